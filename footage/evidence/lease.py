@@ -1,0 +1,242 @@
+"""One worker at a time drives a clip, across processes and machines, whatever their clocks say.
+
+A worker beats by rewriting its own file `workers/<id>.json` every third of `lease_s`. It owns a clip while
+it wrote the clip's highest `lease-<k>.json`. Others never compare clocks: a worker counts as dead when its
+beat stayed the same for `lease_s` of the *observer's* monotonic time, when its file is gone, or when it is a
+process of this very machine that no longer exists.
+
+A lease saves work, not money. What keeps two workers from buying the same clip is the exclusive
+`intent.json`; the lease makes sure that the writer of an intent cannot still be about to send when somebody
+else concludes that it never did: it sends only while its beat is younger than half of `lease_s`, and others
+wait for `lease_s` and then for the reconciliation's grace.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import secrets
+import socket
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from footage.errors import AlreadyThere, NotThere, StorageProblem, TakenOver
+
+if TYPE_CHECKING:
+    from footage.storage import Store
+
+logger = logging.getLogger(__name__)
+
+
+class Worker:
+    """This process as others see it: an id, and a beat that tells that it lives."""
+
+    def __init__(self, store: Store, lease_s: float) -> None:
+        self.store = store
+        self.lease_s = lease_s
+        self.id = f"{_safe(socket.gethostname())}-{os.getpid()}-{secrets.token_hex(4)}"
+        self._beat = 0
+        self._last_beat = float("-inf")
+        self._thread: threading.Thread | None = None
+        self._stop = threading.Event()
+        self._starting = threading.Lock()
+        self._beating = threading.Lock()
+
+    @property
+    def path(self) -> str:
+        return f"workers/{self.id}.json"
+
+    @property
+    def beat_age_s(self) -> float:
+        """Seconds since others last saw this worker alive."""
+        return time.monotonic() - self._last_beat
+
+    def start(self) -> None:
+        """Begin to beat; returns after the first beat is in the store."""
+        with self._starting:
+            if self._thread is not None:
+                return
+            self.beat()
+            self._thread = threading.Thread(target=self._run, name="footage-beat", daemon=True)
+            self._thread.start()
+
+    def beat(self) -> None:
+        """Show that this worker lives."""
+        with self._beating:
+            # Taken before the write: a slow store must make the beat look older, never younger.
+            asked = time.monotonic()
+            self._beat += 1
+            record = {**_identity(), "id": self.id, "beat": self._beat, "lease_s": self.lease_s}
+            self.store.replace(self.path, json.dumps(record).encode())
+            self._last_beat = asked
+
+    def stop(self) -> None:
+        """Stop beating and remove the file; leases still held pass to others at once."""
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join()
+            # If the store is away, others wait out `lease_s` instead.
+            with contextlib.suppress(StorageProblem):
+                self.store.delete(self.path)
+
+    def _run(self) -> None:
+        while not self._stop.wait(self.lease_s / 3):
+            try:
+                self.beat()
+            except StorageProblem as error:
+                logger.warning("This worker could not show that it is alive: %s", error.message)
+
+
+@dataclass(frozen=True)
+class Holding:
+    """Who holds the clip's highest lease, as read from the store."""
+
+    number: int
+    owner: str | None
+    released: bool
+    beat: int | None
+    host_says_dead: bool
+
+    @property
+    def vacant(self) -> bool:
+        """Whether the lease can be taken without waiting for anything."""
+        return self.owner is None or self.released or self.beat is None or self.host_says_dead
+
+
+class Lease:
+    """The right to drive one clip."""
+
+    def __init__(self, store: Store, key: str, worker: Worker) -> None:
+        self.store = store
+        self.folder = f"evidence/{key}"
+        self.key = key
+        self.worker = worker
+        self.number = 0
+
+    def look(self) -> Holding:
+        """Who holds the clip now."""
+        numbers: dict[int, bool] = {}
+        prefix = f"{self.folder}/lease-"
+        for name in self.store.list(prefix):
+            stem = name[len(prefix) :]
+            number, _, kind = stem.partition(".")
+            if number.isdigit():
+                numbers[int(number)] = numbers.get(int(number), False) or kind == "released"
+        if not numbers:
+            return Holding(0, None, released=True, beat=None, host_says_dead=False)
+        highest = max(numbers)
+        if numbers[highest]:
+            return Holding(highest, None, released=True, beat=None, host_says_dead=False)
+        owner = str(_read(self.store, f"{prefix}{highest}.json").get("owner", ""))
+        alive = _read(self.store, f"workers/{owner}.json")
+        beat = alive.get("beat")
+        return Holding(
+            highest, owner, released=False, beat=beat, host_says_dead=beat is not None and _gone(alive)
+        )
+
+    def take(self, after: Holding) -> bool:
+        """Take the clip over from `after`; False when somebody else was quicker."""
+        self.worker.start()
+        number = after.number + 1
+        record = {"owner": self.worker.id, "number": number}
+        try:
+            self.store.create(f"{self.folder}/lease-{number}.json", json.dumps(record).encode())
+        except AlreadyThere:
+            return False
+        self.number = number
+        return True
+
+    def guard(self) -> None:
+        """Make sure that this worker may still send.
+
+        Raises:
+            TakenOver: Somebody else drives the clip now.
+            StorageProblem: The others cannot have seen this worker alive lately, so they may take over.
+        """
+        if self.worker.beat_age_s > self.worker.lease_s / 2:
+            self.worker.beat()
+        holding = self.look()
+        if holding.number != self.number:
+            raise TakenOver(
+                f"Clip {self.key[:12]} was taken over by {holding.owner or 'another worker'}.", key=self.key
+            )
+        if self.worker.beat_age_s > self.worker.lease_s / 2:
+            raise StorageProblem(
+                f"The store is too slow to prove that this worker still owns clip {self.key[:12]}; nothing was sent.",
+                next_step="check the store, then run the same command again",
+            )
+
+    def release(self) -> None:
+        """Give the clip back; whoever wants it next need not wait."""
+        if not self.number:
+            return
+        number, self.number = self.number, 0
+        with contextlib.suppress(AlreadyThere):
+            self.store.create(f"{self.folder}/lease-{number}.released", self.worker.id.encode())
+
+
+class DeadWatch:
+    """Tells by our own clock alone whether the holder of a lease still beats."""
+
+    def __init__(self, lease_s: float) -> None:
+        self.lease_s = lease_s
+        self._seen: tuple[int, int | None] | None = None
+        self._since = 0.0
+
+    def vacant(self, holding: Holding, now_s: float) -> bool:
+        """Whether the lease may be taken at monotonic time `now_s`."""
+        if holding.vacant:
+            return True
+        seen = (holding.number, holding.beat)
+        if seen != self._seen:
+            self._seen, self._since = seen, now_s
+        return now_s - self._since >= self.lease_s
+
+
+def _read(store: Store, path: str) -> dict[str, Any]:
+    try:
+        return json.loads(store.read(path))
+    except (NotThere, ValueError):
+        return {}
+
+
+def _identity() -> dict[str, Any]:
+    """What makes a process findable on its own machine, and only there."""
+    pid = os.getpid()
+    return {"pid": pid, "started": _started(pid), "machine": _machine()}
+
+
+def _machine() -> str | None:
+    # Boot id and pid namespace together: containers on one host share the former and not the latter.
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return f"{boot}/{os.readlink('/proc/self/ns/pid')}"  # noqa: PTH115 - readlink of a non-path
+    except OSError:
+        return None
+
+
+def _started(pid: int) -> str | None:
+    """Start time of a running process in clock ticks since boot; None when there is none, or only a zombie."""
+    try:
+        # The name in field 2 may hold spaces and brackets; field 3 is the state, field 22 the start time.
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return None if fields[0] in "ZX" else fields[19]
+    except (OSError, IndexError):
+        return None
+
+
+def _gone(worker: dict[str, Any]) -> bool:
+    """Whether `worker` was a process of this machine that no longer runs."""
+    machine = _machine()
+    if machine is None or worker.get("machine") != machine or worker.get("started") is None:
+        return False
+    return _started(int(worker["pid"])) != worker["started"]
+
+
+def _safe(name: str) -> str:
+    return "".join(c if c.isalnum() or c in "-." else "-" for c in name)[:60]

@@ -1,0 +1,137 @@
+"""Was it bought? Decides an unknown submission from the provider's task list; no clock, no I/O.
+
+The list names model, creation time and status of every task of the account, but no prompt
+(Model Studio: manage asynchronous tasks, read 2026-11). A finished task tells its `orig_prompt`. So a
+candidate is a task of the same model, created after our intent, that no attempt has claimed; it is ours
+when it is the only one with our prompt, and nobody else can have lost the same one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from footage.provider import TaskAnswer, TaskRow
+
+
+@dataclass(frozen=True)
+class Adopt:
+    """Exactly one task can be ours."""
+
+    task_id: str
+
+
+@dataclass(frozen=True)
+class NotBought:
+    """No task can be ours, and the list had the time to show one."""
+
+
+@dataclass(frozen=True)
+class LookAgain:
+    """Not decided yet: fetch `task_ids`, wait, list again."""
+
+    why: str
+    task_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Ambiguous:
+    """More than one explanation is left; a person has to choose among `task_ids`."""
+
+    why: str
+    task_ids: tuple[str, ...]
+
+
+Decision = Adopt | NotBought | LookAgain | Ambiguous
+
+
+@dataclass(frozen=True)
+class Lost:
+    """What is known about the submission whose answer was lost."""
+
+    prompt: str
+    width: int | None
+    height: int | None
+    seconds: float | None
+    # By the provider's clock; None when its clock is not known, then every listed task counts.
+    not_before: datetime | None
+    # Other unresolved intents in this store with the same model and prompt, as `key/attempt`.
+    rivals: tuple[str, ...] = ()
+
+
+# Statuses of tasks that were not billed and never will be: whether one was ours does not matter.
+_UNBILLED = ("FAILED", "CANCELED", "UNKNOWN")
+
+
+def decide(
+    lost: Lost,
+    rows: Sequence[TaskRow],
+    claimed: set[str],
+    answers: Mapping[str, TaskAnswer],
+    *,
+    listed_for_s: float,
+    grace_s: float,
+) -> Decision:
+    """Judge an unknown submission by what the list shows after `listed_for_s` seconds of looking.
+
+    `rows` are tasks of the right model; `answers` what fetching them gave; `claimed` the task ids that
+    other attempts own.
+    """
+    candidates = [
+        row
+        for row in rows
+        if row.task_id not in claimed
+        and row.status.value not in _UNBILLED
+        and (lost.not_before is None or row.created_at >= lost.not_before)
+    ]
+    matching: list[str] = []
+    unreadable: list[str] = []
+    pending: list[str] = []
+    for row in candidates:
+        answer = answers.get(row.task_id)
+        if answer is None or not answer.status.final:
+            pending.append(row.task_id)
+        elif answer.status.value in _UNBILLED:
+            continue
+        elif answer.orig_prompt is None:
+            unreadable.append(row.task_id)
+        elif _same(lost, answer):
+            matching.append(row.task_id)
+    if pending:
+        return LookAgain(f"{len(pending)} task(s) of this model are still at work", tuple(pending))
+    if unreadable:
+        return Ambiguous("a finished task does not tell its prompt", (*matching, *unreadable))
+    if listed_for_s < grace_s:
+        # Even a match waits: a second one may not be listed yet.
+        return LookAgain("the list may lag behind")
+    if not matching:
+        return NotBought()
+    if len(matching) > 1:
+        return Ambiguous("more than one task has this prompt", tuple(matching))
+    if lost.rivals:
+        return Ambiguous(
+            f"another unknown submission has the same prompt ({', '.join(lost.rivals)})", tuple(matching)
+        )
+    return Adopt(matching[0])
+
+
+def _same(lost: Lost, answer: TaskAnswer) -> bool:
+    """Whether nothing that is known of both contradicts that the task is the lost one."""
+    if _folded(answer.orig_prompt or "") != _folded(lost.prompt):
+        return False
+    usage = answer.usage
+    if usage is None:
+        return True
+    if usage.billed_seconds and lost.seconds and round(float(usage.billed_seconds)) != round(lost.seconds):
+        return False
+    if usage.width and lost.width and (usage.width, usage.height) != (lost.width, lost.height):
+        return False
+    return True
+
+
+def _folded(prompt: str) -> str:
+    # White space at the ends and line ends may change on the way; words do not.
+    return " ".join(prompt.split())
