@@ -1,0 +1,241 @@
+"""What every store can do, and the promises that hold on each of them.
+
+A name never shows a half-written object: what is published appears whole or not at all, also when the
+process is killed in the middle. `create` is the one operation that decides a race, so it is exclusive on
+every store: of several writers with different content exactly one wins.
+
+Equal content counts as ours. A PUT whose answer was lost is sent again by the HTTP layer and then loses
+against itself (the same was seen by Trino, trinodb/trino#27400), so "exists with the same bytes" is
+success. Whoever needs to be the only one must therefore write something of their own into the object:
+an owner, a time, a random number.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from abc import ABC, abstractmethod
+from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NoReturn
+from urllib.parse import quote
+
+from footage.errors import AlreadyThere, FootageError, NotThere, StorageProblem
+
+# 8 MiB parts, four at a time: s3fs's own defaults (50 MB, ten at a time) cost 1 GB of memory for a 1 GB file.
+CHUNK_BYTES = 8 << 20
+CHUNKS_AT_ONCE = 4
+
+# The longest name that every common file system takes is 255 bytes; temporary names add to it.
+_SEGMENT = re.compile(r"[A-Za-z0-9._-]{1,160}")
+
+
+class Store(ABC):
+    """A place for objects, addressed by relative paths such as "videos/<key>.mp4".
+
+    Paths are "/"-separated; each part is 1 to 160 characters of A-Z a-z 0-9 . _ - and neither "." nor "..".
+    All methods block; all may be called from several threads at once.
+    """
+
+    def __init__(self, url: str, *, public_base_url: str | None, sign_seconds: int | None) -> None:
+        self.url = url
+        self._public_base_url = public_base_url.rstrip("/") if public_base_url else None
+        self._sign_seconds = sign_seconds
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.url}>"
+
+    def __reduce__(self) -> NoReturn:
+        # A pickled fsspec file system holds its secrets in clear, and Prefect pickles what tasks return.
+        raise TypeError("A store is not pickled, because it may hold credentials; open it again instead.")
+
+    # ------------------------------------------------------------------ reading
+
+    def read(self, path: str) -> bytes:
+        """Return the whole object; meant for evidence, not for videos. Raises NotThere."""
+        with self._doing("read", path):
+            return self._read(path)
+
+    def get_file(self, path: str, local: Path) -> None:
+        """Copy the object into the local file, replacing it, in bounded memory. Raises NotThere."""
+        with self._doing("fetch", path):
+            self._get_file(path, local)
+
+    def exists(self, path: str) -> bool:
+        """Say whether the object is there now; nothing is answered from a cache."""
+        with self._doing("look for", path):
+            return self._size(path) is not None
+
+    def size(self, path: str) -> int:
+        """Return the object's size in bytes. Raises NotThere."""
+        with self._doing("look for", path):
+            size_bytes = self._size(path)
+            if size_bytes is None:
+                raise FileNotFoundError(path)
+            return size_bytes
+
+    def sha256(self, path: str) -> str:
+        """Return the SHA-256 of the object's bytes in hex. Raises NotThere."""
+        with self._doing("read", path):
+            return self._sha256(path)
+
+    def list(self, prefix: str = "") -> list[str]:
+        """Return every path below the folder `prefix` ("" is the root), sorted; a missing folder is empty."""
+        folder = prefix.strip("/")
+        with self._doing("list", folder, empty_allowed=True):
+            return sorted(self._list(folder))
+
+    # ------------------------------------------------------------------ writing
+
+    def create(self, path: str, data: bytes) -> None:
+        """Write an object that must not be there yet.
+
+        Raises:
+            AlreadyThere: The object exists with other content; it was not touched.
+        """
+        with self._doing("create", path):
+            self._create(path, data)
+
+    def create_file(self, path: str, local: Path) -> None:
+        """Publish a whole local file under a name that must not be taken yet, in one step.
+
+        Raises:
+            AlreadyThere: The object exists with other content; it was not touched.
+        """
+        with self._doing("create", path):
+            self._create(path, local)
+
+    def replace(self, path: str, data: bytes) -> None:
+        """Write an object whether it is there or not; readers see the old or the new one."""
+        with self._doing("write", path):
+            self._replace(path, data)
+
+    def replace_file(self, path: str, local: Path) -> None:
+        """Publish a whole local file whether the name is taken or not; readers see the old or the new one."""
+        with self._doing("write", path):
+            self._replace(path, local)
+
+    def append(self, path: str, data: bytes) -> None:
+        """Add bytes at the end of an object, which is made when missing.
+
+        Objects cannot grow, so stores other than a folder read and replace: one writer per path.
+        """
+        with self._doing("append to", path):
+            self._append(path, data)
+
+    def delete(self, path: str) -> None:
+        """Remove the object; a missing one is fine, because object stores do not tell."""
+        with self._doing("delete", path):
+            self._delete(path)
+
+    # ------------------------------------------------------------------ addresses
+
+    def url_of(self, path: str) -> str:
+        """Return what a user opens: the public address, a signed link, or the plain URL of the object.
+
+        A signed link is a secret for as long as it lasts.
+        """
+        with self._doing("make a link to", path):
+            if self._public_base_url is not None:
+                return f"{self._public_base_url}/{quote(path)}"
+            if self._sign_seconds is not None:
+                return self._signed_url(path, self._sign_seconds)
+            return self._plain_url(path)
+
+    # ------------------------------------------------------------------ trust
+
+    def check_exclusive(self) -> None:
+        """Try whether `create` really has one winner; without that two workers buy the same clip twice.
+
+        Four writers create one object under `.checks/` at once; it is deleted afterwards.
+
+        Raises:
+            StorageProblem: The store cannot create exclusively, cannot be reached or refuses the credentials.
+        """
+        path = f".checks/{secrets.token_hex(8)}"
+        claims = [secrets.token_bytes(16) for _ in range(4)]
+
+        def claim(data: bytes) -> bytes | None:
+            try:
+                self.create(path, data)
+            except AlreadyThere:
+                return None
+            return data
+
+        try:
+            with ThreadPoolExecutor(len(claims)) as threads:
+                told_first = [data for data in threads.map(claim, claims) if data is not None]
+            latecomer = claim(secrets.token_bytes(16))
+            found = self.read(path)
+        finally:
+            self.delete(path)
+        if len(told_first) != 1 or latecomer is not None or found != told_first[0]:
+            winners = len(told_first) + (latecomer is not None)
+            raise StorageProblem(
+                f"The store {self.url} does not create exclusively: {winners} of 5 writers of the same object "
+                "were told that they were first.",
+                next_step="Use a folder, AWS S3, Alibaba OSS or an S3 server that honours If-None-Match, or "
+                "make sure that only one worker runs.",
+            )
+
+    # ------------------------------------------------------------------ for the backends
+
+    @contextmanager
+    def _doing(self, what: str, path: str, *, empty_allowed: bool = False) -> Generator[None]:
+        where = f"{self.url.rstrip('/')}/{path}" if path else self.url
+        if not (path == "" and empty_allowed) and not _is_path(path):
+            raise StorageProblem(
+                f"Could not {what} {path!r} in {self.url}: a path is parts of A-Z a-z 0-9 . _ - (1 to 160 "
+                'characters each, neither "." nor "..") joined by "/".'
+            )
+        try:
+            yield
+        except FootageError:
+            raise
+        except FileExistsError as error:
+            raise AlreadyThere(
+                f"Could not {what} {where}: it exists already, with other content.", path=path
+            ) from error
+        except Exception as error:
+            reason, next_step = self._explain(error)
+            if reason is None:
+                raise NotThere(f"Could not {what} {where}: it is not there.", path=path) from error
+            raise StorageProblem(
+                f"Could not {what} {where}: {reason}.", next_step=next_step, path=path
+            ) from error
+
+    @abstractmethod
+    def _explain(self, error: Exception) -> tuple[str | None, str | None]:
+        """Turn the backend's error into (reason, next step); reason None: the object is not there."""
+
+    @abstractmethod
+    def _read(self, path: str) -> bytes: ...
+    @abstractmethod
+    def _get_file(self, path: str, local: Path) -> None: ...
+    @abstractmethod
+    def _size(self, path: str) -> int | None: ...
+    @abstractmethod
+    def _sha256(self, path: str) -> str: ...
+    @abstractmethod
+    def _list(self, folder: str) -> list[str]: ...
+    @abstractmethod
+    def _create(self, path: str, body: bytes | Path) -> None:
+        """Publish create-only; FileExistsError when the name is taken by other content."""
+
+    @abstractmethod
+    def _replace(self, path: str, body: bytes | Path) -> None: ...
+    @abstractmethod
+    def _append(self, path: str, data: bytes) -> None: ...
+    @abstractmethod
+    def _delete(self, path: str) -> None: ...
+    @abstractmethod
+    def _plain_url(self, path: str) -> str: ...
+
+    def _signed_url(self, path: str, seconds: int) -> str:
+        raise StorageProblem(f"{self.url} cannot make signed links (asked for {path}, {seconds} s).")
+
+
+def _is_path(path: str) -> bool:
+    return all(_SEGMENT.fullmatch(part) and part not in {".", ".."} for part in path.split("/"))

@@ -1,0 +1,195 @@
+"""A folder on a disk of this machine, or on one that is mounted like it.
+
+Not through fsspec's local file system: `put_file(mode="create")` is silently an overwrite there, a failing
+`with open("wb")` leaves half a file, and its transactions go through the temporary folder of another disk
+(fsspec 2026.9.0, tried).
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import secrets
+import shutil
+import time
+from pathlib import Path
+
+from footage.storage.base import Store
+from footage.storage.hashing import sha256_of, size_of
+
+# Unpublished files: ".<name>.<random>.part" beside the name they are for, so that publishing is a link.
+_PART = re.compile(r"\..+\.[0-9a-f]{16}\.part")
+# A part this old belongs to a killed process: publishing takes seconds, on a slow network disk minutes.
+_STALE_PART_S = 6 * 3600
+
+# What file systems without hard links answer to link(2): exFAT, CIFS, many FUSE mounts and sandboxes.
+_NO_HARD_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV}
+
+_REASONS = {
+    errno.ENOSPC: ("the disk is full", "Free some space, then run the same command again."),
+    errno.EDQUOT: ("the disk quota is used up", "Free some space, then run the same command again."),
+    errno.EACCES: ("permission denied", "Let this user write to the folder, or choose another OUTPUT_DIR."),
+    errno.EPERM: ("permission denied", "Let this user write to the folder, or choose another OUTPUT_DIR."),
+    errno.EROFS: ("the file system is read-only", "Choose an OUTPUT_DIR that can be written."),
+    errno.ENAMETOOLONG: ("the name is too long for this file system", "Choose a shorter OUTPUT_DIR."),
+    errno.ENOTDIR: ("a part of the path is a file, not a folder", "Choose another OUTPUT_DIR."),
+    errno.EISDIR: ("there is a folder of that name", "Choose another OUTPUT_DIR."),
+}
+
+
+class LocalStore(Store):
+    """A folder; it is made when the first object is written."""
+
+    def __init__(self, root: Path, *, public_base_url: str | None = None) -> None:
+        super().__init__(str(root), public_base_url=public_base_url, sign_seconds=None)
+        self._root = root
+
+    def _explain(self, error: Exception) -> tuple[str | None, str | None]:
+        if isinstance(error, FileNotFoundError):
+            return None, None
+        if isinstance(error, OSError) and error.errno is not None:
+            known = _REASONS.get(error.errno)
+            return known or (f"{os.strerror(error.errno)} ({errno.errorcode.get(error.errno)})", None)
+        return f"{type(error).__name__}: {error}", None
+
+    def _read(self, path: str) -> bytes:
+        return (self._root / path).read_bytes()
+
+    def _get_file(self, path: str, local: Path) -> None:
+        shutil.copyfile(self._root / path, local)
+
+    def _size(self, path: str) -> int | None:
+        file = self._root / path
+        # is_file and not exists: a folder is not an object.
+        return file.stat().st_size if file.is_file() else None
+
+    def _sha256(self, path: str) -> str:
+        return sha256_of(self._root / path)
+
+    def _list(self, folder: str) -> list[str]:
+        start = self._root / folder
+        return [
+            (Path(parent) / name).relative_to(self._root).as_posix()
+            for parent, _, names in os.walk(start)
+            for name in names
+            if not _PART.fullmatch(name)
+        ]
+
+    def _create(self, path: str, body: bytes | Path) -> None:
+        target = self._root / path
+        part = self._write_part(target, body)
+        try:
+            try:
+                os.link(part, target)
+            except FileExistsError:
+                raise
+            except OSError as error:
+                if error.errno not in _NO_HARD_LINKS:
+                    raise
+                self._claim_and_fill(part, target)
+        except FileExistsError:
+            # Compared after the fact: reading first and writing then would be two steps.
+            if target.stat().st_size != size_of(body) or sha256_of(target) != sha256_of(body):
+                raise
+        finally:
+            part.unlink(missing_ok=True)
+        _fsync_folder(target.parent)
+
+    def _replace(self, path: str, body: bytes | Path) -> None:
+        target = self._root / path
+        part = self._write_part(target, body)
+        try:
+            part.replace(target)
+        finally:
+            part.unlink(missing_ok=True)
+        _fsync_folder(target.parent)
+
+    def _append(self, path: str, data: bytes) -> None:
+        target = self._root / path
+        self._make_folder(target.parent)
+        new = not target.exists()
+        file = os.open(target, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+        try:
+            # One write call per append: with O_APPEND lines of two writers do not mix.
+            written = os.write(file, data)
+            while written < len(data):
+                written += os.write(file, data[written:])
+            os.fsync(file)
+        finally:
+            os.close(file)
+        if new:
+            _fsync_folder(target.parent)
+
+    def _delete(self, path: str) -> None:
+        (self._root / path).unlink(missing_ok=True)
+
+    def _plain_url(self, path: str) -> str:
+        return (self._root / path).as_uri()
+
+    def _write_part(self, target: Path, body: bytes | Path) -> Path:
+        """Write a whole, synced, unpublished file beside the target."""
+        self._make_folder(target.parent)
+        self._sweep_parts(target)
+        part = target.with_name(f".{target.name}.{secrets.token_hex(8)}.part")
+        try:
+            # Not mkstemp: its mode 0600 would publish clips that nobody else can read.
+            with part.open("xb") as file:
+                if isinstance(body, bytes):
+                    file.write(body)
+                else:
+                    with body.open("rb") as source:
+                        shutil.copyfileobj(source, file, 1 << 20)
+                file.flush()
+                os.fsync(file.fileno())
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
+        return part
+
+    def _claim_and_fill(self, part: Path, target: Path) -> None:
+        """Create without hard links: take the name with an empty file, then replace that by the whole one."""
+        os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
+        try:
+            part.replace(target)
+        except BaseException:
+            target.unlink(missing_ok=True)
+            raise
+
+    def _make_folder(self, folder: Path) -> None:
+        missing: list[Path] = []
+        while not folder.is_dir():
+            missing.append(folder)
+            if folder == folder.parent:
+                break
+            folder = folder.parent
+        for new in reversed(missing):
+            try:
+                new.mkdir()
+            except FileExistsError:
+                # Another writer made it first, or a file is in the way; that is no AlreadyThere of an object.
+                if not new.is_dir():
+                    raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(new)) from None
+            _fsync_folder(new.parent)
+
+    def _sweep_parts(self, target: Path) -> None:
+        """Remove what killed processes left behind for this very name."""
+        for stale in target.parent.glob(f".{target.name}.*.part"):
+            try:
+                if time.time() - stale.stat().st_mtime > _STALE_PART_S:
+                    stale.unlink()
+            except FileNotFoundError:
+                continue
+
+
+def _fsync_folder(folder: Path) -> None:
+    """Make new names in the folder survive a power cut."""
+    handle = os.open(folder, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        # Some network and FUSE file systems cannot sync folders; there the file itself was synced.
+        if error.errno not in {errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EBADF}:
+            raise
+    finally:
+        os.close(handle)

@@ -1,0 +1,116 @@
+"""Any fsspec file system that can create exclusively; `memory://` for tests is one of them."""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any, cast
+
+from footage.errors import StorageProblem
+from footage.storage.base import Store
+from footage.storage.hashing import sha256_of, size_of
+
+# fsspec's memory file system looks and then writes; one process-wide lock makes the two one step.
+_MEMORY_LOCK = threading.RLock()
+
+
+class FsspecStore(Store):
+    """Objects under one folder of an fsspec file system, through `pipe_file` with mode="create".
+
+    fsspec lets a file system ignore that mode, so `check_exclusive` is what tells whether this one is safe.
+    """
+
+    def __init__(self, url: str, fs: Any, root: str, *, public_base_url: str | None = None) -> None:
+        super().__init__(url, public_base_url=public_base_url, sign_seconds=None)
+        self._fs = fs
+        self._root = root.strip("/")
+        self._lock: AbstractContextManager[Any] = (
+            _MEMORY_LOCK if url.startswith("memory://") else nullcontext()
+        )
+
+    def _explain(self, error: Exception) -> tuple[str | None, str | None]:
+        if isinstance(error, FileNotFoundError):
+            return None, None
+        if isinstance(error, PermissionError):
+            return "permission denied", "Check the credentials in the storage options, and what they may do."
+        return type(error).__name__, None
+
+    def _name(self, path: str) -> str:
+        return f"{self._root}/{path}" if self._root else path
+
+    def _read(self, path: str) -> bytes:
+        return cast(bytes, self._fs.cat_file(self._name(path)))
+
+    def _get_file(self, path: str, local: Path) -> None:
+        self._fs.get_file(self._name(path), str(local))
+
+    def _size(self, path: str) -> int | None:
+        try:
+            facts = self._fs.info(self._name(path))
+        except FileNotFoundError:
+            return None
+        return int(facts["size"]) if facts["type"] == "file" else None
+
+    def _sha256(self, path: str) -> str:
+        with tempfile.TemporaryDirectory() as folder:
+            copy = Path(folder) / "object"
+            self._get_file(path, copy)
+            return sha256_of(copy)
+
+    def _list(self, folder: str) -> list[str]:
+        # invalidate_cache, because fsspec's listings may be answered from before another process wrote.
+        self._fs.invalidate_cache()
+        cut = len(self._root) + 1 if self._root else 0
+        return [str(name).lstrip("/")[cut:] for name in self._fs.find(self._name(folder).rstrip("/"))]
+
+    def _create(self, path: str, body: bytes | Path) -> None:
+        try:
+            with self._lock:
+                self._write(path, body, mode="create")
+        except FileExistsError:
+            if self._size(path) != size_of(body) or self._sha256(path) != sha256_of(body):
+                raise
+
+    def _replace(self, path: str, body: bytes | Path) -> None:
+        with self._lock:
+            self._write(path, body, mode="overwrite")
+
+    def _write(self, path: str, body: bytes | Path, *, mode: str) -> None:
+        # A file as bytes too: fsspec's own `put_file` ignores mode="create" unless a backend overrides it.
+        data = body if isinstance(body, bytes) else body.read_bytes()
+        self._fs.pipe_file(self._name(path), data, mode=mode)
+
+    def _append(self, path: str, data: bytes) -> None:
+        with self._lock:
+            try:
+                before = self._read(path)
+            except FileNotFoundError:
+                before = b""
+            self._write(path, before + data, mode="overwrite")
+
+    def _delete(self, path: str) -> None:
+        try:
+            self._fs.rm_file(self._name(path))
+        except FileNotFoundError:
+            return
+
+    def _plain_url(self, path: str) -> str:
+        return f"{self.url.rstrip('/')}/{path}"
+
+
+def open_fsspec(
+    protocol: str, url: str, root: str, options: dict[str, Any], *, public_base_url: str | None
+) -> FsspecStore:
+    """Open a file system of fsspec by its protocol, with listings never cached."""
+    import fsspec
+
+    try:
+        fs = cast(Any, fsspec).filesystem(protocol, **options, use_listings_cache=False)
+    except ImportError as error:
+        raise StorageProblem(
+            f"{protocol}:// needs a package that is not installed: {error}.",
+            next_step="Install it beside wan-video.",
+        ) from error
+    return FsspecStore(url, fs, root, public_base_url=public_base_url)

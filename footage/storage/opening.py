@@ -1,0 +1,141 @@
+"""From a base URL and storage options to a store."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, cast
+from urllib.parse import unquote, urlsplit
+
+from footage.errors import StorageProblem
+from footage.storage.base import Store
+from footage.storage.local import LocalStore
+from footage.storage.objects import FsspecStore, open_fsspec
+from footage.storage.s3 import S3Store, is_oss, s3_options
+
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
+# An allow-list: fsspec knows 55 protocols, among them caches, archives, ssh and plain http.
+_OTHER_PROTOCOLS = ("memory", "gs", "gcs", "az", "abfs", "abfss")
+
+
+def open_store(
+    url: str,
+    options: Mapping[str, Any] | None = None,
+    *,
+    public_base_url: str | None = None,
+    sign_seconds: int | None = None,
+) -> Store:
+    """Open the store at a folder path or a file://, s3://, oss://, gs://, az:// or memory:// URL.
+
+    Args:
+        url: A path (relative, absolute or with "~") or a URL. Never holds a credential.
+        options: Options of s3fs or of another fsspec file system, credentials included, plus "flavour":
+            "oss" speaks to Alibaba OSS under a host name of your own, "s3" never does. Without it
+            oss:// or an endpoint of *.aliyuncs.com decide.
+        public_base_url: What the base URL is called by those who watch the clips, for example a CDN.
+        sign_seconds: Make links that work this long without credentials (S3 and OSS only).
+
+    Nothing is sent yet. Whoever relies on `create` having one winner calls `check_exclusive` first.
+
+    Raises:
+        StorageProblem: The URL is of a kind that is not supported, or what it needs is not installed.
+    """
+    rest = dict(options or {})
+    flavour = rest.pop("flavour", None)
+    if "::" in url:
+        raise StorageProblem(f"{_shown(url)} is a chain of file systems, which is not supported.")
+    if public_base_url is not None and sign_seconds is not None:
+        raise StorageProblem("A store has either a public base URL or signed links, not both.")
+    if flavour not in {None, "s3", "oss"}:
+        raise StorageProblem(f'The storage option "flavour" is {flavour!r}. Allowed: "s3", "oss".')
+
+    match = _SCHEME.match(url)
+    protocol = match.group(1).lower() if match else "file"
+    if match and protocol != "file":
+        _refuse_credentials(url)
+    if sign_seconds is not None and protocol not in {"s3", "s3a", "oss"}:
+        raise StorageProblem(f"Only S3 and OSS make signed links; {_shown(url)} does not.")
+
+    if protocol == "file":
+        return LocalStore(_folder(url, is_url=match is not None), public_base_url=public_base_url)
+    where = url[len(protocol) + 3 :].strip("/")
+    if protocol in {"s3", "s3a", "oss"}:
+        return _open_s3(protocol, where, rest, flavour, public_base_url, sign_seconds)
+    if protocol in _OTHER_PROTOCOLS:
+        return _open_other(protocol, where, rest, public_base_url)
+    raise StorageProblem(
+        f"{protocol}:// is not a store that is supported.",
+        next_step="Use a folder, s3://, oss://, gs://, az:// or memory://.",
+    )
+
+
+def _folder(url: str, *, is_url: bool) -> Path:
+    path = unquote(urlsplit(url).path) if is_url else url
+    if not path:
+        raise StorageProblem(
+            "The store's folder has no name.", next_step="Set OUTPUT_DIR to a path or a URL."
+        )
+    # absolute and not resolve: a symlinked output folder keeps the name that people know.
+    return Path(path).expanduser().absolute()
+
+
+def _open_s3(
+    protocol: str,
+    where: str,
+    options: dict[str, Any],
+    flavour: str | None,
+    public_base_url: str | None,
+    sign_seconds: int | None,
+) -> S3Store:
+    bucket, *folders = where.split("/")
+    if not bucket or any(part in {"", ".", ".."} or set(part) & set("?#\\") for part in folders):
+        raise StorageProblem(f"s3://{where} is not a bucket and a folder in it.")
+    endpoint = _endpoint(options)
+    oss = flavour == "oss" or (flavour is None and (protocol == "oss" or is_oss(endpoint)))
+    if oss and endpoint is None:
+        raise StorageProblem(
+            f"Alibaba OSS ({protocol}://{where}) is reached through its S3 endpoint, which is not given.",
+            next_step='Set "endpoint_url" in the storage options, for example '
+            '"https://s3.oss-cn-beijing.aliyuncs.com".',
+        )
+    return S3Store(
+        f"s3://{where}",
+        s3_options(options, oss=oss, endpoint=endpoint),
+        oss=oss,
+        public_base_url=public_base_url,
+        sign_seconds=sign_seconds,
+    )
+
+
+def _open_other(
+    protocol: str, where: str, options: dict[str, Any], public_base_url: str | None
+) -> FsspecStore:
+    return open_fsspec(protocol, f"{protocol}://{where}", where, options, public_base_url=public_base_url)
+
+
+def _endpoint(options: Mapping[str, Any]) -> str | None:
+    """Find the endpoint wherever s3fs or botocore would: options, fsspec's configuration, the environment."""
+    from fsspec.config import conf
+
+    client = cast(Mapping[str, Any], options.get("client_kwargs") or {})
+    configured = cast(Mapping[str, Any], cast(Any, conf).get("s3") or {})
+    for place in (options, client, configured):
+        if found := place.get("endpoint_url"):
+            return str(found)
+    return os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or None
+
+
+def _refuse_credentials(url: str) -> None:
+    if urlsplit(url).username is not None or "@" in urlsplit(url).netloc or urlsplit(url).query:
+        raise StorageProblem(
+            f"The store's URL ({_shown(url)}) may not hold credentials or a query; it appears in logs.",
+            next_step="Put them into the storage options.",
+        )
+
+
+def _shown(url: str) -> str:
+    """The URL without what may be a secret."""
+    head, mark, rest = url.partition("://")
+    return f"{head}{mark}{rest.split('?')[0].rpartition('@')[2]}"

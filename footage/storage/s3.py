@@ -1,0 +1,323 @@
+"""S3, servers that speak S3, and Alibaba OSS through its S3 endpoint.
+
+Objects are put directly under their final name: a PUT and the completion of a multipart upload are atomic,
+so no temporary key and copy is needed (and OSS copies may lose their CRC). Nothing here uses
+`fs.open(..., "wb")`, which publishes a truncated object when an exception passes through it and hangs the
+interpreter when it is left open at exit (s3fs 2026.9.0, tried; fsspec/s3fs#573), nor the bulk DeleteObjects,
+for which OSS wants a Content-MD5 that botocore no longer sends.
+"""
+
+from __future__ import annotations
+
+import errno
+import functools
+import random
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, cast
+from urllib.parse import urlsplit
+
+from footage.storage.base import CHUNK_BYTES, CHUNKS_AT_ONCE, Store
+from footage.storage.hashing import sha256_of, size_of
+
+# "Taken", as the stores put it: S3 and most servers; the bare status when there is no body; Alibaba OSS.
+_TAKEN = {"PreconditionFailed", "412", "FileAlreadyExists"}
+# "Somebody else is writing this very key right now": the outcome is not known yet, ask again.
+_UNDECIDED = {"ConditionalRequestConflict", "409"}
+
+_CREDENTIALS = (
+    "Check key, secret and token of the storage options, or the AWS credentials of this environment."
+)
+_REASONS: dict[str, tuple[str, str | None]] = {
+    "NoSuchBucket": ("the bucket does not exist", "Create the bucket, or correct its name and the endpoint."),
+    "AccessDenied": (
+        "the store denies it (AccessDenied)",
+        "Allow this key to read, write, list and delete under the base URL.",
+    ),
+    "403": (
+        "the store denies it (403)",
+        "Allow this key to read, write, list and delete under the base URL.",
+    ),
+    "InvalidAccessKeyId": ("the store does not know the access key (InvalidAccessKeyId)", _CREDENTIALS),
+    "SignatureDoesNotMatch": ("the secret does not fit the access key (SignatureDoesNotMatch)", _CREDENTIALS),
+    "ExpiredToken": ("the credentials have expired (ExpiredToken)", _CREDENTIALS),
+    "InvalidToken": ("the session token is not valid (InvalidToken)", _CREDENTIALS),
+    "RequestTimeTooSkewed": ("the clock of this machine is wrong (RequestTimeTooSkewed)", "Set the clock."),
+    "NotImplemented": (
+        "the store does not know this request (NotImplemented)",
+        'For Alibaba OSS under a name of your own, set "flavour": "oss" in the storage options.',
+    ),
+    "SecondLevelDomainForbidden": (
+        "the store wants the bucket in the host name (SecondLevelDomainForbidden)",
+        'Set "flavour": "oss" in the storage options, or config_kwargs.s3.addressing_style to "virtual".',
+    ),
+    "SlowDown": ("the store asks to slow down (SlowDown)", "Try again later."),
+    "QuotaExceeded": ("the quota of the store is used up (QuotaExceeded)", None),
+}
+
+# The header rides on the start and on the completion of a multipart upload (apache/opendal#8041).
+_OSS_CREATES = ("PutObject", "CreateMultipartUpload", "CompleteMultipartUpload")
+
+_CONTENT_TYPES = {
+    ".mp4": "video/mp4",
+    ".jpg": "image/jpeg",
+    ".png": "image/png",
+    ".json": "application/json",
+    ".jsonl": "application/jsonl",
+    ".txt": "text/plain; charset=utf-8",
+    ".log": "text/plain; charset=utf-8",
+    ".html": "text/html; charset=utf-8",
+}
+
+
+class S3Store(Store):
+    """Objects below a prefix of a bucket."""
+
+    def __init__(
+        self,
+        url: str,
+        options: Mapping[str, Any],
+        *,
+        oss: bool,
+        public_base_url: str | None = None,
+        sign_seconds: int | None = None,
+    ) -> None:
+        super().__init__(url, public_base_url=public_base_url, sign_seconds=sign_seconds)
+        bucket, _, prefix = url.partition("://")[2].partition("/")
+        self._bucket = bucket
+        self._prefix = prefix.strip("/")
+        # "oss" in the type of the writing file system only: everything else is plain S3.
+        self._fs, self._creating_fs = _file_systems(options, oss=oss)
+
+    # ------------------------------------------------------------------ reading
+
+    def _read(self, path: str) -> bytes:
+        return cast(bytes, self._fs.cat_file(self._name(path)))
+
+    def _get_file(self, path: str, local: Path) -> None:
+        self._fs.get_file(self._name(path), str(local), chunksize=CHUNK_BYTES, max_concurrency=CHUNKS_AT_ONCE)
+
+    def _size(self, path: str) -> int | None:
+        head = self._head(path)
+        return None if head is None else int(head["ContentLength"])
+
+    def _sha256(self, path: str) -> str:
+        head = self._head(path)
+        if head is None:
+            raise FileNotFoundError(path)
+        if noted := head.get("Metadata", {}).get("sha256"):
+            return str(noted)
+        with tempfile.TemporaryDirectory() as folder:
+            copy = Path(folder) / "object"
+            self._get_file(path, copy)
+            return sha256_of(copy)
+
+    def _list(self, folder: str) -> list[str]:
+        # Not `fs.find`: it answers a missing bucket with an empty list.
+        start = f"{self._key(folder)}/".lstrip("/")
+        cut = len(self._prefix) + 1 if self._prefix else 0
+        return [
+            str(row["Key"])[cut:]
+            for page in self._pages(start)
+            for row in page.get("Contents", [])
+            # Keys that end in "/" are the folder marks of graphical clients.
+            if not str(row["Key"]).endswith("/")
+        ]
+
+    def _pages(self, start: str) -> Iterator[dict[str, Any]]:
+        more: dict[str, str] = {}
+        while True:
+            page = cast(
+                dict[str, Any],
+                self._fs.call_s3("list_objects_v2", Bucket=self._bucket, Prefix=start, **more),
+            )
+            yield page
+            if not page.get("IsTruncated"):
+                return
+            more = {"ContinuationToken": str(page["NextContinuationToken"])}
+
+    def _head(self, path: str) -> dict[str, Any] | None:
+        try:
+            return cast(
+                dict[str, Any], self._fs.call_s3("head_object", Bucket=self._bucket, Key=self._key(path))
+            )
+        except FileNotFoundError:
+            return None
+
+    # ------------------------------------------------------------------ writing
+
+    def _create(self, path: str, body: bytes | Path) -> None:
+        sha256 = sha256_of(body)
+        for attempt in range(6):
+            try:
+                return self._put(self._creating_fs, path, body, sha256, mode="create")
+            except OSError as error:
+                code = _code(error)
+                if code not in _TAKEN | _UNDECIDED and not isinstance(error, FileExistsError):
+                    raise
+                head = self._head(path)
+                if head is not None:
+                    if _holds(head, sha256, size_of(body)):
+                        return None
+                    raise FileExistsError(path) from error
+                # Undecided, or deleted between the refusal and the look: nothing is there, so try again.
+                time.sleep(min(2.0, 0.1 * 2**attempt) * random.uniform(0.5, 1.0))
+        raise OSError(errno.EBUSY, "other writers of the same object kept getting in the way")
+
+    def _replace(self, path: str, body: bytes | Path) -> None:
+        self._put(self._fs, path, body, sha256_of(body), mode="overwrite")
+
+    def _put(self, fs: Any, path: str, body: bytes | Path, sha256: str, *, mode: str) -> None:
+        facts = {
+            "mode": mode,
+            "Metadata": {"sha256": sha256},
+            "ContentType": _CONTENT_TYPES.get(Path(path).suffix, "application/octet-stream"),
+            "chunksize": CHUNK_BYTES,
+            "max_concurrency": CHUNKS_AT_ONCE,
+        }
+        if isinstance(body, bytes):
+            fs.pipe_file(self._name(path), body, **facts)
+        else:
+            fs.put_file(str(body), self._name(path), **facts)
+
+    def _append(self, path: str, data: bytes) -> None:
+        try:
+            before = self._read(path)
+        except FileNotFoundError:
+            before = b""
+        self._replace(path, before + data)
+
+    def _delete(self, path: str) -> None:
+        self._fs.rm_file(self._name(path))
+
+    # ------------------------------------------------------------------ names and errors
+
+    def _key(self, path: str) -> str:
+        return f"{self._prefix}/{path}".strip("/")
+
+    def _name(self, path: str) -> str:
+        return f"{self._bucket}/{self._key(path)}"
+
+    def _plain_url(self, path: str) -> str:
+        return f"s3://{self._name(path)}"
+
+    def _signed_url(self, path: str, seconds: int) -> str:
+        return cast(str, self._fs.url(self._name(path), expires=seconds))
+
+    def _explain(self, error: Exception) -> tuple[str | None, str | None]:
+        import botocore.exceptions as botocore
+
+        code = _code(error)
+        if code in _REASONS:
+            return _REASONS[code]
+        if isinstance(error, FileNotFoundError):
+            return None, None
+        if isinstance(error, (botocore.NoCredentialsError, botocore.PartialCredentialsError)):
+            return "there are no credentials for it", _CREDENTIALS
+        if isinstance(error, botocore.SSLError):
+            return (
+                "the server's certificate is not trusted",
+                'Give the CA file as {"client_kwargs": {"verify": "/path/ca.pem"}} in the storage options.',
+            )
+        if isinstance(error, (botocore.HTTPClientError, botocore.ConnectionError, TimeoutError)):
+            return (
+                f"the store cannot be reached ({type(error).__name__})",
+                "Check the endpoint and the network.",
+            )
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            return "the disk is full", "Free some space, then run the same command again."
+        # The store's own text is left out: some stores echo what they were asked to check, key and all.
+        return f"the store answered {code or type(error).__name__}", None
+
+
+def is_oss(endpoint: str | None) -> bool:
+    """Say whether an endpoint is Alibaba's: OSS hosts end in aliyuncs.com, in every region."""
+    host = urlsplit(endpoint).hostname if endpoint else None
+    return host is not None and (host == "aliyuncs.com" or host.endswith(".aliyuncs.com"))
+
+
+def s3_options(options: Mapping[str, Any], *, oss: bool, endpoint: str | None) -> dict[str, Any]:
+    """Put our defaults below the user's s3fs options: bounded memory, and foreign servers that work."""
+    config: dict[str, Any] = {
+        "connect_timeout": 10,
+        "read_timeout": 60,
+        # s3fs tries five times by itself; with botocore's own five an absent server would take minutes.
+        "retries": {"mode": "standard", "total_max_attempts": 2},
+    }
+    if endpoint is not None:
+        # Since botocore 1.36 every upload over https is sent as "aws-chunked" with a trailing checksum, which
+        # OSS and older S3 servers refuse with 400. Over plain http it is not, so only https shows this.
+        config |= {
+            "request_checksum_calculation": "when_required",
+            "response_checksum_validation": "when_required",
+        }
+    if oss:
+        # OSS refuses bucket names in the path (SecondLevelDomainForbidden).
+        config |= {
+            "signature_version": "s3v4",
+            "s3": {"addressing_style": "virtual", "payload_signing_enabled": False},
+        }
+    given = cast(dict[str, Any], options.get("config_kwargs") or {})
+    merged = config | given
+    if "s3" in config and "s3" in given:
+        merged["s3"] = config["s3"] | given["s3"]
+    return {
+        "default_block_size": CHUNK_BYTES,
+        "max_concurrency": CHUNKS_AT_ONCE,
+        **options,
+        # Listings are cached without a time limit by default: objects of other workers would stay invisible.
+        "use_listings_cache": False,
+        "config_kwargs": merged,
+    }
+
+
+def _file_systems(options: Mapping[str, Any], *, oss: bool) -> tuple[Any, Any]:
+    import s3fs
+
+    plain = cast(Any, s3fs.S3FileSystem)
+    fs = plain(**options)
+    return fs, (_oss_create_only()(**options) if oss else fs)
+
+
+@functools.cache
+def _oss_create_only() -> Callable[..., Any]:
+    """Make the s3fs class whose every write is create-only in OSS's own words.
+
+    OSS answers 501 to If-None-Match on PutObject (tobi/walgit#67, 2026-09) and has x-oss-forbid-overwrite
+    instead (OSS API reference, PutObject), which answers 409 FileAlreadyExists.
+    """
+    import s3fs
+
+    def forbid_overwrite(params: dict[str, Any], **_: Any) -> None:
+        params["headers"].pop("If-None-Match", None)
+        params["headers"]["x-oss-forbid-overwrite"] = "true"
+
+    class CreateOnlyOSS(s3fs.S3FileSystem):
+        async def set_session(self, *args: Any, **kwargs: Any) -> Any:
+            client = cast(Any, await super().set_session(*args, **kwargs))
+            for operation in _OSS_CREATES:
+                # unique_id: the session is asked for before every call, the hook must be there once.
+                client.meta.events.register(
+                    f"before-call.s3.{operation}", forbid_overwrite, unique_id=f"create-only-{operation}"
+                )
+            return client
+
+    return CreateOnlyOSS
+
+
+def _code(error: BaseException) -> str | None:
+    """Find the store's error code; s3fs keeps botocore's error as the cause of an OSError."""
+    seen: BaseException | None = error
+    while seen is not None:
+        answer = getattr(seen, "response", None)
+        if isinstance(answer, dict):
+            code = cast(dict[str, Any], answer).get("Error", {}).get("Code")
+            return None if code is None else str(code)
+        seen = seen.__cause__
+    return None
+
+
+def _holds(head: Mapping[str, Any], sha256: str, size_bytes: int) -> bool:
+    return head.get("Metadata", {}).get("sha256") == sha256 and int(head["ContentLength"]) == size_bytes
