@@ -27,6 +27,7 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails, PydanticCustomError
 
+from footage.catalogue import REGION_NAMES
 from footage.errors import InvalidRequest, Problem
 from footage.printable import shown
 
@@ -105,6 +106,7 @@ class VideoRequest(BaseModel):
         default=None,
         description="Where the clip is made, such as ap-southeast-1. Not given: the region that belongs to "
         "the key, else the first region of the model.",
+        examples=[*REGION_NAMES],
     )
     prompt_extend: StrictBool | None = Field(
         default=None,
