@@ -100,7 +100,9 @@ class VideoRequest(BaseModel):
         "say it in the prompt instead.",
     )
     model: StrictStr = Field(
-        default="wan2.6-i2v-flash", description="One of the seven models, by exact name."
+        default="wan2.6-i2v-flash",
+        description="One of the seven models, by exact name.",
+        json_schema_extra={"enum": [*MODEL_NAMES]},
     )
     region: StrictStr | None = Field(
         default=None,

@@ -1,7 +1,7 @@
 """What is known about the seven models and the regions: one table of data, each row with source and date.
 
-The facts are in `catalogue.toml`, none in code. Reading it is part of the import, so a table that does not fit
-its types stops everything at once, before anything is sent.
+The facts are in `catalogue.toml`, none in code. Reading it is part of the import, so a table that does not
+fit its types stops everything at once, before anything is sent.
 """
 
 from __future__ import annotations
