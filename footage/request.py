@@ -27,7 +27,7 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-from footage.catalogue import REGION_NAMES
+from footage.catalogue import MODEL_NAMES, REGION_NAMES
 from footage.errors import InvalidRequest, Problem
 from footage.printable import shown
 
