@@ -1,0 +1,122 @@
+"""The ASGI application: finds the route, lets faults strike before, instead of or after it, keeps the counts."""
+
+import asyncio
+import json
+import logging
+import re
+from typing import Any
+
+from starlette.types import Receive, Scope, Send
+
+from footage.emulator import admin, breakage, routes
+from footage.emulator.errors import RefusedError
+from footage.emulator.faults import Strike, Subject
+from footage.emulator.service import Service
+from footage.emulator.wire import Exchange, Reply, compress
+
+_log = logging.getLogger(__name__)
+_CREATE = "/api/v1/services/aigc/video-generation/video-synthesis"
+_ROUTES: tuple[tuple[str, str, re.Pattern[str]], ...] = tuple(
+    (route, methods, re.compile(pattern))
+    for route, methods, pattern in (
+        ("query", "GET", r"/api/v1/tasks/([^/]+)/?"),
+        ("create", "POST GET PUT DELETE", rf"{_CREATE}/?"),
+        ("result", "GET HEAD", r"/1d/[0-9a-f]{2}/\d{8}/[0-9a-f]{8}/([0-9a-f-]{36})\.mp4"),
+        ("list", "GET", r"/api/v1/tasks/?"),
+        ("cancel", "POST", r"/api/v1/tasks/([^/]+)/cancel/?"),
+        ("models", "GET", r"/api/v1/models(?:/permissions)?/?"),
+        ("quotas", "GET", r"/api/v1/(?:quotas|models/limits)/?"),
+        ("policy", "GET", r"/api/v1/uploads/?"),
+        ("upload", "POST", r"/dashscope-file-mgr/?"),
+    )
+)
+
+
+class App:
+    """The whole emulator as one ASGI application."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        exchange = Exchange(scope, receive, send)
+        if exchange.path.startswith("/_emulator/"):
+            await exchange.answer(await admin.answer(self._service, exchange))
+            return
+        route, task_id = find_route(exchange.method, exchange.path)
+        self._service.counts[f"request {route}"] += 1
+        try:
+            await self._serve(exchange, route, task_id)
+        finally:
+            if route == "result":
+                self._service.counts["result bytes"] += exchange.bytes_sent
+
+    async def _serve(self, exchange: Exchange, route: str, task_id: str) -> None:
+        service = self._service
+        raw = await exchange.body() if route in ("create", "cancel") else b""
+        subject = _subject_of_body(raw) if route == "create" else service.subject(route, task_id)
+        if delay := service.faults.take("delay", subject):
+            await asyncio.sleep(breakage.delay_s(delay, service.rng))
+        strike = service.faults.take("answer", subject)
+        if strike is not None and not strike.fault.accepted:
+            service.counts["refused"] += 1
+            await breakage.apply(service, exchange, strike, Reply())
+            return
+        reply = await self._reply(exchange, route, task_id, raw)
+        if route == "create" and reply.status >= 400:
+            service.counts["refused"] += 1
+        await self._send(exchange, reply, strike)
+
+    async def _send(self, exchange: Exchange, reply: Reply, strike: Strike | None) -> None:
+        if strike is not None:
+            await breakage.apply(self._service, exchange, strike, reply)
+            return
+        if self._service.knobs.gzip and reply.file is None:
+            compress(reply, exchange)
+        self._service.counts[f"answer {reply.status}"] += 1
+        await exchange.answer(reply)
+
+    async def _reply(self, exchange: Exchange, route: str, task_id: str, raw: bytes) -> Reply:
+        service = self._service
+        try:
+            match route:
+                case "create":
+                    return routes.create(service, exchange, raw)
+                case "query":
+                    return routes.query(service, exchange, task_id)
+                case "list":
+                    return routes.list_tasks(service, exchange)
+                case "cancel":
+                    return routes.cancel(service, exchange, task_id)
+                case "models":
+                    return routes.models(service, exchange)
+                case "quotas":
+                    return routes.quotas(service, exchange)
+                case "policy":
+                    return routes.policy(service, exchange)
+                case "upload":
+                    return await routes.upload(service, exchange)
+                case "result":
+                    return routes.result(service, exchange, task_id)
+                case _:
+                    raise RefusedError("NotFound")
+        except RefusedError as error:
+            return routes.refusal(service, error)
+
+
+def find_route(method: str, path: str) -> tuple[str, str]:
+    """Route name and task id; "other" for what the service does not have."""
+    for route, methods, pattern in _ROUTES:
+        if (found := pattern.fullmatch(path)) and method in methods.split():
+            return route, found.group(1) if found.groups() else ""
+    return "other", ""
+
+
+def _subject_of_body(raw: bytes) -> Subject:
+    try:
+        body: Any = json.loads(raw)
+        return Subject("create", str(body["model"]), str(body["input"].get("prompt") or ""))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return Subject("create")

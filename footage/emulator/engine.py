@@ -1,0 +1,215 @@
+"""The task state machine: PENDING, RUNNING, then SUCCEEDED, FAILED or CANCELED, in virtual time.
+
+Pure: it reads no clock and does no I/O. Everything that happens is an event at a virtual second, so a clock
+that jumps a day replays the day in order. What has to be done outside (look at an image, render a clip) is
+left in `outbox`.
+"""
+
+import heapq
+import uuid
+from collections import deque
+from collections.abc import Callable, Iterable
+from random import Random
+from typing import Any
+
+from footage.emulator.checks import judge
+from footage.emulator.errors import BY_CODE, RefusedError, new_request_id
+from footage.emulator.knobs import Knobs
+from footage.emulator.models import MODELS, i2v_size
+from footage.emulator.tasks import Task
+
+# The service gives a running task up after three hours (Model Studio docs, error codes).
+GIVE_UP_S = 3 * 3600.0
+
+
+class Engine:
+    """All tasks, and who runs next. Every method first needs `advance(now_s)`; the caller sees to it."""
+
+    def __init__(self, knobs: Knobs, seed: int, on_change: Callable[[Task], None]) -> None:
+        self.knobs = knobs
+        self.tasks: dict[str, Task] = {}
+        self.outbox: deque[tuple[str, Task]] = deque()
+        self.most_running: dict[str, int] = {}
+        self._rng = Random(seed)
+        self._changed = on_change
+        self._events: list[tuple[float, int, str, str]] = []
+        self._event_count = 0
+        self._live: dict[str, set[str]] = {}
+        self._running: dict[str, set[str]] = {}
+        self._waiting: dict[str, deque[str]] = {}
+
+    def concurrency(self, model: str) -> int:
+        return self.knobs.concurrency if self.knobs.concurrency is not None else MODELS[model].concurrency
+
+    def new_request_id(self) -> str:
+        return new_request_id(self._rng)
+
+    def accept(self, body: dict[str, Any], now_s: float) -> Task:
+        """Make a task. Raises Refused when the model's queue is full."""
+        model = str(body["model"])
+        live = self._live.setdefault(model, set())
+        if len(live) >= self.concurrency(model) + self.knobs.queue_limit:
+            raise RefusedError(self.knobs.overflow_code, status=429)
+        row = MODELS[model]
+        usual_s = row.generation_s if self.knobs.generation_s is None else self.knobs.generation_s
+        jitter = 1 + self.knobs.generation_jitter * (2 * self._rng.random() - 1)
+        plan, verdict = judge(body, self.knobs, self._rng)
+        delay_s = self._rng.uniform(self.knobs.check_delay_min_s, self.knobs.check_delay_max_s)
+        task = Task(
+            task_id=str(uuid.UUID(int=self._rng.getrandbits(128), version=4)),
+            request_id=self.new_request_id(),
+            model=model,
+            body=body,
+            submitted_s=now_s,
+            checks_until_s=now_s + delay_s,
+            generation_s=usual_s * jitter,
+            plan=plan,
+            verdict=verdict,
+            media_pending=verdict is None and (row.kind == "i2v" or bool(plan and plan.sound)),
+            listed_from_s=now_s + self.knobs.list_lag_s,
+        )
+        if row.generation != "2.6" and body["parameters"].get("prompt_extend") is not False:
+            task.expanded = f"{task.prompt} (rewritten by the emulator)"
+        self.tasks[task.task_id] = task
+        live.add(task.task_id)
+        self._schedule(task)
+        return task
+
+    def restore(self, tasks: Iterable[Task]) -> None:
+        """Take up tasks of an earlier life, in the order of their making."""
+        for task in tasks:
+            self.tasks[task.task_id] = task
+            # Task ids come from a seeded generator: skip those an earlier life has given out.
+            self._rng.getrandbits(128)
+            if task.final:
+                continue
+            self._live.setdefault(task.model, set()).add(task.task_id)
+            if task.status == "RUNNING" and task.scheduled_s is not None:
+                self._run(task, task.scheduled_s)
+            else:
+                self._schedule(task)
+
+    def advance(self, now_s: float) -> None:
+        while self._events and self._events[0][0] <= now_s:
+            at_s, _, what, task_id = heapq.heappop(self._events)
+            task = self.tasks[task_id]
+            if what == "reject" and task.status == "PENDING":
+                self._end(task, "FAILED", at_s)
+            elif what == "queue" and task.status == "PENDING":
+                self._waiting.setdefault(task.model, deque()).append(task_id)
+                self._fill(task.model, at_s)
+            elif what == "finish" and task.status == "RUNNING":
+                self._finish(task, at_s)
+
+    def next_event_s(self) -> float | None:
+        return self._events[0][0] if self._events else None
+
+    def media_passed(
+        self, task_id: str, now_s: float, sides: tuple[int, int] | None, image: str | None
+    ) -> None:
+        """The reference media are in order: `sides` in pixels and the image's SHA-256, when there is one."""
+        task = self.tasks[task_id]
+        if not task.media_pending or task.plan is None:
+            return
+        task.media_pending = False
+        if sides is not None:
+            task.plan.width, task.plan.height = i2v_size(*sides, task.plan.tier, self.knobs.i2v_rounding)
+            task.plan.zoom_from = image
+        self._changed(task)
+        self._schedule(task, not_before_s=now_s)
+
+    def media_refused(self, task_id: str, now_s: float, code: str, message: str) -> None:
+        task = self.tasks[task_id]
+        task.media_pending, task.verdict = False, (code, message)
+        self._changed(task)
+        self._schedule(task, not_before_s=now_s)
+
+    def rendered(self, task_id: str, now_s: float, video: str) -> None:
+        """The clip exists: a task that is due for it succeeds now."""
+        task = self.tasks[task_id]
+        task.video = video
+        self._changed(task)
+        if task.overdue and task.status == "RUNNING":
+            self._finish(task, now_s)
+
+    def render_failed(self, task_id: str, now_s: float) -> None:
+        task = self.tasks[task_id]
+        task.verdict = ("InternalError.Algo", BY_CODE["InternalError.Algo"].message)
+        if task.overdue:
+            self._finish(task, now_s)
+
+    def cancel(self, task_id: str, now_s: float) -> bool:
+        """Whether the task was PENDING and is CANCELED now."""
+        task = self.visible(task_id, now_s)
+        if task is None or task.status != "PENDING":
+            return False
+        self._end(task, "CANCELED", now_s)
+        return True
+
+    def visible(self, task_id: str, now_s: float) -> Task | None:
+        """The task, or none when it never was or its record has expired."""
+        task = self.tasks.get(task_id)
+        if task is None or self._expired(task, now_s):
+            return None
+        return task
+
+    def listed(self, now_s: float) -> Iterable[Task]:
+        """Tasks that the list shows, newest first."""
+        for task in reversed(self.tasks.values()):
+            if task.listed_from_s <= now_s and task.unknown_polls >= 0 and not self._expired(task, now_s):
+                yield task
+
+    def _expired(self, task: Task, now_s: float) -> bool:
+        from_end = self.knobs.retention_from == "end"
+        born_s = (task.ended_s or now_s) if from_end else task.submitted_s
+        return now_s >= born_s + self.knobs.retention_s
+
+    def _event(self, at_s: float, what: str, task: Task) -> None:
+        self._event_count += 1
+        heapq.heappush(self._events, (at_s, self._event_count, what, task.task_id))
+
+    def _schedule(self, task: Task, not_before_s: float = 0.0) -> None:
+        if task.media_pending:
+            self.outbox.append(("inspect", task))
+        elif task.plan is None or (task.plan.width == 0 and task.verdict):
+            self._event(max(task.checks_until_s, not_before_s), "reject", task)
+        elif not task.stuck_pending:
+            ready_s = task.submitted_s + self.knobs.start_delay_s
+            self._event(max(ready_s, not_before_s), "queue", task)
+
+    def _fill(self, model: str, at_s: float) -> None:
+        waiting, running = self._waiting.setdefault(model, deque()), self._running.setdefault(model, set())
+        while waiting and len(running) < self.concurrency(model):
+            task = self.tasks[waiting.popleft()]
+            if task.status == "PENDING":
+                self._run(task, at_s)
+
+    def _run(self, task: Task, at_s: float) -> None:
+        running = self._running.setdefault(task.model, set())
+        running.add(task.task_id)
+        self.most_running[task.model] = max(len(running), self.most_running.get(task.model, 0))
+        task.status, task.scheduled_s = "RUNNING", at_s
+        self._changed(task)
+        if task.verdict is None and task.video is None:
+            self.outbox.append(("render", task))
+        self._event(at_s + min(task.generation_s, GIVE_UP_S), "finish", task)
+
+    def _finish(self, task: Task, at_s: float) -> None:
+        if task.verdict is None and task.generation_s >= GIVE_UP_S:
+            task.verdict = ("InternalError.Timeout", BY_CODE["InternalError.Timeout"].message)
+        if task.verdict is not None:
+            self._end(task, "FAILED", at_s)
+        elif task.video is None:
+            task.overdue = True
+        else:
+            task.billed_s = task.plan.duration_s if task.plan else 0
+            self._end(task, "SUCCEEDED", at_s)
+
+    def _end(self, task: Task, status: str, at_s: float) -> None:
+        task.status, task.ended_s = status, at_s
+        if status == "FAILED" and task.scheduled_s is None:
+            task.scheduled_s = task.submitted_s
+        self._live.setdefault(task.model, set()).discard(task.task_id)
+        self._running.setdefault(task.model, set()).discard(task.task_id)
+        self._changed(task)
+        self._fill(task.model, at_s)

@@ -1,0 +1,79 @@
+"""Everything about the service that is inferred or unknown, and what a test bench wants to set."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+
+def _knob(default: Any, doc: str) -> Any:
+    if isinstance(default, (list, dict)):
+        raise TypeError("knobs have immutable defaults")
+    return field(default=default, metadata={"doc": doc})
+
+
+@dataclass(frozen=True, slots=True)
+class Knobs:
+    """One switch per fact that nobody outside Alibaba can prove. Defaults are the best guess."""
+
+    generation_s: float | None = _knob(
+        None, "generation time of every model, in virtual seconds; none: per model"
+    )
+    generation_jitter: float = _knob(0.15, "generation times vary by this share, either way")
+    start_delay_s: float = _knob(0.05, "how long a task stays PENDING when nothing is ahead of it")
+    check_delay_min_s: float = _knob(0.1, "earliest moment a parameter error surfaces after the submission")
+    check_delay_max_s: float = _knob(3.0, "latest moment a parameter error surfaces after the submission")
+    rate_limits: bool = _knob(True, "false: no submit rate and no query rate are enforced")
+    submit_rps: int | None = _knob(None, "submissions a second of every model; none: the documented figure")
+    query_qps: int | None = _knob(20, "task, list and cancel calls a second, each; none: no limit")
+    concurrency: int | None = _knob(None, "running tasks of every model; none: the documented figure")
+    queue_limit: int = _knob(100, "tasks that may wait as PENDING per model; the real number is unknown")
+    overflow_code: str = _knob("Throttling.Concurrency", "code of the 429 when the queue is full (unknown)")
+    region: str | None = _knob(None, "serve only the models of this region; none: all")
+    t2v_flash: bool = _knob(False, "whether wan2.2-t2v-flash exists (no official table has it)")
+    unknown_model: str = _knob(
+        "InvalidParameter", "code for an unknown model; or ModelNotFound, Model.AccessDenied"
+    )
+    unknown_parameters: str = _knob(
+        "ignore", "ignore, or fail: the task fails on a name that the model lacks"
+    )
+    us_t2v_15s: bool = _knob(False, "whether wan2.6-t2v-us takes 15 s (two official pages disagree)")
+    fixed_duration: str = _knob(
+        "accept", "accept: duration 5 may be sent to fixed-5 models; refuse: none may"
+    )
+    empty_prompt: str = _knob("fail", "fail or accept: an empty prompt to a t2v model")
+    orig_prompt: str = _knob("full", "full or truncated: what orig_prompt holds when the prompt was too long")
+    utc_offset_hours: float = _knob(8.0, "zone of task times; +8 is proved for Beijing only")
+    page_size_max: int = _knob(100, "longest page of the list; larger values are cut to it")
+    list_lag_s: float = _knob(0.0, "virtual seconds until a new task appears in the list")
+    cancel_unknown: str = _knob("UnsupportedOperation", "code when an unknown task is cancelled; or NotFound")
+    retention_s: float = _knob(86400.0, "life of task records and result URLs, in virtual seconds")
+    retention_from: str = _knob("submit", "submit or end: what a task record's life is counted from")
+    keys: tuple[str, ...] | None = _knob(None, "accepted keys; none: every key that starts with sk-")
+    workspaces: tuple[str, ...] | None = _knob(None, "known workspace ids; none: every one")
+    gzip: bool = _knob(True, "compress answers for clients that accept it")
+    max_body_mb: float = _knob(40.0, "largest request body (undocumented)")
+    image_side_min: int = _knob(240, "smallest image side in pixels; older pages say 360")
+    image_side_max: int = _knob(8000, "largest image side in pixels; older pages say 2000")
+    image_max_mb: float = _knob(20.0, "largest image file; older pages say 10")
+    image_alpha: str = _knob("fail", "fail or accept: a PNG with an alpha channel")
+    image_redirects: bool = _knob(False, "whether a redirecting image URL is followed")
+    i2v_rounding: str = _knob("floor16", "floor16 or round16: how i2v sides are brought to multiples of 16")
+    usage_types: str = _knob("documented", "documented, or strings: SR and durations arrive as text")
+    fps: int = _knob(30, "frames a second of the results; older pages say 24")
+    render: str = _knob("full", "full: moving pictures; tiny: a still with the right size, duration and fps")
+    render_workers: int = _knob(2, "processes that render")
+
+    @classmethod
+    def from_mapping(cls, values: Mapping[str, Any]) -> "Knobs":
+        """Knobs from names and JSON values. ValueError names the unknown ones and lists the known."""
+        known = {entry.name for entry in fields(cls)}
+        if unknown := sorted(set(values) - known):
+            raise ValueError(f"unknown emulator knobs {unknown}; known: {sorted(known)}")
+        return cls(
+            **{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+        )
+
+    def with_changes(self, values: Mapping[str, Any]) -> "Knobs":
+        return self.from_mapping(
+            {**{entry.name: getattr(self, entry.name) for entry in fields(self)}, **values}
+        )

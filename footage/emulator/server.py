@@ -1,0 +1,126 @@
+"""Runs the emulator: one process, one event loop, a state directory."""
+
+import asyncio
+import json
+import socket
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+
+from footage.emulator.app import App
+from footage.emulator.faults import Order
+from footage.emulator.knobs import Knobs
+from footage.emulator.service import Service
+from footage.emulator.wire import OpenProtocol
+
+_BACKLOG = 2048
+
+
+def print_ready(base_url: str) -> None:
+    """One line on stderr: where the emulator listens and which key it takes."""
+    sys.stderr.write(
+        f"wan-video emulator ready: DASHSCOPE_HTTP_BASE_URL={base_url} DASHSCOPE_API_KEY=sk-emulator\n"
+    )
+    sys.stderr.flush()
+
+
+def serve(
+    port: int = 0,
+    speed: float = 1.0,
+    seed: int = 0,
+    faults_file: str | Path | None = None,
+    state_dir: str | Path | None = None,
+    *,
+    ready_line: Callable[[str], None] = print_ready,
+    end_with_stdin: bool = False,
+    knobs: Mapping[str, Any] | None = None,
+) -> None:
+    """Serve on 127.0.0.1 until interrupted.
+
+    Args:
+        port: 0 takes a free one.
+        speed: Virtual seconds per real second.
+        seed: Of everything the emulator chooses: ids, waiting times, seeds that a request does not give.
+        faults_file: JSON or YAML list of fault orders, added to those of the state directory.
+        state_dir: Where tasks, uploads and clips are kept; none: a temporary directory, removed at the end.
+        ready_line: Called once with the base URL when connections are accepted.
+        end_with_stdin: Stop when standard input closes, so that a dead parent leaves nothing behind.
+        knobs: Names and values of `Knobs`.
+
+    Raises:
+        ValueError: A knob or a fault order is wrong.
+        OSError: The port is taken.
+    """
+    turned = Knobs.from_mapping(knobs or {})
+    orders = read_faults(Path(faults_file)) if faults_file is not None else []
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    with listener, tempfile.TemporaryDirectory(prefix="wan-emulator-") as spare:
+        listener.bind(("127.0.0.1", port))
+        listener.listen(_BACKLOG)
+        folder = Path(state_dir) if state_dir is not None else Path(spare)
+        asyncio.run(_run(listener, folder, speed, seed, turned, orders, ready_line, end_with_stdin))
+
+
+def read_faults(path: Path) -> list[Order]:
+    """Fault orders of a script file. ValueError says what is wrong with it."""
+    text = path.read_text(encoding="utf-8")
+    if path.suffix in (".yaml", ".yml"):
+        import yaml
+
+        items: Any = yaml.safe_load(text)
+    else:
+        items = json.loads(text)
+    if not isinstance(items, list):
+        raise ValueError(f"{path}: a fault script is a list of orders")
+    return [Order.parse(item) for item in items]
+
+
+async def _run(
+    listener: socket.socket,
+    folder: Path,
+    speed: float,
+    seed: int,
+    knobs: Knobs,
+    orders: list[Order],
+    ready_line: Callable[[str], None],
+    end_with_stdin: bool,
+) -> None:
+    service = Service(folder, speed, seed, knobs)
+    service.faults.orders += orders
+    host = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    service.host = host
+    server = uvicorn.Server(
+        uvicorn.Config(
+            App(service),
+            http=OpenProtocol,
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            date_header=False,
+            timeout_keep_alive=75,
+            timeout_graceful_shutdown=1,
+        )
+    )
+    if end_with_stdin:
+        threading.Thread(target=_stop_at_end_of_stdin, args=(server,), daemon=True).start()
+    saving = asyncio.create_task(service.keep_saving())
+    service.now_s()
+    ready_line(f"{host}/api/v1")
+    try:
+        await server.serve(sockets=[listener])
+    finally:
+        saving.cancel()
+        await service.close()
+
+
+def _stop_at_end_of_stdin(server: uvicorn.Server) -> None:
+    sys.stdin.buffer.read()
+    server.should_exit = True

@@ -1,0 +1,259 @@
+"""The emulated service: tasks, clock, faults and books in one place, kept on disk so that a kill loses nothing."""
+
+import asyncio
+import logging
+import time
+from collections import Counter, deque
+from collections.abc import Coroutine
+from dataclasses import asdict
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from footage.emulator import media
+from footage.emulator.checks import foreign_names
+from footage.emulator.clock import Clock
+from footage.emulator.engine import GIVE_UP_S, Engine
+from footage.emulator.errors import BY_CODE, RefusedError
+from footage.emulator.faults import FaultBook, Subject
+from footage.emulator.knobs import Knobs
+from footage.emulator.models import MODELS
+from footage.emulator.oss import Uploads, sign_result
+from footage.emulator.store import Store
+from footage.emulator.studio import Studio, WorkerError
+from footage.emulator.tasks import Task
+
+_log = logging.getLogger(__name__)
+_SAVE_EVERY_S = 0.25
+
+
+class Service:
+    """Everything behind the routes. Used from one event loop."""
+
+    def __init__(self, folder: Path, speed: float, seed: int, knobs: Knobs) -> None:
+        self.knobs = knobs
+        self.rng = Random(seed)
+        self.store = Store(folder)
+        # After a kill the last save may be a moment old: start past it, so that time never goes back.
+        saved_s = (self.store.value("now_s") or 0.0) + 2 * _SAVE_EVERY_S * speed
+        self.clock = Clock(speed, max(time.time(), saved_s))
+        self.engine = Engine(knobs, seed, self._task_changed)
+        self.faults = FaultBook()
+        self.uploads = Uploads(folder / "uploads")
+        self.studio = Studio(folder, knobs)
+        self.host = ""  # scheme, host and port, for the URLs it hands out
+        self.counts: Counter[str] = Counter(self.store.value("counts") or {})
+        self._hits: dict[str, deque[float]] = {}
+        self._jobs: set[asyncio.Task[None]] = set()
+        self._alarm: asyncio.TimerHandle | None = None
+        if saved := self.store.value("faults"):
+            self.faults.load(saved)
+        self.engine.restore(self.store.tasks())
+
+    # Time -----------------------------------------------------------------------------------------------------
+
+    def now_s(self) -> float:
+        """The time, with everything done that was due by then."""
+        now_s = self.clock.now_s()
+        self.engine.advance(now_s)
+        self._work()
+        return now_s
+
+    def _work(self) -> None:
+        """Start what the engine asked for, and wake up again at its next event."""
+        while self.engine.outbox:
+            what, task = self.engine.outbox.popleft()
+            self._start(self._inspect(task) if what == "inspect" else self._render(task))
+        if self._alarm is not None:
+            self._alarm.cancel()
+        next_s = self.engine.next_event_s()
+        if next_s is not None:
+            wait_s = max(0.0, self.clock.real_s(next_s - self.clock.now_s()))
+            self._alarm = asyncio.get_running_loop().call_later(wait_s, self.now_s)
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        job = asyncio.get_running_loop().create_task(work)
+        self._jobs.add(job)
+        job.add_done_callback(self._jobs.discard)
+
+    async def keep_saving(self) -> None:
+        """Save clock, counts and fault counts a few times a second; tasks are saved when they change."""
+        while True:
+            await asyncio.sleep(_SAVE_EVERY_S)
+            self.save()
+
+    def save(self) -> None:
+        self.store.save_value("now_s", self.clock.now_s())
+        self.store.save_value("counts", dict(self.counts))
+        self.store.save_value("faults", self.faults.dump())
+
+    async def close(self) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+        for job in tuple(self._jobs):
+            job.cancel()
+        await self.studio.close()
+        self.save()
+        self.store.close()
+
+    def turn(self, knobs: Knobs) -> None:
+        """Change knobs while running; tasks already made keep what was decided for them."""
+        self.knobs = self.engine.knobs = self.studio.knobs = knobs
+
+    # Tasks ----------------------------------------------------------------------------------------------------
+
+    def accept(self, body: dict[str, Any], resolve_oss: bool) -> Task:
+        """Make a task of a body that passed the checks made at once. Raises RefusedError."""
+        now_s = self.now_s()
+        model = str(body["model"])
+        rps = self.knobs.submit_rps if self.knobs.submit_rps is not None else MODELS[model].rps
+        if not self.within_rate(f"create {model}", rps, now_s):
+            raise RefusedError("Throttling.RateQuota")
+        foreign_inputs, foreign_parameters = foreign_names(body)
+        body["resolve_oss"] = resolve_oss
+        task = self.engine.accept(body, now_s)
+        self.counts.update(f"foreign input {name}" for name in foreign_inputs)
+        self.counts.update(f"foreign parameter {name}" for name in foreign_parameters)
+        self._spoil(task, now_s)
+        self.store.save_task(task)
+        self.save()
+        self._work()
+        return task
+
+    def _spoil(self, task: Task, now_s: float) -> None:
+        """Apply the faults that strike a task rather than an answer."""
+        subject = Subject("create", task.model, task.prompt)
+        if outcome := self.faults.take("outcome", subject):
+            fault = outcome.fault
+            if fault.effect == "fail":
+                message = BY_CODE[fault.code].message if fault.code else ""
+                if fault.name == "failed-output-inspection":
+                    message = message.replace("Input", "Output")
+                task.verdict = task.verdict or (fault.code or "", message)
+            elif fault.effect == "stuck-running":
+                task.generation_s = GIVE_UP_S
+            else:
+                task.stuck_pending = True
+        if unknown := self.faults.take("unknown", subject):
+            task.unknown_polls = int(unknown.settings["polls"]) if "polls" in unknown.settings else -1
+        if lag := self.faults.take("lag", subject):
+            task.listed_from_s = now_s + lag.settings["seconds"]
+
+    def within_rate(self, name: str, per_second: int | None, now_s: float) -> bool:
+        """Count a call against its limit over the last virtual second."""
+        if per_second is None or not self.knobs.rate_limits:
+            return True
+        hits = self._hits.setdefault(name, deque())
+        while hits and hits[0] <= now_s - 1:
+            hits.popleft()
+        if len(hits) >= per_second:
+            return False
+        hits.append(now_s)
+        return True
+
+    def look_up(self, task_id: str, now_s: float) -> Task | None:
+        """The task as a query sees it: none means UNKNOWN."""
+        task = self.engine.visible(task_id, now_s)
+        if task is None:
+            return None
+        task.polls += 1
+        return None if task.unknown_polls < 0 or task.polls <= task.unknown_polls else task
+
+    def subject(self, route: str, task_id: str) -> Subject:
+        task = self.engine.tasks.get(task_id)
+        return Subject(route, task.model, task.prompt) if task else Subject(route)
+
+    def _task_changed(self, task: Task) -> None:
+        if task.status == "SUCCEEDED" and task.video_url is None and task.ended_s is not None:
+            task.video_url = sign_result(self.host, task, task.ended_s, self.knobs.retention_s)
+        self.store.save_task(task)
+
+    async def _render(self, task: Task) -> None:
+        try:
+            name = await self.studio.clip(task)
+        except WorkerError:
+            _log.exception("rendering task %s failed", task.task_id)
+            self.engine.render_failed(task.task_id, self.now_s())
+        else:
+            self.engine.rendered(task.task_id, self.now_s(), name)
+        self._work()
+
+    async def _inspect(self, task: Task) -> None:
+        given, resolve = task.body["input"], bool(task.body.get("resolve_oss"))
+        try:
+            sides = image = None
+            if MODELS[task.model].kind == "i2v":
+                image, sides = await self._inspect_image(task, given["img_url"], resolve)
+            if task.plan is not None and task.plan.sound:
+                audio = await asyncio.to_thread(self._fetch, given["audio_url"], task.model, resolve, 16.0)
+                media.judge_audio(audio)
+                task.plan.sound = media.keep(audio, self.studio.images)
+        except media.BadMediaError as bad:
+            self.engine.media_refused(task.task_id, self.now_s(), bad.code, bad.message)
+        except WorkerError:
+            _log.exception("inspecting the image of task %s failed", task.task_id)
+            error = BY_CODE["InternalError"]
+            self.engine.media_refused(task.task_id, self.now_s(), error.code, error.message)
+        else:
+            self.engine.media_passed(task.task_id, self.now_s(), sides, image)
+        self.now_s()
+
+    async def _inspect_image(self, task: Task, url: str, resolve: bool) -> tuple[str, tuple[int, int]]:
+        data = await asyncio.to_thread(self._fetch, url, task.model, resolve, self.knobs.image_max_mb)
+        name = await asyncio.to_thread(media.keep, data, self.studio.images)
+        facts = await self.studio.inspect(name)
+        media.judge_image(len(data), facts, self.knobs)
+        return name, (facts["width"], facts["height"])
+
+    def _fetch(self, url: str, model: str, resolve: bool, limit_mb: float) -> bytes:
+        return media.fetch(url, self._upload if resolve else None, model, self.knobs, limit_mb)
+
+    def _upload(self, key: str, model: str) -> bytes | None:
+        return self.uploads.read(key, model, self.clock.now_s())
+
+    # Books ----------------------------------------------------------------------------------------------------
+
+    def ledger(self) -> dict[str, Any]:
+        """What the service has received, accepted, billed and sent."""
+        now_s = self.now_s()
+        tasks = self.engine.tasks.values()
+
+        def named(prefix: str) -> dict[str, int]:
+            return {
+                key.removeprefix(prefix): n
+                for key, n in sorted(self.counts.items())
+                if key.startswith(prefix)
+            }
+
+        requests = named("request ")
+        return {
+            "now_s": now_s,
+            "creates": requests.get("create", 0),
+            "accepted": len(tasks),
+            "refused": self.counts["refused"],
+            "billed_seconds": sum(task.billed_s for task in tasks),
+            "billed": {task.task_id: task.billed_s for task in tasks if task.billed_s},
+            "queries": requests.get("query", 0),
+            "lists": requests.get("list", 0),
+            "cancels": requests.get("cancel", 0),
+            "downloads": requests.get("result", 0),
+            "bytes": self.counts["result bytes"],
+            "requests": requests,
+            "answers": named("answer "),
+            "faults": dict(self.faults.fired),
+            "foreign_input": named("foreign input "),
+            "foreign_parameters": named("foreign parameter "),
+            "authorization_on_results": self.counts["authorization on result"],
+            "most_running": dict(self.engine.most_running),
+            "tasks": [brief(task) for task in tasks],
+        }
+
+
+def brief(task: Task) -> dict[str, Any]:
+    """A task for the books: the body as received, with inline media shortened to their length."""
+    record = asdict(task)
+    body: dict[str, Any] = {key: value for key, value in record["body"].items() if key != "resolve_oss"}
+    for name, value in body["input"].items():
+        if isinstance(value, str) and value.startswith("data:") and len(value) > 200:
+            body["input"][name] = f"{value[:40]}… ({len(value)} characters)"
+    return {**record, "body": body, "oss_resolve": bool(record["body"].get("resolve_oss"))}

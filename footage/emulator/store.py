@@ -1,0 +1,54 @@
+"""What survives a killed emulator: one SQLite file in the state directory."""
+
+import json
+import sqlite3
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from footage.emulator.tasks import Plan, Task
+
+
+class Store:
+    """Tasks and named values. Writes are whole or absent after `kill -9` (not after a power cut)."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._db = sqlite3.connect(folder / "emulator.sqlite", isolation_level=None, check_same_thread=False)
+        # OFF: the operating system keeps what a killed process wrote, and a stand-in needs no more.
+        self._db.execute("PRAGMA synchronous=OFF")
+        self._db.execute("PRAGMA journal_mode=WAL")
+        self._db.execute("CREATE TABLE IF NOT EXISTS task (id TEXT PRIMARY KEY, record TEXT NOT NULL)")
+        self._db.execute("CREATE TABLE IF NOT EXISTS value (name TEXT PRIMARY KEY, json TEXT NOT NULL)")
+
+    def save_task(self, task: Task) -> None:
+        record = json.dumps(asdict(task), ensure_ascii=False)
+        self._db.execute(
+            "INSERT INTO task VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET record = excluded.record",
+            (task.task_id, record),
+        )
+
+    def tasks(self) -> list[Task]:
+        """Every task, in the order of their making."""
+        rows = self._db.execute("SELECT record FROM task ORDER BY rowid").fetchall()
+        found: list[Task] = []
+        for (record,) in rows:
+            fields: dict[str, Any] = json.loads(record)
+            plan, verdict = fields.pop("plan"), fields.pop("verdict")
+            found.append(
+                Task(
+                    **fields, plan=Plan(**plan) if plan else None, verdict=tuple(verdict) if verdict else None
+                )
+            )
+        return found
+
+    def save_value(self, name: str, value: Any) -> None:
+        self._db.execute("INSERT OR REPLACE INTO value VALUES (?, ?)", (name, json.dumps(value)))
+
+    def value(self, name: str) -> Any:
+        """The value, or none when it was never saved."""
+        row = self._db.execute("SELECT json FROM value WHERE name = ?", (name,)).fetchone()
+        return json.loads(row[0]) if row else None
+
+    def close(self) -> None:
+        self._db.close()
