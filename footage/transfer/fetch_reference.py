@@ -1,0 +1,100 @@
+"""A user's reference image from a URL, without becoming a way into our network."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, cast
+from urllib.parse import urlsplit
+
+from footage.errors import InvalidRequest, Problem, Unreachable
+from footage.transfer.connection import shown
+
+_CONNECT_S = 10.0
+_SILENCE_S = 20.0
+_DEADLINE_S = 60.0
+_MAX_REDIRECTS = 3
+_CHUNK_BYTES = 64 << 10
+
+
+def fetch_reference(url: str, *, max_bytes: int, allow_private: bool) -> bytes:
+    """Return the bytes behind an http(s) URL; every redirect is checked like the URL itself.
+
+    Args:
+        url: The user's URL. Addresses of this machine, of private networks and of cloud metadata services
+            are refused unless `allow_private`; the address that was checked is the one connected to.
+        max_bytes: Reading stops there, whatever the server announced.
+
+    Raises:
+        InvalidRequest: The URL cannot be used: address refused, not found, too large, not an image.
+        Unreachable: The server does not answer or fails; the same request may work later.
+    """
+    import requests
+    from requests_hardened import Config, Manager
+    from requests_hardened.ip_filter import InvalidIPAddress
+
+    if urlsplit(url).scheme not in {"http", "https"} or urlsplit(url).username is not None:
+        raise _invalid(url, "is not a plain http(s) URL")
+    session = cast(
+        Any,
+        Manager(
+            Config(
+                ip_filter_enable=not allow_private,
+                ip_filter_allow_loopback_ips=allow_private,
+                never_redirect=False,
+                default_timeout=(_CONNECT_S, _SILENCE_S),
+                user_agent_override="wan-video",
+            )
+        ).get_session(),
+    )
+    session.max_redirects = _MAX_REDIRECTS
+    # No netrc: a login of this user must not go to a host that somebody else named.
+    session.trust_env = False
+    try:
+        with session, session.get(url, stream=True, headers={"Accept-Encoding": "identity"}) as response:
+            _check(url, response.status_code, response.headers.get("Content-Type", ""))
+            return _read(url, response, max_bytes)
+    except InvalidIPAddress as error:
+        raise _invalid(
+            url,
+            "leads to a private address",
+            "a public URL, a file, or private addresses allowed in the settings",
+        ) from error
+    except requests.TooManyRedirects as error:
+        raise _invalid(url, f"is redirected more than {_MAX_REDIRECTS} times") from error
+    except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema) as error:
+        raise _invalid(url, "is not a plain http(s) URL") from error
+    except requests.RequestException as error:
+        raise Unreachable(
+            f"The reference image {shown(url)} could not be fetched ({type(error).__name__})."
+        ) from error
+
+
+def _check(url: str, status: int, content_type: str) -> None:
+    if status in {408, 425, 429} or status >= 500:
+        raise Unreachable(f"The server of the reference image {shown(url)} answered HTTP {status}.")
+    if status != 200:
+        raise _invalid(url, f"gives HTTP {status} instead of an image")
+    kind = content_type.split(";")[0].strip().lower()
+    # Many servers give application/octet-stream or nothing; what the bytes are is looked at when decoding.
+    if kind.startswith("text/") or kind in {"application/json", "application/xml"}:
+        raise _invalid(url, f"gives {kind}, not an image", "JPEG, PNG or WEBP")
+
+
+def _read(url: str, response: Any, max_bytes: int) -> bytes:
+    deadline = time.monotonic() + _DEADLINE_S
+    data = bytearray()
+    # read1 and not iter_content, which would wait for a full chunk of a server that drips.
+    while chunk := response.raw.read1(_CHUNK_BYTES):
+        data += chunk
+        if len(data) > max_bytes:
+            raise _invalid(url, "is too large", f"at most {max_bytes} bytes")
+        if time.monotonic() > deadline:
+            raise Unreachable(f"The reference image {shown(url)} took more than {_DEADLINE_S:.0f} s.")
+    announced = response.headers.get("Content-Length", "")
+    if announced.isdigit() and len(data) < int(announced):
+        raise Unreachable(f"The reference image {shown(url)} broke off in the middle.")
+    return bytes(data)
+
+
+def _invalid(url: str, message: str, allowed: str | None = None) -> InvalidRequest:
+    return InvalidRequest(problems=(Problem("reference_image", shown(url), message, allowed),))
