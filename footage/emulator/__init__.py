@@ -25,7 +25,7 @@ def serve(
     ready_line: Callable[[str], None] | None = None,
     knobs: Mapping[str, Any] | None = None,
 ) -> None:
-    """Serve until interrupted; prints one line with the URL on stderr. See `footage.emulator.server.serve`."""
+    """Serve until interrupted; see `footage.emulator.server.serve`."""
     # Imported late: clients and tests need none of the web framework.
     from footage.emulator import server
 

@@ -1,11 +1,11 @@
-"""The emulator's own routes under `/_emulator/`: books, faults, clock, knobs. The real service has none of them."""
+"""The emulator's own routes under `/_emulator/`: books, faults, clock, knobs. The real service lacks them."""
 
 import json
 from dataclasses import asdict
 from typing import Any
 
 from footage.emulator.faults import FAULTS, Order
-from footage.emulator.service import Service, brief
+from footage.emulator.service import Service
 from footage.emulator.wire import Exchange, Reply
 
 
@@ -30,7 +30,7 @@ def _serve(service: Service, exchange: Exchange, raw: bytes) -> Any:
             return service.ledger()
         case "GET", "tasks":
             service.now_s()
-            return [brief(task) for task in service.engine.tasks.values()]
+            return [asdict(task) for task in service.engine.tasks.values()]
         case "GET", "faults":
             return {"orders": service.faults.dump()["orders"], "fired": service.faults.fired}
         case "GET", "faults/known":

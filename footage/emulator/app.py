@@ -1,4 +1,4 @@
-"""The ASGI application: finds the route, lets faults strike before, instead of or after it, keeps the counts."""
+"""The ASGI application: finds the route, lets faults strike before it or its answer, keeps the counts."""
 
 import asyncio
 import json

@@ -1,16 +1,18 @@
 """What a fault does to an answer."""
 
-import json
 from random import Random
 
-from footage.emulator.errors import RefusedError, envelope
+from footage.emulator.errors import RefusedError
 from footage.emulator.faults import Strike
 from footage.emulator.oss import error_reply
-from footage.emulator.routes import gateway_headers, json_reply, refusal
+from footage.emulator.routes import gateway_headers, refusal
 from footage.emulator.service import Service
 from footage.emulator.wire import Exchange, Reply, compress
 
-_HTML = b"<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>\r\n<center><h1>502 Bad Gateway</h1></center>\r\n<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n"
+_HTML = (
+    b"<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>\r\n"
+    b"<center><h1>502 Bad Gateway</h1></center>\r\n<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n"
+)
 
 
 def delay_s(strike: Strike, rng: Random) -> float:

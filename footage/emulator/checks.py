@@ -95,7 +95,7 @@ def foreign_names(body: Mapping[str, Any]) -> tuple[list[str], list[str]]:
 
 
 def judge(body: Mapping[str, Any], knobs: Knobs, rng: Random) -> tuple[Plan | None, Verdict | None]:
-    """What will be filmed, or why the task will fail. An i2v plan has no size until the image was looked at."""
+    """What will be filmed, or why the task will fail. An i2v plan has no size until its image was seen."""
     model = MODELS[body["model"]]
     given, parameters = body["input"], body["parameters"]
     verdict = (
@@ -177,9 +177,9 @@ def _check_duration(model: Model, parameters: Mapping[str, Any], knobs: Knobs) -
     if model.fixed_duration:
         refused = duration not in model.durations or knobs.fixed_duration == "refuse"
         return _wrong("duration customization is not supported") if refused else None
-    allowed = model.durations
+    allowed = list(model.durations)
     if model.name == "wan2.6-t2v-us" and knobs.us_t2v_15s:
-        allowed = (*allowed, 15)
+        allowed.append(15)
     if duration in allowed:
         return None
     if len(allowed) > 3:

@@ -39,13 +39,10 @@ class Engine:
         self._waiting: dict[str, deque[str]] = {}
 
     def concurrency(self, model: str) -> int:
-        return self.knobs.concurrency if self.knobs.concurrency is not None else MODELS[model].concurrency
-
-    def new_request_id(self) -> str:
-        return new_request_id(self._rng)
+        return self.knobs.concurrency if self.knobs.concurrency is not None else MODELS[model].rate
 
     def accept(self, body: dict[str, Any], now_s: float) -> Task:
-        """Make a task. Raises Refused when the model's queue is full."""
+        """Make a task. Raises RefusedError when the model's queue is full."""
         model = str(body["model"])
         live = self._live.setdefault(model, set())
         if len(live) >= self.concurrency(model) + self.knobs.queue_limit:
@@ -56,8 +53,9 @@ class Engine:
         plan, verdict = judge(body, self.knobs, self._rng)
         delay_s = self._rng.uniform(self.knobs.check_delay_min_s, self.knobs.check_delay_max_s)
         task = Task(
-            task_id=str(uuid.UUID(int=self._rng.getrandbits(128), version=4)),
-            request_id=self.new_request_id(),
+            # Never from the seed: two emulators must not give out the same id.
+            task_id=str(uuid.uuid4()),
+            request_id=new_request_id(),
             model=model,
             body=body,
             submitted_s=now_s,
@@ -79,8 +77,6 @@ class Engine:
         """Take up tasks of an earlier life, in the order of their making."""
         for task in tasks:
             self.tasks[task.task_id] = task
-            # Task ids come from a seeded generator: skip those an earlier life has given out.
-            self._rng.getrandbits(128)
             if task.final:
                 continue
             self._live.setdefault(task.model, set()).add(task.task_id)

@@ -7,7 +7,6 @@ by third parties in Singapore and Beijing, 2026-08 and 2026-09. Texts marked (in
 import json
 import uuid
 from dataclasses import dataclass
-from random import Random
 from typing import Any
 
 
@@ -26,7 +25,8 @@ CODES: tuple[Code, ...] = (
     Code(
         "NOT AUTHORIZED",
         401,
-        "Access denied: Either you are not authorized to access this workspace, or the workspace does not exist.",
+        "Access denied: Either you are not authorized to access this workspace, or the workspace does not "
+        "exist.",
         "submit",
     ),
     Code("AccessDenied", 403, "Access denied.", "submit"),
@@ -125,8 +125,8 @@ CODES: tuple[Code, ...] = (
     Code(
         "ModelServingError",
         503,
-        "Too many requests. Your requests are being throttled due to system capacity limits. Please try again "
-        "later.",
+        "Too many requests. Your requests are being throttled due to system capacity limits. Please try "
+        "again later.",
         "submit",
     ),
     Code("ModelUnavailable", 503, "The model is unavailable, please try again later.", "submit"),
@@ -145,11 +145,10 @@ class RefusedError(Exception):
         super().__init__(f"{self.status} {code}: {self.message}")
 
 
-def new_request_id(rng: Random) -> str:
+def new_request_id() -> str:
     """A UUID-shaped id with version nibble 9, as the service's are (measured by third parties, 2024)."""
-    digits = f"{rng.getrandbits(128):032x}"
-    digits = digits[:12] + "9" + digits[13:]
-    return str(uuid.UUID(digits))
+    text = str(uuid.uuid4())
+    return f"{text[:14]}9{text[15:]}"
 
 
 def envelope(code: str, message: str, request_id: str, openai: bool = False) -> bytes:

@@ -61,7 +61,10 @@ def _create() -> Iterable[Fault]:
         yield Fault(f"create-{effect}", "create", "answer", effect, f"no task; {does}", accepted=False)
     yield Fault(
         "create-refused-openai",
-        *("create", "answer", "refuse-openai", "no task; 400 in the OpenAI-style envelope"),
+        "create",
+        "answer",
+        "refuse-openai",
+        "no task; 400 in the OpenAI-style envelope",
         accepted=False,
         code="InvalidParameter",
     )
@@ -69,7 +72,10 @@ def _create() -> Iterable[Fault]:
         if entry.at != "task":
             yield Fault(
                 f"create-refused-{entry.code.replace(' ', '-')}",
-                *("create", "answer", "refuse", f"no task; {entry.status} {entry.code}"),
+                "create",
+                "answer",
+                "refuse",
+                f"no task; {entry.status} {entry.code}",
                 accepted=False,
                 code=entry.code,
             )
@@ -80,12 +86,18 @@ def _outcomes() -> Iterable[Fault]:
         if entry.at != "submit":
             yield Fault(
                 f"failed-{entry.code}",
-                *("create", "outcome", "fail", f"the task ends FAILED with {entry.code}"),
+                "create",
+                "outcome",
+                "fail",
+                f"the task ends FAILED with {entry.code}",
                 code=entry.code,
             )
     yield Fault(
         "failed-output-inspection",
-        *("create", "outcome", "fail", "the task ends FAILED because its output did not pass moderation"),
+        "create",
+        "outcome",
+        "fail",
+        "the task ends FAILED because its output did not pass moderation",
         code="DataInspectionFailed",
     )
     yield Fault(
@@ -106,12 +118,18 @@ def _outcomes() -> Iterable[Fault]:
     )
     yield Fault(
         "unknown-at-first",
-        *("create", "unknown", "unknown-at-first", "the first `polls` queries answer UNKNOWN"),
+        "create",
+        "unknown",
+        "unknown-at-first",
+        "the first `polls` queries answer UNKNOWN",
         settings={"polls": 3},
     )
     yield Fault(
         "list-lag",
-        *("create", "lag", "lag", "the task appears in the list only after `seconds` of virtual time"),
+        "create",
+        "lag",
+        "lag",
+        "the task appears in the list only after `seconds` of virtual time",
         settings={"seconds": 20},
     )
 
@@ -142,7 +160,10 @@ FAULTS: tuple[Fault, ...] = (
     *_answers("cancel"),
     Fault(
         "cancel-refused",
-        *("cancel", "answer", "refuse", "400 UnsupportedOperation although the task is PENDING"),
+        "cancel",
+        "answer",
+        "refuse",
+        "400 UnsupportedOperation although the task is PENDING",
         code="UnsupportedOperation",
     ),
     *_answers("models"),
@@ -155,7 +176,10 @@ FAULTS: tuple[Fault, ...] = (
     *_results(),
     Fault(
         "latency",
-        *("any", "delay", "delay", "every answer waits `seconds` and up to `jitter` more (real time)"),
+        "any",
+        "delay",
+        "delay",
+        "every answer waits `seconds` and up to `jitter` more (real time)",
         settings={"seconds": 0.5, "jitter": 0.0},
     ),
 )
@@ -167,8 +191,8 @@ ROUTES = ("create", "query", "list", "cancel", "models", "quotas", "policy", "up
 class Order:
     """When a fault strikes: `times` times (none: always), after letting `after` matching exchanges pass.
 
-    A match needs every given condition: `model` exactly, `prompt` as a part of the prompt, `route` for a fault
-    that can strike any of them. Other names are the fault's own settings, such as `seconds`.
+    A match needs every given condition: `model` exactly, `prompt` as a part of the prompt, `route` for a
+    fault that can strike any of them. Other names are the fault's own settings, such as `seconds`.
     """
 
     fault: str

@@ -1,8 +1,8 @@
-"""Clips that are plainly emulated and still behave like the real ones: size, length, fps, audio, H.264, faststart.
+"""Clips that are plainly emulated and still like the real ones: size, length, fps, audio, H.264, faststart.
 
-Text to video is a pattern that moves as the seed says; image to video is a slow zoom into the actual image, which
-fills the first frame. Work is done on the YUV planes, because converting 150 frames from RGB costs more than
-encoding them. Everything is deterministic: the same job gives the same bytes.
+Text to video is a pattern that moves as the seed says; image to video is a slow zoom into the actual image,
+which fills the first frame. Work is done on the YUV planes, because converting 150 frames from RGB costs more
+than encoding them. Everything is deterministic: the same job gives the same bytes.
 """
 
 import math
@@ -60,7 +60,7 @@ def _video_stream(container: "OutputContainer", job: dict[str, Any], fps: int) -
         stream.codec_context.gop_size = _STILL_GOP
         # CABAC: a still frame then costs bytes by its content, not by its number of blocks.
         options |= {"crf": "36", "x264-params": "cabac=1:scenecut=0:bframes=0"}
-    stream.options = options
+    stream.codec_context.options = options
     return stream
 
 
@@ -71,7 +71,7 @@ def _film_moving(container: "OutputContainer", stream: "VideoStream", scene: "_S
 
 
 def _film_still(container: "OutputContainer", stream: "VideoStream", scene: "_Scene", frames: int) -> None:
-    """Encode one closed group of pictures of a still and repeat its packets: valid H.264 at a tenth of the cost."""
+    """Encode one closed group of pictures of a still and repeat its packets: a tenth of the cost."""
     still, group = scene.shoot(0), min(_STILL_GOP, frames)
     packets = [packet for number in range(group) for packet in stream.encode(_frame(still, number))]
     packets += stream.encode(None)
@@ -104,7 +104,7 @@ def _audio_stream(container: "OutputContainer") -> "AudioStream":
 
 
 def _record(container: "OutputContainer", stream: "AudioStream", job: dict[str, Any]) -> None:
-    """A soft tone whose pitch depends on the seed and the audio that was sent: whole waves per codec frame."""
+    """A soft tone, whole waves per codec frame; its pitch depends on the seed and the audio sent."""
     waves = 5 + Random(f"{job['seed']} {job['sound']}").randrange(12)
     tone = array(
         "f", (0.1 * math.sin(2 * math.pi * waves * i / _AUDIO_FRAME) for i in range(_AUDIO_FRAME))
@@ -209,7 +209,7 @@ class _Scene:
 
 
 def _cover(image: Image.Image, size: tuple[int, int]) -> Image.Image:
-    """The image scaled to the clip; the sides differ from its ratio by less than the 16 pixels of rounding."""
+    """The image scaled to the clip; only the rounding to 16 pixels changes its ratio."""
     return image.resize(size, Image.Resampling.LANCZOS)
 
 

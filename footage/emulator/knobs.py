@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, cast
 
 
 def _knob(default: Any, doc: str) -> Any:
@@ -69,9 +69,11 @@ class Knobs:
         known = {entry.name for entry in fields(cls)}
         if unknown := sorted(set(values) - known):
             raise ValueError(f"unknown emulator knobs {unknown}; known: {sorted(known)}")
-        return cls(
-            **{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
-        )
+        turned: dict[str, Any] = {}
+        for name, value in values.items():
+            # JSON has no tuples.
+            turned[name] = tuple(cast("list[str]", value)) if isinstance(value, list) else value
+        return cls(**turned)
 
     def with_changes(self, values: Mapping[str, Any]) -> "Knobs":
         return self.from_mapping(

@@ -1,7 +1,7 @@
 """Reference media: fetched from a URL, from an upload or from a data URI, and judged after the submission.
 
-Rules: Model Studio docs, image-to-video API reference, read 2026-10. The service's texts for a bad image are not
-documented; the codes are, and the texts here are inferred.
+Rules: Model Studio docs, image-to-video API reference, read 2026-10. The service's texts for a bad image are
+not documented; the codes are, and the texts here are inferred.
 """
 
 import base64
@@ -114,7 +114,7 @@ def keep(data: bytes, folder: Path) -> str:
 
 
 def judge_image(size_bytes: int, facts: dict[str, Any], knobs: Knobs) -> None:
-    """Raises BadMediaError for an image that the models do not take. `facts` come from the worker's inspection."""
+    """Raises BadMediaError for an image that the models do not take; `facts` are what the worker saw."""
     if size_bytes > knobs.image_max_mb * 1e6:
         raise BadMediaError("InvalidFile.Size", f"The image size must not exceed {knobs.image_max_mb:g}MB.")
     if facts["format"] not in _FORMATS:

@@ -27,11 +27,9 @@ class Model:
     tiers: tuple[str, ...]
     default: str  # a size for t2v, a tier for i2v
     durations: tuple[int, ...]
-    prompt_max: int
     audio: str  # "none", "always" or "switch"
     regions: tuple[str, ...]
-    rps: int
-    concurrency: int
+    rate: int  # submissions a second, and tasks that run at once: the documented figures are equal
     generation_s: float
     documented: bool = True
 
@@ -40,68 +38,118 @@ class Model:
         return len(self.durations) == 1
 
     @property
+    def prompt_max(self) -> int:
+        """Characters; the service cuts what is longer."""
+        return 1500 if self.generation == "2.6" else 800
+
+    @property
     def sizes(self) -> tuple[str, ...]:
         return tuple(size for tier in self.tiers for size in SIZE_TIERS[tier])
 
 
 _CN_SG = ("cn-beijing", "ap-southeast-1")
-_TWO_TO_FIFTEEN = tuple(range(2, 16))
-
 # generation_s: wan2.2-t2v-plus 90 s and wan2.6-i2v-us 42-99 s were measured by third parties; the others
 # are the time stamps of doc examples, except wan2.2-t2v-flash and wan2.6-i2v, which are inferred.
-MODELS: dict[str, Model] = {
-    model.name: model
-    for model in (
-        Model(
-            "wan2.2-t2v-plus",
-            *("t2v", "2.2", ("480P", "1080P"), "1920*1080", (5,), 800, "none", _CN_SG, 2, 2, 90.0),
-        ),
-        Model(
-            "wan2.2-t2v-flash",
-            *("t2v", "2.2", ("480P", "720P", "1080P"), "1280*720", (5,), 800, "none", _CN_SG, 2, 2, 60.0),
-            documented=False,
-        ),
-        Model(
-            "wanx2.1-t2v-turbo",
-            *("t2v", "2.1", ("480P", "720P"), "1280*720", (5,), 800, "none", ("cn-beijing",), 2, 2, 187.0),
-        ),
-        Model(
-            "wan2.1-t2v-turbo",
-            *(
-                "t2v",
-                "2.1",
-                ("480P", "720P"),
-                "1280*720",
-                (5,),
-                800,
-                "none",
-                ("ap-southeast-1",),
-                2,
-                2,
-                187.0,
-            ),
-        ),
-        Model(
-            "wan2.6-t2v-us",
-            *("t2v", "2.6", ("720P", "1080P"), "1920*1080", (5, 10), 1500, "always"),
-            *(("us-east-1",), 5, 5, 287.0),
-        ),
-        Model(
-            "wan2.6-i2v-flash",
-            *("i2v", "2.6", ("720P", "1080P"), "1080P", _TWO_TO_FIFTEEN, 1500, "switch", _CN_SG, 5, 5, 73.0),
-        ),
-        Model(
-            "wan2.6-i2v",
-            *("i2v", "2.6", ("720P", "1080P"), "1080P", _TWO_TO_FIFTEEN, 1500, "always"),
-            *((*_CN_SG, "us-east-1", "eu-central-1"), 5, 5, 150.0),
-        ),
-        Model(
-            "wan2.6-i2v-us",
-            *("i2v", "2.6", ("720P", "1080P"), "1080P", (5, 10, 15), 1500, "always"),
-            *(("us-east-1",), 5, 5, 70.0),
-        ),
-    )
-}
+_ROWS = (
+    Model(
+        "wan2.2-t2v-plus",
+        kind="t2v",
+        generation="2.2",
+        tiers=("480P", "1080P"),
+        default="1920*1080",
+        durations=(5,),
+        audio="none",
+        regions=_CN_SG,
+        rate=2,
+        generation_s=90.0,
+    ),
+    Model(
+        "wan2.2-t2v-flash",
+        kind="t2v",
+        generation="2.2",
+        tiers=("480P", "720P", "1080P"),
+        default="1280*720",
+        durations=(5,),
+        audio="none",
+        regions=_CN_SG,
+        rate=2,
+        generation_s=60.0,
+        documented=False,
+    ),
+    Model(
+        "wanx2.1-t2v-turbo",
+        kind="t2v",
+        generation="2.1",
+        tiers=("480P", "720P"),
+        default="1280*720",
+        durations=(5,),
+        audio="none",
+        regions=("cn-beijing",),
+        rate=2,
+        generation_s=187.0,
+    ),
+    Model(
+        "wan2.1-t2v-turbo",
+        kind="t2v",
+        generation="2.1",
+        tiers=("480P", "720P"),
+        default="1280*720",
+        durations=(5,),
+        audio="none",
+        regions=("ap-southeast-1",),
+        rate=2,
+        generation_s=187.0,
+    ),
+    Model(
+        "wan2.6-t2v-us",
+        kind="t2v",
+        generation="2.6",
+        tiers=("720P", "1080P"),
+        default="1920*1080",
+        durations=(5, 10),
+        audio="always",
+        regions=("us-east-1",),
+        rate=5,
+        generation_s=287.0,
+    ),
+    Model(
+        "wan2.6-i2v-flash",
+        kind="i2v",
+        generation="2.6",
+        tiers=("720P", "1080P"),
+        default="1080P",
+        durations=tuple(range(2, 16)),
+        audio="switch",
+        regions=_CN_SG,
+        rate=5,
+        generation_s=73.0,
+    ),
+    Model(
+        "wan2.6-i2v",
+        kind="i2v",
+        generation="2.6",
+        tiers=("720P", "1080P"),
+        default="1080P",
+        durations=tuple(range(2, 16)),
+        audio="always",
+        regions=(*_CN_SG, "us-east-1", "eu-central-1"),
+        rate=5,
+        generation_s=150.0,
+    ),
+    Model(
+        "wan2.6-i2v-us",
+        kind="i2v",
+        generation="2.6",
+        tiers=("720P", "1080P"),
+        default="1080P",
+        durations=(5, 10, 15),
+        audio="always",
+        regions=("us-east-1",),
+        rate=5,
+        generation_s=70.0,
+    ),
+)
+MODELS: dict[str, Model] = {model.name: model for model in _ROWS}
 
 
 def size_text(tiers: tuple[str, ...]) -> str:

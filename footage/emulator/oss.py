@@ -1,7 +1,7 @@
 """The object store beside the service: signed result URLs and uploads by form POST, as Alibaba OSS does them.
 
 Sources: Model Studio docs, get-temporary-file-url (read 2026-10), with raw captures by third parties; the
-shape of result URLs was measured by third parties, 2026-08. Range, ETag and XML errors are standard OSS behaviour.
+shape of result URLs was measured by third parties, 2026-08. Range, ETag and XML are standard OSS behaviour.
 """
 
 import base64
@@ -63,7 +63,7 @@ def sign_result(host: str, task: Task, now_s: float, life_s: float) -> str:
 
 
 def check_signature(method: str, path: str, query: dict[str, str], now_s: float) -> None:
-    """Raises OssError for a wrong signature (HEAD included: the signature names the method) or after expiry."""
+    """Raises OssError after expiry or for a wrong signature, which HEAD always has: it names the method."""
     expires = query.get("Expires", "")
     if not expires.isdigit() or not query.get("OSSAccessKeyId"):
         raise OssError(403, "AccessDenied", "You have no right to access this object because of bucket acl.")

@@ -7,7 +7,7 @@ from starlette.requests import Request
 
 from footage.emulator.checks import authorise, read_create, served_models
 from footage.emulator.clock import http_date, parse_compact
-from footage.emulator.errors import RefusedError, envelope
+from footage.emulator.errors import RefusedError, envelope, new_request_id
 from footage.emulator.oss import OssError, check_signature, error_reply, object_reply
 from footage.emulator.service import Service
 from footage.emulator.tasks import answer, list_row
@@ -23,7 +23,7 @@ def json_reply(service: Service, body: dict[str, Any], content_type: str = _TASK
 
 
 def refusal(service: Service, error: RefusedError, openai: bool = False) -> Reply:
-    request_id = service.engine.new_request_id()
+    request_id = new_request_id()
     # A real 401 was captured without a content type; the SDK then shows its JSON as the message.
     content_type = None if error.status == 401 else "application/json"
     body = envelope(error.code, error.message, request_id, openai)
@@ -62,7 +62,7 @@ def query(service: Service, exchange: Exchange, task_id: str) -> Reply:
     task = service.look_up(task_id, now_s)
     unknown = {"output": {"task_id": task_id, "task_status": "UNKNOWN"}}
     found = unknown if task is None else answer(task, service.knobs)
-    return json_reply(service, {"request_id": service.engine.new_request_id(), **found})
+    return json_reply(service, {"request_id": new_request_id(), **found})
 
 
 def cancel(service: Service, exchange: Exchange, task_id: str) -> Reply:
@@ -75,7 +75,7 @@ def cancel(service: Service, exchange: Exchange, task_id: str) -> Reply:
             "Failed to cancel the task, please confirm if the task is in PENDING status.",
             400,
         )
-    return json_reply(service, {"request_id": service.engine.new_request_id()})
+    return json_reply(service, {"request_id": new_request_id()})
 
 
 def list_tasks(service: Service, exchange: Exchange) -> Reply:
@@ -97,7 +97,7 @@ def list_tasks(service: Service, exchange: Exchange) -> Reply:
         "data": [list_row(task) for task in part],
         "total_page": -(-len(rows) // size),
         "page_no": page,
-        "request_id": service.engine.new_request_id(),
+        "request_id": new_request_id(),
         "page_size": size,
     }
     return json_reply(service, body)
@@ -107,23 +107,21 @@ def models(service: Service, exchange: Exchange) -> Reply:
     """Fields beyond `output.models[].model` are inferred: no answer of this route was ever captured."""
     authorise(exchange.headers, service.knobs)
     names = [row.name for row in served_models(service.knobs)]
-    part, frame = _page(service, exchange, names)
+    part, frame = _page(exchange, names)
     entries = [{"model": name, "name": name, "provider": "wan"} for name in part]
-    return json_reply(
-        service, {"request_id": service.engine.new_request_id(), "output": {**frame, "models": entries}}
-    )
+    return json_reply(service, {"request_id": new_request_id(), "output": {**frame, "models": entries}})
 
 
 def quotas(service: Service, exchange: Exchange) -> Reply:
     authorise(exchange.headers, service.knobs)
     rows = {row.name: row for row in served_models(service.knobs)}
-    part, frame = _page(service, exchange, list(rows))
+    part, frame = _page(exchange, list(rows))
     entries = [
         {
             "model": name,
             "workspace_id": "ws-emulated",
             "model_limit": {
-                "request_limit": service.knobs.submit_rps or rows[name].rps,
+                "request_limit": service.knobs.submit_rps or rows[name].rate,
                 "request_limit_period": 1,
                 "usage_limit": None,
                 "usage_limit_field": None,
@@ -135,9 +133,7 @@ def quotas(service: Service, exchange: Exchange) -> Reply:
         }
         for name in part
     ]
-    return json_reply(
-        service, {"request_id": service.engine.new_request_id(), "output": {**frame, "quotas": entries}}
-    )
+    return json_reply(service, {"request_id": new_request_id(), "output": {**frame, "quotas": entries}})
 
 
 def policy(service: Service, exchange: Exchange) -> Reply:
@@ -148,7 +144,7 @@ def policy(service: Service, exchange: Exchange) -> Reply:
             "InvalidParameter",
             "Required parameter(action, model) missing or invalid, please check the request parameters.",
         )
-    request_id = service.engine.new_request_id()
+    request_id = new_request_id()
     body = service.uploads.policy(model, service.host, request_id, service.now_s(), service.rng)
     return json_reply(service, body, "application/json")
 
@@ -202,7 +198,7 @@ def _whole(wanted: dict[str, str], name: str, default: int) -> int:
     return int(text)
 
 
-def _page(service: Service, exchange: Exchange, names: list[str]) -> tuple[list[str], dict[str, int]]:
+def _page(exchange: Exchange, names: list[str]) -> tuple[list[str], dict[str, int]]:
     wanted = exchange.query.get("model")
     found = [name for name in names if wanted in (None, "", name)]
     page, size = _whole(exchange.query, "page_no", 1), _whole(exchange.query, "page_size", 10)

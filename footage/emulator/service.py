@@ -1,4 +1,4 @@
-"""The emulated service: tasks, clock, faults and books in one place, kept on disk so that a kill loses nothing."""
+"""The emulated service: tasks, clock, faults and books, kept on disk so that a kill loses nothing."""
 
 import asyncio
 import logging
@@ -50,8 +50,6 @@ class Service:
             self.faults.load(saved)
         self.engine.restore(self.store.tasks())
 
-    # Time -----------------------------------------------------------------------------------------------------
-
     def now_s(self) -> float:
         """The time, with everything done that was due by then."""
         now_s = self.clock.now_s()
@@ -100,18 +98,17 @@ class Service:
         """Change knobs while running; tasks already made keep what was decided for them."""
         self.knobs = self.engine.knobs = self.studio.knobs = knobs
 
-    # Tasks ----------------------------------------------------------------------------------------------------
-
     def accept(self, body: dict[str, Any], resolve_oss: bool) -> Task:
         """Make a task of a body that passed the checks made at once. Raises RefusedError."""
         now_s = self.now_s()
         model = str(body["model"])
-        rps = self.knobs.submit_rps if self.knobs.submit_rps is not None else MODELS[model].rps
+        rps = self.knobs.submit_rps if self.knobs.submit_rps is not None else MODELS[model].rate
         if not self.within_rate(f"create {model}", rps, now_s):
             raise RefusedError("Throttling.RateQuota")
         foreign_inputs, foreign_parameters = foreign_names(body)
-        body["resolve_oss"] = resolve_oss
         task = self.engine.accept(body, now_s)
+        task.resolve_oss = resolve_oss
+        self._put_image_apart(task)
         self.counts.update(f"foreign input {name}" for name in foreign_inputs)
         self.counts.update(f"foreign parameter {name}" for name in foreign_parameters)
         self._spoil(task, now_s)
@@ -119,6 +116,13 @@ class Service:
         self.save()
         self._work()
         return task
+
+    def _put_image_apart(self, task: Task) -> None:
+        """Keep a data URI in a file: it may be 27 MB, and tasks are saved at every change."""
+        url = task.body["input"].get("img_url")
+        if isinstance(url, str) and url.startswith("data:"):
+            task.inline = media.keep(url.encode(), self.studio.images)
+            task.body["input"]["img_url"] = f"{url[:30]}… ({len(url)} characters, SHA-256 {task.inline})"
 
     def _spoil(self, task: Task, now_s: float) -> None:
         """Apply the faults that strike a task rather than an answer."""
@@ -179,13 +183,13 @@ class Service:
         self._work()
 
     async def _inspect(self, task: Task) -> None:
-        given, resolve = task.body["input"], bool(task.body.get("resolve_oss"))
+        given = task.body["input"]
         try:
             sides = image = None
             if MODELS[task.model].kind == "i2v":
-                image, sides = await self._inspect_image(task, given["img_url"], resolve)
+                image, sides = await self._inspect_image(task, given["img_url"])
             if task.plan is not None and task.plan.sound:
-                audio = await asyncio.to_thread(self._fetch, given["audio_url"], task.model, resolve, 16.0)
+                audio = await asyncio.to_thread(self._fetch, task, given["audio_url"], 16.0)
                 media.judge_audio(audio)
                 task.plan.sound = media.keep(audio, self.studio.images)
         except media.BadMediaError as bad:
@@ -198,20 +202,20 @@ class Service:
             self.engine.media_passed(task.task_id, self.now_s(), sides, image)
         self.now_s()
 
-    async def _inspect_image(self, task: Task, url: str, resolve: bool) -> tuple[str, tuple[int, int]]:
-        data = await asyncio.to_thread(self._fetch, url, task.model, resolve, self.knobs.image_max_mb)
+    async def _inspect_image(self, task: Task, url: str) -> tuple[str, tuple[int, int]]:
+        if task.inline is not None:
+            url = (self.studio.images / task.inline).read_text()
+        data = await asyncio.to_thread(self._fetch, task, url, self.knobs.image_max_mb)
         name = await asyncio.to_thread(media.keep, data, self.studio.images)
         facts = await self.studio.inspect(name)
         media.judge_image(len(data), facts, self.knobs)
         return name, (facts["width"], facts["height"])
 
-    def _fetch(self, url: str, model: str, resolve: bool, limit_mb: float) -> bytes:
-        return media.fetch(url, self._upload if resolve else None, model, self.knobs, limit_mb)
+    def _fetch(self, task: Task, url: str, limit_mb: float) -> bytes:
+        return media.fetch(url, self._upload if task.resolve_oss else None, task.model, self.knobs, limit_mb)
 
     def _upload(self, key: str, model: str) -> bytes | None:
         return self.uploads.read(key, model, self.clock.now_s())
-
-    # Books ----------------------------------------------------------------------------------------------------
 
     def ledger(self) -> dict[str, Any]:
         """What the service has received, accepted, billed and sent."""
@@ -245,15 +249,5 @@ class Service:
             "foreign_parameters": named("foreign parameter "),
             "authorization_on_results": self.counts["authorization on result"],
             "most_running": dict(self.engine.most_running),
-            "tasks": [brief(task) for task in tasks],
+            "tasks": [asdict(task) for task in tasks],
         }
-
-
-def brief(task: Task) -> dict[str, Any]:
-    """A task for the books: the body as received, with inline media shortened to their length."""
-    record = asdict(task)
-    body: dict[str, Any] = {key: value for key, value in record["body"].items() if key != "resolve_oss"}
-    for name, value in body["input"].items():
-        if isinstance(value, str) and value.startswith("data:") and len(value) > 200:
-            body["input"][name] = f"{value[:40]}… ({len(value)} characters)"
-    return {**record, "body": body, "oss_resolve": bool(record["body"].get("resolve_oss"))}

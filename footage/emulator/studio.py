@@ -35,7 +35,7 @@ class Studio:
             self._idle.put_nowait(None)
 
     async def clip(self, task: Task) -> str:
-        """The file name of the task's clip under `clips`, rendered now unless the same clip was made before."""
+        """The file name of the task's clip under `clips`, rendered unless the same clip was made before."""
         if task.plan is None:
             raise WorkerError("a task without a plan cannot be filmed")
         job: dict[str, Any] = {

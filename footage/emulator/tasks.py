@@ -4,7 +4,7 @@ Source: Model Studio docs, text-to-video and image-to-video API references and m
 read 2026-10; headers and list rows from raw third-party captures of 2024.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from footage.emulator.clock import task_time
@@ -16,7 +16,7 @@ FINAL = ("SUCCEEDED", "FAILED", "CANCELED")
 
 @dataclass(slots=True)
 class Plan:
-    """What will be filmed. Pixels, seconds; `zoom_from` is the SHA-256 of the reference image of an i2v task."""
+    """What will be filmed, in pixels and seconds; `zoom_from` is the SHA-256 of an i2v task's image."""
 
     width: int
     height: int
@@ -47,6 +47,8 @@ class Task:
     # Why it will end FAILED; ("", "") is a failure without code and message.
     verdict: tuple[str, str] | None = None
     media_pending: bool = False
+    resolve_oss: bool = False
+    inline: str | None = None  # SHA-256 of an image that came as a data URI, kept apart from the body
     stuck_pending: bool = False
     overdue: bool = False
     video: str | None = None
@@ -55,7 +57,7 @@ class Task:
     unknown_polls: int = 0  # -1: for ever
     listed_from_s: float = 0.0
     polls: int = 0
-    expanded: str | None = field(default=None)
+    expanded: str | None = None
 
     @property
     def prompt(self) -> str:

@@ -95,7 +95,8 @@ class Exchange:
         await self.hang()
 
     async def reset(self) -> None:
-        while self._transport.get_write_buffer_size() and not self._transport.is_closing():
+        # The transport tells nobody when its buffer runs empty, so it is looked at.
+        while self._transport.get_write_buffer_size() and not self._transport.is_closing():  # noqa: ASYNC110
             await asyncio.sleep(0.005)
         if self.bytes_sent:
             await asyncio.sleep(_FLUSH_S)
