@@ -1,6 +1,7 @@
 """The emulator's own routes under `/_emulator/`: books, faults, clock, knobs. The real service lacks them."""
 
 import json
+import time
 from dataclasses import asdict
 from typing import Any
 
@@ -25,7 +26,12 @@ def _serve(service: Service, exchange: Exchange, raw: bytes) -> Any:
     sent: Any = json.loads(raw) if raw else None
     match exchange.method, exchange.path.removeprefix("/_emulator/").rstrip("/"):
         case "GET", "health":
-            return {"ok": True, "now_s": service.now_s(), "speed": service.clock.speed}
+            return {
+                "ok": True,
+                "now_s": service.now_s(),
+                "speed": service.clock.speed,
+                "cpu_s": time.process_time(),
+            }
         case "GET", "ledger":
             return service.ledger()
         case "GET", "tasks":
@@ -50,7 +56,6 @@ def _serve(service: Service, exchange: Exchange, raw: bytes) -> Any:
             service.turn(service.knobs.with_changes(sent))
             return asdict(service.knobs)
         case "POST", "clock":
-            service.clock.advance(float(sent["advance_s"]))
-            return {"now_s": service.now_s()}
+            return {"now_s": service.advance(float(sent["advance_s"]))}
         case _:
             raise LookupError

@@ -132,6 +132,7 @@ class _Scene:
         self._frames = max(2, frames)
         self._size: tuple[int, int] = (job["width"], job["height"])
         self._source = job.get("image")
+        self._positions: dict[int, Planes] = {}
         self._rng = Random(f"{job['seed']} {job['prompt']}")
         if self._source:
             with Image.open(self._source) as image:
@@ -140,35 +141,40 @@ class _Scene:
             self._planes = _to_planes(self._pattern())
             self._drift = self._rng.uniform(0, 2 * math.pi)
             self._balls = [self._ball() for _ in range(3)]
-        self._caption = caption(self._size, job["prompt"], job["seed"], job["model"], bool(job["watermark"]))
+        shade, self._letters, self._caption_top = caption(
+            self._size, job["prompt"], job["seed"], job["model"], bool(job["watermark"])
+        )
+
+        self._shade = shade
+        self._small_shade = shade.resize((shade.width // 2, shade.height // 2))
 
     def shoot(self, number: int) -> Planes:
         t = number / (self._frames - 1)
-        luma, blue, red = self._zoomed(t) if self._source else self._drifted(t)
+        luma, blue, red = self._zoomed(number) if self._source else self._drifted(t)
         if not self._source:
             self._draw_balls(luma, t)
-        mask, box = self._caption
-        luma.paste(16, (0, box[1]), box_mask := mask[0])
-        luma.paste(235, (0, box[1]), mask[1])
+        luma.paste(16, (0, self._caption_top), self._shade)
+        luma.paste(235, (0, self._caption_top), self._letters)
         for plane in (blue, red):
-            half = box_mask.resize((plane.width, max(1, box_mask.height // 2)))
-            plane.paste(128, (0, box[1] // 2), half)
+            plane.paste(128, (0, self._caption_top // 2), self._small_shade)
         counter(luma, number + 1, self._frames, CAPTION_SHARE)
         return luma, blue, red
 
-    def _zoomed(self, t: float) -> Planes:
-        eased = t * t * (3 - 2 * t)
+    def _zoomed(self, number: int) -> Planes:
+        """The image on its way from whole to zoomed in, and to the lower right a little."""
+        # Scaling is most of the work: every second position is shown twice, except for the very last.
+        number -= number % 2 if number < self._frames - 1 else 0
+        t = number / (self._frames - 1)
+        gone = _ZOOM * t * t * (3 - 2 * t)
         zoomed: list[Image.Image] = []
-        for plane in self._planes:
-            left, top = _ZOOM * eased * plane.width * 0.75, _ZOOM * eased * plane.height * 0.5
-            box = (
-                left,
-                top,
-                left + plane.width * (1 - _ZOOM * eased),
-                top + plane.height * (1 - _ZOOM * eased),
-            )
-            zoomed.append(plane.resize(plane.size, Image.Resampling.BILINEAR, box=box) if t else plane.copy())
-        return zoomed[0], zoomed[1], zoomed[2]
+        for plane in self._planes if number not in self._positions else ():
+            left, top = gone * plane.width * 0.75, gone * plane.height * 0.5
+            box = (left, top, left + plane.width * (1 - gone), top + plane.height * (1 - gone))
+            zoomed.append(plane.resize(plane.size, Image.Resampling.BILINEAR, box=box) if gone else plane)
+        if zoomed:
+            self._positions = {number: (zoomed[0], zoomed[1], zoomed[2])}
+        luma, blue, red = self._positions[number]
+        return luma.copy(), blue.copy(), red.copy()
 
     def _drifted(self, t: float) -> Planes:
         """A window that circles over a larger picture. Its steps are even, so the chroma planes follow."""

@@ -44,11 +44,11 @@ def legible(text: str) -> str:
 
 def caption(
     size: tuple[int, int], prompt: str, seed: int, model: str, watermark: bool
-) -> tuple[tuple[Image.Image, Image.Image], tuple[int, int]]:
-    """Two masks over the lower part of a frame, shade and letters, and where that part starts."""
+) -> tuple[Image.Image, Image.Image, int]:
+    """Two masks over the lower part of a frame, shade and letters, and the row where that part starts."""
     width, height = size
     top = int(height * (1 - CAPTION_SHARE)) // 2 * 2
-    shade = Image.new("L", (width, height - top), 150)
+    shade = Image.new("L", (width, height - top), 210)
     letters = Image.new("L", shade.size)
     draw = ImageDraw.Draw(letters)
     line = max(10, int(shade.height / 4))
@@ -58,7 +58,7 @@ def caption(
     font = _font(int(line * 0.8), cjk=not text.isascii())
     for number, row in enumerate(_wrap(draw, text, font, width - line)[:2]):
         draw.text((line // 2, int(line * (1.3 + 1.1 * number))), row, font=font, fill=230)
-    return (shade, letters), (0, top)
+    return shade, letters, top
 
 
 def counter(luma: Image.Image, number: int, total: int, share: float) -> None:

@@ -134,6 +134,10 @@ class Emulator:
         """What the service received, accepted, billed and sent; see the table in the emulator's README."""
         return self._admin("GET", "ledger")
 
+    def health(self) -> dict[str, Any]:
+        """Virtual time `now_s`, `speed`, and `cpu_s`: what the process has used up so far, without rendering."""
+        return self._admin("GET", "health")
+
     def tasks(self) -> list[dict[str, Any]]:
         """Every task ever accepted, with the body as received."""
         return self._admin("GET", "tasks")

@@ -46,6 +46,8 @@ class Service:
         self._hits: dict[str, deque[float]] = {}
         self._jobs: set[asyncio.Task[None]] = set()
         self._alarm: asyncio.TimerHandle | None = None
+        self._alarm_s: float | None = None
+        self._alarm_is_old = True
         if saved := self.store.value("faults"):
             self.faults.load(saved)
         self.engine.restore(self.store.tasks())
@@ -62,12 +64,25 @@ class Service:
         while self.engine.outbox:
             what, task = self.engine.outbox.popleft()
             self._start(self._inspect(task) if what == "inspect" else self._render(task))
+        next_s = self.engine.next_event_s()
+        if next_s == self._alarm_s and not self._alarm_is_old:
+            return
         if self._alarm is not None:
             self._alarm.cancel()
-        next_s = self.engine.next_event_s()
+        self._alarm, self._alarm_s, self._alarm_is_old = None, next_s, False
         if next_s is not None:
             wait_s = max(0.0, self.clock.real_s(next_s - self.clock.now_s()))
-            self._alarm = asyncio.get_running_loop().call_later(wait_s, self.now_s)
+            self._alarm = asyncio.get_running_loop().call_later(wait_s, self._wake)
+
+    def _wake(self) -> None:
+        self._alarm_is_old = True
+        self.now_s()
+
+    def advance(self, seconds: float) -> float:
+        """Jump ahead in time. ValueError for a jump back."""
+        self.clock.advance(seconds)
+        self._alarm_is_old = True
+        return self.now_s()
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         job = asyncio.get_running_loop().create_task(work)
