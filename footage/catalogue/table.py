@@ -78,6 +78,7 @@ class ModelCard:
     source: str
     read_on: datetime.date
     native_fps: int | None = None
+    prompt_extend_default: bool = True  # the references print the same default for all of them
     durations_in: dict[str, tuple[int, ...]] = field(default_factory=dict[str, tuple[int, ...]])
     durations_unsure: dict[int, str] = field(default_factory=dict[int, str])
     elsewhere: dict[str, str] = field(default_factory=dict[str, str])

@@ -1,0 +1,21 @@
+"""From a request to an order: checked against the model, priced, explained field by field, named by its key.
+
+Nothing here talks to anyone: the same request gives the same order everywhere.
+"""
+
+from __future__ import annotations
+
+from footage.order.document import Action, Expected, FieldReport, ImageFacts, Order, Quote, explain_rows
+from footage.order.planning import plan, request_problems
+
+__all__ = [
+    "Action",
+    "Expected",
+    "FieldReport",
+    "ImageFacts",
+    "Order",
+    "Quote",
+    "explain_rows",
+    "plan",
+    "request_problems",
+]

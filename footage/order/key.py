@@ -1,0 +1,65 @@
+"""The key of a clip: the same request is the same clip, on any machine, in any region, today and next year.
+
+A change here makes clips that were bought before unfindable, so it must raise `VERSION` and be meant. What
+does not change the clip is not part of the key: region, conform, strict.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+from footage.request import VideoRequest
+
+VERSION = 1
+
+# A signed link to the same file differs from hour to hour; a new signature must not buy a new clip.
+_SIGNING = re.compile(
+    r"Signature|Expires|OSSAccessKeyId|AWSAccessKeyId|security-token|x-amz-.*|x-oss-.*", re.IGNORECASE
+)
+
+
+def seed_and_key(request: VideoRequest, image_sha256: str | None) -> tuple[int, str]:
+    """The seed to send and the key, 64 hexadecimal digits, of a request with its defaults filled in.
+
+    A seed that is not given follows from the rest of the material.
+    """
+    material: dict[str, Any] = {
+        "version": VERSION,
+        "model": request.model,
+        "prompt": request.prompt,
+        "negative_prompt": request.negative_prompt,
+        "duration": request.duration,
+        "fps": request.fps,
+        "size": request.size,
+        "seed": request.seed,
+        "reference_sha256": image_sha256,
+        # Adding 0.0 turns -0.0 into 0.0.
+        "motion_strength": None if request.motion_strength is None else request.motion_strength + 0.0,
+        "prompt_extend": request.prompt_extend,
+        "shot_type": request.shot_type,
+        "audio": request.audio,
+        "audio_url": None if request.audio_url is None else _unsigned(request.audio_url),
+        "watermark": request.watermark,
+        "fit": None if image_sha256 is None else request.fit,
+        "pad_color": None if image_sha256 is None else request.pad_color,
+        "take": request.take,
+    }
+    if request.seed is None:
+        # 31 bits: the provider takes 0 to 2147483647.
+        material["seed"] = int.from_bytes(_digest(material)[:4], "big") & 0x7FFF_FFFF
+    return material["seed"], _digest(material).hex()
+
+
+def _digest(material: dict[str, Any]) -> bytes:
+    canonical = json.dumps(material, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(canonical.encode("ascii")).digest()
+
+
+def _unsigned(url: str) -> str:
+    parts = urlsplit(url)
+    kept = [(k, v) for k, v in parse_qsl(parts.query, keep_blank_values=True) if not _SIGNING.fullmatch(k)]
+    return urlunsplit(parts._replace(query=urlencode(kept)))

@@ -1,0 +1,421 @@
+"""What each model does with each field: one function per field, and all of them run, so one answer names all.
+
+A function yields what becomes of its field: a `FieldReport` (it is honoured, or dropped), a `Problem` (the
+request is refused), or a `Note` (the reader should know). Whatever the provider would only refuse after a task
+was created, or would change in silence, is refused here.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from footage.catalogue import (
+    CATALOGUE,
+    MODEL_NAMES,
+    REGION_NAMES,
+    ModelCard,
+    card,
+    nearest_models,
+    tier_of,
+    unknown_model,
+)
+from footage.errors import Problem
+from footage.order.document import IMAGE_PLACEHOLDER, FieldReport
+from footage.order.text import color_problem, link_problem, text_problem
+from footage.printable import shown, shown_reference
+from footage.reference import ReferenceImage
+from footage.request import VideoRequest
+
+FPS_MAX = 60
+TAKE_MAX = 1_000_000
+# Width and height with 2 to 4 digits: all that is asked of a model whose sizes no page lists.
+_SIZE = re.compile(r"[1-9][0-9]{1,3}\*[1-9][0-9]{1,3}")
+_ALMOST_SIZE = re.compile(r"\s*([0-9]{2,4})\s*[xX×*,:/]\s*([0-9]{2,4})\s*")
+_TAKERS = ", ".join(name for name in MODEL_NAMES if card(name).kind == "i2v")
+
+
+@dataclass(frozen=True)
+class Note:
+    """Something the reader of the answer should know; changes nothing."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Ask:
+    """One request beside what is known about its model.
+
+    `card` is None for a model that looks like none of the seven, and the nearest one for a misspelt name, so
+    that the rest of the request can be checked in the same answer.
+    """
+
+    request: VideoRequest
+    card: ModelCard | None
+    region: str | None
+    region_problem: Problem | None
+    image: ReferenceImage | None
+
+    @property
+    def source(self) -> str | None:
+        return None if self.card is None else f"{self.card.source}, read {self.card.read_on}"
+
+
+Finding = FieldReport | Problem | Note
+Findings = Iterator[Finding]
+
+
+def ask(request: VideoRequest, default_region: str | None, image: ReferenceImage | None) -> Ask:
+    """Find the model's card and the region; what is wrong with them is reported by their rules."""
+    name = request.model
+    if name not in MODEL_NAMES:
+        name = next(iter(nearest_models(name)), None)
+    found = None if name is None else card(name)
+    region, problem = _choose_region(request.region, found, default_region)
+    return Ask(request, found, region, problem, image)
+
+
+def findings(asked: Ask) -> list[Finding]:
+    """Everything there is to say about a request, field by field, in the order of the form.
+
+    With `strict`, a dropped field is a problem.
+    """
+    found = [finding for rule in _RULES for finding in rule(asked)]
+    return [_refused(f) if asked.request.strict and _is_dropped(f) else f for f in found]
+
+
+def _is_dropped(finding: Finding) -> bool:
+    return isinstance(finding, FieldReport) and finding.action == "dropped"
+
+
+def _refused(finding: Finding) -> Finding:
+    if not isinstance(finding, FieldReport):
+        return finding
+    return Problem(finding.field, shown(finding.asked), f"{finding.reason} Refused, because strict is on.")
+
+
+def _choose_region(
+    wanted: str | None, found: ModelCard | None, default: str | None
+) -> tuple[str | None, Problem | None]:
+    name = wanted if wanted is not None else default
+    if name is None:
+        return (None if found is None else found.regions[0]), None
+    whose = "" if wanted is not None else "The region of the key or the settings: "
+    if name not in REGION_NAMES:
+        message = f"{whose}It is not a region with these models."
+        return None, Problem("region", shown(name), message, ", ".join(REGION_NAMES))
+    if found is None or name in found.regions:
+        return name, None
+    where = found.elsewhere.get(name)
+    message = f"{whose}{found.name} does not live there{f': {where}' if where else ''}."
+    return None, Problem("region", shown(name), message, ", ".join(found.regions))
+
+
+# ------------------------------------------------------------------------------------- where it is made
+
+
+def _model(a: Ask) -> Findings:
+    if a.card is None or a.card.name != a.request.model:
+        yield unknown_model(a.request.model)
+        return
+    yield FieldReport("model", a.request.model, "sent", "One of the seven.", "model", a.card.name, a.source)
+    if not a.card.documented:
+        yield Note(
+            f"{a.card.name} is in no official table. Only the rules that all models of its generation share "
+            "were checked; the provider may refuse it."
+        )
+
+
+def _region(a: Ask) -> Findings:
+    if a.region_problem is not None:
+        yield a.region_problem
+    elif a.region is not None:
+        chosen = a.request.region is None
+        place = CATALOGUE.regions[a.region]
+        why = "not given, so the region of the key or of the model" if chosen else "as given"
+        reason = f"Decides the endpoint ({place.label}); {why}."
+        source = f"{place.source}, read {place.read_on}"
+        yield FieldReport(
+            "region", a.request.region, "chosen" if chosen else "sent", reason, None, a.region, source
+        )
+
+
+# ------------------------------------------------------------------------------------------ what it shows
+
+
+def _prompt(a: Ask) -> Findings:
+    # The longest limit of all stands in for a model that is not known.
+    most = a.card.prompt_max if a.card else max(card(name).prompt_max for name in MODEL_NAMES)
+    text = a.request.prompt.strip()
+    if not text:
+        yield Problem("prompt", shown(a.request.prompt), "is empty; say what the clip shows.")
+    elif problem := text_problem("prompt", text, most, a.card.name if a.card else "any model"):
+        yield problem
+    else:
+        yield _text_report("prompt", a.request.prompt, text, a.source)
+
+
+def _negative_prompt(a: Ask) -> Findings:
+    text = (a.request.negative_prompt or "").strip()
+    most = CATALOGUE.negative_prompt_max
+    if problem := text_problem("negative_prompt", text, most, "every model"):
+        yield problem
+    elif text:
+        yield _text_report("negative_prompt", a.request.negative_prompt, text, a.source)
+
+
+def _text_report(field: str, given: str | None, text: str, source: str | None) -> FieldReport:
+    if given == text:
+        return FieldReport(field, given, "sent", "As written.", f"input.{field}", text, source)
+    reason = "Without the white space around it."
+    return FieldReport(field, given, "converted", reason, f"input.{field}", text, source)
+
+
+# --------------------------------------------------------------------------------- length, rate, size, seed
+
+
+def _duration(a: Ask) -> Findings:
+    seconds = a.request.duration
+    every = {second for name in MODEL_NAMES for second in card(name).durations}
+    allowed = a.card.durations_of(a.region) if a.card else tuple(sorted(every))
+    whose = a.card.name if a.card else "A Wan model"
+    if a.card and seconds in a.card.durations_unsure:
+        message = f"{whose} is not asked for {seconds} s, because {a.card.durations_unsure[seconds]}."
+        yield Problem("duration", shown(seconds), message, _span(allowed))
+    elif seconds not in allowed:
+        here = f" in {a.region}" if a.card and a.region in a.card.durations_in else ""
+        message = f"{whose} does not make clips of this length{here}."
+        yield Problem("duration", shown(seconds), message, f"{_span(allowed)} (whole seconds)")
+    elif a.card and a.card.sends_duration:
+        reason = "Billed by the second."
+        yield FieldReport("duration", seconds, "sent", reason, "parameters.duration", seconds, a.source)
+    else:
+        # The service refuses the field itself for these models: "duration customization is not supported".
+        reason = f"{whose} always makes {seconds} s and takes no length."
+        yield FieldReport("duration", seconds, "native", reason, source=a.source)
+
+
+def _span(numbers: tuple[int, ...]) -> str:
+    first, last = min(numbers), max(numbers)
+    run = len(numbers) > 2 and numbers == tuple(range(first, last + 1))
+    return f"{first} to {last}" if run else ", ".join(map(str, numbers))
+
+
+def _fps(a: Ask) -> Findings:
+    fps = a.request.fps
+    native = a.card.native_fps if a.card else None
+    if not 1 <= fps <= FPS_MAX:
+        yield Problem("fps", shown(fps), "is not a frame rate that is made here.", f"1 to {FPS_MAX}")
+    elif fps == native:
+        reason = "What the model delivers anyway; no Wan model takes a rate."
+        yield FieldReport("fps", fps, "native", reason, source=a.source)
+    elif a.request.conform == "auto":
+        reason = f"No Wan model takes a rate; what arrives at {native or 'another rate'} is converted here."
+        yield FieldReport("fps", fps, "emulated", reason, source=a.source)
+    else:
+        reason = f"No Wan model takes a rate, and conform is never: it stays at {native or 'what arrives'}."
+        yield FieldReport("fps", fps, "dropped", reason, source=a.source)
+
+
+def _size(a: Ask) -> Findings:
+    size = a.request.size
+    offered = a.card.sizes if a.card else ()
+    if a.card and a.card.documented and size not in offered:
+        yield _size_problem(size, offered, a.card.name)
+    elif not _SIZE.fullmatch(size):
+        yield _size_problem(size, offered, a.card.name if a.card else "the model")
+    elif a.card and a.card.kind == "t2v":
+        reason = "Decides the price tier." if a.card.documented else "Its sizes are documented nowhere."
+        yield FieldReport("size", size, "sent", reason, "parameters.size", size, a.source)
+    elif a.card and (tier := tier_of(size)):
+        shape = "its own shape" if a.request.fit == "keep" else f"{size} by {a.request.fit}"
+        reason = (
+            f"i2v models take a tier and follow the image, which is brought to {shape}. Decides the price."
+        )
+        yield FieldReport("size", size, "converted", reason, "parameters.resolution", tier, a.source)
+
+
+def _size_problem(size: str, offered: tuple[str, ...], whose: str) -> Problem:
+    allowed = ", ".join(offered) or 'width*height, such as "1280*720"'
+    almost = _ALMOST_SIZE.fullmatch(size)
+    meant = f"{almost[1]}*{almost[2]}" if almost else ""
+    if meant != size and (meant in offered or (meant and tier_of(meant))):
+        message = f"Write it with an asterisk and without spaces: {meant}."
+        if offered and meant not in offered:
+            message += f" And {whose} does not make it."
+        return Problem("size", shown(size), message, allowed)
+    if not _SIZE.fullmatch(size):
+        message = "Give width and height in pixels, not a ratio and not a tier."
+        return Problem("size", shown(size), message, allowed)
+    default = VideoRequest.model_fields["size"].default
+    tier = f" ({tier_of(size)})" if tier_of(size) else ""
+    message = f"{whose} does not make this size{tier}{', which is the default' if size == default else ''}."
+    return Problem("size", shown(size), message, allowed)
+
+
+def _seed(a: Ask) -> Findings:
+    seed = a.request.seed
+    if seed is None:
+        # The number itself follows from the whole request and is filled in when there is one.
+        reason = "Not given: follows from the rest of the request, so that the same request is the same clip."
+        yield FieldReport("seed", None, "chosen", reason, "parameters.seed", None, a.source)
+    elif not 0 <= seed <= CATALOGUE.seed_max:
+        yield Problem("seed", shown(seed), "is out of range.", f"0 to {CATALOGUE.seed_max}")
+    else:
+        yield FieldReport("seed", seed, "sent", "As given.", "parameters.seed", seed, a.source)
+
+
+# ----------------------------------------------------------------------------------------- picture and motion
+
+
+def _reference_image(a: Ask) -> Findings:
+    reference = a.request.reference_image
+    if problem := color_problem("pad_color", a.request.pad_color):
+        yield problem
+    if a.card is None:
+        return
+    if a.card.kind == "t2v":
+        if reference is not None:
+            message = f"{a.card.name} makes clips from text alone and takes no image."
+            yield Problem("reference_image", shown(reference), message, f"an image with {_TAKERS}")
+        return
+    if reference is None:
+        message = f"{a.card.name} makes clips from an image; give the first frame."
+        yield Problem("reference_image", "(not given)", message, "a URL, a file path, a data: URI")
+        return
+    if a.image is None:
+        return
+    yield from a.image.problems
+    if a.image.prepared:
+        changes = a.image.prepared.changes
+        reason = "Sent inline. " + (f"Prepared: {'; '.join(changes)}." if changes else "As it is.")
+        action = "converted" if changes else "sent"
+        yield FieldReport(
+            "reference_image",
+            shown_reference(reference),
+            action,
+            reason,
+            "input.img_url",
+            IMAGE_PLACEHOLDER,
+            a.source,
+        )
+        if a.request.fit == "keep":
+            yield Note("fit is keep: the clip follows the shape of the image; `size` only decides the tier.")
+
+
+def _motion_strength(a: Ask) -> Findings:
+    strength = a.request.motion_strength
+    if strength is None:
+        return
+    if not math.isfinite(strength):
+        yield Problem(
+            "motion_strength", shown(strength), "is not a number that can be kept.", "a finite number"
+        )
+    else:
+        reason = "No Wan model has such a setting; say in the prompt how much moves."
+        yield FieldReport("motion_strength", strength, "dropped", reason, source=a.source)
+
+
+def _prompt_extend(a: Ask) -> Findings:
+    given = a.request.prompt_extend
+    wire = "parameters.prompt_extend"
+    if given is not None:
+        yield FieldReport("prompt_extend", given, "sent", "As given.", wire, given, a.source)
+    elif a.card:
+        default = a.card.prompt_extend_default
+        reason = "The provider's own default, said explicitly."
+        yield FieldReport("prompt_extend", None, "chosen", reason, wire, default, a.source)
+
+
+def _shot_type(a: Ask) -> Findings:
+    given = a.request.shot_type
+    if given is None or a.card is None:
+        return
+    if not a.card.shot_type:
+        message = f"{a.card.name} has no shot type."
+        yield Problem("shot_type", shown(given), message, "leave it out, or take a 2.6 model")
+        return
+    yield FieldReport("shot_type", given, "sent", "As given.", "parameters.shot_type", given, a.source)
+    if a.request.prompt_extend is False:
+        yield Note("shot_type acts only while prompt_extend is true; as asked, it has no effect.")
+
+
+# ------------------------------------------------------------------------------------------------------ sound
+
+
+def _audio(a: Ask) -> Findings:
+    given = a.request.audio
+    if a.card is None:
+        return
+    if a.card.audio == "switch":
+        reason = "As given; decides the price."
+        if given is None:
+            reason = "The provider's own default, said explicitly; false costs half."
+        action = "chosen" if given is None else "sent"
+        yield FieldReport("audio", given, action, reason, "parameters.audio", given is not False, a.source)
+    elif a.card.audio == "always" and given is False:
+        reason = f"{a.card.name} always makes sound; take it out in the edit."
+        yield FieldReport("audio", given, "dropped", reason, source=a.source)
+    elif a.card.audio != "always" and given is True:
+        makers = ", ".join(n for n in MODEL_NAMES if card(n).audio in ("switch", "always"))
+        message = f"{a.card.name} makes silent clips."
+        yield Problem("audio", shown(given), message, f"false, or one of {makers}")
+    elif given is not None and a.card.audio == "unknown":
+        reason = f"No page says whether {a.card.name} makes sound."
+        yield FieldReport("audio", given, "dropped", reason, source=a.source)
+    elif given is not None:
+        yield FieldReport("audio", given, "native", "What the model does anyway.", source=a.source)
+
+
+def _audio_url(a: Ask) -> Findings:
+    url = a.request.audio_url
+    if url is None:
+        return
+    if a.card and not a.card.audio_url:
+        message = f"{a.card.name} takes no sound."
+        yield Problem("audio_url", shown(url), message, "leave it out, or take a 2.6 model")
+    elif problem := link_problem("audio_url", url):
+        yield problem
+    elif a.request.audio is False:
+        message = "audio is false, and with that the provider ignores it."
+        yield Problem("audio_url", shown(url), message, "audio_url with audio, or neither")
+    else:
+        reason = (
+            "The provider fetches it: WAV or MP3, 3 to 30 s, at most 15 MB; longer than the clip is cut off."
+        )
+        yield FieldReport("audio_url", shown_reference(url), "sent", reason, "input.audio_url", url, a.source)
+
+
+# --------------------------------------------------------------------------------------------------- the rest
+
+
+def _watermark(a: Ask) -> Findings:
+    given = a.request.watermark
+    yield FieldReport("watermark", given, "sent", "Said explicitly.", "parameters.watermark", given, a.source)
+
+
+def _take(a: Ask) -> Findings:
+    if not 1 <= a.request.take <= TAKE_MAX:
+        yield Problem("take", shown(a.request.take), "is not the number of a take.", f"1 to {TAKE_MAX}")
+
+
+_RULES: tuple[Callable[[Ask], Findings], ...] = (
+    _model,
+    _region,
+    _prompt,
+    _negative_prompt,
+    _duration,
+    _fps,
+    _size,
+    _seed,
+    _reference_image,
+    _motion_strength,
+    _prompt_extend,
+    _shot_type,
+    _audio,
+    _audio_url,
+    _watermark,
+    _take,
+)
