@@ -71,7 +71,6 @@ def decide(
     rows: Sequence[TaskRow],
     claimed: set[str],
     answers: Mapping[str, TaskAnswer],
-    *,
     listed_for_s: float,
     grace_s: float,
 ) -> Decision:
@@ -111,6 +110,8 @@ def decide(
         return NotBought()
     if len(matching) > 1:
         return Ambiguous("more than one task has this prompt", tuple(matching))
+    if lost.rivals and listed_for_s < 3 * grace_s:
+        return LookAgain("another submission with this prompt is about to be settled")
     if lost.rivals:
         return Ambiguous(
             f"another unknown submission has the same prompt ({', '.join(lost.rivals)})", tuple(matching)
@@ -127,9 +128,8 @@ def _same(lost: Lost, answer: TaskAnswer) -> bool:
         return True
     if usage.billed_seconds and lost.seconds and round(float(usage.billed_seconds)) != round(lost.seconds):
         return False
-    if usage.width and lost.width and (usage.width, usage.height) != (lost.width, lost.height):
-        return False
-    return True
+    sizes_known = usage.width is not None and lost.width is not None
+    return not sizes_known or (usage.width, usage.height) == (lost.width, lost.height)
 
 
 def _folded(prompt: str) -> str:

@@ -283,7 +283,8 @@ def _type_problem(name: str, error: ErrorDetails, value: Any) -> Problem:
         near = _OTHER_NAMES.get(name.lower())
         guesses = [near] if near else difflib.get_close_matches(name.lower(), known, n=1)
         hint = f" Did you mean {guesses[0]}?" if guesses else ""
-        return Problem(shown(name).strip("'"), seen, f"There is no such field.{hint}", ", ".join(known))
+        allowed = None if guesses else ", ".join(known)
+        return Problem(shown(name).strip("'"), seen, f"There is no such field.{hint}", allowed)
     if kind == "literal_error":
         return Problem(name, seen, "is not one of the choices.", error.get("ctx", {}).get("expected"))
     if kind in ("whole_number", "number"):
@@ -303,4 +304,4 @@ def _kind_of(value: object) -> str:
         return "text"
     if isinstance(value, Mapping):
         return "an object"
-    return "a list" if isinstance(value, list | tuple) else type(value).__name__  # pyright: ignore[reportUnknownArgumentType]
+    return "a list" if isinstance(value, list) else cast(type, type(value)).__name__

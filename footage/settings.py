@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -54,7 +55,9 @@ class Settings(BaseSettings):
         1800.0, gt=0, description="How long a run waits for one clip; later, harvest finishes it."
     )
     reconcile_grace_s: float = Field(
-        120.0, ge=0, description="How long the task list must stay without our task to prove it was not bought."
+        120.0,
+        ge=0,
+        description="How long the task list must stay without our task to prove it was not bought.",
     )
     lease_s: float = Field(
         60.0, gt=0, description="A worker without a heartbeat for so long has lost its clips."
@@ -73,10 +76,7 @@ class Settings(BaseSettings):
     @property
     def emulated(self) -> bool:
         """Whether the provider is on this machine, so nothing can be bought."""
-        from urllib.parse import urlsplit
-
-        host = urlsplit(self.http_base_url or "").hostname or ""
-        return host == "localhost" or host.startswith("127.") or host == "::1"
+        return is_local(self.http_base_url)
 
     @property
     def store_url(self) -> str:
@@ -85,6 +85,12 @@ class Settings(BaseSettings):
         if "://" in base:
             return f"{base}/{ROOM}"
         return str(Path(base).expanduser().absolute() / ROOM)
+
+
+def is_local(url: str | None) -> bool:
+    """Whether an endpoint is a loopback address: an emulator, not the provider."""
+    host = urlsplit(url or "").hostname or ""
+    return host in ("localhost", "::1") or host.startswith("127.")
 
 
 def load_settings(**overrides: Any) -> Settings:

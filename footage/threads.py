@@ -26,6 +26,4 @@ async def in_thread(call: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) 
     whether or not somebody still waits for it.
     """
     context = contextvars.copy_context()
-    return await asyncio.get_running_loop().run_in_executor(
-        _pool, lambda: context.run(call, *args, **kwargs)
-    )
+    return await asyncio.get_running_loop().run_in_executor(_pool, lambda: context.run(call, *args, **kwargs))

@@ -8,7 +8,7 @@
     evidence/<key>/attempt-<n>/cancel.json      somebody wants it cancelled
     evidence/<key>/attempt-<n>/polls.jsonl      every answer, redacted
     evidence/<key>/attempt-<n>/outcome.json     how it ended
-    evidence/<key>/attempt-<n>/settlement.json  how an abandoned one ended
+    evidence/<key>/attempt-<n>/settlement.json  the last word, where the outcome was not
     evidence/<key>/delivered.json               the files in videos/, verified
     evidence/<key>/result.json                  the response; the clip is finished
     evidence/<key>/run.log
@@ -142,9 +142,10 @@ class ClipEvidence:
         self._first(f"attempt-{wish.attempt}/cancel.json", wish)
 
     def write_outcome(self, outcome: Outcome) -> Outcome:
-        """Close an attempt, or settle it if it was abandoned; returns what the evidence now says."""
+        """Close an attempt, or settle one that was abandoned or lost later; returns what the evidence now says."""
         first = self._first(f"attempt-{outcome.attempt}/outcome.json", outcome)
-        if first.status == "abandoned" and outcome.status != "abandoned":
+        lost_later = first.status == "succeeded" and outcome.status == "lost"
+        if lost_later or (first.status == "abandoned" and outcome.status != "abandoned"):
             return self._first(f"attempt-{outcome.attempt}/settlement.json", outcome)
         return first
 

@@ -17,6 +17,7 @@ import contextlib
 import json
 import logging
 import os
+import re
 import secrets
 import socket
 import threading
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
     from footage.storage import Store
 
 logger = logging.getLogger(__name__)
+
+
+_LEASE_FILE = re.compile(r"/lease-(\d+)\.(json|released)$")
 
 
 class Worker:
@@ -120,19 +124,18 @@ class Lease:
 
     def look(self) -> Holding:
         """Who holds the clip now."""
-        numbers: dict[int, bool] = {}
-        prefix = f"{self.folder}/lease-"
-        for name in self.store.list(prefix):
-            stem = name[len(prefix) :]
-            number, _, kind = stem.partition(".")
-            if number.isdigit():
-                numbers[int(number)] = numbers.get(int(number), False) or kind == "released"
-        if not numbers:
+        released: dict[int, bool] = {}
+        for name in self.store.list(self.folder):
+            match = _LEASE_FILE.search(name)
+            if match:
+                number = int(match[1])
+                released[number] = released.get(number, False) or match[2] == "released"
+        if not released:
             return Holding(0, None, released=True, beat=None, host_says_dead=False)
-        highest = max(numbers)
-        if numbers[highest]:
+        highest = max(released)
+        if released[highest]:
             return Holding(highest, None, released=True, beat=None, host_says_dead=False)
-        owner = str(_read(self.store, f"{prefix}{highest}.json").get("owner", ""))
+        owner = str(_read(self.store, f"{self.folder}/lease-{highest}.json").get("owner", ""))
         alive = _read(self.store, f"workers/{owner}.json")
         beat = alive.get("beat")
         return Holding(
@@ -167,7 +170,8 @@ class Lease:
             )
         if self.worker.beat_age_s > self.worker.lease_s / 2:
             raise StorageProblem(
-                f"The store is too slow to prove that this worker still owns clip {self.key[:12]}; nothing was sent.",
+                f"The store is too slow to prove that this worker still owns clip {self.key[:12]}; "
+                "nothing was sent.",
                 next_step="check the store, then run the same command again",
             )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -74,7 +75,11 @@ OutcomeStatus = Literal["succeeded", "failed", "canceled", "lost", "abandoned"]
 
 
 class Outcome(Record):
-    """How an attempt ended. `abandoned` runs on at the provider; a `settlement` tells how that ended."""
+    """How an attempt ended.
+
+    `abandoned` runs on at the provider, and a `succeeded` result can still be lost before it was fetched; in
+    both cases a second record of this kind, the settlement, has the last word.
+    """
 
     key: str
     attempt: int
@@ -86,6 +91,6 @@ class Outcome(Record):
     may_retry: bool = False
     # None: nobody can know.
     billed: bool | None = None
-    billed_seconds: float | None = None
+    billed_seconds: Decimal | None = None
     usage: dict[str, Any] | None = None
     actual_prompt: str | None = None

@@ -40,9 +40,11 @@ class Attempt:
 
     @property
     def ended(self) -> Outcome | None:
-        """The provider's last word; an abandoned attempt has none until it is settled."""
-        if self.outcome is not None and self.outcome.status == "abandoned":
+        """How it really ended; an abandoned attempt has no end until it is settled."""
+        if self.settlement is not None:
             return self.settlement
+        if self.outcome is not None and self.outcome.status == "abandoned":
+            return None
         return self.outcome
 
     @property

@@ -1,0 +1,79 @@
+"""Whose key: the block that holds a Model Studio API key, its region and its workspace.
+
+The file is not called `dashscope.py`: Prefect puts this folder on the import path of a script, where that
+name would shadow the SDK.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from prefect.blocks.abstract import CredentialsBlock
+from pydantic import Field, SecretStr
+
+if TYPE_CHECKING:
+    from footage.credentials import ApiKey
+    from footage.provider import WanClient
+
+
+class DashScopeCredentials(CredentialsBlock):
+    """An Alibaba Model Studio (DashScope) API key for the Wan video models.
+
+    Keys are made per region and do not work in another one.
+
+    Example:
+        Load the block and get a client:
+
+        ```python
+        from blocks.credentials import DashScopeCredentials
+
+        credentials = DashScopeCredentials.load("dashscope")
+        client = credentials.get_client()
+        ```
+    """
+
+    _block_type_name = "DashScope Credentials"
+    _block_type_slug = "dashscope-credentials"
+    _logo_url = "https://img.alicdn.com/tfs/TB1Ly5oS3HqK1RjSZFPXXcwapXa-238-54.png"  # pyright: ignore[reportAssignmentType]
+    _documentation_url = "https://www.alibabacloud.com/help/en/model-studio/get-api-key"  # pyright: ignore[reportAssignmentType]
+    _description = "API key of Alibaba Model Studio, with its region and workspace."
+
+    api_key: SecretStr = Field(description="The key, as the Model Studio console shows it once.")
+    region: str | None = Field(
+        default=None,
+        description="Region the key was made in: cn-beijing, ap-southeast-1, us-east-1 or eu-central-1. "
+        "Empty: the first region of each model.",
+    )
+    workspace: str | None = Field(
+        default=None, description="Workspace id, if the key belongs to a workspace or a RAM user."
+    )
+
+    def get_api_key(self) -> ApiKey:
+        """The key in the form the core uses; it never shows itself.
+
+        Raises:
+            AccountProblem: The key has white space or control characters, or is empty.
+        """
+        from footage.credentials import parse_key
+
+        name = self._block_document_name
+        return parse_key(
+            self.api_key.get_secret_value(),
+            f"block {name}" if name else "block",
+            region=self.region,
+            workspace=self.workspace,
+        )
+
+    def get_client(self) -> WanClient:
+        """A client of the key's own region; needs `region`, or the SDK's DASHSCOPE_HTTP_BASE_URL.
+
+        Raises:
+            AccountProblem: The key cannot be used.
+            InvalidRequest: The region is not known.
+        """
+        from footage.settings import load_settings
+        from footage.studio import open_studio
+
+        studio = open_studio(load_settings(), find_api_key=self.get_api_key)
+        key = self.get_api_key()
+        return studio.client(studio.endpoint(key.region or "cn-beijing"), key.workspace)

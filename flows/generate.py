@@ -1,0 +1,110 @@
+"""One `video.generate` request becomes a stored, verified, evidenced clip.
+
+    check ─► probe ─► submit ─► poll ─► deliver ─► evidence ─► response
+
+A run that is retried, triggered again or started on another machine goes on where the evidence ends.
+
+Requires: a Model Studio key in the block "dashscope", in DASHSCOPE_API_KEY or in ~/.alibabacloud/credentials.
+Blocks: DashScope Credentials and Video Storage, both optional.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from prefect import State, flow
+from prefect.runtime import flow_run
+
+from footage.clip import follow
+from footage.errors import FootageError
+from footage.evidence.state import Permission
+from footage.request import VideoRequest
+from tasks.check import check
+from tasks.ending import finished, stopped
+from tasks.hooks import cancel_clips
+from tasks.probe import probe
+from tasks.steps import STEPS
+from tasks.studio import studio_of
+
+
+@flow(
+    name="generate-video",
+    flow_run_name="{model}: {prompt:.40}",
+    on_cancellation=[cancel_clips],
+    persist_result=True,
+    result_serializer="json",
+)
+async def generate_video(
+    prompt: str,
+    negative_prompt: str | None = None,
+    duration: int = 5,
+    fps: int = 30,
+    size: str = "1280*720",
+    seed: int | None = None,
+    reference_image: str | None = None,
+    motion_strength: float | None = None,
+    model: Literal[
+        "wan2.2-t2v-plus",
+        "wan2.2-t2v-flash",
+        "wan2.6-i2v-flash",
+        "wan2.6-i2v",
+        "wan2.6-i2v-us",
+        "wan2.6-t2v-us",
+        "wanx2.1-t2v-turbo",
+    ] = "wan2.6-i2v-flash",
+    region: str | None = None,
+    prompt_extend: bool | None = None,
+    shot_type: Literal["single", "multi"] | None = None,
+    audio: bool | None = None,
+    audio_url: str | None = None,
+    watermark: bool = False,
+    take: int = 1,
+    strict: bool = False,
+    conform: Literal["auto", "never"] = "auto",
+    fit: Literal["crop", "pad", "keep"] = "crop",
+    pad_color: str = "#000000",
+    credentials_block: str | None = None,
+    storage_block: str | None = None,
+    retry_failed: bool = False,
+    buy_again: bool = False,
+) -> State[dict[str, Any]]:
+    """Make one clip, or return the one that is stored already.
+
+    Args:
+        prompt: What the clip shows.
+        negative_prompt: What it must not show; at most 500 characters.
+        duration: Length in whole seconds; what is allowed depends on the model. Billed by the second.
+        fps: Frames per second, 1 to 60. The models deliver 30; another rate is made here.
+        size: Width*height in pixels, such as 1280*720; decides the price tier.
+        seed: 0 to 2147483647; empty: chosen from the rest of the request.
+        reference_image: First frame for the i2v models: URL, path or data: URI.
+        motion_strength: No Wan model has it; it is reported as dropped.
+        model: One of the seven, by exact name.
+        region: Where the clip is made; empty: the region of the key.
+        prompt_extend: Whether the provider rewrites the prompt; empty: yes.
+        shot_type: One shot or several within the clip; 2.6 models only.
+        audio: Sound; only wan2.6-i2v-flash can be asked, and is cheaper without.
+        audio_url: Sound to use, as an http(s) URL; 2.6 models only.
+        watermark: Whether the provider marks the picture as made by AI.
+        take: A new number is a new clip of the same request.
+        strict: Refuse a request with a field that would be dropped.
+        conform: auto converts a clip that arrives with another rate or size; never leaves it as it is.
+        fit: How the reference image meets the shape of size.
+        pad_color: Colour of added bars, as #RRGGBB.
+        credentials_block: Name of a DashScope Credentials block; empty: "dashscope", else the environment.
+        storage_block: Name of a Video Storage block; empty: OUTPUT_DIR.
+        retry_failed: Try again what the provider refused or failed for good.
+        buy_again: Pay a second time for a clip whose first purchase is lost or unknown.
+    """
+    given = locals()
+    request = {field: given[field] for field in VideoRequest.model_fields}
+    permission = Permission(retry_failed=retry_failed, buy_again=buy_again)
+    try:
+        async with studio_of(flow_run.id, credentials_block, storage_block) as studio:
+            clip = await check(studio, request, permission)
+            if clip.response is None:
+                await probe(studio, clip.order.region, model)
+                await follow(clip, STEPS)
+            return finished(clip)
+    except FootageError as error:
+        return await stopped("The clip", error)

@@ -1,0 +1,47 @@
+"""Finish everything that was bought and left unfinished; buys nothing. Runs on a schedule, every 15 minutes.
+
+    list evidence ─► nearest expiry first ─► reconcile, poll, deliver, seal ─► report
+
+Tasks and results live 24 h at the provider; a clip that no harvest finishes in time is lost and billed.
+
+Requires: the key that bought the clips, and the store that holds their evidence.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prefect import State, flow
+from prefect.runtime import flow_run
+
+from footage.errors import FootageError
+from footage.steps.harvest import harvest as harvest_store
+from tasks.announce import announce_expiring
+from tasks.ending import harvested, stopped
+from tasks.steps import STEPS
+from tasks.strangers import strangers
+from tasks.studio import studio_of
+
+
+@flow(name="harvest", flow_run_name="harvest", persist_result=True, result_serializer="json")
+async def harvest(
+    keys: list[str] | None = None,
+    wait_s: float = 600.0,
+    credentials_block: str | None = None,
+    storage_block: str | None = None,
+) -> State[dict[str, Any]]:
+    """Finish every bought clip of the store, nearest expiry first.
+
+    Args:
+        keys: Only these clips, by the beginning of their key; empty: all.
+        wait_s: How long to wait for clips that the provider still works on, in seconds.
+        credentials_block: Name of a DashScope Credentials block; empty: "dashscope", else the environment.
+        storage_block: Name of a Video Storage block; empty: OUTPUT_DIR.
+    """
+    try:
+        async with studio_of(flow_run.id, credentials_block, storage_block, deadline_s=wait_s) as studio:
+            report = await harvest_store(studio, STEPS, keys=tuple(keys or ()), on_expiring=announce_expiring)
+            report.strangers = await strangers(studio)
+            return await harvested(report)
+    except FootageError as error:
+        return await stopped("Harvest", error)

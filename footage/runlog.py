@@ -1,0 +1,83 @@
+"""The end-to-end log of one clip, kept beside its evidence; the same lines that the terminal and the UI show.
+
+Lines are told apart by a context variable: hundreds of clips log in one process, from many threads.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+from collections.abc import Generator
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from footage.errors import StorageProblem
+from footage.redact import redact
+
+if TYPE_CHECKING:
+    from footage.storage import Store
+
+_current: ContextVar[RunLog | None] = ContextVar("footage_run_log", default=None)
+
+
+class RunLog:
+    """Collects the lines of one clip and appends them to its `run.log` when told to."""
+
+    def __init__(self, store: Store, path: str) -> None:
+        self._store = store
+        self._path = path
+        self._lines: list[str] = []
+        self._lock = threading.Lock()
+
+    def add(self, record: logging.LogRecord) -> None:
+        """Keep one record; secrets and signatures are taken out here, too."""
+        at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        text = str(redact(record.getMessage())).replace("\n", "\n    ")
+        with self._lock:
+            self._lines.append(f"{at} {record.levelname:<7} {text}\n")
+
+    def flush(self) -> None:
+        """Append what has gathered; a store that fails here must not fail the clip."""
+        with self._lock:
+            lines, self._lines = self._lines, []
+        if not lines:
+            return
+        try:
+            self._store.append(self._path, "".join(lines).encode())
+        except StorageProblem:
+            with self._lock:
+                self._lines = lines + self._lines
+
+
+class _Collector(logging.Handler):
+    """Hands every record to the run log of the clip that is being worked on."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        log = _current.get()
+        if log is not None:
+            log.add(record)
+
+
+_collector = _Collector(logging.INFO)
+
+
+def collect_from(*names: str) -> None:
+    """Let these loggers feed the run logs; calling it again changes nothing."""
+    for name in names:
+        logger = logging.getLogger(name)
+        if _collector not in logger.handlers:
+            logger.addHandler(_collector)
+        if logger.level in (logging.NOTSET, logging.WARNING):
+            logger.setLevel(logging.INFO)
+
+
+@contextlib.contextmanager
+def recorded(log: RunLog) -> Generator[None]:
+    """Within this block, log lines of this task and of the threads it starts belong to `log`."""
+    token = _current.set(log)
+    try:
+        yield
+    finally:
+        _current.reset(token)

@@ -1,0 +1,156 @@
+"""Check: from a request to a clip that could be bought, and what the store already has of it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from footage.catalogue import IMAGE
+from footage.clip import Clip
+from footage.errors import InvalidRequest, NotThere, Problem
+from footage.evidence.clip import ClipEvidence, keys_in
+from footage.evidence.state import Permission
+from footage.order import Order, plan
+from footage.reference import read_reference
+from footage.request import VideoRequest, parse_request
+from footage.steps.seal import response_of
+
+if TYPE_CHECKING:
+    from footage.reference import ReferenceImage
+    from footage.studio import Studio
+
+logger = logging.getLogger(__name__)
+
+
+def order_of(
+    studio: Studio, request: VideoRequest | Mapping[str, Any]
+) -> tuple[Order, ReferenceImage | None]:
+    """Validate, explain and price a request, and read its reference image; nothing is sent or stored.
+
+    Raises:
+        InvalidRequest: Names every problem.
+        Unreachable: The reference image's server does not answer now.
+    """
+    region = studio.region
+    if not isinstance(request, VideoRequest):
+        request = parse_request(request, default_region=region)
+
+    def fetch(url: str) -> bytes:
+        from footage.transfer import fetch_reference
+
+        return fetch_reference(
+            url, max_bytes=IMAGE.max_bytes, allow_private=studio.settings.allow_private_hosts
+        )
+
+    image = read_reference(request, fetch)
+    return plan(request, default_region=region, image=image), image
+
+
+def check(
+    studio: Studio,
+    request: VideoRequest | Mapping[str, Any],
+    permission: Permission,
+    *,
+    name: str | None = None,
+) -> Clip:
+    """A checked clip; `response` is set when it is in the store already, and then nothing was written.
+
+    Raises:
+        InvalidRequest: Names every problem; nothing was sent.
+        Unreachable: The reference image's server does not answer now.
+        StorageProblem: The store cannot be read or written.
+    """
+    order, image = order_of(studio, request)
+    prepared = image.prepared if image else None
+    clip = Clip(studio, order, permission, image=prepared.data if prepared else None, name=name)
+    _recall(clip)
+    if clip.response is not None:
+        return clip
+    facts = order.image
+    keep = (facts.file_name, prepared.data) if facts and prepared else None
+    clip.evidence.write_order(
+        {
+            "checked_at": datetime.now(UTC).isoformat(),
+            **order.to_json(),
+            "wire": order.wire_preview(),
+        },
+        keep,
+    )
+    _enter(clip)
+    for warning in order.warnings:
+        logger.warning("%s", warning)
+    return clip
+
+
+def reopen(studio: Studio, key: str, permission: Permission, *, name: str | None = None) -> Clip:
+    """A clip from its evidence alone: the request's files need not exist any more.
+
+    Raises:
+        InvalidRequest: No clip of this store has a key that begins like this, or several have.
+    """
+    key = full_key(studio, key)
+    order = Order.from_json(_order_fields(ClipEvidence(studio.store, key).order()))
+    clip = Clip(studio, order, permission, name=name)
+    _recall(clip)
+    if clip.response is None:
+        _enter(clip)
+    return clip
+
+
+def full_key(studio: Studio, beginning: str) -> str:
+    """The one key in the store that begins with `beginning` (at least 6 characters).
+
+    Raises:
+        InvalidRequest: There is none, or there are several.
+    """
+    beginning = beginning.strip().lower()
+    if len(beginning) == 64:
+        try:
+            ClipEvidence(studio.store, beginning).order()
+        except NotThere:
+            pass
+        else:
+            return beginning
+    found = [key for key in keys_in(studio.store) if len(beginning) >= 6 and key.startswith(beginning)]
+    if len(found) == 1:
+        return found[0]
+    what = f"{len(found)} clips begin like this" if found else "no clip in this store begins like this"
+    raise InvalidRequest(
+        problems=(Problem("key", beginning[:64], what, f"a key below {studio.store.url}/evidence"),)
+    )
+
+
+def _recall(clip: Clip) -> None:
+    document = clip.evidence.result()
+    if document is None:
+        return
+    clip.studio.refuse_mixed_evidence(document.get("endpoint"))
+    clip.response = response_of(clip.studio.store, document, cached=True)
+    logger.info("Clip %s is in the store already; nothing is bought.", clip.key[:12])
+
+
+def _enter(clip: Clip) -> None:
+    if clip.studio.run_id is not None:
+        clip.evidence.join_run(clip.studio.run_id)
+    last = clip.evidence.state().last
+    if last is not None:
+        clip.studio.refuse_mixed_evidence(last.intent.endpoint)
+        logger.info("Clip %s: attempt %d goes on.", clip.key[:12], last.number)
+    else:
+        quote = clip.order.quote
+        logger.info(
+            "Clip %s: %s in %s, %d s for %s %s.",
+            clip.key[:12],
+            clip.order.model,
+            clip.order.region,
+            quote.seconds,
+            quote.amount,
+            quote.currency,
+        )
+
+
+def _order_fields(document: dict[str, Any]) -> dict[str, Any]:
+    # What is written beside the order for people is not part of it.
+    return {name: value for name, value in document.items() if name not in ("checked_at", "wire")}

@@ -1,0 +1,169 @@
+"""Finish what was bought and left: every receipt without a result, nearest expiry first. Never buys anything."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from footage.catalogue import MODEL_NAMES, REGION_NAMES
+from footage.clip import StepRunner, follow
+from footage.errors import Canceled, FootageError, NotFinished
+from footage.evidence.clip import ClipEvidence, keys_in, unfinished
+from footage.evidence.state import ClipState, Permission, Step
+from footage.steps.cancel import settle
+from footage.steps.check import reopen
+from footage.threads import in_thread
+
+if TYPE_CHECKING:
+    from footage.studio import Studio
+
+logger = logging.getLogger(__name__)
+
+# Under this much time before the provider deletes a result, people are warned.
+EXPIRY_WARNING = timedelta(hours=4)
+# More clips at once only shorten the wait when downloads are the bottleneck, and they share one link.
+CLIPS_AT_ONCE = 8
+
+
+@dataclass(frozen=True)
+class Unfinished:
+    """A clip that was bought, or may have been, and is not delivered."""
+
+    key: str
+    task_id: str | None
+    status: str
+    expires_at: datetime | None
+
+    def expires_within(self, margin: timedelta, now: datetime) -> bool:
+        return self.expires_at is not None and self.expires_at - now < margin
+
+
+@dataclass
+class Harvest:
+    """What one harvest did, by clip key."""
+
+    delivered: list[str] = field(default_factory=list[str])
+    waiting: dict[str, str] = field(default_factory=dict[str, str])
+    failed: dict[str, str] = field(default_factory=dict[str, str])
+    canceled: list[str] = field(default_factory=list[str])
+    expiring: list[Unfinished] = field(default_factory=list[Unfinished])
+    strangers: list[str] = field(default_factory=list[str])
+
+
+def find_unfinished(studio: Studio) -> list[Unfinished]:
+    """Every unfinished clip of the store, nearest expiry first, unknown submissions at the front."""
+    found: list[Unfinished] = []
+    for key, names in keys_in(studio.store).items():
+        if not unfinished(names):
+            continue
+        state = ClipEvidence(studio.store, key).state()
+        if state.unfinished:
+            found.append(_describe(key, state))
+    never = datetime.min.replace(tzinfo=UTC)
+    return sorted(found, key=lambda clip: clip.expires_at or never)
+
+
+def _describe(key: str, state: ClipState) -> Unfinished:
+    last = state.attempts[-1]
+    if last.receipt is None:
+        return Unfinished(key, None, "unknown", last.intent.written_at + timedelta(hours=24))
+    status = last.outcome.status if last.outcome else "booked"
+    return Unfinished(key, last.receipt.task_id, status, last.receipt.expires_at)
+
+
+async def harvest(
+    studio: Studio,
+    steps: dict[Step, StepRunner],
+    *,
+    keys: tuple[str, ...] = (),
+    on_expiring: Callable[[Unfinished], None] | None = None,
+) -> Harvest:
+    """Finish every unfinished clip, or just `keys`; a clip that fails does not hold up the others.
+
+    Raises:
+        StorageProblem: The store cannot be listed.
+    """
+    report = Harvest()
+    clips = await in_thread(find_unfinished, studio)
+    if keys:
+        clips = [clip for clip in clips if clip.key.startswith(keys)]
+    now = datetime.now(UTC) + timedelta(seconds=studio.clock_offset_s or 0.0)
+    for clip in clips:
+        if clip.expires_within(EXPIRY_WARNING, now):
+            report.expiring.append(clip)
+            logger.warning(
+                "Clip %s (%s) expires at the provider at %s.", clip.key[:12], clip.status, clip.expires_at
+            )
+            if on_expiring is not None:
+                on_expiring(clip)
+    gate = asyncio.Semaphore(CLIPS_AT_ONCE)
+
+    async def one(clip: Unfinished) -> None:
+        async with gate:
+            await _finish(studio, clip, steps, report)
+
+    await asyncio.gather(*(one(clip) for clip in clips))
+    return report
+
+
+async def _finish(studio: Studio, found: Unfinished, steps: dict[Step, StepRunner], report: Harvest) -> None:
+    try:
+        await in_thread(_honour_cancel, studio, found.key)
+        clip = await in_thread(reopen, studio, found.key, Permission(may_buy=False))
+        response = await follow(clip, steps)
+    except Canceled:
+        report.canceled.append(found.key)
+    except NotFinished as error:
+        report.waiting[found.key] = str(error)
+    except FootageError as error:
+        logger.error("Clip %s: %s", found.key[:12], error)
+        report.failed[found.key] = str(error)
+    else:
+        if response is not None:
+            report.delivered.append(found.key)
+        else:
+            report.waiting[found.key] = "nothing was bought; run generate to try again"
+
+
+def _honour_cancel(studio: Studio, key: str) -> None:
+    """Carry out a cancel that was wished for but never reached the provider."""
+    evidence = ClipEvidence(studio.store, key)
+    last = evidence.state().last
+    if last is not None and last.cancel is not None and last.receipt is not None and last.outcome is None:
+        settle(studio, evidence, last.receipt)
+
+
+def find_strangers(studio: Studio) -> list[str]:
+    """Tasks of the last 24 h, one `task_id model status` each, that the account runs and this store does not claim.
+
+    Keys work in one region, so only that one is asked.
+
+    Raises:
+        AccountProblem, Unreachable, Throttled: The list could not be read.
+    """
+    claimed = {name.removeprefix("claims/").removesuffix(".json") for name in studio.store.list("claims")}
+    endpoints = {studio.endpoint(region) for region in _regions_in_use(studio)}
+    found: list[str] = []
+    for endpoint in sorted(endpoints):
+        client = studio.client(endpoint, studio.workspace)
+        page = 1
+        while True:
+            answer = client.list_tasks(page=page, page_size=50)
+            found += [
+                f"{row.task_id} {row.model} {row.status}"
+                for row in answer.rows
+                if row.task_id not in claimed and row.model in MODEL_NAMES
+            ]
+            if page >= answer.total_pages or not answer.rows:
+                break
+            page += 1
+    return found
+
+
+def _regions_in_use(studio: Studio) -> set[str]:
+    """The key's own region where it is known; else the first region of the table, which needs no workspace."""
+    return {studio.region or REGION_NAMES[0]}

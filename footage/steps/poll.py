@@ -1,0 +1,236 @@
+"""Wait for a task: ask seldom while it cannot be ready, often around the time it usually is."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from footage.errors import AccountProblem, Canceled, NotFinished, StillRunning, Throttled, Unreachable
+from footage.evidence.records import Outcome, Receipt
+from footage.redact import redact
+from footage.threads import in_thread
+
+if TYPE_CHECKING:
+    from footage.clip import Clip
+    from footage.provider import TaskAnswer, WanClient
+
+logger = logging.getLogger(__name__)
+
+# A task may be listed a little later than it was accepted; UNKNOWN is believed after this and three answers.
+UNKNOWN_GRACE_S = 60.0
+UNKNOWN_ANSWERS = 3
+# So many questions in a row without an answer end one call; Prefect or harvest asks again later.
+MAX_SILENCE = 6
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a person wants to know while waiting."""
+
+    status: str
+    elapsed_s: float
+    typical_s: float
+
+    @property
+    def fraction(self) -> float:
+        """Share of the usual time that has passed, never 1: the provider tells no percentage."""
+        return min(0.95, self.elapsed_s / max(self.typical_s, 1.0))
+
+
+OnProgress = Callable[[Progress], Awaitable[None]]
+
+
+def pause_s(status: str, elapsed_s: float, typical_s: float, min_s: float, max_s: float) -> float:
+    """Seconds until the next query: a quarter of the distance to the usual end, on either side of it.
+
+    `elapsed_s` counts from when the task was first seen running; a queued task is a whole `typical_s` away.
+    """
+    distance_s = typical_s if status == "PENDING" else abs(typical_s - elapsed_s)
+    return min(max_s, max(min_s, distance_s / 4))
+
+
+async def poll(clip: Clip, on_progress: OnProgress | None = None) -> Outcome:
+    """Ask until the task ends; the outcome is in the evidence when this returns.
+
+    Raises:
+        StillRunning: The deadline passed; the clip stays booked.
+        Canceled: Somebody cancelled the clip.
+        Unreachable, Throttled: The provider did not answer several times in a row; call again.
+        AccountProblem: The key is not accepted, or cannot see this task.
+    """
+    state = await in_thread(clip.evidence.state)
+    attempt = state.attempts[-1]
+    if attempt.receipt is None:
+        raise NotFinished(f"Attempt {attempt.number} has no task to ask for.", key=clip.key)
+    receipt = attempt.receipt
+    client = await in_thread(clip.studio.client, receipt.endpoint, receipt.workspace)
+    # A wish that is older than this call was answered: somebody asks for the clip again.
+    heed_cancel = attempt.cancel is None
+    watch = _Watch(clip, client, receipt, heed_cancel=heed_cancel)
+    return await watch.until_ended(on_progress)
+
+
+class _Watch:
+    """The loop's memory."""
+
+    def __init__(self, clip: Clip, client: WanClient, receipt: Receipt, *, heed_cancel: bool) -> None:
+        self.clip = clip
+        self.client = client
+        self.receipt = receipt
+        self.heed_cancel = heed_cancel
+        self.settings = clip.studio.settings
+        self.began = time.monotonic()
+        self.running_since: float | None = None
+        self.status = "PENDING"
+        self.unknown_answers = 0
+        self.silent = 0
+
+    async def until_ended(self, on_progress: OnProgress | None) -> Outcome:
+        while True:
+            outcome = await self._ask_once()
+            if outcome is not None:
+                return outcome
+            if on_progress is not None:
+                await on_progress(self._progress())
+            if time.monotonic() - self.began > self.settings.deadline_s:
+                raise StillRunning(
+                    f"Task {self.receipt.task_id} is still {self.status} after "
+                    f"{self.settings.deadline_s:.0f} s; it stays booked until {self.receipt.expires_at:%F %H:%M} UTC.",
+                    next_step=f"wan-video generate --key {self.clip.key}, or let the harvest flow finish it",
+                    key=self.clip.key,
+                    task_id=self.receipt.task_id,
+                )
+            await asyncio.sleep(self._pause_s())
+            if self.heed_cancel:
+                await self._stop_if_cancelled()
+
+    async def _ask_once(self) -> Outcome | None:
+        """One query, kept in the evidence; the outcome when that was the last word."""
+        try:
+            answer = await in_thread(self.client.fetch, self.receipt.task_id)
+        except (Unreachable, Throttled) as error:
+            self.silent += 1
+            await in_thread(self._keep, {"error": type(error).__name__, "message": error.message})
+            logger.warning("No answer about %s (%s).", self.receipt.task_id, error.message)
+            if self.silent >= MAX_SILENCE:
+                raise
+            return None
+        self.silent = 0
+        await in_thread(self._keep, {"answer": redact(answer.answer)})
+        self._note(answer)
+        ended = self._judge(answer)
+        if ended is None:
+            return None
+        return await in_thread(self.clip.evidence.write_outcome, ended)
+
+    def _note(self, answer: TaskAnswer) -> None:
+        status = answer.status.value
+        self.unknown_answers = self.unknown_answers + 1 if status == "UNKNOWN" else 0
+        if status == "RUNNING" and self.running_since is None:
+            self.running_since = time.monotonic()
+        if status != self.status:
+            logger.info("Task %s: %s.", self.receipt.task_id, status)
+        self.status = status
+
+    def _judge(self, answer: TaskAnswer) -> Outcome | None:
+        if not answer.status.final:
+            return None
+        if answer.status.value == "UNKNOWN":
+            return self._judge_unknown()
+        return outcome_of(answer, self.receipt)
+
+    def _judge_unknown(self) -> Outcome | None:
+        age = (
+            datetime.now(UTC)
+            - self.receipt.submitted_at
+            + timedelta(seconds=self.clip.studio.clock_offset_s or 0)
+        )
+        if self.unknown_answers < UNKNOWN_ANSWERS or age < timedelta(seconds=UNKNOWN_GRACE_S):
+            return None
+        if self.receipt.key_fingerprint != self.clip.studio.api_key.fingerprint:
+            # UNKNOWN is also what a key of another account gets to hear.
+            raise AccountProblem(
+                f"Task {self.receipt.task_id} was bought with key {self.receipt.key_fingerprint}…, and this key "
+                "does not see it.",
+                next_step="use a key of the same account",
+                key=self.clip.key,
+            )
+        return Outcome(
+            key=self.receipt.key,
+            attempt=self.receipt.attempt,
+            status="lost",
+            decided_at=datetime.now(UTC),
+            code="UNKNOWN",
+            message=f"the provider no longer knows task {self.receipt.task_id}",
+        )
+
+    async def _stop_if_cancelled(self) -> None:
+        if not await in_thread(self.clip.evidence.cancel_wanted, self.receipt.attempt):
+            return
+        outcome = (await in_thread(self.clip.evidence.state)).attempts[-1].outcome
+        raise Canceled(
+            f"Clip {self.clip.key[:12]} was cancelled while its task was {self.status}.",
+            next_step=f"wan-video generate --key {self.clip.key} to have it after all",
+            key=self.clip.key,
+            became=outcome.status if outcome else None,
+        )
+
+    def _keep(self, line: dict[str, Any]) -> None:
+        self.clip.evidence.log_poll(self.receipt.attempt, {"at": datetime.now(UTC).isoformat(), **line})
+
+    def _progress(self) -> Progress:
+        since = self.running_since if self.running_since is not None else time.monotonic()
+        return Progress(self.status, time.monotonic() - since, self.clip.typical_s)
+
+    def _pause_s(self) -> float:
+        progress = self._progress()
+        pause = pause_s(
+            self.status,
+            progress.elapsed_s,
+            progress.typical_s,
+            self.settings.poll_min_s,
+            self.settings.poll_max_s,
+        )
+        if self.silent:
+            pause = min(self.settings.poll_max_s, self.settings.poll_min_s * 2**self.silent)
+        # Jitter keeps hundreds of clips from asking at the same instant.
+        return pause * random.uniform(0.9, 1.1)
+
+
+def outcome_of(answer: TaskAnswer, receipt: Receipt) -> Outcome:
+    """What a final answer other than UNKNOWN means."""
+    from footage.provider.codes import classify
+
+    status = answer.status.value
+    usage = answer.usage
+    common: dict[str, Any] = {
+        "key": receipt.key,
+        "attempt": receipt.attempt,
+        "decided_at": datetime.now(UTC),
+        "usage": usage.raw if usage else None,
+    }
+    if status == "SUCCEEDED":
+        return Outcome(
+            **common,
+            status="succeeded",
+            billed=True,
+            billed_seconds=usage.billed_seconds if usage else None,
+            actual_prompt=answer.actual_prompt,
+        )
+    if status == "CANCELED":
+        return Outcome(**common, status="canceled", code="CANCELED", billed=False)
+    error = classify(None, answer.code, answer.message)
+    return Outcome(
+        **common,
+        status="failed",
+        code=answer.code or "FAILED",
+        message=answer.message or "the provider gave no reason",
+        may_retry=bool(error.details.get("may_retry", False)),
+        billed=False,
+    )

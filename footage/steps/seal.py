@@ -1,0 +1,99 @@
+"""Seal a delivered clip: the response, what was paid, and the hashes of everything that proves it."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime
+from decimal import Decimal
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+from footage.errors import NotFinished
+from footage.request import Cost, VideoResponse
+
+if TYPE_CHECKING:
+    from footage.clip import Clip
+    from footage.evidence.records import Outcome
+    from footage.order import Order
+    from footage.storage import Store
+
+logger = logging.getLogger(__name__)
+
+
+def seal(clip: Clip) -> VideoResponse:
+    """Write `result.json`; whoever comes later gets this very response.
+
+    Raises:
+        NotFinished: There is nothing delivered to seal.
+        StorageProblem: It could not be written; sealing again is harmless.
+    """
+    state = clip.evidence.state()
+    last = state.last
+    if state.delivered is None or last is None or last.receipt is None or last.ended is None:
+        raise NotFinished(f"Clip {clip.key[:12]} is not delivered yet.", key=clip.key)
+    cost = cost_of(clip.order, last.ended)
+    paid = f"{cost.amount} {cost.currency} for {cost.billed_seconds} s" if cost else "price unknown"
+    logger.info("Clip %s is finished: %s.", clip.key[:12], paid)
+    clip.log.flush()
+    delivered = state.delivered
+    document = clip.evidence.write_result(
+        {
+            "key": clip.key,
+            "sealed_at": datetime.now(UTC).isoformat(),
+            "sealed_by": f"wan-video {version('wan-video')}",
+            "endpoint": last.receipt.endpoint,
+            "attempt": last.number,
+            "clip": {
+                "duration": delivered["facts"]["duration_s"],
+                "fps": delivered["facts"]["fps"],
+                "seed": clip.order.seed,
+                "key": clip.key,
+                "model": clip.order.model,
+                "region": last.receipt.region,
+                "task_id": last.receipt.task_id,
+                "size": f"{delivered['facts']['width']}*{delivered['facts']['height']}",
+                "size_bytes": delivered["size_bytes"],
+                "sha256": delivered["sha256"],
+                "cost": cost.model_dump(mode="json") if cost else None,
+                "warnings": [*clip.order.warnings, *delivered["warnings"]],
+            },
+            "files": delivered["files"],
+            "probe": delivered["facts"],
+            "evidence_sha256": clip.evidence.manifest(),
+        }
+    )
+    return response_of(clip.studio.store, document, cached=False)
+
+
+def response_of(store: Store, document: dict[str, Any], *, cached: bool) -> VideoResponse:
+    """The response from a `result.json`, with links as the store makes them today: signed ones expire."""
+    files = document["files"]
+
+    def link(name: str) -> str | None:
+        return store.url_of(files[name]) if files.get(name) else None
+
+    return VideoResponse.model_validate(
+        {
+            **document["clip"],
+            "video_url": link("clip"),
+            "original_url": link("original"),
+            "thumbnail_url": link("poster"),
+            "contact_sheet_url": link("sheet"),
+            "evidence_url": store.url_of(f"evidence/{document['key']}"),
+            "cached": cached,
+        }
+    )
+
+
+def cost_of(order: Order, outcome: Outcome) -> Cost | None:
+    """What the clip costs: billed seconds times the quoted price; None where no price is known."""
+    if not order.quote.known:
+        return None
+    seconds = Decimal(order.quote.seconds) if outcome.billed_seconds is None else outcome.billed_seconds
+    return Cost(
+        amount=order.quote.price_per_second * seconds,
+        currency=order.quote.currency,
+        billed_seconds=seconds,
+        source=order.quote.source,
+        read_on=order.quote.read_on,
+    )

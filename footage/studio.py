@@ -1,0 +1,190 @@
+"""Where a run works: its settings, its store, whose key, and one client per endpoint."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from footage.credentials import ApiKey, find_key
+from footage.errors import AccountProblem, InvalidRequest, Problem, StorageProblem
+from footage.evidence.lease import Worker
+from footage.settings import Settings, is_local, load_settings
+
+if TYPE_CHECKING:
+    from footage.provider import WanClient
+    from footage.storage import Store
+    from footage.transfer import Limits
+
+logger = logging.getLogger(__name__)
+
+
+def key_of_environment() -> ApiKey:
+    """The key from DASHSCOPE_API_KEY, else from ~/.alibabacloud/credentials.
+
+    Raises:
+        AccountProblem: Neither has a usable key; the message names the places.
+    """
+    return find_key(os.environ, Path.home())
+
+
+class Studio:
+    """What every step of every clip of one run shares; thread-safe, not to be pickled."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        *,
+        find_api_key: Callable[[], ApiKey] = key_of_environment,
+        run_id: str | None = None,
+    ) -> None:
+        self.settings = settings
+        self.store = store
+        self.run_id = run_id
+        self.worker = Worker(store, settings.lease_s)
+        # Provider's clock minus ours, as the probe saw it.
+        self.clock_offset_s: float | None = None
+        self._find_api_key = find_api_key
+        self._api_key: ApiKey | None = None
+        self._clients: dict[tuple[str, str | None], WanClient] = {}
+        self._lock = threading.Lock()
+        self._proving = threading.Lock()
+        self._exclusive = False
+
+    def __reduce__(self) -> str:
+        raise TypeError("A Studio holds a key and open connections; pass block names instead.")
+
+    @property
+    def api_key(self) -> ApiKey:
+        """The key, found at first use: a clip that is already stored needs none.
+
+        Raises:
+            AccountProblem: There is no usable key; says where it was looked for.
+        """
+        with self._lock:
+            if self._api_key is None:
+                self._api_key = self._find_api_key()
+                logger.info("Key %s… from %s.", self._api_key.fingerprint, self._api_key.source)
+            return self._api_key
+
+    @property
+    def region(self) -> str | None:
+        """The region of the key: from the settings, else from where the key was found, else unknown."""
+        return self.settings.region or self._of_key("region")
+
+    @property
+    def workspace(self) -> str | None:
+        """The workspace of the key, or None for the account's default."""
+        return self.settings.workspace or self._of_key("workspace")
+
+    def _of_key(self, name: str) -> str | None:
+        # Without a key a request can still be checked and a stored clip returned.
+        with contextlib.suppress(AccountProblem):
+            return getattr(self.api_key, name)
+        return None
+
+    def endpoint(self, region: str) -> str:
+        """Base URL for a region; `DASHSCOPE_HTTP_BASE_URL` beats the catalogue."""
+        from footage.catalogue import endpoint
+
+        return self.settings.http_base_url or endpoint(region, self.workspace)
+
+    def client(self, endpoint: str, workspace: str | None = None) -> WanClient:
+        """The client of one endpoint; the DashScope SDK is loaded here and not before."""
+        from footage.provider import WanClient
+
+        api_key = self.api_key
+        with self._lock:
+            wanted = (endpoint, workspace)
+            if wanted not in self._clients:
+                self._clients[wanted] = WanClient(
+                    endpoint,
+                    api_key,
+                    workspace=workspace,
+                    queries_per_second=self.settings.queries_per_second,
+                )
+            return self._clients[wanted]
+
+    def require_exclusive_store(self) -> None:
+        """Prove, once for each studio, that of two workers with the same intent only one can win.
+
+        Raises:
+            StorageProblem: The store cannot do that, and the operator did not say that only one worker runs.
+        """
+        with self._proving:
+            if self._exclusive or self.settings.single_worker:
+                return
+            try:
+                self.store.check_exclusive()
+            except StorageProblem as error:
+                raise StorageProblem(
+                    error.message,
+                    next_step=f"{error.next_step or 'mend the store'} "
+                    "If only one worker ever runs, set WAN_VIDEO_SINGLE_WORKER=1.",
+                ) from error
+            self._exclusive = True
+
+    def refuse_mixed_evidence(self, result_endpoint: str | None) -> None:
+        """Keep clips of the emulator and of the provider apart.
+
+        Raises:
+            InvalidRequest: The stored clip was made on the other kind of endpoint.
+        """
+        if result_endpoint is None or is_local(result_endpoint) == self.settings.emulated:
+            return
+        made, now = (
+            ("the emulator", "the provider")
+            if not self.settings.emulated
+            else ("the provider", "the emulator")
+        )
+        raise InvalidRequest(
+            problems=(
+                Problem(
+                    "OUTPUT_DIR",
+                    self.store.url,
+                    f"this clip was made by {made}, and this run talks to {now}",
+                    "another OUTPUT_DIR for each of the two",
+                ),
+            )
+        )
+
+    def download_limits(self) -> Limits:
+        """Where results may come from and how patient their download is."""
+        from footage.transfer import Limits
+
+        return Limits(allowed_hosts=self.settings.result_hosts, allow_loopback=self.settings.emulated)
+
+    def close(self) -> None:
+        """Stop beating; call when the run is over."""
+        self.worker.stop()
+
+
+def open_studio(
+    settings: Settings | None = None,
+    *,
+    store: Store | None = None,
+    find_api_key: Callable[[], ApiKey] = key_of_environment,
+    run_id: str | None = None,
+) -> Studio:
+    """A studio from the environment, or from what is given.
+
+    Raises:
+        InvalidRequest: A setting cannot be used.
+        StorageProblem: The store cannot be opened.
+    """
+    from footage.storage import open_store
+
+    settings = settings or load_settings()
+    if store is None:
+        store = open_store(
+            settings.store_url,
+            settings.storage_options,
+            public_base_url=settings.public_base_url,
+            sign_seconds=settings.sign_urls_s,
+        )
+    return Studio(settings, store, find_api_key=find_api_key, run_id=run_id)

@@ -1,0 +1,31 @@
+"""Check: what is asked for, against everything known about the model; nothing is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from footage.clip import Clip
+from footage.evidence.state import Permission
+from footage.steps.check import check as check_request
+from footage.steps.check import reopen
+from footage.studio import Studio
+from footage.threads import in_thread
+
+
+# Not retried: a wrong request stays wrong, and storage errors are told at once.
+@task(name="check", task_run_name="check-{name}", cache_policy=NO_CACHE, persist_result=False)
+async def check(
+    studio: Studio, request: Mapping[str, Any], permission: Permission, name: str | None = None
+) -> Clip:
+    """Validate and price a request, and find out what is already there under its key."""
+    return await in_thread(check_request, studio, request, permission, name=name)
+
+
+@task(name="check", task_run_name="check-{key:.12}", cache_policy=NO_CACHE, persist_result=False)
+async def check_again(studio: Studio, key: str, permission: Permission) -> Clip:
+    """Take up a clip that was ordered earlier, from its evidence alone."""
+    return await in_thread(reopen, studio, key, permission)

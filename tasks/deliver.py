@@ -1,0 +1,26 @@
+"""Deliver: from the provider's result URL to a verified clip in the store."""
+
+from __future__ import annotations
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from footage.clip import Clip
+from footage.steps.deliver import deliver as deliver_clip
+from footage.threads import in_thread
+from tasks.retrying import RETRIES, RETRY_DELAYS_S, is_transient
+
+
+# Retried apart from the generation: a broken download must never lead to a second purchase.
+@task(
+    name="deliver",
+    task_run_name="deliver-{clip.name}",
+    retries=RETRIES,
+    retry_delay_seconds=RETRY_DELAYS_S,
+    retry_condition_fn=is_transient,
+    cache_policy=NO_CACHE,
+    persist_result=False,
+)
+async def deliver(clip: Clip) -> None:
+    """Fetch the result, check that it is whole and what was asked for, and publish it in one step."""
+    await in_thread(deliver_clip, clip)

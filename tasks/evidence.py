@@ -1,0 +1,32 @@
+"""Evidence: seal the bundle, build the response, and show both in the Prefect UI."""
+
+from __future__ import annotations
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from footage.clip import Clip
+from footage.request import VideoResponse
+from footage.steps.seal import seal as seal_clip
+from footage.threads import in_thread
+from tasks.announce import announce
+from tasks.retrying import RETRIES, RETRY_DELAYS_S, is_transient
+from tasks.showing import show_clip
+
+
+@task(
+    name="evidence",
+    task_run_name="evidence-{clip.name}",
+    retries=RETRIES,
+    retry_delay_seconds=RETRY_DELAYS_S,
+    retry_condition_fn=is_transient,
+    cache_policy=NO_CACHE,
+    persist_result=False,
+)
+async def evidence(clip: Clip) -> VideoResponse:
+    """Write the result with the hashes of everything it rests on, and publish the artifacts."""
+    response = await in_thread(seal_clip, clip)
+    await show_clip(clip, response)
+    cost = str(response.cost.amount) if response.cost else None
+    announce("succeeded", clip, video_url=response.video_url, cost=cost, task_id=response.task_id)
+    return response

@@ -1,0 +1,161 @@
+"""What people see of a run in the Prefect UI, and the log that is the same everywhere."""
+
+from __future__ import annotations
+
+import base64
+import logging
+from typing import TYPE_CHECKING
+
+from prefect.artifacts import acreate_image_artifact, acreate_markdown_artifact
+
+from footage.errors import (
+    BadDelivery,
+    Canceled,
+    ClipLost,
+    FootageError,
+    StillRunning,
+    StorageProblem,
+    SubmissionUnknown,
+)
+from footage.order import explain_rows
+from footage.threads import in_thread
+
+if TYPE_CHECKING:
+    from footage.clip import Clip
+    from footage.request import VideoResponse
+
+# An artifact is a row of the server's database; a poster is about 60 KB.
+MAX_POSTER_BYTES = 300_000
+
+
+async def show_clip(clip: Clip, response: VideoResponse) -> None:
+    """Publish what was asked, what was delivered and the poster of one clip."""
+    name = f"clip-{clip.key[:12]}"
+    cost = (
+        f"{response.cost.amount.normalize():f} {response.cost.currency}" if response.cost else "price unknown"
+    )
+    await acreate_markdown_artifact(
+        key=name,
+        markdown=_page(clip, response, cost),
+        description=f"{clip.name}: {response.duration:g} s, {response.fps:g} fps, {response.size}, {cost}",
+    )
+    poster = await in_thread(_poster, clip)
+    if poster is not None:
+        await acreate_image_artifact(
+            image_url=f"data:image/jpeg;base64,{base64.b64encode(poster).decode()}",
+            key=f"{name}-poster",
+            description=f"{clip.name}: poster",
+        )
+
+
+def _poster(clip: Clip) -> bytes | None:
+    path = f"videos/{clip.key}.jpg"
+    store = clip.studio.store
+    try:
+        return store.read(path) if store.size(path) <= MAX_POSTER_BYTES else None
+    except FootageError:
+        return None
+
+
+def _page(clip: Clip, response: VideoResponse, cost: str) -> str:
+    request = clip.order.request
+    rows = [
+        ("duration", f"{request.duration} s", f"{response.duration:g} s"),
+        ("fps", f"{request.fps}", f"{response.fps:g}"),
+        ("size", request.size, response.size),
+        ("seed", "chosen here" if request.seed is None else f"{request.seed}", f"{response.seed}"),
+    ]
+    links = [
+        ("clip", response.video_url),
+        ("original as delivered", response.original_url),
+        ("poster", response.thumbnail_url),
+        ("contact sheet", response.contact_sheet_url),
+        ("evidence", response.evidence_url),
+    ]
+    lines = [
+        f"## {_cell(clip.name)}",
+        "",
+        f"> {_cell(request.prompt)}",
+        "",
+        f"**{response.model}** in {response.region}, task `{response.task_id}`, **{cost}**",
+        "",
+        "| | asked | delivered |",
+        "|---|---|---|",
+        *(f"| {field} | {asked} | {delivered} |" for field, asked, delivered in rows),
+        "",
+        *(f"- {label}: `{url}`" for label, url in links if url),
+        "",
+        *(f"- ⚠️ {_cell(warning)}" for warning in response.warnings),
+        "",
+        "<details><summary>What became of each field</summary>",
+        "",
+        "| field | asked | what happened | sent as | why |",
+        "|---|---|---|---|---|",
+        *(
+            "| "
+            + " | ".join(_cell(row[name]) for name in ("field", "asked", "action", "wire", "reason"))
+            + " |"
+            for row in explain_rows(clip.order)
+        ),
+        "",
+        "</details>",
+    ]
+    return "\n".join(lines)
+
+
+def _cell(text: str) -> str:
+    """User text for a Markdown table or heading: one line, and no markup of its own."""
+    flat = " ".join(text.split())[:300]
+    return flat.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("`", "'")
+
+
+class _NoTracebackForKnownErrors(logging.Filter):
+    """A wrong request or an empty account is no crash: its message says what to do, a traceback hides it."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if record.exc_info else None
+        if isinstance(error, FootageError):
+            record.exc_info = None
+            record.msg, record.args = str(error), ()
+        return True
+
+
+_filter = _NoTracebackForKnownErrors()
+
+
+def log_known_errors_plainly() -> None:
+    """Let Prefect log our own errors as their message; calling it again changes nothing."""
+    for name in ("prefect.flow_runs", "prefect.task_runs"):
+        # addFilter ignores a filter that is there already.
+        logging.getLogger(name).addFilter(_filter)
+
+
+async def show_failure(name: str, error: FootageError) -> None:
+    """Publish what happened, what was paid, and what to do next."""
+    key = error.details.get("key")
+    lines = [
+        f"## {_cell(name)}: {type(error).__name__}",
+        "",
+        *(f"> {_cell(line)}" for line in error.message.splitlines()),
+        "",
+        f"**Paid:** {_paid(error)}",
+        "",
+        f"**Next:** {_cell(error.next_step) if error.next_step else 'correct the cause, then run it again.'}",
+    ]
+    await acreate_markdown_artifact(
+        key=f"clip-{key[:12]}-stopped" if isinstance(key, str) else "request-stopped",
+        markdown="\n".join(lines),
+        description=f"{name}: {type(error).__name__}",
+    )
+
+
+def _paid(error: FootageError) -> str:
+    if isinstance(error, ClipLost):
+        return "perhaps; the provider's bill tells."
+    if isinstance(error, SubmissionUnknown):
+        return "not known yet; nothing is bought a second time without a person's word."
+    if isinstance(error, StillRunning | StorageProblem | BadDelivery):
+        return "what the provider renders is billed; the clip stays booked and nothing is bought again."
+    if isinstance(error, Canceled):
+        return "yes, if the task was already running; no, if it was still queued."
+    return "nothing."
