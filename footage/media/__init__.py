@@ -1,0 +1,21 @@
+"""What is really in a video file, and what is made of it.
+
+The only room that decodes media. Decoding runs in a child process (`child.py`) under limits of memory,
+processor time and wall time, because the files come from elsewhere and FFmpeg is C code; nothing of PyAV
+is ever imported here. All functions block.
+"""
+
+from footage.media.boxes import walk
+from footage.media.facts import VideoFacts
+from footage.media.jobs import conform, contact_sheet, inspect, join, last_frame, poster
+
+__all__ = [
+    "VideoFacts",
+    "conform",
+    "contact_sheet",
+    "inspect",
+    "join",
+    "last_frame",
+    "poster",
+    "walk",
+]

@@ -1,0 +1,202 @@
+"""Reading a video in the child process: facts, poster, contact sheet, last frame."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import av
+import av.container
+import av.error
+import av.logging
+from PIL import Image, ImageDraw, ImageFont, ImageStat
+
+# 8K; a 106 KB file can claim 8192x4320 and cost 355 MB, larger claims are refused before decoding.
+_MAX_PIXELS = 8192 * 4320
+_SAMPLES = 12
+_COLUMNS, _ROWS = 4, 3
+_CELL_WIDTH = 320
+_POSTER_WIDTH = 1280
+# Frames are compared as 64x36 grey pictures, where compression noise averages out.
+_SMALL = (64, 36)
+# Of 255: the mean below which a frame counts as black, and the change of the most changed cell below
+# which nothing moved.
+_BLACK_MEAN = 20
+_STILL_CHANGE = 4
+
+# FFmpeg's own log, to stderr. PyAV's goes through Python, and a decoder thread that logs damage while the
+# container is closed waits for ever for the interpreter (PyAV 18.1.0, seen with 4 KB of zeros in a clip).
+av.logging.restore_default_callback()
+
+
+def open_video(path: str) -> av.container.InputContainer:
+    """Open a local MP4 and nothing else.
+
+    The format is fixed, because a playlist or session description would make FFmpeg open connections;
+    the timeouts (open, read) are a second fence.
+    """
+    return av.open(path, format="mp4", timeout=(5, 10))
+
+
+class _Sample(NamedTuple):
+    seconds: float
+    picture: Image.Image  # one cell of the contact sheet
+    grey: Image.Image
+
+
+def inspect(path: str, poster: str | None, contact_sheet: str | None) -> dict[str, Any]:
+    """Count the packets, decode every frame, keep twelve; see VideoFacts for what comes out."""
+    with open_video(path) as container:
+        if not container.streams.video:
+            return _facts(problems=["there is no video in it"])
+        video = container.streams.video[0]
+        context = video.codec_context
+        problems: list[str] = []
+        if context.width * context.height > _MAX_PIXELS or not context.width:
+            return _facts(problems=[f"its picture size is {context.width}x{context.height}"])
+        packets = sum(1 for packet in container.demux(video) if packet.size)
+        # 0 in fragmented files, which do not say.
+        if video.frames and packets != video.frames:
+            problems.append(f"the index promises {video.frames} frames, {packets} are there")
+        sound = container.streams.audio[0] if container.streams.audio else None
+        known = {
+            "width": context.width,
+            "height": context.height,
+            "codec": context.name,
+            "audio": sound is not None,
+            "audio_codec": None if sound is None else sound.codec_context.name,
+        }
+    with open_video(path) as container:
+        look = _Look(packets, poster is not None)
+        problems += look.over(container)
+    if problems or not look.samples:
+        return _facts(problems=problems or ["no frame of it can be decoded"], **known)
+    if poster is not None and look.best is not None:
+        look.best.save(poster, "JPEG", quality=88)
+    if contact_sheet is not None:
+        _sheet(look.samples).save(contact_sheet, "JPEG", quality=85)
+    return _facts(
+        duration_s=float(look.duration),
+        fps=float(look.frames / look.duration) if look.duration else 0.0,
+        frames=look.frames,
+        black_share=sum(_is_black(sample.grey) for sample in look.samples) / len(look.samples),
+        frozen_share=_frozen_share(look.samples),
+        problems=[],
+        **known,
+    )
+
+
+class _Look:
+    """One pass over all frames."""
+
+    def __init__(self, packets: int, want_poster: bool) -> None:
+        # The middles of twelve equal parts; short clips give each frame at most once.
+        self._wanted = {int((i + 0.5) * packets / _SAMPLES) for i in range(_SAMPLES)}
+        self._packets = packets
+        self._want_poster = want_poster
+        self._best_detail = -1.0
+        self.samples: list[_Sample] = []
+        self.best: Image.Image | None = None
+        self.frames = 0
+        self.duration = Fraction(0)
+
+    def over(self, container: av.container.InputContainer) -> list[str]:
+        video = container.streams.video[0]
+        video.thread_type = "AUTO"
+        corrupt = 0
+        first = last = step = Fraction(0)
+        try:
+            for frame in container.decode(video):
+                corrupt += frame.is_corrupt
+                at = Fraction(frame.pts or 0) * (frame.time_base or Fraction(1))
+                if self.frames == 0:
+                    first = at
+                step = Fraction(frame.duration) * (frame.time_base or Fraction(1)) or at - last
+                last = at
+                if self.frames in self._wanted:
+                    self._keep(frame, float(at - first))
+                self.frames += 1
+        except av.error.FFmpegError as error:
+            return [
+                f"decoding stopped after {self.frames} of {self._packets} frames ({type(error).__name__})"
+            ]
+        self.duration = last - first + step
+        if corrupt:
+            return [f"{corrupt} of {self.frames} frames are damaged"]
+        # An edit list may hide a few frames at the ends; more than that is loss.
+        if self.frames < self._packets - max(2, self._packets // 20):
+            return [f"only {self.frames} of {self._packets} frames can be decoded"]
+        return []
+
+    def _keep(self, frame: av.VideoFrame, seconds: float) -> None:
+        grey = frame.reformat(*_SMALL, format="gray").to_image()
+        height = round(frame.height * _CELL_WIDTH / frame.width / 2) * 2 or 2
+        picture = frame.reformat(_CELL_WIDTH, height, format="rgb24").to_image()
+        self.samples.append(_Sample(seconds, picture, grey))
+        detail = 0.0 if _is_black(grey) else ImageStat.Stat(grey).stddev[0]
+        if self._want_poster and detail > self._best_detail:
+            self._best_detail = detail
+            width = min(_POSTER_WIDTH, frame.width)
+            self.best = frame.reformat(
+                width, round(frame.height * width / frame.width / 2) * 2 or 2, format="rgb24"
+            ).to_image()
+
+
+def last_frame(path: str, out: str) -> dict[str, Any]:
+    """Write the last frame; only what comes after the last key frame is decoded."""
+    with open_video(path) as container:
+        video = container.streams.video[0]
+        if video.duration:
+            container.seek(video.duration + (video.start_time or 0), stream=video, backward=True)
+        frame = _last(container.decode(video))
+    if frame is None:
+        # Some files cannot be sought; then all of it is read.
+        with open_video(path) as container:
+            frame = _last(container.decode(container.streams.video[0]))
+    if frame is None:
+        return {"error": "no frame of it can be decoded"}
+    frame.reformat(format="rgb24").to_image().save(out, "PNG", compress_level=3)
+    return {}
+
+
+def _last(frames: Iterator[av.VideoFrame]) -> av.VideoFrame | None:
+    last: av.VideoFrame | None = None
+    for frame in frames:
+        last = frame
+    return last
+
+
+def _facts(problems: list[str], **known: Any) -> dict[str, Any]:
+    return {"problems": problems, **known}
+
+
+def _is_black(grey: Image.Image) -> bool:
+    return ImageStat.Stat(grey).mean[0] < _BLACK_MEAN
+
+
+def _frozen_share(samples: list[_Sample]) -> float:
+    if len(samples) < 2:
+        return 0.0
+    still = 0
+    for before, after in pairwise(samples):
+        pairs = zip(before.grey.tobytes(), after.grey.tobytes(), strict=True)
+        still += max(abs(a - b) for a, b in pairs) < _STILL_CHANGE
+    return still / (len(samples) - 1)
+
+
+def _sheet(samples: list[_Sample]) -> Image.Image:
+    width, height = samples[0].picture.size
+    label, gap = 20, 4
+    sheet = Image.new(
+        "RGB", (_COLUMNS * (width + gap) + gap, _ROWS * (height + label + gap) + gap), (24, 24, 24)
+    )
+    draw = ImageDraw.Draw(sheet)
+    font = ImageFont.load_default(size=14)
+    for i, sample in enumerate(samples):
+        x = gap + (i % _COLUMNS) * (width + gap)
+        y = gap + (i // _COLUMNS) * (height + label + gap)
+        sheet.paste(sample.picture, (x, y))
+        draw.text((x + 4, y + height + 2), f"{sample.seconds:.2f} s", font=font, fill=(220, 220, 220))
+    return sheet

@@ -1,0 +1,40 @@
+"""What was measured in a video file."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class VideoFacts:
+    """Measured values of one file; `problems` says why it is not a whole, playable video (empty: it is).
+
+    The shares are over twelve frames spread evenly: `black_share` of them are (nearly) black, in
+    `frozen_share` of the steps from one to the next nothing moved.
+    """
+
+    size_bytes: int = 0
+    duration_s: float = 0.0
+    fps: float = 0.0
+    width: int = 0
+    height: int = 0
+    codec: str = ""
+    frames: int = 0
+    audio: bool = False
+    audio_codec: str | None = None
+    black_share: float = 0.0
+    frozen_share: float = 0.0
+    problems: tuple[str, ...] = ()
+
+    @property
+    def playable(self) -> bool:
+        return not self.problems
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self) | {"problems": list(self.problems)}
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> VideoFacts:
+        known: dict[str, Any] = {**data, "problems": tuple(data["problems"])}
+        return cls(**known)

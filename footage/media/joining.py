@@ -1,0 +1,158 @@
+"""Writing several videos as one, in the child process."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, cast
+
+import av
+import av.container
+
+from footage.media.decoding import open_video
+from footage.media.encoding import conform, open_output
+
+_SOUND_RATE = 48_000
+_SOUND_SAMPLES = 1024  # one AAC frame
+
+
+def join(paths: list[str], out: str) -> dict[str, Any]:
+    """Copy the pictures when all clips are alike, else encode all of them alike first."""
+    if len({_likeness(path) for path in paths}) == 1:
+        _write(paths, out)
+        return {"copied": True}
+    with open_video(paths[0]) as first:
+        video = first.streams.video[0]
+        fps = float(video.average_rate or 24)
+        size = [video.codec_context.width, video.codec_context.height]
+    with tempfile.TemporaryDirectory(dir=Path(out).parent) as folder:
+        alike: list[str] = []
+        for number, path in enumerate(paths):
+            alike.append(str(Path(folder) / f"{number}.mp4"))
+            conform(path, alike[-1], fps, size)
+        _write(alike, out)
+    return {"copied": False}
+
+
+def _likeness(path: str) -> tuple[Any, ...]:
+    """What has to be equal so that packets of one clip can follow those of another."""
+    with open_video(path) as container:
+        video = container.streams.video[0]
+        context = video.codec_context
+        return (
+            context.name,
+            context.width,
+            context.height,
+            context.pix_fmt,
+            bytes(context.extradata or b""),
+            video.time_base,
+            video.average_rate,
+        )
+
+
+def _write(paths: list[str], out: str) -> None:
+    with open_video(paths[0]) as first:
+        video = first.streams.video[0]
+        time_base = cast(Fraction, video.time_base)
+        with_sound = any(_has_sound(path) for path in paths)
+        # The muxer would choose a time scale of its own and round every timestamp to it.
+        scale = {"video_track_timescale": str(time_base.denominator)} if time_base.numerator == 1 else {}
+        with open_output(out, **scale) as target:
+            new_video = cast(Any, target.add_stream_from_template(video))
+            new_video.time_base = time_base
+            sound = _Sound(target) if with_sound else None
+            start = 0
+            for path in paths:
+                length = _copy_video(path, target, new_video, start)
+                start += length
+                if sound is not None:
+                    sound.add(path, until=start * time_base)
+            if sound is not None:
+                sound.finish()
+
+
+def _copy_video(path: str, target: av.container.OutputContainer, stream: Any, start: int) -> int:
+    """Copy the packets so that the first frame is shown at `start`; returns the clip's length in ticks."""
+    with open_video(path) as container:
+        video = container.streams.video[0]
+        packets = [packet for packet in container.demux(video) if packet.size]
+        first = min(packet.pts or 0 for packet in packets)
+        length = max((packet.pts or 0) + (packet.duration or 0) for packet in packets) - first
+        for packet in packets:
+            packet.pts = (packet.pts or 0) - first + start
+            packet.dts = (packet.dts or 0) - first + start
+            packet.stream = stream
+            target.mux(packet)
+    return length
+
+
+def _has_sound(path: str) -> bool:
+    with open_video(path) as container:
+        return bool(container.streams.audio)
+
+
+class _Sound:
+    """One continuous AAC track; each clip's sound is cut or filled with silence to the clip's length."""
+
+    def __init__(self, target: av.container.OutputContainer) -> None:
+        self._target = target
+        self._stream = cast(Any, target.add_stream("aac", rate=_SOUND_RATE))
+        self._stream.layout = "stereo"
+        self._fifo = av.AudioFifo()
+        self._queued = 0  # samples given to the track so far, encoded or waiting
+        self._encoded = 0
+
+    def add(self, path: str, *, until: Fraction) -> None:
+        """Bring the track to the time `until`, in seconds from the start of the whole film."""
+        # From the exact time each time, so that rounding does not add up over the clips.
+        missing = round(until * _SOUND_RATE) - self._queued
+        for frame in _samples(path):
+            if missing <= 0:
+                break
+            missing -= self._queue(frame, missing)
+        while missing > 0:
+            missing -= self._queue(_silence(min(missing, _SOUND_SAMPLES)), missing)
+        self._encode(all_of_it=False)
+
+    def finish(self) -> None:
+        self._encode(all_of_it=True)
+        self._target.mux(self._stream.encode(None))
+
+    def _queue(self, frame: av.AudioFrame, at_most: int) -> int:
+        if frame.samples > at_most:
+            cutter = av.AudioFifo()
+            frame.pts = None
+            cutter.write(frame)
+            frame = cast(av.AudioFrame, cutter.read(at_most))
+        frame.pts = None
+        self._fifo.write(frame)
+        self._queued += frame.samples
+        return frame.samples
+
+    def _encode(self, *, all_of_it: bool) -> None:
+        while self._fifo.samples >= _SOUND_SAMPLES or (all_of_it and self._fifo.samples):
+            frame = cast(av.AudioFrame, self._fifo.read(min(_SOUND_SAMPLES, self._fifo.samples)))
+            frame.pts, frame.time_base = self._encoded, Fraction(1, _SOUND_RATE)
+            self._encoded += frame.samples
+            self._target.mux(self._stream.encode(frame))
+
+
+def _samples(path: str) -> Iterator[av.AudioFrame]:
+    """Give the clip's sound as 48 kHz stereo, or nothing when it is silent."""
+    with open_video(path) as container:
+        if not container.streams.audio:
+            return
+        resampler = av.AudioResampler("fltp", "stereo", _SOUND_RATE)
+        for frame in container.decode(container.streams.audio[0]):
+            yield from resampler.resample(frame)
+        yield from resampler.resample(None)
+
+
+def _silence(samples: int) -> av.AudioFrame:
+    frame = av.AudioFrame("fltp", "stereo", samples)
+    for plane in frame.planes:
+        plane.update(bytes(plane.buffer_size))
+    frame.sample_rate = _SOUND_RATE
+    return frame
