@@ -1,0 +1,234 @@
+"""A storyboard: what a film is made of, one entry per shot, in our own schema `wan-video/storyboard/1`.
+
+The file is flat: every field of a video request may stand on a shot or, for all shots, under `defaults`.
+In memory the two kinds stay apart, `Shot.request` beside the shot's own story fields, so that a field the
+request gains later is a field of the board at once.
+"""
+
+from __future__ import annotations
+
+import difflib
+from base64 import b64encode
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Annotated, Any, Literal, cast
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
+
+from footage.request import VideoRequest
+
+SCHEMA = "wan-video/storyboard/1"
+MAX_SHOTS = 2000
+
+REQUEST_FIELDS: frozenset[str] = frozenset(VideoRequest.model_fields)
+
+TransitionKind = Literal["cut", "dissolve", "fade"]
+
+
+class Transition(BaseModel):
+    """How a shot ends. Noted for the editor: generated clips have no handles, so the film itself cuts."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: TransitionKind = Field(default="cut", description="cut, dissolve or fade into the next shot.")
+    seconds: float = Field(default=0.0, ge=0, le=10, description="Length of the dissolve or fade in seconds.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_word(cls, value: object) -> object:
+        return {"kind": value} if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _length(self) -> Transition:
+        if self.kind == "cut" and self.seconds:
+            raise ValueError("a cut has no length; ask for a dissolve or a fade")
+        return self
+
+    @model_serializer(mode="plain")
+    def _flat(self) -> str | dict[str, Any]:
+        return {"kind": self.kind, "seconds": self.seconds} if self.seconds else self.kind
+
+
+class Budget(BaseModel):
+    """What the board may use at most, and from where on a person has to say yes."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    max_seconds: Decimal | None = Field(
+        default=None,
+        ge=0,
+        description="Most seconds of video that one run may buy. Holds even where prices rot.",
+    )
+    max_cost: Decimal | None = Field(default=None, ge=0, description="Most money that one run may spend.")
+    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = Field(
+        default="USD",
+        description="Currency of max_cost and approve_above; it must be the one the region bills in.",
+    )
+    approve_above: Decimal | None = Field(
+        default=None, ge=0, description="Above this quote the run waits until a person approves it."
+    )
+
+    @field_validator("max_seconds", "max_cost", "approve_above", mode="before")
+    @classmethod
+    def _exact(cls, value: object) -> object:
+        # 0.1 written in YAML means one tenth, not the nearest binary fraction.
+        return str(value) if isinstance(value, float) else value
+
+    @model_serializer(mode="wrap")
+    def _only_what_was_said(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        plain = {key: value for key, value in handler(self).items() if value is not None}
+        return {key: str(value) if isinstance(value, Decimal) else value for key, value in plain.items()}
+
+
+class Shot(BaseModel):
+    """One shot: its story fields, and in `request` the video request fields that it sets itself."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str = Field(description="Name of the shot, once on the board; other shots refer to it.")
+    scene: str | None = Field(default=None, description="Scene that the shot belongs to.")
+    slug: str | None = Field(default=None, description="Slug line, such as EXT. LIGHTHOUSE - DAWN.")
+    title: str | None = Field(default=None, description="Short title for timeline and dailies.")
+    start_from: str = Field(
+        default="none",
+        description="none, prev_last_frame (the shot before this one) or shot:<id>: whose last frame this "
+        "shot starts from. The shot then needs an image-to-video model and no reference_image.",
+    )
+    transition: Transition = Field(
+        default_factory=Transition, description="How the shot goes into the next one."
+    )
+    dialogue: str | None = Field(default=None, description="Spoken words, for the editor; not sent.")
+    sound: str | None = Field(default=None, description="Sound notes, for the editor; not sent.")
+    notes: str | None = Field(default=None, description="Anything for people.")
+    metadata: dict[str, Any] = Field(
+        default_factory=dict, description="Fields of other tools, kept as they came."
+    )
+    request: dict[str, Any] = Field(
+        default_factory=dict, description="Video request fields that this shot sets."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_flat(cls, value: object) -> object:
+        if not isinstance(value, Mapping):
+            return value
+        flat = dict(cast("Mapping[str, Any]", value))
+        request = dict(flat.pop("request", None) or {})
+        request |= {name: flat.pop(name) for name in list(flat) if name in REQUEST_FIELDS}
+        if isinstance(image := request.get("reference_image"), bytes):
+            # A board is a document; the same bytes as text have the same key.
+            request["reference_image"] = "data:application/octet-stream;base64," + b64encode(image).decode(
+                "ascii"
+            )
+        flat["request"] = request
+        return flat
+
+    @field_validator("id", "scene", "slug", "title", "dialogue", "sound", "notes", mode="before")
+    @classmethod
+    def _text(cls, value: object) -> object:
+        # `id: 3` and `scene: 12` are what people write; the number means its digits.
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return str(value)
+        return value.strip() if isinstance(value, str) else value
+
+    @model_serializer(mode="wrap")
+    def _flat(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        plain: dict[str, Any] = handler(self)
+        request = plain.pop("request")
+        story = {
+            key: value
+            for key, value in plain.items()
+            if value not in (None, {}) and (key, value) not in (("start_from", "none"), ("transition", "cut"))
+        }
+        return story | request
+
+
+class Board(BaseModel):
+    """A storyboard of our own schema. Reading checks its form; `plan_board` checks that it can be made."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    version: Literal["wan-video/storyboard/1"] = Field(default=SCHEMA, alias="schema")
+    title: str = Field(default="Untitled", description="Title of the film.")
+    defaults: dict[str, Any] = Field(
+        default_factory=dict, description="Video request fields for every shot that does not set them itself."
+    )
+    budget: Budget = Field(default_factory=Budget)
+    shots: tuple[Shot, ...] = Field(description="The shots in the order of the film.")
+    metadata: dict[str, Any] = Field(
+        default_factory=dict, description="Fields of other tools, kept as they came."
+    )
+
+    @field_validator("title", mode="before")
+    @classmethod
+    def _text(cls, value: object) -> object:
+        return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+    @model_serializer(mode="wrap")
+    def _lean(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        plain: dict[str, Any] = handler(self)
+        plain.pop("version", None)
+        plain.pop("schema", None)
+        lean = {"schema": SCHEMA} | {key: value for key, value in plain.items() if value not in (None, {})}
+        if lean.get("budget") == {"currency": "USD"}:
+            del lean["budget"]
+        return lean
+
+    def shot(self, shot_id: str) -> Shot:
+        """The shot of that id. Raises KeyError when the board has none."""
+        for shot in self.shots:
+            if shot.id == shot_id:
+                return shot
+        raise KeyError(shot_id)
+
+    def asked(self, shot: Shot) -> dict[str, Any]:
+        """Everything a shot asks of the video request: its own fields over the board's defaults.
+
+        A field set to nothing (null) on a shot takes the board's default away again.
+        """
+        return {name: value for name, value in (self.defaults | shot.request).items() if value is not None}
+
+
+BOARD_FIELDS: tuple[str, ...] = ("schema", "title", "defaults", "budget", "shots", "metadata")
+STORY_FIELDS: tuple[str, ...] = tuple(name for name in Shot.model_fields if name != "request")
+SHOT_FIELDS: tuple[str, ...] = (*STORY_FIELDS, *VideoRequest.model_fields)
+
+
+def nearest(name: str, known: tuple[str, ...]) -> str | None:
+    """The known field that `name` is probably a slip of, or None when it is a word of its own."""
+    close = difflib.get_close_matches(name.casefold(), known, n=1, cutoff=0.8)
+    return close[0] if close else None
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema of a board file (draft 2020-12), for editors with completion and for other tools."""
+    board = Board.model_json_schema(mode="validation", by_alias=True)
+    request = VideoRequest.model_json_schema(mode="validation")
+    definitions: dict[str, Any] = {**request.get("$defs", {}), **board["$defs"]}
+
+    fields: dict[str, Any] = {name: dict(field) for name, field in request["properties"].items()}
+    for field in fields.values():
+        field.pop("default", None)  # a board leaves a field out; what then holds is the request's business
+    shot: dict[str, Any] = definitions["Shot"]
+    shot["properties"].pop("request")
+    shot["properties"] |= fields
+    shot["required"] = ["id"]
+    shot["additionalProperties"] = True
+    word = {"enum": ["cut", "dissolve", "fade"], "type": "string"}
+    shot["properties"]["transition"] = {
+        "anyOf": [word, {"$ref": "#/$defs/Transition"}],
+        "description": "How the shot goes into the next one.",
+    }
+    board["properties"]["defaults"] |= {"properties": fields, "additionalProperties": False}
+    board["required"] = ["schema", "shots"]
+    board["properties"]["shots"] |= {"minItems": 1, "maxItems": MAX_SHOTS}
+    board["$defs"] = definitions
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": f"urn:{SCHEMA}", **board}

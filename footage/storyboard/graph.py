@@ -1,0 +1,134 @@
+"""Who starts from whose last frame: edges, order and chains of a board."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from graphlib import CycleError, TopologicalSorter
+
+from footage.errors import Problem
+from footage.printable import shown
+from footage.storyboard.board import MAX_SHOTS, Board, Shot
+
+# Ids name runs, files and links; a control character or a slash would break one of them.
+MAX_ID_CHARS = 64
+
+
+def edges(board: Board) -> dict[str, str]:
+    """Shot id -> id of the shot whose last frame it starts from; shots of their own are not in it.
+
+    Edges that cannot be are left out; `problems` names them.
+    """
+    ids = {shot.id for shot in board.shots}
+    found: dict[str, str] = {}
+    for place, shot in enumerate(board.shots):
+        source = _source(board.shots, place, shot)
+        if source is not None and source in ids and source != shot.id:
+            found[shot.id] = source
+    return found
+
+
+def _source(shots: Sequence[Shot], place: int, shot: Shot) -> str | None:
+    if shot.start_from == "prev_last_frame":
+        return shots[place - 1].id if place else None
+    if shot.start_from.startswith("shot:"):
+        return shot.start_from.removeprefix("shot:").strip()
+    return None
+
+
+def order(board: Board) -> tuple[str, ...]:
+    """Shot ids so that each comes after the one it starts from, otherwise as on the board.
+
+    Raises:
+        graphlib.CycleError: Shots start from each other; `problems` names them.
+    """
+    return tuple(TopologicalSorter(_graph(board)).static_order())
+
+
+def _graph(board: Board) -> dict[str, set[str]]:
+    graph: dict[str, set[str]] = {shot.id: set() for shot in board.shots}
+    for shot_id, source in edges(board).items():
+        graph[shot_id].add(source)
+    return graph
+
+
+def chain_lengths(ids_in_order: Sequence[str], sources: Mapping[str, str]) -> dict[str, int]:
+    """How many shots deep each shot is: 1 starts on its own, 2 starts from a shot that does, and so on."""
+    lengths: dict[str, int] = {}
+    for shot_id in ids_in_order:
+        lengths[shot_id] = lengths.get(sources.get(shot_id, ""), 0) + 1
+    return lengths
+
+
+def dependants(sources: Mapping[str, str], shot_id: str) -> frozenset[str]:
+    """Every shot that starts, directly or through others, from this one."""
+    found: set[str] = set()
+    more = {shot_id}
+    while more:
+        more = {after for after, before in sources.items() if before in more} - found
+        found |= more
+    return frozenset(found)
+
+
+def problems(board: Board) -> list[Problem]:
+    """Everything that is wrong with the board as a whole: its length, its ids and its edges."""
+    found = [*_length(board), *_ids(board)]
+    ids = {shot.id for shot in board.shots}
+    for place, shot in enumerate(board.shots):
+        if message := _edge_problem(board.shots, place, shot, ids):
+            allowed = "none, prev_last_frame, shot:<id of another shot>"
+            found.append(Problem(f"shots[{shot.id}].start_from", shown(shot.start_from), message, allowed))
+    if len(ids) == len(board.shots):
+        try:
+            TopologicalSorter(_graph(board)).prepare()
+        except CycleError as error:
+            circle: list[str] = error.args[1]
+            message = f"The shots start from each other in a circle: {' → '.join(reversed(circle))}."
+            found.append(
+                Problem(f"shots[{circle[0]}].start_from", shown(board.shot(circle[0]).start_from), message)
+            )
+    return found
+
+
+def _length(board: Board) -> list[Problem]:
+    if not board.shots:
+        return [Problem("shots", "an empty list", "A board needs at least one shot.")]
+    if len(board.shots) > MAX_SHOTS:
+        message = "Split the board; scenes are good places to do so."
+        return [Problem("shots", f"{len(board.shots):,} shots", message, f"1 to {MAX_SHOTS:,}")]
+    return []
+
+
+def _ids(board: Board) -> list[Problem]:
+    found: list[Problem] = []
+    places: dict[str, list[str]] = {}
+    for number, shot in enumerate(board.shots, start=1):
+        places.setdefault(shot.id, []).append(str(number))
+        if (
+            not shot.id
+            or len(shot.id) > MAX_ID_CHARS
+            or not shot.id.isprintable()
+            or set(shot.id) & set("/\\:")
+        ):
+            message = "A shot id is printable text without slashes and colons."
+            found.append(
+                Problem(f"shots[{number}].id", shown(shot.id), message, f"1 to {MAX_ID_CHARS} characters")
+            )
+    for shot_id, count in Counter(shot.id for shot in board.shots).items():
+        if count > 1:
+            message = f"Shots number {', '.join(places[shot_id])} share this id; every shot needs its own."
+            found.append(Problem(f"shots[{shot_id}].id", shown(shot_id), message))
+    return found
+
+
+def _edge_problem(shots: Sequence[Shot], place: int, shot: Shot, ids: set[str]) -> str | None:
+    if shot.start_from == "none":
+        return None
+    if shot.start_from == "prev_last_frame":
+        return None if place else "This is the first shot; there is none before it."
+    if not shot.start_from.startswith("shot:"):
+        return "This is not a way to start a shot."
+    source = _source(shots, place, shot)
+    if source == shot.id:
+        return "A shot cannot start from itself."
+    return None if source in ids else f"There is no shot {shown(source)} on the board."

@@ -1,0 +1,102 @@
+"""ArcReel: an episode script with `segments` (narration) or `scenes` (drama).
+
+Field names from ArcReel/ArcReel, lib/script_models.py, read 2026-11.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from footage.storyboard.read.document import as_list, as_mapping
+from footage.storyboard.read.draft import Draft, Parsed, has, others, sentence, shot_rows
+
+FORMAT = "arcreel"
+
+
+def matches(data: object) -> bool:
+    rows = shot_rows(data, "segments", "scenes")
+    if not rows or as_mapping(data) is None:
+        return False
+    named = has(rows[0], "segment_id") or has(rows[0], "scene_id")
+    return named and has(rows[0], "video_prompt")
+
+
+def read(data: object, base: Path | None) -> Parsed:
+    drafts: list[Draft] = []
+    scene = 1
+    for row in shot_rows(data, "segments", "scenes"):
+        if row.get("segment_break") and drafts:
+            scene += 1
+        drafts.append(_shot(row, scene, base))
+    around = as_mapping(data) or {}
+    title = str(around.get("title") or "") or None
+    return Parsed(FORMAT, drafts, title=title, metadata=others(data, "segments", "scenes", "title"))
+
+
+def _shot(row: Mapping[str, Any], scene: int, base: Path | None) -> Draft:
+    name = "segment_id" if "segment_id" in row else "scene_id"
+    assets = as_mapping(row.get("generated_assets")) or {}
+    inner = {"generated_assets.storyboard_image": assets.get("storyboard_image")}
+    draft = Draft(str(row.get(name) or ""), row, inner)
+    draft.forget(name, "transition_to_next")
+    draft.guess("scene", str(scene), "segment_break", "a break starts a new scene")
+    draft.duration("duration_seconds")
+    draft.transition("transition_to_next")
+    draft.carry("notes", "note")
+    draft.image(base, "generated_assets.storyboard_image")
+
+    motion = row.get("video_prompt")
+    still = row.get("image_prompt")
+    lines = _lines(row, as_mapping(motion) or {})
+    if lines:
+        draft.guess("dialogue", "\n".join(lines), "dialogue, utterances", "put together as speaker: line")
+    moving = as_mapping(motion)
+    if moving is None:
+        draft.guess("prompt", str(motion or ""), "video_prompt", "taken as it is")
+    else:
+        picture = [] if "reference_image" in draft.fields else _still(still)
+        parts = [
+            *picture,
+            str(moving.get("action") or ""),
+            _camera(moving),
+            str(moving.get("ambiance_audio") or ""),
+        ]
+        draft.guess(
+            "prompt",
+            sentence(parts),
+            "image_prompt, video_prompt",
+            "picture, action, camera and sound in a row",
+        )
+        if sound := str(moving.get("ambiance_audio") or ""):
+            draft.guess("sound", sound, "video_prompt.ambiance_audio", "taken over")
+    return draft
+
+
+def _camera(moving: Mapping[str, Any]) -> str:
+    motion = str(moving.get("camera_motion") or "")
+    return f"Camera: {motion}" if motion else ""
+
+
+def _still(still: object) -> list[str]:
+    if isinstance(still, str):
+        return [still]
+    said = as_mapping(still) or {}
+    composition = as_mapping(said.get("composition")) or {}
+    return [
+        str(composition.get("shot_type") or ""),
+        str(said.get("scene") or ""),
+        str(composition.get("lighting") or ""),
+        str(composition.get("ambiance") or ""),
+    ]
+
+
+def _lines(row: Mapping[str, Any], moving: Mapping[str, Any]) -> list[str]:
+    spoken = as_list(row.get("utterances")) or as_list(moving.get("dialogue")) or []
+    lines: list[str] = []
+    for entry in map(as_mapping, spoken):
+        if entry is not None:
+            speaker = str(entry.get("speaker") or "voice-over")
+            lines.append(f"{speaker}: {entry.get('line') or entry.get('text') or ''}")
+    return lines

@@ -1,0 +1,210 @@
+"""A shot in the making, while a dialect is read."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from footage.storyboard.guesses import Guess
+from footage.storyboard.read import words
+from footage.storyboard.read.document import as_list, as_mapping
+
+_CHINESE = re.compile(r"[\u3400-\u9fff]")
+
+
+class Draft:
+    """One shot of a dialect: fields taken over, guesses made on the way, and what stays as metadata.
+
+    A source field is either carried over as it is (then it is ours now) or only used to work something out
+    (then it stays in the metadata as well, so nothing is lost).
+    """
+
+    def __init__(self, shot_id: str, row: Mapping[str, Any], inner: Mapping[str, Any] | None = None) -> None:
+        self.id = shot_id
+        self.row = row
+        # Values that the source keeps deeper inside, under names of ours; never metadata by themselves.
+        self._inner = inner or {}
+        self.fields: dict[str, Any] = {}
+        self.guesses: list[Guess] = []
+        self._carried: set[str] = set()
+
+    def find(self, *names: str) -> tuple[str, Any] | None:
+        """The first of these source fields that says something, with the name it has in the source."""
+        for name in names:
+            word = words.plain(name)
+            for key, value in (*self.row.items(), *self._inner.items()):
+                if words.plain(key) == word and not _blank(value):
+                    return key, value
+        return None
+
+    def text(self, *names: str) -> str:
+        """The first of these source fields as text; empty when there is none."""
+        found = self.find(*names)
+        return as_text(found[1]) if found else ""
+
+    def carry(self, field: str, *names: str) -> bool:
+        """Take a source field over as one of ours. False when the source does not have it."""
+        found = self.find(*names)
+        if found is None:
+            return False
+        key, value = found
+        self._carried.add(key)
+        self.fields[field] = as_text(value) if not isinstance(value, int | float) else value
+        return True
+
+    def forget(self, *names: str) -> None:
+        """Source fields that another field of ours already says; they do not stay in the metadata."""
+        for name in names:
+            if found := self.find(name):
+                self._carried.add(found[0])
+
+    def guess(self, field: str, value: Any, taken_from: str, why: str) -> None:
+        """Set a field that the source did not say outright, and report it."""
+        self.fields[field] = value
+        self.report(field, value, taken_from, why)
+
+    def report(self, field: str, value: Any, taken_from: str, why: str) -> None:
+        self.guesses.append(Guess(self.id, field, taken_from, value, why))
+
+    def duration(self, *names: str) -> None:
+        """Length in whole seconds, rounded up: what is too long can be cut, what is short cannot grow."""
+        found = self.find(*names)
+        if found is None:
+            return
+        key, value = found
+        length = words.seconds(value)
+        if length is None:
+            self.report(
+                "duration", None, key, f"{str(value)[:40]!r} is not a length in seconds; the default holds"
+            )
+            return
+        if length == int(length) and words.plain(str(value)).isdigit():
+            self._carried.add(key)
+            self.fields["duration"] = int(length)
+        else:
+            self.duration_of(length, key, str(value))
+
+    def duration_of(self, length: float, taken_from: str, written: str) -> None:
+        """A length worked out from something else, in seconds; rounded up and reported unless it is whole."""
+        whole = max(1, math.ceil(length - 1e-6))
+        self.guess("duration", whole, taken_from, f"{written} is written as {whole} whole seconds")
+
+    def transition(self, *names: str) -> None:
+        found = self.find(*names)
+        if found is None:
+            return
+        key, value = found
+        read = words.transition(value)
+        if read is None:
+            self.report(
+                "transition", "cut", key, f"{str(value)[:40]!r} is no transition we know; the shot cuts"
+            )
+            return
+        kind, exact = read
+        self.fields["transition"] = kind
+        if exact:
+            self._carried.add(key)
+        else:
+            self.report("transition", kind, key, f"{value!r} is read as {kind}")
+
+    def image(self, base: Path | None, *names: str) -> None:
+        """First frame: a link or data URI as it is, a path only when the file is really there."""
+        for name in names:
+            found = self.find(name)
+            if found is None:
+                continue
+            key, value = found
+            first = value[0] if isinstance(value, list) and value else value
+            if not isinstance(first, str):
+                continue
+            where = picture(first, base)
+            if where is None:
+                self.report("reference_image", None, key, f"there is no file {first[:80]!r} here; not used")
+                continue
+            if "reference_image" in words.meaning(key) and first is value:
+                self._carried.add(key)
+                self.fields["reference_image"] = where
+            else:
+                self.guess("reference_image", where, key, "taken as the first frame")
+            return
+
+    def finished(self) -> dict[str, Any]:
+        """The shot as our own schema has it."""
+        rest = {
+            key: value
+            for key, value in self.row.items()
+            if key not in self._carried and value not in ("", None)
+        }
+        return {"id": self.id, **self.fields, **({"metadata": rest} if rest else {})}
+
+
+def _blank(value: object) -> bool:
+    return value is None or value in ("", [], {}) or (isinstance(value, str) and not value.strip())
+
+
+def as_text(value: object) -> str:
+    return value.strip() if isinstance(value, str) else "" if value is None else str(value)
+
+
+def picture(value: str, base: Path | None) -> str | None:
+    """Where an image that a board names can be read: links as they are, files absolute; None if not there."""
+    if value.startswith(("http://", "https://", "data:", "file://")):
+        return value
+    path = Path(value).expanduser()
+    # Tools write paths from their project's root, while the script lies one or two folders below it.
+    roots = [Path()] if path.is_absolute() or base is None else [base, base.parent, base.parent.parent]
+    for root in roots:
+        try:
+            if (root / path).is_file():
+                return str((root / path).resolve())
+        except (OSError, ValueError):  # a name with a null byte, or 5,000 characters long
+            continue
+    return None
+
+
+def sentence(parts: Iterable[str]) -> str:
+    """Prompt text from its parts, each ended by a full stop, empty ones left out."""
+    clean = [part.strip() for part in parts if part.strip()]
+    stop, gap = ("。", "") if _CHINESE.search("".join(clean)) else (".", " ")
+    return gap.join(part if part[-1] in ".!?。！？…;；" else f"{part}{stop}" for part in clean)
+
+
+@dataclass
+class Parsed:
+    """A board of another tool, field by field, before it becomes a board of ours."""
+
+    format: str
+    drafts: list[Draft]
+    title: str | None = None
+    defaults: dict[str, Any] = field(default_factory=dict[str, Any])
+    metadata: dict[str, Any] = field(default_factory=dict[str, Any])
+    guesses: list[Guess] = field(default_factory=list[Guess])
+
+
+def shot_rows(data: object, *names: str) -> list[Mapping[str, Any]]:
+    """The list of shots in a document: the document itself, or the first of `names` that holds a list."""
+    rows = as_list(data)
+    if rows is None:
+        outer = as_mapping(data) or {}
+        for name in names:
+            for key, value in outer.items():
+                if words.plain(key) == words.plain(name) and (inner := as_list(value)) is not None:
+                    return [row for row in map(as_mapping, inner) if row is not None]
+        return []
+    return [row for row in map(as_mapping, rows) if row is not None]
+
+
+def has(row: Mapping[str, Any], *names: str) -> bool:
+    keys = {words.plain(key) for key in row}
+    return all(words.plain(name) in keys for name in names)
+
+
+def others(data: object, *left_out: str) -> dict[str, Any]:
+    """The fields of the document around the shots, verbatim."""
+    outer = as_mapping(data) or {}
+    gone = {words.plain(name) for name in left_out}
+    return {key: value for key, value in outer.items() if words.plain(key) not in gone}

@@ -1,0 +1,85 @@
+"""What a board of another tool leaves open about Wan's models, filled in and reported.
+
+Those boards were not written for these models: they name other models or none, and lengths that these do
+not make. Our own schema is never touched; there a length that the model does not make is a problem.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from footage.catalogue import CATALOGUE, MODEL_NAMES, ModelCard, tier_of
+from footage.request import VideoRequest
+from footage.storyboard.read import words
+from footage.storyboard.read.draft import Draft
+
+# Of the text-to-video models it lives in the most regions, and its 480P is the cheapest second there is.
+TEXT_MODEL = "wan2.2-t2v-plus"
+IMAGE_MODEL: str = VideoRequest.model_fields["model"].default
+
+
+def fit(draft: Draft, defaults: dict[str, Any]) -> None:
+    """Choose the model where the board has none of ours, then a size and a length which that model makes."""
+    card = _model(draft, defaults)
+    if card is None:
+        return
+    _size(draft, defaults, card)
+    _duration(draft, defaults, card)
+
+
+def _model(draft: Draft, defaults: dict[str, Any]) -> ModelCard | None:
+    named = draft.fields.get("model")
+    if named is not None and named not in MODEL_NAMES:
+        draft.report("model", None, "model", f"{str(named)[:60]!r} is not one of the seven models; not used")
+        del draft.fields["model"]
+    if "model" in draft.fields or "model" in defaults:
+        return CATALOGUE.models.get(str(draft.fields.get("model", defaults.get("model"))))
+    pictured = "reference_image" in draft.fields or draft.fields.get("start_from", "none") != "none"
+    if pictured:
+        draft.guess("model", IMAGE_MODEL, "nothing", "no model is named, and the shot starts from a picture")
+        return CATALOGUE.models[IMAGE_MODEL]
+    draft.guess(
+        "model", TEXT_MODEL, "nothing", "no model is named, and the shot has no picture to start from"
+    )
+    return CATALOGUE.models[TEXT_MODEL]
+
+
+def _size(draft: Draft, defaults: dict[str, Any], card: ModelCard) -> None:
+    asked = draft.fields.get("size", defaults.get("size", VideoRequest.model_fields["size"].default))
+    if not card.sizes or asked in card.sizes:
+        return
+    shape = words.shape_of(asked)
+    # The cheapest tier of the model: a guess may cost quality, but not money.
+    cheapest = [size for size in card.sizes if tier_of(size) == card.tiers[0]]
+    size = words.nearest_shape(shape, cheapest) if shape else None
+    if size:
+        draft.guess(
+            "size",
+            size,
+            f"size {asked}",
+            f"{card.name} makes no {asked}; its nearest shape at {card.tiers[0]}",
+        )
+
+
+def _duration(draft: Draft, defaults: dict[str, Any], card: ModelCard) -> None:
+    asked = draft.fields.get("duration")
+    if asked is None:
+        given = defaults.get("duration")
+        length = given if given is not None else VideoRequest.model_fields["duration"].default
+        why = "the board's default" if given is not None else "the source says no length"
+        draft.report("duration", length, "nothing", why)
+        return
+    possible = card.durations_of(draft.fields.get("region", defaults.get("region")))
+    if not isinstance(asked, int) or asked in possible or not possible:
+        return
+    # Longer rather than shorter: an editor can cut what is too long.
+    made = min((length for length in possible if length > asked), default=max(possible))
+    draft.guess(
+        "duration", made, f"duration {asked}", f"{card.name} makes clips of {_listed(possible)} s only"
+    )
+
+
+def _listed(lengths: tuple[int, ...]) -> str:
+    if len(lengths) > 3 and lengths == tuple(range(lengths[0], lengths[-1] + 1)):
+        return f"{lengths[0]} to {lengths[-1]}"
+    return ", ".join(str(length) for length in lengths)

@@ -1,0 +1,127 @@
+"""OpenTimelineIO as a board: every clip without media (`MissingReference`) is a shot to be made."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from footage.storyboard.guesses import Guess
+from footage.storyboard.read.document import as_mapping, unreadable
+from footage.storyboard.read.draft import Draft, Parsed
+
+FORMAT = "otio"
+# Where our own timelines keep what they know of a shot; other tools may use it to say what they want.
+OURS = "wan_video"
+
+
+def matches(data: object) -> bool:
+    outer = as_mapping(data)
+    return outer is not None and "OTIO_SCHEMA" in outer
+
+
+def read(text: str, base: Path | None, *, name: str) -> Parsed:
+    """The clips of the video tracks in their order.
+
+    Raises:
+        InvalidRequest: OpenTimelineIO itself cannot read the file.
+    """
+    import opentimelineio as otio
+
+    try:
+        timeline: Any = otio.adapters.read_from_string(text, "otio_json")
+        found: list[Any] = list(timeline.find_children()) if hasattr(timeline, "find_children") else []
+    except Exception as error:  # its errors share no base class
+        raise unreadable(f"OpenTimelineIO cannot read it: {str(error)[:200]}", name=name) from error
+
+    parsed = Parsed(FORMAT, [], title=timeline.name or None, metadata=_plain(timeline.metadata))
+    used: set[str] = set()
+    for item in found:
+        if isinstance(item, otio.schema.Transition):
+            if parsed.drafts:
+                _transition(parsed.drafts[-1], item)
+            continue
+        if not isinstance(item, otio.schema.Clip) or _track_kind(item) == "Audio":
+            continue
+        if not isinstance(item.media_reference, otio.schema.MissingReference):
+            parsed.guesses.append(
+                Guess(None, "shots", f"clip {item.name}", None, "it has media already; not made again")
+            )
+            continue
+        parsed.drafts.append(_shot(item, base, used))
+    return parsed
+
+
+def _track_kind(item: Any) -> str:
+    parent = item.parent()
+    while parent is not None and not hasattr(parent, "kind"):
+        parent = parent.parent()
+    return str(parent.kind) if parent is not None else "Video"
+
+
+def _plain(metadata: Any) -> dict[str, Any]:
+    """OTIO's own dictionary type as a plain one, through JSON, which is what it was."""
+    import json
+
+    import opentimelineio as otio
+
+    return json.loads(otio.core.serialize_json_to_string(metadata)) if len(metadata) else {}
+
+
+def _shot(clip: Any, base: Path | None, used: set[str]) -> Draft:
+    metadata = _plain(clip.metadata)
+    said = as_mapping(metadata.get(OURS)) or {}
+    given = str(said.get("shot_id") or clip.name or "")
+    shot_id = given or f"clip-{len(used) + 1:03d}"
+    while shot_id in used:
+        shot_id += "_"
+    used.add(shot_id)
+
+    draft = Draft(shot_id, metadata, inner={f"{OURS}.{key}": value for key, value in said.items()})
+    if shot_id != given:
+        draft.report(
+            "id", shot_id, "clip name", "clips share a name or have none" if given else "the clip has no name"
+        )
+    if clip.name and clip.name != shot_id:
+        draft.fields["title"] = clip.name
+    _prompt(draft, metadata)
+    for field in (
+        "model",
+        "size",
+        "negative_prompt",
+        "seed",
+        "take",
+        "region",
+        "start_from",
+        "scene",
+        "slug",
+    ):
+        draft.carry(field, f"{OURS}.{field}", field)
+    draft.image(base, f"{OURS}.reference_image", "reference_image")
+    if clip.source_range is not None:
+        length = clip.source_range.duration
+        draft.duration_of(length.to_seconds(), "source_range", f"{length.value:g} frames at {length.rate:g}")
+    return draft
+
+
+def _prompt(draft: Draft, metadata: dict[str, Any]) -> None:
+    if draft.carry("prompt", f"{OURS}.prompt", "prompt"):
+        return
+    # Tools keep their own fields one level down: {"some tool": {"prompt": …}}.
+    for name, inner in metadata.items():
+        if text := (as_mapping(inner) or {}).get("prompt"):
+            draft.guess("prompt", str(text), f"metadata.{name}.prompt", "the clip has no prompt of its own")
+            return
+    for key in ("description", "comment", "notes"):
+        if text := draft.text(key):
+            draft.guess("prompt", text, f"metadata.{key}", "the clip has no prompt")
+            return
+    if "title" in draft.fields or draft.id:
+        draft.guess(
+            "prompt", draft.fields.get("title", draft.id), "clip name", "nothing else describes the clip"
+        )
+
+
+def _transition(draft: Draft, item: Any) -> None:
+    length = float(item.in_offset.to_seconds() + item.out_offset.to_seconds())
+    kind = "dissolve" if item.transition_type == "SMPTE_Dissolve" else "fade"
+    draft.guess("transition", {"kind": kind, "seconds": length}, item.transition_type, f"read as {kind}")

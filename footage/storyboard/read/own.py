@@ -1,0 +1,119 @@
+"""Our own schema: `wan-video/storyboard/1` in YAML or JSON.
+
+A field that nobody knows is kept as metadata and reported; one that is nearly a field of ours is refused,
+because `durration: 10` would otherwise buy a clip of another length.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from footage.errors import Problem
+from footage.storyboard.board import BOARD_FIELDS, REQUEST_FIELDS, SCHEMA, SHOT_FIELDS, nearest
+from footage.storyboard.guesses import Guess
+from footage.storyboard.read.document import as_list, as_mapping
+
+FORMAT = "wan-video"
+
+
+def matches(data: object) -> bool:
+    outer = as_mapping(data)
+    if outer is None:
+        return False
+    if "schema" in outer:
+        return str(outer["schema"]).startswith("wan-video/storyboard")
+    # Only our own boards have these words beside `shots`.
+    return "shots" in outer and any(name in outer for name in ("defaults", "budget"))
+
+
+def read(data: object, base: Path | None) -> tuple[dict[str, Any], list[Guess], list[Problem]]:
+    """The board as plain data in our own schema; problems are slips that must not be bought."""
+    outer = dict(as_mapping(data) or {})
+    guesses: list[Guess] = []
+    problems: list[Problem] = []
+    if "schema" not in outer:
+        outer["schema"] = SCHEMA
+        guesses.append(Guess(None, "schema", "nothing", SCHEMA, "the file does not say its schema"))
+    _sort_out(outer, BOARD_FIELDS, None, "", guesses, problems)
+    if (defaults := as_mapping(outer.get("defaults"))) is not None:
+        outer["defaults"] = _defaults(defaults, base, problems)
+    shots = as_list(outer.get("shots"))
+    if shots is None:
+        problems.append(Problem("shots", _short(outer.get("shots")), "has to be a list of shots"))
+        return outer, guesses, problems
+    outer["shots"] = [
+        _shot(shot, number, base, guesses, problems) for number, shot in enumerate(shots, start=1)
+    ]
+    return outer, guesses, problems
+
+
+def _defaults(defaults: Mapping[str, Any], base: Path | None, problems: list[Problem]) -> dict[str, Any]:
+    for name in defaults:
+        if name not in REQUEST_FIELDS:
+            near = nearest(str(name), tuple(REQUEST_FIELDS))
+            hint = f"; is {near} meant?" if near else ""
+            problems.append(
+                Problem(f"defaults.{name}", _short(defaults[name]), f"is no field of a request{hint}")
+            )
+    return _local_image({name: value for name, value in defaults.items() if value is not None}, base)
+
+
+def _shot(
+    given: object, number: int, base: Path | None, guesses: list[Guess], problems: list[Problem]
+) -> dict[str, Any]:
+    shot = dict(as_mapping(given) or {})
+    if not shot:
+        problems.append(Problem(f"shots[{number}]", _short(given), "has to be a shot with its fields"))
+        return {"id": f"shot-{number:03d}"}
+    if shot.get("id") in (None, ""):
+        shot["id"] = f"shot-{number:03d}"
+        guesses.append(Guess(shot["id"], "id", "position", shot["id"], "the shot has no id"))
+    shot_id = str(shot["id"])
+    _sort_out(shot, SHOT_FIELDS, shot_id, f"shots[{shot_id}].", guesses, problems)
+    return _local_image(shot, base)
+
+
+def _sort_out(
+    fields: dict[str, Any],
+    known: tuple[str, ...],
+    shot_id: str | None,
+    prefix: str,
+    guesses: list[Guess],
+    problems: list[Problem],
+) -> None:
+    """Move unknown fields into the metadata in place, and refuse those that look like a slip."""
+    for name in [name for name in fields if name not in known]:
+        near = nearest(str(name), known)
+        if near:
+            problems.append(
+                Problem(f"{prefix}{name}", _short(fields[name]), f"is no field of a board; is {near} meant?")
+            )
+            del fields[name]
+            continue
+        metadata = dict(as_mapping(fields.get("metadata")) or {})
+        metadata[str(name)] = value = fields.pop(name)
+        fields["metadata"] = metadata
+        guesses.append(
+            Guess(
+                shot_id, f"metadata.{name}", str(name), _short(value), "no field of a board; kept, not sent"
+            )
+        )
+
+
+def _local_image(fields: dict[str, Any], base: Path | None) -> dict[str, Any]:
+    """A relative image path means relative to the board file, not to where the command runs."""
+    image = fields.get("reference_image")
+    if (
+        base is None
+        or not isinstance(image, str)
+        or image.startswith(("http:", "https:", "data:", "file:", "~", "/"))
+    ):
+        return fields
+    return {**fields, "reference_image": str((base / image).resolve())}
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:59] + "…"

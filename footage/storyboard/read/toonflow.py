@@ -1,0 +1,93 @@
+"""Toonflow, both shapes (HBAI-Ltd/Toonflow-app, read 2026-11).
+
+New: rows of `o_storyboard`, where `prompt` describes the still picture, `videoDesc` the clip and `filePath`
+is the finished still. Old: `Shot` with `cells`, each cell a still, and a `videoConfig` per shot.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from footage.storyboard.read import words
+from footage.storyboard.read.document import as_list, as_mapping
+from footage.storyboard.read.draft import Draft, Parsed, has, others, sentence, shot_rows
+
+FORMAT = "toonflow"
+_LISTS = ("o_storyboard", "storyboards", "storyboard", "shots", "list")
+
+
+def matches(data: object) -> bool:
+    rows = shot_rows(data, *_LISTS)
+    if not rows:
+        return False
+    new = has(rows[0], "videoDesc") and (has(rows[0], "index") or has(rows[0], "trackId"))
+    return new or has(rows[0], "cells")
+
+
+def read(data: object, base: Path | None) -> Parsed:
+    rows = shot_rows(data, *_LISTS)
+    segments = {str(row.get("id", row.get("index"))): row for row in shot_rows(_inside(data, "segments"))}
+    drafts = [
+        _old_shot(row, segments, base) if has(row, "cells") else _new_shot(row, position, base)
+        for position, row in enumerate(rows, start=1)
+    ]
+    return Parsed(FORMAT, drafts, metadata=others(data, *_LISTS))
+
+
+def _inside(data: object, name: str) -> object:
+    return (as_mapping(data) or {}).get(name) or []
+
+
+def _new_shot(row: Mapping[str, Any], position: int, base: Path | None) -> Draft:
+    index = row.get("index") if row.get("index") is not None else row.get("id", position)
+    draft = Draft(str(index), row)
+    draft.forget("index" if row.get("index") is not None else "id")
+    draft.carry("dialogue", "dialogue")
+    draft.carry("sound", "soundEffect")
+    draft.carry("scene", "track", "trackId")
+    draft.duration("duration")
+    if draft.text("videoDesc"):
+        parts = (draft.text("shotType"), draft.text("videoDesc"), draft.text("cameraMovement"))
+        used = [name for name in ("shotType", "videoDesc", "cameraMovement") if draft.text(name)]
+        if len(used) == 1:
+            draft.carry("prompt", "videoDesc")
+        else:
+            draft.guess("prompt", sentence(parts), ", ".join(used), "put together")
+    else:
+        draft.guess(
+            "prompt",
+            draft.text("prompt"),
+            "prompt",
+            "there is no videoDesc; the still picture's prompt is used",
+        )
+    draft.image(base, "filePath")
+    return draft
+
+
+def _old_shot(row: Mapping[str, Any], segments: Mapping[str, Mapping[str, Any]], base: Path | None) -> Draft:
+    config = as_mapping(row.get("videoConfig")) or {}
+    cells = [cell for cell in map(as_mapping, as_list(row.get("cells")) or []) if cell is not None]
+    first = as_mapping(config.get("startFrame")) or (cells[0] if cells else {})
+    inner = {f"videoConfig.{key}": value for key, value in config.items()}
+    inner["first cell"] = first.get("src") or first.get("filePath")
+    draft = Draft(str(row.get("id", "")), row, inner)
+    draft.forget("id")
+    draft.carry("title", "title")
+    draft.carry("scene", "segmentId")
+    draft.duration("videoConfig.duration")
+    if not draft.carry("prompt", "videoConfig.prompt"):
+        segment = segments.get(str(row.get("segmentId")), {})
+        parts = [str(segment.get("action") or ""), *(str(cell.get("prompt") or "") for cell in cells)]
+        draft.guess(
+            "prompt",
+            sentence(parts),
+            "segment.action, cells[].prompt",
+            "there is no video prompt; put together",
+        )
+    if tier := config.get("resolution"):
+        ratio = config.get("ratio") or config.get("aspectRatio") or "16:9"
+        draft.guess("size", words.size_of(ratio, tier), "videoConfig.resolution", f"{tier} at {ratio}")
+    draft.image(base, "first cell")
+    return draft
