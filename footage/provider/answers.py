@@ -1,0 +1,400 @@
+"""Reads the provider's answers: bytes in, typed results or our errors out; no network, no clock.
+
+Read from the raw bytes, because the SDK loses what matters: it reports the real 401 (which comes without
+a content type) as "Unknown", drops the code of an error that arrives with 200, and raises a
+JSONDecodeError or TypeError for a broken answer to a create that was paid for. Numbers come as integers,
+floats and strings, so they are read leniently; a status or an id that is not understood is never guessed.
+Shapes: Model Studio API references for text-to-video and image-to-video, and "Manage asynchronous tasks",
+read 2026-11.
+"""
+
+from __future__ import annotations
+
+import email.utils
+import json
+import re
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal, InvalidOperation
+from typing import Any, TypeGuard, cast
+from urllib.parse import urlsplit
+
+from footage.errors import FootageError, InvalidRequest, Problem, Refused, SubmissionUnknown, Unreachable
+from footage.provider.codes import classify, lookup, printable
+from footage.provider.results import (
+    Created,
+    Probe,
+    Quota,
+    RawAnswer,
+    TaskAnswer,
+    TaskPage,
+    TaskRow,
+    TaskStatus,
+    Usage,
+)
+
+TASK_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+def read_created(raw: RawAnswer) -> Created:
+    """What became of an order, from the answer to it.
+
+    Raises:
+        Refused, AccountProblem, Throttled: It was refused; nothing was bought.
+        Unreachable: It was not taken by the provider; nothing was bought.
+        SubmissionUnknown: The answer does not tell; the clip may have been bought.
+    """
+    reading = _Reading(raw)
+    if 200 <= raw.status < 300:
+        task_id = reading.output.get("task_id") or reading.document.get("task_id")
+        if _is_task_id(task_id):
+            return Created(task_id, reading.request_id, raw.received_at, reading.document)
+        rescued = set(re.findall(r'"task_id"\s*:\s*"([A-Za-z0-9_-]{1,64})"', reading.text))
+        if not reading.understood and len(rescued) == 1:
+            # The answer was cut off, but behind the id: the clip is bought and this is its task.
+            task_id = rescued.pop()
+            document = {"output": {"task_id": task_id}, "cut_off_answer": reading.text}
+            return Created(task_id, None, raw.received_at, document)
+    elif raw.status in (307, 308):
+        # "Send the same to another address": whoever answers so has not acted on it (RFC 9110 §15.4.8).
+        # Other redirects give no such promise; 303 even means "done, look there".
+        raise Unreachable(
+            f"The provider's address answered {raw.status}, a redirect; a paid request never follows one.",
+            next_step="check the base address and the network (a login page, a proxy)",
+            http_status=raw.status,
+        )
+    elif 400 <= raw.status < 500 and raw.status != 408:
+        raise classify(raw.status, reading.code, reading.message, doing="The create", **reading.details)
+    # Also a received 5xx or 408: the gateway answers so when the service behind it was too slow, which may
+    # have taken the order all the same.
+    raise SubmissionUnknown(
+        f"The create was sent and the answer does not tell whether it was taken: {reading.in_short}.",
+        next_step="reconcile with the provider's task list before anything is sent again",
+        http_status=raw.status,
+        code=reading.code,
+        reason=printable(reading.message),
+        **reading.details,
+    )
+
+
+def read_task(raw: RawAnswer, task_id: str) -> TaskAnswer:
+    """One look at a task.
+
+    Raises:
+        AccountProblem, Throttled: As they say; the task goes on.
+        Unreachable: Anything else that is not a readable answer about this task; ask again.
+    """
+    reading = _Reading(raw)
+    doing = f"The query of task {task_id}"
+    output = reading.expect("output", doing)
+    if output.get("task_id", task_id) != task_id:
+        raise _not_understood(reading, doing, "it is about another task")
+    status = _status(output.get("task_status"))
+    if status is None:
+        raise _not_understood(reading, doing, f"status {printable(str(output.get('task_status')), 40)!r}")
+    return TaskAnswer(
+        task_id=task_id,
+        status=status,
+        video_url=_video_url(output.get("video_url")),
+        usage=_usage(reading.document.get("usage")),
+        code=_string(output.get("code")),
+        message=_string(output.get("message")),
+        orig_prompt=_string(output.get("orig_prompt")),
+        actual_prompt=_string(output.get("actual_prompt")),
+        request_id=reading.request_id,
+        answer=reading.document,
+    )
+
+
+def read_page(raw: RawAnswer, page: int, start: datetime | None, end: datetime | None) -> TaskPage:
+    """One page of the task list, without the tasks created before `start` or after `end`.
+
+    A row that cannot be read makes the whole page unreadable: a task left out could be the one that
+    somebody looks for to decide whether a clip was bought.
+
+    Raises:
+        AccountProblem, Throttled, Unreachable: As for `read_task`.
+    """
+    reading = _Reading(raw)
+    doing = "The task list"
+    rows = reading.expect("data", doing)
+    document = reading.document
+    total, total_pages = _whole(document.get("total")), _whole(document.get("total_page"))
+    if total is None or total_pages is None:
+        raise _not_understood(reading, doing, "it does not say how long it is")
+    read: list[TaskRow] = []
+    for row in rows:
+        task = _row(row)
+        if task is None:
+            raise _not_understood(reading, doing, f"row {printable(str(row), 200)}")
+        if (start is None or task.created_at >= start) and (end is None or task.created_at <= end):
+            read.append(task)
+    return TaskPage(tuple(read), _whole(document.get("page_no")) or page, total_pages, total)
+
+
+def read_cancel(raw: RawAnswer, task_id: str) -> bool:
+    """Whether the provider took the cancellation; it does not when the task is not PENDING.
+
+    Raises:
+        AccountProblem, Throttled, Unreachable: As for `read_task`.
+    """
+    reading = _Reading(raw)
+    if 200 <= raw.status < 300 and reading.understood and not reading.code:
+        return True
+    error = reading.refusal(f"The cancellation of task {task_id}")
+    row = lookup(reading.code)
+    if row is not None and row.code == "UnsupportedOperation":
+        return False
+    raise error
+
+
+def read_model_known(raw: RawAnswer, model: str) -> bool | None:
+    """Whether the key sees the model; None where the service does not say.
+
+    The entries' fields are not documented, so one that contains exactly the name somewhere is a yes, an
+    empty list is a no, and a list of other things is no answer.
+
+    Raises:
+        AccountProblem, Throttled, Unreachable: As for `read_task`.
+    """
+    reading = _Reading(raw)
+    if raw.status in (400, 404, 405):
+        return None
+    models = reading.expect("output", "The model query").get("models")
+    if not isinstance(models, list):
+        return None
+    entries = cast("list[Any]", models)
+    if not entries:
+        return False
+    return True if any(model in _mapping(entry).values() for entry in entries) else None
+
+
+def read_quota(raw: RawAnswer, model: str) -> Quota | None:
+    """The account's limits for the model, the tighter of model's and workspace's; None where it does not say.
+
+    Raises:
+        AccountProblem, Throttled, Unreachable: As for `read_task`.
+    """
+    reading = _Reading(raw)
+    if raw.status in (400, 404, 405):
+        return None
+    quotas = reading.expect("output", "The quota query").get("quotas")
+    entries = [_mapping(entry) for entry in cast("list[Any]", quotas)] if isinstance(quotas, list) else []
+    entry = next((entry for entry in entries if entry.get("model") == model), None)
+    if entry is None:
+        return None
+    limits = [_mapping(entry.get("model_limit")), _mapping(entry.get("workspace_limit"))]
+
+    def tightest(field: str) -> int | None:
+        return min(
+            (number for limit in limits if (number := _whole(limit.get(field))) is not None), default=None
+        )
+
+    return Quota(
+        model=model,
+        requests=tightest("request_limit"),
+        request_period_s=_whole(limits[0].get("request_limit_period")),
+        concurrent_tasks=tightest("async_user_concurrency_limit"),
+        queued_tasks=tightest("async_user_queue_limit"),
+        answer=reading.document,
+    )
+
+
+def read_probe(raw: RawAnswer) -> Probe:
+    """That the list query was answered with a list, and what the answer tells about clock and distance.
+
+    Raises:
+        AccountProblem, Throttled, Unreachable: As for `read_task`.
+    """
+    _Reading(raw).expect("data", "The probe (a list query)")
+    latency = raw.received_at - raw.asked_at
+    offset_s = None
+    server_time = _http_date(raw.headers.get("date"))
+    if server_time is not None:
+        # The header has whole seconds, so half a second is the fairest guess for the rest of it.
+        middle = raw.asked_at + latency / 2
+        offset_s = (server_time + timedelta(seconds=0.5) - middle).total_seconds()
+    return Probe(offset_s, latency.total_seconds())
+
+
+def checked_task_id(task_id: str) -> str:
+    """The id itself if it can be one; the SDK would put `../../x` or `a?b` into the address as it is.
+
+    Raises:
+        InvalidRequest: It cannot be a task id; nothing was sent.
+    """
+    if TASK_ID.fullmatch(task_id):
+        return task_id
+    shown = repr(task_id[:80])
+    problem = Problem("task_id", shown, "this cannot be a task id.", "1 to 64 letters, digits, _ and -")
+    raise InvalidRequest(problems=(problem,))
+
+
+class _Reading:
+    """An answer taken apart as far as it can be; nothing here raises but `expect`."""
+
+    def __init__(self, raw: RawAnswer) -> None:
+        self.raw = raw
+        self.text = raw.body.decode("utf-8-sig", errors="replace")
+        document = _json(self.text)
+        self.understood = isinstance(document, dict)
+        self.document: dict[str, Any] = _mapping(document)
+        self.output = _mapping(self.document.get("output"))
+        # OpenAI's envelope appears on some paths: {"error": {"message", "type", "code"}}.
+        inner = _mapping(self.document.get("error"))
+        said = inner or self.document
+        self.code = _string(said.get("code")) or _string(inner.get("type"))
+        message = _string(said.get("message")) or _string(said.get("msg")) or _string(said.get("error"))
+        self.message = message if message or self.understood else self.text or None
+        self.request_id = _string(self.document.get("request_id")) or raw.headers.get("x-request-id")
+
+    @property
+    def details(self) -> dict[str, Any]:
+        """What every error about this answer carries."""
+        return {"request_id": self.request_id, "retry_after_s": self._retry_after_s()}
+
+    @property
+    def in_short(self) -> str:
+        parts = [f"HTTP {self.raw.status}"]
+        parts += [f"code {self.code}"] if self.code else []
+        parts += [f"the answer ended early, {self.raw.cut}"] if self.raw.cut else []
+        parts += [f"{printable(self.message, 200)!r}"] if self.message else ["no readable body"]
+        return ", ".join(parts)
+
+    def expect(self, field: str, doing: str) -> Any:
+        """The object or list under `field` of a good answer; raises what the answer is otherwise."""
+        found = self.document.get(field)
+        wanted = list if field == "data" else dict
+        if not 200 <= self.raw.status < 300 or (self.code and not isinstance(found, wanted)):
+            raise self.refusal(doing)
+        if not isinstance(found, wanted):
+            raise _not_understood(self, doing, f"no {field!r} in it")
+        return cast(Any, found)
+
+    def refusal(self, doing: str) -> FootageError:
+        """The error for an answer to a question: asking is free, so at worst it is asked again."""
+        error = classify(self.raw.status, self.code, self.message, doing=doing, **self.details)
+        if not isinstance(error, Refused):
+            return error
+        # "This question is wrong" says nothing about the task, which may be running and paid for.
+        return Unreachable(error.message, next_step="check region and base address", **error.details)
+
+    def _retry_after_s(self) -> float | None:
+        # Not documented by the provider; gateways in front of it send it.
+        value = self.raw.headers.get("retry-after")
+        seconds = _number(value)
+        if seconds is None:
+            at = _http_date(value)
+            seconds = None if at is None else Decimal(str((at - self.raw.received_at).total_seconds()))
+        return None if seconds is None else min(max(float(seconds), 0.0), 3600.0)
+
+
+def _not_understood(reading: _Reading, doing: str, what: str) -> Unreachable:
+    return Unreachable(
+        f"{doing} got an answer that is not understood ({what}): {reading.in_short}.",
+        next_step="nothing; it is asked again later",
+        http_status=reading.raw.status,
+        **reading.details,
+    )
+
+
+def _json(text: str) -> Any:
+    try:
+        # NaN and Infinity are not JSON and would make the evidence unreadable for others.
+        document = json.loads(text, parse_constant=lambda _: None)
+        # A prompt cut in the middle of an emoji leaves half a character, which cannot be written as UTF-8.
+        try:
+            json.dumps(document, ensure_ascii=False).encode()
+        except UnicodeEncodeError:
+            return json.loads(json.dumps(document, ensure_ascii=False).encode("utf-8", errors="replace"))
+    except (ValueError, RecursionError):
+        return None
+    return document
+
+
+def _status(word: Any) -> TaskStatus | None:
+    return TaskStatus(word) if isinstance(word, str) and word in TaskStatus.__members__ else None
+
+
+def _row(row: Any) -> TaskRow | None:
+    entry = _mapping(row)
+    task_id, model, status = entry.get("task_id"), entry.get("model_name"), _status(entry.get("status"))
+    created_ms = _number(entry.get("gmt_create")) or _number(entry.get("start_time"))
+    if not _is_task_id(task_id) or not isinstance(model, str) or status is None or created_ms is None:
+        return None
+    try:
+        created_at = datetime.fromtimestamp(float(created_ms) / 1000, UTC)
+    except (OverflowError, OSError, ValueError):
+        return None
+    return TaskRow(task_id, _string(entry.get("request_id")), model, status, created_at)
+
+
+def _is_task_id(value: Any) -> TypeGuard[str]:
+    return isinstance(value, str) and TASK_ID.fullmatch(value) is not None
+
+
+def _video_url(value: Any) -> str | None:
+    url = _string(value)
+    try:
+        parts = urlsplit(url or "")
+    except ValueError:
+        return None
+    if url is None or parts.scheme not in ("http", "https") or not parts.hostname:
+        return None
+    if parts.scheme == "http" and parts.hostname.endswith(".aliyuncs.com"):
+        # Some models of the family hand out http addresses; the store behind them speaks https, and the
+        # signature covers neither scheme nor port.
+        return parts._replace(scheme="https").geturl()
+    return url
+
+
+def _usage(value: Any) -> Usage | None:
+    usage = _mapping(value)
+    if not usage:
+        return None
+    # Models up to 2.2 say video_duration and video_ratio, 2.6 says duration and size.
+    seconds = (_number(usage.get(field)) for field in ("duration", "video_duration", "output_video_duration"))
+    size = re.fullmatch(r"(\d{1,5})[*x](\d{1,5})", str(usage.get("size") or usage.get("video_ratio") or ""))
+    audio = usage.get("audio")
+    return Usage(
+        billed_seconds=next((number for number in seconds if number is not None), None),
+        width=int(size[1]) if size else None,
+        height=int(size[2]) if size else None,
+        sr=_whole(usage.get("SR")),
+        audio={"true": True, "false": False}.get(str(audio).lower()),
+        fps=_number(usage.get("fps")),
+        raw=usage,
+    )
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+
+
+def _string(value: Any) -> str | None:
+    if isinstance(value, str):
+        return value or None
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _number(value: Any) -> Decimal | None:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        number = Decimal(str(value).strip())
+    except (InvalidOperation, ValueError):
+        return None
+    # Larger than any time in milliseconds: not a number of this service, and slow to work with.
+    return number if number.is_finite() and 0 <= number < 10**15 else None
+
+
+def _whole(value: Any) -> int | None:
+    number = _number(value)
+    return int(number) if number is not None and number == number.to_integral_value() else None
+
+
+def _http_date(value: str | None) -> datetime | None:
+    try:
+        parsed = email.utils.parsedate_to_datetime(value or "")
+    except ValueError:
+        return None
+    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)

@@ -1,0 +1,306 @@
+"""The only code that may spend money: `WanClient.create`. Everything else here only asks."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import threading
+from collections.abc import Callable
+from datetime import datetime
+from functools import partial
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal, Self, cast
+from urllib.parse import urlsplit
+
+from footage.credentials import ApiKey
+from footage.errors import (
+    AccountProblem,
+    FootageError,
+    InvalidRequest,
+    Problem,
+    SubmissionUnknown,
+    Unreachable,
+)
+from footage.provider import answers
+from footage.provider.pacing import DEFAULT_QUERIES_PER_SECOND, pace_of
+from footage.provider.results import (
+    Created,
+    Probe,
+    Quota,
+    RawAnswer,
+    TaskAnswer,
+    TaskPage,
+    TaskStatus,
+)
+
+if TYPE_CHECKING:
+    from requests.adapters import HTTPAdapter
+
+    from footage.provider.wire import NoAnswer, OneCall
+
+log = logging.getLogger(__name__)
+
+_WORKSPACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+
+# What SDK 2.0.2 always adds to `input`. Neither is documented; the service takes both from every SDK user.
+_SDK_ADDS = {"extend_prompt": True, "function": "video-synthesis"}
+
+
+class WanClient:
+    """One region's Wan service with one key. Thread-safe; any number of them may live in one process.
+
+    `base_url` is the region's address including `/api/v1`. `call_limit_s` bounds a whole call, with an
+    image of 5 MB on its way up a slow line. Questions share a pace with all clients of the same key.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        api_key: ApiKey,
+        *,
+        workspace: str | None = None,
+        connect_timeout_s: float = 10.0,
+        read_timeout_s: float = 60.0,
+        call_limit_s: float = 180.0,
+        queries_per_second: float = DEFAULT_QUERIES_PER_SECOND,
+    ) -> None:
+        """Checks its arguments; connects to nothing and imports nothing heavy.
+
+        Raises:
+            AccountProblem: Address or workspace cannot be used.
+        """
+        self.base_url = _checked_base_url(base_url)
+        self.api_key = api_key
+        self.workspace = _checked_workspace(workspace or api_key.workspace)
+        self._timeouts_s = (connect_timeout_s, read_timeout_s)
+        self._limit_s = call_limit_s
+        self._queries_per_second = queries_per_second
+        self._pace = pace_of(self.base_url, api_key.fingerprint)
+        self._lock = threading.Lock()
+        self._adapter: HTTPAdapter | None = None
+
+    def __repr__(self) -> str:
+        return f"WanClient({self.base_url!r}, {self.api_key!r})"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections that are kept open for questions; the client may be used again."""
+        with self._lock:
+            adapter, self._adapter = self._adapter, None
+        if adapter is not None:
+            adapter.close()
+
+    def create(self, body: dict[str, Any]) -> Created:
+        """Buy one clip. Sends exactly one request with exactly this body, and never repeats it.
+
+        `body` is {"model", "input", "parameters"}; the image is a data: URI in `input`.
+
+        Raises:
+            InvalidRequest: The SDK would send something else; nothing was sent.
+            Unreachable: No connection was opened; nothing was bought, try later.
+            Throttled: Nothing was bought; try later, `retry_after_s` is a hint or None.
+            AccountProblem: Key, permission, quota or balance; nothing was bought.
+            Refused: Nothing was bought; `may_retry` is False where repeating cannot help.
+            SubmissionUnknown: The clip may have been bought; reconcile before anything else.
+        """
+        from footage.provider import sdk, wire
+
+        adapter = wire.single_adapter()
+        call = wire.OneCall(
+            adapter,
+            self.api_key,
+            timeouts_s=self._timeouts_s,
+            limit_s=self._limit_s,
+            check_body=partial(_check_order, body),
+        )
+        call.headers["Connection"] = "close"
+        try:
+            outcome = self._run(call, sdk.GuardedVideoSynthesis.create, body)
+        finally:
+            adapter.close()
+        if isinstance(outcome, RawAnswer):
+            return answers.read_created(outcome)
+        if not outcome.may_have_left:
+            raise self._unreachable(outcome)
+        raise SubmissionUnknown(
+            f"The create was sent to {self.base_url} and no answer came back: {outcome.why}.",
+            next_step="reconcile with the provider's task list before anything is sent again",
+            http_status=None,
+            code=None,
+            reason=outcome.why,
+            request_id=None,
+        )
+
+    def fetch(self, task_id: str) -> TaskAnswer:
+        """Look at one task. A task older than 24 h, or never heard of, is UNKNOWN.
+
+        Raises:
+            InvalidRequest: This cannot be a task id; nothing was sent.
+            Unreachable: No answer about this task; asking again is free.
+            Throttled: Ask later; `retry_after_s` is a hint or None.
+            AccountProblem: The key may not ask; the task goes on.
+        """
+        answers.checked_task_id(task_id)
+        return answers.read_task(self._ask("fetch", task_id), task_id)
+
+    def list_tasks(
+        self,
+        *,
+        model: str | None = None,
+        status: TaskStatus | None = None,
+        start: datetime | None = None,
+        end: datetime | None = None,
+        page: int = 1,
+        page_size: int = 50,
+    ) -> TaskPage:
+        """One page of the account's tasks of the last 24 h, created from `start` to `end` (aware datetimes).
+
+        Raises:
+            Unreachable, Throttled, AccountProblem: As for `fetch`.
+        """
+        # start_time and end_time are local times of a zone that is documented for no region, and without
+        # them the service answers for 24 h, which is as long as it keeps tasks. So the times stay here and
+        # are compared with the rows' epoch milliseconds: a task missed by a wrong zone would be bought again.
+        params: dict[str, Any] = {"page_no": page, "page_size": page_size}
+        params |= {"model_name": model} if model else {}
+        params |= {"status": status.value} if status else {}
+        return answers.read_page(self._ask("look", "tasks", params), page, start, end)
+
+    def cancel(self, task_id: str) -> bool:
+        """Ask the provider to drop a waiting task; False if it does not wait any more and goes on.
+
+        Raises:
+            InvalidRequest, Unreachable, Throttled, AccountProblem: As for `fetch`; the task may go on.
+        """
+        answers.checked_task_id(task_id)
+        return answers.read_cancel(self._ask("cancel", task_id), task_id)
+
+    def model_known(self, model: str) -> bool | None:
+        """Whether this key sees the model in this region, free of charge; None if the service does not say.
+
+        Raises:
+            Unreachable, Throttled, AccountProblem: As for `fetch`.
+        """
+        params = {"model": model, "page_no": 1, "page_size": 10}
+        return answers.read_model_known(self._ask("look", "models", params), model)
+
+    def quotas(self, model: str) -> Quota | None:
+        """The account's live limits for the model; None if the service does not say.
+
+        Raises:
+            Unreachable, Throttled, AccountProblem: As for `fetch`.
+        """
+        return answers.read_quota(self._ask("look", "quotas", {"model": model}), model)
+
+    def probe(self) -> Probe:
+        """Find out with one free query whether key, region and network are fine.
+
+        Raises:
+            Unreachable, Throttled, AccountProblem: As for `fetch`.
+        """
+        return answers.read_probe(self._ask("look", "tasks", {"page_no": 1, "page_size": 1}))
+
+    def _ask(self, what: Literal["fetch", "cancel", "look"], *arguments: Any) -> RawAnswer:
+        """Send one question in its turn; its answer, whatever it says."""
+        # The SDK takes seconds to import, so it is imported with the first request of the process:
+        # `import footage.provider` stays cheap for flows, validation and `--help`.
+        from footage.provider import sdk, wire
+
+        with self._lock:
+            if self._adapter is None:
+                self._adapter = wire.shared_adapter()
+            adapter = self._adapter
+        call = wire.OneCall(adapter, self.api_key, timeouts_s=self._timeouts_s, limit_s=self._limit_s)
+        self._pace.wait(self._queries_per_second)
+        outcome = self._run(call, getattr(sdk.GuardedVideoSynthesis, what), *arguments)
+        if isinstance(outcome, RawAnswer):
+            return outcome
+        raise self._unreachable(outcome)
+
+    def _run(self, call: OneCall, send: Callable[..., None], *arguments: Any) -> RawAnswer | NoAnswer:
+        """Let the SDK send one request through `call`; what came of it."""
+        unsent = None
+        try:
+            send(call, self.base_url, self.workspace, *arguments)
+        except FootageError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the SDK's exceptions stay in this room
+            unsent = type(error).__name__
+        # Outside of the except block: our errors do not drag the SDK's frames and requests' objects along.
+        if call.outcome is None:
+            raise InvalidRequest(f"The DashScope SDK did not send this request ({unsent}); nothing was sent.")
+        return call.outcome
+
+    def _unreachable(self, outcome: NoAnswer) -> Unreachable:
+        return Unreachable(
+            f"No answer from {self.base_url}: {outcome.why}.",
+            next_step="check the network and the address; it is safe to try again",
+            reason=outcome.why,
+        )
+
+
+def _check_order(body: dict[str, Any], wire_body: bytes) -> None:
+    """Let nothing out but the order that was quoted, explained and written down.
+
+    An SDK that renames, drops or adds a field would otherwise change what is bought without a trace.
+    """
+    sent = json.loads(wire_body)
+    expected = {**body, "input": {**_SDK_ADDS, **body["input"]}}
+    if sent != expected:
+        changed = sorted(
+            f"{part}.{name}" if isinstance(sent.get(part), dict) else part
+            for part in {*sent, *expected}
+            for name in _differences(sent.get(part), expected.get(part))
+        )
+        problem = Problem(
+            "request", "(body)", f"the installed DashScope SDK would change {', '.join(changed)}."
+        )
+        raise InvalidRequest(problems=(problem,), next_step="install dashscope 2.0.2")
+
+
+def _differences(sent: Any, expected: Any) -> list[str]:
+    if not isinstance(sent, dict) or not isinstance(expected, dict):
+        return [] if sent == expected else [""]
+    both = cast("dict[str, Any]", sent), cast("dict[str, Any]", expected)
+    return [name for name in {*both[0], *both[1]} if both[0].get(name, ...) != both[1].get(name, ...)]
+
+
+def _checked_base_url(base_url: str) -> str:
+    try:
+        parts = urlsplit(base_url.strip())
+        port = parts.port
+    except ValueError:
+        parts, port = urlsplit(""), None
+    usable = parts.scheme in ("http", "https") and parts.hostname and port != 0
+    if (
+        not usable
+        or parts.query
+        or parts.fragment
+        or parts.username
+        or re.search(r"[\s{}]", base_url.strip())
+    ):
+        # Not repeated: it may hold a password.
+        raise AccountProblem(
+            "The base address of the service cannot be used.",
+            next_step="give it as https://host/api/v1, without user name, query or placeholders",
+        )
+    if parts.scheme == "http" and not re.fullmatch(r"localhost|127\..*|::1", parts.hostname or ""):
+        log.warning("%s is not encrypted: the key can be read on the way", parts.hostname)
+    return base_url.strip().rstrip("/")
+
+
+def _checked_workspace(workspace: str | None) -> str | None:
+    if workspace and not _WORKSPACE.fullmatch(workspace):
+        raise AccountProblem(
+            f"{workspace[:80]!r} cannot be a workspace id.",
+            next_step="copy the id from the Model Studio console, for example ws-1a2b3c",
+        )
+    return workspace or None
