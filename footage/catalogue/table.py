@@ -75,6 +75,7 @@ class ModelCard:
     submit_per_second: int
     concurrent_tasks: int
     typical_s: int
+    typical_source: str
     source: str
     read_on: datetime.date
     native_fps: int | None = None

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 
-from footage.catalogue import CATALOGUE, ModelCard, card, tier_of
+from footage.catalogue import ModelCard, card, tier_of
 from footage.errors import InvalidRequest, Problem
 from footage.order.document import Expected, FieldReport, ImageFacts, Order
+from footage.order.geometry import delivered_size
 from footage.order.key import VERSION, seed_and_key
 from footage.order.quote import quote
 from footage.order.rules import Finding, Note, ask, findings
@@ -102,7 +102,8 @@ def _image_facts(model: ModelCard, image: ReferenceImage | None) -> ImageFacts |
 
 def _expected(request: VideoRequest, model: ModelCard, image: ImageFacts | None) -> Expected:
     width, height = (int(side) for side in request.size.split("*"))
-    delivered = (width, height) if image is None else _delivered_size(image.width, image.height, request.size)
+    tier = tier_of(request.size)
+    delivered = delivered_size(image.width, image.height, tier) if image and tier else (width, height)
     exact = image is None or request.fit != "keep"
     return Expected(
         duration_s=request.duration,
@@ -115,17 +116,6 @@ def _expected(request: VideoRequest, model: ModelCard, image: ImageFacts | None)
         exact_size=exact,
         audio=request.audio,
     )
-
-
-def _delivered_size(width: int, height: int, size: str) -> tuple[int, int]:
-    """The size that an i2v model makes of an image: the image's shape, the tier's area, sides in steps of 16.
-
-    Reproduces the documented example, 750*1000 at 720P giving 816*1104 (image-to-video API reference).
-    """
-    tier = tier_of(size)
-    first = CATALOGUE.tiers[tier][0] if tier else size
-    area = math.prod(int(side) for side in first.split("*"))
-    return (math.isqrt(area * width // height) // 16 * 16, math.isqrt(area * height // width) // 16 * 16)
 
 
 def _warnings(found: list[Finding]) -> list[str]:

@@ -1,8 +1,8 @@
 """What each model does with each field: one function per field, and all of them run, so one answer names all.
 
 A function yields what becomes of its field: a `FieldReport` (it is honoured, or dropped), a `Problem` (the
-request is refused), or a `Note` (the reader should know). Whatever the provider would only refuse after a task
-was created, or would change in silence, is refused here.
+request is refused), or a `Note` (the reader should know). What the provider would only refuse after a task was
+created, or would change in silence, is refused here.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from footage.catalogue import (
 )
 from footage.errors import Problem
 from footage.order.document import IMAGE_PLACEHOLDER, FieldReport
+from footage.order.geometry import delivered_size
 from footage.order.text import color_problem, link_problem, text_problem
 from footage.printable import shown, shown_reference
 from footage.reference import ReferenceImage
@@ -231,9 +232,14 @@ def _size(a: Ask) -> Findings:
         yield FieldReport("size", size, "sent", reason, "parameters.size", size, a.source)
     elif a.card and (tier := tier_of(size)):
         shape = "its own shape" if a.request.fit == "keep" else f"{size} by {a.request.fit}"
-        reason = (
-            f"i2v models take a tier and follow the image, which is brought to {shape}. Decides the price."
-        )
+        reason = f"i2v models take a tier (it decides the price) and follow the image, brought to {shape}."
+        width, height = (int(side) for side in size.split("*"))
+        comes = "*".join(map(str, delivered_size(width, height, tier)))
+        if a.request.fit != "keep" and comes != size:
+            if a.request.conform == "never":
+                yield Note(f"The clip will come as {comes}, and conform is never: it stays so.")
+            else:
+                reason += f" It will come as {comes} and is brought to {size} here."
         yield FieldReport("size", size, "converted", reason, "parameters.resolution", tier, a.source)
 
 
@@ -275,6 +281,7 @@ def _reference_image(a: Ask) -> Findings:
     if problem := color_problem("pad_color", a.request.pad_color):
         yield problem
     if a.card is None:
+        yield from a.image.problems if a.image else ()
         return
     if a.card.kind == "t2v":
         if reference is not None:

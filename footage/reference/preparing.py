@@ -38,7 +38,7 @@ _TURNS = {
 
 
 def prepare(data: bytes, size: str, fit: Fit, pad_color: str) -> PreparedImage:
-    """Bring an image into the form in which it is sent: at most 5 MB, no larger than its tier needs.
+    """Bring an image into the form in which it is sent: at most 5 MB, not larger than needed.
 
     It becomes upright, sRGB and opaque, and with fit=crop or pad it gets the shape of `size`, a "W*H" from the
     catalogue. An image that needs none of this stays as it is, byte for byte.
