@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -20,13 +21,18 @@ from footage.media.facts import VideoFacts
 _LOOK_TIMEOUT_S = 120.0
 # 5 s of 1080p take 2 to 3 s to conform on two cores; a loaded machine takes longer.
 _ENCODE_TIMEOUT_S = 900.0
+# Hundreds of clips may finish at once; more decoders than processors only cost memory (about 300 MB each).
+_SLOTS = threading.BoundedSemaphore(max(2, os.cpu_count() or 2))
 
 
 def inspect(path: Path, *, poster: Path | None = None, contact_sheet: Path | None = None) -> VideoFacts:
-    """Measure a file by reading all of it; never fails because of what is in it.
+    """Measure a file by reading all of it; what is wrong with it is in `problems`, not an error.
 
     One decoding pass gives everything, so the poster and the contact sheet are made on the way when
     their file names are given (and the file is playable).
+
+    Raises:
+        StorageProblem: The disk does not take the pictures.
     """
     size_bytes = path.stat().st_size
     broken = walk(path)
@@ -41,6 +47,9 @@ def inspect(path: Path, *, poster: Path | None = None, contact_sheet: Path | Non
             contact_sheet=None if contact_sheet is None else _name(contact_sheet),
         )
     except _ChildError as error:
+        if error.disk:
+            # Of the pictures, not of the video: that one is only read.
+            raise StorageProblem(f"Could not write the pictures of {path.name}: {error.reason}.") from error
         return VideoFacts(size_bytes=size_bytes, problems=(error.reason,))
     return VideoFacts.from_json(answer | {"size_bytes": size_bytes})
 
@@ -117,17 +126,18 @@ def _run(job: str, timeout_s: float, **arguments: Any) -> dict[str, Any]:
     }
     environment["PYTHONPATH"] = str(Path(footage.__file__).parents[1])
     try:
-        done = subprocess.run(
-            command,
-            input=question,
-            env=environment,
-            stdout=subprocess.PIPE,
-            # FFmpeg has a line for every damaged macroblock.
-            stderr=subprocess.DEVNULL,
-            text=True,
-            timeout=timeout_s,
-            check=False,
-        )
+        with _SLOTS:
+            done = subprocess.run(
+                command,
+                input=question,
+                env=environment,
+                stdout=subprocess.PIPE,
+                # FFmpeg has a line for every damaged macroblock.
+                stderr=subprocess.DEVNULL,
+                text=True,
+                timeout=timeout_s,
+                check=False,
+            )
     except subprocess.TimeoutExpired as error:
         raise _ChildError(f"reading it took more than {timeout_s:.0f} s") from error
     if done.returncode != 0:
