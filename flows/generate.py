@@ -19,7 +19,7 @@ from footage.clip import follow
 from footage.errors import FootageError
 from footage.evidence.state import Permission
 from footage.request import VideoRequest
-from tasks.check import check
+from tasks.check import check, check_again
 from tasks.ending import finished, stopped
 from tasks.hooks import cancel_clips
 from tasks.probe import probe
@@ -101,9 +101,44 @@ async def generate_video(
     permission = Permission(retry_failed=retry_failed, buy_again=buy_again)
     try:
         async with studio_of(flow_run.id, credentials_block, storage_block) as studio:
-            clip = await check(studio, request, permission)
+            clip = await check(studio, request, permission, model)
             if clip.response is None:
                 await probe(studio, clip.order.region, model)
+                await follow(clip, STEPS)
+            return finished(clip)
+    except FootageError as error:
+        return await stopped("The clip", error)
+
+
+@flow(
+    name="finish-video",
+    flow_run_name="finish {key:.12}",
+    on_cancellation=[cancel_clips],
+    persist_result=True,
+    result_serializer="json",
+)
+async def finish_video(
+    key: str,
+    credentials_block: str | None = None,
+    storage_block: str | None = None,
+    retry_failed: bool = False,
+    buy_again: bool = False,
+) -> State[dict[str, Any]]:
+    """Go on with a clip that was ordered before, from its evidence alone: its files need not exist any more.
+
+    Args:
+        key: The clip's key, or its beginning (6 characters or more).
+        credentials_block: Name of a DashScope Credentials block; empty: "dashscope", else the environment.
+        storage_block: Name of a Video Storage block; empty: OUTPUT_DIR.
+        retry_failed: Try again what the provider refused or failed for good.
+        buy_again: Pay a second time for a clip whose first purchase is lost or unknown.
+    """
+    permission = Permission(retry_failed=retry_failed, buy_again=buy_again)
+    try:
+        async with studio_of(flow_run.id, credentials_block, storage_block) as studio:
+            clip = await check_again(studio, key, permission)
+            if clip.response is None:
+                await probe(studio, clip.order.region, clip.order.model)
                 await follow(clip, STEPS)
             return finished(clip)
     except FootageError as error:

@@ -50,8 +50,8 @@ class Clip:
         name: str | None = None,
     ) -> None:
         self.studio = studio
-        # What people see in logs and in the UI: a shot's id, else the beginning of the key.
-        self.name = name or order.key[:12]
+        # What people see in logs and in the UI: a shot's id, else the model.
+        self.name = name or order.model
         self.order = order
         self.permission = permission
         self.key = order.key

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+# The longest that one create may hang. Others conclude that it was never sent no earlier than lease_s (60 s)
+# plus reconcile_grace_s (120 s) after this worker's last beat, and it sends within lease_s / 2 of a beat.
+CALL_LIMIT_S = 120.0
+
 
 def key_of_environment() -> ApiKey:
     """The key from DASHSCOPE_API_KEY, else from ~/.alibabacloud/credentials.
@@ -106,6 +110,7 @@ class Studio:
                     endpoint,
                     api_key,
                     workspace=workspace,
+                    call_limit_s=CALL_LIMIT_S,
                     queries_per_second=self.settings.queries_per_second,
                 )
             return self._clients[wanted]

@@ -18,9 +18,7 @@ from footage.threads import in_thread
 
 # Not retried: a wrong request stays wrong, and storage errors are told at once.
 @task(name="check", task_run_name="check-{name}", cache_policy=NO_CACHE, persist_result=False)
-async def check(
-    studio: Studio, request: Mapping[str, Any], permission: Permission, name: str | None = None
-) -> Clip:
+async def check(studio: Studio, request: Mapping[str, Any], permission: Permission, name: str) -> Clip:
     """Validate and price a request, and find out what is already there under its key."""
     return await in_thread(check_request, studio, request, permission, name=name)
 

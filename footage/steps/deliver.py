@@ -31,6 +31,7 @@ def deliver(clip: Clip) -> None:
     if last is None or last.receipt is None:
         raise NotFinished(f"Clip {clip.key[:12]} has no task to deliver from.", key=clip.key)
     receipt = last.receipt
+    billed = last.ended.billed_seconds if last.ended else None
     delivered = fetch_and_publish(
         clip.order.expected,
         lambda: _result_url(clip, receipt),
@@ -38,6 +39,7 @@ def deliver(clip: Clip) -> None:
         clip.key,
         conform=clip.order.request.conform,
         limits=clip.studio.download_limits(),
+        billed_s=None if billed is None else float(billed),
     )
     clip.evidence.write_delivered(delivered.to_json())
     for warning in delivered.warnings:

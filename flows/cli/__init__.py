@@ -1,0 +1,67 @@
+"""The command line: one more way to start the flows.
+
+On stdout there is only the result; everything else goes to stderr. Exit codes: 0 done, 2 refused here,
+3 key, permission, quota or balance, 4 the provider refused or failed the clip, 5 not finished yet or unknown,
+6 over budget, 7 storage, 130 interrupted.
+
+Modules of this folder import Prefect, the SDK and the media libraries inside their functions: `--help`,
+`models`, `explain` and a clip that is stored already must not wait for them.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from cyclopts import App, CycloptsError
+from rich.console import Console
+
+from flows.cli.say import explain_error, stderr
+from footage.errors import FootageError
+
+app = App(
+    name="wan-video",
+    help="Wan videos through Alibaba Model Studio: paid once, lost never, proven in evidence.",
+    help_format="plaintext",
+    console=Console(),
+    error_console=stderr,
+    version_flags=["--version"],
+)
+
+for name, module in {
+    "generate": "making",
+    "storyboard": "boards",
+    "harvest": "harvesting",
+    "cancel": "settling",
+    "adopt": "settling",
+    "models": "looking",
+    "explain": "looking",
+    "doctor": "checking",
+    "validate": "checking",
+    "emulator": "emulating",
+    "setup": "setting_up",
+}.items():
+    app.command(f"flows.cli.{module}:{name}", name=name)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run one command and exit with its code."""
+    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command; its exit code."""
+    try:
+        # Errors are printed here, so that a user's mistake never shows a traceback.
+        result = app(arguments, exit_on_error=False, print_error=True, result_action="return_value")
+    except CycloptsError:
+        return 2
+    except FootageError as error:
+        explain_error(error)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # Whoever read our output has seen enough.
+        sys.stderr.close()
+        return 0
+    return result if isinstance(result, int) else 0

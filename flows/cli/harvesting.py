@@ -1,0 +1,55 @@
+"""`wan-video harvest`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from flows.cli.emulated import emulated
+from flows.cli.say import print_json, tell
+
+Switch = Annotated[bool, Parameter(negative="")]
+
+
+def harvest(
+    *keys: str,
+    wait: float = 600.0,
+    emulator: Switch = False,
+    json: Switch = False,
+    credentials_block: str | None = None,
+    storage_block: str | None = None,
+) -> int:
+    """Finish everything that was bought and left unfinished, nearest expiry first; buys nothing.
+
+    Args:
+        keys: Only these clips, by the beginning of their key.
+        wait: Seconds to wait for clips that the provider still works on.
+        emulator: The clips were made with --emulator.
+        json: Print the report as JSON, alone on stdout.
+        credentials_block: Name of a DashScope Credentials block of the Prefect server.
+        storage_block: Name of a Video Storage block of the Prefect server.
+    """
+    from flows.cli.running import outcome, run_state
+    from flows.harvest import harvest as harvest_flow
+
+    with emulated(emulator):
+        state = run_state(
+            harvest_flow,
+            {
+                "keys": list(keys) or None,
+                "wait_s": wait,
+                "credentials_block": credentials_block,
+                "storage_block": storage_block,
+            },
+        )
+        report = outcome(state)
+    if json:
+        print_json(report)
+    tell(state.message or "", "bold")
+    for name in ("waiting", "failed"):
+        for key, why in report[name].items():
+            tell(f"{key[:12]} {name}: {why}")
+    for key in report["delivered"]:
+        tell(f"{key[:12]} delivered")
+    return 5 if report["waiting"] else 4 if report["failed"] else 0

@@ -1,0 +1,115 @@
+"""`wan-video generate`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from flows.cli.emulated import emulated
+from flows.cli.request_flags import RequestFlags, collect
+from flows.cli.say import print_json, tell
+from footage.errors import InvalidRequest, Problem
+from footage.request import VideoResponse
+
+Switch = Annotated[bool, Parameter(negative="")]
+
+
+def generate(
+    file: str | None = None,
+    /,
+    *,
+    request: RequestFlags = None,
+    key: str | None = None,
+    dry_run: Switch = False,
+    emulator: Switch = False,
+    json: Switch = False,
+    retry_failed: Switch = False,
+    buy_again: Switch = False,
+    credentials_block: str | None = None,
+    storage_block: str | None = None,
+) -> None:
+    """Make one clip, or return the one that is stored already.
+
+    Args:
+        file: The request as a JSON file, or - for stdin. Flags beat what is in it.
+        key: Instead of a request: go on with the clip of this key, from its evidence alone.
+        dry_run: Check, explain and price the request; send nothing, store nothing.
+        emulator: Use the local stand-in instead of the provider; no key needed, nothing is bought.
+        json: Print the response as JSON, alone on stdout.
+        retry_failed: Try again what the provider refused or failed for good.
+        buy_again: Pay a second time for a clip whose first purchase is lost or unknown.
+        credentials_block: Name of a DashScope Credentials block of the Prefect server.
+        storage_block: Name of a Video Storage block of the Prefect server.
+    """
+    if key is not None and (file is not None or request is not None):
+        raise InvalidRequest(
+            problems=(Problem("key", key, "a key stands for a whole request; give one or the other"),)
+        )
+    asked = None if key is not None else collect(file, request)
+    with emulated(emulator):
+        if dry_run:
+            from flows.cli.looking import show_order
+
+            show_order(asked or {}, as_json=json)
+            return
+        options = {
+            "retry_failed": retry_failed,
+            "buy_again": buy_again,
+            "credentials_block": credentials_block,
+            "storage_block": storage_block,
+        }
+        response = _make(asked, key, options)
+    if json:
+        print_json(response)
+    else:
+        _show(response)
+
+
+def _make(asked: dict[str, Any] | None, key: str | None, options: dict[str, Any]) -> VideoResponse:
+    """The response, from the store or from a flow run."""
+    stored, key = (None, key) if options["storage_block"] else _look_first(asked, key)
+    if stored is not None:
+        return stored
+    from flows.cli.running import run_flow
+    from flows.generate import finish_video, generate_video
+
+    if asked is None or str(asked.get("reference_image", "")).startswith("data:"):
+        # An image inside a parameter would be stored in Prefect's database; it is in the evidence already.
+        return run_flow(finish_video, {"key": key, **options}, key)
+    return run_flow(generate_video, {**asked, **options}, key)
+
+
+def _look_first(asked: dict[str, Any] | None, key: str | None) -> tuple[VideoResponse | None, str]:
+    """Check the request before Prefect is loaded: most mistakes, and every stored clip, need none of it."""
+    from footage.evidence.state import Permission
+    from footage.steps.check import check, reopen
+    from footage.studio import open_studio
+
+    studio = open_studio()
+    clip = (
+        check(studio, asked, Permission()) if asked is not None else reopen(studio, key or "", Permission())
+    )
+    return clip.response, clip.key
+
+
+def _show(response: VideoResponse) -> None:
+    cost = (
+        f"{response.cost.amount.normalize():f} {response.cost.currency}" if response.cost else "price unknown"
+    )
+    paid = "stored already, nothing was bought" if response.cached else cost
+    tell(
+        f"{response.duration:g} s, {response.fps:g} fps, {response.size}, seed {response.seed}: {paid}",
+        "bold",
+    )
+    for label, url in (
+        ("original", response.original_url),
+        ("poster", response.thumbnail_url),
+        ("sheet", response.contact_sheet_url),
+        ("evidence", response.evidence_url),
+    ):
+        if url:
+            tell(f"{label:<9} {url}")
+    for warning in response.warnings:
+        tell(f"note      {warning}", "yellow")
+    print(response.video_url)
