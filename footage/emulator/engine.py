@@ -91,7 +91,7 @@ class Engine:
             task = self.tasks[task_id]
             if what == "reject" and task.status == "PENDING":
                 self._end(task, "FAILED", at_s)
-            elif what == "queue" and task.status == "PENDING":
+            elif what == "queue" and task.status == "PENDING" and not task.stuck_pending:
                 self._waiting.setdefault(task.model, deque()).append(task_id)
                 self._fill(task.model, at_s)
             elif what == "finish" and task.status == "RUNNING":
@@ -169,7 +169,7 @@ class Engine:
             self.outbox.append(("inspect", task))
         elif task.plan is None or (task.plan.width == 0 and task.verdict):
             self._event(max(task.checks_until_s, not_before_s), "reject", task)
-        elif not task.stuck_pending:
+        else:
             ready_s = task.submitted_s + self.knobs.start_delay_s
             self._event(max(ready_s, not_before_s), "queue", task)
 
