@@ -1,0 +1,36 @@
+"""Small pictures for tests of the reference image."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+from PIL import Image
+
+RED, GREEN, BLUE, WHITE = (220, 30, 30), (30, 200, 30), (30, 30, 220), (255, 255, 255)
+
+
+def encoded(image: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
+    """A picture as the bytes of a file."""
+    file = io.BytesIO()
+    image.save(file, kind, **options)
+    return file.getvalue()
+
+
+def picture(
+    width: int = 1280, height: int = 720, color: tuple[int, int, int] = RED, kind: str = "PNG"
+) -> bytes:
+    """A file with one plain picture."""
+    return encoded(Image.new("RGB", (width, height), color), kind)
+
+
+def decoded(data: bytes) -> Image.Image:
+    """The picture in a file."""
+    image = Image.open(io.BytesIO(data))
+    image.load()
+    return image
+
+
+def near(seen: tuple[int, ...], color: tuple[int, ...], by: int = 12) -> bool:
+    """Whether two colours are the same but for compression."""
+    return all(abs(a - b) <= by for a, b in zip(seen, color, strict=True))
