@@ -1,0 +1,63 @@
+import threading
+import time
+
+import pytest
+from providerside import TASK, key
+from rawserver import RawServer, reply
+
+from footage.provider import WanClient
+from footage.provider.pacing import pace_of, reserve
+
+RUNNING = {"output": {"task_id": TASK, "task_status": "RUNNING"}}
+
+
+@pytest.mark.parametrize(
+    ("next_free_s", "now_s", "start_s", "then_s"),
+    [
+        (0.0, 100.0, 100.0, 100.1),  # nobody before
+        (100.1, 100.0, 100.1, 100.2),  # one before, a moment ago
+        (103.0, 100.0, 103.0, 103.1),  # many are waiting
+        (100.0, 100.0, 100.0, 100.1),
+    ],
+)
+def test_starts_are_spread_evenly(next_free_s: float, now_s: float, start_s: float, then_s: float):
+    assert reserve(next_free_s, now_s, 10) == pytest.approx((start_s, then_s))
+
+
+def test_the_pace_belongs_to_key_and_address_and_not_to_the_client():
+    assert pace_of("http://a", "1") is pace_of("http://a", "1")
+    assert pace_of("http://a", "1") is not pace_of("http://b", "1")
+    assert pace_of("http://a", "1") is not pace_of("http://a", "2")
+
+
+def test_threads_and_clients_of_one_key_share_the_pace():
+    with RawServer(reply(RUNNING)) as server:
+        clients = [WanClient(server.base_url, key(), queries_per_second=40) for _ in range(4)]
+        clients[0].fetch(TASK)  # loads the SDK before the time is taken
+        threads = [
+            threading.Thread(target=client.fetch, args=(TASK,)) for client in clients for _ in range(3)
+        ]
+
+        started = time.monotonic()
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+        assert time.monotonic() - started >= 11 / 40
+        assert len(server.requests) == 13
+        for client in clients:
+            client.close()
+
+
+def test_creates_are_not_held_up_by_questions():
+    with (
+        RawServer(reply({"output": {"task_id": TASK, "task_status": "PENDING"}})) as server,
+        WanClient(server.base_url, key(), queries_per_second=0.05) as client,
+    ):
+        client.fetch(TASK)
+
+        started = time.monotonic()
+        client.create({"model": "m", "input": {"prompt": "p"}, "parameters": {}})
+
+        assert time.monotonic() - started < 10
