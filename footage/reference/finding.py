@@ -93,11 +93,13 @@ def _from_file(path: str, reference: str) -> bytes:
     except (OSError, ValueError, RuntimeError) as error:
         reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)
         raise _invalid(reference, f"cannot be opened as a file: {reason}.") from None
+    mode = os.fstat(descriptor).st_mode
+    if not stat.S_ISREG(mode):
+        os.close(descriptor)
+        raise _invalid(
+            reference, f"is {'a folder' if stat.S_ISDIR(mode) else 'a device or pipe'}, not a file."
+        )
     with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            kind = "a folder" if stat.S_ISDIR(status.st_mode) else "a device or pipe"
-            raise _invalid(reference, f"is {kind}, not a file.")
         try:
             return _limited(file.read(IMAGE.max_bytes + 1), reference)
         except OSError as error:

@@ -33,7 +33,7 @@ def test_every_row_names_its_source_and_the_day_it_was_read():
     rows += [price for model in CATALOGUE.models.values() for price in model.prices]
     for row in rows:
         assert row.source, row
-        assert datetime.date(2025, 1, 1) < row.read_on <= datetime.date.today(), row
+        assert datetime.date(2025, 1, 1) < row.read_on <= datetime.datetime.now(datetime.UTC).date(), row
 
 
 def test_only_the_undocumented_model_has_no_sizes_no_rate_and_no_price():
