@@ -6,11 +6,12 @@ import dataclasses
 
 from footage.catalogue import ModelCard, card, tier_of
 from footage.errors import InvalidRequest, Problem
+from footage.order.asking import ask
 from footage.order.document import Expected, FieldReport, ImageFacts, Order
 from footage.order.geometry import delivered_size
 from footage.order.key import VERSION, seed_and_key
 from footage.order.quote import quote
-from footage.order.rules import Finding, Note, ask, findings
+from footage.order.rules import Finding, Note, findings
 from footage.printable import shown_reference
 from footage.reference import ReferenceImage
 from footage.request import VideoRequest

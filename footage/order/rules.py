@@ -15,19 +15,16 @@ from dataclasses import dataclass
 from footage.catalogue import (
     CATALOGUE,
     MODEL_NAMES,
-    REGION_NAMES,
-    ModelCard,
     card,
-    nearest_models,
     tier_of,
     unknown_model,
 )
 from footage.errors import Problem
+from footage.order.asking import Ask
 from footage.order.document import IMAGE_PLACEHOLDER, FieldReport
 from footage.order.geometry import delivered_size
 from footage.order.text import color_problem, link_problem, text_problem
 from footage.printable import shown, shown_reference
-from footage.reference import ReferenceImage
 from footage.request import VideoRequest
 
 FPS_MAX = 60
@@ -45,37 +42,8 @@ class Note:
     text: str
 
 
-@dataclass(frozen=True)
-class Ask:
-    """One request beside what is known about its model.
-
-    `card` is None for a model that looks like none of the seven, and the nearest one for a misspelt name, so
-    that the rest of the request can be checked in the same answer.
-    """
-
-    request: VideoRequest
-    card: ModelCard | None
-    region: str | None
-    region_problem: Problem | None
-    image: ReferenceImage | None
-
-    @property
-    def source(self) -> str | None:
-        return None if self.card is None else f"{self.card.source}, read {self.card.read_on}"
-
-
 Finding = FieldReport | Problem | Note
 Findings = Iterator[Finding]
-
-
-def ask(request: VideoRequest, default_region: str | None, image: ReferenceImage | None) -> Ask:
-    """Find the model's card and the region; what is wrong with them is reported by their rules."""
-    name = request.model
-    if name not in MODEL_NAMES:
-        name = next(iter(nearest_models(name)), None)
-    found = None if name is None else card(name)
-    region, problem = _choose_region(request.region, found, default_region)
-    return Ask(request, found, region, problem, image)
 
 
 def findings(asked: Ask) -> list[Finding]:
@@ -84,34 +52,13 @@ def findings(asked: Ask) -> list[Finding]:
     With `strict`, a dropped field is a problem.
     """
     found = [finding for rule in _RULES for finding in rule(asked)]
-    return [_refused(f) if asked.request.strict and _is_dropped(f) else f for f in found]
+    return [_strictly(finding) for finding in found] if asked.request.strict else found
 
 
-def _is_dropped(finding: Finding) -> bool:
-    return isinstance(finding, FieldReport) and finding.action == "dropped"
-
-
-def _refused(finding: Finding) -> Finding:
-    if not isinstance(finding, FieldReport):
+def _strictly(finding: Finding) -> Finding:
+    if not isinstance(finding, FieldReport) or finding.action != "dropped":
         return finding
     return Problem(finding.field, shown(finding.asked), f"{finding.reason} Refused, because strict is on.")
-
-
-def _choose_region(
-    wanted: str | None, found: ModelCard | None, default: str | None
-) -> tuple[str | None, Problem | None]:
-    name = wanted if wanted is not None else default
-    if name is None:
-        return (None if found is None else found.regions[0]), None
-    whose = "" if wanted is not None else "The region of the key or the settings: "
-    if name not in REGION_NAMES:
-        message = f"{whose}It is not a region with these models."
-        return None, Problem("region", shown(name), message, ", ".join(REGION_NAMES))
-    if found is None or name in found.regions:
-        return name, None
-    where = found.elsewhere.get(name)
-    message = f"{whose}{found.name} does not live there{f': {where}' if where else ''}."
-    return None, Problem("region", shown(name), message, ", ".join(found.regions))
 
 
 # ------------------------------------------------------------------------------------- where it is made

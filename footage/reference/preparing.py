@@ -164,8 +164,9 @@ def _srgb(image: Image.Image, profile: bytes | None, changes: list[str]) -> Imag
         else:
             changes.append("colours converted to sRGB")
             return converted or image
-    if image.mode != "RGB":
-        changes.append(f"colours from {image.mode} to RGB")
+    if image.mode == "RGB":
+        return image
+    changes.append(f"colours from {image.mode} to RGB")
     return image.convert("RGB")
 
 
@@ -178,17 +179,17 @@ def _shaped(
         shrunk = _within_tier(width, height, tier)
         if shrunk == image.size:
             return image
-        changes.append(f"scaled from {width}*{height} to {shrunk[0]}*{shrunk[1]}")
+        changes.append(f"scaled to {shrunk[0]}*{shrunk[1]}")
         return image.resize(shrunk, lanczos)
     # The exact size, because the provider derives the clip's size from the ratio and rounds down to 16 pixels:
     # a ratio that is off by one pixel costs 16.
     if width * target[1] == height * target[0]:
         if width <= target[0]:
             return image
-        changes.append(f"scaled from {width}*{height} to {target[0]}*{target[1]}")
+        changes.append(f"scaled to {target[0]}*{target[1]}")
         return image.resize(target, lanczos)
     verb = "cropped" if fit == "crop" else f"padded with {pad_color}"
-    changes.append(f"{verb} from {width}*{height} to {target[0]}*{target[1]}")
+    changes.append(f"{verb} to {target[0]}*{target[1]}")
     if fit == "crop":
         return ImageOps.fit(image, target, lanczos)
     return ImageOps.pad(image, target, lanczos, color=pad_color)

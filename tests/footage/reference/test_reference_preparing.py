@@ -370,7 +370,7 @@ def test_an_image_of_the_right_shape_is_only_made_smaller():
     result = prepared(picture(2560, 1440))
 
     assert (result.width, result.height) == (1280, 720)
-    assert result.changes == ("scaled from 2560*1440 to 1280*720",)
+    assert result.changes == ("scaled to 1280*720",)
 
 
 def test_a_large_photo_is_decoded_small():
