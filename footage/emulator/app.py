@@ -61,7 +61,8 @@ class App:
             await asyncio.sleep(breakage.delay_s(delay, service.rng))
         strike = service.faults.take("answer", subject)
         if strike is not None and not strike.fault.accepted:
-            service.counts["refused"] += 1
+            if route == "create":
+                service.counts["refused"] += 1
             await breakage.apply(service, exchange, strike, Reply())
             return
         reply = await self._reply(exchange, route, task_id, raw)

@@ -19,7 +19,7 @@ class Fault:
 
     `route` is the exchange it strikes ("any": each of them). `slot` groups faults that exclude each other:
     an exchange takes at most one "answer", one "delay", and a new task one "outcome", "unknown" and "lag".
-    `accepted` tells whether a create call struck by it has made a task all the same.
+    `accepted` tells whether the service did all the same what it was asked for: made the task, cancelled it.
     """
 
     name: str
@@ -29,7 +29,7 @@ class Fault:
     does: str
     accepted: bool = True
     code: str | None = None
-    settings: Mapping[str, float] = field(default_factory=dict[str, float])
+    settings: Mapping[str, float] = field(default_factory=dict[str, float], hash=False)
 
 
 _ANSWERS: tuple[tuple[str, str], ...] = (
@@ -48,9 +48,16 @@ _ANSWERS: tuple[tuple[str, str], ...] = (
 
 def _answers(route: str) -> Iterable[Fault]:
     for effect, does in _ANSWERS:
-        yield Fault(f"{route}-{effect}", route, "answer", effect, does)
+        is_error = effect in ("500", "503", "502-html")
+        yield Fault(f"{route}-{effect}", route, "answer", effect, does, accepted=not is_error)
     yield Fault(
-        f"{route}-429", route, "answer", "refuse", "429 Throttling.RateQuota", code="Throttling.RateQuota"
+        f"{route}-429",
+        route,
+        "answer",
+        "refuse",
+        "429 Throttling.RateQuota",
+        accepted=False,
+        code="Throttling.RateQuota",
     )
 
 
@@ -164,6 +171,7 @@ FAULTS: tuple[Fault, ...] = (
         "answer",
         "refuse",
         "400 UnsupportedOperation although the task is PENDING",
+        accepted=False,
         code="UnsupportedOperation",
     ),
     *_answers("models"),

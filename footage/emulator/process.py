@@ -86,6 +86,13 @@ class Emulator:
             self._spare = tempfile.TemporaryDirectory(prefix="wan-emulator-")
         return Path(self._spare.name)
 
+    @property
+    def pid(self) -> int:
+        """Process id. RuntimeError when it does not run."""
+        if self._process is None:
+            raise RuntimeError("the emulator does not run")
+        return self._process.pid
+
     def start(self) -> None:
         """Start the process and wait until it accepts connections."""
         self.state_dir.mkdir(parents=True, exist_ok=True)

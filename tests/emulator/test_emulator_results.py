@@ -5,6 +5,7 @@ import hashlib
 import io
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -15,6 +16,7 @@ import pytest
 from PIL import Image, ImageChops, ImageStat
 
 from footage.emulator import Emulator
+from footage.emulator.film import film
 
 
 @pytest.fixture(scope="module")
@@ -157,11 +159,27 @@ def test_a_text_clip_has_the_size_the_length_30_fps_and_no_sound(filmed: Any) ->
     assert len(_frames(clip)) == 150
 
 
-def test_text_clips_move_differ_by_seed_and_repeat_to_the_byte(filmed: Any) -> None:
-    one, again, other = (filmed("wan2.2-t2v-plus", seed=seed) for seed in (1, 1, 2))
+@pytest.mark.parametrize("mode", ["full", "tiny"])
+def test_clips_move_with_full_rendering_differ_by_seed_and_repeat_to_the_byte(
+    tmp_path: Path, mode: str
+) -> None:
+    def render(name: str, seed: int) -> bytes:
+        job = {
+            "width": 416,
+            "height": 240,
+            "duration_s": 1,
+            "fps": 30,
+            "prompt": "a cat",
+            "model": "wan2.6-i2v",
+        }
+        job |= {"audio": True, "sound": "", "watermark": False, "render": mode, "seed": seed, "image": None}
+        film(job, tmp_path / name)
+        return (tmp_path / name).read_bytes()
+
+    one, again, other = render("one.mp4", 1), render("again.mp4", 1), render("other.mp4", 2)
 
     frames = _frames(one)
-    assert _difference(frames[0], frames[60]) > 3
+    assert (_difference(frames[0], frames[15]) > 3) == (mode == "full")
     assert _difference(frames[0], _frames(other)[0]) > 3
     assert one == again
 
