@@ -1,0 +1,136 @@
+"""What tests of several rooms share: an environment without the developer's own settings, and one Prefect server.
+
+The server is a real one in a process of its own, because Prefect's test harness and temporary server lose task
+runs and start once per process. It starts while other tests run, and only if a collected test needs it.
+"""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+# A test must neither reach the developer's server nor spend the developer's money.
+_FOREIGN = ("PREFECT_", "DASHSCOPE_", "WAN_VIDEO_", "OUTPUT_DIR", "ALIBABA_CLOUD_PROFILE", "ALICLOUD_PROFILE")
+# Migrating an empty database takes 15 s on two quiet cores.
+_START_TIMEOUT_S = 180
+
+
+@dataclass(frozen=True)
+class PrefectServer:
+    """A running server.
+
+    `url` is the API's address, `home` its PREFECT_HOME with database and log, `environment` what a child
+    process needs to use it.
+    """
+
+    url: str
+    home: Path
+    environment: dict[str, str]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    for name in [name for name in os.environ if name.startswith(_FOREIGN)]:
+        del os.environ[name]
+    # Before anything imports Prefect: its settings are read once.
+    home = tempfile.mkdtemp(prefix="wan-video-tests-")
+    os.environ |= {"PREFECT_HOME": home, "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
+    config.add_cleanup(lambda: shutil.rmtree(home, ignore_errors=True))
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    wanted = any("prefect_server" in getattr(item, "fixturenames", ()) for item in session.items)
+    if wanted and not session.config.option.collectonly:
+        session.config.stash[_SERVER] = _start_server(session.config)
+
+
+_SERVER = pytest.StashKey["tuple[subprocess.Popen[bytes], PrefectServer]"]()
+
+
+def _start_server(config: pytest.Config) -> tuple["subprocess.Popen[bytes]", PrefectServer]:
+    home = Path(os.environ["PREFECT_HOME"]) / "server"
+    home.mkdir()
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    url = f"http://127.0.0.1:{port}/api"
+    # Started with the database beside its log, so that tests can search all that it keeps.
+    environment = {
+        **os.environ,
+        "PREFECT_HOME": str(home),
+        "PREFECT_SERVER_API_HOST": "127.0.0.1",
+        "PREFECT_SERVER_API_PORT": str(port),
+        "PREFECT_SERVER_UI_ENABLED": "false",
+        # In-memory leases would not be what operators are told to use.
+        "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
+    }
+    with (home / "server.log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "prefect", "server", "start"],
+            env=environment,
+            stdout=log,
+            stderr=log,
+            cwd=home,
+        )
+    config.add_cleanup(lambda: _stop(process))
+    child = {**os.environ, "PREFECT_API_URL": url}
+    return process, PrefectServer(url, home, child)
+
+
+def _stop(process: "subprocess.Popen[bytes]") -> None:
+    process.terminate()
+    try:
+        process.wait(timeout=10)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+# The first test that asks may wait for the whole start.
+@pytest.fixture(scope="session")
+def prefect_server(request: pytest.FixtureRequest) -> Iterator[PrefectServer]:
+    """The one Prefect server of this test session; flows and child processes started by a test use it."""
+    process, server = request.config.stash[_SERVER]
+    deadline = time.monotonic() + _START_TIMEOUT_S
+    while not _healthy(server.url):
+        if process.poll() is not None or time.monotonic() > deadline:
+            log = (server.home / "server.log").read_text(errors="replace")[-3000:]
+            pytest.fail(f"the Prefect server did not start:\n{log}")
+        time.sleep(0.1)
+
+    from prefect.events.worker import EventsWorker
+    from prefect.logging.handlers import APILogWorker
+    from prefect.settings import (
+        PREFECT_API_URL,
+        PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW,
+        temporary_settings,
+    )
+
+    os.environ["PREFECT_API_URL"] = server.url
+    try:
+        with temporary_settings(
+            {PREFECT_API_URL: server.url, PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW: "ignore"}
+        ):
+            yield server
+            # Both send from threads of their own, and would wait for a server that is gone.
+            APILogWorker.drain_all()
+            EventsWorker.drain_all()
+    finally:
+        del os.environ["PREFECT_API_URL"]
+
+
+def _healthy(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{url}/health", timeout=5) as answer:  # noqa: S310
+            return answer.status == 200
+    except (urllib.error.URLError, OSError):
+        return False
