@@ -130,7 +130,7 @@ def prefect_server(request: pytest.FixtureRequest) -> Iterator[PrefectServer]:
 
 def _healthy(url: str) -> bool:
     try:
-        with urllib.request.urlopen(f"{url}/health", timeout=5) as answer:  # noqa: S310
+        with urllib.request.urlopen(f"{url}/health", timeout=5) as answer:
             return answer.status == 200
     except (urllib.error.URLError, OSError):
         return False
