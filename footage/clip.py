@@ -22,7 +22,7 @@ from footage.evidence.clip import ClipEvidence
 from footage.evidence.lease import DeadWatch, Lease
 from footage.evidence.state import ClipState, Permission, Step, next_step
 from footage.request import VideoResponse
-from footage.runlog import RunLog, recorded
+from footage.runlog import RunLog, current, recorded
 from footage.steps.seal import response_of
 from footage.threads import in_thread
 
@@ -112,6 +112,9 @@ class Clip:
         Raises:
             StillRunning: The other worker was not done at the deadline.
         """
+        before = current()
+        if before is not None:
+            self.log.begin_with(before)
         with recorded(self.log):
             await self._take()
             try:

@@ -25,7 +25,7 @@ _current: ContextVar[RunLog | None] = ContextVar("footage_run_log", default=None
 class RunLog:
     """Collects the lines of one clip and appends them to its `run.log` when told to."""
 
-    def __init__(self, store: Store, path: str) -> None:
+    def __init__(self, store: Store | None = None, path: str = "") -> None:
         self._store = store
         self._path = path
         self._lines: list[str] = []
@@ -34,15 +34,26 @@ class RunLog:
     def add(self, record: logging.LogRecord) -> None:
         """Keep one record; secrets and signatures are taken out here, too."""
         at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
-        text = str(redact(record.getMessage())).replace("\n", "\n    ")
+        # Prefect's own lines say "Finished" and leave it to the record of which task run they speak.
+        step = getattr(record, "task_run_name", None)
+        text = (f"{step}: " if step else "") + record.getMessage()
         with self._lock:
-            self._lines.append(f"{at} {record.levelname:<7} {text}\n")
+            self._lines.append(
+                f"{at} {record.levelname:<7} {redact(text)}\n".replace("\n", "\n    ").rstrip(" ")
+            )
+
+    def begin_with(self, other: RunLog) -> None:
+        """Take over what was logged before it was known which clip it is about."""
+        with other._lock:
+            lines = list(other._lines)
+        with self._lock:
+            self._lines = lines + self._lines
 
     def flush(self) -> None:
         """Append what has gathered; a store that fails here must not fail the clip."""
         with self._lock:
             lines, self._lines = self._lines, []
-        if not lines:
+        if not lines or self._store is None:
             return
         try:
             self._store.append(self._path, "".join(lines).encode())
@@ -71,6 +82,11 @@ def collect_from(*names: str) -> None:
             logger.addHandler(_collector)
         if logger.level in (logging.NOTSET, logging.WARNING):
             logger.setLevel(logging.INFO)
+
+
+def current() -> RunLog | None:
+    """The log that lines of this context go to."""
+    return _current.get()
 
 
 @contextlib.contextmanager

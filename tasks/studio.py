@@ -13,7 +13,7 @@ from blocks.credentials import DashScopeCredentials
 from blocks.storage import VideoStorage
 from footage.credentials import ApiKey
 from footage.errors import AccountProblem, InvalidRequest, Problem
-from footage.runlog import collect_from
+from footage.runlog import RunLog, collect_from, recorded
 from footage.settings import Settings, load_settings
 from footage.studio import Studio, key_of_environment, open_studio
 from footage.threads import in_thread
@@ -48,7 +48,9 @@ async def studio_of(
     collect_from("footage", "prefect.flow_runs", "prefect.task_runs")
     log_known_errors_plainly()
     try:
-        yield studio
+        # What is logged before the clip is known belongs to its run log, too.
+        with recorded(RunLog()):
+            yield studio
     finally:
         await in_thread(studio.close)
 

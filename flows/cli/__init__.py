@@ -10,6 +10,7 @@ Modules of this folder import Prefect, the SDK and the media libraries inside th
 
 from __future__ import annotations
 
+import os
 import sys
 
 from cyclopts import App, CycloptsError
@@ -50,6 +51,8 @@ def main(arguments: list[str] | None = None) -> None:
 
 def run(arguments: list[str]) -> int:
     """Run one command; its exit code."""
+    # Read by Prefect when it is imported: what the core logs shows in the terminal and in the UI.
+    os.environ.setdefault("PREFECT_LOGGING_EXTRA_LOGGERS", "footage")
     try:
         # Errors are printed here, so that a user's mistake never shows a traceback.
         result = app(arguments, exit_on_error=False, print_error=True, result_action="return_value")

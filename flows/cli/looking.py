@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
+from pydantic import TypeAdapter
+from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from flows.cli.request_flags import RequestFlags, collect
 from flows.cli.say import print_json, tell
+
+if TYPE_CHECKING:
+    from footage.catalogue import ModelCard
+    from footage.order import Order
 
 Switch = Annotated[bool, Parameter(negative="")]
 
@@ -21,41 +27,33 @@ def models(*, json: Switch = False) -> None:
     Args:
         json: Print the whole table as JSON.
     """
-    from footage.catalogue import CATALOGUE
+    from footage.catalogue import CATALOGUE, Catalogue
 
     if json:
-        print_json(CATALOGUE.to_json())
+        print_json(TypeAdapter(Catalogue).dump_python(CATALOGUE, mode="json"))
         return
-    table = Table(title="The seven models", title_justify="left", expand=False)
-    for heading in (
-        "model",
-        "regions",
-        "sizes",
-        "seconds",
-        "fps",
-        "sound",
-        "from, per s",
-        "at once",
-        "read on",
-    ):
-        table.add_column(heading, no_wrap=heading == "model")
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 2, 0, 0))
+    for heading in ("model", "sizes", "seconds", "sound", "per second", "at once"):
+        table.add_column(heading, no_wrap=True)
     for card in CATALOGUE.models.values():
-        price = min((p for p in card.prices), key=lambda p: p.per_second, default=None)
         table.add_row(
             card.name if card.documented else f"{card.name} *",
-            "\n".join(card.regions) or "?",
             " ".join(card.tiers) or "?",
             _range(card.durations),
-            str(card.native_fps or "?"),
             card.audio,
-            f"{price.per_second} {price.currency}" if price else "unknown",
+            _prices(card),
             str(card.concurrent_tasks),
-            str(card.read_on),
         )
-    Console().print(table)
-    tell(
-        "* in no official table: offered, checked only by what all models share. All of it: wan-video models --json"
-    )
+    console = Console()
+    console.print(table)
+    for region in CATALOGUE.regions.values():
+        there = [
+            card.name for card in CATALOGUE.models.values() if region.id in card.regions and card.documented
+        ]
+        console.print(Text(f"{region.id:<15}", "bold"), Text(" ".join(there)))
+    read_on = max(card.read_on for card in CATALOGUE.models.values())
+    tell("\n* in no official table: offered, and checked only by the rules that all models share.", "dim")
+    tell(f"Read on {read_on}. Everything, with sources: wan-video models --json", "dim")
 
 
 def explain(file: str | None = None, /, *, request: RequestFlags = None, json: Switch = False) -> None:
@@ -70,22 +68,35 @@ def explain(file: str | None = None, /, *, request: RequestFlags = None, json: S
 
 def show_order(asked: dict[str, Any], *, as_json: bool) -> None:
     """Print the explain report, the exact body and the quote of a request."""
-    from footage.order import explain_rows
     from footage.steps.check import order_of
     from footage.studio import open_studio
 
     studio = open_studio()
     order, _ = order_of(studio, asked)
     body = order.wire_preview()
+    endpoint = studio.endpoint(order.region)
     if as_json:
-        print_json({**order.to_json(), "wire": body, "endpoint": studio.endpoint(order.region)})
+        print_json({**order.to_json(), "wire": body, "endpoint": endpoint})
         return
-    table = Table(title=f"{order.model} in {order.region}", title_justify="left")
-    for heading in ("field", "asked", "what happens", "sent as", "why"):
-        table.add_column(heading)
+    _print_report(order)
+    print(f"POST {endpoint}/services/aigc/video-generation/video-synthesis")
+    print_json(body)
+
+
+def _print_report(order: Order) -> None:
+    from footage.order import explain_rows
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading in ("field", "what happens", "why"):
+        table.add_column(heading, overflow="fold")
     for row in explain_rows(order):
-        table.add_row(*(Text(row[name]) for name in ("field", "asked", "action", "wire", "reason")))
+        # What is sent as it was asked need not be said twice.
+        happens = row["action"] + (
+            f": {row['wire']}" if row["wire"] else f": {row['asked']}" if row["asked"] else ""
+        )
+        table.add_row(Text(row["field"]), Text(happens), Text(row["reason"]))
     console = Console()
+    console.print(Text(f"{order.model} in {order.region}", "bold"))
     console.print(table)
     quote = order.quote
     console.print(
@@ -97,12 +108,18 @@ def show_order(asked: dict[str, Any], *, as_json: bool) -> None:
     )
     console.print(Text(f"key {order.key}"))
     for warning in order.warnings:
-        tell(f"note: {warning}", "yellow")
-    print(f"POST {studio.endpoint(order.region)}/services/aigc/video-generation/video-synthesis")
-    print_json(body)
+        console.print(Text(f"note: {warning}", "yellow"))
+
+
+def _prices(card: ModelCard) -> str:
+    if not card.prices:
+        return "unknown"
+    per_second = sorted(price.per_second for price in card.prices)
+    low, high = (f"{value:.2f}" for value in (per_second[0], per_second[-1]))
+    return f"{low}–{high} {card.prices[0].currency}" if low != high else f"{low} {card.prices[0].currency}"
 
 
 def _range(durations: tuple[int, ...]) -> str:
     if len(durations) > 3 and durations == tuple(range(durations[0], durations[-1] + 1)):
         return f"{durations[0]}–{durations[-1]}"
-    return ", ".join(map(str, durations)) or "?"
+    return " ".join(map(str, durations)) or "?"

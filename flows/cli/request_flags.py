@@ -42,7 +42,7 @@ def collect(file: str | None, flags: BaseModel | None) -> dict[str, Any]:
     if not request:
         raise InvalidRequest(
             problems=(Problem("request", "(nothing)", "give a JSON file, - for stdin, or flags"),),
-            next_step='for example: wan-video generate --prompt "A paper boat" --model wan2.2-t2v-plus --size "832*480"',
+            next_step='for example: wan-video generate --model wan2.2-t2v-plus --size "832*480" --prompt "A boat"',
         )
     return request
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from prefect import Flow
-from prefect.states import State
+from prefect import Flow, State
 
 from flows.cli.say import tell
 from flows.cli.server import prefect_server

@@ -49,7 +49,8 @@ def deliver(clip: Clip) -> None:
 def _result_url(clip: Clip, receipt: Receipt) -> str:
     """A fresh result URL, asked from the task; asking is free."""
     answer = clip.studio.client(receipt.endpoint, receipt.workspace).fetch(receipt.task_id)
-    clip.evidence.log_poll(receipt.attempt, {"for": "delivery", "answer": redact(answer.answer)})
+    line = {"at": datetime.now(UTC).isoformat(), "for": "delivery", "answer": redact(answer.answer)}
+    clip.evidence.log_poll(receipt.attempt, line)
     if answer.status.value == "SUCCEEDED" and answer.video_url:
         return answer.video_url
     if not _expired(clip, receipt):
