@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 
 from cyclopts import App, CycloptsError
 from rich.console import Console
@@ -44,18 +45,27 @@ for name, module in {
     app.command(f"flows.cli.{module}:{name}", name=name)
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Run one command and exit with its code."""
-    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+def main() -> None:
+    """Run the command that was typed and exit with its code."""
+    sys.exit(run(sys.argv[1:]))
 
 
 def run(arguments: list[str]) -> int:
     """Run one command; its exit code."""
-    # Read by Prefect when it is imported: what the core logs shows in the terminal and in the UI.
+    # Usage errors are printed by cyclopts, in its own words.
+    return guarded(
+        lambda: app(arguments, exit_on_error=False, print_error=True, result_action="return_value")
+    )
+
+
+def guarded(command: Callable[[], object]) -> int:
+    """Run a command so that a user's mistake never shows a traceback; its exit code."""
+    # Read by Prefect when it is imported: what the core logs shows in the UI, and the terminal shows our own
+    # lines (flows/cli/say.py) instead of Prefect's.
     os.environ.setdefault("PREFECT_LOGGING_EXTRA_LOGGERS", "footage")
+    os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "WARNING")
     try:
-        # Errors are printed here, so that a user's mistake never shows a traceback.
-        result = app(arguments, exit_on_error=False, print_error=True, result_action="return_value")
+        code = command()
     except CycloptsError:
         return 2
     except FootageError as error:
@@ -67,4 +77,4 @@ def run(arguments: list[str]) -> int:
         # Whoever read our output has seen enough.
         sys.stderr.close()
         return 0
-    return result if isinstance(result, int) else 0
+    return code if isinstance(code, int) else 0

@@ -6,9 +6,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from flows.cli import guarded
 from flows.cli.emulated import emulated
-from flows.cli.say import explain_error, tell
-from footage.errors import FootageError
+from flows.cli.say import tell
 from footage.request import VideoResponse
 
 PICTURE = Path(__file__).parents[2] / "footage" / "storyboard" / "examples" / "keeper.jpg"
@@ -66,10 +66,4 @@ def _show(response: VideoResponse, run_url: str) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        demo()
-    except FootageError as error:
-        explain_error(error)
-        sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        sys.exit(130)
+    sys.exit(guarded(demo))

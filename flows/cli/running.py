@@ -6,8 +6,9 @@ import asyncio
 from typing import Any
 
 from prefect import Flow, State
+from prefect.results import ResultRecord
 
-from flows.cli.say import tell
+from flows.cli.say import show_progress, tell
 from flows.cli.server import prefect_server
 from footage.errors import Canceled, FootageError
 from footage.request import VideoResponse
@@ -23,6 +24,7 @@ def run_state(flow: Flow[..., Any], parameters: dict[str, Any], keys: tuple[str,
         Unreachable: No Prefect server.
     """
     with prefect_server():
+        show_progress()
         try:
             return asyncio.run(flow(**parameters, return_state=True))
         except (KeyboardInterrupt, asyncio.CancelledError):
@@ -51,8 +53,9 @@ def outcome(state: State[Any]) -> Any:
     """
     if state.is_completed():
         return asyncio.run(_result(state))
-    if isinstance(state.data, FootageError):
-        raise state.data
+    error = state.data.result if isinstance(state.data, ResultRecord) else state.data
+    if isinstance(error, FootageError):
+        raise error
     if state.is_cancelled():
         raise Canceled(state.message or "The run was cancelled.")
     raise FootageError(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
+from datetime import datetime
 from typing import Any
 
 from pydantic import BaseModel
@@ -18,6 +20,22 @@ stderr = Console(stderr=True, highlight=False, soft_wrap=True)
 def tell(message: str, style: str = "") -> None:
     """A line for the person at the terminal."""
     stderr.print(Text(message, style=style))
+
+
+class _Lines(logging.Handler):
+    """What the core logs, one short line each."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        at = datetime.fromtimestamp(record.created).astimezone()
+        style = "yellow" if record.levelno >= logging.WARNING else ""
+        stderr.print(Text(f"{at:%H:%M:%S} ", "dim") + Text(record.getMessage(), style))
+
+
+def show_progress() -> None:
+    """Let the core's log lines appear in the terminal; calling it again changes nothing."""
+    logger = logging.getLogger("footage")
+    if not any(isinstance(handler, _Lines) for handler in logger.handlers):
+        logger.addHandler(_Lines(logging.INFO))
 
 
 def explain_error(error: FootageError) -> None:

@@ -147,7 +147,7 @@ def _require_permission(key: str, ended: Outcome, permission: Permission) -> Non
 def _failure(key: str, ended: Outcome) -> ClipFailed:
     code = f"{ended.code}: " if ended.code else ""
     return GenerationFailed(
-        f"Clip {key[:12]}, attempt {ended.attempt}: {code}{ended.message or 'the provider gave no reason'}. "
+        f"Clip {key[:12]}, attempt {ended.attempt}: {code}{(ended.message or 'the provider gave no reason').rstrip('.')}. "
         "Failed attempts are not billed.",
         next_step=f"change the request, or try the same again: wan-video generate --key {key} --retry-failed",
         key=key,
