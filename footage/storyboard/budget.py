@@ -177,6 +177,8 @@ def sum_of(amounts: Iterable[Decimal]) -> Decimal:
 
 
 def money(amount: Decimal, currency: str) -> str:
-    """An amount for people: two digits, more where they would hide it (a second costs 0.14)."""
-    digits = Decimal("0.01") if amount == 0 or amount >= 1 else Decimal("0.0001")
-    return f"{amount.quantize(digits):,} {currency}"
+    """An amount for people: two digits, four where they would hide a part of a small one."""
+    short = amount.quantize(Decimal("0.01"))
+    if amount < 1 and short != amount:
+        short = amount.quantize(Decimal("0.0001"))
+    return f"{short:,} {currency}"

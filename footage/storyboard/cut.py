@@ -1,0 +1,92 @@
+"""What became of the shots, and the cut that follows from it: the common ground of film, timeline and dailies."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from footage.request import VideoResponse
+from footage.storyboard.plan import BoardPlan, ShotPlan
+
+# delivered: there is a clip. failed: it will not come as asked. unfinished: it is bought, or may be, and goes on
+# later. held: not bought, because the budget or a person said so. skipped: the shot it starts from did not come.
+State = Literal["delivered", "failed", "unfinished", "held", "skipped"]
+
+
+@dataclass(frozen=True)
+class ShotOutcome:
+    """How one shot ended. `reason` and `command` are for people: why there is no clip, and what mends that."""
+
+    shot_id: str
+    state: State
+    response: VideoResponse | None = None
+    # Measured; the response does not say it.
+    audio: bool = False
+    reason: str | None = None
+    command: str | None = None
+
+    def __post_init__(self) -> None:
+        if (self.state == "delivered") != (self.response is not None):
+            raise ValueError(
+                f"shot {self.shot_id}: a clip is delivered when there is a response, and only then"
+            )
+
+
+@dataclass(frozen=True)
+class Event:
+    """One shot in the cut: its place and its length in frames of its own rate; a gap where there is no clip."""
+
+    shot: ShotPlan
+    outcome: ShotOutcome | None
+    fps: float
+    frames: int
+    starts_at_s: float
+
+    @property
+    def clip(self) -> VideoResponse | None:
+        return self.outcome.response if self.outcome is not None else None
+
+    @property
+    def audio(self) -> bool:
+        return self.outcome is not None and self.outcome.audio
+
+    @property
+    def duration_s(self) -> float:
+        return self.frames / self.fps
+
+    @property
+    def name(self) -> str:
+        """What an editor reads on the clip."""
+        title = self.shot.shot.title
+        return f"{self.shot.id} {title}" if title else self.shot.id
+
+
+def cut(plan: BoardPlan, outcomes: Mapping[str, ShotOutcome]) -> tuple[Event, ...]:
+    """The board's shots in their order, with measured lengths; a missing shot keeps its planned length."""
+    events: list[Event] = []
+    now = 0.0
+    for shot in plan.shots:
+        outcome = outcomes.get(shot.id)
+        clip = outcome.response if outcome is not None else None
+        fps = exact_rate(clip.fps) if clip is not None else float(plan.format.fps)
+        length = clip.duration if clip is not None else shot.expected.duration_s
+        event = Event(shot, outcome, fps, max(1, round(length * fps)), now)
+        events.append(event)
+        now += event.duration_s
+    return tuple(events)
+
+
+def exact_rate(fps: float) -> float:
+    """The rate that a measured one is meant to be: 29.999999 is 30, 23.98 is 24000/1001."""
+    whole = round(fps)
+    if abs(fps - whole) < 0.002:
+        return float(whole)
+    ntsc = whole * 1000 / 1001
+    return ntsc if abs(fps - ntsc) < 0.01 else fps
+
+
+def file_name(text: str) -> str:
+    """A shot id as a file name that every system takes."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-.") or "shot"

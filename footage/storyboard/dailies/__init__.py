@@ -1,0 +1,357 @@
+"""Dailies: one self-contained page per board, to look at what came, what it cost and what to do about the rest.
+
+Style, script and posters are inside the page; the clips are links beside it. It opens from a disk, loads nothing
+from elsewhere and needs no script to be complete.
+"""
+
+from __future__ import annotations
+
+import base64
+import datetime
+import hashlib
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from importlib.resources import files
+
+from footage.storyboard.budget import Statement, convert, money, sum_of
+from footage.storyboard.cut import Event, ShotOutcome, State, cut
+from footage.storyboard.dailies import pictures
+from footage.storyboard.dailies.continuity import drawing
+from footage.storyboard.dailies.markup import EMPTY, Markup, fill, joined, link
+from footage.storyboard.dailies.shots import (
+    NOT_MADE,
+    STATES,
+    View,
+    card,
+    command_line,
+    frame,
+    notes,
+    poster_attribute,
+)
+from footage.storyboard.plan import BoardPlan
+
+__all__ = ["render_dailies"]
+
+# More than a screen of failures hides the film; the rest is folded away.
+_TODO_SHOWN = 6
+
+
+def render_dailies(
+    plan: BoardPlan,
+    outcomes: Mapping[str, ShotOutcome],
+    *,
+    made_at: datetime.datetime,
+    clips: Mapping[str, str],
+    posters: Mapping[str, bytes],
+    downloads: Mapping[str, str] | None = None,
+    film: str | None = None,
+    statement: Statement | None = None,
+    notices: Sequence[str] = (),
+) -> str:
+    """The page as HTML text.
+
+    Args:
+        plan: The board.
+        outcomes: What became of each shot, by id; a shot without an entry counts as unfinished.
+        made_at: When the page is made, with its time zone.
+        clips: Where each clip is, by shot id: a path relative to the page, or an http(s) URL.
+        posters: A picture of each clip, by shot id, JPEG or PNG of any size.
+        downloads: Other files of the board, label -> path relative to the page.
+        film: The joined film, as a path relative to the page.
+        statement: What this run promised and paid.
+        notices: Lines for the top of the page, such as guesses made while the board was read.
+    """
+    views = _views(plan, outcomes, clips, posters)
+    script = Markup(_resource("page.js"))
+    digest = base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii")
+    return fill(
+        _PAGE,
+        title=plan.board.title,
+        # Nothing but what is in the page may run or load; a prompt that got through could still do nothing.
+        policy="default-src 'none'; img-src data:; media-src *; style-src 'unsafe-inline'; "
+        f"script-src 'sha256-{digest}'",
+        style=Markup(
+            _resource("page.css").replace(
+                "--shadow:", f"--shape: {plan.format.width} / {plan.format.height}; --shadow:", 1
+            )
+        ),
+        script=script,
+        eyebrow=f"Dailies · {made_at:%d %b %Y, %H:%M} {made_at:%Z}".rstrip(),
+        about=f"{len(views)} shots · {plan.format} · prices of {plan.quote.read_on:%d %b %Y}",
+        tiles=_tiles(plan, views, statement),
+        meter=_meter(views),
+        files=_files(downloads or {}),
+        filters=_filters(views),
+        todo=_todo(views),
+        film=_film(film, plan.board.title, views),
+        sheet=joined(_tile(view) for view in views),
+        chains=_chains(views),
+        scenes=joined(_scenes(views)),
+        notes=_notes([*notices, *plan.warnings]),
+        sources=", ".join(plan.quote.sources),
+    )
+
+
+def _resource(name: str) -> str:
+    return files("footage.storyboard.dailies").joinpath(name).read_text(encoding="utf-8")
+
+
+def _views(
+    plan: BoardPlan,
+    outcomes: Mapping[str, ShotOutcome],
+    clips: Mapping[str, str],
+    posters: Mapping[str, bytes],
+) -> list[View]:
+    events = cut(plan, outcomes)
+    numbers = {event.shot.id: event.shot.number for event in events}
+    after: dict[str, list[str]] = {}
+    for event in events:
+        if event.shot.starts_from is not None:
+            after.setdefault(event.shot.starts_from, []).append(event.shot.id)
+    large, tiny = pictures.sizes(len(events))
+    return [
+        View(
+            event=event,
+            state=event.outcome.state if event.outcome is not None else "unfinished",
+            clip_link=link(clips.get(event.shot.id, "")) if event.clip is not None else None,
+            poster=pictures.small(poster, large) if poster else None,
+            thumb=pictures.small(poster, tiny) if poster else None,
+            goes_on_in=tuple(after.get(event.shot.id, ())),
+            numbers=numbers,
+        )
+        for event, poster in ((event, posters.get(event.shot.id)) for event in events)
+    ]
+
+
+def _tiles(plan: BoardPlan, views: Sequence[View], statement: Statement | None) -> Markup:
+    made = [view for view in views if view.event.clip is not None]
+    came_s = sum(view.event.duration_s for view in made)
+    asked_s = sum(view.event.shot.request.duration for view in views)
+    missing = [f"{n} {STATES[state].lower()}" for state, n in _counts(views).items() if state != "delivered"]
+    tiles = [
+        ("Shots", str(len(made)), f"of {len(views)}", ", ".join(missing) or "all there"),
+        ("Length", f"{came_s:.1f}", "s", f"{asked_s} s asked"),
+        *_money_tiles(plan, views, statement),
+    ]
+    return joined(
+        fill(
+            '<div class="tile"><dt>{label}</dt><dd>{value} <span>{unit}</span></dd>'
+            '<dd class="below">{below}</dd></div>',
+            label=label,
+            value=value,
+            unit=unit,
+            below=below,
+        )
+        for label, value, unit, below in tiles
+    )
+
+
+def _money_tiles(
+    plan: BoardPlan, views: Sequence[View], statement: Statement | None
+) -> list[tuple[str, str, str, str]]:
+    currency = plan.board.budget.currency
+    # A clip that two shots share was paid once.
+    costs = {
+        c.key: c.cost for c in (view.event.clip for view in views) if c is not None and c.cost is not None
+    }
+    worth = sum_of(convert(cost.amount, cost.currency, currency) for cost in costs.values())
+    value, _, unit = money(worth, currency).rpartition(" ")
+    quoted = money(plan.quote.amount_in(currency), currency)
+    tiles = [("Cost of the clips", value, unit, f"{quoted} quoted for the board")]
+    if statement is None:
+        cached = sum(1 for view in views if view.event.clip is not None and view.event.clip.cached)
+        tiles.append(
+            ("Bought in this run", str(len(costs) - cached), "clips", f"{cached} were there already")
+        )
+    else:
+        paid, _, unit = money(statement.settled + statement.reserved, statement.currency).rpartition(" ")
+        below = (
+            "no cap"
+            if statement.left is None
+            else f"{money(max(statement.left, Decimal(0)), statement.currency)} left"
+        )
+        tiles.append(("Spent in this run", paid, unit, below))
+    return tiles
+
+
+def _counts(views: Sequence[View]) -> dict[State, int]:
+    """How many shots are in each state, in the order in which states are shown."""
+    counted = Counter(view.state for view in views)
+    return {state: counted[state] for state in STATES if counted[state]}
+
+
+def _meter(views: Sequence[View]) -> Markup:
+    parts = [
+        fill('<i class="{state}" style="flex:{n}"></i>', state=state, n=n)
+        for state, n in _counts(views).items()
+    ]
+    return joined(parts, "")
+
+
+def _files(downloads: Mapping[str, str]) -> Markup:
+    links = [
+        fill('<a href="{href}" download>{label}</a>', href=href, label=label)
+        for label, path in downloads.items()
+        if (href := link(path)) is not None
+    ]
+    return fill('<div class="files">{links}</div>', links=joined(links)) if links else EMPTY
+
+
+def _filters(views: Sequence[View]) -> Markup:
+    wanted: list[tuple[str, str, int]] = [("all", "All shots", len(views))]
+    wanted += [(state, STATES[state], n) for state, n in _counts(views).items()]
+    return joined(
+        fill(
+            '<button type="button" data-show="{state}" aria-pressed="{on}">{word} {n}</button>',
+            state=state,
+            on="true" if state == "all" else "false",
+            word=word,
+            n=n,
+        )
+        for state, word, n in wanted
+    )
+
+
+def _todo(views: Sequence[View]) -> Markup:
+    order: tuple[State, ...] = ("failed", "unfinished", "held", "skipped")
+    open_ones = sorted((v for v in views if v.state != "delivered"), key=lambda view: order.index(view.state))
+    if not open_ones:
+        return EMPTY
+    items = [_todo_item(view) for view in open_ones]
+    more = EMPTY
+    if len(items) > _TODO_SHOWN:
+        more = fill(
+            "<details><summary>{n} more</summary><ul>{items}</ul></details>",
+            n=len(items) - _TODO_SHOWN,
+            items=joined(items[_TODO_SHOWN:]),
+        )
+    return fill(
+        '<section aria-labelledby="todo"><h2 id="todo">What to do</h2>'
+        '<div class="panel todo"><ul>{items}</ul>{more}</div></section>',
+        items=joined(items[:_TODO_SHOWN]),
+        more=more,
+    )
+
+
+def _todo_item(view: View) -> Markup:
+    outcome = view.event.outcome
+    return fill(
+        '<li><p class="row"><span class="badge {state}">{word}</span><a href="#{anchor}">{name}</a></p>'
+        "<p>{reason}</p>{command}</li>",
+        state=view.state,
+        word=STATES[view.state],
+        anchor=view.anchor,
+        name=view.event.name,
+        reason=(outcome.reason if outcome is not None else None) or NOT_MADE,
+        command=command_line(outcome.command if outcome is not None else None),
+    )
+
+
+def _film(film: str | None, title: str, views: Sequence[View]) -> Markup:
+    href = link(film) if film else None
+    if href is None:
+        return EMPTY
+    poster = next((view.poster for view in views if view.poster is not None), None)
+    whole = all(view.event.clip is not None for view in views)
+    return fill(
+        '<section class="film" aria-labelledby="film"><h2 id="film">{heading}</h2>'
+        '<video controls playsinline preload="none" src="{href}"{poster} aria-label="{title}"></video></section>',
+        heading="The film" if whole else "The film so far",
+        href=href,
+        poster=poster_attribute(poster),
+        title=f"The film: {title}",
+    )
+
+
+def _tile(view: View) -> Markup:
+    return fill(
+        '<a href="#{anchor}">{frame}<b>{id}</b> <span class="soft">{length} s{title}</span></a>',
+        anchor=view.anchor,
+        frame=frame(view),
+        id=view.event.shot.id,
+        length=f"{view.event.duration_s:.3g}",
+        title=f" · {view.event.shot.shot.title}" if view.event.shot.shot.title else "",
+    )
+
+
+def _chains(views: Sequence[View]) -> Markup:
+    events: list[Event] = [view.event for view in views]
+    picture = drawing(events)
+    if not picture:
+        return EMPTY
+    return fill(
+        '<section aria-labelledby="chains"><h2 id="chains">Continuity</h2><div class="panel">{picture}'
+        '<p class="small soft">An arrow: the last frame of one shot is the first of the next.</p></div></section>',
+        picture=picture,
+    )
+
+
+def _scenes(views: Sequence[View]) -> list[Markup]:
+    """The cards, with a heading wherever scene or slug line change."""
+    groups: list[tuple[tuple[str | None, str | None], list[View]]] = []
+    for view in views:
+        shot = view.event.shot.shot
+        if not groups or groups[-1][0] != (shot.scene, shot.slug):
+            groups.append(((shot.scene, shot.slug), []))
+        groups[-1][1].append(view)
+    return [
+        fill(
+            "<div data-scene>{heading}{cards}</div>",
+            heading=_scene_heading(scene, slug),
+            cards=joined(card(view) for view in group),
+        )
+        for (scene, slug), group in groups
+    ]
+
+
+def _scene_heading(scene: str | None, slug: str | None) -> Markup:
+    if not scene and not slug:
+        return fill('<h2 class="scene">{word}</h2>', word="Shots")
+    return fill(
+        '<h2 class="scene">{scene}<span>{slug}</span></h2>',
+        scene=f"Scene {scene}" if scene else "",
+        slug=slug or "",
+    )
+
+
+def _notes(texts: Sequence[str]) -> Markup:
+    folded = notes(texts)
+    return fill('<section><div class="panel">{notes}</div></section>', notes=folded) if folded else EMPTY
+
+
+_PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{policy}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="referrer" content="no-referrer">
+<title>{title} · Dailies</title>
+<style>{style}</style>
+</head>
+<body>
+<a class="skip" href="#shots">To the shots</a>
+<header class="wrap">
+<p class="eyebrow">{eyebrow}</p>
+<h1>{title}</h1>
+<p class="soft">{about}</p>
+<dl class="tiles">{tiles}</dl>
+<div class="meter" aria-hidden="true">{meter}</div>
+{files}
+</header>
+<nav aria-label="Show shots by state" hidden><div class="wrap">{filters}</div></nav>
+<main class="wrap">
+{todo}
+{film}
+<section aria-labelledby="sheet"><h2 id="sheet">Contact sheet</h2><div class="sheet">{sheet}</div></section>
+{chains}
+<section id="shots" aria-label="Shots">{scenes}</section>
+{notes}
+</main>
+<footer class="wrap"><p>Lengths, sizes and rates are measured on the delivered files. Prices: {sources}; the provider's
+bill is the authority.</p></footer>
+<script>{script}</script>
+</body>
+</html>
+"""

@@ -1,0 +1,44 @@
+"""HTML that cannot be broken out of: whatever is not marked as markup is escaped when it is filled in."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterable
+from urllib.parse import quote
+
+
+class Markup(str):
+    """Text that is HTML already. Only `fill`, `joined` and this module's constants make it."""
+
+    __slots__ = ()
+
+
+EMPTY = Markup("")
+_PLACE = re.compile(r"\{(\w+)\}")
+
+
+def fill(template: str, **values: object) -> Markup:
+    """The template with each `{name}` replaced; a value is escaped unless it is Markup."""
+    return Markup(_PLACE.sub(lambda place: escaped(values[place[1]]), template))
+
+
+def escaped(value: object) -> Markup:
+    return value if isinstance(value, Markup) else Markup(html.escape(str(value), quote=True))
+
+
+def joined(parts: Iterable[Markup], between: str = "\n") -> Markup:
+    return Markup(between.join(parts))
+
+
+def lines(text: str) -> Markup:
+    """Text of several lines with its line breaks kept."""
+    return Markup("<br>".join(html.escape(line) for line in text.splitlines()))
+
+
+def link(path: str) -> str | None:
+    """A link that opens a file beside the page or on the web; None for anything else (`javascript:`)."""
+    if re.match(r"https?://", path, re.IGNORECASE):
+        return path
+    # A relative path may hold spaces and "#"; a colon before the first slash would make it a scheme.
+    return quote(path, safe="/~!$&'()*+,;=@") if path and not path.startswith(("/", "\\")) else None

@@ -1,0 +1,153 @@
+"""The cut for an editor: an OpenTimelineIO file, and one with its media inside (`.otioz`).
+
+Lengths and rates are those of the delivered files. A dissolve or fade of the board is noted as a marker, not
+made: it needs frames beyond the cut, and a generated clip has none to spare.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote as escaped
+
+from footage.errors import StorageProblem
+from footage.storyboard.cut import Event, ShotOutcome, cut, file_name
+from footage.storyboard.plan import BoardPlan
+
+# Where our fields are in OTIO's metadata; read_board finds them there again.
+OURS = "wan_video"
+
+
+def timeline_otio(plan: BoardPlan, outcomes: Mapping[str, ShotOutcome], media: Mapping[str, str]) -> bytes:
+    """The timeline as an `.otio` file.
+
+    Args:
+        plan: The board.
+        outcomes: What became of each shot, by id; a shot without a clip becomes a gap of its planned length.
+        media: Where each delivered clip lies, by shot id, as a path relative to the timeline's own folder.
+    """
+    import opentimelineio as otio
+
+    urls = {shot_id: escaped(path) for shot_id, path in media.items()}
+    text: str = otio.adapters.write_to_string(_timeline(plan, outcomes, urls), "otio_json")
+    return text.encode("utf-8")
+
+
+def write_otioz(
+    plan: BoardPlan, outcomes: Mapping[str, ShotOutcome], files: Mapping[str, Path], out: Path
+) -> None:
+    """Write timeline and clips as one `.otioz` file, the clips under their shots' names.
+
+    Args:
+        plan: The board.
+        outcomes: What became of each shot, by id.
+        files: The local file of each delivered clip, by shot id.
+        out: A file that does not exist yet.
+
+    Raises:
+        StorageProblem: The bundle cannot be written.
+    """
+    import opentimelineio as otio
+
+    # The writer names the media after their files, which are named after keys; links give them their shots' names.
+    with tempfile.TemporaryDirectory(prefix="otioz-") as folder:
+        urls: dict[str, str] = {}
+        for number, (shot_id, file) in enumerate(files.items(), start=1):
+            link = Path(folder) / f"{file_name(shot_id)}{file.suffix}"
+            if link.is_symlink():
+                link = link.with_stem(f"{link.stem}-{number}")
+            link.symlink_to(file.resolve())
+            urls[shot_id] = otio.url_utils.url_from_filepath(str(link))
+        try:
+            otio.adapters.write_to_file(_timeline(plan, outcomes, urls), str(out))
+        except (OSError, otio.exceptions.OTIOError) as error:
+            raise StorageProblem(f"Could not write {out.name}: {error}.") from error
+
+
+def _timeline(plan: BoardPlan, outcomes: Mapping[str, ShotOutcome], urls: Mapping[str, str]) -> Any:
+    import opentimelineio as otio
+
+    events = cut(plan, outcomes)
+    timeline: Any = otio.schema.Timeline(plan.board.title)
+    # OTIO has no place for a picture size; programs that need one look here.
+    frame = {"width": plan.format.width, "height": plan.format.height, "fps": plan.format.fps}
+    timeline.metadata[OURS] = {"schema": plan.board.version, "format": frame}
+    video: Any = otio.schema.Track("V1", kind=otio.schema.TrackKind.Video)
+    timeline.tracks.append(video)
+    slug: str | None = None
+    for event in events:
+        item = _item(event, urls)
+        _mark(item, event, slug)
+        slug = event.shot.shot.slug
+        video.append(item)
+    if any(event.audio for event in events):
+        sound: Any = otio.schema.Track("A1", kind=otio.schema.TrackKind.Audio)
+        timeline.tracks.append(sound)
+        for event in events:
+            sound.append(_item(event, urls) if event.audio else _gap(event))
+    return timeline
+
+
+def _item(event: Event, urls: Mapping[str, str]) -> Any:
+    import opentimelineio as otio
+
+    clip = event.clip
+    if clip is None or event.shot.id not in urls:
+        return _gap(event)
+    media: Any = otio.schema.ExternalReference(urls[event.shot.id], _range(event))
+    media.name = event.name
+    media.metadata[OURS] = {
+        "key": clip.key,
+        "sha256": clip.sha256,
+        "size": clip.size,
+        "bytes": clip.size_bytes,
+    }
+    item: Any = otio.schema.Clip(event.name, media_reference=media, source_range=_range(event))
+    item.metadata[OURS] = _facts(event) | {"seed": clip.seed, "model": clip.model, "region": clip.region}
+    return item
+
+
+def _gap(event: Event) -> Any:
+    import opentimelineio as otio
+
+    gap: Any = otio.schema.Gap(event.name, source_range=_range(event))
+    state = event.outcome.state if event.outcome is not None else "unfinished"
+    gap.metadata[OURS] = _facts(event) | {"state": state}
+    return gap
+
+
+def _range(event: Event) -> Any:
+    import opentimelineio as otio
+
+    time = otio.opentime.RationalTime
+    return otio.opentime.TimeRange(time(0, event.fps), time(event.frames, event.fps))
+
+
+def _facts(event: Event) -> dict[str, Any]:
+    """The story fields of a shot and what it asked for, so that the timeline tells where it came from."""
+    shot = event.shot.shot
+    story = shot.model_dump(
+        mode="json", include={"scene", "slug", "title", "dialogue", "sound", "notes", "metadata"}
+    )
+    asked = {"prompt": event.shot.request.prompt, "negative_prompt": event.shot.request.negative_prompt}
+    facts = {"shot_id": shot.id, **story, **asked, "starts_from": event.shot.starts_from}
+    if shot.transition.kind != "cut":
+        facts["transition"] = shot.transition.model_dump()
+    return {name: value for name, value in facts.items() if value is not None}
+
+
+def _mark(item: Any, event: Event, slug_before: str | None) -> None:
+    import opentimelineio as otio
+
+    time = otio.opentime.RationalTime
+    shot = event.shot.shot
+    if shot.slug and shot.slug != slug_before:
+        start = otio.opentime.TimeRange(time(0, event.fps), time(1, event.fps))
+        item.markers.append(otio.schema.Marker(shot.slug, start, otio.schema.MarkerColor.GREEN))
+    if shot.transition.kind != "cut":
+        length = f" {shot.transition.seconds:g} s" if shot.transition.seconds else ""
+        end = otio.opentime.TimeRange(time(event.frames - 1, event.fps), time(1, event.fps))
+        name = f"{shot.transition.kind}{length} into the next shot"
+        item.markers.append(otio.schema.Marker(name, end, otio.schema.MarkerColor.YELLOW))

@@ -1,0 +1,85 @@
+"""The board as a document of our own schema."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from importlib.resources import files
+from typing import Any
+
+import pytest
+from boards import board
+from pydantic import ValidationError
+
+from footage.request import VideoRequest
+from footage.storyboard import Board, Budget, Transition, json_schema, read_board
+
+
+def test_the_published_json_schema_is_the_one_that_the_code_has():
+    published = files("footage.storyboard").joinpath("storyboard.schema.json").read_text(encoding="utf-8")
+
+    assert json.loads(published) == json_schema(), "write json_schema() to storyboard.schema.json again"
+
+
+def test_every_field_of_a_video_request_may_stand_on_a_shot_and_under_defaults():
+    schema = json_schema()
+
+    assert set(VideoRequest.model_fields) <= set(schema["$defs"]["Shot"]["properties"])
+    assert set(VideoRequest.model_fields) == set(schema["properties"]["defaults"]["properties"])
+
+
+def test_a_board_written_out_and_read_again_is_the_same_board():
+    first = board(
+        {"id": "a", "scene": 1, "transition": {"kind": "fade", "seconds": 0.5}, "metadata": {"lens": "35mm"}},
+        {"id": "b", "start_from": "prev_last_frame", "model": "wan2.6-i2v-flash", "duration": 3},
+        title="Two shots",
+        budget={"max_cost": 12.1, "currency": "CNY"},
+    )
+
+    written = json.loads(json.dumps(first.model_dump(mode="json")))
+
+    assert read_board(written).board == first
+    assert written["shots"][1] == {
+        "id": "b", "start_from": "prev_last_frame", "model": "wan2.6-i2v-flash", "duration": 3,
+    }  # fmt: skip
+
+
+def test_a_shot_overrides_the_defaults_and_nothing_takes_one_away():
+    one = board(
+        {"id": "a", "duration": 10, "negative_prompt": None},
+        defaults={"duration": 5, "negative_prompt": "text", "seed": 1},
+    )
+
+    asked = one.asked(one.shots[0])
+
+    assert (asked["duration"], asked["seed"]) == (10, 1)
+    assert "negative_prompt" not in asked
+
+
+def test_numbers_as_ids_and_scenes_mean_their_digits():
+    shot = board({"id": 7, "scene": 12}).shots[0]
+
+    assert (shot.id, shot.scene) == ("7", "12")
+
+
+def test_money_is_exact_to_the_written_digit():
+    assert Budget.model_validate({"max_cost": 0.1}).max_cost == Decimal("0.1")
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        ({"kind": "wipe"}, "not one of the three"),
+        ({"kind": "cut", "seconds": 1}, "a cut has no length"),
+        ({"kind": "fade", "seconds": -1}, "time runs forward"),
+    ],
+)
+def test_a_transition_that_cannot_be_is_refused(given: dict[str, Any], why: str):
+    with pytest.raises(ValidationError):
+        Transition.model_validate(given)
+
+
+def test_image_bytes_from_python_become_text_so_that_the_board_stays_a_document():
+    given = {"schema": "wan-video/storyboard/1", "shots": [{"id": "a", "reference_image": b"\x89PNG"}]}
+
+    assert Board.model_validate(given).shots[0].request["reference_image"].startswith("data:")
