@@ -63,7 +63,7 @@ def guarded(command: Callable[[], object]) -> int:
     # Read by Prefect when it is imported: what the core logs shows in the UI, and the terminal shows our own
     # lines (flows/cli/say.py) instead of Prefect's.
     os.environ.setdefault("PREFECT_LOGGING_EXTRA_LOGGERS", "footage")
-    os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "WARNING")
+    os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
     try:
         code = command()
     except CycloptsError:

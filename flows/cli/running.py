@@ -6,7 +6,6 @@ import asyncio
 from typing import Any
 
 from prefect import Flow, State
-from prefect.results import ResultRecord
 
 from flows.cli.say import show_progress, tell
 from flows.cli.server import prefect_server
@@ -53,8 +52,9 @@ def outcome(state: State[Any]) -> Any:
     """
     if state.is_completed():
         return asyncio.run(_result(state))
-    error = state.data.result if isinstance(state.data, ResultRecord) else state.data
-    if isinstance(error, FootageError):
+    # Prefect wraps what a flow's state carries when the flow keeps its result.
+    error = getattr(state.data, "result", state.data)
+    if isinstance(error, Exception):
         raise error
     if state.is_cancelled():
         raise Canceled(state.message or "The run was cancelled.")
