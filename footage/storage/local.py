@@ -29,6 +29,7 @@ _NO_HARD_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, er
 _REASONS = {
     errno.ENOSPC: ("the disk is full", "Free some space, then run the same command again."),
     errno.EDQUOT: ("the disk quota is used up", "Free some space, then run the same command again."),
+    errno.EFBIG: ("the file is larger than this process may write", "Raise the limit (ulimit -f)."),
     errno.EACCES: ("permission denied", "Let this user write to the folder, or choose another OUTPUT_DIR."),
     errno.EPERM: ("permission denied", "Let this user write to the folder, or choose another OUTPUT_DIR."),
     errno.EROFS: ("the file system is read-only", "Choose an OUTPUT_DIR that can be written."),

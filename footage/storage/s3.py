@@ -24,8 +24,9 @@ from footage.storage.hashing import sha256_of, size_of
 
 # "Taken", as the stores put it: S3 and most servers; the bare status when there is no body; Alibaba OSS.
 _TAKEN = {"PreconditionFailed", "412", "FileAlreadyExists"}
-# "Somebody else is writing this very key right now": the outcome is not known yet, ask again.
-_UNDECIDED = {"ConditionalRequestConflict", "409"}
+# "Somebody else is writing this very key right now": the outcome is not known yet, ask again. NoSuchUpload
+# is what a completion gets that is sent again after its answer was lost: it may have been done.
+_UNDECIDED = {"ConditionalRequestConflict", "409", "NoSuchUpload"}
 
 _CREDENTIALS = (
     "Check key, secret and token of the storage options, or the AWS credentials of this environment."
@@ -53,6 +54,7 @@ _REASONS: dict[str, tuple[str, str | None]] = {
         "the store wants the bucket in the host name (SecondLevelDomainForbidden)",
         'Set "flavour": "oss" in the storage options, or config_kwargs.s3.addressing_style to "virtual".',
     ),
+    "NoSuchUpload": ("the upload was aborted by somebody else (NoSuchUpload)", "Try again."),
     "SlowDown": ("the store asks to slow down (SlowDown)", "Try again later."),
     "QuotaExceeded": ("the quota of the store is used up (QuotaExceeded)", None),
 }
@@ -167,7 +169,13 @@ class S3Store(Store):
         raise OSError(errno.EBUSY, "other writers of the same object kept getting in the way")
 
     def _replace(self, path: str, body: bytes | Path) -> None:
-        self._put(self._fs, path, body, sha256_of(body), mode="overwrite")
+        sha256 = sha256_of(body)
+        try:
+            self._put(self._fs, path, body, sha256, mode="overwrite")
+        except OSError as error:
+            head = self._head(path) if _code(error) in _UNDECIDED else None
+            if head is None or not _holds(head, sha256, size_of(body)):
+                raise
 
     def _put(self, fs: Any, path: str, body: bytes | Path, sha256: str, *, mode: str) -> None:
         facts = {

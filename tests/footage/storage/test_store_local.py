@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+import errno
+import os
+import resource
+import subprocess
+import sys
+import time
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+from storecontract import StoreContract
+
+from footage.errors import AlreadyThere, StorageProblem
+from footage.storage import Store, open_store
+
+
+class TestLocalStore(StoreContract):
+    @pytest.fixture
+    def store(self, tmp_path: Path) -> Store:
+        return open_store(str(tmp_path / "not" / "yet" / "there"))
+
+
+class TestLocalStoreWithoutHardLinks(StoreContract):
+    """exFAT, CIFS and many FUSE mounts answer EPERM to link(2)."""
+
+    @pytest.fixture
+    def store(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+        def no_links(*_: object, **__: object) -> None:
+            raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+        monkeypatch.setattr(os, "link", no_links)
+        return open_store(str(tmp_path / "folder"))
+
+
+PUBLISH_FOR_EVER = """
+import sys
+from pathlib import Path
+from footage.storage import open_store
+store = open_store(sys.argv[1])
+for number in range(10_000):
+    print(number, flush=True)
+    store.create_file(f"videos/{number}.mp4", Path(sys.argv[2]))
+"""
+
+
+def test_a_killed_publisher_never_leaves_half_a_file_under_a_name(tmp_path: Path) -> None:
+    whole = tmp_path / "whole"
+    whole.write_bytes(os.urandom(1 << 20) * 24)
+    store = open_store(str(tmp_path / "store"))
+
+    for pause_ms in range(0, 40, 4):
+        child = subprocess.Popen(
+            [sys.executable, "-c", PUBLISH_FOR_EVER, store.url, str(whole)], stdout=subprocess.PIPE
+        )
+        assert child.stdout is not None
+        child.stdout.readline()
+        time.sleep(pause_ms / 1000)
+        child.kill()
+        child.communicate()
+
+    sizes = {store.size(path) for path in store.list()}
+    assert sizes <= {whole.stat().st_size}
+    # The next one is not held up by what the killed ones left.
+    store.create_file("videos/after.mp4", whole)
+    assert store.sha256("videos/after.mp4")
+
+
+def test_leftovers_of_killed_publishers_are_swept_when_they_are_old(tmp_path: Path) -> None:
+    (tmp_path / "videos").mkdir()
+    old, fresh = (tmp_path / "videos" / f".a.mp4.{digit * 16}.part" for digit in "01")
+    old.write_bytes(b"half")
+    fresh.write_bytes(b"half")
+    os.utime(old, (time.time() - 86_400,) * 2)
+
+    open_store(str(tmp_path)).create("videos/a.mp4", b"whole")
+
+    assert not old.exists()
+    assert fresh.exists()
+
+
+WRITE_TOO_MUCH = """
+import resource, sys
+resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
+from footage.errors import StorageProblem
+from footage.storage import open_store
+try:
+    open_store(sys.argv[1]).create("videos/a.mp4", b"x" * (2 << 20))
+except StorageProblem as error:
+    print(error)
+"""
+
+
+def test_a_disk_that_takes_no_more_leaves_no_name_and_no_remains(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", WRITE_TOO_MUCH, str(tmp_path)], capture_output=True, text=True, check=True
+    )
+
+    assert "Could not create" in done.stdout
+    assert "videos/a.mp4: the file is larger than this process may write" in done.stdout
+    assert list((tmp_path / "videos").iterdir()) == []
+    assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] == resource.RLIM_INFINITY
+
+
+def test_a_file_in_the_way_of_the_folder_is_named(tmp_path: Path) -> None:
+    (tmp_path / "output").write_text("I am a file")
+
+    with pytest.raises(StorageProblem, match="not a folder") as caught:
+        open_store(str(tmp_path / "output")).create("videos/a.mp4", b"1")
+
+    assert not isinstance(caught.value, AlreadyThere)
+
+
+def test_published_files_have_the_mode_of_any_file(tmp_path: Path) -> None:
+    ordinary = tmp_path / "ordinary"
+    ordinary.touch()
+
+    open_store(str(tmp_path)).create("videos/a.mp4", b"1")
+
+    assert (tmp_path / "videos" / "a.mp4").stat().st_mode == ordinary.stat().st_mode
+
+
+def test_the_link_to_a_local_file_opens_that_file(tmp_path: Path) -> None:
+    store = open_store(str(tmp_path / "mit Umlaut ä"))
+    store.create("videos/a.mp4", b"1")
+
+    url = store.url_of("videos/a.mp4")
+
+    assert url.startswith("file:///")
+    assert Path(unquote(urlsplit(url).path)).read_bytes() == b"1"

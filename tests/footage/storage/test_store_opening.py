@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from footage.errors import StorageProblem
+from footage.storage import open_store
+
+SECRET = "SECRETSECRETSECRET"
+
+
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        ("simplecache::file:///etc", "chain"),
+        ("filecache::s3://bucket/x", "chain"),
+        ("http://example.com/x", "not a store"),
+        ("ftp://example.com/x", "not a store"),
+        ("ssh://host/x", "not a store"),
+        ("zip://x.zip", "not a store"),
+        ("local:///etc", "not a store"),
+        ("s3://", "not a bucket"),
+        ("s3://bucket/../other", "not a bucket"),
+        (f"s3://AKIA:{SECRET}@bucket/x", "credentials"),
+        (f"s3://bucket/x?secret={SECRET}", "credentials"),
+        ("oss://bucket/x", "endpoint"),
+        ("file://", "no name"),
+    ],
+)
+def test_only_stores_that_were_thought_of_are_opened(url: str, why: str) -> None:
+    with pytest.raises(StorageProblem, match=why) as caught:
+        open_store(url)
+
+    assert SECRET not in str(caught.value)
+
+
+@pytest.mark.parametrize("given", ["~/clips", "file:///{tmp}/clips", "{tmp}/clips", "relative/clips"])
+def test_a_folder_is_given_as_path_or_url(given: str, tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+
+    store = open_store(
+        given.replace("{tmp}", str(tmp_path).lstrip("/"))
+        if "file" in given
+        else given.replace("{tmp}", str(tmp_path))
+    )
+    store.create("a.json", b"1")
+
+    assert len(list(tmp_path.rglob("a.json"))) == 1
+    assert store.url.startswith(str(tmp_path))
+
+
+def test_links_are_public_or_signed_but_not_both() -> None:
+    with pytest.raises(StorageProblem, match="not both"):
+        open_store("s3://bucket", {}, public_base_url="https://cdn.example.com", sign_seconds=60)
+    with pytest.raises(StorageProblem, match="signed"):
+        open_store("/tmp/x", sign_seconds=60)
+
+
+def test_a_public_base_url_is_what_people_see(tmp_path: Path) -> None:
+    store = open_store(str(tmp_path), public_base_url="https://cdn.example.com/clips/")
+
+    assert store.url_of("videos/a.mp4") == "https://cdn.example.com/clips/videos/a.mp4"
+
+
+def test_an_unknown_flavour_is_refused() -> None:
+    with pytest.raises(StorageProblem, match="flavour"):
+        open_store("s3://bucket", {"flavour": "vanilla"})
