@@ -6,10 +6,10 @@ name would shadow the SDK.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from prefect.blocks.abstract import CredentialsBlock
-from pydantic import Field, SecretStr
+from pydantic import ConfigDict, Field, SecretStr
 
 if TYPE_CHECKING:
     from footage.credentials import ApiKey
@@ -27,14 +27,18 @@ class DashScopeCredentials(CredentialsBlock):
         ```python
         from blocks.credentials import DashScopeCredentials
 
-        credentials = DashScopeCredentials.load("dashscope")
+        credentials = DashScopeCredentials.load("BLOCK_NAME")
         client = credentials.get_client()
         ```
     """
 
+    # A rejected value may be a secret in the wrong field.
+    model_config = ConfigDict(hide_input_in_errors=True)
+
     _block_type_name = "DashScope Credentials"
     _block_type_slug = "dashscope-credentials"
-    _logo_url = "https://img.alicdn.com/tfs/TB1Ly5oS3HqK1RjSZFPXXcwapXa-238-54.png"  # pyright: ignore[reportAssignmentType]
+    # The picture of Prefect's own Secret block, at a commit: square, and there for as long as Prefect's is.
+    _logo_url = "https://raw.githubusercontent.com/PrefectHQ/prefect/420d0d6a78bb6df1fc18bcf188fdad43c1d22ea9/assets/block-logos/secret.png"  # pyright: ignore[reportAssignmentType]
     _documentation_url = "https://www.alibabacloud.com/help/en/model-studio/get-api-key"  # pyright: ignore[reportAssignmentType]
     _description = "API key of Alibaba Model Studio, with its region and workspace."
 
@@ -47,6 +51,10 @@ class DashScopeCredentials(CredentialsBlock):
     workspace: str | None = Field(
         default=None, description="Workspace id, if the key belongs to a workspace or a RAM user."
     )
+
+    def __reduce__(self) -> NoReturn:
+        # Pydantic would pickle the key in clear, and Prefect keeps pickles of what tasks return.
+        raise TypeError("A credentials block is not pickled; pass its name and load it where it is needed.")
 
     def get_api_key(self) -> ApiKey:
         """The key in the form the core uses; it never shows itself.

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from prefect.blocks.core import Block
-from pydantic import Field
-from pydantic.types import SecretStr
+from prefect.types import SecretDict
+from pydantic import ConfigDict, Field, SecretStr, field_validator
 
 if TYPE_CHECKING:
     from footage.settings import Settings
     from footage.storage import Store
+
+# How s3fs, gcsfs and adlfs call what must not be seen.
+_SECRET_OPTIONS = frozenset(
+    {"key", "secret", "token", "password", "account_key", "sas_token", "client_secret", "connection_string"}
+)
 
 
 class VideoStorage(Block):
@@ -22,13 +27,18 @@ class VideoStorage(Block):
         ```python
         from blocks.storage import VideoStorage
 
-        store = VideoStorage.load("videos").get_store()
+        storage = VideoStorage.load("BLOCK_NAME")
+        store = storage.get_store()
         ```
     """
 
+    # A rejected value may be a secret in the wrong field.
+    model_config = ConfigDict(hide_input_in_errors=True)
+
     _block_type_name = "Video Storage"
     _block_type_slug = "video-storage"
-    _logo_url = "https://images.ctfassets.net/gm98wzqotmnx/3F45CdLH1EfTkTcTn6QRnI/3f4ef6ac3e6f8b2a4c1a3ffac5c6eea6/fsspec.png"  # pyright: ignore[reportAssignmentType]
+    # The picture of Prefect's own file system blocks, at a commit: square, and there for as long as Prefect's is.
+    _logo_url = "https://raw.githubusercontent.com/PrefectHQ/prefect/420d0d6a78bb6df1fc18bcf188fdad43c1d22ea9/assets/block-logos/filesystem.png"  # pyright: ignore[reportAssignmentType]
     _documentation_url = (
         "https://filesystem-spec.readthedocs.io/en/latest/api.html#other-known-implementations"  # pyright: ignore[reportAssignmentType]
     )
@@ -46,7 +56,11 @@ class VideoStorage(Block):
     region_name: str | None = Field(default=None, description="Region of the bucket.")
     options: dict[str, Any] = Field(
         default_factory=dict,
-        description="Further fsspec storage options. Not secret: credentials belong in the fields above.",
+        description="Further fsspec storage options. They are shown in clear: what is secret belongs below.",
+    )
+    secret_options: SecretDict | None = Field(
+        default=None,
+        description="Further fsspec storage options that are secret, such as token or account_key.",
     )
     public_base_url: str | None = Field(
         default=None, description="Address under which the base is public; clips are linked there."
@@ -55,9 +69,23 @@ class VideoStorage(Block):
         default=None, gt=0, description="Link clips by signed URLs that work this long, in seconds."
     )
 
+    @field_validator("options")
+    @classmethod
+    def _no_secrets_in_clear(cls, options: dict[str, Any]) -> dict[str, Any]:
+        misplaced = sorted(options.keys() & _SECRET_OPTIONS)
+        if misplaced:
+            raise ValueError(f"{', '.join(misplaced)} would be shown in clear; move it to secret_options")
+        return options
+
+    def __reduce__(self) -> NoReturn:
+        # Pydantic would pickle the secrets in clear, and Prefect keeps pickles of what tasks return.
+        raise TypeError("A storage block is not pickled; pass its name and load it where it is needed.")
+
     def storage_options(self) -> dict[str, Any]:
         """The options for fsspec, with the secrets in clear; for `open_store` alone."""
         options = dict(self.options)
+        if self.secret_options is not None:
+            options |= self.secret_options.get_secret_value()
         if self.access_key is not None:
             options["key"] = self.access_key.get_secret_value()
         if self.secret_key is not None:
