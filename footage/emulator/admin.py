@@ -33,7 +33,10 @@ def _serve(service: Service, exchange: Exchange, raw: bytes) -> Any:
                 "cpu_s": time.process_time(),
             }
         case "GET", "ledger":
-            return service.ledger()
+            ledger = service.ledger()
+            if exchange.query.get("tasks") != "no":
+                ledger["tasks"] = [asdict(task) for task in service.engine.tasks.values()]
+            return ledger
         case "GET", "tasks":
             service.now_s()
             return [asdict(task) for task in service.engine.tasks.values()]

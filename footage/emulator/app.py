@@ -57,9 +57,16 @@ class App:
         service = self._service
         raw = await exchange.body() if route in ("create", "cancel") else b""
         subject = _subject_of_body(raw) if route == "create" else service.subject(route, task_id)
-        if delay := service.faults.take("delay", subject):
+        try:
+            delay, strike = service.faults.take("delay", subject), service.faults.take("answer", subject)
+        except ValueError as error:
+            # A slip in a directive must be seen, or a test would pass without its fault.
+            refused = RefusedError("InvalidParameter", f"[[emulator: …]] in the prompt: {error}")
+            service.counts["refused"] += 1
+            await self._send(exchange, routes.refusal(service, refused), None)
+            return
+        if delay is not None:
             await asyncio.sleep(breakage.delay_s(delay, service.rng))
-        strike = service.faults.take("answer", subject)
         if strike is not None and not strike.fault.accepted:
             if route == "create":
                 service.counts["refused"] += 1

@@ -52,14 +52,17 @@ def _sign(text: str) -> str:
     return base64.b64encode(hmac.new(_SECRET, text.encode(), hashlib.sha1).digest()).decode()
 
 
-def sign_result(host: str, task: Task, now_s: float, life_s: float) -> str:
-    """The signed URL of a task's clip, in the form `/1d/xx/YYYYMMDD/xxxxxxxx/<uuid>.mp4?Expires=…`."""
+def sign_result(task: Task, now_s: float, life_s: float) -> str:
+    """The path and query of a clip's signed URL: `/1d/xx/YYYYMMDD/xxxxxxxx/<uuid>.mp4?Expires=…`.
+
+    The signature does not cover the host, so an emulator that comes back on another port still serves it.
+    """
     digits = hashlib.sha256(task.task_id.encode()).hexdigest()
     day = datetime.fromtimestamp(now_s, UTC).strftime("%Y%m%d")
     path = f"/1d/{digits[:2]}/{day}/{digits[2:10]}/{task.task_id}.mp4"
     expires = int(now_s + life_s)
     signature = quote(_sign(f"GET\n\n\n{expires}\n/{_RESULT_BUCKET}{path}"), safe="")
-    return f"{host}{path}?Expires={expires}&OSSAccessKeyId={_ACCESS_KEY}&Signature={signature}"
+    return f"{path}?Expires={expires}&OSSAccessKeyId={_ACCESS_KEY}&Signature={signature}"
 
 
 def check_signature(method: str, path: str, query: dict[str, str], now_s: float) -> None:

@@ -61,7 +61,7 @@ def query(service: Service, exchange: Exchange, task_id: str) -> Reply:
     now_s = _begin(service, exchange, "query")
     task = service.look_up(task_id, now_s)
     unknown = {"output": {"task_id": task_id, "task_status": "UNKNOWN"}}
-    found = unknown if task is None else answer(task, service.knobs)
+    found = unknown if task is None else answer(task, service.knobs, service.host)
     return json_reply(service, {"request_id": new_request_id(), **found})
 
 

@@ -2,11 +2,13 @@
 
 import asyncio
 import json
+import signal
 import socket
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -95,7 +97,7 @@ async def _run(
     service.faults.orders += orders
     host = f"http://127.0.0.1:{listener.getsockname()[1]}"
     service.host = host
-    server = uvicorn.Server(
+    server = _Server(
         uvicorn.Config(
             App(service),
             http=OpenProtocol,
@@ -119,6 +121,22 @@ async def _run(
     finally:
         saving.cancel()
         await service.close()
+
+
+class _Server(uvicorn.Server):
+    @contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        """Leave in good order; uvicorn's own way raises the signal again before anything is cleaned up."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        signals = (signal.SIGINT, signal.SIGTERM)
+        before = [signal.signal(number, self.handle_exit) for number in signals]
+        try:
+            yield
+        finally:
+            for number, handler in zip(signals, before, strict=True):
+                signal.signal(number, handler)
 
 
 def _stop_at_end_of_stdin(server: uvicorn.Server) -> None:

@@ -5,7 +5,6 @@ import logging
 import time
 from collections import Counter, deque
 from collections.abc import Coroutine
-from dataclasses import asdict
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -105,9 +104,9 @@ class Service:
             self._alarm.cancel()
         for job in tuple(self._jobs):
             job.cancel()
-        await self.studio.close()
         self.save()
         self.store.close()
+        await self.studio.close()
 
     def turn(self, knobs: Knobs) -> None:
         """Change knobs while running; tasks already made keep what was decided for them."""
@@ -183,8 +182,8 @@ class Service:
         return Subject(route, task.model, task.prompt) if task else Subject(route)
 
     def _task_changed(self, task: Task) -> None:
-        if task.status == "SUCCEEDED" and task.video_url is None and task.ended_s is not None:
-            task.video_url = sign_result(self.host, task, task.ended_s, self.knobs.retention_s)
+        if task.status == "SUCCEEDED" and task.result_path is None and task.ended_s is not None:
+            task.result_path = sign_result(task, task.ended_s, self.knobs.retention_s)
         self.store.save_task(task)
 
     async def _render(self, task: Task) -> None:
@@ -233,7 +232,7 @@ class Service:
         return self.uploads.read(key, model, self.clock.now_s())
 
     def ledger(self) -> dict[str, Any]:
-        """What the service has received, accepted, billed and sent."""
+        """What the service has received, accepted, billed and sent, without the tasks themselves."""
         now_s = self.now_s()
         tasks = self.engine.tasks.values()
 
@@ -264,5 +263,4 @@ class Service:
             "foreign_parameters": named("foreign parameter "),
             "authorization_on_results": self.counts["authorization on result"],
             "most_running": dict(self.engine.most_running),
-            "tasks": [asdict(task) for task in tasks],
         }

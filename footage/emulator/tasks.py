@@ -52,7 +52,7 @@ class Task:
     stuck_pending: bool = False
     overdue: bool = False
     video: str | None = None
-    video_url: str | None = None
+    result_path: str | None = None  # path and query of its signed URL
     billed_s: int = 0
     unknown_polls: int = 0  # -1: for ever
     listed_from_s: float = 0.0
@@ -73,8 +73,8 @@ def orig_prompt(task: Task, knobs: Knobs) -> str:
     return task.prompt[: MODELS[task.model].prompt_max] if knobs.orig_prompt == "truncated" else task.prompt
 
 
-def answer(task: Task, knobs: Knobs) -> dict[str, Any]:
-    """`output` and, when it succeeded, `usage` of a query's answer."""
+def answer(task: Task, knobs: Knobs, host: str) -> dict[str, Any]:
+    """`output` and, when it succeeded, `usage` of a query's answer; results lie on `host`."""
     hours = knobs.utc_offset_hours
     output: dict[str, Any] = {"task_id": task.task_id, "task_status": task.status}
     output["submit_time"] = task_time(task.submitted_s, hours)
@@ -89,7 +89,7 @@ def answer(task: Task, knobs: Knobs) -> dict[str, Any]:
     output["orig_prompt"] = orig_prompt(task, knobs)
     if task.expanded is not None:
         output["actual_prompt"] = task.expanded
-    output["video_url"] = task.video_url
+    output["video_url"] = f"{host}{task.result_path}"
     return {"output": output, "usage": usage(task.model, task.plan, knobs)}
 
 

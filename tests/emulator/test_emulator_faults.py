@@ -56,7 +56,7 @@ def expected(fault: Fault) -> str:
     return fixed.get(fault.effect, fault.effect)
 
 
-def exchange(api: Any, route: str, task_id: str) -> Callable[[], httpx.Response]:
+def exchange(api: Any, route: str, task_id: str, wait_s: float) -> Callable[[], httpx.Response]:
     get = api.http.build_request
     create = "/services/aigc/video-generation/video-synthesis"
     requests = {
@@ -78,7 +78,7 @@ def exchange(api: Any, route: str, task_id: str) -> Callable[[], httpx.Response]
         "policy": get("GET", "/uploads?action=getPolicy&model=wan2.6-i2v", headers=api.headers),
     }
     request = requests[route]
-    request.extensions["timeout"] = {"connect": 5, "read": _HANG_S, "write": 5, "pool": 5}
+    request.extensions["timeout"] = {"connect": 5, "read": wait_s, "write": 5, "pool": 5}
     return lambda: api.http.send(request)
 
 
@@ -89,17 +89,17 @@ ANSWERS = [fault for fault in FAULTS if fault.slot == "answer" and fault.route n
 def test_an_answer_is_broken_as_ordered_once_and_the_next_is_whole(
     emulator: Emulator, api: Any, fault: Fault
 ) -> None:
-    accepted = emulator.ledger()["accepted"]
+    accepted = emulator.ledger(tasks=False)["accepted"]
     task_id = "1111"
     if fault.route == "cancel":
         emulator.fault("stuck-pending", times="always")
         task_id = api.create()
         accepted += 1
     emulator.fault(fault.name)
-    call = exchange(api, fault.route, task_id)
+    call = exchange(api, fault.route, task_id, _HANG_S if fault.effect == "hang" else 10)
 
-    seen, ledger = observe(call), emulator.ledger()
-    again = observe(call)
+    seen, ledger = observe(call), emulator.ledger(tasks=False)
+    again = observe(exchange(api, fault.route, task_id, 10))
 
     assert seen == expected(fault)
     assert ledger["faults"][fault.name] >= 1
@@ -143,7 +143,7 @@ def test_failed_tasks_are_not_billed(emulator: Emulator, api: Any) -> None:
     emulator.advance(500)
 
     assert api.query(task_id)["task_status"] == "FAILED"
-    assert task_id not in emulator.ledger()["billed"]
+    assert task_id not in emulator.ledger(tasks=False)["billed"]
 
 
 def test_unknown_lasts_for_the_ordered_polls_or_for_ever(emulator: Emulator, api: Any) -> None:
@@ -349,6 +349,13 @@ def test_directives_are_read_and_left_out_of_the_picture() -> None:
         {"fault": "latency", "seconds": "2"},
     ]
     assert without_directives(prompt) == "a cat  runs"
+
+
+def test_a_slip_in_a_directive_is_refused_and_named(api: Any) -> None:
+    refused = api.submit(prompt="a cat [[emulator: query-rest]]")
+
+    assert refused.status_code == 400
+    assert "unknown fault 'query-rest'" in refused.json()["message"]
 
 
 @pytest.mark.parametrize(

@@ -98,6 +98,21 @@ def test_the_command_prints_one_line_with_the_url_and_reads_a_fault_script(tmp_p
             process.terminate()
 
     assert statuses == [500, 200]
+    assert process.returncode == 0
+
+
+def test_results_stay_reachable_when_the_emulator_comes_back_on_another_port(
+    make_api: Any, tmp_path: Path
+) -> None:
+    with Emulator(render="tiny", state_dir=tmp_path) as emulator, make_api(emulator) as api:
+        task_id = api.create()
+        old = api.finish(task_id)["video_url"]
+
+    with Emulator(render="tiny", state_dir=tmp_path) as emulator, make_api(emulator) as api:
+        url = api.query(task_id)["video_url"]
+        assert url.startswith(emulator.url)
+        assert url.split("/1d/")[1] == old.split("/1d/")[1]
+        assert httpx.get(url, trust_env=False).status_code == 200
 
 
 def test_a_faulty_script_is_refused_before_the_start(tmp_path: Path) -> None:
