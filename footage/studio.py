@@ -165,8 +165,10 @@ class Studio:
         return Limits(allowed_hosts=self.settings.result_hosts, allow_loopback=self.settings.emulated)
 
     def close(self) -> None:
-        """Stop beating; call when the run is over."""
+        """Stop beating and close connections; call when the run is over."""
         self.worker.stop()
+        for client in self._clients.values():
+            client.close()
 
 
 def open_studio(

@@ -1,0 +1,1 @@
+"""What happens to a clip, one step a module; free of Prefect."""
