@@ -179,7 +179,7 @@ def test_a_task_can_run_until_the_service_gives_it_up(emulator: Emulator, api: A
 
     emulator.advance(3600)
     assert api.query(task_id)["task_status"] == "RUNNING"
-    emulator.advance(2 * 3600)
+    emulator.advance(2 * 3600 + 1)
     assert api.query(task_id)["code"] == "InternalError.Timeout"
 
 
