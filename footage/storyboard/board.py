@@ -142,7 +142,8 @@ class Shot(BaseModel):
     @model_serializer(mode="wrap")
     def _flat(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         plain: dict[str, Any] = handler(self)
-        request = plain.pop("request")
+        # Absent when only some fields were asked for.
+        request = plain.pop("request", {})
         story = {
             key: value
             for key, value in plain.items()

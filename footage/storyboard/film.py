@@ -13,8 +13,9 @@ from footage.request import VideoResponse
 from footage.storyboard.cut import ShotOutcome, cut, exact_rate
 from footage.storyboard.plan import BoardPlan, Format
 
-# A clip is stretched to the film's size only where nobody sees it: i2v models round the sides to steps of 16.
-_SAME_SHAPE = 0.03
+# A clip is stretched to the film's size only where nobody sees it: i2v models round the sides to steps of 16,
+# which is at most 16 of 480 pixels.
+_SAME_SHAPE = 0.04
 
 
 @dataclass(frozen=True)

@@ -40,5 +40,6 @@ def link(path: str) -> str | None:
     """A link that opens a file beside the page or on the web; None for anything else (`javascript:`)."""
     if re.match(r"https?://", path, re.IGNORECASE):
         return path
-    # A relative path may hold spaces and "#"; a colon before the first slash would make it a scheme.
-    return quote(path, safe="/~!$&'()*+,;=@") if path and not path.startswith(("/", "\\")) else None
+    if not path or path.startswith(("/", "\\")) or re.match(r"[a-z][a-z0-9+.-]*:", path, re.IGNORECASE):
+        return None
+    return quote(path, safe="/~!$&'()*+,;=@")

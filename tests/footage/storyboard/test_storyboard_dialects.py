@@ -62,7 +62,8 @@ ARCREEL = {
             "segment_id": "E1S01", "duration_seconds": 4, "segment_break": False, "novel_text": "…",
             "characters_in_segment": ["Ann"],
             "image_prompt": {
-                "scene": "A dim room", "composition": {"shot_type": "Close-up", "lighting": "candle", "ambiance": "calm"},
+                "scene": "A dim room",
+                "composition": {"shot_type": "Close-up", "lighting": "candle", "ambiance": "calm"},
             },
             "video_prompt": {
                 "action": "Ann nods", "camera_motion": "Push In", "ambiance_audio": "rain",

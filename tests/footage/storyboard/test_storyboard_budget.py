@@ -1,0 +1,153 @@
+"""The ledger: promises before, bills after, and a cap that holds in between."""
+
+from __future__ import annotations
+
+import datetime
+from decimal import Decimal
+
+import pytest
+
+from footage.errors import InvalidRequest, OverBudget
+from footage.order import Quote
+from footage.request import Cost
+from footage.storyboard import Budget, Ledger, money
+
+READ_ON = datetime.date(2026, 10, 11)
+
+
+def quote(seconds: int, amount: str) -> Quote:
+    price = Decimal(amount)
+    return Quote(seconds, price / seconds, "CNY", price, price / 7, True, "page", READ_ON)
+
+
+def bill(seconds: str, amount: str) -> Cost:
+    return Cost(
+        amount=Decimal(amount),
+        currency="CNY",
+        billed_seconds=Decimal(seconds),
+        source="page",
+        read_on=READ_ON,
+    )
+
+
+def ledger(max_seconds: int | None = None, max_cost: str | None = None, currency: str = "CNY") -> Ledger:
+    cap = None if max_cost is None else Decimal(max_cost)
+    seconds = None if max_seconds is None else Decimal(max_seconds)
+    return Ledger(Budget(max_seconds=seconds, max_cost=cap, currency=currency))
+
+
+def test_a_promise_holds_its_money_until_it_is_settled_or_released():
+    book = ledger(max_cost="3.00")
+    book.reserve("a", quote(5, "1.20"))
+    book.reserve("b", quote(5, "1.20"))
+
+    with pytest.raises(OverBudget, match=r"0\.60 CNY are left"):
+        book.reserve("c", quote(5, "1.20"))
+
+    book.release("a")
+    book.reserve("c", quote(5, "1.20"))
+    assert book.statement().left == Decimal("0.60")
+
+
+def test_a_smaller_bill_than_promised_frees_the_difference():
+    book = ledger(max_seconds=10, max_cost="2.00")
+    book.reserve("a", quote(10, "2.00"))
+
+    book.settle("a", bill("5", "1.00"))
+
+    now = book.statement()
+    assert (now.settled, now.settled_seconds, now.reserved) == (Decimal("1.00"), Decimal(5), Decimal(0))
+    assert (now.left, now.left_seconds) == (Decimal("1.00"), Decimal(5))
+    book.reserve("b", quote(5, "1.00"))
+
+
+def test_a_larger_bill_than_promised_is_booked_and_shown_and_stops_what_follows():
+    book = ledger(max_cost="1.00")
+    book.reserve("a", quote(5, "1.00"))
+
+    book.settle("a", bill("5", "1.50"))
+
+    assert book.statement().over
+    with pytest.raises(OverBudget, match=r"0\.00 CNY are left"):
+        book.reserve("b", quote(1, "0.01"))
+
+
+def test_seconds_are_capped_even_where_money_is_not():
+    book = ledger(max_seconds=8)
+    book.reserve("a", quote(5, "100"))
+
+    with pytest.raises(OverBudget, match="it takes 5 s and 3 of 8 s are left"):
+        book.reserve("b", quote(5, "0.01"))
+
+
+def test_without_a_bill_the_promise_stands():
+    book = ledger()
+    book.reserve("a", quote(5, "1.20"))
+
+    book.settle("a")
+
+    assert book.statement().settled == Decimal("1.20")
+    assert not book.statement().entries["a"][0].billed
+
+
+def test_a_second_promise_for_the_same_shot_counts_once():
+    book = ledger(max_cost="1.20")
+    book.reserve("a", quote(5, "1.20"))
+    book.reserve("a", quote(5, "1.20"))
+
+    assert book.statement().reserved == Decimal("1.20")
+
+
+def test_an_attempt_after_a_billed_one_adds_to_it():
+    book = ledger(max_cost="2.00")
+    book.reserve("a", quote(5, "1.20"))
+    book.settle("a", bill("5", "1.20"))
+
+    with pytest.raises(OverBudget):
+        book.reserve("a", quote(5, "1.20"))
+    book.reserve("a", quote(2, "0.50"))
+    book.release("a")
+
+    assert book.statement().settled == Decimal("1.20")
+    assert [entry.state for entry in book.statement().entries["a"]] == ["settled", "released"]
+
+
+def test_what_was_billed_is_never_given_back():
+    book = ledger()
+    book.reserve("a", quote(5, "1.20"))
+    book.settle("a", bill("5", "1.20"))
+
+    book.release("a")
+
+    assert book.statement().settled == Decimal("1.20")
+
+
+def test_a_clip_that_was_bought_before_can_be_settled_without_a_promise():
+    book = ledger()
+
+    book.settle("a", bill("5", "1.20"))
+
+    assert book.statement().settled == Decimal("1.20")
+    with pytest.raises(ValueError, match="neither a promise nor a bill"):
+        book.settle("b")
+
+
+def test_a_cap_in_dollars_holds_against_prices_in_yuan():
+    book = ledger(max_cost="1.00", currency="USD")
+
+    book.reserve("a", quote(5, "7.00"))
+    with pytest.raises(OverBudget):
+        book.reserve("b", quote(5, "0.50"))
+
+
+def test_a_currency_that_no_price_has_is_refused_before_buying():
+    with pytest.raises(InvalidRequest, match="CNY, USD"):
+        ledger(max_cost="5", currency="EUR")
+
+
+@pytest.mark.parametrize(
+    ("amount", "shown"),
+    [("0", "0.00 CNY"), ("0.45", "0.45 CNY"), ("0.146785", "0.1468 CNY"), ("1234.5", "1,234.50 CNY")],
+)
+def test_amounts_are_short_but_hide_nothing(amount: str, shown: str):
+    assert money(Decimal(amount), "CNY") == shown
