@@ -231,8 +231,9 @@ def _quietly(action: Callable[[], Any]) -> None:
         return
 
 
-def reset_at_once(server: RawServer, connection: socket.socket) -> None:
-    """For `on_accept`: reset before a byte was read."""
+def reset_half_way(server: RawServer, connection: socket.socket) -> None:
+    """For `on_accept`: reset while the request is still arriving."""
+    connection.recv(10)
     _reset(connection)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from providerside import CREATED, REQUEST, SECRET, TASK, client_of, i2v_order, service, t2v_order
-from rawserver import Act, RawServer, drip, hang, never_speak, reply, reset, reset_at_once, verbatim
+from rawserver import Act, RawServer, drip, hang, never_speak, reply, reset, reset_half_way, verbatim
 
 from footage.errors import (
     AccountProblem,
@@ -281,7 +281,7 @@ def test_a_connection_that_does_not_open_in_time_has_bought_nothing():
                 client.create(t2v_order())
 
 
-@pytest.mark.parametrize("on_accept", [reset_at_once, never_speak])
+@pytest.mark.parametrize("on_accept", [reset_half_way, never_speak])
 def test_a_connection_that_opens_and_fails_leaves_the_purchase_unknown(on_accept: Any):
     with (
         service(on_accept=on_accept, read_timeout_s=0.3) as (server, client),

@@ -150,6 +150,7 @@ def test_half_an_emoji_and_numbers_that_are_no_json_do_not_spoil_the_evidence():
         reply(gzip.compress(json.dumps(answer("RUNNING")).encode()), headers={"Content-Encoding": "gzip"}),
         reply(answer("RUNNING"), status=201),
         reply({"output": {"task_status": "RUNNING"}}),
+        reply(b"\xef\xbb\xbf" + json.dumps(answer("RUNNING")).encode()),
         reply(
             json.dumps(answer("RUNNING")).encode(), headers={"Content-Type": "application/json;charset=UTF-8"}
         ),
