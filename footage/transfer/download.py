@@ -103,7 +103,11 @@ def download(url_source: Callable[[], str], local: Path, limits: Limits | None =
         StorageProblem: The local disk does not take it.
     """
     try:
-        with local.open("wb", buffering=0) as file, _Sums() as sums:
+        file = local.open("wb", buffering=0)
+    except OSError as error:
+        raise StorageProblem(f"Could not open {local} for writing: {error.strerror}.") from error
+    try:
+        with file, _Sums() as sums:
             return _Download(url_source, local, file, sums, limits or Limits()).run()
     except _DiskError as error:
         raise StorageProblem(f"Could not write {local}: {error.cause.strerror}.") from error.cause
@@ -267,7 +271,7 @@ class _Download:
         self.expected_crc64 = int(crc64) if crc64.isdigit() else self.expected_crc64
         if (take.total_bytes or 0) > self.limits.max_size_bytes:
             raise self._bad(
-                f"it has {take.total_bytes} bytes, more than the {self.limits.max_size_bytes} allowed"
+                f"it has {take.total_bytes} bytes, more than the {self.limits.max_size_bytes} bytes allowed"
             )
         rate = _Rate(self.limits)
         first = b""
@@ -311,11 +315,15 @@ class _Download:
         self.begun = Begun(size_bytes, self.begun.total_bytes, self.begun.etag)
 
     def _forget(self) -> None:
+        if self.begun.size_bytes:
+            try:
+                self.file.seek(0)
+                self.file.truncate()
+            except OSError as error:
+                raise _DiskError(error) from error
         self.begun = Begun()
         self.expected_crc64 = None
         self.sums.reset()
-        self.file.seek(0)
-        self.file.truncate()
 
     def _restart(self, reason: str) -> None:
         self.restarts += 1

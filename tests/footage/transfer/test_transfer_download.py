@@ -1,0 +1,264 @@
+from __future__ import annotations
+
+import hashlib
+import logging
+import random
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from fastcrc import crc64
+from resultserver import (
+    Fault,
+    ResultServer,
+    chunked,
+    cut,
+    damaged,
+    drip,
+    ignores_range,
+    stall,
+    status,
+    wrong_length,
+)
+
+from footage.errors import BadDelivery, ClipLost, FootageError, StorageProblem, Unreachable
+from footage.transfer import Limits, download
+from footage.transfer.connection import checked
+
+BODY = b"\x00\x00\x00\x18ftypisom" + random.Random(1).randbytes(4_000_000)
+
+# Times shrunk to what a test can wait for; the ways are those of the defaults.
+QUICK = Limits(
+    silence_s=0.5,
+    min_bytes_per_s=10_000,
+    min_rate_window_s=0.4,
+    deadline_s=20,
+    first_wait_s=0.01,
+    allow_loopback=True,
+)
+
+
+def test_a_clip_arrives_whole_with_both_hashes(tmp_path: Path) -> None:
+    with ResultServer(BODY) as server:
+        got = download(server.url, tmp_path / "clip", QUICK)
+
+    assert (tmp_path / "clip").read_bytes() == BODY
+    assert got.size_bytes == len(BODY)
+    assert got.sha256 == hashlib.sha256(BODY).hexdigest()
+    assert got.crc64 == crc64.xz(BODY)
+    assert got.crc64_confirmed
+    assert got.etag == '"v1"'
+    assert got.refetched_bytes == 0
+
+
+# What the first requests meet, and how much of the file may come twice at most.
+SURVIVED = {
+    "closed at 70 %": ([cut(0.7)], 0.0),
+    "reset at 70 %": ([cut(0.7, reset=True)], 0.4),
+    "cut again and again": ([cut(0.3), cut(0.5), cut(0.7), cut(0.9)], 0.0),
+    "announced too long": ([wrong_length(1000)], 1.0),
+    "announced too short": ([wrong_length(-1000)], 1.0),
+    "expired once": ([status(403, b"<Error><Code>AccessDenied</Code></Error>")], 0.0),
+    "expired in the middle": ([cut(0.7), status(403)], 0.0),
+    "an HTML page once": ([status(200, b"<html>One moment, please</html>", Content_Type="text/html")], 0.01),
+    "an XML message once": ([status(200, b"<?xml version='1.0'?><Error/>")], 0.01),
+    "one bit flipped": ([damaged], 1.0),
+    "stalled": ([stall(1_000_000)], 0.0),
+    "dripping": ([drip(0.005)], 0.0),
+    "503 twice": ([status(503), status(503, Retry_After="0")], 0.0),
+    "429": ([status(429)], 0.0),
+    "Range ignored": ([cut(0.7), ignores_range], 0.7),
+    "416 on resume": ([cut(0.7), status(416)], 0.7),
+    "412 on resume": ([cut(0.7), status(412)], 0.7),
+    "another part than asked for": ([cut(0.7), status(206, BODY[:9], Content_Range="bytes 1-9/10")], 0.7),
+    "chunked without a length": ([chunked(1.0)], 0.0),
+    "chunked and cut": ([chunked(0.7)], 0.05),
+    "nothing but a closed connection": ([lambda exchange: exchange.connection.close()], 0.0),
+    "an empty body": ([status(200)], 0.0),
+    "a few bytes": ([status(200, b"\x00\x00\x00\x18ft")], 0.01),
+}
+
+
+@pytest.mark.parametrize(("faults", "refetched"), SURVIVED.values(), ids=SURVIVED)
+def test_a_fault_that_passes_ends_in_a_whole_verified_file(
+    faults: list[Fault], refetched: float, tmp_path: Path
+) -> None:
+    with ResultServer(BODY, faults=list(faults)) as server:
+        server.let_reset.set()
+        got = download(server.url, tmp_path / "clip", QUICK)
+
+        assert not server.faults, "the fault was never met"
+
+    assert (tmp_path / "clip").read_bytes() == BODY
+    assert got.sha256 == hashlib.sha256(BODY).hexdigest()
+    assert got.refetched_bytes <= refetched * len(BODY)
+
+
+# What every request meets, the error it ends in, and words that name the cause.
+FINAL: dict[str, tuple[Fault, type[FootageError], str]] = {
+    "always one bit flipped": (damaged, BadDelivery, "CRC-64"),
+    "always too long": (wrong_length(1000), BadDelivery, "changed"),
+    "always an HTML page": (status(200, b"<html>Sorry about that</html>"), BadDelivery, "an HTML page"),
+    "always nothing": (status(200), BadDelivery, "nothing"),
+    "always expired": (status(403), Unreachable, "with fresh links too"),
+    "always gone": (status(404), ClipLost, "gone at the provider"),
+    "always 503": (status(503), Unreachable, "HTTP 503"),
+    "always dripping": (drip(0.005), Unreachable, "bytes/s came"),
+    "always stalled": (stall(100), Unreachable, "no byte came"),
+    "a refusal": (status(405), Unreachable, "HTTP 405"),
+    "encoded": (status(200, BODY[:99], Content_Encoding="gzip"), Unreachable, "gzip"),
+}
+
+
+@pytest.mark.parametrize(("fault", "kind", "words"), FINAL.values(), ids=FINAL)
+def test_a_fault_that_stays_ends_in_an_error_that_names_it(
+    fault: Fault, kind: type[FootageError], words: str, tmp_path: Path
+) -> None:
+    limits = replace(QUICK, failures=2)
+    with ResultServer(BODY, otherwise=fault) as server, pytest.raises(kind, match=words) as caught:
+        download(server.url, tmp_path / "clip", limits)
+
+    assert type(caught.value) is kind
+    assert "TOPSECRET" not in str(caught.value)
+
+
+def test_the_whole_download_has_a_deadline(tmp_path: Path) -> None:
+    # Fast enough for the rate, and never done.
+    limits = replace(QUICK, deadline_s=1.0, min_bytes_per_s=1)
+
+    with (
+        ResultServer(BODY, otherwise=drip(0.002)) as server,
+        pytest.raises(Unreachable, match="time for the download is up"),
+    ):
+        download(server.url, tmp_path / "clip", limits)
+
+
+def test_a_file_above_the_limit_is_refused_announced_or_not(tmp_path: Path) -> None:
+    limits = replace(QUICK, max_size_bytes=1_000_000)
+
+    for fault in (cut(1.0), chunked(1.0)):
+        with (
+            ResultServer(BODY, otherwise=fault) as server,
+            pytest.raises(BadDelivery, match="1000000 bytes allowed"),
+        ):
+            download(server.url, tmp_path / "clip", limits)
+
+    assert (tmp_path / "clip").stat().st_size <= 1_000_000
+
+
+def test_an_object_that_is_swapped_while_it_is_read_never_becomes_a_mixture(tmp_path: Path) -> None:
+    other = BODY[:12] + bytes(reversed(BODY[12:]))
+
+    with ResultServer(BODY, crc64=False) as server:
+
+        def cut_and_swap(exchange: object) -> None:
+            cut(0.6)(exchange)  # type: ignore[arg-type]
+            server.body, server.etag = other, '"v2"'
+
+        server.faults = [cut_and_swap]
+        download(server.url, tmp_path / "clip", QUICK)
+
+    assert (tmp_path / "clip").read_bytes() == other
+
+
+def test_every_request_asks_for_plain_bytes_and_carries_no_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DASHSCOPE_API_KEY", "sk-TOPSECRET")
+
+    with ResultServer(BODY, faults=[cut(0.7)]) as server:
+        download(server.url, tmp_path / "clip", QUICK)
+
+        first, second = server.requests
+    assert first["accept-encoding"] == second["accept-encoding"] == "identity"
+    assert "authorization" not in first
+    assert "sk-TOPSECRET" not in str(server.requests)
+    assert "range" not in first
+    assert second["range"].startswith("bytes=28")
+    assert second["if-match"] == '"v1"'
+
+
+def test_a_fresh_link_is_asked_for_when_one_expired_and_not_before(tmp_path: Path) -> None:
+    given: list[str] = []
+
+    with ResultServer(BODY, faults=[cut(0.5), status(403)]) as server:
+
+        def fresh_link() -> str:
+            given.append(server.url(f"/clip.mp4?Signature={len(given)}"))
+            return given[-1]
+
+        download(fresh_link, tmp_path / "clip", QUICK)
+
+        paths = [request[":path"] for request in server.requests]
+    assert len(given) == 2
+    assert paths == ["/clip.mp4?Signature=0", "/clip.mp4?Signature=0", "/clip.mp4?Signature=1"]
+
+
+def test_what_the_provider_says_when_asked_for_a_link_is_passed_on(tmp_path: Path) -> None:
+    def gone() -> str:
+        raise ClipLost("The task is gone.")
+
+    with pytest.raises(ClipLost, match="The task is gone"):
+        download(gone, tmp_path / "clip", QUICK)
+
+
+def test_a_signature_is_in_no_log_line(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+
+    with ResultServer(BODY, faults=[cut(0.7), status(503), status(403), damaged]) as server:
+        download(server.url, tmp_path / "clip", QUICK)
+
+    assert "closed early" in caplog.text
+    assert "TOPSECRET" not in caplog.text
+
+
+def redirect(where: Callable[[], str]) -> Fault:
+    return lambda exchange: status(302, Location=where())(exchange)
+
+
+def test_a_redirect_is_followed_to_an_allowed_host_only(tmp_path: Path) -> None:
+    with ResultServer(BODY) as server:
+        server.faults = [redirect(server.url), redirect(server.url)]
+        download(server.url, tmp_path / "clip", QUICK)
+        assert (tmp_path / "clip").read_bytes() == BODY
+
+        server.faults = [redirect(lambda: "http://169.254.169.254/latest/meta-data")]
+        with pytest.raises(Unreachable, match=r"169\.254\.169\.254, which is not one of the hosts"):
+            download(server.url, tmp_path / "clip", QUICK)
+
+        server.otherwise = redirect(server.url)
+        with pytest.raises(Unreachable, match="redirected more than 3 times"):
+            download(server.url, tmp_path / "clip", QUICK)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://127.0.0.1:1/clip.mp4",  # loopback only when the caller says so
+        "https://evil-aliyuncs.com/clip.mp4",
+        "https://aliyuncs.com.evil.example/clip.mp4",
+        "https://user:pw@x.aliyuncs.com/clip.mp4",
+        "ftp://x.aliyuncs.com/clip.mp4",
+        "file:///etc/passwd",
+        "",
+    ],
+)
+def test_a_link_to_anywhere_else_is_not_opened(url: str) -> None:
+    with pytest.raises(Unreachable):
+        checked(url, allowed_hosts=("*.aliyuncs.com",), allow_loopback=False)
+
+
+def test_alibabas_links_are_upgraded_to_https_and_others_left_alone() -> None:
+    def seen(url: str) -> str:
+        return checked(url, allowed_hosts=("*.aliyuncs.com", "cdn.example"), allow_loopback=True)
+
+    assert seen("http://R.oss-cn-beijing.aliyuncs.com/a?S=1") == "https://r.oss-cn-beijing.aliyuncs.com/a?S=1"
+    assert seen("http://cdn.example/a") == "http://cdn.example/a"
+    assert seen("http://localhost:99/a") == "http://localhost:99/a"
+
+
+def test_a_disk_that_does_not_take_it_is_the_stores_problem() -> None:
+    # /dev/full answers every write with "no space left on device".
+    with ResultServer(BODY) as server, pytest.raises(StorageProblem, match="No space left"):
+        download(server.url, Path("/dev/full"), QUICK)
