@@ -28,7 +28,7 @@ def client(emulator: Emulator) -> Iterator[WanClient]:
     with WanClient(
         emulator.base_url,
         parse_key(emulator.api_key, "test"),
-        read_timeout_s=1.0,
+        read_timeout_s=2.0,
         call_limit_s=5,
         queries_per_second=200,
     ) as client:
