@@ -75,6 +75,10 @@ class App:
         reply = await self._reply(exchange, route, task_id, raw)
         if route == "create" and reply.status >= 400:
             service.counts["refused"] += 1
+        if strike is not None and route in ("create", "result") and reply.status >= 400:
+            # Refused anyway: "the task is made, then" would be a lie, and a refused download has no bytes.
+            service.faults.give_back(strike)
+            strike = None
         await self._send(exchange, reply, strike)
 
     async def _send(self, exchange: Exchange, reply: Reply, strike: Strike | None) -> None:

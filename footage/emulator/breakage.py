@@ -76,9 +76,7 @@ async def _spoil_result(exchange: Exchange, strike: Strike, reply: Reply) -> Non
         "404": (404, "NoSuchKey", "The specified key does not exist."),
         "503": (503, "ServiceUnavailable", "Please reduce your request rate."),
     }
-    if reply.file is None:
-        await exchange.answer(reply)  # it was refused already: there are no bytes to spoil
-    elif effect in errors:
+    if effect in errors:
         await exchange.answer(error_reply(*errors[effect]))
     elif effect == "html":
         headers = [("content-type", "text/html"), ("content-length", str(len(_HTML)))]

@@ -248,6 +248,7 @@ class Subject:
 class Strike:
     fault: Fault
     settings: Mapping[str, float]
+    order: Order
 
 
 _DIRECTIVE = re.compile(r"\[\[\s*emulator:(.*?)\]\]", re.DOTALL)
@@ -299,8 +300,14 @@ class FaultBook:
                 continue
             order.struck += 1
             self.fired[fault.name] = self.fired.get(fault.name, 0) + 1
-            return Strike(fault, dict(order.settings))
+            return Strike(fault, dict(order.settings), order)
         return None
+
+    def give_back(self, strike: Strike) -> None:
+        """Undo a `take` that found nothing to spoil."""
+        strike.order.seen -= 1
+        strike.order.struck -= 1
+        self.fired[strike.fault.name] -= 1
 
     def _of_prompt(self, prompt: str) -> list[Order]:
         if "[[" not in prompt:

@@ -328,6 +328,12 @@ def test_two_orders_for_one_exchange_strike_one_after_the_other(emulator: Emulat
     assert [api.submit().status_code for _ in range(3)] == [429, 500, 200]
 
 
+def test_a_fault_after_acceptance_waits_for_a_create_that_is_accepted(emulator: Emulator, api: Any) -> None:
+    emulator.fault("create-accept-500")
+
+    assert [api.submit(model="wan9").status_code, api.submit().status_code] == [400, 500]
+
+
 def test_a_prompt_can_carry_its_own_faults(emulator: Emulator, api: Any) -> None:
     prompt = "a cat [[emulator: fail=InternalError.Algo, query-502-html times=2]] runs"
     task_id = api.create(prompt=prompt)
