@@ -10,6 +10,7 @@ from prefect.cache_policies import NO_CACHE
 
 from footage.clip import Clip
 from footage.evidence.state import Permission
+from footage.request import VideoRequest
 from footage.steps.check import check as check_request
 from footage.steps.check import reopen
 from footage.studio import Studio
@@ -18,7 +19,9 @@ from footage.threads import in_thread
 
 # Not retried: a wrong request stays wrong, and storage errors are told at once.
 @task(name="check", task_run_name="check-{name}", cache_policy=NO_CACHE, persist_result=False)
-async def check(studio: Studio, request: Mapping[str, Any], permission: Permission, name: str) -> Clip:
+async def check(
+    studio: Studio, request: VideoRequest | Mapping[str, Any], permission: Permission, name: str
+) -> Clip:
     """Validate and price a request, and find out what is already there under its key."""
     return await in_thread(check_request, studio, request, permission, name=name)
 

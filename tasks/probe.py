@@ -7,6 +7,7 @@ from prefect.cache_policies import NO_CACHE
 
 from footage.steps.probe import ProbeReport
 from footage.steps.probe import probe as probe_provider
+from footage.storyboard import BoardPlan
 from footage.studio import Studio
 from footage.threads import in_thread
 from tasks.retrying import RETRIES, RETRY_DELAYS_S, is_transient
@@ -24,3 +25,10 @@ from tasks.retrying import RETRIES, RETRY_DELAYS_S, is_transient
 async def probe(studio: Studio, region: str, model: str) -> ProbeReport:
     """Ask the provider one free question: key, region, reachability, clock."""
     return await in_thread(probe_provider, studio, region, model)
+
+
+async def probe_board(studio: Studio, plan: BoardPlan) -> None:
+    """Probe each region that a board needs, once."""
+    models = {shot.region: shot.request.model for shot in plan.shots}
+    for region, model in models.items():
+        await probe(studio, region, model)

@@ -9,7 +9,7 @@ from prefect import Flow, State
 
 from flows.cli.say import show_progress, tell
 from flows.cli.server import prefect_server
-from footage.errors import Canceled, FootageError
+from footage.errors import Canceled, FootageError, InvalidRequest, Problem
 from footage.request import VideoResponse
 from footage.steps.cancel import cancel
 from footage.studio import open_studio
@@ -65,3 +65,35 @@ def outcome(state: State[Any]) -> Any:
 
 async def _result(state: State[Any]) -> Any:
     return await state.aresult()
+
+
+def board_result(flow: Flow[..., Any], parameters: dict[str, Any]) -> dict[str, Any]:
+    """Run the storyboard flow; its result also where shots are missing.
+
+    Raises:
+        FootageError: The board as a whole was refused or stopped; nothing, or nothing more, was bought.
+    """
+    state = run_state(flow, parameters)
+    data = getattr(state.data, "result", state.data)
+    return data if isinstance(data, dict) else outcome(state)
+
+
+def approve_run(run_id: str) -> None:
+    """Say yes to the price that a waiting storyboard run asked about.
+
+    Raises:
+        InvalidRequest: There is no such run, or it does not wait.
+        Unreachable: No Prefect server.
+    """
+    from uuid import UUID
+
+    from prefect.exceptions import FlowPauseTimeout, ObjectNotFound, PrefectHTTPStatusError
+    from prefect.flow_runs import aresume_flow_run
+
+    try:
+        with prefect_server():
+            asyncio.run(aresume_flow_run(UUID(run_id), run_input={"approve": True}))
+    except (ValueError, ObjectNotFound, FlowPauseTimeout, PrefectHTTPStatusError):
+        problem = Problem("approve", run_id, "there is no run with this id that waits for approval")
+        raise InvalidRequest(problems=(problem,)) from None
+    tell("Approved.")

@@ -109,19 +109,23 @@ def _views(
     for event in events:
         if event.shot.starts_from is not None:
             after.setdefault(event.shot.starts_from, []).append(event.shot.id)
-    large, tiny = pictures.sizes(len(events))
-    return [
-        View(
-            event=event,
-            state=event.outcome.state if event.outcome is not None else "unfinished",
-            clip_link=link(clips.get(event.shot.id, "")) if event.clip is not None else None,
-            poster=pictures.small(poster, large) if poster else None,
-            thumb=pictures.small(poster, tiny) if poster else None,
-            goes_on_in=tuple(after.get(event.shot.id, ())),
-            numbers=numbers,
+    widths = pictures.sizes(len(events))
+    views: list[View] = []
+    for event in events:
+        poster = posters.get(event.shot.id)
+        shown = pictures.small(poster, widths) if poster else None
+        views.append(
+            View(
+                event=event,
+                state=event.outcome.state if event.outcome is not None else "unfinished",
+                clip_link=link(clips.get(event.shot.id, "")) if event.clip is not None else None,
+                poster=shown[0] if shown is not None else None,
+                thumb=shown[1] if shown is not None else None,
+                goes_on_in=tuple(after.get(event.shot.id, ())),
+                numbers=numbers,
+            )
         )
-        for event, poster in ((event, posters.get(event.shot.id)) for event in events)
-    ]
+    return views
 
 
 def _tiles(plan: BoardPlan, views: Sequence[View], statement: Statement | None) -> Markup:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import logging
+from collections.abc import Sequence
 
 logger = logging.getLogger(__name__)
 
@@ -16,18 +17,21 @@ def sizes(shots: int) -> tuple[int, int]:
     return (420, 180) if shots <= 300 else (260, 120)
 
 
-def small(jpeg: bytes, width: int) -> str | None:
-    """The picture as a data: URI of at most this width; None when it cannot be read as a picture."""
+def small(picture: bytes, widths: Sequence[int]) -> tuple[str, ...] | None:
+    """The picture as one data: URI per width, widest first; None when it cannot be read as a picture."""
     from PIL import Image, UnidentifiedImageError
 
     try:
-        with Image.open(io.BytesIO(jpeg)) as picture:
-            picture.draft("RGB", (width * 2, width * 2))
-            shown = picture.convert("RGB")
-        shown.thumbnail((width, width * 2))
+        with Image.open(io.BytesIO(picture)) as opened:
+            opened.draft("RGB", (widths[0] * 2, widths[0] * 2))
+            shown = opened.convert("RGB")
     except (OSError, ValueError, UnidentifiedImageError, Image.DecompressionBombError) as error:
         logger.warning("A poster cannot be shown in the dailies: %s", error)
         return None
-    file = io.BytesIO()
-    shown.save(file, "JPEG", quality=72, optimize=True, progressive=True)
-    return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode("ascii")
+    uris: list[str] = []
+    for width in widths:
+        shown.thumbnail((width, width * 2))
+        file = io.BytesIO()
+        shown.save(file, "JPEG", quality=72)
+        uris.append("data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode("ascii"))
+    return tuple(uris)

@@ -1,0 +1,156 @@
+"""`wan-video storyboard`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from cyclopts import Parameter
+
+from flows.cli.emulated import emulated
+from flows.cli.say import print_json, tell
+from footage.errors import InvalidRequest, Problem
+
+Switch = Annotated[bool, Parameter(negative="")]
+
+
+def storyboard(
+    board: str | None = None,
+    /,
+    *,
+    format: str | None = None,
+    model: str | None = None,
+    run: Literal["inline", "deployments"] = "inline",
+    max_seconds: float | None = None,
+    max_cost: float | None = None,
+    approve_above: float | None = None,
+    approve: str | None = None,
+    dry_run: Switch = False,
+    emulator: Switch = False,
+    json: Switch = False,
+    retry_failed: Switch = False,
+    buy_again: Switch = False,
+    credentials_block: str | None = None,
+    storage_block: str | None = None,
+) -> int:
+    """Make every shot of a storyboard, and the cut: film, timeline, edit list, dailies.
+
+    Args:
+        board: The storyboard: our YAML or JSON, a CSV shot list, ViMax, huobao-drama, Toonflow, ArcReel or .otio.
+        format: How to read it, if its shape does not tell.
+        model: Model for all shots that name none.
+        run: inline makes the shots in this process; deployments spreads them over workers.
+        max_seconds: Most seconds of video this run may buy.
+        max_cost: Most money this run may spend, in the board's currency.
+        approve_above: From this price on a person has to approve.
+        approve: Instead of a board: approve the price of the waiting run with this id.
+        dry_run: Check and price the whole board; send nothing, store nothing.
+        emulator: Use the local stand-in instead of the provider; no key needed, nothing is bought.
+        json: Print the result as JSON, alone on stdout.
+        retry_failed: Try again what the provider refused or failed for good.
+        buy_again: Pay a second time for shots whose first purchase is lost or unknown.
+        credentials_block: Name of a DashScope Credentials block of the Prefect server.
+        storage_block: Name of a Video Storage block of the Prefect server.
+    """
+    if approve is not None:
+        from flows.cli.running import approve_run
+
+        approve_run(approve)
+        return 0
+    if board is None:
+        raise InvalidRequest(problems=(Problem("board", "(nothing)", "give a storyboard file"),))
+    defaults = {"model": model} if model else None
+    with emulated(emulator):
+        plan = _plan(board, format, defaults)
+        if dry_run:
+            _show_plan(plan, as_json=json)
+            return 0
+        from flows.cli.running import board_result
+        from flows.storyboard import storyboard as storyboard_flow
+
+        result = board_result(
+            storyboard_flow,
+            {
+                "board": board,
+                "board_format": format,
+                "defaults": defaults,
+                "run": run,
+                "max_seconds": max_seconds,
+                "max_cost": max_cost,
+                "approve_above": approve_above,
+                "retry_failed": retry_failed,
+                "buy_again": buy_again,
+                "credentials_block": credentials_block,
+                "storage_block": storage_block,
+            },
+        )
+    if json:
+        print_json(result)
+    else:
+        _show(result)
+    return _code(result)
+
+
+def _plan(board: str, board_format: str | None, defaults: dict[str, Any] | None) -> Any:
+    """Check the whole board before Prefect is loaded; a mistake is answered at once."""
+    from footage.steps.check import reference_fetcher
+    from footage.storyboard import grouped, plan_board, read_board
+    from footage.studio import open_studio
+
+    studio = open_studio()
+    reading = read_board(board, board_format, defaults=defaults)
+    for guess in grouped(reading.guesses):
+        tell(f"guessed: {guess}", "dim")
+    plan = plan_board(reading.board, reference_fetcher(studio), default_region=studio.region)
+    for warning in plan.warnings:
+        tell(f"note: {warning}", "yellow")
+    return plan
+
+
+def _show_plan(plan: Any, *, as_json: bool) -> None:
+    from footage.storyboard import money
+
+    currency = plan.board.budget.currency
+    total = money(plan.quote.amount_in(currency), currency)
+    if as_json:
+        print_json(
+            {
+                "title": plan.board.title,
+                "seconds": plan.quote.seconds,
+                "cost": str(plan.quote.amount_in(currency)),
+                "currency": currency,
+                "shots": [
+                    {"id": shot.id, "model": shot.request.model, "from": shot.starts_from}
+                    for shot in plan.shots
+                ],
+            }
+        )
+        return
+    for shot in plan.shots:
+        start = f" from {shot.starts_from}" if shot.starts_from else ""
+        print(f"{shot.id:<8} {shot.request.model:<18} {shot.expected.duration_s:>3} s{start}")
+    print(f"{plan.quote.clips} clips, {plan.quote.seconds} s, {total} by prices of {plan.quote.read_on}")
+
+
+def _show(result: dict[str, Any]) -> None:
+    for shot_id, state in result["shots"].items():
+        if state == "delivered":
+            continue
+        tell(f"{shot_id} {state}: {result['reasons'].get(shot_id, '')}", "yellow")
+        if shot_id in result["commands"]:
+            tell(f"  → {result['commands'][shot_id]}")
+    delivered = sum(state == "delivered" for state in result["shots"].values())
+    tell(f"{delivered} of {len(result['shots'])} shots, {result['spent']} {result['currency']} spent", "bold")
+    for name, url in result["links"].items():
+        if name not in ("film.mp4", "report.json", "board.json"):
+            tell(f"{name:<15} {url}")
+    if "film.mp4" in result["links"]:
+        print(result["links"]["film.mp4"])
+
+
+def _code(result: dict[str, Any]) -> int:
+    """5 while something is unfinished, 6 where the budget held shots, 4 where shots failed, else 0."""
+    states = set(result["shots"].values())
+    for state, code in (("unfinished", 5), ("held", 6), ("failed", 4), ("skipped", 4)):
+        if state in states:
+            return code
+    return 0

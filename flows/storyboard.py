@@ -1,0 +1,84 @@
+"""A storyboard becomes finished shots, a film, a timeline and dailies.
+
+    read ─► plan ─► probe ─► approval? ─► all shots at once ─► cut
+            every shot is           chains wait for          film.mp4, timeline.otio(z), .edl,
+            checked before          the last frame           dailies.html
+            the first is bought     they start from
+
+Started again after any interruption it makes what is missing and buys nothing twice.
+
+Requires: what generate.py requires; for run=deployments also the deployment "finish-video" and workers.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from prefect import State, flow
+from prefect.runtime import flow_run
+
+from footage.errors import FootageError
+from footage.evidence.state import Permission
+from footage.storyboard import Ledger
+from footage.storyboard.production import patience, produce
+from tasks.boards import BoardProgress, approved, crew, cut, guesses_of, plan, refused, wrapped
+from tasks.ending import stopped
+from tasks.hooks import cancel_clips
+from tasks.probe import probe_board
+from tasks.studio import studio_of
+
+
+@flow(
+    name="storyboard",
+    flow_run_name="storyboard",
+    on_cancellation=[cancel_clips],
+    persist_result=True,
+    result_serializer="json",
+)
+async def storyboard(
+    board: str | dict[str, Any],
+    board_format: str | None = None,
+    defaults: dict[str, Any] | None = None,
+    run: Literal["inline", "deployments"] = "inline",
+    max_seconds: float | None = None,
+    max_cost: float | None = None,
+    approve_above: float | None = None,
+    credentials_block: str | None = None,
+    storage_block: str | None = None,
+    retry_failed: bool = False,
+    buy_again: bool = False,
+) -> State[dict[str, Any]]:
+    """Make every shot of a storyboard, and the cut.
+
+    Args:
+        board: Path of a storyboard file on the worker, or the storyboard itself.
+        board_format: One of the formats that are read; empty: found from the shape.
+        defaults: Request fields for all shots, such as a model; a shot's own fields win.
+        run: inline makes the shots in this process; deployments spreads them over workers.
+        max_seconds: Most seconds of video this run may buy; empty: the board's own cap.
+        max_cost: Most money this run may spend, in the board's currency; empty: the board's own cap.
+        approve_above: From this price on a person has to approve; empty: the board's own limit.
+        credentials_block: Name of a DashScope Credentials block; empty: "dashscope", else the environment.
+        storage_block: Name of a Video Storage block; empty: OUTPUT_DIR.
+        retry_failed: Try again what the provider refused or failed for good.
+        buy_again: Pay a second time for shots whose first purchase is lost or unknown.
+    """
+    caps = {"max_seconds": max_seconds, "max_cost": max_cost, "approve_above": approve_above}
+    blocks = {"credentials_block": credentials_block, "storage_block": storage_block}
+    permission = Permission(retry_failed=retry_failed, buy_again=buy_again)
+    try:
+        async with studio_of(flow_run.id, credentials_block, storage_block) as studio:
+            reading, board_plan = await plan(studio, board, board_format, defaults, caps)
+            studio.settings = patience(board_plan, studio.settings)
+            await probe_board(studio, board_plan)
+            if not await approved(board_plan):
+                return refused()
+            ledger = Ledger(board_plan.board.budget)
+            progress = BoardProgress(len(board_plan.shots))
+            outcomes = await produce(
+                studio, board_plan, ledger, crew(studio, run, permission, blocks), progress
+            )
+            package = await cut(studio, board_plan, outcomes, ledger.statement(), guesses_of(reading))
+            return await wrapped(board_plan, outcomes, ledger.statement(), package)
+    except FootageError as error:
+        return await stopped("The storyboard", error)

@@ -1,0 +1,37 @@
+"""Is everything in place? Reads only, buys nothing. Runs every night.
+
+    compile ─► import flows ─► orders, media, store ─► ask the provider ─► validate.txt
+
+Requires: nothing. With a key the provider is asked, too; what it says does not make the project invalid.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prefect import State, flow
+from prefect.runtime import flow_run
+
+import flows
+from footage.errors import FootageError
+from tasks.ending import stopped, validated
+from tasks.studio import studio_of
+from tasks.validate import validate_project
+
+
+@flow(name="validate", flow_run_name="validate", persist_result=True, result_serializer="json")
+async def validate(
+    credentials_block: str | None = None,
+    storage_block: str | None = None,
+) -> State[dict[str, Any]]:
+    """Check code, flows, store and provider, and write validate.txt into the output folder.
+
+    Args:
+        credentials_block: Name of a DashScope Credentials block; empty: "dashscope", else the environment.
+        storage_block: Name of a Video Storage block; empty: OUTPUT_DIR.
+    """
+    try:
+        async with studio_of(flow_run.id, credentials_block, storage_block) as studio:
+            return await validated(*await validate_project(flows, studio))
+    except FootageError as error:
+        return await stopped("Validation", error)

@@ -1,0 +1,39 @@
+"""The last frame of a finished clip, from which the next shot of a chain starts."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from footage.errors import AlreadyThere, NotThere
+
+if TYPE_CHECKING:
+    from footage.storage import Store
+
+
+def last_frame_of(store: Store, key: str) -> bytes:
+    """The clip's last frame as PNG, kept in the store as `videos/<key>.last.png`.
+
+    Kept, because its bytes are part of the next clip's key: another version of a decoder or of zlib must not
+    make a chain that is paid for look like a new one.
+
+    Raises:
+        NotThere: There is no such clip.
+        BadDelivery: The clip cannot be decoded.
+        StorageProblem: The store cannot be read or written.
+    """
+    from footage.media import last_frame
+
+    path = f"videos/{key}.last.png"
+    with contextlib.suppress(NotThere):
+        return store.read(path)
+    with tempfile.TemporaryDirectory(prefix="last-frame-") as folder:
+        clip, frame = Path(folder) / "clip.mp4", Path(folder) / "frame.png"
+        store.get_file(f"videos/{key}.mp4", clip)
+        last_frame(clip, frame)
+        with contextlib.suppress(AlreadyThere):
+            store.create(path, frame.read_bytes())
+    # Whoever was first has decided the bytes.
+    return store.read(path)

@@ -1,0 +1,171 @@
+"""What a board leaves behind: film, timeline, edit list and dailies, under `storyboards/<title>/` of the store.
+
+    film.mp4              the shots joined, in one size and rate
+    timeline.otio         for editors, with relative paths to the clips
+    timeline.otioz        the same with the clips inside
+    timeline.edl          CMX3600
+    dailies.html          to look at, in any browser
+    board.json            the board as it was read
+    report.json           outcomes, quote and spending
+
+Made anew at every run of the board, so these files are replaced, unlike a clip and its evidence.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import logging
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from footage.errors import BadDelivery, FootageError
+from footage.storyboard.cut import ShotOutcome, file_name
+from footage.storyboard.dailies import render_dailies
+from footage.storyboard.edl import edl
+from footage.storyboard.film import make_film
+from footage.storyboard.timeline import timeline_otio, write_otioz
+
+if TYPE_CHECKING:
+    from footage.storage import Store
+    from footage.storyboard.budget import Statement
+    from footage.storyboard.film import Film
+    from footage.storyboard.plan import BoardPlan
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Package:
+    """Where everything of a board is: links by label, and the film's facts (None: no shot was delivered)."""
+
+    folder_url: str
+    links: dict[str, str]
+    film: Film | None
+
+
+def make_package(
+    store: Store,
+    plan: BoardPlan,
+    outcomes: Mapping[str, ShotOutcome],
+    statement: Statement,
+    notices: Sequence[str] = (),
+) -> Package:
+    """Cut, write and publish everything that a board leaves behind.
+
+    Raises:
+        StorageProblem: The store cannot be read or written.
+    """
+    folder = f"storyboards/{file_name(plan.board.title)}"
+    with tempfile.TemporaryDirectory(prefix="board-") as scratch:
+        return _Packing(store, plan, outcomes, folder, Path(scratch)).run(statement, notices)
+
+
+class _Packing:
+    def __init__(
+        self, store: Store, plan: BoardPlan, outcomes: Mapping[str, ShotOutcome], folder: str, scratch: Path
+    ) -> None:
+        self.store = store
+        self.plan = plan
+        self.outcomes = outcomes
+        self.folder = folder
+        self.scratch = scratch
+        self.keys = {o.shot_id: o.response.key for o in outcomes.values() if o.response is not None}
+        # The folder lies two levels below the clips' own.
+        self.relative = {shot_id: f"../../videos/{key}.mp4" for shot_id, key in self.keys.items()}
+        self.published: dict[str, str] = {}
+
+    def run(self, statement: Statement, notices: Sequence[str]) -> Package:
+        files = self._fetch()
+        film, problem = self._film(files)
+        notices = [*notices, *([f"No film: {problem}"] if problem else [])]
+        self._put("timeline.otio", timeline_otio(self.plan, self.outcomes, self.relative))
+        if files:
+            write_otioz(self.plan, self.outcomes, files, self.scratch / "timeline.otioz")
+            self._put_file("timeline.otioz")
+        for number, text in enumerate(edl(self.plan, self.outcomes, self.relative), start=1):
+            self._put("timeline.edl" if number == 1 else f"timeline-{number}.edl", text.encode())
+        self._put("board.json", _json(self.plan.board.model_dump(mode="json", by_alias=True)))
+        self._put("report.json", _json(self._report(statement, film)))
+        page = render_dailies(
+            self.plan,
+            self.outcomes,
+            made_at=datetime.datetime.now(datetime.UTC),
+            clips=self.relative,
+            posters=self._posters(),
+            downloads={name: name for name in self.published},
+            film="film.mp4" if film else None,
+            statement=statement,
+            notices=notices,
+        )
+        self._put("dailies.html", page.encode())
+        return Package(self.store.url_of(self.folder), self.published, film)
+
+    def _fetch(self) -> dict[str, Path]:
+        """The clips as local files: film and bundle are made from them."""
+        local: dict[str, Path] = {}
+        for key in dict.fromkeys(self.keys.values()):
+            path = self.scratch / f"{key}.mp4"
+            self.store.get_file(f"videos/{key}.mp4", path)
+            local[key] = path
+        return {shot_id: local[key] for shot_id, key in self.keys.items()}
+
+    def _film(self, files: Mapping[str, Path]) -> tuple[Film | None, str | None]:
+        try:
+            film = make_film(self.plan, self.outcomes, files, self.scratch / "film.mp4")
+        except BadDelivery as error:
+            logger.error("The film could not be made: %s", error.message)
+            return None, error.message
+        if film is not None:
+            self._put_file("film.mp4")
+        return film, None
+
+    def _posters(self) -> dict[str, bytes]:
+        posters: dict[str, bytes] = {}
+        for shot_id, key in self.keys.items():
+            try:
+                posters[shot_id] = self.store.read(f"videos/{key}.jpg")
+            except FootageError as error:
+                logger.warning("No poster of shot %s: %s", shot_id, error.message)
+        return posters
+
+    def _report(self, statement: Statement, film: Film | None) -> dict[str, Any]:
+        return {
+            "title": self.plan.board.title,
+            "shots": {
+                outcome.shot_id: {
+                    **asdict(outcome),
+                    "response": outcome.response.model_dump(mode="json") if outcome.response else None,
+                }
+                for outcome in self.outcomes.values()
+            },
+            "quote": {
+                "seconds": self.plan.quote.seconds,
+                "amounts": dict(self.plan.quote.amounts),
+                "read_on": self.plan.quote.read_on,
+                "unknown": self.plan.quote.unknown,
+            },
+            "spent": {
+                "currency": statement.currency,
+                "settled": statement.settled,
+                "settled_seconds": statement.settled_seconds,
+                "reserved": statement.reserved,
+                "reserved_seconds": statement.reserved_seconds,
+            },
+            "film": None if film is None else {**asdict(film), "left_out": dict(film.left_out)},
+        }
+
+    def _put(self, name: str, data: bytes) -> None:
+        self.store.replace(f"{self.folder}/{name}", data)
+        self.published[name] = self.store.url_of(f"{self.folder}/{name}")
+
+    def _put_file(self, name: str) -> None:
+        self.store.replace_file(f"{self.folder}/{name}", self.scratch / name)
+        self.published[name] = self.store.url_of(f"{self.folder}/{name}")
+
+
+def _json(document: Any) -> bytes:
+    return (json.dumps(document, ensure_ascii=False, indent=2, default=str) + "\n").encode()

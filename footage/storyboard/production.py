@@ -1,0 +1,166 @@
+"""Make a board's shots: everything at once, except where a shot starts from another's last frame.
+
+A shot that fails does not sink the others: those that start from it are skipped, the rest goes on. Money is
+promised before a shot is bought and settled with what was billed; what is stored already costs nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from footage.catalogue import card
+from footage.errors import (
+    Canceled,
+    ClipFailed,
+    FootageError,
+    InvalidRequest,
+    NotFinished,
+    OverBudget,
+    StorageProblem,
+)
+from footage.runlog import RunLog, recorded
+from footage.steps.last_frame import last_frame_of
+from footage.storyboard.cut import ShotOutcome, State
+from footage.threads import in_thread
+
+if TYPE_CHECKING:
+    from footage.clip import Clip
+    from footage.request import VideoRequest, VideoResponse
+    from footage.settings import Settings
+    from footage.storyboard.budget import Ledger
+    from footage.storyboard.plan import BoardPlan, ShotPlan
+    from footage.studio import Studio
+
+logger = logging.getLogger(__name__)
+
+CheckShot = Callable[["VideoRequest", str], Awaitable["Clip"]]
+MakeClip = Callable[["Clip"], Awaitable["VideoResponse | None"]]
+OnOutcome = Callable[[ShotOutcome], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class Crew:
+    """Who does the work: `check` turns a request into a clip, `make` drives it to its response."""
+
+    check: CheckShot
+    make: MakeClip
+
+
+async def produce(
+    studio: Studio, plan: BoardPlan, ledger: Ledger, crew: Crew, on_outcome: OnOutcome | None = None
+) -> dict[str, ShotOutcome]:
+    """Make all shots of a board; the outcome of each, by id.
+
+    Never raises for a shot: what went wrong with it is in its outcome, with the command that mends it.
+    """
+    outcomes: dict[str, asyncio.Future[ShotOutcome]] = {
+        shot.id: asyncio.get_running_loop().create_future() for shot in plan.shots
+    }
+
+    async def one(shot: ShotPlan) -> None:
+        outcome = await _Shot(studio, shot, ledger, crew, outcomes).run()
+        outcomes[shot.id].set_result(outcome)
+        if on_outcome is not None:
+            await on_outcome(outcome)
+
+    await asyncio.gather(*(one(shot) for shot in plan.shots))
+    return {shot_id: future.result() for shot_id, future in outcomes.items()}
+
+
+def patience(plan: BoardPlan, settings: Settings) -> Settings:
+    """Settings for a whole board: a shot may wait for its turn behind all others of its model."""
+    count = Counter(shot.request.model for shot in plan.shots)
+    turns_s = max(
+        math.ceil(shots / card(model).concurrent_tasks) * card(model).typical_s
+        for model, shots in count.items()
+    )
+    waits_s = settings.deadline_s + 3 * turns_s
+    return settings.model_copy(update={"deadline_s": waits_s, "submit_patience_s": waits_s})
+
+
+class _Shot:
+    """One shot on its way."""
+
+    def __init__(
+        self,
+        studio: Studio,
+        shot: ShotPlan,
+        ledger: Ledger,
+        crew: Crew,
+        outcomes: Mapping[str, asyncio.Future[ShotOutcome]],
+    ) -> None:
+        self.studio = studio
+        self.shot = shot
+        self.ledger = ledger
+        self.crew = crew
+        self.outcomes = outcomes
+
+    async def run(self) -> ShotOutcome:
+        if self.shot.same_as is not None:
+            # Two shots that ask for the same are one clip: paid once, used twice.
+            return replace(await self.outcomes[self.shot.same_as], shot_id=self.shot.id)
+        with recorded(RunLog()):
+            try:
+                request = await self._request()
+                if request is None:
+                    return self._ended(
+                        "skipped", f"shot {self.shot.starts_from}, which it starts from, has no clip"
+                    )
+                return await self._make(request)
+            except FootageError as error:
+                logger.error("Shot %s: %s", self.shot.id, error)
+                return self._stopped(error)
+
+    async def _request(self) -> VideoRequest | None:
+        """What to ask for, with the last frame of the shot before where it starts from one."""
+        if self.shot.starts_from is None:
+            return self.shot.request
+        before = await self.outcomes[self.shot.starts_from]
+        if before.response is None:
+            return None
+        frame = await in_thread(last_frame_of, self.studio.store, before.response.key)
+        return self.shot.request_from(frame)
+
+    async def _make(self, request: VideoRequest) -> ShotOutcome:
+        clip = await self.crew.check(request, self.shot.id)
+        if clip.response is not None:
+            return await self._delivered(clip, clip.response)
+        bought_before = bool((await clip.state()).attempts)
+        if not bought_before:
+            self.ledger.reserve(self.shot.id, clip.order.quote)
+        try:
+            response = await self.crew.make(clip)
+        except (ClipFailed, InvalidRequest):
+            self.ledger.release(self.shot.id)
+            raise
+        except Canceled as canceled:
+            if canceled.details.get("became") == "canceled":
+                self.ledger.release(self.shot.id)
+            raise
+        if response is None:
+            raise NotFinished(f"Shot {self.shot.id} is not finished.", key=clip.key)
+        if response.cost is not None or not bought_before:
+            self.ledger.settle(self.shot.id, response.cost)
+        return await self._delivered(clip, response)
+
+    async def _delivered(self, clip: Clip, response: VideoResponse) -> ShotOutcome:
+        result = await in_thread(clip.evidence.result) or {}
+        audio = bool(result.get("probe", {}).get("audio", False))
+        return ShotOutcome(self.shot.id, "delivered", response=response, audio=audio)
+
+    def _stopped(self, error: FootageError) -> ShotOutcome:
+        state: State = "failed"
+        if isinstance(error, OverBudget):
+            state = "held"
+        elif isinstance(error, NotFinished | StorageProblem):
+            state = "unfinished"
+        return self._ended(state, error.message, error.next_step)
+
+    def _ended(self, state: State, reason: str, command: str | None = None) -> ShotOutcome:
+        return ShotOutcome(self.shot.id, state, reason=reason, command=command)

@@ -1,0 +1,228 @@
+"""A storyboard's run in Prefect: plan, approval, shots here or on other workers, and what people see of it."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal
+from uuid import UUID
+
+from prefect import task
+from prefect.artifacts import (
+    acreate_markdown_artifact,
+    acreate_progress_artifact,
+    acreate_table_artifact,
+    aupdate_progress_artifact,
+)
+from prefect.cache_policies import NO_CACHE
+from prefect.deployments import arun_deployment
+from prefect.flow_runs import apause_flow_run, asuspend_flow_run
+from prefect.input import RunInput
+from prefect.runtime import flow_run
+from prefect.states import Cancelled, Completed, Failed
+
+from footage.clip import Clip, follow
+from footage.errors import NotFinished
+from footage.evidence.state import Permission
+from footage.request import VideoRequest, VideoResponse
+from footage.steps.check import reference_fetcher
+from footage.steps.seal import response_of
+from footage.storyboard import BoardPlan, Reading, approval_reason, grouped, plan_board, read_board
+from footage.storyboard.package import Package, make_package
+from footage.storyboard.production import Crew
+from footage.threads import in_thread
+from tasks.check import check
+from tasks.steps import STEPS
+
+if TYPE_CHECKING:
+    from prefect import State
+
+    from footage.storyboard import ShotOutcome, Statement
+    from footage.studio import Studio
+
+FINISH_DEPLOYMENT = "finish-video/finish-video"
+SHOW_EVERY_S = 15.0
+
+
+@task(name="plan", task_run_name="plan", cache_policy=NO_CACHE, persist_result=False)
+async def plan(
+    studio: Studio,
+    board: str | dict[str, Any] | list[Any],
+    board_format: str | None,
+    defaults: Mapping[str, Any] | None,
+    caps: Mapping[str, Any],
+) -> tuple[Reading, BoardPlan]:
+    """Read a board and check, price and order all its shots; nothing is bought if one of them is wrong."""
+
+    def read_and_plan() -> tuple[Reading, BoardPlan]:
+        reading = read_board(board, board_format, defaults=defaults)
+        given = {name: value for name, value in caps.items() if value is not None}
+        budget = type(reading.board.budget).model_validate({**reading.board.budget.model_dump(), **given})
+        reading = reading._replace(board=reading.board.model_copy(update={"budget": budget}))
+        return reading, plan_board(reading.board, reference_fetcher(studio), default_region=studio.region)
+
+    return await in_thread(read_and_plan)
+
+
+class Approval(RunInput):
+    """A person's answer to the price of a board."""
+
+    approve: bool = True
+
+
+async def approved(board_plan: BoardPlan) -> bool:
+    """Whether the board may be bought; waits for a person's answer where its budget asks for one."""
+    reason = approval_reason(board_plan.quote, board_plan.board.budget)
+    if reason is None:
+        return True
+    await acreate_markdown_artifact(
+        key="approval",
+        markdown=f"## Waiting for approval\n\n{reason}\n\nPress **Resume** on this run, or: "
+        f"`wan-video storyboard --approve {flow_run.id}`. Cancel the run to refuse.",
+        description="Waiting for approval",
+    )
+    question = Approval.with_initial_data(description=reason, approve=True)
+    # A deployed run gives its worker back while it waits; a run in a terminal has nobody to start it again.
+    if flow_run.deployment_id is not None:
+        answer = await asuspend_flow_run(wait_for_input=question, timeout=24 * 3600)
+    else:
+        answer = await apause_flow_run(wait_for_input=question, timeout=24 * 3600, poll_interval=2)
+    return answer.approve
+
+
+def crew(
+    studio: Studio, run: Literal["inline", "deployments"], permission: Permission, blocks: dict[str, Any]
+) -> Crew:
+    """Who makes the shots: this process, or runs of the `finish-video` deployment on any worker."""
+
+    async def check_shot(request: VideoRequest, name: str) -> Clip:
+        return await check(studio, request, permission, name)
+
+    async def make_here(clip: Clip) -> VideoResponse | None:
+        return await follow(clip, STEPS)
+
+    async def make_elsewhere(clip: Clip) -> VideoResponse | None:
+        # The order and its image are in the evidence; the run needs no more than the key.
+        parameters = {
+            "key": clip.key,
+            "retry_failed": permission.retry_failed,
+            "buy_again": permission.buy_again,
+            **blocks,
+        }
+        child = await arun_deployment(
+            FINISH_DEPLOYMENT,
+            parameters=parameters,
+            flow_run_name=f"{clip.name}: {clip.order.model}",
+            # The same shot of the same attempt of this run is the same child, however often this is asked.
+            idempotency_key=f"{flow_run.id}:{flow_run.run_count}:{clip.key}",
+            poll_interval=2,
+        )
+        document = await in_thread(clip.evidence.result)
+        if document is not None:
+            return response_of(studio.store, document, cached=False)
+        message = child.state.message if child.state else None
+        raise NotFinished(
+            f"Run {child.name} ended as {child.state.name if child.state else 'unknown'}: {message}",
+            next_step=f"wan-video generate --key {clip.key}",
+            key=clip.key,
+        )
+
+    return Crew(check_shot, make_here if run == "inline" else make_elsewhere)
+
+
+class BoardProgress:
+    """How far the board is, as a progress artifact of the run."""
+
+    def __init__(self, total: int) -> None:
+        self._total = total
+        self._done: Counter[str] = Counter()
+        self._artifact: UUID | None = None
+        self._shown_at = float("-inf")
+
+    async def __call__(self, outcome: ShotOutcome) -> None:
+        self._done[outcome.state] += 1
+        finished = self._done.total()
+        now = time.monotonic()
+        if now - self._shown_at < SHOW_EVERY_S and finished < self._total:
+            return
+        self._shown_at = now
+        percent = round(100 * finished / self._total, 1)
+        if self._artifact is None:
+            self._artifact = await acreate_progress_artifact(
+                progress=percent, key="storyboard-progress", description=f"{self._total} shots"
+            )
+        else:
+            await aupdate_progress_artifact(self._artifact, progress=percent)
+
+
+@task(name="cut", task_run_name="cut", cache_policy=NO_CACHE, persist_result=False)
+async def cut(
+    studio: Studio,
+    board_plan: BoardPlan,
+    outcomes: dict[str, ShotOutcome],
+    statement: Statement,
+    notices: list[str],
+) -> Package:
+    """Join the film and write timeline, edit list and dailies."""
+    return await in_thread(make_package, studio.store, board_plan, outcomes, statement, notices)
+
+
+def guesses_of(reading: Reading) -> list[str]:
+    """What had to be guessed to read the board, in words."""
+    return [str(guess) for guess in grouped(reading.guesses)]
+
+
+async def wrapped(
+    board_plan: BoardPlan, outcomes: dict[str, ShotOutcome], statement: Statement, package: Package
+) -> State[dict[str, Any]]:
+    """Completed when every shot is there; else `Incomplete`, with what to do about each missing one."""
+    counts = Counter(outcome.state for outcome in outcomes.values())
+    total = ", ".join(f"{number} {state}" for state, number in counts.items())
+    spent = f"{statement.settled} {statement.currency}"
+    message = f"{total}; {spent} spent; {package.links['dailies.html']}"
+    await acreate_table_artifact(
+        key="storyboard-shots",
+        table=[_row(board_plan, outcome) for outcome in outcomes.values()],
+        description=f"{board_plan.board.title}: {total}, {spent}",
+    )
+    links = "\n".join(f"- {name}: `{url}`" for name, url in package.links.items())
+    await acreate_markdown_artifact(
+        key="storyboard",
+        markdown=f"## {board_plan.board.title}\n\n{total}, **{spent}**\n\n{links}",
+        description=f"{board_plan.board.title}: {total}",
+    )
+    data = {
+        "title": board_plan.board.title,
+        "shots": {shot_id: outcome.state for shot_id, outcome in outcomes.items()},
+        "keys": {o.shot_id: o.response.key for o in outcomes.values() if o.response is not None},
+        "reasons": {o.shot_id: o.reason for o in outcomes.values() if o.reason},
+        "commands": {o.shot_id: o.command for o in outcomes.values() if o.command},
+        "spent": str(statement.settled),
+        "currency": statement.currency,
+        "links": package.links,
+        "film_s": package.film.duration_s if package.film else None,
+    }
+    if set(counts) == {"delivered"}:
+        return Completed(message=message, data=data)
+    return Failed(name="Incomplete", message=message, data=data)
+
+
+def refused() -> State[Any]:
+    """Cancelled by a person who did not approve the price; nothing was bought."""
+    return Cancelled(name="Refused", message="The price was not approved; nothing was bought.")
+
+
+def _row(board_plan: BoardPlan, outcome: ShotOutcome) -> dict[str, Any]:
+    shot = board_plan.shot(outcome.shot_id)
+    response = outcome.response
+    return {
+        "shot": outcome.shot_id,
+        "model": shot.request.model,
+        "starts from": shot.starts_from or "",
+        "state": outcome.state,
+        "asked": f"{shot.expected.duration_s} s",
+        "delivered": f"{response.duration:g} s" if response else "",
+        "cost": f"{response.cost.amount} {response.cost.currency}" if response and response.cost else "",
+        "what to know": outcome.reason or (response.video_url if response else ""),
+    }
