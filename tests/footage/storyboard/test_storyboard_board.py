@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from decimal import Decimal
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 from boards import board
 from pydantic import ValidationError
 
 from footage.request import VideoRequest
 from footage.storyboard import Board, Budget, Transition, json_schema, read_board
+from footage.storyboard.read.document import parse_yaml
+
+EXAMPLE = Path(__file__).parents[3] / "footage/storyboard/examples/lighthouse.yaml"
 
 
 def test_the_published_json_schema_is_the_one_that_the_code_has():
@@ -83,3 +90,25 @@ def test_image_bytes_from_python_become_text_so_that_the_board_stays_a_document(
     given = {"schema": "wan-video/storyboard/1", "shots": [{"id": "a", "reference_image": b"\x89PNG"}]}
 
     assert Board.model_validate(given).shots[0].request["reference_image"].startswith("data:")
+
+
+def test_the_example_fits_the_published_schema_and_a_wrong_type_does_not():
+    schema = jsonschema.Draft202012Validator(json_schema())
+    schema.check_schema(schema.schema)
+    board = parse_yaml(EXAMPLE.read_text(encoding="utf-8"), name=EXAMPLE.name)
+
+    assert list(schema.iter_errors(board)) == []
+
+    board["shots"][0]["duration"] = "five"
+    board["shots"][1]["transition"] = "wipe"
+    assert len(list(schema.iter_errors(board))) == 2
+
+
+def test_reading_and_planning_load_no_heavy_library_before_it_is_needed():
+    heavy = ["av", "opentimelineio", "PIL", "yaml", "fsspec", "dashscope", "prefect", "requests"]
+    rooms = "".join(f"import footage.storyboard.{room};" for room in ("timeline", "edl", "film", "dailies"))
+    code = f"import sys; {rooms} print([name for name in {heavy!r} if name in sys.modules])"
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout.strip() == "[]"

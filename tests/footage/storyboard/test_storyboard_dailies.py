@@ -212,6 +212,21 @@ def test_who_starts_from_whom_is_drawn_and_said():
     assert "Goes on in" in text
 
 
+def test_in_the_drawing_no_shot_covers_another_and_a_chain_runs_along_one_row():
+    plan = planned(
+        {"id": "a"}, chained("b", "shot:a"), chained("c", "shot:b"), chained("d", "shot:a"), {"id": "e", "seed": 1},
+        chained("f", "shot:e"),
+    )  # fmt: skip
+
+    _, page = rendered(plan, {})
+
+    places = [(int(str(box["x"])), int(str(box["y"]))) for box in page.all("rect")]
+    assert len(set(places)) == 6
+    a, b, c, d, e, f = (places[index] for index in range(6))
+    assert a[1] == b[1] == c[1] < d[1] < e[1] == f[1]
+    assert a[0] < b[0] == d[0] < c[0]
+
+
 def test_a_board_without_chains_has_no_drawing():
     plan = planned({"id": "a"})
 

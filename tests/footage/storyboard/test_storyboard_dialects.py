@@ -262,6 +262,16 @@ def test_a_length_that_the_chosen_model_does_not_make_becomes_the_next_longer_an
     assert ("row1", "duration") in fields(reading)
 
 
+@pytest.mark.parametrize(
+    ("model", "asked", "made"),
+    [("wan2.6-t2v-us", 6, 10), ("wan2.6-t2v-us", 5, 5), ("wan2.6-t2v-us", 40, 10), ("wan2.2-t2v-plus", 9, 5)],
+)
+def test_a_length_is_rather_made_longer_than_shorter(model: str, asked: int, made: int):
+    reading = read_board([{"description": "A dog", "duration": asked, "model": model}])
+
+    assert reading.board.shots[0].request["duration"] == made
+
+
 def test_a_model_from_outside_wins_over_the_choice_made_here():
     reading = read_board(VIMAX, defaults={"model": "wan2.6-t2v-us"})
 

@@ -126,6 +126,19 @@ def test_the_bundle_opens_and_holds_the_clips_under_their_shots_names(tmp_path: 
         assert bundle.read("media/c.mp4") == b"beef"
 
 
+def test_shots_whose_names_would_be_one_file_name_are_both_in_the_bundle(tmp_path: Path):
+    plan = planned({"id": "a b"}, {"id": "a-b", "seed": 2})
+    files = {shot.id: tmp_path / f"{shot.number}.mp4" for shot in plan.shots}
+    for file in files.values():
+        file.write_bytes(file.name.encode())
+
+    write_otioz(plan, all_delivered(plan), files, tmp_path / "cut.otioz")
+
+    with zipfile.ZipFile(tmp_path / "cut.otioz") as bundle:
+        media = [name for name in bundle.namelist() if name.startswith("media/")]
+        assert {bundle.read(name) for name in media} == {b"1.mp4", b"2.mp4"}
+
+
 def test_our_own_timeline_read_as_a_board_asks_for_nothing_that_is_there():
     reading = read_board(timeline_otio(*three()))
 
