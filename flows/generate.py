@@ -105,7 +105,7 @@ async def generate_video(
             if clip.response is None:
                 await probe(studio, clip.order.region, model)
                 await follow(clip, STEPS)
-            return finished(clip)
+            return await finished(clip)
     except FootageError as error:
         return await stopped("The clip", error)
 
@@ -140,6 +140,6 @@ async def finish_video(
             if clip.response is None:
                 await probe(studio, clip.order.region, clip.order.model)
                 await follow(clip, STEPS)
-            return finished(clip)
+            return await finished(clip)
     except FootageError as error:
         return await stopped("The clip", error)

@@ -9,14 +9,16 @@ from prefect import State
 from prefect.artifacts import acreate_table_artifact
 from prefect.states import Cancelled, Completed, Failed
 
+from footage.checkup import Finding
 from footage.clip import Clip
 from footage.errors import Canceled, FootageError, NotFinished
 from footage.steps.harvest import Harvest
+from tasks.resuming import GaveUp
 from tasks.showing import show_failure
 
 
-def finished(clip: Clip) -> State[Any]:
-    """Completed, named `Cached` when nothing had to be made.
+async def finished(clip: Clip) -> State[Any]:
+    """Completed; named `Cached` when nothing had to be made, `Reattached` when somebody else had bought it.
 
     Raises:
         NotFinished: The clip has no response, so it is not finished.
@@ -24,9 +26,15 @@ def finished(clip: Clip) -> State[Any]:
     response = clip.response
     if response is None:
         raise NotFinished(f"Clip {clip.key[:12]} is not finished.", key=clip.key)
-    name = "Cached" if response.cached else "Completed"
+    name = "Cached" if response.cached else await _who_bought(clip)
     message = f"{response.video_url} ({response.duration:g} s, {response.fps:g} fps, {response.size})"
     return Completed(name=name, message=message, data=response.model_dump(mode="json"))
+
+
+async def _who_bought(clip: Clip) -> str:
+    """`Reattached` for a run that went on with an earlier run's purchase, or waited for another worker's."""
+    last = (await clip.state()).last
+    return "Reattached" if last is not None and last.intent.owner != clip.studio.worker.id else "Completed"
 
 
 async def stopped(name: str, error: FootageError) -> State[Any]:
@@ -39,6 +47,8 @@ async def stopped(name: str, error: FootageError) -> State[Any]:
     if isinstance(error, Canceled):
         became = error.details.get("became")
         return Cancelled(name="Abandoned" if became == "abandoned" else "Cancelled", message=str(error))
+    if isinstance(error, GaveUp):
+        return Failed(name="GaveUp", message=str(error), data=error)
     state_name = "Booked" if isinstance(error, NotFinished) else "Failed"
     return Failed(name=state_name, message=str(error), data=error)
 
@@ -59,3 +69,21 @@ async def harvested(report: Harvest) -> State[Any]:
     if rows:
         await acreate_table_artifact(table=rows, key="harvest", description=message)
     return Completed(message=message, data=dataclasses.asdict(report))
+
+
+async def validated(findings: list[Finding], report_url: str) -> State[Any]:
+    """Completed or Failed, with a table of every check."""
+    await acreate_table_artifact(
+        table=[
+            {"check": found.name, "is": found.level, "what": found.message, "fix": found.fix or ""}
+            for found in findings
+        ],
+        key="validate",
+        description=f"{len(findings)} checks, also in {report_url}",
+    )
+    broken = [f"{found.name}: {found.message}" for found in findings if found.level == "fail"]
+    if broken:
+        return Failed(message="; ".join(broken))
+    worries = sum(found.level == "warn" for found in findings)
+    data = {"report_url": report_url, "findings": [found.to_json() for found in findings]}
+    return Completed(message=f"{len(findings)} checks, {worries} warnings: {report_url}", data=data)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import tempfile
 from collections.abc import AsyncGenerator, Callable
+from pathlib import Path
 from typing import TypeVar
 
 from prefect.blocks.core import Block
@@ -17,6 +19,7 @@ from footage.runlog import RunLog, collect_from, recorded
 from footage.settings import Settings, load_settings
 from footage.studio import Studio, key_of_environment, open_studio
 from footage.threads import in_thread
+from tasks.resuming import give_up_after_crashes
 from tasks.showing import log_known_errors_plainly
 
 B = TypeVar("B", bound=Block)
@@ -38,10 +41,13 @@ async def studio_of(
     """A studio for one flow run; its worker stops beating at the end.
 
     Raises:
+        GaveUp: The run crashed too often in a row.
         AccountProblem: The named credentials block does not exist.
         InvalidRequest: The named storage block does not exist, or a setting cannot be used.
     """
+    await give_up_after_crashes()
     settings = await _settings(storage_block)
+    _refuse_vanishing_output(settings)
     if deadline_s is not None:
         settings = settings.model_copy(update={"deadline_s": deadline_s})
     studio = open_studio(settings, find_api_key=await _key_source(credentials_block), run_id=run_id)
@@ -53,6 +59,30 @@ async def studio_of(
             yield studio
     finally:
         await in_thread(studio.close)
+
+
+def _refuse_vanishing_output(settings: Settings) -> None:
+    """A process worker without a working directory runs a flow in a temporary one and deletes it afterwards,
+    with the clips and the proof of what was paid.
+
+    Raises:
+        InvalidRequest: That is where the output would go.
+    """
+    base, here = settings.output_dir, Path.cwd()
+    relative = "://" not in base and not Path(base).expanduser().is_absolute()
+    # The name that Prefect 3.8's process worker gives it.
+    temporary = here.parent == Path(tempfile.gettempdir()).resolve() and here.name.endswith("prefect")
+    if relative and temporary:
+        raise InvalidRequest(
+            problems=(
+                Problem(
+                    "OUTPUT_DIR",
+                    base,
+                    "the worker deletes the directory that this run works in",
+                    "an absolute path or a URL, or a deployment with a working directory",
+                ),
+            )
+        )
 
 
 async def _settings(storage_block: str | None) -> Settings:

@@ -9,6 +9,7 @@ from footage.clip import Clip
 from footage.evidence.records import Receipt
 from footage.steps.submit import submit as submit_clip
 from tasks.announce import announce
+from tasks.limits import await_turn
 
 
 # retries=0, no cache, no persisted result: a second submit is a second purchase, and Prefect's cache runs a
@@ -19,6 +20,7 @@ from tasks.announce import announce
 )
 async def submit(clip: Clip) -> Receipt | None:
     """Buy the clip once, or find the purchase whose answer was lost."""
+    await await_turn(clip.order.model)
     receipt = await submit_clip(clip)
     if receipt is not None:
         announce("submitted", clip, task_id=receipt.task_id, adopted=receipt.adopted)

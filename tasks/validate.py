@@ -1,0 +1,138 @@
+"""Validate: everything that can be known without buying, written down where the clips go."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import logging
+import pkgutil
+import platform
+from collections.abc import Callable, Generator
+from datetime import UTC, datetime
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from prefect import Flow
+
+from footage.checkup import Finding, Level, examine, local_findings, provider_findings
+from footage.errors import AccountProblem
+from footage.threads import in_thread
+
+if TYPE_CHECKING:
+    from footage.studio import Studio
+
+logger = logging.getLogger("footage.tasks")
+
+REPORT = "validate.txt"
+_LOG_LEVELS: dict[Level, int] = {"ok": logging.INFO, "warn": logging.WARNING, "fail": logging.ERROR}
+_ROOMS = ("flows", "tasks", "blocks", "footage")
+
+
+def project_findings(flows: ModuleType, open_here: Callable[[], Studio]) -> Generator[Finding]:
+    """Every finding about code, store and provider. The provider is asked only if there is a key, and nothing
+    that it says makes the project invalid."""
+    yield examine("code", _code)
+    yield examine("flows", lambda: _flows(flows))
+    opened: list[Studio] = []
+
+    def open_it() -> Finding:
+        opened.append(open_here())
+        return Finding("output", "ok", opened[0].store.url)
+
+    yield examine("output", open_it)
+    for studio in opened:
+        yield from local_findings(studio)
+        try:
+            studio.api_key  # noqa: B018 - looked for at first use
+        except AccountProblem as error:
+            yield Finding("provider", "warn", f"not asked: {error.message}", error.next_step)
+            continue
+        for finding in provider_findings(studio):
+            yield finding.as_warning()
+
+
+def write_report(findings: list[Finding], studio: Studio) -> str:
+    """Write `validate.txt` into the output folder; its address.
+
+    Raises:
+        StorageProblem: The store cannot be written.
+    """
+    studio.store.replace(REPORT, report(findings).encode())
+    return studio.store.url_of(REPORT)
+
+
+def report(findings: list[Finding]) -> str:
+    """The findings as text: a line each, and the verdict at the end."""
+    lines = [
+        f"wan-video validate   {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC   Python {platform.python_version()}"
+    ]
+    lines += ["", *map(line, findings), ""]
+    broken = sum(finding.level == "fail" for finding in findings)
+    lines.append(f"RESULT: {f'BROKEN, {broken} of {len(findings)} checks failed' if broken else 'OK'}")
+    return "\n".join(lines) + "\n"
+
+
+def line(finding: Finding) -> str:
+    """One finding as text."""
+    fix = f"\n{'':19}→ {finding.fix}" if finding.fix and finding.level != "ok" else ""
+    return f"{finding.level:<5} {finding.name:<12} {finding.message}{fix}"
+
+
+def _code() -> Finding:
+    """Compile every file of the project, without writing anything."""
+    count = 0
+    for room in _ROOMS:
+        spec = importlib.util.find_spec(room)
+        folder = Path(next(iter(spec.submodule_search_locations or ()))) if spec else Path(room)
+        for path in sorted(folder.rglob("*.py")):
+            try:
+                compile(path.read_bytes(), str(path), "exec")
+            except SyntaxError as error:
+                return Finding("code", "fail", f"{path}: line {error.lineno}: {error.msg}", exit_code=1)
+            count += 1
+    if count == 0:
+        return Finding("code", "fail", f"no source files of {', '.join(_ROOMS)} were found", exit_code=1)
+    return Finding("code", "ok", f"{count} files compile")
+
+
+def _flows(package: ModuleType) -> Finding:
+    """Import every flow as a worker would, and look at the forms that its parameters become."""
+    found: list[str] = []
+    for module in pkgutil.iter_modules(package.__path__):
+        if module.ispkg:
+            continue
+        name = f"{package.__name__}.{module.name}"
+        for flow in _flows_in(importlib.import_module(name)):
+            silent = [
+                parameter
+                for parameter, schema in flow.parameters.properties.items()
+                if not schema.get("description")
+            ]
+            if silent:
+                message = f"parameters of {flow.name} without a description: {', '.join(silent)}"
+                return Finding("flows", "fail", message, exit_code=1)
+            found.append(flow.name)
+    if not found:
+        return Finding("flows", "fail", f"there is no flow in {package.__name__}", exit_code=1)
+    return Finding("flows", "ok", f"{', '.join(sorted(found))}: importable, every parameter described")
+
+
+def _flows_in(module: ModuleType) -> list[Flow[..., Any]]:
+    return [
+        value
+        for value in vars(module).values()
+        if isinstance(value, Flow) and value.fn.__module__ == module.__name__
+    ]
+
+
+async def validate_project(flows: ModuleType, studio: Studio) -> tuple[list[Finding], str]:
+    """Ask every question within a flow run, log the answers and write them down; findings and address.
+
+    Raises:
+        StorageProblem: The report cannot be written.
+    """
+    findings = await in_thread(list, project_findings(flows, lambda: studio))
+    for finding in findings:
+        logger.log(_LOG_LEVELS[finding.level], "%s", line(finding))
+    return findings, await in_thread(write_report, findings, studio)
