@@ -24,10 +24,6 @@ from urllib.parse import quote
 
 from footage.errors import AlreadyThere, FootageError, NotThere, StorageProblem
 
-# 8 MiB parts, four at a time: s3fs's own defaults (50 MB, ten at a time) cost 1 GB of memory for a 1 GB file.
-CHUNK_BYTES = 8 << 20
-CHUNKS_AT_ONCE = 4
-
 # The longest name that every common file system takes is 255 bytes; temporary names add to it.
 _SEGMENT = re.compile(r"[A-Za-z0-9._-]{1,160}")
 

@@ -19,8 +19,14 @@ from pathlib import Path
 from typing import Any, cast
 from urllib.parse import urlsplit
 
-from footage.storage.base import CHUNK_BYTES, CHUNKS_AT_ONCE, Store
+from footage.storage.base import Store
 from footage.storage.hashing import sha256_of, size_of
+
+# The smallest parts that S3 allows, six at a time: a 30 MB clip then goes out on six connections at once
+# (benchmarks/upload_throttled.py), and s3fs's own defaults (50 MB, ten at a time) cost 1 GB of memory for a
+# 1 GB file.
+CHUNK_BYTES = 5 << 20
+CHUNKS_AT_ONCE = 6
 
 # "Taken", as the stores put it: S3 and most servers; the bare status when there is no body; Alibaba OSS.
 _TAKEN = {"PreconditionFailed", "412", "FileAlreadyExists"}
