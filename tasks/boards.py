@@ -28,7 +28,15 @@ from footage.evidence.state import Permission
 from footage.request import VideoRequest, VideoResponse
 from footage.steps.check import reference_fetcher
 from footage.steps.seal import response_of
-from footage.storyboard import BoardPlan, Reading, approval_reason, grouped, plan_board, read_board
+from footage.storyboard import (
+    BoardPlan,
+    Reading,
+    approval_reason,
+    grouped,
+    money,
+    plan_board,
+    read_board,
+)
 from footage.storyboard.package import Package, make_package
 from footage.storyboard.production import Crew
 from footage.threads import in_thread
@@ -179,7 +187,7 @@ async def wrapped(
     """Completed when every shot is there; else `Incomplete`, with what to do about each missing one."""
     counts = Counter(outcome.state for outcome in outcomes.values())
     total = ", ".join(f"{number} {state}" for state, number in counts.items())
-    spent = f"{statement.settled} {statement.currency}"
+    spent = money(statement.settled, statement.currency)
     message = f"{total}; {spent} spent; {package.links['dailies.html']}"
     await acreate_table_artifact(
         key="storyboard-shots",
@@ -198,8 +206,7 @@ async def wrapped(
         "keys": {o.shot_id: o.response.key for o in outcomes.values() if o.response is not None},
         "reasons": {o.shot_id: o.reason for o in outcomes.values() if o.reason},
         "commands": {o.shot_id: o.command for o in outcomes.values() if o.command},
-        "spent": str(statement.settled),
-        "currency": statement.currency,
+        "spent": spent,
         "links": package.links,
         "film_s": package.film.duration_s if package.film else None,
     }

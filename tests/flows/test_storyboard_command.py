@@ -1,0 +1,193 @@
+"""`wan-video storyboard` from the outside: the real flow, a real Prefect server, the emulator as provider."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import opentimelineio as otio
+import pytest
+
+from flows.cli import run
+from footage.emulator import Emulator
+from footage.media import inspect
+
+# Third parties' warnings inside a run of ours.
+pytestmark = pytest.mark.filterwarnings("default::DeprecationWarning", "default::ResourceWarning")
+
+EXAMPLE = Path(__file__).parents[2] / "footage" / "storyboard" / "examples" / "lighthouse.yaml"
+COMMAND = [sys.executable, "-c", "from flows.cli import main; main()"]
+
+
+@pytest.fixture
+def emulator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, prefect_server: Any) -> Iterator[Emulator]:
+    """A fast provider, and an environment as a user of it has."""
+    with Emulator(speed=100, render="tiny", state_dir=tmp_path / "emulator", query_qps=None) as emulator:
+        for name, value in {
+            "DASHSCOPE_HTTP_BASE_URL": emulator.base_url,
+            "DASHSCOPE_API_KEY": emulator.api_key,
+            "OUTPUT_DIR": str(tmp_path / "out"),
+            "WAN_VIDEO_POLL_MIN_S": "0.1",
+            "WAN_VIDEO_POLL_MAX_S": "0.3",
+            "WAN_VIDEO_RECONCILE_GRACE_S": "1",
+            "WAN_VIDEO_LEASE_S": "6",
+            "WAN_VIDEO_QUERIES_PER_SECOND": "1000",
+        }.items():
+            monkeypatch.setenv(name, value)
+        yield emulator
+
+
+def _board(tmp_path: Path, *shots: dict[str, Any], **fields: Any) -> str:
+    path = tmp_path / "board.json"
+    defaults = {"model": "wanx2.1-t2v-turbo", "size": "832*480", "prompt": "A quiet harbour"}
+    path.write_text(
+        json.dumps(
+            {
+                "schema": "wan-video/storyboard/1",
+                "title": "Test",
+                "defaults": defaults,
+                "shots": shots,
+                **fields,
+            }
+        )
+    )
+    return str(path)
+
+
+def _result(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
+    return json.loads(capsys.readouterr().out)
+
+
+def _local(url: str) -> Path:
+    return Path(url.removeprefix("file://"))
+
+
+@pytest.mark.timeout(240)
+def test_the_example_killed_in_the_middle_is_finished_by_a_second_run_that_buys_nothing_twice(
+    emulator: Emulator, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = subprocess.Popen(
+        [*COMMAND, "storyboard", str(EXAMPLE)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    _until(lambda: emulator.ledger()["accepted"] >= 4, first)
+    first.send_signal(signal.SIGKILL)
+    first.wait()
+
+    assert run(["storyboard", str(EXAMPLE), "--json"]) == 0
+
+    result = _result(capsys)
+    assert emulator.ledger()["accepted"] == 12
+    assert set(result["shots"].values()) == {"delivered"}
+    _assert_lengths_agree(result)
+
+
+def _assert_lengths_agree(result: dict[str, Any]) -> None:
+    """OpenTimelineIO's own reader, the probe of the film and the probes of the clips tell the same."""
+    timeline = otio.adapters.read_from_file(str(_local(result["links"]["timeline.otio"])))
+    clips = list(timeline.find_clips())
+    folder = _local(result["links"]["timeline.otio"]).parent
+    for clip in clips:
+        probed = inspect((folder / clip.media_reference.target_url).resolve())
+        assert clip.duration().to_seconds() == pytest.approx(probed.duration_s, abs=0.04)
+    film = inspect(_local(result["links"]["film.mp4"]))
+    assert len(clips) == 12
+    assert timeline.duration().to_seconds() == pytest.approx(film.duration_s, abs=0.04)
+    assert result["film_s"] == pytest.approx(film.duration_s, abs=0.04)
+
+
+def _until(reached: Callable[[], bool], process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + 90
+    while not reached():
+        assert process.poll() is None, "the run ended before it could be killed"
+        assert time.monotonic() < deadline, "the run did not get so far"
+        time.sleep(0.05)
+
+
+def test_a_board_with_a_wrong_shot_buys_nothing_and_names_the_shot(
+    emulator: Emulator, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    board = _board(tmp_path, {"id": "a"}, {"id": "b", "duration": 7, "size": "1*1"})
+
+    assert run(["storyboard", board]) == 2
+
+    told = capsys.readouterr().err
+    assert "shots[b].duration" in told
+    assert "shots[b].size" in told
+    assert emulator.ledger()["creates"] == 0
+
+
+def test_a_board_over_its_cap_buys_nothing(
+    emulator: Emulator, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    board = _board(tmp_path, {"id": "a"}, {"id": "b", "take": 2}, budget={"max_seconds": 9})
+
+    assert run(["storyboard", board]) == 6
+
+    assert "10 s" in capsys.readouterr().err
+    assert emulator.ledger()["creates"] == 0
+
+
+def test_a_failed_shot_sinks_only_those_that_start_from_it(
+    emulator: Emulator, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    chained = {
+        "model": "wan2.6-i2v-flash",
+        "size": "1280*720",
+        "duration": 2,
+        "start_from": "prev_last_frame",
+    }
+    board = _board(
+        tmp_path,
+        {"id": "good", "prompt": "A calm sea"},
+        {"id": "bad", "prompt": "A storm [[emulator: fail=DataInspectionFailed]]"},
+        {"id": "after-bad", "prompt": "The storm goes on", **chained},
+    )
+
+    assert run(["storyboard", board, "--json"]) == 4
+
+    result = _result(capsys)
+    assert result["shots"] == {"good": "delivered", "bad": "failed", "after-bad": "skipped"}
+    assert "--retry-failed" in result["commands"]["bad"]
+    assert "DataInspectionFailed" in _local(result["links"]["dailies.html"]).read_text()
+
+
+def test_a_price_above_the_limit_waits_for_a_persons_yes(
+    emulator: Emulator, tmp_path: Path, prefect_server: Any
+) -> None:
+    board = _board(tmp_path, {"id": "a"}, budget={"approve_above": 0, "currency": "CNY"})
+    waiting = subprocess.Popen(
+        [*COMMAND, "storyboard", board, "--json"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    run_id = _paused_run(prefect_server.url, waiting)
+    assert emulator.ledger()["creates"] == 0
+
+    approved = subprocess.run([*COMMAND, "storyboard", "--approve", run_id], env=os.environ, check=False)
+
+    assert approved.returncode == 0
+    told, _ = waiting.communicate(timeout=90)
+    assert json.loads(told)["shots"] == {"a": "delivered"}
+
+
+def _paused_run(api: str, process: subprocess.Popen[str]) -> str:
+    import httpx
+
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        assert process.poll() is None, "the run did not wait"
+        answer = httpx.post(
+            f"{api}/flow_runs/filter", json={"flow_runs": {"state": {"type": {"any_": ["PAUSED"]}}}}
+        )
+        if answer.json():
+            return answer.json()[0]["id"]
+        time.sleep(0.2)
+    raise AssertionError("no run is paused")
