@@ -13,7 +13,6 @@ import asyncio
 import contextlib
 import dataclasses
 import logging
-import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +22,7 @@ from footage.evidence.lease import DeadWatch, Lease
 from footage.evidence.state import ClipState, Permission, Step, next_step
 from footage.request import VideoResponse
 from footage.runlog import RunLog, current, recorded
+from footage.steady import steady_s
 from footage.steps.seal import response_of
 from footage.threads import in_thread
 
@@ -97,7 +97,8 @@ class Clip:
         """The step that comes next; None when this run has nothing left to do, `response` is set if finished.
 
         Raises:
-            GenerationFailed, ClipLost: Nothing more happens without a person's word.
+            Canceled, GenerationFailed, ClipLost: Nothing more happens without a person's word.
+            Unreachable: As many creates as one run may send did not reach the provider.
         """
         state = await self.state()
         if state.result is not None:
@@ -125,23 +126,25 @@ class Clip:
 
     async def _take(self) -> None:
         dead = DeadWatch(self.studio.settings.lease_s)
-        began = time.monotonic()
+        began_s = steady_s()
         told = False
         while True:
             if await in_thread(self.evidence.result) is not None:
                 return
             holding = await in_thread(self.lease.look)
-            if dead.vacant(holding, time.monotonic()):
+            if dead.vacant(holding, steady_s()):
                 if await in_thread(self.lease.take, holding):
                     # Attempts of whoever drove the clip until now are not this run's own.
-                    before = len((await self.state()).attempts)
-                    self.permission = dataclasses.replace(self.permission, attempts_before=before)
+                    last = (await self.state()).last
+                    self.permission = dataclasses.replace(
+                        self.permission, attempts_before=last.number if last else 0
+                    )
                     return
                 continue
             if not told:
                 logger.info("Another worker (%s) makes this clip; waiting for it.", holding.owner)
                 told = True
-            if time.monotonic() - began > self.studio.settings.deadline_s:
+            if steady_s() - began_s > self.studio.settings.deadline_s:
                 raise StillRunning(
                     f"Worker {holding.owner} still makes clip {self.key[:12]}.",
                     next_step=f"wan-video generate --key {self.key}",

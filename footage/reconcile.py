@@ -4,6 +4,9 @@ The list names model, creation time and status of every task of the account, but
 (Model Studio: manage asynchronous tasks, read 2026-11). A finished task tells its `orig_prompt`. So a
 candidate is a task of the same model, created after our intent, that no attempt has claimed; it is ours
 when it is the only one with our prompt, and nobody else can have lost the same one.
+
+The two mistakes do not weigh the same: a person can settle a doubt, nobody returns what was paid twice. So
+whatever is not proved to be somebody else's keeps an attempt from counting as not bought.
 """
 
 from __future__ import annotations
@@ -62,8 +65,9 @@ class Lost:
     rivals: tuple[str, ...] = ()
 
 
-# Statuses of tasks that were not billed and never will be: whether one was ours does not matter.
-_UNBILLED = ("FAILED", "CANCELED", "UNKNOWN")
+# Statuses of tasks that were not billed and never will be: whether one was ours does not matter. UNKNOWN is
+# none of them: what is listed exists, and its query answers so only because it lags behind.
+_UNBILLED = ("FAILED", "CANCELED")
 
 
 def decide(
@@ -76,8 +80,8 @@ def decide(
 ) -> Decision:
     """Judge an unknown submission by what the list shows after `listed_for_s` seconds of looking.
 
-    `rows` are tasks of the right model; `answers` what fetching them gave; `claimed` the task ids that
-    other attempts own.
+    `rows` are tasks of the right model, without those that the list showed for the first time after the
+    grace; `answers` what fetching them gave; `claimed` the task ids that other attempts own.
     """
     candidates = [
         row
@@ -87,25 +91,28 @@ def decide(
         and (lost.not_before is None or row.created_at >= lost.not_before)
     ]
     matching: list[str] = []
+    unlike: list[str] = []
     unreadable: list[str] = []
     pending: list[str] = []
     for row in candidates:
         answer = answers.get(row.task_id)
-        if answer is None or not answer.status.final:
+        if answer is None or not answer.status.final or answer.status.value == "UNKNOWN":
             pending.append(row.task_id)
         elif answer.status.value in _UNBILLED:
             continue
         elif answer.orig_prompt is None:
             unreadable.append(row.task_id)
-        elif _same(lost, answer):
-            matching.append(row.task_id)
+        elif _folded(answer.orig_prompt) == _folded(lost.prompt):
+            (matching if _fits(lost, answer) else unlike).append(row.task_id)
     if pending:
         return LookAgain(f"{len(pending)} task(s) of this model are still at work", tuple(pending))
-    if unreadable:
-        return Ambiguous("a finished task does not tell its prompt", (*matching, *unreadable))
     if listed_for_s < grace_s:
         # Even a match waits: a second one may not be listed yet.
         return LookAgain("the list may lag behind")
+    if unreadable:
+        return Ambiguous("a finished task does not tell its prompt", (*matching, *unreadable))
+    if unlike and not matching:
+        return Ambiguous("the task with this prompt has another length or size", tuple(unlike))
     if not matching:
         return NotBought()
     if len(matching) > 1:
@@ -119,10 +126,8 @@ def decide(
     return Adopt(matching[0])
 
 
-def _same(lost: Lost, answer: TaskAnswer) -> bool:
-    """Whether nothing that is known of both contradicts that the task is the lost one."""
-    if _folded(answer.orig_prompt or "") != _folded(lost.prompt):
-        return False
+def _fits(lost: Lost, answer: TaskAnswer) -> bool:
+    """Whether length and size, where they are known, are what was ordered."""
     usage = answer.usage
     if usage is None:
         return True

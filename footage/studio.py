@@ -6,7 +6,9 @@ import contextlib
 import logging
 import os
 import threading
+import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +16,7 @@ from footage.credentials import ApiKey, find_key
 from footage.errors import AccountProblem, InvalidRequest, Problem, StorageProblem
 from footage.evidence.lease import Worker
 from footage.settings import Settings, is_local, load_settings
+from footage.steady import steady_s
 
 if TYPE_CHECKING:
     from footage.provider import WanClient
@@ -22,9 +25,12 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# The longest that one create may hang. Others conclude that it was never sent no earlier than lease_s (60 s)
-# plus reconcile_grace_s (120 s) after this worker's last beat, and it sends within lease_s / 2 of a beat.
+# The longest that one create may hang.
 CALL_LIMIT_S = 120.0
+# Others conclude that a create was never sent no earlier than lease_s + reconcile_grace_s after its worker's
+# last beat, and it is sent within lease_s / 2 of a beat. So it has lease_s / 2 + grace to arrive and to be
+# listed; this share of that is for arriving (with 60 s and 120 s: the whole 120 s).
+CALL_SHARE = 0.8
 
 
 def key_of_environment() -> ApiKey:
@@ -51,8 +57,9 @@ class Studio:
         self.store = store
         self.run_id = run_id
         self.worker = Worker(store, settings.lease_s)
-        # Provider's clock minus ours, as the probe saw it.
-        self.clock_offset_s: float | None = None
+        # Provider's time and the steady moment at which it was seen: later times follow from the steady clock
+        # alone, because ours may be set by hours in the middle of a run.
+        self._provider_clock: tuple[float, float] | None = None
         self._find_api_key = find_api_key
         self._api_key: ApiKey | None = None
         self._clients: dict[tuple[str, str | None], WanClient] = {}
@@ -75,6 +82,23 @@ class Studio:
                 self._api_key = self._find_api_key()
                 logger.info("Key %s… from %s.", self._api_key.fingerprint, self._api_key.source)
             return self._api_key
+
+    @property
+    def clock_offset_s(self) -> float | None:
+        """Provider's clock minus ours, at this moment; None while the provider's was never seen."""
+        if self._provider_clock is None:
+            return None
+        provider_s, seen_s = self._provider_clock
+        return provider_s + (steady_s() - seen_s) - time.time()
+
+    def note_clock(self, offset_s: float | None) -> None:
+        """Keep what an answer of the provider told about its clock."""
+        if offset_s is not None:
+            self._provider_clock = (time.time() + offset_s, steady_s())
+
+    def provider_now(self) -> datetime:
+        """The time by the provider's clock; by ours while the provider's was never seen."""
+        return datetime.now(UTC) + timedelta(seconds=self.clock_offset_s or 0.0)
 
     @property
     def region(self) -> str | None:
@@ -103,6 +127,8 @@ class Studio:
         from footage.provider import WanClient
 
         api_key = self.api_key
+        settings = self.settings
+        limit_s = min(CALL_LIMIT_S, CALL_SHARE * (settings.lease_s / 2 + settings.reconcile_grace_s))
         with self._lock:
             wanted = (endpoint, workspace)
             if wanted not in self._clients:
@@ -110,8 +136,8 @@ class Studio:
                     endpoint,
                     api_key,
                     workspace=workspace,
-                    call_limit_s=CALL_LIMIT_S,
-                    queries_per_second=self.settings.queries_per_second,
+                    call_limit_s=limit_s,
+                    queries_per_second=settings.queries_per_second,
                 )
             return self._clients[wanted]
 

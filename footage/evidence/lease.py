@@ -8,7 +8,8 @@ process of this very machine that no longer exists.
 A lease saves work, not money. What keeps two workers from buying the same clip is the exclusive
 `intent.json`; the lease makes sure that the writer of an intent cannot still be about to send when somebody
 else concludes that it never did: it sends only while its beat is younger than half of `lease_s`, and others
-wait for `lease_s` and then for the reconciliation's grace.
+wait for `lease_s` and then for the reconciliation's grace. A process that was paused or a machine that slept
+finds its time to send over when it wakes up.
 """
 
 from __future__ import annotations
@@ -21,12 +22,12 @@ import re
 import secrets
 import socket
 import threading
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from footage.errors import AlreadyThere, NotThere, StorageProblem, TakenOver
+from footage.steady import steady_s
 
 if TYPE_CHECKING:
     from footage.storage import Store
@@ -45,7 +46,8 @@ class Worker:
         self.lease_s = lease_s
         self.id = f"{_safe(socket.gethostname())}-{os.getpid()}-{secrets.token_hex(4)}"
         self._beat = 0
-        self._last_beat = float("-inf")
+        # When others last saw this worker alive, by `steady_s`.
+        self.last_beat_s = float("-inf")
         self._thread: threading.Thread | None = None
         self._stop = threading.Event()
         self._starting = threading.Lock()
@@ -54,11 +56,6 @@ class Worker:
     @property
     def path(self) -> str:
         return f"workers/{self.id}.json"
-
-    @property
-    def beat_age_s(self) -> float:
-        """Seconds since others last saw this worker alive."""
-        return time.monotonic() - self._last_beat
 
     def start(self) -> None:
         """Begin to beat; returns after the first beat is in the store."""
@@ -73,11 +70,11 @@ class Worker:
         """Show that this worker lives."""
         with self._beating:
             # Taken before the write: a slow store must make the beat look older, never younger.
-            asked = time.monotonic()
+            asked = steady_s()
             self._beat += 1
             record = {**_identity(), "id": self.id, "beat": self._beat, "lease_s": self.lease_s}
             self.store.replace(self.path, json.dumps(record).encode())
-            self._last_beat = asked
+            self.last_beat_s = asked
 
     def stop(self) -> None:
         """Stop beating and remove the file; leases still held pass to others at once."""
@@ -105,6 +102,8 @@ class Holding:
     released: bool
     beat: int | None
     host_says_dead: bool
+    # The holder's own setting: it may count on more time than we would give it.
+    lease_s: float = 0.0
 
     @property
     def vacant(self) -> bool:
@@ -139,14 +138,20 @@ class Lease:
         alive = _read(self.store, f"workers/{owner}.json")
         beat = alive.get("beat")
         return Holding(
-            highest, owner, released=False, beat=beat, host_says_dead=beat is not None and _gone(alive)
+            highest,
+            owner,
+            released=False,
+            beat=beat,
+            host_says_dead=beat is not None and _gone(alive),
+            lease_s=float(alive.get("lease_s", 0.0)),
         )
 
     def take(self, after: Holding) -> bool:
         """Take the clip over from `after`; False when somebody else was quicker."""
         self.worker.start()
         number = after.number + 1
-        record = {"owner": self.worker.id, "number": number}
+        # The random part keeps two clips of this very worker from both having "created" the same bytes.
+        record = {"owner": self.worker.id, "number": number, "taken": secrets.token_hex(8)}
         try:
             self.store.create(f"{self.folder}/lease-{number}.json", json.dumps(record).encode())
         except AlreadyThere:
@@ -154,33 +159,37 @@ class Lease:
         self.number = number
         return True
 
-    def guard(self) -> None:
-        """Make sure that this worker may still send.
+    def guard(self) -> float:
+        """Make sure that this worker may send, and return until when, by `steady_s`.
 
         Raises:
             TakenOver: Somebody else drives the clip now.
             StorageProblem: The others cannot have seen this worker alive lately, so they may take over.
         """
-        if self.worker.beat_age_s > self.worker.lease_s / 2:
+        if steady_s() - self.worker.last_beat_s > self.worker.lease_s / 6:
             self.worker.beat()
+        # Counted from a beat before the look: a beat after a long pause says nothing about what was looked at.
+        until_s = self.worker.last_beat_s + self.worker.lease_s / 2
         holding = self.look()
         if holding.number != self.number:
             raise TakenOver(
                 f"Clip {self.key[:12]} was taken over by {holding.owner or 'another worker'}.", key=self.key
             )
-        if self.worker.beat_age_s > self.worker.lease_s / 2:
+        if steady_s() > until_s:
             raise StorageProblem(
                 f"The store is too slow to prove that this worker still owns clip {self.key[:12]}; "
                 "nothing was sent.",
                 next_step="check the store, then run the same command again",
             )
+        return until_s
 
     def release(self) -> None:
         """Give the clip back; whoever wants it next need not wait."""
         if not self.number:
             return
         number, self.number = self.number, 0
-        with contextlib.suppress(AlreadyThere):
+        # If the store is away, others wait out `lease_s` instead.
+        with contextlib.suppress(StorageProblem):
             self.store.create(f"{self.folder}/lease-{number}.released", self.worker.id.encode())
 
 
@@ -193,13 +202,13 @@ class DeadWatch:
         self._since = 0.0
 
     def vacant(self, holding: Holding, now_s: float) -> bool:
-        """Whether the lease may be taken at monotonic time `now_s`."""
+        """Whether the lease may be taken at `now_s` of `steady_s`."""
         if holding.vacant:
             return True
         seen = (holding.number, holding.beat)
         if seen != self._seen:
             self._seen, self._since = seen, now_s
-        return now_s - self._since >= self.lease_s
+        return now_s - self._since >= max(self.lease_s, holding.lease_s)
 
 
 def _read(store: Store, path: str) -> dict[str, Any]:
@@ -216,10 +225,12 @@ def _identity() -> dict[str, Any]:
 
 
 def _machine() -> str | None:
-    # Boot id and pid namespace together: containers on one host share the former and not the latter.
+    # Boot id and pid namespace together: containers on one host share the former and not the latter. The user,
+    # because a /proc with hidepid shows other users' processes to nobody.
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-        return f"{boot}/{os.readlink('/proc/self/ns/pid')}"  # noqa: PTH115 - readlink of a non-path
+        space = os.readlink("/proc/self/ns/pid")  # noqa: PTH115 - readlink of a non-path
+        return f"{boot}/{space}/{os.getuid()}"
     except OSError:
         return None
 

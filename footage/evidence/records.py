@@ -29,6 +29,7 @@ class Intent(Record):
     model: str
     region: str
     endpoint: str
+    workspace: str | None = None
     key_fingerprint: str
     written_at: datetime
     # Provider's clock minus ours as last seen; None when it never answered with a date.
@@ -66,9 +67,17 @@ class CancelWish(Record):
     """Somebody asked to cancel; written before the provider is asked."""
 
     key: str
-    attempt: int
     asked_at: datetime
     by: str
+
+
+class Joined(Record):
+    """A run began to work on a clip; a run that is started over finds its first one."""
+
+    key: str
+    joined_at: datetime
+    # Attempts there were: a person's word to buy again is about those and not about this run's own.
+    attempts: int
 
 
 OutcomeStatus = Literal["succeeded", "failed", "canceled", "lost", "abandoned"]

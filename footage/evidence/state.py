@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from footage.errors import ClipFailed, ClipLost, GenerationFailed
-from footage.evidence.records import CancelWish, Intent, Outcome, Receipt
+from footage.errors import Canceled, ClipLost, FootageError, GenerationFailed, Unreachable
+from footage.evidence.records import Intent, Outcome, Receipt
 
 
 class Step(Enum):
@@ -36,7 +36,8 @@ class Attempt:
     receipt: Receipt | None = None
     outcome: Outcome | None = None
     settlement: Outcome | None = None
-    cancel: CancelWish | None = None
+    # Tasks that are ours if nobody else claimed them: the worker died before it wrote the receipt.
+    found: tuple[Receipt, ...] = ()
 
     @property
     def ended(self) -> Outcome | None:
@@ -52,11 +53,6 @@ class Attempt:
         """Whether a create may have been sent whose answer nobody has."""
         return self.receipt is None and self.outcome is None
 
-    @property
-    def open(self) -> bool:
-        """Whether something bought, or perhaps bought, is still without an end."""
-        return self.ended is None
-
 
 @dataclass(frozen=True)
 class ClipState:
@@ -66,6 +62,14 @@ class ClipState:
     attempts: tuple[Attempt, ...] = ()
     delivered: dict[str, Any] | None = None
     result: dict[str, Any] | None = None
+    # Wishes to cancel are counted; a run that is started later notes which of them it overrides.
+    wishes: int = 0
+    overridden: int = 0
+
+    @property
+    def cancel_wanted(self) -> bool:
+        """Whether the last word about this clip was to cancel it."""
+        return self.wishes > self.overridden
 
     @property
     def last(self) -> Attempt | None:
@@ -84,8 +88,10 @@ class ClipState:
 class Permission:
     """What a run may start anew: its own attempts, and what a person explicitly asked for."""
 
-    # Attempts that existed when the run began; later ones are its own.
+    # Attempts that existed when this run got the clip; later ones are its own.
     attempts_before: int = 0
+    # Attempts that existed when a person gave this run its word; `buy_again` is about no others.
+    attempts_known: int = 0
     max_attempts: int = 3
     # A person asks to try a failed clip again although nothing changed.
     retry_failed: bool = False
@@ -94,61 +100,91 @@ class Permission:
     # Harvest finishes what was bought and never buys.
     may_buy: bool = True
 
+    def may_replace(self, attempt: int) -> bool:
+        """Whether a person accepts that this very attempt is paid for and bought again."""
+        return self.may_buy and self.buy_again and attempt <= self.attempts_known
+
 
 def next_step(state: ClipState, permission: Permission) -> Step | None:
     """The step that comes next; None when there is nothing to do for this run.
 
     Raises:
+        Canceled: Somebody cancelled the clip, and nothing of it is left to finish.
         GenerationFailed: The last attempt failed and a new one needs a person's word.
         ClipLost: The last attempt may have been billed and its result is gone.
+        Unreachable: As many creates as one run may send did not reach the provider.
     """
     if state.result is not None:
         return None
     if state.delivered is not None:
         return Step.SEAL
     last = state.last
-    if last is None:
-        return Step.SUBMIT if permission.may_buy else None
-    if last.unknown:
-        return Step.SUBMIT
-    ended = last.ended
-    if ended is None:
-        return Step.POLL
-    if ended.status == "succeeded":
-        return Step.DELIVER
+    if last is not None:
+        if last.unknown:
+            return Step.SUBMIT
+        if last.ended is None:
+            return Step.POLL
+        if last.ended.status == "succeeded":
+            return Step.DELIVER
     if not permission.may_buy:
         return None
-    _require_permission(state.key, ended, permission)
+    if state.cancel_wanted:
+        raise _canceled(state.key)
+    if last is not None and last.ended is not None:
+        _require_permission(last, last.ended, permission)
     return Step.SUBMIT
 
 
-def _require_permission(key: str, ended: Outcome, permission: Permission) -> None:
-    """Refuse a new attempt after `ended` unless this run may start one."""
-    own = ended.attempt - permission.attempts_before
+def _require_permission(last: Attempt, ended: Outcome, permission: Permission) -> None:
+    """Refuse a new attempt after `last` unless this run may start one."""
+    own = last.number - permission.attempts_before
     inherited = own <= 0
+    match ended.status:
+        case "lost":
+            if permission.may_replace(last.number):
+                return
+        case "canceled":
+            if inherited:
+                return  # Nothing was billed, and somebody asks for the clip again.
+        case _:
+            if inherited and (ended.may_retry or permission.retry_failed):
+                return
+            if ended.may_retry and own < permission.max_attempts:
+                return
+    raise _stopped(last, ended)
+
+
+def _canceled(key: str) -> Canceled:
+    return Canceled(
+        f"Clip {key[:12]} was cancelled.",
+        next_step=f"wan-video generate --key {key} to have it after all",
+        key=key,
+        became="canceled",
+    )
+
+
+def _stopped(last: Attempt, ended: Outcome) -> FootageError:
+    """What a person is told when a clip goes no further by itself."""
+    key = ended.key
+    if ended.status == "canceled":
+        return _canceled(key)
     if ended.status == "lost":
-        if inherited and permission.buy_again:
-            return
-        raise ClipLost(
+        return ClipLost(
             f"Clip {key[:12]}: task or result no longer exist at the provider ({ended.message or 'UNKNOWN'}). "
             "It may have been billed.",
             next_step=f"wan-video generate --key {key} --buy-again",
             key=key,
         )
-    if ended.status == "canceled" and inherited:
-        return  # Nothing was billed, and somebody asks for the clip again.
-    if ended.status == "failed" and inherited and (ended.may_retry or permission.retry_failed):
-        return
-    if ended.status == "failed" and ended.may_retry and own < permission.max_attempts:
-        return
-    raise _failure(key, ended)
-
-
-def _failure(key: str, ended: Outcome) -> ClipFailed:
     code = f"{ended.code}: " if ended.code else ""
+    reason = (
+        f"Clip {key[:12]}, attempt {last.number}: {code}{ended.message or 'the provider gave no reason'}."
+    )
+    if last.receipt is None and ended.may_retry:
+        return Unreachable(
+            f"{reason} Nothing was bought.", next_step=f"wan-video generate --key {key}, later", key=key
+        )
     return GenerationFailed(
-        f"Clip {key[:12]}, attempt {ended.attempt}: {code}{(ended.message or 'the provider gave no reason').rstrip('.')}. "
-        "Failed attempts are not billed.",
+        f"{reason} Failed attempts are not billed.",
         next_step=f"change the request, or try the same again: wan-video generate --key {key} --retry-failed",
         key=key,
         code=ended.code,

@@ -98,10 +98,11 @@ class WanClient:
         if adapter is not None:
             adapter.close()
 
-    def create(self, body: dict[str, Any]) -> Created:
+    def create(self, body: dict[str, Any], *, may_send: Callable[[], bool] = lambda: True) -> Created:
         """Buy one clip. Sends exactly one request with exactly this body, and never repeats it.
 
-        `body` is {"model", "input", "parameters"}; the image is a data: URI in `input`.
+        `body` is {"model", "input", "parameters"}; the image is a data: URI in `input`. `may_send` is asked
+        when the connection is open and the first byte is about to go out; False sends nothing.
 
         Raises:
             InvalidRequest: The SDK would send something else; nothing was sent.
@@ -120,6 +121,7 @@ class WanClient:
             timeouts_s=self._timeouts_s,
             limit_s=self._limit_s,
             check_body=partial(_check_order, body),
+            may_send=may_send,
         )
         call.headers["Connection"] = "close"
         try:

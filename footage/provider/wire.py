@@ -50,11 +50,16 @@ class CallEnded(Exception):
     """Takes control out of the SDK; what happened is in `OneCall.outcome`."""
 
 
+class NoLongerAllowed(Exception):
+    """The caller took back the permission to send, before the first byte."""
+
+
 class OneCall(requests.Session):
     """A session that sends one request and keeps what came of it in `outcome`.
 
     `timeouts_s` are for opening a connection and for waiting between two pieces of the answer, `limit_s`
-    is for the call as a whole. `check_body` sees the body before anything is sent and may raise.
+    is for the call as a whole. `check_body` sees the body before anything is sent and may raise; `may_send`
+    has the last word before the first byte.
     """
 
     def __init__(
@@ -65,6 +70,7 @@ class OneCall(requests.Session):
         timeouts_s: tuple[float, float],
         limit_s: float,
         check_body: Callable[[bytes], None] | None = None,
+        may_send: Callable[[], bool] = lambda: True,
     ) -> None:
         super().__init__()
         self.outcome: RawAnswer | NoAnswer | None = None
@@ -72,6 +78,7 @@ class OneCall(requests.Session):
         self._timeouts_s = timeouts_s
         self._limit_s = limit_s
         self._check_body = check_body
+        self._may_send = may_send
         # An auth of our own also keeps requests from putting a ~/.netrc entry in its place, which it does
         # whenever it looks into the environment, and it looks there for the user's proxies.
         self.auth = _Bearer(key)
@@ -89,7 +96,7 @@ class OneCall(requests.Session):
         if self._check_body is not None:
             self._check_body(cast(bytes, request.body))
         kwargs |= {"stream": True, "timeout": self._timeouts_s}
-        with _Watch(self._limit_s) as watch:
+        with _Watch(self._limit_s, self._may_send) as watch:
             asked_at = datetime.now(UTC)
             try:
                 answer = self._read(super().send(request, **kwargs), watch, asked_at)
@@ -161,10 +168,11 @@ class _Watch:
     call whose time is up does not send afterwards.
     """
 
-    def __init__(self, limit_s: float) -> None:
+    def __init__(self, limit_s: float, may_send: Callable[[], bool]) -> None:
         self.may_have_left = False
         self.expired = False
         self.limit_s = limit_s
+        self._may_send = may_send
         self._ends_at = time.monotonic() + limit_s
         self._lock = threading.Lock()
         self._handle: socket.socket | None = None
@@ -199,6 +207,8 @@ class _Watch:
         with self._lock:
             if self.expired:
                 raise TimeoutError
+            if not self.may_have_left and not self._may_send():
+                raise NoLongerAllowed
             self.may_have_left = True
         return max(self._ends_at - time.monotonic(), 0.001)
 
@@ -307,6 +317,7 @@ def _inside(error: BaseException) -> BaseException | None:
 
 
 _WORDS: Mapping[str, str] = {
+    "NoLongerAllowed": "it took so long to connect that it may no longer be sent",
     "ConnectTimeoutError": "no connection in time",
     "NameResolutionError": "the host name is not known",
     "gaierror": "the host name is not known",

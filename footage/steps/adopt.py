@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from footage.errors import InvalidRequest, Problem
+from footage.clip import LOOK_EVERY_S
+from footage.errors import InvalidRequest, Problem, TakenOver
 from footage.evidence.clip import ClipEvidence
+from footage.evidence.lease import DeadWatch, Lease
 from footage.evidence.records import Receipt
+from footage.steady import steady_s
+from footage.steps.booking import receipt_of
 from footage.steps.check import full_key
-from footage.steps.submit import TASK_LIFE
 
 if TYPE_CHECKING:
     from footage.studio import Studio
@@ -21,44 +27,55 @@ def adopt(studio: Studio, key: str, task_id: str) -> Receipt:
     Raises:
         InvalidRequest: The attempt is not unknown, the task does not exist, shows another prompt, or belongs
             to another clip.
+        TakenOver: A living worker makes this clip right now.
         AccountProblem, Unreachable, Throttled: The provider could not be asked.
     """
     key = full_key(studio, key)
-    evidence = ClipEvidence(studio.store, key)
+    with _held(studio, key):
+        return _adopt(studio, ClipEvidence(studio.store, key), task_id)
+
+
+def _adopt(studio: Studio, evidence: ClipEvidence, task_id: str) -> Receipt:
     last = evidence.state().last
     if last is None or not last.unknown:
-        raise _no("key", key, "its last attempt is not unknown, so there is nothing to settle")
+        raise _no("key", evidence.key, "its last attempt is not unknown, so there is nothing to settle")
     intent = last.intent
-    client = studio.client(intent.endpoint, studio.workspace)
-    answer = client.fetch(task_id)
+    answer = studio.client(intent.endpoint, intent.workspace).fetch(task_id)
     if answer.status.value == "UNKNOWN":
         raise _no("task_id", task_id, f"{intent.endpoint} knows no such task (tasks live 24 h)")
     prompt = str(evidence.order()["request"]["prompt"])
     if answer.orig_prompt is not None and answer.orig_prompt.split() != prompt.split():
         raise _no("task_id", task_id, "this task was made from another prompt")
-    if not evidence.claim(task_id, last.number):
-        raise _no("task_id", task_id, "this task belongs to another clip of this store")
-    offset = timedelta(seconds=studio.clock_offset_s or 0.0)
     # Without the list's creation time the intent's own is the safe side: the result expires rather earlier.
-    submitted_at = min(
-        intent.written_at + timedelta(seconds=intent.clock_offset_s or 0.0), datetime.now(UTC) + offset
-    )
-    return evidence.write_receipt(
-        Receipt(
-            key=key,
-            attempt=last.number,
-            task_id=task_id,
-            request_id=answer.request_id,
-            model=intent.model,
-            region=intent.region,
-            endpoint=intent.endpoint,
-            workspace=studio.workspace,
-            key_fingerprint=studio.api_key.fingerprint,
-            submitted_at=submitted_at,
-            expires_at=submitted_at + TASK_LIFE,
-            adopted=True,
-        )
-    )
+    written_at = intent.written_at + timedelta(seconds=intent.clock_offset_s or 0.0)
+    submitted_at = min(written_at, studio.provider_now())
+    receipt = receipt_of(intent, task_id, answer.request_id, submitted_at, adopted=True)
+    kept = evidence.book(receipt.model_copy(update={"key_fingerprint": studio.api_key.fingerprint}))
+    if kept is None:
+        raise _no("task_id", task_id, "this task belongs to another clip of this store")
+    return kept
+
+
+@contextmanager
+def _held(studio: Studio, key: str) -> Generator[None]:
+    """Nobody else drives the clip meanwhile: a create whose answer is on its way would book another task."""
+    lease = Lease(studio.store, key, studio.worker)
+    dead = DeadWatch(studio.settings.lease_s)
+    holding = lease.look()
+    first_beat = holding.beat
+    while not (dead.vacant(holding, steady_s()) and lease.take(holding)):
+        if holding.beat != first_beat:
+            raise TakenOver(
+                f"Worker {holding.owner} makes clip {key[:12]} right now.",
+                next_step="wait until it ends, or stop it first",
+                key=key,
+            )
+        time.sleep(LOOK_EVERY_S)
+        holding = lease.look()
+    try:
+        yield
+    finally:
+        lease.release()
 
 
 def _no(field: str, value: str, why: str) -> InvalidRequest:

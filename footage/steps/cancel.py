@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
-from footage.errors import Throttled, Unreachable
+from footage.errors import FootageError, Throttled, Unreachable
 from footage.evidence.clip import ClipEvidence
 from footage.evidence.records import CancelWish, Outcome, Receipt
 from footage.steps.poll import outcome_of
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-Became = Literal["canceled", "abandoned", "finished", "failed", "nothing", "noted"]
+Became = Literal["canceled", "abandoned", "finished", "failed", "lost", "nothing", "noted"]
 
 
 @dataclass(frozen=True)
@@ -44,33 +44,42 @@ def cancel(studio: Studio, key: str, by: str) -> Cancellation:
     evidence = ClipEvidence(studio.store, key)
     state = evidence.state()
     last = state.last
+    ended = last.ended if last else None
     if state.result is not None:
         return Cancellation(key, "finished", "it is finished already; nothing was cancelled")
+    if last is not None and ended is not None and ended.status == "succeeded":
+        return _became(key, ended)
+    # Also where nothing is open: a run that is about to buy, or to buy again, finds it and stops.
+    evidence.write_cancel(CancelWish(key=key, asked_at=datetime.now(UTC), by=by))
     if last is None:
         return Cancellation(key, "nothing", "nothing was bought for it")
-    if last.outcome is not None:
-        return _already(key, last.outcome)
-    wish = CancelWish(key=key, attempt=last.number, asked_at=datetime.now(UTC), by=by)
-    evidence.write_cancel(wish)
-    if last.receipt is None:
+    if last.unknown:
         return Cancellation(
-            key, "noted", "it is not known yet whether it was bought; harvest finds out and then cancels it"
+            key, "noted", "it is not known yet whether it was bought; whoever finds out cancels it then"
         )
+    if last.outcome is not None:
+        return _became(key, ended or last.outcome)
+    if last.receipt is None:
+        return Cancellation(key, "nothing", "nothing was bought for it")
     return settle(studio, evidence, last.receipt)
 
 
 def settle(studio: Studio, evidence: ClipEvidence, receipt: Receipt) -> Cancellation:
-    """Ask the provider to cancel the task and write down what is true afterwards."""
+    """Ask the provider to cancel the task and write down what is true afterwards.
+
+    Raises:
+        AccountProblem: The key is not accepted.
+    """
     client = studio.client(receipt.endpoint, receipt.workspace)
     try:
         outcome = _ask(client, receipt)
     except (Unreachable, Throttled) as error:
         return Cancellation(
-            receipt.key, "noted", f"the provider could not be asked ({error.message}); harvest asks again"
+            receipt.key, "noted", f"the provider could not be asked ({error.message}); it is asked again"
         )
     kept = evidence.write_outcome(outcome)
     logger.info("Clip %s: cancel asked, now %s.", receipt.key[:12], kept.status)
-    return _already(receipt.key, kept)
+    return _became(receipt.key, kept)
 
 
 def _ask(client: WanClient, receipt: Receipt) -> Outcome:
@@ -91,24 +100,32 @@ def _ask(client: WanClient, receipt: Receipt) -> Outcome:
     )
 
 
-def _already(key: str, outcome: Outcome) -> Cancellation:
-    if outcome.status == "canceled":
-        return Cancellation(key, "canceled", "the provider cancelled the task; nothing is billed")
-    if outcome.status == "abandoned":
-        return Cancellation(
-            key, "abandoned", f"{outcome.message}; harvest collects the clip when it is ready"
-        )
-    if outcome.status == "succeeded":
-        return Cancellation(key, "finished", "the task had finished; harvest delivers the clip")
-    return Cancellation(key, "failed", f"the task had ended as {outcome.status}; nothing is billed")
+def _became(key: str, outcome: Outcome) -> Cancellation:
+    match outcome.status:
+        case "canceled":
+            return Cancellation(key, "canceled", "the task was cancelled before it ran; nothing is billed")
+        case "abandoned":
+            return Cancellation(
+                key, "abandoned", f"{outcome.message}; harvest collects the clip when it is ready"
+            )
+        case "succeeded":
+            return Cancellation(key, "finished", "the task had finished; harvest delivers the clip")
+        case "lost":
+            return Cancellation(
+                key, "lost", "task or result are gone at the provider; it may have been billed"
+            )
+        case "failed":
+            return Cancellation(key, "failed", "the attempt had failed; nothing is billed")
 
 
 def cancel_run(studio: Studio, run_id: str) -> list[Cancellation]:
-    """Cancel every clip that a run works on and that no other run wants."""
-    mine = _clips_of(studio, run_id)
-    return [cancel(studio, key, by=f"run {run_id}") for key in mine]
-
-
-def _clips_of(studio: Studio, run_id: str) -> list[str]:
+    """Cancel every clip that a run works on, also when one of them cannot be."""
     prefix = f"runs/{run_id}/"
-    return sorted(name[len(prefix) :] for name in studio.store.list(prefix))
+    done: list[Cancellation] = []
+    for name in studio.store.list(prefix):
+        key = name[len(prefix) :]
+        try:
+            done.append(cancel(studio, key, by=f"run {run_id}"))
+        except FootageError as error:
+            done.append(Cancellation(key, "noted", f"it could not be cancelled now ({error.message})"))
+    return done

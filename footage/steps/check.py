@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from footage.catalogue import IMAGE
 from footage.clip import Clip
-from footage.errors import InvalidRequest, NotThere, Problem
+from footage.errors import InvalidRequest, NotThere, Problem, StorageProblem
 from footage.evidence.clip import ClipEvidence, keys_in
+from footage.evidence.records import CancelWish, Joined
 from footage.evidence.state import Permission
 from footage.order import Order, plan
 from footage.reference import read_reference
@@ -37,6 +39,13 @@ def order_of(
     if not isinstance(request, VideoRequest):
         request = parse_request(request, default_region=region)
 
+    image = read_reference(request, reference_fetcher(studio))
+    return plan(request, default_region=region, image=image), image
+
+
+def reference_fetcher(studio: Studio) -> Callable[[str], bytes]:
+    """Fetches the reference images of requests under the studio's rules."""
+
     def fetch(url: str) -> bytes:
         from footage.transfer import fetch_reference
 
@@ -44,8 +53,7 @@ def order_of(
             url, max_bytes=IMAGE.max_bytes, allow_private=studio.settings.allow_private_hosts
         )
 
-    image = read_reference(request, fetch)
-    return plan(request, default_region=region, image=image), image
+    return fetch
 
 
 def check(
@@ -89,9 +97,14 @@ def reopen(studio: Studio, key: str, permission: Permission, *, name: str | None
 
     Raises:
         InvalidRequest: No clip of this store has a key that begins like this, or several have.
+        StorageProblem: The evidence or the finished video cannot be read.
     """
     key = full_key(studio, key)
-    order = Order.from_json(_order_fields(ClipEvidence(studio.store, key).order()))
+    evidence = ClipEvidence(studio.store, key)
+    try:
+        order = Order.from_json(_order_fields(evidence.order()))
+    except (ValueError, TypeError, LookupError) as error:
+        raise evidence.unreadable(f"{evidence.folder}/request.json", error) from error
     clip = Clip(studio, order, permission, name=name)
     _recall(clip)
     if clip.response is None:
@@ -128,13 +141,28 @@ def _recall(clip: Clip) -> None:
         return
     clip.studio.refuse_mixed_evidence(document.get("endpoint"))
     clip.response = response_of(clip.studio.store, document, cached=True)
+    if not clip.studio.store.exists(document["files"]["clip"]):
+        raise StorageProblem(
+            f"Clip {clip.key[:12]} was finished, and its video is no longer in {clip.studio.store.url}.",
+            next_step=f"restore {document['files']['clip']} from a backup, or ask for another take",
+            key=clip.key,
+        )
     logger.info("Clip %s is in the store already; nothing is bought.", clip.key[:12])
 
 
 def _enter(clip: Clip) -> None:
-    if clip.studio.run_id is not None:
-        clip.evidence.join_run(clip.studio.run_id)
-    last = clip.evidence.state().last
+    state = clip.evidence.state()
+    last = state.last
+    now = datetime.now(UTC)
+    mine = joined = Joined(key=clip.key, joined_at=now, attempts=last.number if last else 0)
+    run_id = clip.studio.run_id
+    if run_id is not None:
+        joined = clip.evidence.join_run(run_id, mine)
+    # A run that is started over speaks for nobody again: its word was about what there was the first time.
+    clip.permission = replace(clip.permission, attempts_known=joined.attempts)
+    if state.cancel_wanted and clip.permission.may_buy and joined == mine:
+        again = CancelWish(key=clip.key, asked_at=now, by=run_id or "a later request")
+        clip.evidence.override_cancel(state.wishes, again)
     if last is not None:
         clip.studio.refuse_mixed_evidence(last.intent.endpoint)
         logger.info("Clip %s: attempt %d goes on.", clip.key[:12], last.number)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
-from footage.errors import ClipLost, NotFinished, Unreachable
+from footage.errors import BadDelivery, ClipLost, NotFinished, StorageProblem, Unreachable
 from footage.evidence.records import Outcome, Receipt
 from footage.redact import redact
 
@@ -19,31 +19,79 @@ logger = logging.getLogger(__name__)
 def deliver(clip: Clip) -> None:
     """Fetch, verify, conform and publish; called again after any interruption it goes on.
 
+    When it returns without having delivered, a person gave this clip up and had it bought again.
+
     Raises:
         ClipLost: The result is gone at the provider (it lives 24 h), and was not fetched in time.
         BadDelivery: What arrived, several times, is not a playable video; nothing was stored.
         Unreachable: The result could not be fetched now; the clip stays booked.
         StorageProblem: The store did not take it; the clip stays booked.
     """
-    from footage.delivery import deliver as fetch_and_publish
-
     last = clip.evidence.state().last
     if last is None or last.receipt is None:
         raise NotFinished(f"Clip {clip.key[:12]} has no task to deliver from.", key=clip.key)
     receipt = last.receipt
     billed = last.ended.billed_seconds if last.ended else None
-    delivered = fetch_and_publish(
-        clip.order.expected,
-        lambda: _result_url(clip, receipt),
-        clip.studio.store,
-        clip.key,
-        conform=clip.order.request.conform,
-        limits=clip.studio.download_limits(),
-        billed_s=None if billed is None else float(billed),
-    )
-    clip.evidence.write_delivered(delivered.to_json())
-    for warning in delivered.warnings:
+    try:
+        document = _deliver(clip, receipt, None if billed is None else float(billed))
+    except (BadDelivery, ClipLost) as error:
+        if _give_up(clip, receipt, error):
+            return
+        raise _what_now(clip, receipt, error) from error
+    for warning in clip.evidence.write_delivered(document)["warnings"]:
         logger.warning("%s", warning)
+
+
+def _deliver(clip: Clip, receipt: Receipt, billed_s: float | None) -> dict[str, Any]:
+    from footage.delivery import deliver as fetch_and_publish
+
+    try:
+        return fetch_and_publish(
+            clip.order.expected,
+            lambda: _result_url(clip, receipt),
+            clip.studio.store,
+            clip.key,
+            conform=clip.order.request.conform,
+            limits=clip.studio.download_limits(),
+            billed_s=billed_s,
+        ).to_json()
+    except OSError as error:
+        raise StorageProblem(
+            f"Could not work in the folder for temporary files: {error.strerror or type(error).__name__}.",
+            next_step="free some space there or set TMPDIR, then run the same command again",
+            key=clip.key,
+        ) from error
+
+
+def _give_up(clip: Clip, receipt: Receipt, why: BadDelivery | ClipLost) -> bool:
+    """Close the attempt as lost where its time is over or a person said so; True: and it may be bought again."""
+    replace = clip.permission.may_replace(receipt.attempt)
+    if replace or _expired(clip, receipt):
+        clip.evidence.write_outcome(
+            Outcome(
+                key=clip.key,
+                attempt=receipt.attempt,
+                status="lost",
+                decided_at=datetime.now(UTC),
+                code=type(why).__name__,
+                message=why.message,
+                billed=True,
+            )
+        )
+    return replace
+
+
+def _what_now(
+    clip: Clip, receipt: Receipt, error: BadDelivery | ClipLost
+) -> BadDelivery | ClipLost | Unreachable:
+    again = f"wan-video generate --key {clip.key} --buy-again to pay for a new one"
+    if _expired(clip, receipt):
+        return ClipLost(f"{error.message} Its 24 hours are over.", next_step=again, key=clip.key)
+    next_step = f"run it again until {receipt.expires_at:%F %H:%M} UTC, or: {again}"
+    if isinstance(error, BadDelivery):
+        return BadDelivery(error.message, next_step=next_step, key=clip.key)
+    # Its time is not over, so the provider may find it again.
+    return Unreachable(error.message, next_step=next_step, key=clip.key)
 
 
 def _result_url(clip: Clip, receipt: Receipt) -> str:
@@ -56,24 +104,10 @@ def _result_url(clip: Clip, receipt: Receipt) -> str:
     if not _expired(clip, receipt):
         # Said before its time it is a passing fault or another account's key; either way the clip stays booked.
         raise Unreachable(f"Task {receipt.task_id} is {answer.status} and gives no result now.")
-    clip.evidence.write_outcome(
-        Outcome(
-            key=clip.key,
-            attempt=receipt.attempt,
-            status="lost",
-            decided_at=datetime.now(UTC),
-            code=answer.status.value,
-            message="the result was not fetched within the provider's 24 h",
-            billed=True,
-        )
-    )
     raise ClipLost(
-        f"Task {receipt.task_id} is {answer.status} now: its result can no longer be fetched. It was billed.",
-        next_step=f"wan-video generate --key {clip.key} --buy-again",
-        key=clip.key,
+        f"Task {receipt.task_id} is {answer.status} now: its result can no longer be fetched. It was billed."
     )
 
 
 def _expired(clip: Clip, receipt: Receipt) -> bool:
-    offset = timedelta(seconds=clip.studio.clock_offset_s or 0.0)
-    return datetime.now(UTC) + offset > receipt.expires_at
+    return clip.studio.provider_now() > receipt.expires_at

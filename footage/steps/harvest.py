@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,10 +12,10 @@ from typing import TYPE_CHECKING
 
 from footage.catalogue import MODEL_NAMES, REGION_NAMES
 from footage.clip import StepRunner, follow
-from footage.errors import Canceled, FootageError, NotFinished
+from footage.errors import AccountProblem, Canceled, FootageError, NotFinished
 from footage.evidence.clip import ClipEvidence, keys_in, unfinished
 from footage.evidence.state import ClipState, Permission, Step
-from footage.steps.cancel import settle
+from footage.steps.asking import learn_clock, list_all
 from footage.steps.check import reopen
 from footage.threads import in_thread
 
@@ -55,12 +56,17 @@ class Harvest:
 
 
 def find_unfinished(studio: Studio) -> list[Unfinished]:
-    """Every unfinished clip of the store, nearest expiry first, unknown submissions at the front."""
+    """Every unfinished clip of the store, nearest expiry first; unknown and unreadable ones at the front."""
     found: list[Unfinished] = []
     for key, names in keys_in(studio.store).items():
         if not unfinished(names):
             continue
-        state = ClipEvidence(studio.store, key).state()
+        try:
+            state = ClipEvidence(studio.store, key).state()
+        except FootageError:
+            # What is wrong with it is told when it is taken up; the others are not held up.
+            found.append(Unfinished(key, None, "unreadable", None))
+            continue
         if state.unfinished:
             found.append(_describe(key, state))
     never = datetime.min.replace(tzinfo=UTC)
@@ -91,7 +97,9 @@ async def harvest(
     clips = await in_thread(find_unfinished, studio)
     if keys:
         clips = [clip for clip in clips if clip.key.startswith(keys)]
-    now = datetime.now(UTC) + timedelta(seconds=studio.clock_offset_s or 0.0)
+    if clips:
+        await in_thread(_learn_clock, studio)
+    now = studio.provider_now()
     for clip in clips:
         if clip.expires_within(EXPIRY_WARNING, now):
             report.expiring.append(clip)
@@ -112,7 +120,6 @@ async def harvest(
 
 async def _finish(studio: Studio, found: Unfinished, steps: dict[Step, StepRunner], report: Harvest) -> None:
     try:
-        await in_thread(_honour_cancel, studio, found.key)
         clip = await in_thread(reopen, studio, found.key, Permission(may_buy=False))
         response = await follow(clip, steps)
     except Canceled:
@@ -122,6 +129,10 @@ async def _finish(studio: Studio, found: Unfinished, steps: dict[Step, StepRunne
     except FootageError as error:
         logger.error("Clip %s: %s", found.key[:12], error)
         report.failed[found.key] = str(error)
+    except Exception as error:
+        # A mistake of ours about one clip must not cost the others their 24 hours.
+        logger.exception("Clip %s", found.key[:12])
+        report.failed[found.key] = f"{type(error).__name__}: {error}"
     else:
         if response is not None:
             report.delivered.append(found.key)
@@ -129,12 +140,9 @@ async def _finish(studio: Studio, found: Unfinished, steps: dict[Step, StepRunne
             report.waiting[found.key] = "nothing was bought; run generate to try again"
 
 
-def _honour_cancel(studio: Studio, key: str) -> None:
-    """Carry out a cancel that was wished for but never reached the provider."""
-    evidence = ClipEvidence(studio.store, key)
-    last = evidence.state().last
-    if last is not None and last.cancel is not None and last.receipt is not None and last.outcome is None:
-        settle(studio, evidence, last.receipt)
+def _learn_clock(studio: Studio) -> None:
+    with contextlib.suppress(AccountProblem):
+        learn_clock(studio, studio.client(_endpoint_in_use(studio), studio.workspace))
 
 
 def find_strangers(studio: Studio) -> list[str]:
@@ -146,24 +154,13 @@ def find_strangers(studio: Studio) -> list[str]:
         AccountProblem, Unreachable, Throttled: The list could not be read.
     """
     claimed = {name.removeprefix("claims/").removesuffix(".json") for name in studio.store.list("claims")}
-    endpoints = {studio.endpoint(region) for region in _regions_in_use(studio)}
-    found: list[str] = []
-    for endpoint in sorted(endpoints):
-        client = studio.client(endpoint, studio.workspace)
-        page = 1
-        while True:
-            answer = client.list_tasks(page=page, page_size=50)
-            found += [
-                f"{row.task_id} {row.model} {row.status}"
-                for row in answer.rows
-                if row.task_id not in claimed and row.model in MODEL_NAMES
-            ]
-            if page >= answer.total_pages or not answer.rows:
-                break
-            page += 1
-    return found
+    return [
+        f"{row.task_id} {row.model} {row.status}"
+        for row in list_all(studio.client(_endpoint_in_use(studio), studio.workspace))
+        if row.task_id not in claimed and row.model in MODEL_NAMES
+    ]
 
 
-def _regions_in_use(studio: Studio) -> set[str]:
+def _endpoint_in_use(studio: Studio) -> str:
     """The key's own region where it is known; else the first region of the table, which needs no workspace."""
-    return {studio.region or REGION_NAMES[0]}
+    return studio.endpoint(studio.region or REGION_NAMES[0])

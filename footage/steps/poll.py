@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from footage.errors import AccountProblem, Canceled, NotFinished, StillRunning, Throttled, Unreachable
 from footage.evidence.records import Outcome, Receipt
 from footage.redact import redact
+from footage.steps.asking import learn_clock, list_all
 from footage.threads import in_thread
 
 if TYPE_CHECKING:
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# A task may be listed a little later than it was accepted; UNKNOWN is believed after this and three answers.
+# A task may be known a little later than it was accepted; UNKNOWN is believed after this, three answers, and
+# a list that lacks the task, too.
 UNKNOWN_GRACE_S = 60.0
 UNKNOWN_ANSWERS = 3
 # So many questions in a row without an answer end one call; Prefect or harvest asks again later.
@@ -64,14 +66,15 @@ async def poll(clip: Clip, on_progress: OnProgress | None = None) -> Outcome:
         Unreachable, Throttled: The provider did not answer several times in a row; call again.
         AccountProblem: The key is not accepted, or cannot see this task.
     """
-    state = await in_thread(clip.evidence.state)
+    state = await clip.state()
     attempt = state.attempts[-1]
     if attempt.receipt is None:
         raise NotFinished(f"Attempt {attempt.number} has no task to ask for.", key=clip.key)
     receipt = attempt.receipt
     client = await in_thread(clip.studio.client, receipt.endpoint, receipt.workspace)
-    # A wish that is older than this call was answered: somebody asks for the clip again.
-    heed_cancel = attempt.cancel is None
+    await in_thread(learn_clock, clip.studio, client)
+    # An abandoned task is only waited for: its cancel was carried out as far as it can be.
+    heed_cancel = attempt.outcome is None or not state.cancel_wanted
     watch = _Watch(clip, client, receipt, heed_cancel=heed_cancel)
     return await watch.until_ended(on_progress)
 
@@ -93,6 +96,8 @@ class _Watch:
 
     async def until_ended(self, on_progress: OnProgress | None) -> Outcome:
         while True:
+            if self.heed_cancel:
+                await self._stop_if_cancelled()
             outcome = await self._ask_once()
             if outcome is not None:
                 return outcome
@@ -107,13 +112,12 @@ class _Watch:
                     task_id=self.receipt.task_id,
                 )
             await asyncio.sleep(self._pause_s())
-            if self.heed_cancel:
-                await self._stop_if_cancelled()
 
     async def _ask_once(self) -> Outcome | None:
         """One query, kept in the evidence; the outcome when that was the last word."""
         try:
             answer = await in_thread(self.client.fetch, self.receipt.task_id)
+            ended = await in_thread(self._judge, answer)
         except (Unreachable, Throttled) as error:
             self.silent += 1
             await in_thread(self._keep, {"error": type(error).__name__, "message": error.message})
@@ -124,14 +128,12 @@ class _Watch:
         self.silent = 0
         await in_thread(self._keep, {"answer": redact(answer.answer)})
         self._note(answer)
-        ended = self._judge(answer)
         if ended is None:
             return None
         return await in_thread(self.clip.evidence.write_outcome, ended)
 
     def _note(self, answer: TaskAnswer) -> None:
         status = answer.status.value
-        self.unknown_answers = self.unknown_answers + 1 if status == "UNKNOWN" else 0
         if status == "RUNNING" and self.running_since is None:
             self.running_since = time.monotonic()
         if status != self.status:
@@ -139,19 +141,17 @@ class _Watch:
         self.status = status
 
     def _judge(self, answer: TaskAnswer) -> Outcome | None:
-        if not answer.status.final:
-            return None
         if answer.status.value == "UNKNOWN":
+            self.unknown_answers += 1
             return self._judge_unknown()
-        return outcome_of(answer, self.receipt)
+        self.unknown_answers = 0
+        return outcome_of(answer, self.receipt) if answer.status.final else None
 
     def _judge_unknown(self) -> Outcome | None:
-        age = (
-            datetime.now(UTC)
-            - self.receipt.submitted_at
-            + timedelta(seconds=self.clip.studio.clock_offset_s or 0)
-        )
+        age = self.clip.studio.provider_now() - self.receipt.submitted_at
         if self.unknown_answers < UNKNOWN_ANSWERS or age < timedelta(seconds=UNKNOWN_GRACE_S):
+            return None
+        if any(row.task_id == self.receipt.task_id for row in list_all(self.client, self.receipt.model)):
             return None
         if self.receipt.key_fingerprint != self.clip.studio.api_key.fingerprint:
             # UNKNOWN is also what a key of another account gets to hear.
@@ -171,15 +171,19 @@ class _Watch:
         )
 
     async def _stop_if_cancelled(self) -> None:
-        if not await in_thread(self.clip.evidence.cancel_wanted, self.receipt.attempt):
+        """Carry out a wish to cancel; go on when the task turns out to have ended, or could not be asked for."""
+        from footage.steps.cancel import settle
+
+        if not await in_thread(self.clip.evidence.cancel_wanted):
             return
-        outcome = (await in_thread(self.clip.evidence.state)).attempts[-1].outcome
-        raise Canceled(
-            f"Clip {self.clip.key[:12]} was cancelled while its task was {self.status}.",
-            next_step=f"wan-video generate --key {self.clip.key} to have it after all",
-            key=self.clip.key,
-            became=outcome.status if outcome else None,
-        )
+        done = await in_thread(settle, self.clip.studio, self.clip.evidence, self.receipt)
+        if done.became in ("canceled", "abandoned"):
+            raise Canceled(
+                f"Clip {self.clip.key[:12]} was cancelled: {done.message}.",
+                next_step=f"wan-video generate --key {self.clip.key} to have it after all",
+                key=self.clip.key,
+                became=done.became,
+            )
 
     def _keep(self, line: dict[str, Any]) -> None:
         self.clip.evidence.log_poll(self.receipt.attempt, {"at": datetime.now(UTC).isoformat(), **line})

@@ -35,7 +35,7 @@ def probe(studio: Studio, region: str, model: str) -> ProbeReport:
     endpoint = studio.endpoint(region)
     client = studio.client(endpoint, studio.workspace)
     answer = client.probe()
-    studio.clock_offset_s = answer.clock_offset_s
+    studio.note_clock(answer.clock_offset_s)
     warnings: list[str] = []
     if not card(model).documented and client.model_known(model) is False:
         warnings.append(f"{endpoint} does not list {model} for this key; the create will probably be refused")

@@ -1,0 +1,95 @@
+"""Writes down what an attempt became: a task that is ours, or nothing that was bought."""
+
+from __future__ import annotations
+
+import logging
+import time
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from footage.errors import Canceled, StorageProblem
+from footage.evidence.records import Intent, Outcome, Receipt
+
+if TYPE_CHECKING:
+    from footage.clip import Clip
+
+logger = logging.getLogger(__name__)
+
+# Task records and results live 24 h (Model Studio: manage asynchronous tasks, read 2026-11).
+TASK_LIFE = timedelta(hours=24)
+# How long a store that fails right after a purchase is tried again before only the error knows the task.
+BOOKING_PAUSES_S = (1.0, 2.0, 4.0, 8.0)
+
+
+def receipt_of(
+    intent: Intent, task_id: str, request_id: str | None, submitted_at: datetime, *, adopted: bool = False
+) -> Receipt:
+    """What is known of a task that an attempt became; `submitted_at` is by the provider's clock."""
+    return Receipt(
+        key=intent.key,
+        attempt=intent.attempt,
+        task_id=task_id,
+        request_id=request_id,
+        model=intent.model,
+        region=intent.region,
+        endpoint=intent.endpoint,
+        workspace=intent.workspace,
+        key_fingerprint=intent.key_fingerprint,
+        submitted_at=submitted_at,
+        expires_at=submitted_at + TASK_LIFE,
+        adopted=adopted,
+    )
+
+
+def book(clip: Clip, receipt: Receipt) -> Receipt | None:
+    """Write down that a task is this attempt's; None when another attempt owns it.
+
+    Raises:
+        StorageProblem: The store failed for a quarter of a minute; the message has the task id.
+    """
+    pauses = iter(BOOKING_PAUSES_S)
+    while True:
+        try:
+            kept = clip.evidence.book(receipt)
+            break
+        except StorageProblem as error:
+            pause_s = next(pauses, None)
+            if pause_s is None:
+                raise StorageProblem(
+                    f"Task {receipt.task_id} was bought for clip {clip.key}, and the store failed to keep its "
+                    f"receipt: {error.message}",
+                    next_step=f"mend the store, then run the same command again, or: "
+                    f"wan-video adopt {clip.key} {receipt.task_id}",
+                    key=clip.key,
+                    task_id=receipt.task_id,
+                ) from error
+            logger.warning("Task %s is bought and not written down yet: %s", receipt.task_id, error.message)
+            time.sleep(pause_s)
+    if kept is not None and kept.task_id != receipt.task_id:
+        logger.error(
+            "Task %s was bought, too, for attempt %d of clip %s, which already is task %s.",
+            receipt.task_id,
+            receipt.attempt,
+            clip.key,
+            kept.task_id,
+        )
+    elif kept is not None:
+        how = "found" if receipt.adopted else "accepted"
+        logger.info("Task %s %s (attempt %d, %s).", kept.task_id, how, kept.attempt, kept.region)
+    return kept
+
+
+def close_unbought(clip: Clip, number: int, why: Exception, *, may_retry: bool) -> None:
+    """Write down that an attempt bought nothing, and why."""
+    clip.evidence.write_outcome(
+        Outcome(
+            key=clip.key,
+            attempt=number,
+            status="canceled" if isinstance(why, Canceled) else "failed",
+            decided_at=datetime.now(UTC),
+            code=getattr(why, "code", None) or type(why).__name__,
+            message=getattr(why, "message", str(why)),
+            may_retry=may_retry,
+            billed=False,
+        )
+    )

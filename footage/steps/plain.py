@@ -1,0 +1,31 @@
+"""The four steps without an orchestrator: for scripts and tests."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from footage.evidence.state import Step
+from footage.steps.deliver import deliver
+from footage.steps.poll import poll
+from footage.steps.seal import seal
+from footage.steps.submit import submit
+from footage.threads import in_thread
+
+if TYPE_CHECKING:
+    from footage.clip import Clip, StepRunner
+
+
+async def _deliver(clip: Clip) -> Any:
+    return await in_thread(deliver, clip)
+
+
+async def _seal(clip: Clip) -> Any:
+    return await in_thread(seal, clip)
+
+
+PLAIN_STEPS: dict[Step, StepRunner] = {
+    Step.SUBMIT: submit,
+    Step.POLL: poll,
+    Step.DELIVER: _deliver,
+    Step.SEAL: _seal,
+}

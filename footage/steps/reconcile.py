@@ -1,0 +1,191 @@
+"""Settle a submission whose answer was lost, with the provider's task list; the judgement is footage/reconcile.py."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from footage.errors import NotThere, SubmissionUnknown, Throttled, Unreachable
+from footage.evidence.clip import ClipEvidence, keys_in, may_be_unknown
+from footage.evidence.records import Intent, Receipt
+from footage.evidence.state import Attempt
+from footage.reconcile import Adopt, Ambiguous, Decision, LookAgain, Lost, NotBought, decide
+from footage.steps.asking import learn_clock, list_all
+from footage.steps.booking import TASK_LIFE, book, close_unbought, receipt_of
+from footage.threads import in_thread
+
+if TYPE_CHECKING:
+    from footage.clip import Clip
+    from footage.provider import TaskAnswer, TaskRow, WanClient
+
+logger = logging.getLogger(__name__)
+
+# Our intent may be this much younger by the provider's clock than its task: clocks are read to the second.
+CLOCK_SLACK = timedelta(seconds=120)
+# So many questions in a row without an answer end one call; a later one asks again.
+MAX_SILENCE = 6
+
+
+async def reconcile(clip: Clip, attempt: Attempt) -> Receipt | None:
+    """Find out what became of an attempt: its receipt, or None when nothing was bought.
+
+    Raises:
+        SubmissionUnknown: The list leaves more than one explanation, or tells too little until the deadline.
+        Unreachable, Throttled: The list could not be read several times in a row.
+    """
+    for receipt in attempt.found:
+        kept = await in_thread(book, clip, receipt)
+        if kept is not None:
+            return kept
+    intent = attempt.intent
+    if intent.key_fingerprint != clip.studio.api_key.fingerprint:
+        # A key of another account lists other tasks, and "not in the list" would prove nothing.
+        raise _unknown(
+            clip,
+            attempt,
+            f"it was sent with key {intent.key_fingerprint}…, and this is another key",
+            first="run the same with that key",
+        )
+    client = await in_thread(clip.studio.client, intent.endpoint, intent.workspace)
+    await in_thread(learn_clock, clip.studio, client)
+    not_before = _not_before(intent)
+    if not_before is not None and clip.studio.provider_now() - not_before > TASK_LIFE - CLOCK_SLACK:
+        raise _unknown(clip, attempt, "it is more than a day old, and the provider lists one day")
+    return await _Search(clip, attempt, client, not_before).until_settled()
+
+
+class _Search:
+    """The loop's memory: everything that the list ever showed, because pages shift while they are read."""
+
+    def __init__(self, clip: Clip, attempt: Attempt, client: WanClient, not_before: datetime | None) -> None:
+        self.clip = clip
+        self.attempt = attempt
+        self.client = client
+        self.settings = clip.studio.settings
+        order = clip.order
+        self.lost = Lost(
+            prompt=order.request.prompt,
+            width=order.expected.width if order.kind == "t2v" else None,
+            height=order.expected.height if order.kind == "t2v" else None,
+            seconds=order.expected.duration_s,
+            not_before=not_before,
+        )
+        self.rows: dict[str, TaskRow] = {}
+        self.answers: dict[str, TaskAnswer] = {}
+        self.first_listed_s: float | None = None
+        self.complete = False
+
+    async def until_settled(self) -> Receipt | None:
+        began_s = time.monotonic()
+        silent = 0
+        while True:
+            try:
+                decision = await in_thread(self._look)
+                silent = 0
+            except (Unreachable, Throttled) as error:
+                logger.warning("Reconciling: %s", error.message)
+                silent += 1
+                if silent >= MAX_SILENCE:
+                    raise
+                decision = LookAgain("the list could not be read")
+            match decision:
+                case Adopt(task_id):
+                    row = self.rows[task_id]
+                    receipt = receipt_of(
+                        self.attempt.intent, task_id, row.request_id, row.created_at, adopted=True
+                    )
+                    kept = await in_thread(book, self.clip, receipt)
+                    if kept is not None:
+                        return kept
+                case NotBought():
+                    logger.info("Attempt %d was not bought: no task can be it.", self.attempt.number)
+                    why = Unreachable("the create never reached the provider")
+                    await in_thread(close_unbought, self.clip, self.attempt.number, why, may_retry=True)
+                    return None
+                case Ambiguous(why, task_ids):
+                    raise _unknown(self.clip, self.attempt, why, task_ids)
+                case LookAgain(why):
+                    if time.monotonic() - began_s > self.settings.deadline_s:
+                        raise _unknown(
+                            self.clip, self.attempt, why, first="run it again later, it looks again"
+                        )
+            pause_s = min(self.settings.poll_min_s, max(0.2, self.settings.reconcile_grace_s / 4))
+            await asyncio.sleep(min(self.settings.poll_max_s, pause_s * 2**silent))
+
+    def _look(self) -> Decision:
+        """Read the list once, and what the candidates in it tell."""
+        asked_s = time.monotonic()
+        self._remember(list_all(self.client, self.attempt.intent.model))
+        if self.first_listed_s is None:
+            self.first_listed_s = asked_s
+        listed_for_s = asked_s - self.first_listed_s
+        self.complete = listed_for_s >= self.settings.reconcile_grace_s
+        decision = self._decide(listed_for_s)
+        if isinstance(decision, LookAgain):
+            for task_id in decision.task_ids:
+                self.answers[task_id] = self.client.fetch(task_id)
+        return decision
+
+    def _remember(self, rows: Iterable[TaskRow]) -> None:
+        # What is listed for the first time after the grace was sent by somebody else since. Without this an
+        # account on which others work all the time would never be settled.
+        self.rows.update((row.task_id, row) for row in rows if not self.complete or row.task_id in self.rows)
+
+    def _decide(self, listed_for_s: float) -> Decision:
+        store = self.clip.studio.store
+        claimed = {name.removeprefix("claims/").removesuffix(".json") for name in store.list("claims")}
+
+        def judged(lost: Lost) -> Decision:
+            grace_s = self.settings.reconcile_grace_s
+            return decide(lost, (*self.rows.values(),), claimed, self.answers, listed_for_s, grace_s)
+
+        decision = judged(self.lost)
+        if isinstance(decision, Adopt):
+            # Only now, because looking through the whole store is slow.
+            decision = judged(replace(self.lost, rivals=_rivals(self.clip, self.attempt)))
+        return decision
+
+
+def _unknown(
+    clip: Clip, attempt: Attempt, why: str, task_ids: tuple[str, ...] = (), first: str | None = None
+) -> SubmissionUnknown:
+    listed = f" Candidates: {', '.join(task_ids)}." if task_ids else ""
+    return SubmissionUnknown(
+        f"Clip {clip.key[:12]}, attempt {attempt.number}: it is not known whether it was bought, "
+        f"because {why}.{listed}",
+        next_step=(f"{first}; or " if first else "")
+        + f"wan-video adopt {clip.key} TASK_ID if one of the account's tasks is it, "
+        f"or wan-video generate --key {clip.key} --buy-again to pay for a new one",
+        key=clip.key,
+        task_ids=task_ids,
+    )
+
+
+def _not_before(intent: Intent) -> datetime | None:
+    if intent.clock_offset_s is None:
+        return None
+    return intent.written_at + timedelta(seconds=intent.clock_offset_s) - CLOCK_SLACK
+
+
+def _rivals(clip: Clip, attempt: Attempt) -> tuple[str, ...]:
+    """Other submissions of this store that are as unknown as ours, with the same model and prompt."""
+    rivals: list[str] = []
+    for key, names in keys_in(clip.studio.store).items():
+        if key == clip.key or not may_be_unknown(names):
+            continue
+        evidence = ClipEvidence(clip.studio.store, key)
+        last = evidence.state().last
+        if last is None or not last.unknown or last.intent.model != attempt.intent.model:
+            continue
+        try:
+            other = evidence.order().get("request", {})
+        except NotThere:
+            continue
+        if str(other.get("prompt", "")).split() == clip.order.request.prompt.split():
+            rivals.append(f"{key[:12]}/{last.number}")
+    return tuple(rivals)
