@@ -13,7 +13,7 @@ import asyncio
 import contextlib
 import dataclasses
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, MutableMapping
 from typing import TYPE_CHECKING, Any
 
 from footage.errors import StillRunning, TakenOver
@@ -37,6 +37,13 @@ logger = logging.getLogger(__name__)
 LOOK_EVERY_S = 1.0
 
 
+class _Say(logging.LoggerAdapter[logging.Logger]):
+    """Puts the clip's name before every line."""
+
+    def process(self, msg: str, kwargs: MutableMapping[str, Any]) -> tuple[str, MutableMapping[str, Any]]:
+        return f"{(self.extra or {}).get('clip')}: {msg}", kwargs
+
+
 class Clip:
     """One ordered clip; made by `footage.steps.check`, driven by the steps."""
 
@@ -52,6 +59,8 @@ class Clip:
         self.studio = studio
         # What people see in logs and in the UI: a shot's id, else the model.
         self.name = name or order.model
+        # Prefect's pages show many clips' lines in one list, so each line says whose it is.
+        self.say = _Say(logger, {"clip": self.name.replace("%", "%%")})
         self.order = order
         self.permission = permission
         self.key = order.key
@@ -142,7 +151,7 @@ class Clip:
                     return
                 continue
             if not told:
-                logger.info("Another worker (%s) makes this clip; waiting for it.", holding.owner)
+                self.say.info("another worker (%s) makes this clip; waiting for it", holding.owner)
                 told = True
             if steady_s() - began_s > self.studio.settings.deadline_s:
                 raise StillRunning(
@@ -173,4 +182,4 @@ async def follow(clip: Clip, steps: dict[Step, StepRunner]) -> VideoResponse | N
                     await in_thread(clip.log.flush)
             return clip.response
         except TakenOver as stepped_back:
-            logger.info("%s", stepped_back.message)
+            clip.say.info("%s", stepped_back.message)

@@ -225,7 +225,7 @@ class _Delivery:
             if self.store.exists(self.clip_path):
                 return self._found(source, Path(folder) / "clip.mp4")
             if self.store.exists(self.original_path):
-                log.info("Going on from %s", self.original_path)
+                log.debug("Going on from %s", self.original_path)
                 facts = self._fetch(self.original_path, source)
             else:
                 facts = self._download(source)
@@ -253,7 +253,7 @@ class _Delivery:
             got = download(self.url_source, source, self.limits)
             facts = inspect(source, poster=self.poster, contact_sheet=self.sheet)
             if facts.playable:
-                log.info("Downloaded %d bytes in %.1f s, sha256 %s", got.size_bytes, got.seconds, got.sha256)
+                log.debug("Downloaded %d bytes in %.1f s, sha256 %s", got.size_bytes, got.seconds, got.sha256)
                 return facts
             reason = facts.problems[0]
             log.warning("Download %d of %d is no playable video: %s", attempt, _DOWNLOADS, reason)

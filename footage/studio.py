@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from footage.credentials import ApiKey, find_key
 from footage.errors import AccountProblem, InvalidRequest, Problem, StorageProblem
 from footage.evidence.lease import Worker
+from footage.roster import Roster
 from footage.settings import Settings, is_local, load_settings
 from footage.steady import steady_s
 
@@ -66,6 +67,8 @@ class Studio:
         self._lock = threading.Lock()
         self._proving = threading.Lock()
         self._exclusive = False
+        # One list answers for all clips that wait in this process.
+        self.roster = Roster(settings.poll_min_s)
 
     def __reduce__(self) -> str:
         raise TypeError("A Studio holds a key and open connections; pass block names instead.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -12,8 +11,6 @@ from footage.evidence.records import Intent, Outcome, Receipt
 
 if TYPE_CHECKING:
     from footage.clip import Clip
-
-logger = logging.getLogger(__name__)
 
 # Task records and results live 24 h (Model Studio: manage asynchronous tasks, read 2026-11).
 TASK_LIFE = timedelta(hours=24)
@@ -63,11 +60,11 @@ def book(clip: Clip, receipt: Receipt) -> Receipt | None:
                     key=clip.key,
                     task_id=receipt.task_id,
                 ) from error
-            logger.warning("Task %s is bought and not written down yet: %s", receipt.task_id, error.message)
+            clip.say.warning("task %s is bought and not written down yet: %s", receipt.task_id, error.message)
             time.sleep(pause_s)
     if kept is not None and kept.task_id != receipt.task_id:
-        logger.error(
-            "Task %s was bought, too, for attempt %d of clip %s, which already is task %s.",
+        clip.say.error(
+            "task %s was bought, too, for attempt %d of clip %s, which already is task %s.",
             receipt.task_id,
             receipt.attempt,
             clip.key,
@@ -75,7 +72,7 @@ def book(clip: Clip, receipt: Receipt) -> Receipt | None:
         )
     elif kept is not None:
         how = "found" if receipt.adopted else "accepted"
-        logger.info("Task %s %s (attempt %d, %s).", kept.task_id, how, kept.attempt, kept.region)
+        clip.say.info("task %s %s (attempt %d, %s)", kept.task_id, how, kept.attempt, kept.region)
     return kept
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -22,8 +21,6 @@ from footage.steps.seal import response_of
 if TYPE_CHECKING:
     from footage.reference import ReferenceImage
     from footage.studio import Studio
-
-logger = logging.getLogger(__name__)
 
 
 def order_of(
@@ -88,7 +85,7 @@ def check(
     )
     _enter(clip)
     for warning in order.warnings:
-        logger.warning("%s", warning)
+        clip.say.warning("%s", warning)
     return clip
 
 
@@ -147,7 +144,7 @@ def _recall(clip: Clip) -> None:
             next_step=f"restore {document['files']['clip']} from a backup, or ask for another take",
             key=clip.key,
         )
-    logger.info("Clip %s is in the store already; nothing is bought.", clip.key[:12])
+    clip.say.info("clip %s is in the store already; nothing is bought", clip.key[:12])
 
 
 def _enter(clip: Clip) -> None:
@@ -165,11 +162,11 @@ def _enter(clip: Clip) -> None:
         clip.evidence.override_cancel(state.wishes, again)
     if last is not None:
         clip.studio.refuse_mixed_evidence(last.intent.endpoint)
-        logger.info("Clip %s: attempt %d goes on.", clip.key[:12], last.number)
+        clip.say.info("clip %s, attempt %d goes on", clip.key[:12], last.number)
     else:
         quote = clip.order.quote
-        logger.info(
-            "Clip %s: %s in %s, %d s for %s %s.",
+        clip.say.info(
+            "clip %s, %s in %s, %d s for %s %s",
             clip.key[:12],
             clip.order.model,
             clip.order.region,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +11,6 @@ from footage.redact import redact
 
 if TYPE_CHECKING:
     from footage.clip import Clip
-
-logger = logging.getLogger(__name__)
 
 
 def deliver(clip: Clip) -> None:
@@ -38,8 +35,10 @@ def deliver(clip: Clip) -> None:
         if _give_up(clip, receipt, error):
             return
         raise _what_now(clip, receipt, error) from error
-    for warning in clip.evidence.write_delivered(document)["warnings"]:
-        logger.warning("%s", warning)
+    delivered = clip.evidence.write_delivered(document)
+    clip.say.info("delivered, %d bytes, sha256 %s", delivered["size_bytes"], delivered["sha256"])
+    for warning in delivered["warnings"]:
+        clip.say.warning("%s", warning)
 
 
 def _deliver(clip: Clip, receipt: Receipt, billed_s: float | None) -> dict[str, Any]:

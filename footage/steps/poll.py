@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import random
 import time
 from collections.abc import Awaitable, Callable
@@ -19,9 +18,7 @@ from footage.threads import in_thread
 
 if TYPE_CHECKING:
     from footage.clip import Clip
-    from footage.provider import TaskAnswer, WanClient
-
-logger = logging.getLogger(__name__)
+    from footage.provider import TaskAnswer, TaskStatus, WanClient
 
 # A task may be known a little later than it was accepted; UNKNOWN is believed after this, three answers, and
 # a list that lacks the task, too.
@@ -76,7 +73,8 @@ async def poll(clip: Clip, on_progress: OnProgress | None = None) -> Outcome:
     # An abandoned task is only waited for: its cancel was carried out as far as it can be.
     heed_cancel = attempt.outcome is None or not state.cancel_wanted
     watch = _Watch(clip, client, receipt, heed_cancel=heed_cancel)
-    return await watch.until_ended(on_progress)
+    with clip.studio.roster.waiting(client):
+        return await watch.until_ended(on_progress)
 
 
 class _Watch:
@@ -116,28 +114,32 @@ class _Watch:
     async def _ask_once(self) -> Outcome | None:
         """One query, kept in the evidence; the outcome when that was the last word."""
         try:
+            row = await self.clip.studio.roster.row(self.client, self.receipt.task_id)
+            if row is not None:
+                await self._note(row.status, {"listed": row.status.value, "request_id": row.request_id})
+                return None
             answer = await in_thread(self.client.fetch, self.receipt.task_id)
             ended = await in_thread(self._judge, answer)
         except (Unreachable, Throttled) as error:
             self.silent += 1
             await in_thread(self._keep, {"error": type(error).__name__, "message": error.message})
-            logger.warning("No answer about %s (%s).", self.receipt.task_id, error.message)
+            self.clip.say.warning("no answer about task %s (%s)", self.receipt.task_id, error.message)
             if self.silent >= MAX_SILENCE:
                 raise
             return None
-        self.silent = 0
-        await in_thread(self._keep, {"answer": redact(answer.answer)})
-        self._note(answer)
+        await self._note(answer.status, {"answer": redact(answer.answer)})
         if ended is None:
             return None
         return await in_thread(self.clip.evidence.write_outcome, ended)
 
-    def _note(self, answer: TaskAnswer) -> None:
-        status = answer.status.value
+    async def _note(self, status: TaskStatus, line: dict[str, Any]) -> None:
+        """Keep an answer, and tell a change."""
+        self.silent = 0
+        await in_thread(self._keep, line)
         if status == "RUNNING" and self.running_since is None:
             self.running_since = time.monotonic()
         if status != self.status:
-            logger.info("Task %s: %s.", self.receipt.task_id, status)
+            self.clip.say.info("task %s is %s", self.receipt.task_id, status)
         self.status = status
 
     def _judge(self, answer: TaskAnswer) -> Outcome | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from collections.abc import Iterable
 from dataclasses import replace
@@ -22,8 +21,6 @@ from footage.threads import in_thread
 if TYPE_CHECKING:
     from footage.clip import Clip
     from footage.provider import TaskAnswer, TaskRow, WanClient
-
-logger = logging.getLogger(__name__)
 
 # Our intent may be this much younger by the provider's clock than its task: clocks are read to the second.
 CLOCK_SLACK = timedelta(seconds=120)
@@ -88,7 +85,7 @@ class _Search:
                 decision = await in_thread(self._look)
                 silent = 0
             except (Unreachable, Throttled) as error:
-                logger.warning("Reconciling: %s", error.message)
+                self.clip.say.warning("reconciling: %s", error.message)
                 silent += 1
                 if silent >= MAX_SILENCE:
                     raise
@@ -103,7 +100,7 @@ class _Search:
                     if kept is not None:
                         return kept
                 case NotBought():
-                    logger.info("Attempt %d was not bought: no task can be it.", self.attempt.number)
+                    self.clip.say.info("attempt %d was not bought: no task can be it", self.attempt.number)
                     why = Unreachable("the create never reached the provider")
                     await in_thread(close_unbought, self.clip, self.attempt.number, why, may_retry=True)
                     return None

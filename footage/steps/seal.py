@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from datetime import UTC, datetime
 from decimal import Decimal
 from importlib.metadata import version
@@ -16,8 +15,6 @@ if TYPE_CHECKING:
     from footage.evidence.records import Outcome
     from footage.order import Order
     from footage.storage import Store
-
-logger = logging.getLogger(__name__)
 
 
 def seal(clip: Clip) -> VideoResponse:
@@ -33,7 +30,7 @@ def seal(clip: Clip) -> VideoResponse:
         raise NotFinished(f"Clip {clip.key[:12]} is not delivered yet.", key=clip.key)
     cost = cost_of(clip.order, last.ended)
     paid = f"{cost.amount} {cost.currency} for {cost.billed_seconds} s" if cost else "price unknown"
-    logger.info("Clip %s is finished: %s.", clip.key[:12], paid)
+    clip.say.info("clip %s is finished: %s", clip.key[:12], paid)
     clip.log.flush()
     delivered = state.delivered
     document = clip.evidence.write_result(

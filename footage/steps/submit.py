@@ -11,7 +11,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import random
 import time
 from datetime import UTC, datetime
@@ -38,8 +37,6 @@ from footage.threads import in_thread, in_thread_to_the_end
 if TYPE_CHECKING:
     from footage.clip import Clip
     from footage.provider import WanClient
-
-logger = logging.getLogger(__name__)
 
 
 async def submit(clip: Clip) -> Receipt | None:
@@ -83,7 +80,7 @@ async def _buy(clip: Clip, number: int) -> Receipt | None:
             if time.monotonic() + wait_s > give_up_at:
                 await in_thread(close_unbought, clip, number, refusal, may_retry=True)
                 raise
-            logger.warning("Not accepted (%s); trying again in %.0f s.", refusal.message, wait_s)
+            clip.say.warning("not accepted (%s); trying again in %.0f s", refusal.message, wait_s)
         except (Refused, InvalidRequest) as refusal:
             await in_thread(close_unbought, clip, number, refusal, may_retry=False)
             raise
@@ -92,7 +89,7 @@ async def _buy(clip: Clip, number: int) -> Receipt | None:
             await in_thread(close_unbought, clip, number, refusal, may_retry=True)
             raise
         except SubmissionUnknown as unknown:
-            logger.warning("%s Looking for the task in the provider's list.", unknown.message)
+            clip.say.warning("%s Looking for the task in the provider's list.", unknown.message)
             return await reconcile(clip, (await clip.state()).attempts[-1])
         pause_s *= 2
         await asyncio.sleep(wait_s)
@@ -141,7 +138,7 @@ def _send(clip: Clip, client: WanClient, body: dict[str, Any], intent: Intent) -
 
 
 def _give_up_unknown(clip: Clip, attempt: Attempt) -> None:
-    logger.warning("Attempt %d is given up as lost, on request; it may have been billed.", attempt.number)
+    clip.say.warning("attempt %d is given up as lost, on request; it may have been billed", attempt.number)
     clip.evidence.write_outcome(
         Outcome(
             key=clip.key,
