@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from footage.storage import Store
 
 # How s3fs, gcsfs and adlfs call what must not be seen.
-_SECRET_OPTIONS = frozenset(
+SECRET_OPTIONS = frozenset(
     {"key", "secret", "token", "password", "account_key", "sas_token", "client_secret", "connection_string"}
 )
 
@@ -72,7 +72,7 @@ class VideoStorage(Block):
     @field_validator("options")
     @classmethod
     def _no_secrets_in_clear(cls, options: dict[str, Any]) -> dict[str, Any]:
-        misplaced = sorted(options.keys() & _SECRET_OPTIONS)
+        misplaced = sorted(options.keys() & SECRET_OPTIONS)
         if misplaced:
             raise ValueError(f"{', '.join(misplaced)} would be shown in clear; move it to secret_options")
         return options

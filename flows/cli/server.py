@@ -29,7 +29,35 @@ def prefect_server() -> Generator[str]:
     Raises:
         Unreachable: The configured server does not answer, or the local one did not start.
     """
-    from prefect.settings import PREFECT_API_URL, get_current_settings, temporary_settings
+    url = found_server() or _start_local_server()
+    with talking_to(url):
+        yield url.removesuffix("/api")
+
+
+@contextlib.contextmanager
+def talking_to(url: str) -> Generator[None]:
+    """Within this block Prefect, also in child processes, talks to the server with this API address."""
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    before = os.environ.get("PREFECT_API_URL")
+    os.environ["PREFECT_API_URL"] = url
+    try:
+        with temporary_settings({PREFECT_API_URL: url}):
+            yield
+    finally:
+        if before is None:
+            del os.environ["PREFECT_API_URL"]
+        else:
+            os.environ["PREFECT_API_URL"] = before
+
+
+def found_server() -> str | None:
+    """The API address of the configured server, else of the local one if it runs; nothing is started.
+
+    Raises:
+        Unreachable: The configured server does not answer.
+    """
+    from prefect.settings import get_current_settings
 
     configured = get_current_settings().api.url
     if configured:
@@ -38,25 +66,23 @@ def prefect_server() -> Generator[str]:
                 f"The Prefect server at {configured} does not answer.",
                 next_step="start it, or unset PREFECT_API_URL to use a local one",
             )
-        yield configured.removesuffix("/api")
-        return
-    home = get_current_settings().home
-    url = _local_server(home)
-    os.environ["PREFECT_API_URL"] = url
-    try:
-        with temporary_settings({PREFECT_API_URL: url}):
-            yield url.removesuffix("/api")
-    finally:
-        del os.environ["PREFECT_API_URL"]
+        return configured
+    note = _note()
+    url = note.read_text().strip() if note.exists() else None
+    return url if url and _healthy(url) else None
 
 
-def _local_server(home: Path) -> str:
-    """The address of the local server's API; starts it if it does not run."""
-    note = home / "wan-video-server"
-    if note.exists():
-        url = note.read_text().strip()
-        if _healthy(url):
-            return url
+def _note() -> Path:
+    """The file that tells the next command where the local server is."""
+    from prefect.settings import get_current_settings
+
+    return get_current_settings().home / "wan-video-server"
+
+
+def _start_local_server() -> str:
+    """Start a local server; the address of its API."""
+    note = _note()
+    home = note.parent
     port = PORT if _free(PORT) else _any_port()
     url = f"http://127.0.0.1:{port}/api"
     home.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,121 @@
+"""What is there on the Prefect server, as findings; reads only."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from importlib.metadata import version
+from typing import Any
+
+import httpx
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.objects import WorkerStatus
+
+from flows.cli.house.automations import automations
+from flows.cli.house.project import find_project
+from footage.catalogue import CATALOGUE
+from footage.checkup import Finding, examine
+from tasks.limits import PREFIX, submit_limit
+
+_SETUP = "wan-video setup"
+
+
+def server_findings(client: SyncPrefectClient) -> Generator[Finding]:
+    """Whether the server has what `wan-video setup` makes, and works as runs on several machines need it."""
+    yield examine("prefect", lambda: _versions(client))
+    yield examine("server", lambda: _settings(client)).as_warning()
+    yield examine("work pool", lambda: _pool(client)).as_warning()
+    yield examine("deployments", lambda: _deployments(client)).as_warning()
+    yield examine("limits", lambda: _limits(client)).as_warning()
+    yield examine("automations", lambda: _automations(client)).as_warning()
+
+
+def _versions(client: SyncPrefectClient) -> Finding:
+    ours, theirs = version("prefect"), client.api_version()
+    if ours.split(".")[:2] != theirs.split(".")[:2]:
+        return Finding(
+            "prefect", "warn", f"server {theirs}, here {ours}", "run the same minor version on both sides"
+        )
+    return Finding("prefect", "ok", f"server {theirs} at {client.api_url}, here {ours}")
+
+
+def _settings(client: SyncPrefectClient) -> Finding:
+    """The settings of the server that decide whether a restart of it is harmless."""
+    try:
+        answer = client.request("GET", "/admin/settings")
+        server: dict[str, Any] = answer.json()["server"]
+    except (httpx.HTTPError, ValueError, KeyError, TypeError):
+        return Finding("server", "ok", "does not tell its settings")
+    leases = str(server.get("concurrency", {}).get("lease_storage", ""))
+    if leases.endswith(".memory"):
+        return Finding(
+            "server",
+            "warn",
+            "keeps leases in memory: restarting it kills runs that hold a concurrency limit",
+            "start it with PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE="
+            "prefect.server.concurrency.lease_storage.filesystem (one host) or prefect_redis.lease_storage",
+        )
+    return Finding("server", "ok", f"leases in {leases.rsplit('.', 1)[-1] or 'a storage of its own'}")
+
+
+def _pool(client: SyncPrefectClient) -> Finding:
+    name = find_project().pool
+    answer = client.request(
+        "POST", "/work_pools/{work_pool_name}/workers/filter", path_params={"work_pool_name": name}, json={}
+    )
+    workers = [worker["name"] for worker in answer.json() if worker["status"] == WorkerStatus.ONLINE.value]
+    if not workers:
+        return Finding(
+            "work pool",
+            "warn",
+            f"no worker of {name} is online, so deployments wait; wan-video generate needs none",
+            f"prefect worker start --pool {name}",
+        )
+    return Finding("work pool", "ok", f"{name}: {len(workers)} workers online ({', '.join(workers[:5])})")
+
+
+def _deployments(client: SyncPrefectClient) -> Finding:
+    wanted = find_project().deployments
+    answer = client.request(
+        "POST", "/deployments/filter", json={"deployments": {"tags": {"all_": ["wan-video"]}}}
+    )
+    there = {deployment["name"] for deployment in answer.json()}
+    missing = [name for name in wanted if name.split("/")[1] not in there]
+    if missing:
+        return Finding("deployments", "warn", f"missing: {', '.join(missing)}", _SETUP)
+    return Finding("deployments", "ok", ", ".join(wanted))
+
+
+def _limits(client: SyncPrefectClient) -> Finding:
+    answer = client.request("POST", "/v2/concurrency_limits/filter", json={"limit": 200})
+    there = {limit["name"]: limit for limit in answer.json() if limit["name"].startswith(PREFIX)}
+    stopped = [name for name, limit in there.items() if limit["active"] and limit["limit"] == 0]
+    if stopped:
+        return Finding(
+            "limits",
+            "warn",
+            f"nothing is bought now: {', '.join(stopped)} is 0",
+            f"prefect global-concurrency-limit update {stopped[0]} --limit N",
+        )
+    missing = [name for name in map(submit_limit, CATALOGUE.models) if name not in there]
+    if missing:
+        return Finding(
+            "limits",
+            "warn",
+            f"{len(missing)} of {len(CATALOGUE.models)} models have none, so creates are not paced",
+            _SETUP,
+        )
+    return Finding("limits", "ok", f"creates of {len(there)} models are paced")
+
+
+def _automations(client: SyncPrefectClient) -> Finding:
+    answer = client.request("POST", "/automations/filter", json={})
+    on = {automation["name"] for automation in answer.json() if automation["enabled"]}
+    off = [automation.name for automation in automations() if automation.name not in on]
+    if off:
+        return Finding(
+            "automations",
+            "warn",
+            f"missing or switched off: {', '.join(off)}; a dead worker's runs stay Running",
+            _SETUP,
+        )
+    return Finding("automations", "ok", "runs of a dead worker go on by themselves")
