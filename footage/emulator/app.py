@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import logging
 import re
 from typing import Any
 
@@ -14,7 +13,6 @@ from footage.emulator.faults import Strike, Subject
 from footage.emulator.service import Service
 from footage.emulator.wire import Exchange, Reply, compress
 
-_log = logging.getLogger(__name__)
 _CREATE = "/api/v1/services/aigc/video-generation/video-synthesis"
 _ROUTES: tuple[tuple[str, str, re.Pattern[str]], ...] = tuple(
     (route, methods, re.compile(pattern))
@@ -46,7 +44,9 @@ class App:
             await exchange.answer(await admin.answer(self._service, exchange))
             return
         route, task_id = find_route(exchange.method, exchange.path)
-        self._service.counts[f"request {route}"] += 1
+        # Only a POST to the create path is a create.
+        counted = "other" if route == "create" and exchange.method != "POST" else route
+        self._service.counts[f"request {counted}"] += 1
         try:
             await self._serve(exchange, route, task_id)
         finally:

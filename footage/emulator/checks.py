@@ -69,11 +69,16 @@ def read_create(raw: bytes, headers: Mapping[str, str], knobs: Knobs) -> dict[st
         )
     if not isinstance(body.get("input"), dict):
         raise RefusedError("BadRequest.EmptyInput")
-    if not isinstance(body.setdefault("parameters", {}), dict):
+    if not isinstance(body.get("parameters") or {}, dict):
         raise RefusedError(
             "InvalidParameter", "Required body invalid, please check the request body format.", 400
         )
     return body
+
+
+def parameters_of(body: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters; the whole object may be absent."""
+    return body.get("parameters") or {}
 
 
 def foreign_names(body: Mapping[str, Any]) -> tuple[list[str], list[str]]:
@@ -91,13 +96,13 @@ def foreign_names(body: Mapping[str, Any]) -> tuple[list[str], list[str]]:
         parameters.add("shot_type")
     if model.audio == "switch":
         parameters.add("audio")
-    return sorted(set(body["input"]) - inputs - _SDK_INPUT), sorted(set(body["parameters"]) - parameters)
+    return sorted(set(body["input"]) - inputs - _SDK_INPUT), sorted(set(parameters_of(body)) - parameters)
 
 
 def judge(body: Mapping[str, Any], knobs: Knobs, rng: Random) -> tuple[Plan | None, Verdict | None]:
     """What will be filmed, or why the task will fail. An i2v plan has no size until its image was seen."""
     model = MODELS[body["model"]]
-    given, parameters = body["input"], body["parameters"]
+    given, parameters = body["input"], parameters_of(body)
     verdict = (
         _check_input(model, given, knobs)
         or _check_geometry(model, parameters)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from random import Random
 from typing import Any
 
-from footage.emulator.checks import judge
+from footage.emulator.checks import judge, parameters_of
 from footage.emulator.errors import BY_CODE, RefusedError, new_request_id
 from footage.emulator.knobs import Knobs
 from footage.emulator.models import MODELS, i2v_size
@@ -66,7 +66,7 @@ class Engine:
             media_pending=verdict is None and (row.kind == "i2v" or bool(plan and plan.sound)),
             listed_from_s=now_s + self.knobs.list_lag_s,
         )
-        if row.generation != "2.6" and body["parameters"].get("prompt_extend") is not False:
+        if row.generation != "2.6" and parameters_of(body).get("prompt_extend") is not False:
             task.expanded = f"{task.prompt} (rewritten by the emulator)"
         self.tasks[task.task_id] = task
         live.add(task.task_id)
@@ -116,7 +116,7 @@ class Engine:
 
     def media_refused(self, task_id: str, now_s: float, code: str, message: str) -> None:
         task = self.tasks[task_id]
-        task.media_pending, task.verdict = False, (code, message)
+        task.media_pending, task.plan, task.verdict = False, None, (code, message)
         self._changed(task)
         self._schedule(task, not_before_s=now_s)
 
@@ -167,7 +167,7 @@ class Engine:
     def _schedule(self, task: Task, not_before_s: float = 0.0) -> None:
         if task.media_pending:
             self.outbox.append(("inspect", task))
-        elif task.plan is None or (task.plan.width == 0 and task.verdict):
+        elif task.plan is None:
             self._event(max(task.checks_until_s, not_before_s), "reject", task)
         else:
             ready_s = task.submitted_s + self.knobs.start_delay_s

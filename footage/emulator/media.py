@@ -10,6 +10,7 @@ import hashlib
 import socket
 import urllib.error
 import urllib.request
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
@@ -18,7 +19,8 @@ from urllib.parse import quote, urlsplit
 from footage.emulator.knobs import Knobs
 
 _FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "MPO")  # MPO: JPEG with a second picture, as some cameras write it
-_AUDIO_MAX_MB = 15.0
+AUDIO_MAX_MB = 15.0
+_AUDIO_MIN_S, _AUDIO_MAX_S = 3, 30
 _FETCH_TIMEOUT_S = 10.0
 
 
@@ -107,7 +109,8 @@ def keep(data: bytes, folder: Path) -> str:
     name = hashlib.sha256(data).hexdigest()
     target = folder / name
     if not target.exists():
-        draft = folder / f"{name}.part"
+        # Its own name for each: several tasks may bring the same image at the same moment.
+        draft = folder / f"{name}.{uuid.uuid4()}.part"
         draft.write_bytes(data)
         draft.replace(target)
     return name
@@ -131,10 +134,13 @@ def judge_image(size_bytes: int, facts: dict[str, Any], knobs: Knobs) -> None:
         raise BadMediaError("InvalidImage.FileFormat", "PNG images with an alpha channel are not supported.")
 
 
-def judge_audio(data: bytes) -> None:
-    """Raises BadMediaError for audio that is too large or neither WAV nor MP3."""
-    if len(data) > _AUDIO_MAX_MB * 1e6:
+def judge_audio(size_bytes: int, facts: dict[str, Any]) -> None:
+    """Raises BadMediaError for audio that is too large, too short, too long, or neither WAV nor MP3."""
+    if size_bytes > AUDIO_MAX_MB * 1e6:
         raise BadMediaError("InvalidURL", "File size is larger than 15MB.")
-    is_mp3 = data[:3] == b"ID3" or (len(data) > 1 and data[0] == 0xFF and data[1] & 0xE0 == 0xE0)
-    if not (data[:4] == b"RIFF" and data[8:12] == b"WAVE") and not is_mp3:
+    if facts["format"] is None:
         raise BadMediaError("InvalidURL", "The audio must be wav or mp3.")
+    if facts["duration_s"] < _AUDIO_MIN_S:
+        raise BadMediaError("InvalidURL", f"The input audio is shorter than {_AUDIO_MIN_S}s.")
+    if facts["duration_s"] > _AUDIO_MAX_S:
+        raise BadMediaError("InvalidURL", f"The input audio is longer than {_AUDIO_MAX_S}s.")

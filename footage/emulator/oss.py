@@ -9,9 +9,9 @@ import hashlib
 import hmac
 import json
 import re
+import uuid
 from datetime import UTC, datetime
 from pathlib import Path
-from random import Random
 from typing import Any
 from urllib.parse import quote
 from xml.sax.saxutils import escape
@@ -119,11 +119,11 @@ class Uploads:
         self._folder = folder
         folder.mkdir(parents=True, exist_ok=True)
 
-    def policy(self, model: str, host: str, request_id: str, now_s: float, rng: Random) -> dict[str, Any]:
-        """The answer to getPolicy. The upload folder's first part is bound to the model."""
+    def policy(self, model: str, host: str, request_id: str, now_s: float) -> dict[str, Any]:
+        """The answer to getPolicy. The upload folder's first part is bound to the model, its last is new."""
         owner = hashlib.md5(model.encode(), usedforsecurity=False).hexdigest()
         day = datetime.fromtimestamp(now_s, UTC).strftime("%Y-%m-%d")
-        folder = f"dashscope-instant/{owner}/{day}/{rng.getrandbits(128):032x}"
+        folder = f"dashscope-instant/{owner}/{day}/{request_id}"
         expiration = datetime.fromtimestamp(now_s + _POLICY_LIFE_S, UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
         policy = {
             "expiration": expiration,
@@ -173,7 +173,7 @@ class Uploads:
                 "FileAlreadyExists",
                 "The object you specified already exists and can not be overwritten.",
             )
-        draft = target.with_suffix(".part")
+        draft = target.with_suffix(f".{uuid.uuid4()}.part")
         draft.write_bytes(data)
         target.with_suffix(".json").write_text(json.dumps({"key": key, "stored_s": now_s}))
         draft.replace(target)

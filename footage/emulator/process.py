@@ -1,6 +1,7 @@
 """The emulator in a process of its own, for tests, benchmarks and demos."""
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -100,9 +101,16 @@ class Emulator:
         command = [sys.executable, "-m", "footage.emulator", "--child", "--port", str(self._port)]
         command += ["--speed", str(self._speed), "--seed", str(self._seed), "--state", str(self.state_dir)]
         command += ["--knobs", json.dumps(self._knobs)]
+        # The child finds this package wherever it was imported from, whatever the working directory is now.
+        paths = [str(Path(__file__).parents[2]), *filter(None, [os.environ.get("PYTHONPATH")])]
         with log.open("a", encoding="utf-8") as stderr:
             self._process = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr, text=True
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+                text=True,
             )
         line = self._process.stdout.readline().strip() if self._process.stdout else ""
         if not line:

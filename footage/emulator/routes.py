@@ -145,7 +145,7 @@ def policy(service: Service, exchange: Exchange) -> Reply:
             "Required parameter(action, model) missing or invalid, please check the request parameters.",
         )
     request_id = new_request_id()
-    body = service.uploads.policy(model, service.host, request_id, service.now_s(), service.rng)
+    body = service.uploads.policy(model, service.host, request_id, service.now_s())
     return json_reply(service, body, "application/json")
 
 

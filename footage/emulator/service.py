@@ -19,7 +19,7 @@ from footage.emulator.knobs import Knobs
 from footage.emulator.models import MODELS
 from footage.emulator.oss import Uploads, sign_result
 from footage.emulator.store import Store
-from footage.emulator.studio import Studio, WorkerError
+from footage.emulator.studio import Studio
 from footage.emulator.tasks import Task
 
 _log = logging.getLogger(__name__)
@@ -189,7 +189,7 @@ class Service:
     async def _render(self, task: Task) -> None:
         try:
             name = await self.studio.clip(task)
-        except WorkerError:
+        except Exception:  # noqa: BLE001 - whatever it was, the task must end, or its client polls for ever
             _log.exception("rendering task %s failed", task.task_id)
             self.engine.render_failed(task.task_id, self.now_s())
         else:
@@ -203,13 +203,11 @@ class Service:
             if MODELS[task.model].kind == "i2v":
                 image, sides = await self._inspect_image(task, given["img_url"])
             if task.plan is not None and task.plan.sound:
-                audio = await asyncio.to_thread(self._fetch, task, given["audio_url"], 16.0)
-                media.judge_audio(audio)
-                task.plan.sound = media.keep(audio, self.studio.images)
+                task.plan.sound = await self._inspect_audio(task, given["audio_url"])
         except media.BadMediaError as bad:
             self.engine.media_refused(task.task_id, self.now_s(), bad.code, bad.message)
-        except WorkerError:
-            _log.exception("inspecting the image of task %s failed", task.task_id)
+        except Exception:  # noqa: BLE001 - whatever it was, the task must end, or its client polls for ever
+            _log.exception("inspecting the media of task %s failed", task.task_id)
             error = BY_CODE["InternalError"]
             self.engine.media_refused(task.task_id, self.now_s(), error.code, error.message)
         else:
@@ -221,9 +219,15 @@ class Service:
             url = (self.studio.images / task.inline).read_text()
         data = await asyncio.to_thread(self._fetch, task, url, self.knobs.image_max_mb)
         name = await asyncio.to_thread(media.keep, data, self.studio.images)
-        facts = await self.studio.inspect(name)
+        facts = await self.studio.inspect(name, "look")
         media.judge_image(len(data), facts, self.knobs)
         return name, (facts["width"], facts["height"])
+
+    async def _inspect_audio(self, task: Task, url: str) -> str:
+        data = await asyncio.to_thread(self._fetch, task, url, media.AUDIO_MAX_MB)
+        name = await asyncio.to_thread(media.keep, data, self.studio.images)
+        media.judge_audio(len(data), await self.studio.inspect(name, "listen"))
+        return name
 
     def _fetch(self, task: Task, url: str, limit_mb: float) -> bytes:
         return media.fetch(url, self._upload if task.resolve_oss else None, task.model, self.knobs, limit_mb)

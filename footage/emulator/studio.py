@@ -52,8 +52,9 @@ class Studio:
             await self._do({**job, "op": "render", "image": image_path, "out": str(self.clips / name)})
         return name
 
-    async def inspect(self, image: str) -> dict[str, Any]:
-        return await self._do({"op": "inspect", "path": str(self.images / image)})
+    async def inspect(self, medium: str, what: str) -> dict[str, Any]:
+        """What a worker finds out about a file under `images`; `what` is "look" or "listen"."""
+        return await self._do({"op": what, "path": str(self.images / medium)})
 
     async def _do(self, job: dict[str, Any]) -> dict[str, Any]:
         worker = await self._idle.get()

@@ -11,18 +11,33 @@ from pathlib import Path
 from typing import Any
 
 
-def inspect(path: str) -> dict[str, Any]:
+def look(job: dict[str, Any]) -> dict[str, Any]:
     """Format, sides and alpha of an image file; `format` is none when it is not an image."""
     from PIL import Image, UnidentifiedImageError
 
     # The service takes images of up to 8000 x 8000; Pillow's own alarm rings at 89 million pixels in total.
     Image.MAX_IMAGE_PIXELS = None
     try:
-        with Image.open(path) as image:
+        with Image.open(job["path"]) as image:
             has_alpha = image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info
             return {"format": image.format, "width": image.width, "height": image.height, "alpha": has_alpha}
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError):
         return {"format": None, "width": 0, "height": 0, "alpha": False}
+
+
+def listen(job: dict[str, Any]) -> dict[str, Any]:
+    """Format and length of an audio file; `format` is none when it is neither WAV nor MP3."""
+    import av
+    from av.error import FFmpegError
+
+    for kind in ("wav", "mp3"):
+        try:
+            with av.open(job["path"], format=kind) as container:
+                if container.streams.audio:
+                    return {"format": kind, "duration_s": (container.duration or 0) / av.time_base}
+        except (FFmpegError, ValueError, IndexError):
+            continue
+    return {"format": None, "duration_s": 0.0}
 
 
 def render(job: dict[str, Any]) -> dict[str, Any]:
@@ -50,12 +65,16 @@ def render(job: dict[str, Any]) -> dict[str, Any]:
     return json.loads(note.read_text())
 
 
+_OPERATIONS = {"look": look, "listen": listen, "render": render}
+
+
 def main() -> None:
-    os.nice(5)  # pictures can wait, answers cannot
+    if hasattr(os, "nice"):
+        os.nice(5)  # pictures can wait, answers cannot
     for line in sys.stdin:
         job = json.loads(line)
         try:
-            answer = inspect(job["path"]) if job["op"] == "inspect" else render(job)
+            answer = _OPERATIONS[job["op"]](job)
         except Exception as error:  # noqa: BLE001 - one bad job must not end the worker; the service reports it
             answer = {"error": f"{type(error).__name__}: {error}"}
         sys.stdout.write(json.dumps(answer) + "\n")

@@ -1,9 +1,12 @@
 """Reference images: uploaded, linked or inline; judged after the submission, as the service does."""
 
 import base64
+import io
 import json
 import threading
+import wave
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
@@ -202,6 +205,48 @@ def test_the_documented_formats_pass(api: Any, make_picture: Any, kind: str, mim
 )
 def test_what_is_no_image_reference_fails(api: Any, url: str, code: str) -> None:
     assert api.finish(api.create_i2v(url))["code"] == code
+
+
+def test_many_tasks_may_bring_the_same_image_at_once(api: Any, make_picture: Any) -> None:
+    image = _data_uri(make_picture(720, 480))
+    with ThreadPoolExecutor(12) as pool:
+        tasks = list(pool.map(lambda _: api.create_i2v(image, duration=2, seed=1), range(24)))
+
+    assert {api.finish(task_id)["task_status"] for task_id in tasks} == {"SUCCEEDED"}
+
+
+def _tone(seconds: int) -> bytes:
+    stream = io.BytesIO()
+    with wave.open(stream, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(8000)
+        file.writeframes(b"\0\0" * 8000 * seconds)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("audio", "message"),
+    [
+        (_tone(5), None),
+        (_tone(1), "The input audio is shorter than 3s."),
+        (_tone(31), "The input audio is longer than 30s."),
+        (b"nothing to hear", "The audio must be wav or mp3."),
+    ],
+)
+def test_audio_is_fetched_and_checked(api: Any, audio: bytes, message: str | None) -> None:
+    _, reference = upload(api, audio, model="wan2.6-t2v-us")
+    body = {
+        "model": "wan2.6-t2v-us",
+        "input": {"prompt": "a cat", "audio_url": reference},
+        "parameters": {"size": "1280*720"},
+    }
+    created = api.post(body, **{"X-DashScope-OssResourceResolve": "enable"})
+
+    output = api.finish(created.json()["output"]["task_id"])
+
+    assert output["task_status"] == ("FAILED" if message else "SUCCEEDED")
+    assert output.get("message") == message
 
 
 def test_too_large_an_image_fails(emulator: Emulator, api: Any, make_picture: Any) -> None:

@@ -145,6 +145,24 @@ def test_no_module_of_the_emulator_imports_the_rest_of_the_project() -> None:
                 assert "footage.emulator" in line, f"{path.name}: {line}"
 
 
+def test_a_client_left_hanging_does_not_hold_up_the_end(make_api: Any) -> None:
+    with Emulator() as emulator, make_api(emulator) as api:
+        emulator.fault("query-hang")
+        with pytest.raises(httpx.ReadTimeout):
+            api.http.get("/tasks/1", headers=api.headers, timeout=0.1)
+        began = time.monotonic()
+        emulator.stop()
+
+    assert time.monotonic() - began < 5
+
+
+def test_it_starts_from_any_working_directory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    with Emulator() as emulator:
+        assert emulator.health()["ok"]
+
+
 def test_nothing_of_the_context_is_left_behind(tmp_path: Path) -> None:
     with Emulator() as emulator:
         folder, pid = emulator.state_dir, emulator.pid

@@ -146,6 +146,16 @@ def test_the_create_path_refuses_other_methods(api: Any) -> None:
     assert (answer.status_code, answer.json()["message"]) == (400, "Request method 'GET' is not supported.")
 
 
+def test_the_parameters_may_be_absent(api: Any) -> None:
+    body = {"model": "wan2.2-t2v-plus", "input": {"prompt": "a cat"}}
+
+    task_id = api.post(body).json()["output"]["task_id"]
+
+    task = next(task for task in api.emulator.tasks() if task["task_id"] == task_id)
+    assert task["body"] == body
+    assert (task["plan"]["width"], task["plan"]["height"]) == (1920, 1080)
+
+
 def test_an_unknown_path_is_not_found(api: Any) -> None:
     assert (api.get("/nowhere").status_code, api.get("/nowhere").json()["code"]) == (404, "NotFound")
 
