@@ -19,7 +19,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.deployments import arun_deployment
 from prefect.flow_runs import apause_flow_run, asuspend_flow_run
 from prefect.input import RunInput
-from prefect.runtime import flow_run
+from prefect.runtime import deployment, flow_run
 from prefect.states import Cancelled, Completed, Failed
 
 from footage.clip import Clip, follow
@@ -92,7 +92,7 @@ async def approved(board_plan: BoardPlan) -> bool:
     )
     question = Approval.with_initial_data(description=reason, approve=True)
     # A deployed run gives its worker back while it waits; a run in a terminal has nobody to start it again.
-    if flow_run.deployment_id is not None:
+    if deployment.id is not None:
         answer = await asuspend_flow_run(wait_for_input=question, timeout=24 * 3600)
     else:
         answer = await apause_flow_run(wait_for_input=question, timeout=24 * 3600, poll_interval=2)
