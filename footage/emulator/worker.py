@@ -30,9 +30,10 @@ def listen(job: dict[str, Any]) -> dict[str, Any]:
     import av
     from av.error import FFmpegError
 
+    path = str(job["path"])
     for kind in ("wav", "mp3"):
         try:
-            with av.open(job["path"], format=kind) as container:
+            with av.open(path, mode="r", format=kind) as container:
                 if container.streams.audio:
                     return {"format": kind, "duration_s": (container.duration or 0) / av.time_base}
         except (FFmpegError, ValueError, IndexError):
