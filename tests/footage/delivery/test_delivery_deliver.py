@@ -192,7 +192,7 @@ def test_a_delivery_killed_at_any_instant_is_finished_by_the_next(store: Store, 
     whole = complete(store, video)
 
     with ResultServer(video, faults=[cut(0.5)]) as server:
-        for pause_ms in range(0, 1000, 200):
+        for pause_ms in range(50, 900, 250):
             key = secrets.token_hex(32)
             child = subprocess.Popen(
                 [sys.executable, "-c", DELIVER, server.url(), store.url, key], stdout=subprocess.PIPE

@@ -19,10 +19,8 @@ BROADCAST = Fraction(30000, 1001)
         (30, 24, 2.0),  # the default rate of wan2.2 and 2.6 to film
         (16, 24, 2.0),  # up
         (16, 30, 2.0625),  # the odd length of 33 frames
-        (30, 12, 2.0),
         (BROADCAST, 24, 2.002),
         (24, 29.97, 2.0),
-        (24, 60, 1.0),
     ],
 )
 def test_a_conformed_clip_has_the_asked_rate_and_plays_at_the_same_speed(
