@@ -40,7 +40,7 @@ class Settings(BaseSettings):
         default_factory=dict, description="fsspec options of the store, as JSON.", repr=False
     )
     public_base_url: str | None = Field(
-        None, description="Address under which the store is public; `video_url` is built from it."
+        None, description="Address under which OUTPUT_DIR is public; `video_url` is built from it."
     )
     sign_urls_s: int | None = Field(None, gt=0, description="Make `video_url` a signed link for so long.")
     single_worker: bool = Field(
@@ -85,6 +85,11 @@ class Settings(BaseSettings):
         if "://" in base:
             return f"{base}/{ROOM}"
         return str(Path(base).expanduser().absolute() / ROOM)
+
+    @property
+    def public_store_url(self) -> str | None:
+        """What `store_url` is called by those who watch the clips; None when it is not public."""
+        return f"{self.public_base_url.rstrip('/')}/{ROOM}" if self.public_base_url else None
 
 
 def is_local(url: str | None) -> bool:

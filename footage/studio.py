@@ -18,6 +18,7 @@ from footage.evidence.lease import Worker
 from footage.roster import Roster
 from footage.settings import Settings, is_local, load_settings
 from footage.steady import steady_s
+from footage.turns import Turns
 
 if TYPE_CHECKING:
     from footage.provider import WanClient
@@ -69,6 +70,7 @@ class Studio:
         self._exclusive = False
         # One list answers for all clips that wait in this process.
         self.roster = Roster(settings.poll_min_s)
+        self.turns = Turns()
 
     def __reduce__(self) -> str:
         raise TypeError("A Studio holds a key and open connections; pass block names instead.")
@@ -220,7 +222,7 @@ def open_studio(
         store = open_store(
             settings.store_url,
             settings.storage_options,
-            public_base_url=settings.public_base_url,
+            public_base_url=settings.public_store_url,
             sign_seconds=settings.sign_urls_s,
         )
     return Studio(settings, store, find_api_key=find_api_key, run_id=run_id)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import logging
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
@@ -20,6 +21,18 @@ logger = logging.getLogger(__name__)
 
 # Queries take well under a second: 24 threads carry the account's 20 queries a second.
 _pool = ThreadPoolExecutor(max_workers=24, thread_name_prefix="footage")
+
+
+# Decoding images, downloads and uploads: work that takes seconds and must not keep questions waiting.
+_workshop = ThreadPoolExecutor(max_workers=(os.cpu_count() or 1) + 2, thread_name_prefix="footage-work")
+
+
+async def at_work(call: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+    """Run `call`, which takes long, with this context; first come, first served, a few at a time."""
+    context = contextvars.copy_context()
+    return await asyncio.get_running_loop().run_in_executor(
+        _workshop, lambda: context.run(call, *args, **kwargs)
+    )
 
 
 async def in_thread(call: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:

@@ -39,7 +39,7 @@ from footage.storyboard import (
 )
 from footage.storyboard.package import Package, make_package
 from footage.storyboard.production import Crew
-from footage.threads import in_thread
+from footage.threads import at_work, in_thread
 from tasks.check import check
 from tasks.steps import STEPS
 
@@ -173,7 +173,7 @@ async def cut(
     notices: list[str],
 ) -> Package:
     """Join the film and write timeline, edit list and dailies."""
-    return await in_thread(make_package, studio.store, board_plan, outcomes, statement, notices)
+    return await at_work(make_package, studio.store, board_plan, outcomes, statement, notices)
 
 
 def guesses_of(reading: Reading) -> list[str]:

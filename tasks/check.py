@@ -14,7 +14,7 @@ from footage.request import VideoRequest
 from footage.steps.check import check as check_request
 from footage.steps.check import reopen
 from footage.studio import Studio
-from footage.threads import in_thread
+from footage.threads import at_work
 
 
 # Not retried: a wrong request stays wrong, and storage errors are told at once.
@@ -23,10 +23,10 @@ async def check(
     studio: Studio, request: VideoRequest | Mapping[str, Any], permission: Permission, name: str
 ) -> Clip:
     """Validate and price a request, and find out what is already there under its key."""
-    return await in_thread(check_request, studio, request, permission, name=name)
+    return await at_work(check_request, studio, request, permission, name=name)
 
 
 @task(name="check", task_run_name="check-{key:.12}", cache_policy=NO_CACHE, persist_result=False)
 async def check_again(studio: Studio, key: str, permission: Permission) -> Clip:
     """Take up a clip that was ordered earlier, from its evidence alone."""
-    return await in_thread(reopen, studio, key, permission)
+    return await at_work(reopen, studio, key, permission)

@@ -7,7 +7,7 @@ from prefect.cache_policies import NO_CACHE
 
 from footage.clip import Clip
 from footage.steps.deliver import deliver as deliver_clip
-from footage.threads import in_thread
+from footage.threads import at_work
 from tasks.retrying import RETRIES, RETRY_DELAYS_S, is_transient
 
 
@@ -23,4 +23,4 @@ from tasks.retrying import RETRIES, RETRY_DELAYS_S, is_transient
 )
 async def deliver(clip: Clip) -> None:
     """Fetch the result, check that it is whole and what was asked for, and publish it in one step."""
-    await in_thread(deliver_clip, clip)
+    await at_work(deliver_clip, clip)

@@ -56,6 +56,8 @@ def seal(clip: Clip) -> VideoResponse:
             },
             "files": delivered["files"],
             "probe": delivered["facts"],
+            # Path, hash and facts of the provider's own file, where the clip was converted from it.
+            "original": delivered["original"],
             "evidence_sha256": clip.evidence.manifest(),
         }
     )

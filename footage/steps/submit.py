@@ -68,6 +68,7 @@ async def _buy(clip: Clip, number: int) -> Receipt | None:
     """Open attempt `number` and send its create until it is taken, refused, or patience ends."""
     client = await in_thread(clip.client)
     body = await in_thread(clip.wire_body)
+    await clip.studio.turns.take(clip.order.model)
     intent = await in_thread(_open_attempt, clip, number)
     give_up_at = time.monotonic() + clip.studio.settings.submit_patience_s
     pause_s = 1.0
@@ -93,6 +94,7 @@ async def _buy(clip: Clip, number: int) -> Receipt | None:
             return await reconcile(clip, (await clip.state()).attempts[-1])
         pause_s *= 2
         await asyncio.sleep(wait_s)
+        await clip.studio.turns.take(clip.order.model)
         if await in_thread(clip.evidence.cancel_wanted):
             canceled = Canceled("Cancelled before the provider accepted it.", key=clip.key, became="canceled")
             await in_thread(close_unbought, clip, number, canceled, may_retry=False)

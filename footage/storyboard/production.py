@@ -27,7 +27,7 @@ from footage.errors import (
 from footage.runlog import RunLog, recorded
 from footage.steps.last_frame import last_frame_of
 from footage.storyboard.cut import ShotOutcome, State
-from footage.threads import in_thread
+from footage.threads import at_work, in_thread
 
 if TYPE_CHECKING:
     from footage.clip import Clip
@@ -124,7 +124,7 @@ class _Shot:
         before = await self.outcomes[self.shot.starts_from]
         if before.response is None:
             return None
-        frame = await in_thread(last_frame_of, self.studio.store, before.response.key)
+        frame = await at_work(last_frame_of, self.studio.store, before.response.key)
         return self.shot.request_from(frame)
 
     async def _make(self, request: VideoRequest) -> ShotOutcome:
