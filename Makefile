@@ -33,6 +33,10 @@ chaos: $(VENV)/.dev
 browser: $(VENV)/.dev
 	$(RUN) -m pytest -m browser --timeout 300
 
+## make soak      a board of 1,000 shots in one process (about half an hour)
+soak: $(VENV)/.dev
+	SHOTS=1000 $(RUN) benchmarks/board_of_200.py
+
 ## make scaleout  PostgreSQL, Redis and three workers, one of them killed
 scaleout: $(VENV)/.dev
 	$(RUN) -m pytest -m scaleout -s --timeout 900

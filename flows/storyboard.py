@@ -21,7 +21,7 @@ from footage.errors import FootageError
 from footage.evidence.state import Permission
 from footage.storyboard import Ledger
 from footage.storyboard.production import patience, produce
-from tasks.boards import BoardProgress, approved, crew, cut, guesses_of, plan, refused, wrapped
+from tasks.boards import BoardProgress, approved, board_name, crew, cut, guesses_of, plan, refused, wrapped
 from tasks.ending import stopped
 from tasks.hooks import cancel_clips
 from tasks.probe import probe_board
@@ -30,7 +30,7 @@ from tasks.studio import studio_of
 
 @flow(
     name="storyboard",
-    flow_run_name="storyboard",
+    flow_run_name=board_name,
     on_cancellation=[cancel_clips],
     persist_result=True,
     result_serializer="json",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Mapping
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Literal
 from uuid import UUID
 
@@ -71,6 +72,14 @@ async def plan(
         return reading, plan_board(reading.board, reference_fetcher(studio), default_region=studio.region)
 
     return await in_thread(read_and_plan)
+
+
+def board_name() -> str:
+    """What the run is called: the board's title, or its file's name."""
+    board = flow_run.parameters.get("board")
+    if isinstance(board, dict):
+        return f"storyboard {board.get('title', '')}".strip()
+    return f"storyboard {PurePath(board).stem}" if isinstance(board, str) else "storyboard"
 
 
 class Approval(RunInput):
