@@ -1,0 +1,67 @@
+"""A clean clone of the project, set up once on the session's Prefect server."""
+
+import contextlib
+import io
+import json
+import os
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SETUP_KEY = "sk-5e70b5e70b5e70b5e70b5e70b"
+
+
+@dataclass(frozen=True)
+class SetUp:
+    """What `wan-video setup --json` told, and everything that it printed."""
+
+    clone: Path
+    done: list[dict[str, Any]]
+    stdout: str
+    stderr: str
+
+    def became(self, kind: str) -> dict[str, str]:
+        return {one["name"]: one["became"] for one in self.done if one["kind"] == kind}
+
+
+@pytest.fixture(scope="session")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    if not (ROOT / ".git").exists():
+        pytest.skip("not a git work tree, so there is nothing to clone")
+    folder = tmp_path_factory.mktemp("clean") / "clone"
+    subprocess.run(["git", "clone", "--quiet", "--depth=1", ROOT.as_uri(), str(folder)], check=True)
+    return folder
+
+
+def run_setup(clone: Path, *flags: str, key: str | None) -> SetUp:
+    """Run the command in this process, in the clone, as a user without a terminal."""
+    from flows.cli import run
+
+    out, err = io.StringIO(), io.StringIO()
+    environment = {**os.environ, **({"DASHSCOPE_API_KEY": key} if key else {}), "HOME": str(clone)}
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+    ):
+        patch.chdir(clone)
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        code = run(["setup", "--json", *flags])
+    assert code == 0, err.getvalue()
+    return SetUp(clone, json.loads(out.getvalue()), out.getvalue(), err.getvalue())
+
+
+@pytest.fixture(scope="session")
+def run_setup_again() -> Any:
+    return run_setup
+
+
+@pytest.fixture(scope="session")
+def set_up(clone: Path, prefect_server: Any) -> SetUp:
+    """`wan-video setup` ran once in a clean clone, with a key in its environment."""
+    return run_setup(clone, "--credentials-block", "setup", "--storage-block", "setup", key=SETUP_KEY)

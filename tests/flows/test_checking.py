@@ -1,0 +1,197 @@
+"""`wan-video doctor` and `wan-video validate`: a line per question, and the exit code that a run would end with."""
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from emulatedrun import environment, fast_emulator
+
+from flows.cli import run
+from footage.checkup import exit_code, provider_findings
+from footage.credentials import parse_key
+from footage.emulator import Emulator
+from footage.settings import load_settings
+from footage.studio import Studio, open_studio
+from tasks.validate import project_findings, report
+
+pytestmark = pytest.mark.filterwarnings("default::DeprecationWarning", "ignore:unclosed:ResourceWarning")
+
+
+@pytest.fixture(scope="module")
+def emulator() -> Iterator[Emulator]:
+    with fast_emulator() as running:
+        yield running
+
+
+@pytest.fixture
+def out(emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An output folder, a home without credentials, and an environment in which all is well."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name, value in environment(emulator, tmp_path / "out").items():
+        monkeypatch.setenv(name, value)
+    return tmp_path / "out" / "alicloud-ai-video-wan-video"
+
+
+def _doctor(capsys: pytest.CaptureFixture[str]) -> tuple[int, dict[str, dict[str, Any]]]:
+    code = run(["doctor", "--json"])
+    return code, {finding["name"]: finding for finding in json.loads(capsys.readouterr().out)}
+
+
+def test_doctor_is_content_where_a_run_would_succeed(out: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, findings = _doctor(capsys)
+
+    assert code == 0
+    assert not [finding for finding in findings.values() if finding["level"] == "fail"]
+    assert {
+        "packages",
+        "media",
+        "store",
+        "one winner",
+        "key",
+        "provider",
+        "models",
+        "quotas",
+    } <= findings.keys()
+
+
+def test_doctor_without_a_key_ends_like_generate_would(
+    out: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("DASHSCOPE_API_KEY")
+
+    code, findings = _doctor(capsys)
+
+    assert code == 3
+    assert "DASHSCOPE_API_KEY" in findings["key"]["fix"]
+
+
+def test_doctor_with_a_wrong_key_ends_like_generate_would(
+    out: Path, emulator: Emulator, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DASHSCOPE_API_KEY", "not-a-key-of-this-service")
+
+    code, findings = _doctor(capsys)
+
+    assert code == 3
+    assert findings["provider"]["level"] == "fail"
+    assert "not-a-key" not in json.dumps(findings)
+
+
+def test_doctor_without_the_provider_ends_like_generate_would(
+    out: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DASHSCOPE_HTTP_BASE_URL", "http://127.0.0.1:9/api/v1")
+
+    code, findings = _doctor(capsys)
+
+    assert code == 5
+    assert findings["provider"]["level"] == "fail"
+
+
+def test_doctor_with_a_store_that_cannot_be_written_ends_like_generate_would(
+    out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("OUTPUT_DIR", str(tmp_path / "file"))
+
+    code, findings = _doctor(capsys)
+
+    assert code == 7
+    assert findings["store"]["level"] == "fail"
+
+
+def test_doctor_leaves_nothing_behind(out: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    _doctor(capsys)
+
+    assert [path for path in out.rglob("*") if path.is_file()] == []
+
+
+def test_doctor_finds_the_region_that_a_key_belongs_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OUTPUT_DIR", str(tmp_path))
+    with (
+        fast_emulator(keys=["sk-of-beijing"]) as beijing,
+        fast_emulator(keys=["sk-of-singapore"]) as singapore,
+    ):
+
+        class TwoPlaces(Studio):
+            def endpoint(self, region: str) -> str:
+                return singapore.base_url if region == "ap-southeast-1" else beijing.base_url
+
+        studio = TwoPlaces(
+            load_settings(), open_studio().store, find_api_key=lambda: parse_key("sk-of-singapore", "test")
+        )
+        findings = {finding.name: finding for finding in provider_findings(studio)}
+
+    assert findings["provider"].exit_code == 3
+    assert findings["provider"].fix is not None
+    assert "WAN_VIDEO_REGION=ap-southeast-1" in findings["provider"].fix
+
+
+def test_validate_passes_without_a_key_and_writes_its_report(
+    out: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("DASHSCOPE_API_KEY")
+
+    code = run(["validate"])
+
+    text = (out / "validate.txt").read_text("utf-8")
+    assert code == 0
+    assert text.rstrip().endswith("RESULT: OK")
+    assert "generate-video, harvest, storyboard, validate" in text
+    assert "example request" in text
+    assert "not asked" in text
+
+
+def test_validate_is_not_stopped_by_a_provider_that_says_no(
+    out: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DASHSCOPE_API_KEY", "not-a-key-of-this-service")
+
+    assert run(["validate"]) == 0
+    assert "warn  provider" in (out / "validate.txt").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("source", "complaint"),
+    [
+        ("import no_such_module_anywhere", "no_such_module_anywhere"),
+        ("def broken(:", "SyntaxError"),
+        ("x = 1", "there is no flow"),
+        ("from prefect import flow\n@flow\ndef undescribed(a: int): ...", "undescribed"),
+    ],
+)
+def test_validate_says_which_part_of_the_project_is_broken(
+    out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str, complaint: str
+) -> None:
+    package = f"house{abs(hash(source))}"
+    (tmp_path / package).mkdir()
+    (tmp_path / package / "__init__.py").touch()
+    (tmp_path / package / "one.py").write_text(source)
+    monkeypatch.syspath_prepend(tmp_path)
+    module = __import__(package)
+    assert isinstance(module, ModuleType)
+
+    findings = list(project_findings(module, open_studio))
+
+    sys.modules.pop(package)
+    assert exit_code(findings) == 1
+    assert complaint in report(findings)
+    assert "RESULT: BROKEN, 1 of" in report(findings)
+
+
+def test_the_nightly_check_writes_the_same_report_and_shows_it(out: Path, prefect_server: Any) -> None:
+    from emulatedrun import run as run_flow
+
+    from flows.validate import validate
+
+    state = run_flow(validate)
+
+    assert state.is_completed(), state.message
+    assert (out / "validate.txt").read_text("utf-8").rstrip().endswith("RESULT: OK")
+    assert "validate.txt" in (state.message or "")

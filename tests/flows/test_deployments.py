@@ -1,0 +1,227 @@
+"""prefect.yaml from a clean clone: forms, schedules, the event trigger, and a worker that runs the result."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import yaml
+from emulatedrun import environment, fast_emulator
+from prefect.flows import load_flow_from_entrypoint
+
+from flows.generate import generate_video
+from footage.request import VideoRequest
+
+pytestmark = pytest.mark.filterwarnings("default::DeprecationWarning", "ignore:unclosed:ResourceWarning")
+
+ROOT = Path(__file__).parents[2]
+DEPLOYMENTS = {
+    entry["name"]: entry
+    for entry in yaml.safe_load((ROOT / "prefect.yaml").read_text("utf-8"))["deployments"]
+}
+
+
+# -- what can be said without a server -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", DEPLOYMENTS)
+def test_an_entry_names_a_flow_of_the_same_name_and_says_what_it_does(name: str) -> None:
+    flow = load_flow_from_entrypoint(DEPLOYMENTS[name]["entrypoint"], use_placeholder_flow=False)
+
+    assert flow.name == name
+    assert DEPLOYMENTS[name]["description"].strip()
+    assert DEPLOYMENTS[name]["tags"] == ["wan-video"]
+    assert DEPLOYMENTS[name]["work_pool"]["name"] == "wan-video"
+
+
+@pytest.mark.parametrize("name", DEPLOYMENTS)
+def test_every_parameter_of_a_form_is_described(name: str) -> None:
+    flow = load_flow_from_entrypoint(DEPLOYMENTS[name]["entrypoint"], use_placeholder_flow=False)
+
+    silent = [field for field, schema in flow.parameters.properties.items() if not schema.get("description")]
+
+    assert silent == []
+
+
+def test_the_form_has_every_field_of_a_request_with_the_same_default() -> None:
+    form = generate_video.parameters.properties
+
+    for name, field in VideoRequest.model_fields.items():
+        default = None if field.is_required() else field.default
+        assert form[name].get("default") == default, name
+    assert generate_video.parameters.required == ["prompt"]
+
+
+def test_the_form_offers_the_seven_models() -> None:
+    offered = generate_video.parameters.properties["model"]["enum"]
+
+    assert offered == VideoRequest.model_json_schema()["properties"]["model"]["enum"]
+
+
+def test_what_buys_is_not_on_an_active_schedule() -> None:
+    for name in ("generate-video", "storyboard"):
+        assert not [plan for plan in DEPLOYMENTS[name].get("schedules", []) if plan.get("active", True)]
+
+
+# -- on a server -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def api(prefect_server: Any, set_up: Any) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=f"{prefect_server.url}/", timeout=30) as client:
+        yield client
+
+
+def _deployment(api: httpx.Client, name: str) -> dict[str, Any]:
+    return api.get(f"deployments/name/{name}/{name}").raise_for_status().json()
+
+
+def _until(look: Callable[[], Any], seconds: float) -> Any:
+    deadline = time.monotonic() + seconds
+    while not (found := look()) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    return found
+
+
+def _runs(api: httpx.Client, name: str, **filters: Any) -> list[dict[str, Any]]:
+    body = {"deployments": {"name": {"any_": [name]}}, "flow_runs": filters, "limit": 50}
+    return api.post("flow_runs/filter", json=body).raise_for_status().json()
+
+
+@pytest.mark.parametrize("name", DEPLOYMENTS)
+def test_a_deployment_works_in_the_folder_it_was_deployed_from(
+    api: httpx.Client, set_up: Any, name: str
+) -> None:
+    deployment = _deployment(api, name)
+
+    steps = [step["prefect.deployments.steps.set_working_directory"] for step in deployment["pull_steps"]]
+    assert [step["directory"] for step in steps] == [str(set_up.clone)]
+    assert deployment["job_variables"]["env"]["PREFECT_LOGGING_EXTRA_LOGGERS"] == "footage"
+
+
+def test_the_server_knows_types_and_descriptions_and_not_only_names(api: httpx.Client) -> None:
+    properties = _deployment(api, "generate-video")["parameter_openapi_schema"]["properties"]
+
+    assert properties["duration"]["type"] == "integer"
+    assert properties["prompt"]["description"]
+    assert len(properties["model"]["enum"]) == 7
+
+
+@pytest.mark.parametrize(
+    ("parameters", "complaint"),
+    [
+        ({"prompt": "x", "modl": "wan2.6-i2v"}, "modl"),
+        ({"prompt": "x", "model": "sora"}, "sora"),
+        ({"model": "wan2.6-i2v"}, "prompt"),
+        ({"prompt": "x", "duration": "five"}, "five"),
+    ],
+)
+def test_a_wrong_parameter_is_refused_before_there_is_a_run(
+    api: httpx.Client, parameters: dict[str, Any], complaint: str
+) -> None:
+    deployment = _deployment(api, "generate-video")
+
+    answer = api.post(f"deployments/{deployment['id']}/create_flow_run", json={"parameters": parameters})
+
+    assert answer.status_code == 409
+    assert complaint in answer.text
+
+
+@pytest.mark.timeout(60)
+def test_the_schedules_of_harvest_and_validate_make_runs(api: httpx.Client) -> None:
+    due = _until(lambda: _runs(api, "harvest"), 30)
+
+    assert due, "the server schedules nothing"
+    minutes = {run["expected_start_time"].split(":")[1] for run in due}
+    assert minutes <= {"00", "15", "30", "45"}
+    assert _until(lambda: _runs(api, "validate"), 30)
+
+
+def _request_shot(server: Any, payload: dict[str, Any]) -> None:
+    """What a storyboard system of somebody else does: one event, through the API."""
+    event = {
+        "occurred": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "event": "wan-video.shot.requested",
+        "resource": {"prefect.resource.id": "storyboard.7.shot.3"},
+        "payload": payload,
+        "id": str(uuid.uuid4()),
+    }
+    httpx.post(f"{server.url}/events", json=[event]).raise_for_status()
+
+
+@pytest.mark.timeout(120)
+def test_an_event_starts_a_run_that_a_worker_somewhere_else_finishes(
+    api: httpx.Client, prefect_server: Any, tmp_path: Path
+) -> None:
+    wanted = {
+        "prompt": 'A <paper> boat & "quotes", 纸船',
+        "model": "wan2.2-t2v-plus",
+        "size": "832*480",
+        "seed": 7,
+        "watermark": False,
+    }
+    with fast_emulator() as emulator:
+        _request_shot(prefect_server, wanted)
+        (run,) = _until(lambda: _runs(api, "generate-video"), 20)
+        assert run["parameters"] == wanted
+
+        worker = subprocess.run(
+            [sys.executable, "-m", "prefect", "worker", "start", "--pool", "wan-video", "--run-once"],
+            env={**prefect_server.environment, **environment(emulator, tmp_path / "out")},
+            cwd=tmp_path,
+            capture_output=True,
+            timeout=90,
+        )
+
+        run = api.get(f"flow_runs/{run['id']}").json()
+        assert (run["state"]["type"], run["state"]["name"]) == ("COMPLETED", "Completed"), worker.stdout
+        assert run["name"].startswith("wan2.2-t2v-plus: A <paper> boat")
+        assert emulator.ledger()["accepted"] == 1
+    (clip,) = tmp_path.glob("out/*/videos/*.mp4")
+    assert clip.stem[:12] in run["state"]["message"]
+    _assert_shown(api, run["id"], clip.stem)
+
+
+def _assert_shown(api: httpx.Client, run_id: str, key: str) -> None:
+    """Logs of the core, and artifacts with what was delivered."""
+    logs = _until(
+        lambda: api.post("logs/filter", json={"logs": {"flow_run_id": {"any_": [run_id]}}}).json(), 10
+    )
+    assert any(log["name"].startswith("footage.") for log in logs)
+    artifacts = api.post("artifacts/filter", json={"artifacts": {"flow_run_id": {"any_": [run_id]}}}).json()
+    types = {artifact["key"]: artifact["type"] for artifact in artifacts}
+    assert types[f"clip-{key[:12]}"] == "markdown"
+    assert types[f"clip-{key[:12]}-poster"] == "image"
+
+
+def test_an_event_with_an_unknown_field_starts_nothing(api: httpx.Client, prefect_server: Any) -> None:
+    before = len(_runs(api, "generate-video"))
+
+    _request_shot(prefect_server, {"prompt": "x", "modl": "wan2.6-i2v"})
+
+    body = {"filter": {"event": {"prefix": ["prefect.automation.action.failed"]}}}
+    failed = _until(lambda: api.post("events/filter", json=body).json()["events"], 20)
+    assert "modl" in json.dumps(failed)
+    assert len(_runs(api, "generate-video")) == before
+
+
+def test_deploying_needs_no_setup_but_the_pool(clone: Path, prefect_server: Any, set_up: Any) -> None:
+    """The plain command of the README, from a clean clone."""
+    done = subprocess.run(
+        [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--name", "finish-video"],
+        env={**os.environ, **prefect_server.environment},
+        cwd=clone,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "finish-video/finish-video" in done.stdout

@@ -1,0 +1,80 @@
+"""`wan-video setup`: one command makes a server ready, and the second time it changes nothing."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from blocks.credentials import DashScopeCredentials
+from blocks.storage import VideoStorage
+from footage.catalogue import CATALOGUE, MODEL_NAMES
+
+
+@pytest.fixture
+def api(prefect_server: Any) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=f"{prefect_server.url}/", timeout=30) as client:
+        yield client
+
+
+pytestmark = pytest.mark.filterwarnings("default::DeprecationWarning", "ignore:unclosed:ResourceWarning")
+
+
+def test_setup_makes_everything_on_an_empty_server(set_up: Any) -> None:
+    assert set_up.became("block type").keys() == {"DashScope Credentials", "Video Storage"}
+    assert set_up.became("credentials") == {"setup": "made"}
+    assert set_up.became("storage") == {"setup": "made"}
+    assert set_up.became("work pool") == {"wan-video": "made"}
+    assert set_up.became("rate limit") == {f"wan-video-submit-{model}": "made" for model in MODEL_NAMES}
+    assert set(set_up.became("deployment").values()) == {"made"}
+    assert list(set_up.became("automation").values()) == ["made", "made"]
+
+
+def test_setup_shows_the_key_nowhere_and_keeps_it_in_the_block(set_up: Any) -> None:
+    key = "sk-5e70b5e70b5e70b5e70b5e70b"
+
+    assert key not in set_up.stdout + set_up.stderr
+    assert DashScopeCredentials.load("setup").api_key.get_secret_value() == key
+
+
+def test_setup_says_what_to_start_next(set_up: Any, prefect_server: Any) -> None:
+    assert f"export PREFECT_API_URL={prefect_server.url}" in set_up.stderr
+    assert "prefect worker start --pool wan-video" in set_up.stderr
+    assert "prefect deployment run generate-video/generate-video" in set_up.stderr
+
+
+def test_the_storage_block_has_the_base_of_the_environment(set_up: Any) -> None:
+    assert VideoStorage.load("setup").base == str(set_up.clone / "output")
+
+
+def test_every_model_is_paced_as_fast_as_the_provider_takes_creates(set_up: Any, prefect_server: Any) -> None:
+    answer = httpx.post(f"{prefect_server.url}/v2/concurrency_limits/filter", json={"limit": 200})
+    limits = {limit["name"]: limit for limit in answer.json()}
+
+    for model, card in CATALOGUE.models.items():
+        limit = limits[f"wan-video-submit-{model}"]
+        assert (limit["limit"], limit["slot_decay_per_second"]) == (card.submit_per_second,) * 2
+
+
+@pytest.mark.timeout(180)
+def test_a_second_setup_leaves_what_an_operator_changed(
+    set_up: Any, api: httpx.Client, run_setup_again: Any
+) -> None:
+    name = "wan-video-submit-wan2.6-i2v"
+    api.patch(f"v2/concurrency_limits/{name}", json={"limit": 1}).raise_for_status()
+    automations = {one["name"]: one for one in api.post("automations/filter", json={}).json()}
+    automation = automations["wan-video: crashed runs go on"]
+    api.patch(f"automations/{automation['id']}", json={"enabled": False}).raise_for_status()
+    api.patch("work_pools/wan-video", json={"concurrency_limit": 4}).raise_for_status()
+
+    again = run_setup_again(set_up.clone, "--credentials-block", "nobody", key=None)
+
+    assert not [one for one in again.done if one["became"] == "made"]
+    assert again.became("credentials") == {"nobody": "skipped"}
+    assert "DASHSCOPE_API_KEY" in again.stderr
+    assert api.get(f"v2/concurrency_limits/{name}").json()["limit"] == 1
+    assert api.get(f"automations/{automation['id']}").json()["enabled"] is False
+    assert api.get("work_pools/wan-video").json()["concurrency_limit"] == 4
+    assert len(api.post("automations/filter", json={}).json()) == 3, "two of ours, one of the event trigger"
+    api.patch(f"automations/{automation['id']}", json={"enabled": True}).raise_for_status()
+    api.patch(f"v2/concurrency_limits/{name}", json={"limit": 5}).raise_for_status()

@@ -1,0 +1,61 @@
+"""The name of a run's last state says what a person needs to know."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from emulatedrun import environment, fast_emulator, run
+from prefect import State, flow
+
+from flows.generate import generate_video
+from footage.errors import Canceled, FootageError, InvalidRequest, StillRunning, Throttled
+from tasks.ending import stopped
+from tasks.resuming import GaveUp
+
+pytestmark = pytest.mark.filterwarnings("default::DeprecationWarning", "ignore:unclosed:ResourceWarning")
+
+REQUEST = {"prompt": "A lighthouse blinks", "model": "wan2.2-t2v-plus", "size": "832*480"}
+
+
+def test_a_clip_is_booked_then_reattached_then_cached_and_bought_once(
+    prefect_server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with fast_emulator() as emulator:
+        for name, value in environment(emulator, tmp_path).items():
+            monkeypatch.setenv(name, value)
+
+        monkeypatch.setenv("WAN_VIDEO_DEADLINE_S", "0.01")
+        impatient = run(generate_video, **REQUEST)
+        monkeypatch.delenv("WAN_VIDEO_DEADLINE_S")
+        patient = run(generate_video, **REQUEST)
+        late = run(generate_video, **REQUEST)
+
+        assert emulator.ledger()["accepted"] == 1
+    assert (impatient.name, impatient.is_failed()) == ("Booked", True)
+    assert "stays booked" in (impatient.message or "")
+    assert (patient.name, patient.is_completed()) == ("Reattached", True)
+    assert (late.name, late.is_completed()) == ("Cached", True)
+
+
+@pytest.mark.parametrize(
+    ("error", "name", "kind"),
+    [
+        (Canceled("queued", became="canceled"), "Cancelled", "CANCELLED"),
+        (Canceled("runs on and is billed", became="abandoned"), "Abandoned", "CANCELLED"),
+        (StillRunning("later"), "Booked", "FAILED"),
+        (Throttled("later"), "Booked", "FAILED"),
+        (GaveUp("four times"), "GaveUp", "FAILED"),
+        (InvalidRequest("five mistakes"), "Failed", "FAILED"),
+    ],
+)
+def test_an_error_ends_a_run_in_the_state_that_says_what_to_do(
+    prefect_server: Any, error: FootageError, name: str, kind: str
+) -> None:
+    @flow(name="ends-badly")
+    async def ends_badly() -> State[Any]:
+        return await stopped("The clip", error)
+
+    state = run(ends_badly)
+
+    assert (state.name, state.type.value) == (name, kind)
+    assert error.message in (state.message or "")

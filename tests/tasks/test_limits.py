@@ -1,0 +1,60 @@
+"""Creates are paced over all workers where an operator wants it, and never held up by a limit that is not there."""
+
+import asyncio
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
+
+from footage.errors import Throttled
+from tasks.limits import await_turn, submit_limit
+
+
+@pytest.fixture
+def limit(prefect_server: Any) -> Iterator[Any]:
+    """Makes the limit of a model that does not exist, so that no other test waits for it."""
+    with httpx.Client(base_url=f"{prefect_server.url}/v2/concurrency_limits") as api:
+        yield lambda slots: api.post(
+            "/", json={"name": submit_limit("test"), "limit": slots, "slot_decay_per_second": 4}
+        ).raise_for_status()
+        api.delete(f"/{submit_limit('test')}")
+
+
+async def _seconds(turns: int) -> float:
+    began = time.monotonic()
+    await asyncio.gather(*(await_turn("test") for _ in range(turns)))
+    return time.monotonic() - began
+
+
+def test_a_missing_limit_holds_nothing_up_and_is_not_worth_a_word(
+    prefect_server: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    asyncio.run(_seconds(20))
+
+    assert [record for record in caplog.records if "limit" in record.getMessage()] == []
+
+
+def test_creates_come_no_faster_than_the_limit_says(limit: Any) -> None:
+    limit(2)
+
+    # Two at once, then four a second.
+    assert asyncio.run(_seconds(6)) >= 0.9
+
+
+def test_a_limit_of_zero_stops_buying(limit: Any) -> None:
+    limit(0)
+
+    with pytest.raises(Throttled, match="operator") as stop:
+        asyncio.run(_seconds(1))
+
+    assert submit_limit("test") in (stop.value.next_step or "")
+
+
+def test_a_server_that_does_not_answer_holds_nothing_up(caplog: pytest.LogCaptureFixture) -> None:
+    with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api", PREFECT_CLIENT_MAX_RETRIES: 0}):
+        asyncio.run(_seconds(1))
+
+    assert "going on without it" in caplog.text

@@ -1,0 +1,78 @@
+"""A run that crashes again and again is stopped, and only that one."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prefect import State, flow
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import StateType
+from prefect.flow_engine import run_flow
+from prefect.states import Completed, Crashed, Running, Scheduled
+
+from footage.errors import FootageError
+from tasks.ending import stopped
+from tasks.resuming import crashes_in_a_row
+from tasks.studio import studio_of
+
+pytestmark = pytest.mark.filterwarnings("default::DeprecationWarning", "ignore:unclosed:ResourceWarning")
+
+S, R, X, F, C = (
+    StateType.SCHEDULED,
+    StateType.RUNNING,
+    StateType.CRASHED,
+    StateType.FAILED,
+    StateType.COMPLETED,
+)
+
+
+@pytest.mark.parametrize(
+    ("states", "crashes"),
+    [
+        ([], 0),
+        ([S, R], 0),
+        ([S, R, X, S, R], 1),
+        ([S, R, X, S, R, X, S, R], 2),
+        ([S, R, X, X, S, R], 2),  # reported twice: by the worker and by the automation
+        ([S, R, X, S, R, X, S, R, F, S, R], 0),  # gave up, and a person pressed Retry
+        ([S, R, F, S, R, X, S, R], 1),
+    ],
+)
+def test_crashes_count_since_the_run_last_ended_otherwise(states: list[StateType], crashes: int) -> None:
+    assert crashes_in_a_row(states) == crashes
+
+
+@flow(name="crash-prone")
+async def crash_prone() -> State[Any]:
+    try:
+        async with studio_of("run"):
+            return Completed(message="did its work")
+    except FootageError as error:
+        return await stopped("The run", error)
+
+
+async def _run_after(*history: State[Any]) -> State[Any]:
+    """The end of a run that comes after these states."""
+    async with get_client() as client:
+        created = await client.create_flow_run(crash_prone, state=Scheduled())
+        for state in history:
+            await client.set_flow_run_state(created.id, state, force=True)
+        run = await client.read_flow_run(created.id)
+    return await run_flow(crash_prone, flow_run=run, return_type="state")
+
+
+@pytest.mark.parametrize(("crashes", "name"), [(1, "Completed"), (3, "Completed"), (4, "GaveUp")])
+def test_the_fourth_crash_in_a_row_is_the_last(
+    prefect_server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, crashes: int, name: str
+) -> None:
+    monkeypatch.setenv("OUTPUT_DIR", str(tmp_path))
+    history = [state for _ in range(crashes) for state in (Running(), Crashed(), Scheduled())]
+
+    end = asyncio.run(_run_after(*history))
+
+    assert end.name == name
+    if name == "GaveUp":
+        assert end.is_failed()
+        assert "4 times in a row" in (end.message or "")
+        assert "press Retry" in (end.message or "")
