@@ -69,6 +69,9 @@ async def _buy(clip: Clip, number: int) -> Receipt | None:
     client = await in_thread(clip.client)
     body = await in_thread(clip.wire_body)
     await clip.studio.turns.take(clip.order.model)
+    if await in_thread(clip.evidence.cancel_wanted):
+        # In a queue of hundreds the turn comes minutes later.
+        raise _canceled(clip)
     intent = await in_thread(_open_attempt, clip, number)
     give_up_at = time.monotonic() + clip.studio.settings.submit_patience_s
     pause_s = 1.0
@@ -96,9 +99,18 @@ async def _buy(clip: Clip, number: int) -> Receipt | None:
         await asyncio.sleep(wait_s)
         await clip.studio.turns.take(clip.order.model)
         if await in_thread(clip.evidence.cancel_wanted):
-            canceled = Canceled("Cancelled before the provider accepted it.", key=clip.key, became="canceled")
+            canceled = _canceled(clip)
             await in_thread(close_unbought, clip, number, canceled, may_retry=False)
             raise canceled
+
+
+def _canceled(clip: Clip) -> Canceled:
+    return Canceled(
+        f"Clip {clip.key[:12]} was cancelled before the provider accepted it; nothing was bought.",
+        next_step=f"wan-video generate --key {clip.key} to have it after all",
+        key=clip.key,
+        became="canceled",
+    )
 
 
 def _open_attempt(clip: Clip, number: int) -> Intent:
