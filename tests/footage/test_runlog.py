@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import asyncio
+import logging
+from pathlib import Path
+
+import pytest
+
+from footage.errors import StorageProblem
+from footage.runlog import RunLog, collect_from, recorded
+from footage.storage import Store, open_store
+from footage.threads import in_thread
+
+logger = logging.getLogger("footage.test_runlog")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    collect_from("footage.test_runlog")
+    return open_store(str(tmp_path))
+
+
+async def test_lines_of_clips_that_are_made_at_once_do_not_mix(store: Store) -> None:
+    async def make(number: int) -> None:
+        log = RunLog(store, f"{number}.log")
+        with recorded(log):
+            for step in range(20):
+                logger.info("clip %d, step %d", number, step)
+                await asyncio.sleep(0)
+                await in_thread(logger.info, "clip %d, step %d in a thread", number, step)
+        log.flush()
+
+    await asyncio.gather(*(make(number) for number in range(12)))
+
+    for number in range(12):
+        lines = store.read(f"{number}.log").decode().splitlines()
+        assert len(lines) == 40
+        assert all(f"clip {number}, step" in line for line in lines)
+
+
+def test_secrets_do_not_reach_the_log(store: Store) -> None:
+    log = RunLog(store, "run.log")
+    with recorded(log):
+        logger.info(
+            "GET https://x.aliyuncs.com/a.mp4?Expires=1&OSSAccessKeyId=LTAI5tABC&Signature=c2VjcmV0%3D"
+        )
+        logger.info("key sk-0123456789abcdef0123456789abcdef")
+    log.flush()
+
+    text = store.read("run.log").decode()
+    assert "c2VjcmV0" not in text
+    assert "sk-0123456789abcdef" not in text
+    assert "x.aliyuncs.com/a.mp4" in text
+
+
+def test_a_line_break_cannot_forge_a_line(store: Store) -> None:
+    log = RunLog(store, "run.log")
+    with recorded(log):
+        logger.warning("first\n2026-01-01T00:00:00.000+00:00 INFO    forged")
+    log.flush()
+
+    lines = store.read("run.log").decode().splitlines()
+    assert lines[1].startswith("    ")
+
+
+def test_a_store_that_is_away_costs_no_line(store: Store, tmp_path: Path) -> None:
+    log = RunLog(store, "blocked/run.log")
+    (tmp_path / "blocked").write_text("a file where the folder should be")
+    with recorded(log):
+        logger.info("one")
+        log.flush()
+        (tmp_path / "blocked").unlink()
+        logger.info("two")
+    log.flush()
+
+    assert [line.rsplit(" ", 1)[1] for line in store.read("blocked/run.log").decode().splitlines()] == [
+        "one",
+        "two",
+    ]
+
+
+def test_lines_outside_of_a_clip_belong_to_nobody(store: Store) -> None:
+    log = RunLog(store, "run.log")
+    with recorded(log):
+        pass
+    logger.info("somebody else's")
+    log.flush()
+
+    with pytest.raises(StorageProblem):
+        store.read("run.log")
