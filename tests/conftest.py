@@ -4,6 +4,7 @@ The server is a real one in a process of its own, because Prefect's test harness
 runs and start once per process. It starts while other tests run, and only if a collected test needs it.
 """
 
+import gc
 import os
 import shutil
 import socket
@@ -13,6 +14,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -126,6 +128,16 @@ def prefect_server(request: pytest.FixtureRequest) -> Iterator[PrefectServer]:
             EventsWorker.drain_all()
     finally:
         del os.environ["PREFECT_API_URL"]
+
+
+@pytest.fixture(autouse=True)
+def _connections_of_prefect(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Prefect leaves connections to the garbage collector, which would warn of them in a later test."""
+    yield
+    if "prefect_server" in request.fixturenames:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ResourceWarning)
+            gc.collect()
 
 
 def _healthy(url: str) -> bool:
