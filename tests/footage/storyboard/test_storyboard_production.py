@@ -1,0 +1,138 @@
+"""Making a board's shots against the emulator, without Prefect: order, budget and failures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from boards import board, no_links
+
+from footage.clip import Clip, follow
+from footage.credentials import parse_key
+from footage.emulator import Emulator
+from footage.evidence.state import Permission
+from footage.request import VideoRequest, VideoResponse
+from footage.settings import Settings
+from footage.steps.check import check
+from footage.steps.plain import PLAIN_STEPS
+from footage.storyboard import Budget, Ledger, ShotOutcome, plan_board
+from footage.storyboard.plan import BoardPlan
+from footage.storyboard.production import Crew, patience, produce
+from footage.studio import Studio, open_studio
+from footage.threads import in_thread
+
+
+@pytest.fixture(scope="module")
+def emulator() -> Iterator[Emulator]:
+    with Emulator(speed=200, render="tiny", rate_limits=False, concurrency=20) as emulator:
+        yield emulator
+
+
+@pytest.fixture
+def studio(emulator: Emulator, tmp_path: Path) -> Iterator[Studio]:
+    settings = Settings(
+        output_dir=str(tmp_path),
+        http_base_url=emulator.base_url,
+        poll_min_s=0.05,
+        poll_max_s=0.2,
+        reconcile_grace_s=0.5,
+    )
+    studio = open_studio(settings, find_api_key=lambda: parse_key(emulator.api_key, "test"))
+    yield studio
+    studio.close()
+
+
+async def _make(studio: Studio, plan: BoardPlan, budget: Budget) -> tuple[dict[str, ShotOutcome], Ledger]:
+    async def check_shot(request: VideoRequest, name: str) -> Clip:
+        return await in_thread(check, studio, request, Permission(), name=name)
+
+    async def make(clip: Clip) -> VideoResponse | None:
+        return await follow(clip, PLAIN_STEPS)
+
+    ledger = Ledger(budget)
+    return await produce(studio, plan, ledger, Crew(check_shot, make)), ledger
+
+
+def _accepted(emulator: Emulator) -> int:
+    return int(emulator.ledger()["accepted"])
+
+
+async def test_a_cap_that_is_reached_holds_the_rest_and_finishes_what_was_bought(
+    studio: Studio, emulator: Emulator
+) -> None:
+    plan = plan_board(board(*({"id": f"s{n}", "take": n} for n in range(1, 6))), no_links)
+    before = _accepted(emulator)
+
+    # Each shot has 5 s, so that the third one would pass the cap.
+    outcomes, ledger = await _make(studio, plan, Budget(max_seconds=Decimal(12), currency="CNY"))
+
+    states = [outcome.state for outcome in outcomes.values()]
+    assert sorted(states) == ["delivered", "delivered", "held", "held", "held"]
+    assert _accepted(emulator) - before == 2
+    assert ledger.statement().settled_seconds == 10
+    assert ledger.statement().reserved_seconds == 0
+
+
+async def test_a_failed_shot_gives_its_promise_back(studio: Studio) -> None:
+    plan = plan_board(board({"id": "bad", "prompt": "No [[emulator: fail=DataInspectionFailed]]"}), no_links)
+
+    outcomes, ledger = await _make(studio, plan, Budget(currency="CNY"))
+
+    assert outcomes["bad"].state == "failed"
+    assert "--retry-failed" in (outcomes["bad"].command or "")
+    assert (ledger.statement().settled, ledger.statement().reserved) == (0, 0)
+
+
+async def test_two_shots_that_ask_for_the_same_are_bought_once(studio: Studio, emulator: Emulator) -> None:
+    plan = plan_board(board({"id": "a"}, {"id": "b"}), no_links)
+    before = _accepted(emulator)
+
+    outcomes, ledger = await _make(studio, plan, Budget(currency="CNY"))
+
+    assert outcomes["a"].response == outcomes["b"].response
+    assert _accepted(emulator) - before == 1
+    assert ledger.statement().settled_seconds == 5
+
+
+async def test_what_is_stored_already_costs_this_run_nothing(studio: Studio, emulator: Emulator) -> None:
+    plan = plan_board(board({"id": "a"}), no_links)
+    await _make(studio, plan, Budget(currency="CNY"))
+    before = _accepted(emulator)
+
+    outcomes, ledger = await _make(studio, plan, Budget(max_seconds=Decimal(0), currency="CNY"))
+
+    assert outcomes["a"].state == "delivered"
+    assert _accepted(emulator) == before
+    assert ledger.statement().settled == 0
+
+
+async def test_a_changed_shot_is_made_again_with_those_that_start_from_it_and_no_others(
+    studio: Studio, emulator: Emulator
+) -> None:
+    chained = {
+        "model": "wan2.6-i2v-flash",
+        "size": "1280*720",
+        "duration": 2,
+        "start_from": "prev_last_frame",
+    }
+    tail = ({"id": "a2", "prompt": "a goes on", **chained}, {"id": "b", "prompt": "Another place"})
+    await _make(studio, plan_board(board({"id": "a1"}, *tail), no_links), Budget(currency="CNY"))
+    before = _accepted(emulator)
+
+    changed = plan_board(board({"id": "a1", "prompt": "A stormy harbour"}, *tail), no_links)
+    outcomes, _ = await _make(studio, changed, Budget(currency="CNY"))
+
+    assert {outcome.state for outcome in outcomes.values()} == {"delivered"}
+    assert _accepted(emulator) - before == 2
+
+
+def test_a_shot_may_wait_for_its_turn_behind_all_others_of_its_model() -> None:
+    settings = Settings(deadline_s=100)
+    few = plan_board(board({"id": "s1"}), no_links)
+    many = plan_board(board(*({"id": f"s{n}", "take": n} for n in range(1, 101))), no_links)
+
+    # 100 shots in 2 slots are 50 turns of 190 s.
+    assert patience(many, settings).deadline_s > 50 * 190
+    assert patience(few, settings).deadline_s < 1000
