@@ -156,7 +156,9 @@ def _enter(clip: Clip) -> None:
     if run_id is not None:
         joined = clip.evidence.join_run(run_id, mine)
     # A run that is started over speaks for nobody again: its word was about what there was the first time.
-    clip.permission = replace(clip.permission, attempts_known=joined.attempts)
+    clip.permission = replace(
+        clip.permission, attempts_known=joined.attempts, max_attempts=clip.studio.settings.max_attempts
+    )
     if state.cancel_wanted and clip.permission.may_buy and joined == mine:
         again = CancelWish(key=clip.key, asked_at=now, by=run_id or "a later request")
         clip.evidence.override_cancel(state.wishes, again)
