@@ -3,7 +3,8 @@
 VENV   := .venv
 PYTHON ?= python3
 RUN    := $(VENV)/bin/python
-UV     := $(shell command -v uv 2>/dev/null)
+# Asked whether it runs, because version managers leave stubs that do not.
+UV     := $(shell uv --version >/dev/null 2>&1 && command -v uv)
 
 .PHONY: help demo test check chaos soak browser scaleout bench lock clean
 
