@@ -12,8 +12,6 @@ from footage.errors import Canceled, FootageError, InvalidRequest, StillRunning,
 from tasks.ending import stopped
 from tasks.resuming import GaveUp
 
-pytestmark = pytest.mark.filterwarnings("default::DeprecationWarning", "ignore:unclosed:ResourceWarning")
-
 REQUEST = {"prompt": "A lighthouse blinks", "model": "wan2.2-t2v-plus", "size": "832*480"}
 
 

@@ -16,8 +16,6 @@ from tasks.ending import stopped
 from tasks.resuming import crashes_in_a_row
 from tasks.studio import studio_of
 
-pytestmark = pytest.mark.filterwarnings("default::DeprecationWarning", "ignore:unclosed:ResourceWarning")
-
 S, R, X, F, C = (
     StateType.SCHEDULED,
     StateType.RUNNING,
