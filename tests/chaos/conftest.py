@@ -1,0 +1,42 @@
+"""Lanes for the scenarios, and the table that is printed when they are over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from chaos import Lanes, Verdict, table
+
+_rows = pytest.StashKey[list[Verdict]]()
+
+
+@pytest.fixture(scope="session")
+def lanes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lanes]:
+    with Lanes(tmp_path_factory.mktemp("chaos"), count=8) as running:
+        yield running
+
+
+@pytest.fixture
+def books(request: pytest.FixtureRequest) -> Books:
+    return Books(request.config.stash.setdefault(_rows, []))
+
+
+class Books:
+    """Keeps the verdicts for the table, and says whether they are good."""
+
+    def __init__(self, rows: list[Verdict]) -> None:
+        self._rows = rows
+
+    def close(self, verdict: Verdict) -> None:
+        self._rows.append(verdict)
+        assert not verdict.bad, "\n".join([table([verdict]), *verdict.notes])
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    rows = config.stash.get(_rows, [])
+    if rows:
+        terminalreporter.section("the provider's books against ours")
+        terminalreporter.write_line(table(rows))
+        for row in rows:
+            for note in row.notes:
+                terminalreporter.write_line(note)

@@ -1,0 +1,105 @@
+"""An emulator that is quick and has no limits, and a bench to make clips on, step by step."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from footage.clip import Clip, follow
+from footage.credentials import parse_key
+from footage.emulator import Emulator
+from footage.evidence.state import Permission
+from footage.settings import Settings
+from footage.steps.check import check
+from footage.steps.plain import PLAIN_STEPS
+from footage.steps.probe import probe
+from footage.storage import open_store
+from footage.studio import Studio
+from footage.transfer import Limits
+
+MODEL = "wan2.2-t2v-plus"
+REGION = "ap-southeast-1"
+_numbers = itertools.count()
+
+
+class Bench:
+    """A store of its own, requests with prompts of their own, and what the provider's books say about them."""
+
+    def __init__(self, emulator: Emulator, folder: Path) -> None:
+        self.emulator = emulator
+        self.folder = folder
+        self.prompt = f"a cat, number {next(_numbers)}"
+        self._studios: list[Studio] = []
+
+    def studio(self, key: str = "sk-emulator", run_id: str | None = None, **settings: Any) -> Studio:
+        """A new worker on the same store. Times are scaled down; a request is never longer than 0.8 s."""
+        scaled: dict[str, Any] = {
+            "lease_s": 1.0,
+            "reconcile_grace_s": 0.5,
+            "poll_min_s": 0.05,
+            "poll_max_s": 0.2,
+        }
+        scaled |= {
+            "submit_patience_s": 3.0,
+            "deadline_s": 8.0,
+            "queries_per_second": 1000.0,
+            "region": REGION,
+        }
+        chosen = Settings(
+            http_base_url=self.emulator.base_url, output_dir=str(self.folder), **(scaled | settings)
+        )
+        store = open_store(chosen.store_url)
+        studio = _Quick(chosen, store, find_api_key=lambda: parse_key(key, "test"), run_id=run_id)
+        # As every flow does before it sends anything: the provider's clock is known then.
+        probe(studio, REGION, MODEL)
+        self._studios.append(studio)
+        return studio
+
+    def clip(
+        self, studio: Studio | None = None, permission: Permission | None = None, **request: Any
+    ) -> Clip:
+        asked = {"prompt": self.prompt, "model": MODEL, "size": "832*480", "conform": "never", **request}
+        return check(studio or self.studio(), asked, permission or Permission())
+
+    def make(self, clip: Clip | None = None) -> Any:
+        """Drive a clip as far as it goes."""
+        return asyncio.run(follow(clip or self.clip(), PLAIN_STEPS))
+
+    def fault(self, name: str, **conditions: Any) -> None:
+        self.emulator.fault(name, **conditions)
+
+    def tasks(self) -> list[dict[str, Any]]:
+        """What the provider accepted of this bench's requests."""
+        return [t for t in self.emulator.tasks() if t["body"]["input"]["prompt"].startswith(self.prompt)]
+
+    def close(self) -> None:
+        for studio in self._studios:
+            studio.close()
+
+
+class _Quick(Studio):
+    def download_limits(self) -> Limits:
+        return Limits(silence_s=1.0, first_wait_s=0.02, allow_loopback=True)
+
+
+@pytest.fixture(scope="module")
+def emulator() -> Iterator[Emulator]:
+    """Without limits; virtual seconds pass 400 times faster."""
+    with Emulator(
+        speed=400, render="tiny", render_workers=1, generation_s=40.0, rate_limits=False, concurrency=1000
+    ) as running:
+        yield running
+
+
+@pytest.fixture
+def bench(emulator: Emulator, tmp_path: Path) -> Iterator[Bench]:
+    emulator.clear_faults()
+    emulator.turn(generation_s=40.0, start_delay_s=0.05)
+    made = Bench(emulator, tmp_path)
+    yield made
+    made.close()

@@ -1,0 +1,223 @@
+"""Cancelling: what is true afterwards at the provider, in the evidence and for the run that worked on it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from footage.errors import Canceled, FootageError, SubmissionUnknown
+from footage.evidence.state import Permission
+from footage.steps.cancel import cancel, cancel_run
+from footage.steps.check import reopen
+from footage.steps.harvest import harvest
+from footage.steps.plain import PLAIN_STEPS
+
+
+class Run:
+    """A clip on its way in a thread, as in another process."""
+
+    def __init__(self, bench: Any, clip: Any) -> None:
+        self.error: FootageError | None = None
+        self.response: Any = None
+
+        def work() -> None:
+            try:
+                self.response = bench.make(clip)
+            except FootageError as error:
+                self.error = error
+
+        self._thread = threading.Thread(target=work)
+        self._thread.start()
+
+    def wait(self) -> Run:
+        self._thread.join(20)
+        return self
+
+
+def until(seen: Callable[[], Any]) -> Any:
+    deadline = time.monotonic() + 10
+    while not (found := seen()):
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.02)
+    return found
+
+
+def queued(bench: Any) -> None:
+    bench.emulator.turn(start_delay_s=1e6)
+
+
+def running(bench: Any) -> None:
+    bench.emulator.turn(generation_s=5000.0)
+
+
+def booked(clip: Any) -> Any:
+    last = clip.evidence.state().last
+    return last and last.receipt
+
+
+def test_a_queued_clip_is_cancelled_at_the_provider_and_its_run_ends(bench: Any) -> None:
+    queued(bench)
+    clip = bench.clip()
+    run = Run(bench, clip)
+    until(lambda: booked(clip))
+
+    done = cancel(bench.studio(), clip.key, by="test")
+
+    run.wait()
+    assert (done.became, bench.tasks()[0]["status"]) == ("canceled", "CANCELED")
+    assert isinstance(run.error, Canceled)
+    assert run.error.became == "canceled"
+    assert clip.evidence.state().last.outcome.billed is False
+
+
+def test_a_running_clip_is_abandoned_and_harvest_delivers_it(bench: Any) -> None:
+    running(bench)
+    clip = bench.clip()
+    run = Run(bench, clip)
+    until(lambda: bench.tasks() and bench.tasks()[0]["status"] == "RUNNING" and booked(clip))
+
+    done = cancel(bench.studio(), clip.key, by="test")
+    run.wait()
+    bench.emulator.advance(6_000)
+    report = run_harvest(bench)
+
+    assert done.became == "abandoned"
+    assert isinstance(run.error, Canceled)
+    assert run.error.became == "abandoned"
+    assert report.delivered == [clip.key]
+    assert clip.evidence.state().last.settlement.status == "succeeded"
+
+
+def run_harvest(bench: Any) -> Any:
+    import asyncio
+
+    return asyncio.run(harvest(bench.studio(), PLAIN_STEPS))
+
+
+def test_a_wish_that_came_while_the_purchase_was_unknown_is_carried_out_once_it_is_known(bench: Any) -> None:
+    queued(bench)
+    bench.fault("create-accept-reset")
+    with pytest.raises(SubmissionUnknown):
+        bench.make(bench.clip(bench.studio(deadline_s=0.1)))
+    clip = bench.clip(permission=Permission(may_buy=False))
+    noted = cancel(bench.studio(), clip.key, by="test")
+    # Found as the only one of its prompt only when it has ended; until then it is looked for.
+    bench.emulator.turn(start_delay_s=0.05)
+    bench.emulator.advance(2e6)
+    bench.emulator.clear_faults()
+
+    assert noted.became == "noted"
+    assert clip.evidence.state().cancel_wanted
+    with pytest.raises(FootageError):
+        # A day and more has passed: it is said, and nothing is bought.
+        bench.make(reopen(bench.studio(), clip.key, Permission(may_buy=False)))
+    assert len(bench.tasks()) == 1
+
+
+def test_a_wish_that_came_before_anything_was_bought_keeps_it_from_being_bought(bench: Any) -> None:
+    clip = bench.clip()
+
+    done = cancel(bench.studio(), clip.key, by="test")
+
+    with pytest.raises(Canceled):
+        bench.make(clip)
+    assert done.became == "nothing"
+    assert bench.tasks() == []
+
+
+def test_a_wish_between_two_attempts_stops_the_second(bench: Any) -> None:
+    bench.fault("create-refused-Throttling.RateQuota", times=None)
+    clip = bench.clip(bench.studio(submit_patience_s=30.0))
+    run = Run(bench, clip)
+    until(lambda: clip.evidence.state().last)
+
+    cancel(bench.studio(), clip.key, by="test")
+
+    assert isinstance(run.wait().error, Canceled)
+    assert clip.evidence.state().last.outcome.status == "canceled"
+    assert bench.tasks() == []
+
+
+def test_somebody_who_asks_later_gets_the_clip_after_all(bench: Any) -> None:
+    queued(bench)
+    clip = bench.clip()
+    run = Run(bench, clip)
+    until(lambda: booked(clip))
+    cancel(bench.studio(), clip.key, by="test")
+    run.wait()
+    bench.emulator.turn(start_delay_s=0.05)
+
+    response = bench.make(bench.clip())
+
+    assert [task["status"] for task in bench.tasks()] == ["CANCELED", "SUCCEEDED"]
+    assert response.task_id == bench.tasks()[1]["task_id"]
+
+
+def test_a_run_that_is_started_over_after_a_cancel_does_not_override_it(bench: Any) -> None:
+    clip = bench.clip(bench.studio(run_id="run-1"))
+    cancel(bench.studio(), clip.key, by="test")
+
+    with pytest.raises(Canceled):
+        bench.make(bench.clip(bench.studio(run_id="run-1")))
+
+    assert bench.tasks() == []
+
+
+def test_a_cancel_that_comes_too_late_delivers_the_clip(bench: Any) -> None:
+    clip = bench.clip()
+    response = bench.make(clip)
+
+    done = cancel(bench.studio(), clip.key, by="test")
+
+    assert done.became == "finished"
+    assert bench.make(bench.clip()) is None or bench.clip().response.task_id == response.task_id
+
+
+@pytest.mark.parametrize("fault", ["cancel-reset", "cancel-429"])
+def test_a_cancel_whose_answer_is_lost_is_asked_again_by_the_run(bench: Any, fault: str) -> None:
+    queued(bench)
+    clip = bench.clip()
+    run = Run(bench, clip)
+    until(lambda: booked(clip))
+    bench.fault(fault)
+
+    cancel(bench.studio(), clip.key, by="test")
+
+    assert isinstance(run.wait().error, Canceled)
+    assert bench.tasks()[0]["status"] == "CANCELED"
+    assert clip.evidence.state().last.outcome.status == "canceled"
+
+
+def test_cancelling_a_run_cancels_each_of_its_clips_and_no_other(bench: Any) -> None:
+    queued(bench)
+    studio = bench.studio(run_id="run-1", deadline_s=0.05)
+    mine = [bench.clip(studio, take=take) for take in (1, 2)]
+    other = bench.clip(bench.studio(run_id="run-2", deadline_s=0.05), take=3)
+    for clip in (*mine, other):
+        with pytest.raises(FootageError):
+            bench.make(clip)
+
+    done = cancel_run(bench.studio(), "run-1")
+
+    assert sorted(one.key for one in done) == sorted(clip.key for clip in mine)
+    assert {one.became for one in done} == {"canceled"}
+    assert sorted(task["status"] for task in bench.tasks()) == ["CANCELED", "CANCELED", "PENDING"]
+
+
+def test_one_clip_that_cannot_be_cancelled_does_not_spare_the_others(bench: Any) -> None:
+    queued(bench)
+    studio = bench.studio(run_id="run-1", deadline_s=0.05)
+    clips = [bench.clip(studio, take=take) for take in (1, 2)]
+    for clip in clips:
+        with pytest.raises(FootageError):
+            bench.make(clip)
+    first = min(clips, key=lambda clip: clip.key)
+    studio.store.replace(f"evidence/{first.key}/attempt-1/intent.json", b"{")
+
+    done = cancel_run(bench.studio(), "run-1")
+
+    assert [one.became for one in done] == ["noted", "canceled"]

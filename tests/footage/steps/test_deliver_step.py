@@ -1,0 +1,124 @@
+"""A paid clip comes home whatever happens on the way, or a person hears what to do."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from footage.errors import BadDelivery, ClipLost, StorageProblem, Unreachable
+from footage.evidence.state import Permission
+
+
+def video(response: Any) -> Path:
+    return Path(urlsplit(response.video_url).path)
+
+
+def test_the_response_tells_what_was_measured_in_the_stored_file(bench: Any) -> None:
+    response = bench.make()
+
+    data = video(response).read_bytes()
+    assert (response.size_bytes, response.sha256) == (len(data), sha256(data).hexdigest())
+    assert (response.duration, response.fps, response.size) == (pytest.approx(5, abs=0.05), 30, "832*480")
+    assert response.cached is False
+
+
+def test_a_finished_clip_is_returned_without_a_question(bench: Any) -> None:
+    first = bench.make()
+    before = bench.emulator.ledger()["requests"]
+
+    clip = bench.clip(bench._studios[0])
+
+    assert bench.emulator.ledger()["requests"] == before
+    assert clip.response == first.model_copy(update={"cached": True})
+
+
+@pytest.mark.parametrize(
+    "fault",
+    ["result-reset", "result-truncated", "result-expired", "result-damaged", "result-html", "result-503"],
+)
+def test_a_download_that_goes_wrong_costs_no_second_clip(bench: Any, fault: str) -> None:
+    bench.fault(fault)
+
+    response = bench.make()
+
+    assert sha256(video(response).read_bytes()).hexdigest() == response.sha256
+    assert len(bench.tasks()) == 1
+
+
+def test_a_result_that_is_not_there_today_stays_booked(bench: Any) -> None:
+    bench.fault("result-404", times=None)
+    with pytest.raises(Unreachable) as gone:
+        bench.make()
+    bench.emulator.clear_faults()
+
+    assert "--buy-again" in gone.value.next_step
+    assert bench.make().task_id == bench.tasks()[0]["task_id"]
+    assert len(bench.tasks()) == 1
+
+
+def test_a_result_that_is_no_video_stays_booked_and_names_both_ways_out(bench: Any) -> None:
+    bench.fault("result-html", times=None)
+    with pytest.raises(BadDelivery) as bad:
+        bench.make()
+
+    assert "run it again until" in bad.value.next_step
+    assert "--buy-again" in bad.value.next_step
+    assert bench.clip().evidence.state().last.ended.status == "succeeded"
+
+
+def test_a_person_can_give_a_worthless_result_up_and_have_the_clip_bought_again(bench: Any) -> None:
+    bench.fault("result-html", times=4)
+    with pytest.raises(BadDelivery):
+        bench.make()
+    # The fresh attempt gets a good file: what is left of the fault strikes the old one once more.
+    bench.fault("result-html", times=4)
+
+    response = bench.make(bench.clip(permission=Permission(buy_again=True)))
+
+    assert [task["status"] for task in bench.tasks()] == ["SUCCEEDED", "SUCCEEDED"]
+    assert response.task_id == bench.tasks()[1]["task_id"]
+
+
+def test_after_a_day_a_result_is_lost_and_that_is_said(bench: Any) -> None:
+    bench.fault("result-404", times=None)
+    with pytest.raises(Unreachable):
+        bench.make()
+    bench.emulator.advance(86_400)
+
+    clip = bench.clip()
+    with pytest.raises(ClipLost, match="24 hours are over"):
+        bench.make(clip)
+    with pytest.raises(ClipLost):
+        bench.make(bench.clip())
+
+    assert clip.evidence.state().last.ended.status == "lost"
+    assert clip.evidence.state().last.ended.billed
+    assert len(bench.tasks()) == 1
+
+
+def test_a_finished_clip_whose_video_was_deleted_is_not_called_finished(bench: Any) -> None:
+    response = bench.make()
+    video(response).unlink()
+
+    with pytest.raises(StorageProblem, match="no longer in") as problem:
+        bench.clip()
+
+    assert "restore" in problem.value.next_step
+
+
+def test_evidence_alone_is_enough_to_finish(bench: Any) -> None:
+    from footage.steps.check import reopen
+
+    bench.fault("result-404", times=None)
+    with pytest.raises(Unreachable):
+        bench.make()
+    bench.emulator.clear_faults()
+    key = bench.clip().key
+
+    response = bench.make(reopen(bench.studio(), key[:12], Permission(may_buy=False)))
+
+    assert response.key == key

@@ -1,0 +1,211 @@
+"""What finishes clips that nobody drives any more: harvest by itself, adopt by a person's word."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from footage.errors import InvalidRequest, StillRunning, SubmissionUnknown, TakenOver
+from footage.evidence.lease import Lease, Worker
+from footage.evidence.state import Permission
+from footage.steps.adopt import adopt
+from footage.steps.harvest import find_strangers, find_unfinished, harvest
+from footage.steps.plain import PLAIN_STEPS
+from footage.storage import open_store
+
+
+def book(bench: Any, **request: Any) -> Any:
+    """A clip that is bought and left alone."""
+    bench.emulator.turn(generation_s=5000.0)
+    clip = bench.clip(bench.studio(deadline_s=0.05), **request)
+    with pytest.raises(StillRunning):
+        bench.make(clip)
+    return clip
+
+
+def run_harvest(bench: Any, **settings: Any) -> Any:
+    return asyncio.run(harvest(bench.studio(**settings), PLAIN_STEPS))
+
+
+def test_harvest_finishes_what_was_bought_and_buys_nothing(bench: Any) -> None:
+    clips = [book(bench, take=take) for take in (1, 2, 3)]
+    bench.clip(take=4)
+    bench.emulator.advance(6_000)
+
+    report = run_harvest(bench)
+
+    assert sorted(report.delivered) == sorted(clip.key for clip in clips), report
+    assert len(bench.tasks()) == 3
+    assert find_unfinished(bench.studio()) == []
+
+
+def test_the_clip_that_expires_first_comes_first(bench: Any) -> None:
+    clips = []
+    for take in (1, 2, 3):
+        clips.append(book(bench, take=take))
+        bench.emulator.advance(3600)
+
+    assert [found.key for found in find_unfinished(bench.studio())] == [clip.key for clip in clips]
+
+
+def test_people_are_warned_before_a_result_expires(bench: Any) -> None:
+    early = book(bench, take=1)
+    bench.emulator.advance(21 * 3600)
+    book(bench, take=2)
+    warned: list[str] = []
+
+    asyncio.run(
+        harvest(bench.studio(), PLAIN_STEPS, on_expiring=lambda unfinished: warned.append(unfinished.key))
+    )
+
+    assert warned == [early.key]
+
+
+def test_harvest_says_why_a_clip_will_not_come(bench: Any) -> None:
+    bench.fault("failed-DataInspectionFailed")
+    bench.emulator.turn(generation_s=5000.0)
+    clip = bench.clip(bench.studio(deadline_s=0.05))
+    with pytest.raises(StillRunning):
+        bench.make(clip)
+    bench.emulator.advance(6_000)
+
+    report = run_harvest(bench)
+
+    assert "DataInspectionFailed" in report.failed[clip.key]
+    assert "--retry-failed" in report.failed[clip.key]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("request.json", b"{"),
+        ("request.json", b"[]"),
+        ("attempt-1/intent.json", b""),
+        ("attempt-1/receipt.json", b"{}"),
+    ],
+)
+def test_one_clip_whose_evidence_is_damaged_does_not_hold_up_the_others(
+    bench: Any, name: str, content: bytes
+) -> None:
+    bad, good = book(bench, take=1), book(bench, take=2)
+    bench.emulator.advance(6_000)
+    bad.studio.store.replace(f"evidence/{bad.key}/{name}", content)
+
+    report = run_harvest(bench)
+
+    assert report.delivered == [good.key], report
+    assert name in report.failed[bad.key]
+    assert "restore" in report.failed[bad.key]
+
+
+def test_harvest_leaves_a_clip_to_the_worker_that_makes_it(bench: Any) -> None:
+    clip = book(bench)
+    owner = Worker(clip.studio.store, 60.0)
+    lease = Lease(clip.studio.store, clip.key, owner)
+    lease.take(lease.look())
+    bench.emulator.advance(6_000)
+
+    report = run_harvest(bench, deadline_s=0.5)
+    owner.stop()
+
+    assert report.delivered == []
+    assert owner.id in report.waiting[clip.key]
+
+
+def test_tasks_that_nobody_here_claims_are_reported(bench: Any) -> None:
+    clip = book(bench)
+    elsewhere = open_store(str(bench.folder / "elsewhere"))
+    assert elsewhere.list() == []
+    stranger = clip.client().create(clip.wire_body()).task_id
+
+    found = find_strangers(bench.studio())
+
+    mine = bench.clip().evidence.state().last.receipt.task_id
+    assert any(line.startswith(stranger) for line in found)
+    assert not any(line.startswith(mine) for line in found)
+
+
+def lose(bench: Any, **request: Any) -> Any:
+    """A clip whose create was taken and whose answer was lost, not settled yet."""
+    bench.fault("create-accept-reset")
+    clip = bench.clip(bench.studio(deadline_s=0.05, reconcile_grace_s=60.0), **request)
+    with pytest.raises(SubmissionUnknown):
+        bench.make(clip)
+    return clip
+
+
+def test_an_adopted_task_is_delivered_as_the_clip(bench: Any) -> None:
+    clip = lose(bench)
+    task_id = bench.tasks()[0]["task_id"]
+
+    receipt = adopt(bench.studio(), clip.key[:12], task_id)
+    response = bench.make(bench.clip())
+
+    assert receipt.adopted
+    assert response.task_id == task_id
+    assert len(bench.tasks()) == 1
+
+
+def test_a_task_with_another_prompt_is_not_adopted(bench: Any) -> None:
+    clip = lose(bench)
+    other = bench.make(bench.clip(prompt=f"{bench.prompt}, and a dog"))
+
+    with pytest.raises(InvalidRequest, match="another prompt"):
+        adopt(bench.studio(), clip.key, other.task_id)
+
+    assert clip.evidence.state().last.unknown
+
+
+def test_a_task_of_another_clip_is_not_adopted(bench: Any) -> None:
+    clip = lose(bench)
+    other = bench.make(bench.clip(take=2))
+
+    with pytest.raises(InvalidRequest, match="belongs to another clip"):
+        adopt(bench.studio(), clip.key, other.task_id)
+
+
+def test_a_task_that_does_not_exist_is_not_adopted(bench: Any) -> None:
+    clip = lose(bench)
+
+    with pytest.raises(InvalidRequest, match="knows no such task"):
+        adopt(bench.studio(), clip.key, "0385dc79-5ff8-4d82-bcb6-0a1b2c3d4e5f")
+
+
+def test_where_nothing_is_unknown_nothing_is_adopted(bench: Any) -> None:
+    clip = book(bench)
+
+    with pytest.raises(InvalidRequest, match="nothing to settle"):
+        adopt(bench.studio(), clip.key, bench.tasks()[0]["task_id"])
+
+
+def test_nobody_adopts_while_a_living_worker_makes_the_clip(bench: Any) -> None:
+    clip = lose(bench)
+    owner = Worker(clip.studio.store, 1.0)
+    lease = Lease(clip.studio.store, clip.key, owner)
+    lease.take(lease.look())
+
+    with pytest.raises(TakenOver):
+        adopt(bench.studio(), clip.key, bench.tasks()[0]["task_id"])
+
+    owner.stop()
+    assert adopt(bench.studio(), clip.key, bench.tasks()[0]["task_id"]).adopted
+
+
+def test_a_clip_can_be_finished_with_its_image_gone(bench: Any, tmp_path: Any) -> None:
+    from PIL import Image
+
+    from footage.steps.check import reopen
+
+    picture = tmp_path / "first.png"
+    Image.linear_gradient("L").resize((640, 360)).convert("RGB").save(picture)
+    bench.fault("create-refused-Arrearage")
+    clip = bench.clip(model="wan2.6-i2v-flash", size="1280*720", reference_image=str(picture))
+    with pytest.raises(Exception, match="Arrearage"):
+        bench.make(clip)
+    picture.unlink()
+
+    response = bench.make(reopen(bench.studio(), clip.key, Permission()))
+
+    assert response.task_id == bench.tasks()[0]["task_id"]

@@ -1,0 +1,186 @@
+"""Waiting: how often is asked, what an end means, and that nothing but an end ends it."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from footage.errors import AccountProblem, ClipLost, GenerationFailed, StillRunning, Unreachable
+from footage.evidence.records import Receipt
+from footage.provider.results import TaskAnswer, TaskStatus, Usage
+from footage.steps.poll import outcome_of, pause_s
+
+NOW = datetime(2026, 11, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("status", "elapsed_s", "typical_s", "pause"),
+    [
+        pytest.param("PENDING", 0, 60, 15, id="queued: a whole clip's time away"),
+        pytest.param("PENDING", 500, 60, 15, id="however long it is queued"),
+        pytest.param("PENDING", 0, 600, 30, id="never longer than the longest"),
+        pytest.param("RUNNING", 0, 60, 15, id="just begun: it cannot be ready"),
+        pytest.param("RUNNING", 40, 60, 5, id="nearly there: often"),
+        pytest.param("RUNNING", 60, 60, 5, id="due: as often as allowed"),
+        pytest.param("RUNNING", 100, 60, 10, id="late: less and less often"),
+        pytest.param("RUNNING", 1000, 60, 30, id="very late: seldom"),
+        pytest.param("UNKNOWN", 0, 60, 15, id="unknown counts as begun"),
+    ],
+)
+def test_the_pause_is_a_quarter_of_the_distance_to_the_usual_end(
+    status: str, elapsed_s: float, typical_s: float, pause: float
+) -> None:
+    assert pause_s(status, elapsed_s, typical_s, min_s=5, max_s=30) == pause
+
+
+def answer(
+    status: str, code: str | None = None, message: str | None = None, seconds: int | None = None
+) -> Any:
+    usage = Usage(Decimal(seconds), None, None, None, None, None, {"duration": seconds}) if seconds else None
+    return TaskAnswer("t1", TaskStatus(status), None, usage, code, message, "a cat", None, None, {})
+
+
+RECEIPT = Receipt(
+    key="ab" * 32,
+    attempt=2,
+    task_id="t1",
+    request_id=None,
+    model="wan2.2-t2v-plus",
+    region="ap-southeast-1",
+    endpoint="https://x/api/v1",
+    key_fingerprint="f",
+    submitted_at=NOW,
+    expires_at=NOW,
+)
+
+
+@pytest.mark.parametrize(
+    ("told", "status", "billed", "may_retry"),
+    [
+        pytest.param(answer("SUCCEEDED", seconds=5), "succeeded", True, False, id="made and billed"),
+        pytest.param(answer("SUCCEEDED"), "succeeded", True, False, id="made, without usage"),
+        pytest.param(answer("CANCELED"), "canceled", False, False, id="cancelled ones never ran"),
+        pytest.param(answer("FAILED", "InternalError"), "failed", False, True, id="the provider's own fault"),
+        pytest.param(
+            answer("FAILED", "InternalError.Algo"), "failed", False, True, id="an unknown ending of it"
+        ),
+        pytest.param(
+            answer("FAILED", "DataInspectionFailed"), "failed", False, False, id="it would fail again"
+        ),
+        pytest.param(answer("FAILED", "InvalidParameter"), "failed", False, False, id="the request is wrong"),
+        pytest.param(answer("FAILED"), "failed", False, True, id="nobody says why: one more costs nothing"),
+    ],
+)
+def test_what_an_end_means(told: Any, status: str, billed: bool, may_retry: bool) -> None:
+    outcome = outcome_of(told, RECEIPT)
+
+    assert (outcome.status, outcome.billed, outcome.may_retry) == (status, billed, may_retry)
+    assert (outcome.key, outcome.attempt) == (RECEIPT.key, 2)
+    assert outcome.billed_seconds == (told.usage.billed_seconds if told.usage else None)
+
+
+@pytest.mark.parametrize("fault", ["query-reset", "query-truncated", "query-429"])
+def test_a_question_without_an_answer_ends_nothing(bench: Any, fault: str) -> None:
+    bench.fault(fault, times=2)
+    clip = bench.clip()
+
+    response = bench.make(clip)
+
+    lines = [json.loads(line) for line in read(clip, "polls.jsonl").splitlines()]
+    assert response.task_id == bench.tasks()[0]["task_id"]
+    assert sum("error" in line for line in lines) == 2
+    assert any(line.get("answer", {}).get("output", {}).get("task_status") == "SUCCEEDED" for line in lines)
+
+
+def read(clip: Any, name: str) -> str:
+    return clip.studio.store.read(f"evidence/{clip.key}/attempt-1/{name}").decode()
+
+
+def test_what_is_kept_of_the_answers_opens_no_result(bench: Any) -> None:
+    clip = bench.clip()
+    bench.make(clip)
+
+    kept = read(clip, "polls.jsonl")
+
+    url = clip.client().fetch(bench.tasks()[0]["task_id"]).video_url
+    assert url.partition("?")[0] in kept
+    assert url.partition("Signature=")[2] not in kept
+
+
+def test_a_long_silence_ends_the_run_and_not_the_clip(bench: Any) -> None:
+    bench.fault("query-503", times=None)
+    with pytest.raises(Unreachable):
+        bench.make()
+    bench.emulator.clear_faults()
+
+    assert bench.make().task_id == bench.tasks()[0]["task_id"]
+    assert len(bench.tasks()) == 1
+
+
+def test_a_deadline_ends_the_run_and_not_the_clip(bench: Any) -> None:
+    bench.emulator.turn(generation_s=2000.0)
+    with pytest.raises(StillRunning) as still:
+        bench.make(bench.clip(bench.studio(deadline_s=0.3)))
+    bench.emulator.advance(2000)
+
+    assert "stays booked" in still.value.message
+    assert bench.make().task_id == bench.tasks()[0]["task_id"]
+    assert len(bench.tasks()) == 1
+
+
+def test_unknown_is_not_believed_while_the_list_has_the_task(bench: Any) -> None:
+    # Twelve answers take longer than the minute after which UNKNOWN could be believed.
+    bench.fault("unknown-at-first", polls=12)
+
+    assert bench.make().task_id == bench.tasks()[0]["task_id"]
+    assert len(bench.tasks()) == 1
+
+
+def test_a_task_that_list_and_query_deny_is_lost_and_only_a_person_buys_again(bench: Any) -> None:
+    bench.fault("unknown-forever")
+    with pytest.raises(StillRunning):
+        bench.make(bench.clip(bench.studio(deadline_s=0.3)))
+    bench.emulator.advance(300)
+    with pytest.raises(ClipLost) as lost:
+        bench.make()
+    with pytest.raises(ClipLost):
+        bench.make()
+
+    assert "--buy-again" in lost.value.next_step
+    assert len(bench.tasks()) == 1
+
+
+def test_a_key_of_another_account_does_not_make_a_clip_lost(bench: Any) -> None:
+    bench.fault("unknown-forever")
+    with pytest.raises(StillRunning):
+        bench.make(bench.clip(bench.studio(deadline_s=0.01)))
+    bench.emulator.advance(300)
+
+    with pytest.raises(AccountProblem, match="does not see it"):
+        bench.make(bench.clip(bench.studio(key="sk-another")))
+
+    assert bench.clip().evidence.state().last.outcome is None
+
+
+def test_a_failure_by_chance_is_tried_again_and_only_the_good_one_is_billed(bench: Any) -> None:
+    bench.fault("failed-InternalError")
+
+    response = bench.make()
+
+    assert [task["status"] for task in bench.tasks()] == ["FAILED", "SUCCEEDED"]
+    assert [task["billed_s"] for task in bench.tasks()] == [0, 5]
+    assert response.cost.billed_seconds == 5
+
+
+def test_a_failure_that_would_repeat_is_told_with_the_providers_reason(bench: Any) -> None:
+    bench.fault("failed-DataInspectionFailed")
+
+    with pytest.raises(GenerationFailed, match="DataInspectionFailed") as failed:
+        bench.make()
+
+    assert "--retry-failed" in failed.value.next_step
+    assert len(bench.tasks()) == 1

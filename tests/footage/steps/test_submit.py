@@ -1,0 +1,329 @@
+"""Buying once: every way in which a create can end, and what the provider's books say afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from footage.errors import (
+    AccountProblem,
+    FootageError,
+    GenerationFailed,
+    Refused,
+    SubmissionUnknown,
+    Throttled,
+    Unreachable,
+)
+from footage.evidence.records import Intent
+from footage.evidence.state import Permission
+from footage.steps.submit import submit
+
+
+def last(bench: Any, clip: Any) -> Any:
+    return clip.evidence.state().last
+
+
+@pytest.mark.parametrize(
+    ("fault", "attempts", "adopted"),
+    [
+        pytest.param(None, 1, False, id="an answer with a task id"),
+        pytest.param("create-refused-Throttling.RateQuota", 1, False, id="429: the same attempt, later"),
+        pytest.param("create-accept-reset", 1, True, id="reset after it was taken: found in the list"),
+        pytest.param("create-accept-500", 1, True, id="500 although it was taken"),
+        pytest.param("create-accept-502-html", 1, True, id="a gateway's page although it was taken"),
+        pytest.param("create-accept-hang", 1, True, id="no answer although it was taken"),
+        pytest.param("create-accept-empty", 1, True, id="an empty answer"),
+        pytest.param("create-reset", 2, False, id="reset before it was taken: bought at the second attempt"),
+        pytest.param("create-503", 2, False, id="503 and not taken"),
+        pytest.param("create-502-html", 2, False, id="a gateway's page and not taken"),
+    ],
+)
+def test_whatever_happens_to_a_create_one_clip_is_bought(
+    bench: Any, fault: str | None, attempts: int, adopted: bool
+) -> None:
+    if fault:
+        bench.fault(fault)
+    clip = bench.clip()
+
+    response = bench.make(clip)
+
+    tasks = bench.tasks()
+    assert [task["task_id"] for task in tasks] == [response.task_id]
+    assert last(bench, clip).number == attempts
+    assert last(bench, clip).receipt.adopted is adopted
+
+
+@pytest.mark.parametrize(
+    ("fault", "error", "may_retry"),
+    [
+        pytest.param("create-refused-InvalidParameter", Refused, False, id="the request is wrong"),
+        pytest.param("create-refused-openai", Refused, False, id="the same in the other envelope"),
+        pytest.param(
+            "create-refused-Arrearage", AccountProblem, True, id="no money: right again once it is there"
+        ),
+        pytest.param("create-refused-InvalidApiKey", AccountProblem, True, id="a wrong key"),
+    ],
+)
+def test_a_refusal_is_final_for_the_run_and_nothing_is_bought(
+    bench: Any, fault: str, error: type[FootageError], may_retry: bool
+) -> None:
+    bench.fault(fault)
+    clip = bench.clip()
+
+    with pytest.raises(error):
+        bench.make(clip)
+
+    outcome = last(bench, clip).outcome
+    assert (outcome.status, outcome.billed, outcome.may_retry) == ("failed", False, may_retry)
+    assert bench.tasks() == []
+
+
+def test_after_a_refusal_the_same_request_waits_for_a_persons_word(bench: Any) -> None:
+    bench.fault("create-refused-InvalidParameter")
+    with pytest.raises(Refused):
+        bench.make()
+
+    with pytest.raises(GenerationFailed, match="InvalidParameter"):
+        bench.make()
+    response = bench.make(bench.clip(permission=Permission(retry_failed=True)))
+
+    assert [task["task_id"] for task in bench.tasks()] == [response.task_id]
+
+
+def test_once_the_account_is_mended_the_same_request_just_works(bench: Any) -> None:
+    bench.fault("create-refused-Arrearage")
+    with pytest.raises(AccountProblem):
+        bench.make()
+
+    assert bench.make().task_id == bench.tasks()[0]["task_id"]
+
+
+def test_patience_with_refusals_ends_and_nothing_was_bought(bench: Any) -> None:
+    bench.fault("create-refused-Throttling.RateQuota", times=None)
+    clip = bench.clip(bench.studio(submit_patience_s=0.5))
+
+    with pytest.raises(Throttled):
+        bench.make(clip)
+
+    assert last(bench, clip).outcome.may_retry
+    assert bench.tasks() == []
+
+
+def test_a_run_sends_no_more_creates_than_it_may(bench: Any) -> None:
+    bench.fault("create-reset", times=None)
+    clip = bench.clip(bench.studio(max_attempts=2))
+
+    with pytest.raises(Unreachable, match="never reached"):
+        bench.make(clip)
+
+    assert len(clip.evidence.state().attempts) == 2
+    assert bench.tasks() == []
+
+
+def test_a_task_that_lags_behind_in_list_and_query_is_found_all_the_same(bench: Any) -> None:
+    bench.fault("create-accept-reset")
+    bench.fault("list-lag", seconds=120)
+    bench.fault("unknown-at-first", polls=3)
+
+    response = bench.make()
+
+    assert [task["task_id"] for task in bench.tasks()] == [response.task_id]
+
+
+def lose_two_takes(bench: Any) -> list[Any]:
+    """Two clips with one prompt, both accepted, both answers lost: nobody can tell which is which."""
+    bench.fault("create-accept-reset", times=2)
+    clips = [bench.clip(take=take) for take in (1, 2)]
+
+    async def both() -> list[Any]:
+        return await asyncio.gather(*(drive(clip) for clip in clips), return_exceptions=True)
+
+    async def drive(clip: Any) -> Any:
+        async with clip.held():
+            return await submit(clip)
+
+    errors = asyncio.run(both())
+    assert [type(error) for error in errors] == [SubmissionUnknown, SubmissionUnknown]
+    return clips
+
+
+def test_what_cannot_be_told_apart_stops_with_both_candidates_and_the_commands(bench: Any) -> None:
+    clips = lose_two_takes(bench)
+
+    with pytest.raises(SubmissionUnknown) as unknown:
+        bench.make(bench.clip(take=1))
+
+    assert set(unknown.value.task_ids) == {task["task_id"] for task in bench.tasks()}
+    assert f"wan-video adopt {clips[0].key}" in unknown.value.next_step
+    assert "--buy-again" in unknown.value.next_step
+    assert len(bench.tasks()) == 2
+
+
+def test_buy_again_pays_once_more_and_only_where_nothing_could_be_found(bench: Any) -> None:
+    lose_two_takes(bench)
+
+    response = bench.make(bench.clip(permission=Permission(buy_again=True), take=1))
+
+    assert len(bench.tasks()) == 3
+    assert response.task_id == bench.tasks()[-1]["task_id"]
+
+
+def test_buy_again_finds_a_lost_purchase_instead_of_paying_twice(bench: Any) -> None:
+    bench.fault("create-accept-reset")
+    with pytest.raises(SubmissionUnknown):
+        # Nothing can be concluded within this deadline.
+        bench.make(bench.clip(bench.studio(deadline_s=0.1, reconcile_grace_s=60.0)))
+
+    response = bench.make(bench.clip(permission=Permission(buy_again=True)))
+
+    assert [task["task_id"] for task in bench.tasks()] == [response.task_id]
+
+
+def test_a_word_to_buy_again_is_not_repeated_by_a_run_that_is_started_over(bench: Any) -> None:
+    clip = bench.clip(bench.studio(run_id="run-1"), Permission(buy_again=True))
+    leave_unknown(clip, attempt=1)
+
+    again = bench.clip(bench.studio(run_id="run-1"), Permission(buy_again=True))
+    other = bench.clip(bench.studio(run_id="run-2"), Permission(buy_again=True))
+
+    assert not again.permission.may_replace(1)
+    assert other.permission.may_replace(1)
+
+
+def leave_unknown(clip: Any, attempt: int = 1, **changes: Any) -> None:
+    """What a worker that died right after its intent leaves behind."""
+    studio = clip.studio
+    intent = Intent(
+        key=clip.key,
+        attempt=attempt,
+        owner="dead",
+        lease=1,
+        model=clip.order.model,
+        region=clip.order.region,
+        endpoint=clip.endpoint,
+        key_fingerprint=studio.api_key.fingerprint,
+        written_at=studio.provider_now(),
+        clock_offset_s=0.0,
+    )
+    clip.evidence.write_intent(intent.model_copy(update=changes))
+
+
+def test_an_intent_whose_create_was_never_sent_is_bought_once(bench: Any) -> None:
+    clip = bench.clip()
+    leave_unknown(clip)
+
+    response = bench.make(clip)
+
+    assert [task["task_id"] for task in bench.tasks()] == [response.task_id]
+    assert last(bench, clip).number == 2
+
+
+def test_another_key_proves_nothing_about_a_lost_create(bench: Any) -> None:
+    clip = bench.clip()
+    leave_unknown(clip, key_fingerprint="0123456789ab")
+
+    with pytest.raises(SubmissionUnknown, match="another key") as unknown:
+        bench.make(clip)
+
+    assert "with that key" in unknown.value.next_step
+    assert bench.tasks() == []
+
+
+def test_a_list_of_one_day_proves_nothing_about_an_older_create(bench: Any) -> None:
+    clip = bench.clip()
+    leave_unknown(clip, clock_offset_s=-86_400.0)
+
+    with pytest.raises(SubmissionUnknown, match="more than a day"):
+        bench.make(clip)
+
+    assert bench.tasks() == []
+
+
+def test_a_list_that_cannot_be_read_leaves_the_question_open(bench: Any) -> None:
+    clip = bench.clip()
+    leave_unknown(clip)
+    bench.fault("list-503", times=None)
+
+    with pytest.raises(Unreachable):
+        bench.make(clip)
+
+    assert last(bench, clip).unknown
+    bench.emulator.clear_faults()
+    assert bench.make(bench.clip()).task_id == bench.tasks()[0]["task_id"]
+
+
+def test_others_who_work_on_the_account_all_the_time_do_not_hold_up_the_verdict(bench: Any) -> None:
+    clip = bench.clip()
+    leave_unknown(clip)
+    stranger = bench.studio()
+    body = {**bench.clip(take=2).wire_body()}
+    body["input"] = {**body["input"], "prompt": "somebody else's prompt"}
+
+    async def work_on() -> None:
+        client = stranger.client(clip.endpoint)
+        while True:
+            await asyncio.to_thread(client.create, body)
+            await asyncio.sleep(0.05)
+
+    async def both() -> Any:
+        others = asyncio.create_task(work_on())
+        async with clip.held():
+            found = await submit(clip)
+        others.cancel()
+        return found
+
+    assert asyncio.run(both()) is None
+    assert last(bench, clip).outcome.code == "Unreachable"
+
+
+def test_a_create_whose_wait_is_cancelled_is_written_down_before_the_clip_is_given_back(bench: Any) -> None:
+    clip = bench.clip()
+    bench.fault("latency", route="create", seconds=0.4)
+
+    async def cancelled() -> None:
+        async def drive() -> None:
+            async with clip.held():
+                await submit(clip)
+
+        before = bench.emulator.ledger()["creates"]
+        task = asyncio.create_task(drive())
+        await until(lambda: bench.emulator.ledger()["creates"] > before)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(cancelled())
+
+    assert last(bench, clip).receipt.task_id == bench.tasks()[0]["task_id"]
+
+
+async def until(seen: Callable[[], bool]) -> None:
+    """Ask a process that cannot tell by itself."""
+    for _ in range(500):
+        if await asyncio.to_thread(seen):
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("it did not happen")
+
+
+def test_a_permission_that_ran_out_sends_nothing(bench: Any) -> None:
+    clip = bench.clip()
+    client = clip.client()
+
+    with pytest.raises(Unreachable, match="may no longer be sent"):
+        client.create(clip.wire_body(), may_send=lambda: False)
+
+    assert bench.tasks() == []
+
+
+def test_harvest_settles_a_lost_create_and_buys_nothing(bench: Any) -> None:
+    clip = bench.clip()
+    leave_unknown(clip)
+
+    assert bench.make(bench.clip(permission=replace(Permission(), may_buy=False))) is None
+    assert last(bench, clip).outcome.status == "failed"
+    assert bench.tasks() == []
