@@ -151,7 +151,7 @@ def _require_permission(last: Attempt, ended: Outcome, permission: Permission) -
                 return
             if ended.may_retry and own < permission.max_attempts:
                 return
-    raise _stopped(last, ended)
+    raise why_stopped(last, ended)
 
 
 def _canceled(key: str) -> Canceled:
@@ -163,7 +163,7 @@ def _canceled(key: str) -> Canceled:
     )
 
 
-def _stopped(last: Attempt, ended: Outcome) -> FootageError:
+def why_stopped(last: Attempt, ended: Outcome) -> FootageError:
     """What a person is told when a clip goes no further by itself."""
     key = ended.key
     if ended.status == "canceled":

@@ -100,7 +100,7 @@ def reopen(studio: Studio, key: str, permission: Permission, *, name: str | None
     evidence = ClipEvidence(studio.store, key)
     try:
         order = Order.from_json(_order_fields(evidence.order()))
-    except (ValueError, TypeError, LookupError) as error:
+    except (ValueError, TypeError, LookupError, AttributeError) as error:
         raise evidence.unreadable(f"{evidence.folder}/request.json", error) from error
     clip = Clip(studio, order, permission, name=name)
     _recall(clip)

@@ -14,7 +14,7 @@ from footage.catalogue import MODEL_NAMES, REGION_NAMES
 from footage.clip import StepRunner, follow
 from footage.errors import AccountProblem, Canceled, FootageError, NotFinished
 from footage.evidence.clip import ClipEvidence, keys_in, unfinished
-from footage.evidence.state import ClipState, Permission, Step
+from footage.evidence.state import ClipState, Permission, Step, why_stopped
 from footage.steps.asking import learn_clock, list_all
 from footage.steps.check import reopen
 from footage.threads import in_thread
@@ -121,7 +121,10 @@ async def harvest(
 async def _finish(studio: Studio, found: Unfinished, steps: dict[Step, StepRunner], report: Harvest) -> None:
     try:
         clip = await in_thread(reopen, studio, found.key, Permission(may_buy=False))
-        response = await follow(clip, steps)
+        if await follow(clip, steps) is None:
+            last = (await clip.state()).last
+            if last is not None and last.ended is not None:
+                raise why_stopped(last, last.ended)
     except Canceled:
         report.canceled.append(found.key)
     except NotFinished as error:
@@ -134,10 +137,7 @@ async def _finish(studio: Studio, found: Unfinished, steps: dict[Step, StepRunne
         logger.exception("Clip %s", found.key[:12])
         report.failed[found.key] = f"{type(error).__name__}: {error}"
     else:
-        if response is not None:
-            report.delivered.append(found.key)
-        else:
-            report.waiting[found.key] = "nothing was bought; run generate to try again"
+        report.delivered.append(found.key)
 
 
 def _learn_clock(studio: Studio) -> None:
