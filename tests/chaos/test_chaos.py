@@ -146,7 +146,7 @@ def _stopped(pid: int) -> bool:
 
 @by_size
 def test_an_owner_that_was_paused_buys_nothing_when_it_wakes_up(lanes: Lanes, books: Any, size: str) -> None:
-    calls = range(1, 70) if size == "complete" else (12, 16)
+    calls = range(1, 70) if size == "complete" else (8, 11)
 
     books.close(lanes.play("owner paused, taken over", [stopped_owner(at) for at in calls]))
 

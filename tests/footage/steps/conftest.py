@@ -13,11 +13,13 @@ import pytest
 from footage.clip import Clip, follow
 from footage.credentials import parse_key
 from footage.emulator import Emulator
-from footage.evidence.state import Permission
+from footage.evidence.records import Receipt
+from footage.evidence.state import Permission, Step
 from footage.settings import Settings
 from footage.steps.check import check
 from footage.steps.plain import PLAIN_STEPS
 from footage.steps.probe import probe
+from footage.steps.submit import submit
 from footage.storage import open_store
 from footage.studio import Studio
 from footage.transfer import Limits
@@ -69,6 +71,18 @@ class Bench:
     def make(self, clip: Clip | None = None) -> Any:
         """Drive a clip as far as it goes."""
         return asyncio.run(follow(clip or self.clip(), PLAIN_STEPS))
+
+    def buy(self, clip: Clip | None = None) -> Receipt | None:
+        """Drive a clip until it is bought, and no further."""
+
+        async def drive(clip: Clip) -> Receipt | None:
+            async with clip.held():
+                while await clip.next_step() is Step.SUBMIT:
+                    await submit(clip)
+                last = (await clip.state()).last
+                return last.receipt if last else None
+
+        return asyncio.run(drive(clip or self.clip()))
 
     def fault(self, name: str, **conditions: Any) -> None:
         self.emulator.fault(name, **conditions)

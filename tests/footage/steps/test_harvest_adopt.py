@@ -57,7 +57,11 @@ def test_people_are_warned_before_a_result_expires(bench: Any) -> None:
     warned: list[str] = []
 
     asyncio.run(
-        harvest(bench.studio(), PLAIN_STEPS, on_expiring=lambda unfinished: warned.append(unfinished.key))
+        harvest(
+            bench.studio(deadline_s=0.05),
+            PLAIN_STEPS,
+            on_expiring=lambda unfinished: warned.append(unfinished.key),
+        )
     )
 
     assert warned == [early.key]

@@ -49,10 +49,10 @@ def test_whatever_happens_to_a_create_one_clip_is_bought(
         bench.fault(fault)
     clip = bench.clip()
 
-    response = bench.make(clip)
+    receipt = bench.buy(clip)
 
     tasks = bench.tasks()
-    assert [task["task_id"] for task in tasks] == [response.task_id]
+    assert [task["task_id"] for task in tasks] == [receipt.task_id]
     assert last(bench, clip).number == attempts
     assert last(bench, clip).receipt.adopted is adopted
 
@@ -75,7 +75,7 @@ def test_a_refusal_is_final_for_the_run_and_nothing_is_bought(
     clip = bench.clip()
 
     with pytest.raises(error):
-        bench.make(clip)
+        bench.buy(clip)
 
     outcome = last(bench, clip).outcome
     assert (outcome.status, outcome.billed, outcome.may_retry) == ("failed", False, may_retry)
@@ -85,21 +85,21 @@ def test_a_refusal_is_final_for_the_run_and_nothing_is_bought(
 def test_after_a_refusal_the_same_request_waits_for_a_persons_word(bench: Any) -> None:
     bench.fault("create-refused-InvalidParameter")
     with pytest.raises(Refused):
-        bench.make()
+        bench.buy()
 
     with pytest.raises(GenerationFailed, match="InvalidParameter"):
-        bench.make()
-    response = bench.make(bench.clip(permission=Permission(retry_failed=True)))
+        bench.buy()
+    receipt = bench.buy(bench.clip(permission=Permission(retry_failed=True)))
 
-    assert [task["task_id"] for task in bench.tasks()] == [response.task_id]
+    assert [task["task_id"] for task in bench.tasks()] == [receipt.task_id]
 
 
 def test_once_the_account_is_mended_the_same_request_just_works(bench: Any) -> None:
     bench.fault("create-refused-Arrearage")
     with pytest.raises(AccountProblem):
-        bench.make()
+        bench.buy()
 
-    assert bench.make().task_id == bench.tasks()[0]["task_id"]
+    assert bench.buy().task_id == bench.tasks()[0]["task_id"]
 
 
 def test_patience_with_refusals_ends_and_nothing_was_bought(bench: Any) -> None:
@@ -107,7 +107,7 @@ def test_patience_with_refusals_ends_and_nothing_was_bought(bench: Any) -> None:
     clip = bench.clip(bench.studio(submit_patience_s=0.5))
 
     with pytest.raises(Throttled):
-        bench.make(clip)
+        bench.buy(clip)
 
     assert last(bench, clip).outcome.may_retry
     assert bench.tasks() == []
@@ -118,7 +118,7 @@ def test_a_run_sends_no_more_creates_than_it_may(bench: Any) -> None:
     clip = bench.clip(bench.studio(max_attempts=2))
 
     with pytest.raises(Unreachable, match="never reached"):
-        bench.make(clip)
+        bench.buy(clip)
 
     assert len(clip.evidence.state().attempts) == 2
     assert bench.tasks() == []
@@ -129,9 +129,9 @@ def test_a_task_that_lags_behind_in_list_and_query_is_found_all_the_same(bench: 
     bench.fault("list-lag", seconds=120)
     bench.fault("unknown-at-first", polls=3)
 
-    response = bench.make()
+    receipt = bench.buy()
 
-    assert [task["task_id"] for task in bench.tasks()] == [response.task_id]
+    assert [task["task_id"] for task in bench.tasks()] == [receipt.task_id]
 
 
 def lose_two_takes(bench: Any) -> list[Any]:
@@ -155,7 +155,7 @@ def test_what_cannot_be_told_apart_stops_with_both_candidates_and_the_commands(b
     clips = lose_two_takes(bench)
 
     with pytest.raises(SubmissionUnknown) as unknown:
-        bench.make(bench.clip(take=1))
+        bench.buy(bench.clip(take=1))
 
     assert set(unknown.value.task_ids) == {task["task_id"] for task in bench.tasks()}
     assert f"wan-video adopt {clips[0].key}" in unknown.value.next_step
@@ -166,21 +166,21 @@ def test_what_cannot_be_told_apart_stops_with_both_candidates_and_the_commands(b
 def test_buy_again_pays_once_more_and_only_where_nothing_could_be_found(bench: Any) -> None:
     lose_two_takes(bench)
 
-    response = bench.make(bench.clip(permission=Permission(buy_again=True), take=1))
+    receipt = bench.buy(bench.clip(permission=Permission(buy_again=True), take=1))
 
     assert len(bench.tasks()) == 3
-    assert response.task_id == bench.tasks()[-1]["task_id"]
+    assert receipt.task_id == bench.tasks()[-1]["task_id"]
 
 
 def test_buy_again_finds_a_lost_purchase_instead_of_paying_twice(bench: Any) -> None:
     bench.fault("create-accept-reset")
     with pytest.raises(SubmissionUnknown):
         # Nothing can be concluded within this deadline.
-        bench.make(bench.clip(bench.studio(deadline_s=0.1, reconcile_grace_s=60.0)))
+        bench.buy(bench.clip(bench.studio(deadline_s=0.1, reconcile_grace_s=60.0)))
 
-    response = bench.make(bench.clip(permission=Permission(buy_again=True)))
+    receipt = bench.buy(bench.clip(permission=Permission(buy_again=True)))
 
-    assert [task["task_id"] for task in bench.tasks()] == [response.task_id]
+    assert [task["task_id"] for task in bench.tasks()] == [receipt.task_id]
 
 
 def test_a_word_to_buy_again_is_not_repeated_by_a_run_that_is_started_over(bench: Any) -> None:
@@ -216,9 +216,9 @@ def test_an_intent_whose_create_was_never_sent_is_bought_once(bench: Any) -> Non
     clip = bench.clip()
     leave_unknown(clip)
 
-    response = bench.make(clip)
+    receipt = bench.buy(clip)
 
-    assert [task["task_id"] for task in bench.tasks()] == [response.task_id]
+    assert [task["task_id"] for task in bench.tasks()] == [receipt.task_id]
     assert last(bench, clip).number == 2
 
 
@@ -227,7 +227,7 @@ def test_another_key_proves_nothing_about_a_lost_create(bench: Any) -> None:
     leave_unknown(clip, key_fingerprint="0123456789ab")
 
     with pytest.raises(SubmissionUnknown, match="another key") as unknown:
-        bench.make(clip)
+        bench.buy(clip)
 
     assert "with that key" in unknown.value.next_step
     assert bench.tasks() == []
@@ -238,7 +238,7 @@ def test_a_list_of_one_day_proves_nothing_about_an_older_create(bench: Any) -> N
     leave_unknown(clip, clock_offset_s=-86_400.0)
 
     with pytest.raises(SubmissionUnknown, match="more than a day"):
-        bench.make(clip)
+        bench.buy(clip)
 
     assert bench.tasks() == []
 
@@ -249,11 +249,11 @@ def test_a_list_that_cannot_be_read_leaves_the_question_open(bench: Any) -> None
     bench.fault("list-503", times=None)
 
     with pytest.raises(Unreachable):
-        bench.make(clip)
+        bench.buy(clip)
 
     assert last(bench, clip).unknown
     bench.emulator.clear_faults()
-    assert bench.make(bench.clip()).task_id == bench.tasks()[0]["task_id"]
+    assert bench.buy(bench.clip()).task_id == bench.tasks()[0]["task_id"]
 
 
 def test_others_who_work_on_the_account_all_the_time_do_not_hold_up_the_verdict(bench: Any) -> None:
@@ -324,6 +324,6 @@ def test_harvest_settles_a_lost_create_and_buys_nothing(bench: Any) -> None:
     clip = bench.clip()
     leave_unknown(clip)
 
-    assert bench.make(bench.clip(permission=replace(Permission(), may_buy=False))) is None
+    assert bench.buy(bench.clip(permission=replace(Permission(), may_buy=False))) is None
     assert last(bench, clip).outcome.status == "failed"
     assert bench.tasks() == []
