@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from footage.errors import StillRunning, TakenOver
 from footage.evidence.clip import ClipEvidence
-from footage.evidence.lease import DeadWatch, Lease
+from footage.evidence.lease import DeadWatch, Holding, Lease
 from footage.evidence.state import ClipState, Permission, Step, next_step
 from footage.request import VideoResponse
 from footage.runlog import RunLog, current, recorded
@@ -120,7 +120,7 @@ class Clip:
         """Drive this clip alone; waits while another worker does, and returns with its result if it finishes.
 
         Raises:
-            StillRunning: The other worker was not done at the deadline.
+            StillRunning: The other worker was not done at the deadline; harvest does not wait for it at all.
         """
         before = current()
         if before is not None:
@@ -136,7 +136,7 @@ class Clip:
     async def _take(self) -> None:
         dead = DeadWatch(self.studio.settings.lease_s)
         began_s = steady_s()
-        told = False
+        first: Holding | None = None
         while True:
             if await in_thread(self.evidence.result) is not None:
                 return
@@ -150,10 +150,12 @@ class Clip:
                     )
                     return
                 continue
-            if not told:
+            if first is None:
                 self.say.info("another worker (%s) makes this clip; waiting for it", holding.owner)
-                told = True
-            if steady_s() - began_s > self.studio.settings.deadline_s:
+                first = holding
+            # Who wants this clip waits for it; harvest leaves it to a worker that shows that it lives.
+            alive = holding.beat != first.beat and not self.permission.may_buy
+            if alive or steady_s() - began_s > self.studio.settings.deadline_s:
                 raise StillRunning(
                     f"Worker {holding.owner} still makes clip {self.key[:12]}.",
                     next_step=f"wan-video generate --key {self.key}",
