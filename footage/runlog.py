@@ -67,7 +67,9 @@ class _Collector(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         log = _current.get()
-        if log is not None:
+        # A record climbs from logger to logger, and may meet this handler at more than one of them.
+        if log is not None and not getattr(record, "in_run_log", False):
+            record.in_run_log = True
             log.add(record)
 
 

@@ -47,9 +47,30 @@ def pytest_configure(config: pytest.Config) -> None:
     config.add_cleanup(lambda: shutil.rmtree(home, ignore_errors=True))
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep together what shares a server, a file at the least, and begin with the longest."""
+    first = {"prefect": 0, "machine": 1}
+    groups = {item: _group(item) for item in items}
+    items.sort(key=lambda item: first.get(groups[item], 2))
+    for item, group in groups.items():
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
+def _group(item: pytest.Item) -> str:
+    if "prefect_server" in getattr(item, "fixturenames", ()):
+        return "prefect"
+    # SeaweedFS opens a fixed port, so only one can run on a machine; chaos wants the machine for itself.
+    if item.get_closest_marker("s3") or "chaos" in item.path.parts:
+        return "machine"
+    return str(item.path)
+
+
 def pytest_collection_finish(session: pytest.Session) -> None:
     wanted = any("prefect_server" in getattr(item, "fixturenames", ()) for item in session.items)
-    if wanted and not session.config.option.collectonly:
+    # Of several processes only one runs the tests that need it, and which one shows when it comes to them.
+    alone = "PYTEST_XDIST_WORKER" not in os.environ
+    if wanted and alone and not session.config.option.collectonly:
         session.config.stash[_SERVER] = _start_server(session.config)
 
 
@@ -99,6 +120,8 @@ def _stop(process: "subprocess.Popen[bytes]") -> None:
 @pytest.fixture(scope="session")
 def prefect_server(request: pytest.FixtureRequest) -> Iterator[PrefectServer]:
     """The one Prefect server of this test session; flows and child processes started by a test use it."""
+    if _SERVER not in request.config.stash:
+        request.config.stash[_SERVER] = _start_server(request.config)
     process, server = request.config.stash[_SERVER]
     deadline = time.monotonic() + _START_TIMEOUT_S
     while not _healthy(server.url):
