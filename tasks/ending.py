@@ -12,6 +12,7 @@ from prefect.states import Cancelled, Completed, Failed
 from footage.checkup import Finding
 from footage.clip import Clip
 from footage.errors import Canceled, FootageError, NotFinished
+from footage.redact import redact
 from footage.steps.harvest import Harvest
 from tasks.resuming import GaveUp
 from tasks.showing import show_failure
@@ -27,7 +28,8 @@ async def finished(clip: Clip) -> State[Any]:
     if response is None:
         raise NotFinished(f"Clip {clip.key[:12]} is not finished.", key=clip.key)
     name = "Cached" if response.cached else await _who_bought(clip)
-    message = f"{response.video_url} ({response.duration:g} s, {response.fps:g} fps, {response.size})"
+    # A signed link is the caller's; the server's database keeps it without its signature.
+    message = f"{redact(response.video_url)} ({response.duration:g} s, {response.fps:g} fps, {response.size})"
     return Completed(name=name, message=message, data=response.model_dump(mode="json"))
 
 

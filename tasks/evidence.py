@@ -6,6 +6,7 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from footage.clip import Clip
+from footage.redact import redact
 from footage.request import VideoResponse
 from footage.steps.seal import seal as seal_clip
 from footage.threads import in_thread
@@ -28,5 +29,5 @@ async def evidence(clip: Clip) -> VideoResponse:
     response = await in_thread(seal_clip, clip)
     await show_clip(clip, response)
     cost = str(response.cost.amount) if response.cost else None
-    announce("succeeded", clip, video_url=response.video_url, cost=cost, task_id=response.task_id)
+    announce("succeeded", clip, video_url=redact(response.video_url), cost=cost, task_id=response.task_id)
     return response

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import logging
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from prefect.artifacts import acreate_image_artifact, acreate_markdown_artifact
@@ -18,26 +19,27 @@ from footage.errors import (
     SubmissionUnknown,
 )
 from footage.order import explain_rows
+from footage.redact import redact
 from footage.threads import in_thread
 
 if TYPE_CHECKING:
     from footage.clip import Clip
-    from footage.request import VideoResponse
+    from footage.request import Cost, VideoResponse
 
 # An artifact is a row of the server's database; a poster is about 60 KB.
 MAX_POSTER_BYTES = 300_000
+_CENT = Decimal("0.01")
 
 
 async def show_clip(clip: Clip, response: VideoResponse) -> None:
     """Publish what was asked, what was delivered and the poster of one clip."""
     name = f"clip-{clip.key[:12]}"
-    cost = (
-        f"{response.cost.amount.normalize():f} {response.cost.currency}" if response.cost else "price unknown"
-    )
+    cost = _price(response.cost)
     await acreate_markdown_artifact(
         key=name,
         markdown=_page(clip, response, cost),
-        description=f"{clip.name}: {response.duration:g} s, {response.fps:g} fps, {response.size}, {cost}",
+        # The cards of the UI show about forty characters of it.
+        description=f"{cost}, {response.duration:g} s, {response.fps:g} fps, {response.size}",
     )
     poster = await in_thread(_poster, clip)
     if poster is not None:
@@ -72,6 +74,7 @@ def _page(clip: Clip, response: VideoResponse, cost: str) -> str:
         ("contact sheet", response.contact_sheet_url),
         ("evidence", response.evidence_url),
     ]
+    folder = clip.studio.store.url
     lines = [
         f"## {_cell(clip.name)}",
         "",
@@ -83,7 +86,9 @@ def _page(clip: Clip, response: VideoResponse, cost: str) -> str:
         "|---|---|---|",
         *(f"| {field} | {asked} | {delivered} |" for field, asked, delivered in rows),
         "",
-        *(f"- {label}: `{url}`" for label, url in links if url),
+        f"In `{folder}`:",
+        "",
+        *(f"- {label}: {_link(redact(url), folder)}" for label, url in links if url),
         "",
         *(f"- ⚠️ {_cell(warning)}" for warning in response.warnings),
         "",
@@ -101,6 +106,20 @@ def _page(clip: Clip, response: VideoResponse, cost: str) -> str:
         "</details>",
     ]
     return "\n".join(lines)
+
+
+def _price(cost: Cost | None) -> str:
+    if cost is None:
+        return "price unknown"
+    amount = cost.amount.normalize()
+    return f"{amount if amount != amount.quantize(_CENT) else amount.quantize(_CENT):f} {cost.currency}"
+
+
+def _link(url: str, folder: str) -> str:
+    """A link where a browser can follow it, else the path below the folder of the store."""
+    if url.startswith(("http://", "https://")):
+        return f"[{url.split('?')[0].rsplit('/', 1)[-1]}]({url})"
+    return f"`{url.removeprefix('file://').removeprefix(folder).lstrip('/')}`"
 
 
 def _cell(text: str) -> str:

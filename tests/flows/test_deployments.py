@@ -14,6 +14,7 @@ import httpx
 import pytest
 import yaml
 from emulatedrun import environment, fast_emulator
+from manymachines import server_environment
 from prefect.flows import load_flow_from_entrypoint
 
 from flows.generate import generate_video
@@ -225,3 +226,16 @@ def test_deploying_needs_no_setup_but_the_pool(clone: Path, prefect_server: Any,
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert "finish-video/finish-video" in done.stdout
+
+
+def test_the_recipe_for_many_machines_has_the_settings_that_are_tried_out() -> None:
+    recipe = yaml.safe_load((ROOT / ".deploy" / "compose.yaml").read_text("utf-8"))
+    tried = server_environment("postgresql+asyncpg://", "redis://redis:6379", 4200)
+
+    told = recipe["services"]["api"]["environment"]
+
+    # The test has no UI, and a server that nobody else can reach.
+    assert tried.keys() - told.keys() == {"PREFECT_SERVER_UI_ENABLED"}
+    assert told.keys() - tried.keys() == {"PREFECT_SERVER_API_AUTH_STRING", "PREFECT_UI_API_URL"}
+    same = tried.keys() & told.keys() - {"PREFECT_API_DATABASE_CONNECTION_URL", "PREFECT_SERVER_API_HOST"}
+    assert {name: told[name] for name in same} == {name: tried[name] for name in same}
