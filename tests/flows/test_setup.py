@@ -25,6 +25,7 @@ def test_setup_makes_everything_on_an_empty_server(set_up: Any) -> None:
     assert set_up.became("credentials") == {"setup": "made"}
     assert set_up.became("storage") == {"setup": "made"}
     assert set_up.became("work pool") == {"wan-video": "made"}
+    assert set_up.became("work queue") == {"storyboards": "made"}
     assert set_up.became("rate limit") == {f"wan-video-submit-{model}": "made" for model in MODEL_NAMES}
     assert set(set_up.became("deployment").values()) == {"made"}
     assert list(set_up.became("automation").values()) == ["made", "made"]
