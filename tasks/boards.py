@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import time
+import logging
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Literal
-from uuid import UUID
 
 from prefect import task
-from prefect.artifacts import (
-    acreate_markdown_artifact,
-    acreate_progress_artifact,
-    acreate_table_artifact,
-    aupdate_progress_artifact,
-)
+from prefect.artifacts import acreate_markdown_artifact, acreate_table_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.deployments import arun_deployment
 from prefect.flow_runs import apause_flow_run, asuspend_flow_run
@@ -41,6 +35,7 @@ from footage.storyboard import (
 from footage.storyboard.package import Package, make_package
 from footage.storyboard.production import Crew
 from footage.threads import at_work, in_thread
+from tasks.artifacts import ProgressArtifact, published
 from tasks.check import check
 from tasks.steps import STEPS
 
@@ -50,8 +45,9 @@ if TYPE_CHECKING:
     from footage.storyboard import ShotOutcome, Statement
     from footage.studio import Studio
 
+logger = logging.getLogger("footage.tasks")
+
 FINISH_DEPLOYMENT = "finish-video/finish-video"
-SHOW_EVERY_S = 15.0
 
 
 @task(name="plan", task_run_name="plan", cache_policy=NO_CACHE, persist_result=False)
@@ -93,11 +89,13 @@ async def approved(board_plan: BoardPlan) -> bool:
     reason = approval_reason(board_plan.quote, board_plan.board.budget)
     if reason is None:
         return True
-    await acreate_markdown_artifact(
-        key="approval",
-        markdown=f"## Waiting for approval\n\n{reason}\n\nPress **Resume** on this run, or: "
-        f"`wan-video storyboard --approve {flow_run.id}`. Cancel the run to refuse.",
-        description="Waiting for approval",
+    await published(
+        acreate_markdown_artifact(
+            key="approval",
+            markdown=f"## Waiting for approval\n\n{reason}\n\nPress **Resume** on this run, or: "
+            f"`wan-video storyboard --approve {flow_run.id}`. Cancel the run to refuse.",
+            description="Waiting for approval",
+        )
     )
     question = Approval.with_initial_data(description=reason, approve=True)
     # A deployed run gives its worker back while it waits; a run in a terminal has nobody to start it again.
@@ -153,24 +151,14 @@ class BoardProgress:
 
     def __init__(self, total: int) -> None:
         self._total = total
-        self._done: Counter[str] = Counter()
-        self._artifact: UUID | None = None
-        self._shown_at = float("-inf")
+        self._ended = 0
+        self._artifact = ProgressArtifact("storyboard-progress")
 
     async def __call__(self, outcome: ShotOutcome) -> None:
-        self._done[outcome.state] += 1
-        finished = self._done.total()
-        now = time.monotonic()
-        if now - self._shown_at < SHOW_EVERY_S and finished < self._total:
-            return
-        self._shown_at = now
-        percent = round(100 * finished / self._total, 1)
-        if self._artifact is None:
-            self._artifact = await acreate_progress_artifact(
-                progress=percent, key="storyboard-progress", description=f"{self._total} shots"
-            )
-        else:
-            await aupdate_progress_artifact(self._artifact, progress=percent)
+        self._ended += 1
+        logger.info("%s: %s (%d of %d shots)", outcome.shot_id, outcome.state, self._ended, self._total)
+        if self._artifact.due or self._ended == self._total:
+            await self._artifact.show(self._ended / self._total, f"{self._total} shots")
 
 
 @task(name="cut", task_run_name="cut", cache_policy=NO_CACHE, persist_result=False)
@@ -198,16 +186,20 @@ async def wrapped(
     total = ", ".join(f"{number} {state}" for state, number in counts.items())
     spent = money(statement.settled, statement.currency)
     message = f"{total}; {spent} spent; {package.links['dailies.html']}"
-    await acreate_table_artifact(
-        key="storyboard-shots",
-        table=[_row(board_plan, outcome) for outcome in outcomes.values()],
-        description=f"{board_plan.board.title}: {total}, {spent}",
+    await published(
+        acreate_table_artifact(
+            key="storyboard-shots",
+            table=[_row(board_plan, outcome) for outcome in outcomes.values()],
+            description=f"{board_plan.board.title}: {total}, {spent}",
+        )
     )
     links = "\n".join(f"- {name}: `{url}`" for name, url in package.links.items())
-    await acreate_markdown_artifact(
-        key="storyboard",
-        markdown=f"## {board_plan.board.title}\n\n{total}, **{spent}**\n\n{links}",
-        description=f"{board_plan.board.title}: {total}",
+    await published(
+        acreate_markdown_artifact(
+            key="storyboard",
+            markdown=f"## {board_plan.board.title}\n\n{total}, **{spent}**\n\n{links}",
+            description=f"{board_plan.board.title}: {total}",
+        )
     )
     data = {
         "title": board_plan.board.title,

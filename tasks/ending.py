@@ -14,6 +14,7 @@ from footage.clip import Clip
 from footage.errors import Canceled, FootageError, NotFinished
 from footage.redact import redact
 from footage.steps.harvest import Harvest
+from tasks.artifacts import published
 from tasks.resuming import GaveUp
 from tasks.showing import show_failure
 
@@ -69,19 +70,21 @@ async def harvested(report: Harvest) -> State[Any]:
         f"{len(report.expiring)} expire soon, {len(report.strangers)} unclaimed tasks in the account"
     )
     if rows:
-        await acreate_table_artifact(table=rows, key="harvest", description=message)
+        await published(acreate_table_artifact(table=rows, key="harvest", description=message))
     return Completed(message=message, data=dataclasses.asdict(report))
 
 
 async def validated(findings: list[Finding], report_url: str) -> State[Any]:
     """Completed or Failed, with a table of every check."""
-    await acreate_table_artifact(
-        table=[
-            {"check": found.name, "is": found.level, "what": found.message, "fix": found.fix or ""}
-            for found in findings
-        ],
-        key="validate",
-        description=f"{len(findings)} checks, also in {report_url}",
+    await published(
+        acreate_table_artifact(
+            table=[
+                {"check": found.name, "is": found.level, "what": found.message, "fix": found.fix or ""}
+                for found in findings
+            ],
+            key="validate",
+            description=f"{len(findings)} checks, also in {report_url}",
+        )
     )
     broken = [f"{found.name}: {found.message}" for found in findings if found.level == "fail"]
     if broken:

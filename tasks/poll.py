@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-import time
-from uuid import UUID
-
 from prefect import task
-from prefect.artifacts import acreate_progress_artifact, aupdate_progress_artifact
 from prefect.cache_policies import NO_CACHE
 
 from footage.clip import Clip
@@ -15,12 +10,8 @@ from footage.evidence.records import Outcome
 from footage.steps.poll import Progress
 from footage.steps.poll import poll as poll_clip
 from tasks.announce import announce
+from tasks.artifacts import ProgressArtifact
 from tasks.retrying import RETRIES, RETRY_DELAYS_S, is_transient
-
-logger = logging.getLogger("footage.tasks")
-
-# An update costs the server about 11 ms; more often nobody looks.
-SHOW_EVERY_S = 15.0
 
 
 # A loop within one task run: a task run retried for every query costs the server five times as much.
@@ -46,27 +37,11 @@ class _ProgressBar:
 
     def __init__(self, clip: Clip) -> None:
         self._clip = clip
-        self._artifact: UUID | None = None
-        self._shown_at = float("-inf")
+        self._artifact = ProgressArtifact(f"clip-{clip.key[:12]}-progress")
 
     async def __call__(self, progress: Progress) -> None:
-        now = time.monotonic()
-        if now - self._shown_at < SHOW_EVERY_S:
+        if not self._artifact.due:
             return
-        self._shown_at = now
-        percent = round(100 * progress.fraction, 1)
-        logger.info(
-            "%s: %s for %.0f s, usually about %.0f s.",
-            self._clip.name,
-            progress.status,
-            progress.elapsed_s,
-            progress.typical_s,
-        )
-        if self._artifact is None:
-            self._artifact = await acreate_progress_artifact(
-                progress=percent,
-                key=f"clip-{self._clip.key[:12]}-progress",
-                description=f"{self._clip.order.model}: {progress.status}, usually {progress.typical_s:.0f} s",
-            )
-        else:
-            await aupdate_progress_artifact(self._artifact, progress=percent)
+        status, usual = progress.status, f"usually about {progress.typical_s:.0f} s"
+        self._clip.say.info("%s for %.0f s, %s", status, progress.elapsed_s, usual)
+        await self._artifact.show(progress.fraction, f"{self._clip.order.model}: {status}, {usual}")

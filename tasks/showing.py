@@ -21,6 +21,7 @@ from footage.errors import (
 from footage.order import explain_rows
 from footage.redact import redact
 from footage.threads import in_thread
+from tasks.artifacts import published
 
 if TYPE_CHECKING:
     from footage.clip import Clip
@@ -35,18 +36,22 @@ async def show_clip(clip: Clip, response: VideoResponse) -> None:
     """Publish what was asked, what was delivered and the poster of one clip."""
     name = f"clip-{clip.key[:12]}"
     cost = _price(response.cost)
-    await acreate_markdown_artifact(
-        key=name,
-        markdown=_page(clip, response, cost),
-        # The cards of the UI show about forty characters of it.
-        description=f"{cost}, {response.duration:g} s, {response.fps:g} fps, {response.size}",
+    await published(
+        acreate_markdown_artifact(
+            key=name,
+            markdown=_page(clip, response, cost),
+            # The cards of the UI show about forty characters of it.
+            description=f"{cost}, {response.duration:g} s, {response.fps:g} fps, {response.size}",
+        )
     )
     poster = await in_thread(_poster, clip)
     if poster is not None:
-        await acreate_image_artifact(
-            image_url=f"data:image/jpeg;base64,{base64.b64encode(poster).decode()}",
-            key=f"{name}-poster",
-            description=f"{clip.name}: poster",
+        await published(
+            acreate_image_artifact(
+                image_url=f"data:image/jpeg;base64,{base64.b64encode(poster).decode()}",
+                key=f"{name}-poster",
+                description=f"{clip.name}: poster",
+            )
         )
 
 
@@ -161,10 +166,12 @@ async def show_failure(name: str, error: FootageError) -> None:
         "",
         f"**Next:** {_cell(error.next_step) if error.next_step else 'correct the cause, then run it again.'}",
     ]
-    await acreate_markdown_artifact(
-        key=f"clip-{key[:12]}-stopped" if isinstance(key, str) else "request-stopped",
-        markdown="\n".join(lines),
-        description=f"{name}: {type(error).__name__}",
+    await published(
+        acreate_markdown_artifact(
+            key=f"clip-{key[:12]}-stopped" if isinstance(key, str) else "request-stopped",
+            markdown="\n".join(lines),
+            description=f"{name}: {type(error).__name__}",
+        )
     )
 
 

@@ -1,0 +1,59 @@
+"""What is shown in the UI beside a run, and that showing it never costs a clip anything.
+
+A busy Prefect server answers 503 and its client then waits for up to a minute; a paid clip must neither wait for
+that nor fail of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable
+from typing import TypeVar
+from uuid import UUID
+
+from prefect.artifacts import acreate_progress_artifact, aupdate_progress_artifact
+
+T = TypeVar("T")
+
+logger = logging.getLogger("footage.tasks")
+
+PATIENCE_S = 10.0
+# An update costs the server about 11 ms; more often nobody looks.
+SHOW_EVERY_S = 15.0
+
+
+async def published(artifact: Awaitable[T]) -> T | None:
+    """What creating an artifact gives, or None when the server did not take it in time."""
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            return await artifact
+    except Exception as error:  # noqa: BLE001 - whatever the server's client raises, the clip goes on
+        logger.warning("Prefect did not take an artifact (%s).", type(error).__name__)
+        return None
+
+
+class ProgressArtifact:
+    """A progress bar of the run, updated seldom."""
+
+    def __init__(self, key: str) -> None:
+        self._key = key
+        self._id: UUID | None = None
+        self._shown_at = float("-inf")
+
+    @property
+    def due(self) -> bool:
+        """Whether enough time has passed since it was last shown."""
+        return time.monotonic() - self._shown_at >= SHOW_EVERY_S
+
+    async def show(self, share: float, description: str) -> None:
+        """Set the bar to a share of 1."""
+        self._shown_at = time.monotonic()
+        percent = round(100 * share, 1)
+        if self._id is None:
+            self._id = await published(
+                acreate_progress_artifact(progress=percent, key=self._key, description=description)
+            )
+        else:
+            await published(aupdate_progress_artifact(self._id, progress=percent))
