@@ -42,6 +42,11 @@ class _ProgressBar:
     async def __call__(self, progress: Progress) -> None:
         if not self._artifact.due:
             return
-        status, usual = progress.status, f"usually about {progress.typical_s:.0f} s"
-        self._clip.say.info("%s for %.0f s, %s", status, progress.elapsed_s, usual)
-        await self._artifact.show(progress.fraction, f"{self._clip.order.model}: {status}, {usual}")
+        if progress.status == "PENDING":
+            self._clip.say.info("waits in the provider's queue")
+        else:
+            self._clip.say.info(
+                "made for %.0f s, usually about %.0f s", progress.elapsed_s, progress.typical_s
+            )
+        usual = f"usually about {progress.typical_s:.0f} s"
+        await self._artifact.show(progress.fraction, f"{self._clip.order.model}: {progress.status}, {usual}")
