@@ -1,7 +1,8 @@
 """200 shots in one process against five slots: makespan against the provider's own limit, queries, memory.
 
-The provider's limit is shots / slots * seconds per clip. Rendering is not what is measured, so the emulator
-makes still clips; its generation time is fixed and its clock runs as fast as ours.
+The provider's own limit is read off its books: from the moment it started the first task to the end of the last, with
+the proof that its queue never ran dry in between. (Shots / slots * seconds would be less: the emulator takes about
+0.4 s between two tasks.) Rendering is not what is measured, so it makes still clips; its clock runs as fast as ours.
 """
 
 from __future__ import annotations
@@ -60,13 +61,14 @@ def _measure(emulator: Any) -> int:
     state = asyncio.run(storyboard(board, return_state=True))
     elapsed_s = time.monotonic() - began
     ledger = emulator.ledger()
-    limit_s = SHOTS / SLOTS * CLIP_S
+    limit_s = _provider_limit_s(emulator.tasks())
     queries = sum(ledger[name] for name in ("queries", "lists") if name in ledger)
     rss_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     rows = {
         "state": state.name,
         "shots delivered": ledger["accepted"],
-        "provider's own limit, s": f"{limit_s:.0f}",
+        "shots / slots * seconds, s": f"{SHOTS / SLOTS * CLIP_S:.0f}",
+        "provider's own limit, s": f"{limit_s:.1f}",
         "makespan, s": f"{elapsed_s:.1f} (allowed {limit_s * 1.05 + 10:.0f})",
         "queries a second": f"{queries / elapsed_s:.1f} (allowed 20)",
         "peak memory of the process, MB": f"{rss_mb:.0f} (allowed 600)",
@@ -80,6 +82,20 @@ def _measure(emulator: Any) -> int:
         and rss_mb < 600
     )
     return 0 if good else 1
+
+
+def _provider_limit_s(tasks: list[dict[str, Any]]) -> float:
+    """From the moment the first task was scheduled to the end of the last, if the queue never ran dry.
+
+    Raises:
+        AssertionError: A slot was idle while shots were still to come, so that the figure would flatter us.
+    """
+    by_start = sorted(tasks, key=lambda task: task["scheduled_s"])
+    ends = sorted(task["ended_s"] for task in tasks)
+    for number, task in enumerate(by_start[SLOTS:]):
+        # The next task must be there before a slot is free, up to the end of the board.
+        assert task["submitted_s"] <= ends[number], "the provider's queue ran dry"
+    return ends[-1] - by_start[0]["scheduled_s"]
 
 
 if __name__ == "__main__":

@@ -81,9 +81,7 @@ class Clip:
     @property
     def typical_s(self) -> float:
         """Seconds that a clip like this usually takes once it runs."""
-        from footage.catalogue import card
-
-        return card(self.order.model).typical_s
+        return self.studio.typical.of(self.order.model)
 
     def client(self) -> WanClient:
         """The client of this clip's endpoint."""

@@ -19,6 +19,7 @@ from footage.roster import Roster
 from footage.settings import Settings, is_local, load_settings
 from footage.steady import steady_s
 from footage.turns import Turns
+from footage.typical import TypicalTimes
 
 if TYPE_CHECKING:
     from footage.provider import WanClient
@@ -71,6 +72,7 @@ class Studio:
         # One list answers for all clips that wait in this process.
         self.roster = Roster(settings.poll_min_s)
         self.turns = Turns()
+        self.typical = TypicalTimes()
 
     def __reduce__(self) -> str:
         raise TypeError("A Studio holds a key and open connections; pass block names instead.")

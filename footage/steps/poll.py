@@ -130,6 +130,7 @@ class _Watch:
         await self._note(answer.status, {"answer": redact(answer.answer)})
         if ended is None:
             return None
+        self.clip.studio.typical.learn(self.receipt.model, answer)
         return await in_thread(self.clip.evidence.write_outcome, ended)
 
     async def _note(self, status: TaskStatus, line: dict[str, Any]) -> None:
