@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from flows.cli.request_flags import RequestFlags, collect
+from flows.cli.request_flags import RequestFile, RequestFlags, collect
 from flows.cli.say import print_json, tell
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def models(*, json: Switch = False) -> None:
     tell(f"Read on {read_on}. Everything, with sources: wan-video models --json", "dim")
 
 
-def explain(file: str | None = None, /, *, request: RequestFlags = None, json: Switch = False) -> None:
+def explain(file: RequestFile = None, /, *, request: RequestFlags = None, json: Switch = False) -> None:
     """What would become of every field of a request, what would be sent, and what it would cost.
 
     Args:

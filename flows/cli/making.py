@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from flows.cli.emulated import emulated
-from flows.cli.request_flags import RequestFlags, collect
+from flows.cli.request_flags import RequestFile, RequestFlags, collect
 from flows.cli.say import print_json, tell
 from footage.errors import InvalidRequest, Problem
 from footage.request import VideoResponse
@@ -16,7 +16,7 @@ Switch = Annotated[bool, Parameter(negative="")]
 
 
 def generate(
-    file: str | None = None,
+    file: RequestFile = None,
     /,
     *,
     request: RequestFlags = None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import sys
 from pathlib import Path
@@ -26,6 +27,9 @@ def _flag(name: str, description: str | None) -> Any:
 Flags: type[BaseModel] = create_model(
     "Flags", **{name: _flag(name, info.description) for name, info in VideoRequest.model_fields.items()}
 )
+
+# "-" stands for stdin, and is no option.
+RequestFile = Annotated[str | None, Parameter(allow_leading_hyphen=True)]
 
 RequestFlags = Annotated[Flags | None, Parameter(name="*", group="Request")]  # pyright: ignore[reportInvalidTypeForm]
 
@@ -55,6 +59,11 @@ def _number(text: str) -> Any:
 
 
 def _from_file(name: str) -> dict[str, Any]:
+    if name.startswith("-") and name != "-":
+        known = [f"--{field.replace('_', '-')}" for field in VideoRequest.model_fields]
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f" Did you mean {near[0]}?" if near else ""
+        raise _unreadable(name, f"is no option of this command.{hint}")
     try:
         text = sys.stdin.read() if name == "-" else Path(name).expanduser().read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:

@@ -126,7 +126,7 @@ def full_key(studio: Studio, beginning: str) -> str:
     found = [key for key in keys_in(studio.store) if len(beginning) >= 6 and key.startswith(beginning)]
     if len(found) == 1:
         return found[0]
-    what = f"{len(found)} clips begin like this" if found else "no clip in this store begins like this"
+    what = f"{len(found)} clips begin like this." if found else "No clip in this store begins like this."
     raise InvalidRequest(
         problems=(Problem("key", beginning[:64], what, f"a key below {studio.store.url}/evidence"),)
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -185,3 +186,14 @@ def test_a_dry_run_shows_the_exact_body_and_stores_nothing(
     }
     assert not (tmp_path / "out").exists()
     assert provider.bodies == []
+
+
+def test_a_request_comes_from_stdin_and_a_flag_beats_it(
+    provider: ForeignProvider, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    request = {"model": "wan2.2-t2v-plus", "size": "832*480", "prompt": "A kite", "seed": 3}
+    monkeypatch.setattr("sys.stdin", io.StringIO(json.dumps(request)))
+
+    assert run(["generate", "-", "--seed", "4", "--dry-run", "--json"]) == 0
+
+    assert _response(capsys)["wire"]["parameters"]["seed"] == 4

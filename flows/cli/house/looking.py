@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import WorkerStatus
+from prefect.exceptions import PrefectHTTPStatusError
 
 from flows.cli.house.automations import automations
 from flows.cli.house.project import find_project
@@ -59,9 +60,17 @@ def _settings(client: SyncPrefectClient) -> Finding:
 
 def _pool(client: SyncPrefectClient) -> Finding:
     name = find_project().pool
-    answer = client.request(
-        "POST", "/work_pools/{work_pool_name}/workers/filter", path_params={"work_pool_name": name}, json={}
-    )
+    try:
+        answer = client.request(
+            "POST",
+            "/work_pools/{work_pool_name}/workers/filter",
+            path_params={"work_pool_name": name},
+            json={},
+        )
+    except PrefectHTTPStatusError as error:
+        if error.response.status_code != 404:
+            raise
+        return Finding("work pool", "warn", f"there is none named {name}", "wan-video setup")
     workers = [worker["name"] for worker in answer.json() if worker["status"] == WorkerStatus.ONLINE.value]
     if not workers:
         return Finding(
