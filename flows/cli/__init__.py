@@ -64,6 +64,8 @@ def guarded(command: Callable[[], object]) -> int:
     # lines (flows/cli/say.py) instead of Prefect's.
     os.environ.setdefault("PREFECT_LOGGING_EXTRA_LOGGERS", "footage")
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
+    # What is logged before and after a run has no page to be shown on, and needs no warning for that.
+    os.environ.setdefault("PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW", "ignore")
     try:
         code = command()
     except CycloptsError:

@@ -111,6 +111,9 @@ class Emulator:
                 stderr=stderr,
                 env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
                 text=True,
+                # Ctrl-C in a terminal reaches a whole group, and whoever uses the emulator may still have
+                # something to ask it, such as a cancel. It ends with its parent all the same.
+                start_new_session=True,
             )
         line = self._process.stdout.readline().strip() if self._process.stdout else ""
         if not line:
