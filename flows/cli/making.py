@@ -10,6 +10,7 @@ from flows.cli.emulated import emulated
 from flows.cli.request_flags import RequestFile, RequestFlags, collect
 from flows.cli.say import print_json, tell
 from footage.errors import InvalidRequest, Problem
+from footage.redact import redact
 from footage.request import VideoResponse
 
 Switch = Annotated[bool, Parameter(negative="")]
@@ -74,23 +75,34 @@ def _make(asked: dict[str, Any] | None, key: str | None, options: dict[str, Any]
     from flows.cli.running import run_flow
     from flows.generate import finish_video, generate_video
 
-    if asked is None or str(asked.get("reference_image", "")).startswith("data:"):
-        # An image inside a parameter would be stored in Prefect's database; it is in the evidence already.
+    if asked is None or _private(asked):
+        # What is in a parameter is stored in Prefect's database; the evidence has the order already.
         return run_flow(finish_video, {"key": key, **options}, key)
     return run_flow(generate_video, {**asked, **options}, key)
 
 
 def _look_first(asked: dict[str, Any] | None, key: str | None) -> tuple[VideoResponse | None, str]:
     """Check the request before Prefect is loaded: most mistakes, and every stored clip, need none of it."""
+    from footage.evidence.clip import ClipEvidence
     from footage.evidence.state import Permission
-    from footage.steps.check import check, reopen
+    from footage.steps.check import check, order_of, reopen
     from footage.studio import open_studio
 
     studio = open_studio()
+    if asked is not None and not _private(asked):
+        # Nothing is written yet: the run may know another key, of another region, from its block.
+        order, _ = order_of(studio, asked)
+        if ClipEvidence(studio.store, order.key).result() is None:
+            return None, order.key
     clip = (
         check(studio, asked, Permission()) if asked is not None else reopen(studio, key or "", Permission())
     )
     return clip.response, clip.key
+
+
+def _private(asked: dict[str, Any]) -> bool:
+    """Whether a request holds an image, or a link whose signature opens something."""
+    return redact(asked) != asked
 
 
 def _show(response: VideoResponse) -> None:

@@ -26,7 +26,7 @@ def run_state(flow: Flow[..., Any], parameters: dict[str, Any], keys: tuple[str,
         show_progress()
         try:
             return asyncio.run(flow(**parameters, return_state=True))
-        except (KeyboardInterrupt, asyncio.CancelledError):
+        except KeyboardInterrupt:
             tell("Interrupted; cancelling what can be cancelled …", "bold yellow")
             studio = open_studio()
             for key in keys:

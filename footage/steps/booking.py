@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from footage.errors import Canceled, StorageProblem
 from footage.evidence.records import Intent, Outcome, Receipt
+from footage.redact import redact
 
 if TYPE_CHECKING:
     from footage.clip import Clip
@@ -85,7 +86,7 @@ def close_unbought(clip: Clip, number: int, why: Exception, *, may_retry: bool) 
             status="canceled" if isinstance(why, Canceled) else "failed",
             decided_at=datetime.now(UTC),
             code=getattr(why, "code", None) or type(why).__name__,
-            message=getattr(why, "message", str(why)),
+            message=redact(getattr(why, "message", str(why))),
             may_retry=may_retry,
             billed=False,
         )

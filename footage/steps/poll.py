@@ -237,7 +237,8 @@ def outcome_of(answer: TaskAnswer, receipt: Receipt) -> Outcome:
         **common,
         status="failed",
         code=answer.code or "FAILED",
-        message=answer.message or "the provider gave no reason",
+        # The provider repeats what it was sent, a user's signed links included.
+        message=redact(answer.message) if answer.message else "the provider gave no reason",
         may_retry=bool(error.details.get("may_retry", False)),
         billed=False,
     )

@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING
 from footage.catalogue import card
 from footage.errors import (
     Canceled,
-    ClipFailed,
     FootageError,
+    GenerationFailed,
     InvalidRequest,
     NotFinished,
     OverBudget,
+    Refused,
     StorageProblem,
 )
 from footage.runlog import RunLog, recorded
@@ -131,12 +132,13 @@ class _Shot:
         clip = await self.crew.check(request, self.shot.id)
         if clip.response is not None:
             return await self._delivered(clip, clip.response)
-        bought_before = bool((await clip.state()).attempts)
+        bought_before = (await clip.state()).unfinished
         if not bought_before:
             self.ledger.reserve(self.shot.id, clip.order.quote)
         try:
             response = await self.crew.make(clip)
-        except (ClipFailed, InvalidRequest):
+        except (GenerationFailed, Refused, InvalidRequest):
+            # Not billed; a clip that was lost or is no video was.
             self.ledger.release(self.shot.id)
             raise
         except Canceled as canceled:
