@@ -10,8 +10,9 @@ Only creates are paced, and why nothing else is:
 - Queries: asking a limit costs the Prefect server more than the query costs the provider. Each process keeps
   to WAN_VIDEO_QUERIES_PER_SECOND, and an answer of 429 only makes a query come later.
 
-`wan-video setup` makes the limits. Without them, or without an answer from the server, nothing waits: a create
-that comes too early is refused with 429, is not billed and is sent again later.
+`wan-video setup` makes the limits. Without them, or when the server does not answer, nothing waits for long: a
+create that comes too early is refused with 429, is not billed and is sent again later. A server on SQLite answers
+503 when another write is going on, and Prefect's client then asks again after two seconds and more.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ from footage.errors import Throttled
 logger = logging.getLogger("footage.tasks")
 
 PREFIX = "wan-video-submit-"
+# At two creates a second, a hundred processes that all want one now are through by then.
+PATIENCE_S = 60.0
 
 
 def submit_limit(model: str) -> str:
@@ -47,10 +50,10 @@ async def await_turn(model: str) -> None:
         async with get_client() as client:
             limit = await client.read_global_concurrency_limit_by_name(name)
         if limit.active and limit.limit > 0:
-            await rate_limit(name)
+            await rate_limit(name, timeout_seconds=PATIENCE_S)
     except ObjectNotFound:
         return
-    except (httpx.HTTPError, ConcurrencySlotAcquisitionError) as error:
+    except (httpx.HTTPError, ConcurrencySlotAcquisitionError, TimeoutError) as error:
         logger.warning("The limit %s did not answer (%s); going on without it.", name, type(error).__name__)
         return
     if limit.active and limit.limit == 0:
