@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
-
-from cyclopts import Parameter
+from typing import Any, Literal
 
 from flows.cli.emulated import emulated
+from flows.cli.flags import Switch
 from flows.cli.say import print_json, tell
 from footage.errors import InvalidRequest, Problem
-
-Switch = Annotated[bool, Parameter(negative="")]
 
 
 def storyboard(

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-from cyclopts import Parameter
 from rich.console import Console
 from rich.text import Text
 
 from flows.cli.emulated import emulated
+from flows.cli.flags import Switch
 from flows.cli.say import print_json, stderr, tell
 
 if TYPE_CHECKING:
     from footage.checkup import Finding
     from footage.studio import Studio
 
-Switch = Annotated[bool, Parameter(negative="")]
 _STYLES = {"ok": "green", "warn": "yellow", "fail": "bold red"}
 
 

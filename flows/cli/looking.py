@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-from cyclopts import Parameter
 from pydantic import TypeAdapter
 from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from flows.cli.flags import Switch
 from flows.cli.request_flags import RequestFile, RequestFlags, collect
 from flows.cli.say import print_json, tell
 
 if TYPE_CHECKING:
     from footage.catalogue import ModelCard
     from footage.order import Order
-
-Switch = Annotated[bool, Parameter(negative="")]
 
 
 def models(*, json: Switch = False) -> None:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
-
-from cyclopts import Parameter
+from typing import Any
 
 from flows.cli.emulated import emulated
+from flows.cli.flags import Switch
 from flows.cli.request_flags import RequestFile, RequestFlags, collect
 from flows.cli.say import print_json, tell
 from footage.errors import InvalidRequest, Problem
 from footage.redact import redact
 from footage.request import VideoResponse
-
-Switch = Annotated[bool, Parameter(negative="")]
 
 
 def generate(

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-from cyclopts import Parameter
-
+from flows.cli.flags import Switch
 from flows.cli.say import print_json, tell
 
 if TYPE_CHECKING:
@@ -15,8 +14,6 @@ if TYPE_CHECKING:
 
     from flows.cli.house import Done
     from footage.credentials import ApiKey
-
-Switch = Annotated[bool, Parameter(negative="")]
 
 
 def setup(

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from cyclopts import Parameter
-
 from flows.cli.emulated import emulated
+from flows.cli.flags import Switch
 from flows.cli.say import print_json, tell
-
-Switch = Annotated[bool, Parameter(negative="")]
 
 
 def cancel(*keys: str, emulator: Switch = False, json: Switch = False) -> None:
