@@ -63,11 +63,10 @@ def run_setup_again() -> Any:
 
 
 @pytest.fixture(scope="session")
-def set_up(clone: Path, prefect_server: Any) -> SetUp:
+def set_up(clone: Path, prefect_api: httpx.Client) -> SetUp:
     """`wan-video setup` ran once in a clean clone, with a key in its environment."""
     done = run_setup(clone, "--credentials-block", "setup", "--storage-block", "setup", key=SETUP_KEY)
     # Switched off, as an operator may: other tests of this server would wait for their turn to buy.
-    with httpx.Client(base_url=f"{prefect_server.url}/v2/concurrency_limits", timeout=30) as api:
-        for name in done.became("rate limit"):
-            api.patch(f"/{name}", json={"active": False}).raise_for_status()
+    for name in done.became("rate limit"):
+        prefect_api.patch(f"v2/concurrency_limits/{name}", json={"active": False}).raise_for_status()
     return done

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -75,9 +75,8 @@ def test_what_buys_is_not_on_an_active_schedule() -> None:
 
 
 @pytest.fixture
-def api(prefect_server: Any, set_up: Any) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=f"{prefect_server.url}/", timeout=30) as client:
-        yield client
+def api(prefect_api: httpx.Client, set_up: Any) -> httpx.Client:
+    return prefect_api
 
 
 def _deployment(api: httpx.Client, name: str) -> dict[str, Any]:
@@ -145,7 +144,7 @@ def test_the_schedules_of_harvest_and_validate_make_runs(api: httpx.Client) -> N
     assert _until(lambda: _runs(api, "validate"), 30)
 
 
-def _request_shot(server: Any, payload: dict[str, Any]) -> None:
+def _request_shot(api: httpx.Client, payload: dict[str, Any]) -> None:
     """What a storyboard system of somebody else does: one event, through the API."""
     event = {
         "occurred": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
@@ -154,7 +153,7 @@ def _request_shot(server: Any, payload: dict[str, Any]) -> None:
         "payload": payload,
         "id": str(uuid.uuid4()),
     }
-    httpx.post(f"{server.url}/events", json=[event]).raise_for_status()
+    api.post("events", json=[event]).raise_for_status()
 
 
 @pytest.mark.timeout(120)
@@ -169,7 +168,7 @@ def test_an_event_starts_a_run_that_a_worker_somewhere_else_finishes(
         "watermark": False,
     }
     with fast_emulator() as emulator:
-        _request_shot(prefect_server, wanted)
+        _request_shot(api, wanted)
         (run,) = _until(lambda: _runs(api, "generate-video"), 20)
         assert run["parameters"] == wanted
 
@@ -202,10 +201,10 @@ def _assert_shown(api: httpx.Client, run_id: str, key: str) -> None:
     assert types[f"clip-{key[:12]}-poster"] == "image"
 
 
-def test_an_event_with_an_unknown_field_starts_nothing(api: httpx.Client, prefect_server: Any) -> None:
+def test_an_event_with_an_unknown_field_starts_nothing(api: httpx.Client) -> None:
     before = len(_runs(api, "generate-video"))
 
-    _request_shot(prefect_server, {"prompt": "x", "modl": "wan2.6-i2v"})
+    _request_shot(api, {"prompt": "x", "modl": "wan2.6-i2v"})
 
     body = {"filter": {"event": {"prefix": ["prefect.automation.action.failed"]}}}
     failed = _until(lambda: api.post("events/filter", json=body).json()["events"], 20)

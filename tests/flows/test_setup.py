@@ -1,6 +1,5 @@
 """`wan-video setup`: one command makes a server ready, and the second time it changes nothing."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -9,13 +8,6 @@ import pytest
 from blocks.credentials import DashScopeCredentials
 from blocks.storage import VideoStorage
 from footage.catalogue import CATALOGUE, MODEL_NAMES
-
-
-@pytest.fixture
-def api(prefect_server: Any) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=f"{prefect_server.url}/", timeout=30) as client:
-        yield client
-
 
 pytestmark = pytest.mark.filterwarnings("default::DeprecationWarning", "ignore:unclosed:ResourceWarning")
 
@@ -48,8 +40,10 @@ def test_the_storage_block_has_the_base_of_the_environment(set_up: Any) -> None:
     assert VideoStorage.load("setup").base == str(set_up.clone / "output")
 
 
-def test_every_model_is_paced_as_fast_as_the_provider_takes_creates(set_up: Any, prefect_server: Any) -> None:
-    answer = httpx.post(f"{prefect_server.url}/v2/concurrency_limits/filter", json={"limit": 200})
+def test_every_model_is_paced_as_fast_as_the_provider_takes_creates(
+    set_up: Any, prefect_api: httpx.Client
+) -> None:
+    answer = prefect_api.post("v2/concurrency_limits/filter", json={"limit": 200})
     limits = {limit["name"]: limit for limit in answer.json()}
 
     for model, card in CATALOGUE.models.items():
@@ -59,23 +53,25 @@ def test_every_model_is_paced_as_fast_as_the_provider_takes_creates(set_up: Any,
 
 @pytest.mark.timeout(180)
 def test_a_second_setup_leaves_what_an_operator_changed(
-    set_up: Any, api: httpx.Client, run_setup_again: Any
+    set_up: Any, prefect_api: httpx.Client, run_setup_again: Any
 ) -> None:
     name = "wan-video-submit-wan2.6-i2v"
-    api.patch(f"v2/concurrency_limits/{name}", json={"limit": 1}).raise_for_status()
-    automations = {one["name"]: one for one in api.post("automations/filter", json={}).json()}
+    prefect_api.patch(f"v2/concurrency_limits/{name}", json={"limit": 1}).raise_for_status()
+    automations = {one["name"]: one for one in prefect_api.post("automations/filter", json={}).json()}
     automation = automations["wan-video: crashed runs go on"]
-    api.patch(f"automations/{automation['id']}", json={"enabled": False}).raise_for_status()
-    api.patch("work_pools/wan-video", json={"concurrency_limit": 4}).raise_for_status()
+    prefect_api.patch(f"automations/{automation['id']}", json={"enabled": False}).raise_for_status()
+    prefect_api.patch("work_pools/wan-video", json={"concurrency_limit": 4}).raise_for_status()
 
     again = run_setup_again(set_up.clone, "--credentials-block", "nobody", key=None)
 
     assert not [one for one in again.done if one["became"] == "made"]
     assert again.became("credentials") == {"nobody": "skipped"}
     assert "DASHSCOPE_API_KEY" in again.stderr
-    assert api.get(f"v2/concurrency_limits/{name}").json()["limit"] == 1
-    assert api.get(f"automations/{automation['id']}").json()["enabled"] is False
-    assert api.get("work_pools/wan-video").json()["concurrency_limit"] == 4
-    assert len(api.post("automations/filter", json={}).json()) == 3, "two of ours, one of the event trigger"
-    api.patch(f"automations/{automation['id']}", json={"enabled": True}).raise_for_status()
-    api.patch(f"v2/concurrency_limits/{name}", json={"limit": 5}).raise_for_status()
+    assert prefect_api.get(f"v2/concurrency_limits/{name}").json()["limit"] == 1
+    assert prefect_api.get(f"automations/{automation['id']}").json()["enabled"] is False
+    assert prefect_api.get("work_pools/wan-video").json()["concurrency_limit"] == 4
+    assert len(prefect_api.post("automations/filter", json={}).json()) == 3, (
+        "two of ours, one of the event trigger"
+    )
+    prefect_api.patch(f"automations/{automation['id']}", json={"enabled": True}).raise_for_status()
+    prefect_api.patch(f"v2/concurrency_limits/{name}", json={"limit": 5}).raise_for_status()

@@ -15,13 +15,13 @@ from tasks.limits import await_turn, submit_limit
 
 
 @pytest.fixture
-def limit(prefect_server: Any) -> Iterator[Any]:
+def limit(prefect_api: httpx.Client) -> Iterator[Any]:
     """Makes the limit of a model that does not exist, so that no other test waits for it."""
-    with httpx.Client(base_url=f"{prefect_server.url}/v2/concurrency_limits") as api:
-        yield lambda slots: api.post(
-            "/", json={"name": submit_limit("test"), "limit": slots, "slot_decay_per_second": 4}
-        ).raise_for_status()
-        api.delete(f"/{submit_limit('test')}")
+    yield lambda slots: prefect_api.post(
+        "v2/concurrency_limits/",
+        json={"name": submit_limit("test"), "limit": slots, "slot_decay_per_second": 4},
+    ).raise_for_status()
+    prefect_api.delete(f"v2/concurrency_limits/{submit_limit('test')}")
 
 
 async def _seconds(turns: int) -> float:
