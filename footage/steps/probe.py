@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from footage.catalogue import card
 
 if TYPE_CHECKING:
-    from footage.clip import Clip
     from footage.studio import Studio
 
 logger = logging.getLogger(__name__)
@@ -50,8 +49,3 @@ def probe(studio: Studio, region: str, model: str) -> ProbeReport:
         logger.warning("%s", warning)
     logger.info("%s answers in %.0f ms.", endpoint, answer.latency_s * 1000)
     return ProbeReport(endpoint, answer.latency_s, answer.clock_offset_s, tuple(warnings))
-
-
-def probe_clip(clip: Clip) -> ProbeReport:
-    """`probe` for what this clip needs."""
-    return probe(clip.studio, clip.order.region, clip.order.model)

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import s3fs  # noqa: F401 - one second less for each process on S3
+from plainsteps import PLAIN_STEPS
 
 import footage.delivery
 import footage.provider.sdk  # noqa: F401 - what the first create would import
@@ -30,8 +31,7 @@ from footage.settings import Settings
 from footage.steps.cancel import cancel
 from footage.steps.check import check
 from footage.steps.harvest import harvest
-from footage.steps.plain import PLAIN_STEPS
-from footage.steps.probe import probe_clip
+from footage.steps.probe import probe
 from footage.storage import open_store
 from footage.studio import Studio
 from footage.threads import in_thread
@@ -129,7 +129,7 @@ async def _make(studio: Studio, job: Job, prompt: str) -> dict[str, Any]:
         permission = Permission(buy_again=job.buy_again)
         clip = await in_thread(check, studio, request_of(prompt), permission)
         if clip.response is None:
-            await in_thread(probe_clip, clip)
+            await in_thread(probe, studio, clip.order.region, clip.order.model)
             await follow(clip, PLAIN_STEPS)
         if clip.response is None:
             return {"error": "Nothing", "message": "", "next_step": None}

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from plainsteps import PLAIN_STEPS
 
 from footage.clip import Clip, follow
 from footage.credentials import parse_key
@@ -17,7 +18,6 @@ from footage.evidence.records import Receipt
 from footage.evidence.state import Permission, Step
 from footage.settings import Settings
 from footage.steps.check import check
-from footage.steps.plain import PLAIN_STEPS
 from footage.steps.probe import probe
 from footage.steps.submit import submit
 from footage.storage import open_store

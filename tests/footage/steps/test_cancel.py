@@ -8,13 +8,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from plainsteps import PLAIN_STEPS
 
 from footage.errors import Canceled, FootageError, SubmissionUnknown
 from footage.evidence.state import Permission
 from footage.steps.cancel import cancel, cancel_run
 from footage.steps.check import reopen
 from footage.steps.harvest import harvest
-from footage.steps.plain import PLAIN_STEPS
 
 
 class Run:

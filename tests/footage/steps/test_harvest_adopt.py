@@ -7,13 +7,13 @@ import time
 from typing import Any
 
 import pytest
+from plainsteps import PLAIN_STEPS
 
 from footage.errors import InvalidRequest, StillRunning, SubmissionUnknown, TakenOver
 from footage.evidence.lease import Lease, Worker
 from footage.evidence.state import Permission
 from footage.steps.adopt import adopt
 from footage.steps.harvest import find_strangers, find_unfinished, harvest
-from footage.steps.plain import PLAIN_STEPS
 from footage.storage import open_store
 
 

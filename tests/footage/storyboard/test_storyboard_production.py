@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from boards import board, no_links
+from plainsteps import PLAIN_STEPS
 
 from footage.clip import Clip, follow
 from footage.credentials import parse_key
@@ -16,7 +17,6 @@ from footage.evidence.state import Permission
 from footage.request import VideoRequest, VideoResponse
 from footage.settings import Settings
 from footage.steps.check import check
-from footage.steps.plain import PLAIN_STEPS
 from footage.storyboard import Budget, Ledger, ShotOutcome, plan_board
 from footage.storyboard.plan import BoardPlan
 from footage.storyboard.production import Crew, patience, produce

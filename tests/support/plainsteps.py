@@ -1,4 +1,4 @@
-"""The four steps without an orchestrator: for scripts and tests."""
+"""The four steps of a clip without an orchestrator."""
 
 from __future__ import annotations
 
