@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from footage.errors import AccountProblem
+from footage.redact import never_show
 
 ENVIRONMENT_VARIABLE = "DASHSCOPE_API_KEY"
 # Alibaba Cloud's own names; which of the two its tools read differs.
@@ -84,6 +85,7 @@ def parse_key(text: str, source: str, *, region: str | None = None, workspace: s
         )
     if text[0] in "\"'" or text[-1] in "\"'":
         raise _unusable(source, "it is in quotation marks")
+    never_show(text)
     return ApiKey(text, source, region=region, workspace=workspace)
 
 

@@ -2,6 +2,7 @@ import time
 
 import pytest
 
+from footage.credentials import parse_key
 from footage.redact import redact
 
 KEY = "sk-0123456789abcdef0123456789abcdef"
@@ -40,6 +41,16 @@ KEY = "sk-0123456789abcdef0123456789abcdef"
             "https://player/?url=https%3A%2F%2Fh%2Fa%3FSignature%3Dabc%26Expires%3D1",
             "https://player/?url=https%3A%2F%2Fh%2Fa%3FSignature%3D[redacted]%26Expires%3D1",
         ),
+        (
+            "https://h/a?X-Goog-Credential=c&X-Goog-Signature=s&sv=2&sig=s%2F&Key-Pair-Id=K&access_token=t&id=7",
+            "https://h/a?X-Goog-Credential=[redacted]&X-Goog-Signature=[redacted]&sv=2&sig=[redacted]"
+            "&Key-Pair-Id=[redacted]&access_token=[redacted]&id=7",
+        ),
+        (
+            "proxy http://me:pass%40word@proxy:3128/x?y=a:b@c",
+            "proxy http://me:[redacted]@proxy:3128/x?y=a:b@c",
+        ),
+        ("the key sk-ws-H.CANARY.MEUCIQD.", "the key [redacted]."),
         (f"Authorization: Bearer {KEY}", "Authorization: [redacted]"),
         ("{'authorization': 'Bearer abc.def'}", "{'authorization': '[redacted]'}"),
         ("got bearer abcdefghijkl here", "got bearer [redacted] here"),
@@ -67,6 +78,14 @@ def test_what_is_secret_goes_and_what_is_not_stays(text: str, expected: str):
 )
 def test_ordinary_text_is_left_alone(text: str):
     assert redact(text) == text
+
+
+def test_a_key_that_is_in_use_goes_whatever_it_looks_like():
+    parse_key("canary/of+another:shape=", "environment")
+
+    assert redact("Incorrect API key provided: canary/of+another:shape=.") == (
+        "Incorrect API key provided: [redacted]."
+    )
 
 
 def test_the_shape_stays_the_same():
