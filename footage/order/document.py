@@ -1,15 +1,22 @@
-"""An order as data: all that buying, waiting and delivering need, readable again from the evidence."""
+"""An order as data: all that buying, waiting and delivering need, readable again from the evidence.
+
+One thing is left out: what opens a link. The reference image is sent inline and kept, so its link is not needed
+again. A signed `audio_url` is sent as it is, and kept without its signature, beside the SHA-256 of the whole. A
+clip that was submitted needs no more; to send it again, the request must be given again, with the link. The key
+is the same, because signatures are not part of it.
+"""
 
 from __future__ import annotations
 
 import base64
 import datetime
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Literal
 
 from pydantic import TypeAdapter
 
+from footage.errors import InvalidRequest, Problem
 from footage.request import VideoRequest
 
 # sent: as it was asked. converted: sent in the provider's form. emulated: made here after delivery. dropped:
@@ -98,7 +105,7 @@ class ImageFacts:
 
 @dataclass(frozen=True)
 class Order:
-    """One checked, priced and explained request; `request` has every default filled in and no image data."""
+    """One checked, priced and explained request; `request` has every default filled in and opens nothing."""
 
     key: str
     key_version: int
@@ -112,30 +119,55 @@ class Order:
     expected: Expected
     image: ImageFacts | None
     warnings: tuple[str, ...]
+    # Of the whole link, where `request` has it without its signature.
+    audio_url_sha256: str | None = None
+    # The whole link, in memory alone.
+    audio_link: str | None = field(default=None, repr=False)
 
     def wire_body(self, image_data_uri: str | None = None) -> dict[str, Any]:
         """The exact JSON body of the create; `image_data_uri` is the prepared image of an i2v order.
 
         Raises:
+            InvalidRequest: The link of the sound had a signature, and the order was read from its evidence.
             ValueError: The order has an image and none is given, or the other way round.
         """
         if (self.image is None) != (image_data_uri is None):
             raise ValueError("An order with a reference image, and no other, is sent with its data: URI.")
+        body = self.wire_preview()
+        if image_data_uri is not None:
+            body["input"]["img_url"] = image_data_uri
+        if self.audio_url_sha256 is not None:
+            body["input"]["audio_url"] = self._whole_audio_link()
+        return body
+
+    def wire_preview(self) -> dict[str, Any]:
+        """The body as it may be shown: the same, without the image's data and the signature of a link."""
         # Built from the report, so that what is explained is what is sent.
         body: dict[str, Any] = {"model": self.model, "input": {}, "parameters": {}}
         for report in self.explain:
             room, _, name = (report.wire or "").partition(".")
             if name:
-                body[room][name] = image_data_uri if report.sent == IMAGE_PLACEHOLDER else report.sent
+                body[room][name] = report.sent
         return body
 
-    def wire_preview(self) -> dict[str, Any]:
-        """The body as a person wants to see it: the same, with a placeholder where the image goes."""
-        return self.wire_body(IMAGE_PLACEHOLDER if self.image else None)
+    def _whole_audio_link(self) -> str:
+        if self.audio_link is None:
+            raise InvalidRequest(
+                problems=(
+                    Problem(
+                        "audio_url",
+                        str(self.request.audio_url),
+                        "the signature of this link was not kept, so the clip cannot be sent from its evidence",
+                    ),
+                ),
+                next_step="give the original request again, with a link that works: it is the same clip",
+                key=self.key,
+            )
+        return self.audio_link
 
     def to_json(self) -> dict[str, Any]:
-        """The order as JSON values; money as text."""
-        return _ORDER.dump_python(self, mode="json")
+        """The order as JSON values, without `audio_link`; money as text."""
+        return _ORDER.dump_python(self, mode="json", exclude={"audio_link"})
 
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> Order:

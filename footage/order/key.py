@@ -16,9 +16,12 @@ from footage.request import VideoRequest
 
 VERSION = 1
 
-# A signed link to the same file differs from hour to hour; a new signature must not buy a new clip.
+# A signed link to the same file differs from hour to hour; a new signature must not buy a new clip. What
+# x-oss-process asks for makes another file of it.
 _SIGNING = re.compile(
-    r"Signature|Expires|OSSAccessKeyId|AWSAccessKeyId|security-token|x-amz-.*|x-oss-.*", re.IGNORECASE
+    r"Signature|Expires|OSSAccessKeyId|AWSAccessKeyId|security-token|Policy|Key-Pair-Id"
+    r"|x-(?:amz|goog|tos)-.*|x-oss-(?!process$).*",
+    re.IGNORECASE,
 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 
 from footage.catalogue import ModelCard, card, tier_of
 from footage.errors import InvalidRequest, Problem
@@ -13,6 +14,7 @@ from footage.order.key import VERSION, seed_and_key
 from footage.order.quote import quote
 from footage.order.rules import Finding, Note, findings
 from footage.printable import shown_reference
+from footage.redact import redact
 from footage.reference import ReferenceImage
 from footage.request import VideoRequest
 
@@ -46,13 +48,15 @@ def plan(
     region = asked.region or model.regions[0]
     facts = _image_facts(model, image)
     whole = _with_defaults(request, model, region)
+    shown_link = redact(whole.audio_url)
+    signed = whole.audio_url if whole.audio_url != shown_link else None
     seed, key = seed_and_key(whole, facts.source_sha256 if facts else None)
     reports = [finding for finding in found if isinstance(finding, FieldReport)]
     price = quote(model, region, whole.size, audio=whole.audio is not False, seconds=whole.duration)
     return Order(
         key=key,
         key_version=VERSION,
-        request=whole.model_copy(update={"seed": seed}),
+        request=whole.model_copy(update={"seed": seed, "audio_url": shown_link}),
         kind=model.kind,
         model=model.name,
         region=region,
@@ -62,6 +66,8 @@ def plan(
         expected=_expected(whole, model, facts),
         image=facts,
         warnings=(*_warnings(found), *((price.note,) if price.note else ())),
+        audio_url_sha256=None if signed is None else hashlib.sha256(signed.encode("ascii")).hexdigest(),
+        audio_link=signed,
     )
 
 

@@ -25,6 +25,7 @@ from footage.order.document import IMAGE_PLACEHOLDER, FieldReport
 from footage.order.geometry import delivered_size
 from footage.order.text import color_problem, link_problem, text_problem
 from footage.printable import shown, shown_reference
+from footage.redact import redact
 from footage.request import VideoRequest
 
 FPS_MAX = 60
@@ -339,7 +340,12 @@ def _audio_url(a: Ask) -> Findings:
         reason = (
             "The provider fetches it: WAV or MP3, 3 to 30 s, at most 15 MB; longer than the clip is cut off."
         )
-        yield FieldReport("audio_url", shown_reference(url), "sent", reason, "input.audio_url", url, a.source)
+        sent = redact(url)
+        if sent != url:
+            reason += " Sent with its signature, which is not kept."
+        yield FieldReport(
+            "audio_url", shown_reference(url), "sent", reason, "input.audio_url", sent, a.source
+        )
 
 
 # --------------------------------------------------------------------------------------------------- the rest

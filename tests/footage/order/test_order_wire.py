@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from decimal import Decimal
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 from pictures import picture
 
 from footage.catalogue import MODEL_NAMES, card
+from footage.errors import InvalidRequest
 from footage.order import Order, explain_rows, plan
 from footage.reference import read_reference
 from footage.request import VideoRequest
@@ -231,9 +233,31 @@ def test_the_order_holds_neither_image_data_nor_passwords():
     assert "https://e.example/i.png?…" in json.loads(texts[1])["request"]["reference_image"]
 
 
-def test_the_order_names_the_hash_of_the_image_as_given():
-    import hashlib
+def test_a_signed_link_is_sent_whole_and_kept_without_its_signature():
+    signed = "https://b.example/rain.mp3?v=2&Expires=17&OSSAccessKeyId=LTAI5tCANARY&Signature=caNarY%3D"
+    order = ordered("wan2.6-t2v-us", audio_url=signed)
+    kept = json.dumps([order.to_json(), order.wire_preview(), explain_rows(order), repr(order)])
+    read_again = Order.from_json(order.to_json())
 
+    assert order.wire_body()["input"]["audio_url"] == signed
+    assert "https://b.example/rain.mp3?v=2&Expires=17" in kept
+    assert "caNarY" not in kept
+    assert "CANARY" not in kept
+    assert read_again.audio_url_sha256 == hashlib.sha256(signed.encode()).hexdigest()
+    with pytest.raises(InvalidRequest, match="signature of this link was not kept") as refused:
+        read_again.wire_body()
+    assert "original request again" in (refused.value.next_step or "")
+
+
+def test_a_link_that_opens_nothing_is_kept_whole_and_sent_again():
+    link = "https://b.example/rain.mp3?id=7"
+    order = Order.from_json(ordered("wan2.6-t2v-us", audio_url=link).to_json())
+
+    assert order.audio_url_sha256 is None
+    assert order.wire_body()["input"]["audio_url"] == link
+
+
+def test_the_order_names_the_hash_of_the_image_as_given():
     order = ordered("wan2.6-i2v", size="960*960")
 
     assert order.image.source_sha256 == hashlib.sha256(IMAGE).hexdigest()
