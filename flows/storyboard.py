@@ -70,14 +70,13 @@ async def storyboard(
         async with studio_of(flow_run.id, credentials_block, storage_block) as studio:
             reading, board_plan = await plan(studio, board, board_format, defaults, caps)
             studio.settings = patience(board_plan, studio.settings)
+            makers = await crew(studio, run, permission, blocks)
             await probe_board(studio, board_plan)
             if not await approved(board_plan):
                 return refused()
             ledger = Ledger(board_plan.board.budget)
             progress = BoardProgress(len(board_plan.shots))
-            outcomes = await produce(
-                studio, board_plan, ledger, crew(studio, run, permission, blocks), progress
-            )
+            outcomes = await produce(studio, board_plan, ledger, makers, progress)
             package = await cut(studio, board_plan, outcomes, ledger.statement(), guesses_of(reading))
             return await wrapped(board_plan, outcomes, ledger.statement(), package)
     except FootageError as error:

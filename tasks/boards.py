@@ -5,21 +5,24 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Literal
 
 from prefect import task
 from prefect.artifacts import acreate_markdown_artifact, acreate_table_artifact
 from prefect.cache_policies import NO_CACHE
+from prefect.client.orchestration import get_client
 from prefect.deployments import arun_deployment
+from prefect.exceptions import ObjectNotFound
 from prefect.flow_runs import apause_flow_run, asuspend_flow_run
 from prefect.input import RunInput
 from prefect.runtime import deployment, flow_run
 from prefect.states import Cancelled, Completed, Failed
 
 from footage.clip import Clip, follow
-from footage.errors import NotFinished
-from footage.evidence.state import Permission
+from footage.errors import InvalidRequest, NotFinished, Problem
+from footage.evidence.state import Permission, next_step
 from footage.request import VideoRequest, VideoResponse
 from footage.steps.check import reference_fetcher
 from footage.steps.seal import response_of
@@ -106,10 +109,16 @@ async def approved(board_plan: BoardPlan) -> bool:
     return answer.approve
 
 
-def crew(
+async def crew(
     studio: Studio, run: Literal["inline", "deployments"], permission: Permission, blocks: dict[str, Any]
 ) -> Crew:
-    """Who makes the shots: this process, or runs of the `finish-video` deployment on any worker."""
+    """Who makes the shots: this process, or runs of the `finish-video` deployment on any worker.
+
+    Raises:
+        InvalidRequest: The Prefect server has no such deployment; nothing was bought.
+    """
+    if run == "deployments":
+        await require_deployment(FINISH_DEPLOYMENT)
 
     async def check_shot(request: VideoRequest, name: str) -> Clip:
         return await check(studio, request, permission, name)
@@ -125,6 +134,7 @@ def crew(
             "buy_again": permission.buy_again,
             **blocks,
         }
+        last = (await clip.state()).last
         child = await arun_deployment(
             FINISH_DEPLOYMENT,
             parameters=parameters,
@@ -136,6 +146,9 @@ def crew(
         document = await in_thread(clip.evidence.result)
         if document is not None:
             return response_of(studio.store, document, cached=False)
+        # The run's own error stays on its worker; the evidence tells the same.
+        before = replace(clip.permission, attempts_before=last.number if last else 0)
+        next_step(await clip.state(), before)
         message = child.state.message if child.state else None
         raise NotFinished(
             f"Run {child.name} ended as {child.state.name if child.state else 'unknown'}: {message}",
@@ -144,6 +157,19 @@ def crew(
         )
 
     return Crew(check_shot, make_here if run == "inline" else make_elsewhere)
+
+
+async def require_deployment(name: str) -> None:
+    """Raises InvalidRequest when the Prefect server has no deployment of this name; called before buying."""
+    async with get_client() as client:
+        try:
+            await client.read_deployment_by_name(name)
+        except ObjectNotFound:
+            message = f"there is no deployment {name} on this Prefect server; nothing was bought"
+            raise InvalidRequest(
+                problems=(Problem("run", "deployments", message, "inline"),),
+                next_step="wan-video setup, and start a worker as it says",
+            ) from None
 
 
 class BoardProgress:

@@ -1,12 +1,14 @@
 """Make a board's shots: everything at once, except where a shot starts from another's last frame.
 
 A shot that fails does not sink the others: those that start from it are skipped, the rest goes on. Money is
-promised before a shot is bought and settled with what was billed; what is stored already costs nothing.
+promised before a shot is bought and settled with what was billed; what is stored already costs nothing, and
+the promise of a shot that the evidence knows not to be billed is given back.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import math
 from collections import Counter
@@ -15,16 +17,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from footage.catalogue import card
-from footage.errors import (
-    Canceled,
-    FootageError,
-    GenerationFailed,
-    InvalidRequest,
-    NotFinished,
-    OverBudget,
-    Refused,
-    StorageProblem,
-)
+from footage.errors import FootageError, NotFinished, OverBudget, StorageProblem
 from footage.runlog import RunLog, recorded
 from footage.steps.last_frame import last_frame_of
 from footage.storyboard.cut import ShotOutcome, State
@@ -32,6 +25,7 @@ from footage.threads import at_work, in_thread
 
 if TYPE_CHECKING:
     from footage.clip import Clip
+    from footage.evidence.state import ClipState
     from footage.request import VideoRequest, VideoResponse
     from footage.settings import Settings
     from footage.storyboard.budget import Ledger
@@ -85,6 +79,15 @@ def patience(plan: BoardPlan, settings: Settings) -> Settings:
     return settings.model_copy(update={"deadline_s": waits_s, "submit_patience_s": waits_s})
 
 
+def may_be_billed(state: ClipState, since: int) -> bool:
+    """Whether anything after attempt `since` is billed or may be; failed and cancelled attempts are not."""
+    return any(
+        attempt.number > since
+        and (attempt.ended is None or attempt.ended.status not in ("failed", "canceled"))
+        for attempt in state.attempts
+    )
+
+
 class _Shot:
     """One shot on its way."""
 
@@ -117,6 +120,14 @@ class _Shot:
             except FootageError as error:
                 logger.error("Shot %s: %s", self.shot.id, error)
                 return self._stopped(error)
+            except Exception as error:
+                # A bug, or a library's: the other shots are paid for and must still get to their end.
+                logger.exception("Shot %s stopped unexpectedly", self.shot.id)
+                return self._ended(
+                    "unfinished",
+                    f"{type(error).__name__}: {error}",
+                    "run the board again; what was bought is found in the evidence and not bought twice",
+                )
 
     async def _request(self) -> VideoRequest | None:
         """What to ask for, with the last frame of the shot before where it starts from one."""
@@ -132,22 +143,20 @@ class _Shot:
         clip = await self.crew.check(request, self.shot.id)
         if clip.response is not None:
             return await self._delivered(clip, clip.response)
-        bought_before = (await clip.state()).unfinished
-        if not bought_before:
+        before = await clip.state()
+        if not before.unfinished:
             self.ledger.reserve(self.shot.id, clip.order.quote)
         try:
             response = await self.crew.make(clip)
-        except (GenerationFailed, Refused, InvalidRequest):
-            # Not billed; a clip that was lost or is no video was.
-            self.ledger.release(self.shot.id)
-            raise
-        except Canceled as canceled:
-            if canceled.details.get("became") == "canceled":
-                self.ledger.release(self.shot.id)
+        except Exception:
+            # Where the store does not answer, the promise stands.
+            with contextlib.suppress(StorageProblem):
+                if not may_be_billed(await clip.state(), since=before.last.number if before.last else 0):
+                    self.ledger.release(self.shot.id)
             raise
         if response is None:
             raise NotFinished(f"Shot {self.shot.id} is not finished.", key=clip.key)
-        if response.cost is not None or not bought_before:
+        if response.cost is not None or not before.unfinished:
             self.ledger.settle(self.shot.id, response.cost)
         return await self._delivered(clip, response)
 

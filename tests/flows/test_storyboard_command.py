@@ -17,7 +17,9 @@ import pytest
 
 from flows.cli import run
 from footage.emulator import Emulator
+from footage.errors import InvalidRequest
 from footage.media import inspect
+from tasks.boards import require_deployment
 
 # Third parties' warnings inside a run of ours.
 pytestmark = pytest.mark.filterwarnings("default::DeprecationWarning", "default::ResourceWarning")
@@ -156,6 +158,13 @@ def test_a_failed_shot_sinks_only_those_that_start_from_it(
     assert result["shots"] == {"good": "delivered", "bad": "failed", "after-bad": "skipped"}
     assert "--retry-failed" in result["commands"]["bad"]
     assert "DataInspectionFailed" in _local(result["links"]["dailies.html"]).read_text()
+
+
+async def test_shots_cannot_be_spread_over_a_deployment_that_is_not_there(prefect_server: Any) -> None:
+    with pytest.raises(InvalidRequest, match="no deployment finish-video/elsewhere") as caught:
+        await require_deployment("finish-video/elsewhere")
+
+    assert "wan-video setup" in (caught.value.next_step or "")
 
 
 def test_a_price_above_the_limit_waits_for_a_persons_yes(

@@ -18,20 +18,15 @@ pytestmark = [
     pytest.mark.filterwarnings("default::DeprecationWarning", "ignore:unclosed:ResourceWarning"),
 ]
 
-BOARD = {
+PLAIN = {"model": "wanx2.1-t2v-turbo", "duration": 5, "audio": None}
+BOARD: dict[str, Any] = {
     "schema": "wan-video/storyboard/1",
     "title": "Over workers",
     "defaults": {"model": "wan2.6-i2v-flash", "size": "1280*720", "duration": 2, "audio": False},
     "shots": [
-        {
-            "id": "a",
-            "prompt": "A harbour at dawn",
-            "model": "wanx2.1-t2v-turbo",
-            "duration": 5,
-            "audio": None,
-        },
+        {"id": "a", "prompt": "A harbour at dawn", **PLAIN},
         {"id": "b", "prompt": "The harbour wakes", "start_from": "prev_last_frame"},
-        {"id": "c", "prompt": "A road", "model": "wanx2.1-t2v-turbo", "duration": 5, "audio": None},
+        {"id": "c", "prompt": "A road", **PLAIN},
     ],
 }
 
@@ -69,3 +64,12 @@ def test_shots_made_by_runs_of_their_own_are_the_same_clips(worker: None, emulat
 
     assert here.data.result["keys"] == spread.data.result["keys"]
     assert emulator.ledger()["accepted"] == 3
+
+    failing = {"id": "bad", "prompt": "A storm [[emulator: fail=DataInspectionFailed]]", **PLAIN}
+    failed = run(storyboard, board={**BOARD, "shots": [failing, *BOARD["shots"]]}, run="deployments")
+
+    told = failed.data.result
+    assert told["shots"] == {"bad": "failed", "a": "delivered", "b": "delivered", "c": "delivered"}
+    assert "DataInspectionFailed" in told["reasons"]["bad"]
+    assert "--retry-failed" in told["commands"]["bad"]
+    assert told["spent"].startswith("0.00 ")

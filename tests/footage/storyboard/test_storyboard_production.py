@@ -7,19 +7,19 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from boards import board, no_links
+from boards import board, chained, no_links
 from plainsteps import PLAIN_STEPS
 
 from footage.clip import Clip, follow
 from footage.credentials import parse_key
 from footage.emulator import Emulator
-from footage.evidence.state import Permission
+from footage.evidence.state import Permission, Step
 from footage.request import VideoRequest, VideoResponse
 from footage.settings import Settings
 from footage.steps.check import check
 from footage.storyboard import Budget, Ledger, ShotOutcome, plan_board
 from footage.storyboard.plan import BoardPlan
-from footage.storyboard.production import Crew, patience, produce
+from footage.storyboard.production import Crew, MakeClip, patience, produce
 from footage.studio import Studio, open_studio
 from footage.threads import in_thread
 
@@ -44,12 +44,15 @@ def studio(emulator: Emulator, tmp_path: Path) -> Iterator[Studio]:
     studio.close()
 
 
-async def _make(studio: Studio, plan: BoardPlan, budget: Budget) -> tuple[dict[str, ShotOutcome], Ledger]:
+async def _follow(clip: Clip) -> VideoResponse | None:
+    return await follow(clip, PLAIN_STEPS)
+
+
+async def _make(
+    studio: Studio, plan: BoardPlan, budget: Budget, make: MakeClip = _follow
+) -> tuple[dict[str, ShotOutcome], Ledger]:
     async def check_shot(request: VideoRequest, name: str) -> Clip:
         return await in_thread(check, studio, request, Permission(), name=name)
-
-    async def make(clip: Clip) -> VideoResponse | None:
-        return await follow(clip, PLAIN_STEPS)
 
     ledger = Ledger(budget)
     return await produce(studio, plan, ledger, Crew(check_shot, make)), ledger
@@ -83,6 +86,36 @@ async def test_a_failed_shot_gives_its_promise_back(studio: Studio) -> None:
     assert outcomes["bad"].state == "failed"
     assert "--retry-failed" in (outcomes["bad"].command or "")
     assert (ledger.statement().settled, ledger.statement().reserved) == (0, 0)
+
+
+async def test_an_unexpected_error_stops_its_own_shot_and_keeps_the_money_of_what_was_bought(
+    studio: Studio, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def make(clip: Clip) -> VideoResponse | None:
+        if clip.name == "good":
+            return await _follow(clip)
+        if clip.name == "bought":
+            async with clip.held():
+                await PLAIN_STEPS[Step.SUBMIT](clip)
+        raise LookupError("nobody expected this")
+
+    shots = (
+        {"id": "not-bought", "take": 2},
+        {"id": "bought", "take": 3},
+        {"id": "good", "take": 4},
+        chained("after", "shot:not-bought"),
+    )
+    outcomes, ledger = await _make(studio, plan_board(board(*shots), no_links), Budget(currency="CNY"), make)
+
+    assert {shot_id: outcome.state for shot_id, outcome in outcomes.items()} == {
+        "not-bought": "unfinished",
+        "bought": "unfinished",
+        "good": "delivered",
+        "after": "skipped",
+    }
+    assert "LookupError: nobody expected this" in (outcomes["bought"].reason or "")
+    assert (ledger.statement().reserved_seconds, ledger.statement().settled_seconds) == (5, 5)
+    assert "Traceback" in caplog.text
 
 
 async def test_two_shots_that_ask_for_the_same_are_bought_once(studio: Studio, emulator: Emulator) -> None:
