@@ -8,8 +8,8 @@ from flows.cli.emulated import emulated
 from flows.cli.flags import Switch
 from flows.cli.request_flags import RequestFile, RequestFlags, collect
 from flows.cli.say import print_json, tell
+from footage.aside import put_aside
 from footage.errors import InvalidRequest, Problem
-from footage.redact import redact
 from footage.request import VideoResponse
 
 
@@ -72,10 +72,10 @@ def _make(asked: dict[str, Any] | None, key: str | None, options: dict[str, Any]
     from flows.cli.running import run_flow
     from flows.generate import finish_video, generate_video
 
-    if asked is None or _private(asked):
-        # What is in a parameter is stored in Prefect's database; the evidence has the order already.
+    if asked is None:
         return run_flow(finish_video, {"key": key, **options}, key)
-    return run_flow(generate_video, {**asked, **options}, key)
+    # What is in a parameter is stored in Prefect's database.
+    return run_flow(generate_video, {**put_aside(asked), **options}, key)
 
 
 def _look_first(asked: dict[str, Any] | None, key: str | None) -> tuple[VideoResponse | None, str]:
@@ -86,20 +86,15 @@ def _look_first(asked: dict[str, Any] | None, key: str | None) -> tuple[VideoRes
     from footage.studio import open_studio
 
     studio = open_studio()
-    if asked is not None and not _private(asked):
-        # Nothing is written yet: the run may know another key, of another region, from its block.
-        order, _ = order_of(studio, asked)
-        if ClipEvidence(studio.store, order.key).result() is None:
-            return None, order.key
-    clip = (
-        check(studio, asked, Permission()) if asked is not None else reopen(studio, key or "", Permission())
-    )
+    if asked is None:
+        clip = reopen(studio, key or "", Permission())
+        return clip.response, clip.key
+    # Nothing is written yet: the run may know another region, from its block.
+    order, _ = order_of(studio, asked)
+    if ClipEvidence(studio.store, order.key).result() is None:
+        return None, order.key
+    clip = check(studio, asked, Permission())
     return clip.response, clip.key
-
-
-def _private(asked: dict[str, Any]) -> bool:
-    """Whether a request holds an image, or a link whose signature opens something."""
-    return redact(asked) != asked
 
 
 def _show(response: VideoResponse) -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from footage.aside import bring_back
 from footage.catalogue import IMAGE
 from footage.clip import Clip
 from footage.errors import InvalidRequest, NotThere, Problem, StorageProblem
@@ -34,8 +35,7 @@ def order_of(
     """
     region = studio.region
     if not isinstance(request, VideoRequest):
-        request = parse_request(request, default_region=region)
-
+        request = parse_request(bring_back(request), default_region=region)
     image = read_reference(request, reference_fetcher(studio))
     return plan(request, default_region=region, image=image), image
 

@@ -1,9 +1,13 @@
 """After runs that succeed, fail in many ways and are told about everywhere, no key and no signature is anywhere."""
 
+import functools
 import os
 import re
+import threading
 import time
+import wave
 from collections.abc import Iterator
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -11,11 +15,13 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 from emulatedrun import environment, fast_emulator, run
+from pictures import picture
 from prefect.events import emit_event
 from prefect.events.worker import EventsWorker
 from prefect.logging.handlers import APILogWorker
 
 from blocks.credentials import DashScopeCredentials
+from flows.cli import run as wan_video
 from flows.generate import finish_video, generate_video
 from flows.harvest import harvest
 from footage.emulator import Emulator
@@ -32,6 +38,10 @@ WRONG_KEY = "canary-wrong-ca9a51e5ca9a51e5"
 _SIGNATURE = re.compile(
     rb"(?:Signature|OSSAccessKeyId|security-token)(?:=|%3D|\\u003d)(?!\[redacted\])[\w%/+-]{4,}"
 )
+
+# Of the links in a request, as two kinds of stores sign.
+IMAGE_QUERY = "Expires=1787904126&OSSAccessKeyId=LTAIca9a51e5&Signature=imageca9a51e5%2Fx"
+AUDIO_QUERY = "X-Amz-Expires=900&X-Amz-Credential=AKIAca9a51e5&X-Amz-Signature=audioca9a51e5"
 
 REQUEST = {"model": "wan2.2-t2v-plus", "size": "832*480"}
 # What goes wrong, and how the run is seen to end in Prefect.
@@ -55,11 +65,40 @@ def emulator(prefect_server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
             monkeypatch.setenv(name, value)
         monkeypatch.setenv("WAN_VIDEO_DEADLINE_S", "2")
         monkeypatch.setenv("WAN_VIDEO_MAX_ATTEMPTS", "1")
+        monkeypatch.setenv("WAN_VIDEO_ALLOW_PRIVATE_HOSTS", "1")
         yield running
 
 
-def _run_everything(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+class _Files(SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: Any) -> None:
+        """Quiet: what it would print are the links that are searched for."""
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Iterator[str]:
+    """Address of an image and a sound, whatever the query."""
+    folder = tmp_path / "web"
+    folder.mkdir()
+    (folder / "first.png").write_bytes(picture(640, 360))
+    with wave.open(str(folder / "rain.wav"), "wb") as sound:
+        sound.setnchannels(1)
+        sound.setsampwidth(2)
+        sound.setframerate(8000)
+        sound.writeframes(bytes(4 * 2 * 8000))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(_Files, directory=str(folder)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_address[1]}"
+    server.shutdown()
+    server.server_close()
+
+
+def _run_everything(emulator: Emulator, files: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """Runs of every kind; how each failure ended."""
+    image, audio = f"{files}/first.png?{IMAGE_QUERY}", f"{files}/rain.wav?{AUDIO_QUERY}"
+    links = ["--reference-image", image, "--audio-url", audio]
+    assert wan_video(["generate", "--prompt", "Signed links", *links, "--duration", "2"]) == 0
+    assert emulator.tasks()[-1]["body"]["input"]["audio_url"] == audio
+    assert wan_video(["explain", "--json", "--prompt", "Signed links", *links]) == 0
     assert run(generate_video, prompt="All is well", **REQUEST).is_completed()
     DashScopeCredentials(api_key=BLOCK_KEY).save("canary", overwrite=True)
     assert run(generate_video, prompt="From a block", credentials_block="canary", **REQUEST).is_completed()
@@ -97,12 +136,13 @@ def _signatures(emulator: Emulator) -> set[bytes]:
 
 def test_no_key_and_no_signature_is_kept_or_shown_anywhere(
     emulator: Emulator,
+    files: str,
     prefect_server: Any,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    ends = _run_everything(emulator, monkeypatch)
+    ends = _run_everything(emulator, files, monkeypatch)
     signatures = _signatures(emulator)
     _until_recorded(prefect_server)
     kept = list(_everything_kept(Path(os.environ["PREFECT_HOME"]), tmp_path / "out"))
@@ -116,7 +156,8 @@ def test_no_key_and_no_signature_is_kept_or_shown_anywhere(
     assert b"Canary failed-DataInspectionFailed" in b"".join(
         content for path, content in everything if path.name.startswith("prefect.db")
     ), "the runs are in the database that is searched"
-    for secret in (KEY.encode(), BLOCK_KEY.encode(), WRONG_KEY.encode(), *signatures):
+    planted = (KEY, BLOCK_KEY, WRONG_KEY, "LTAIca9a51e5", "imageca9a51e5", "AKIAca9a51e5", "audioca9a51e5")
+    for secret in (*(text.encode() for text in planted), *signatures):
         assert [path for path, content in everything if secret in content] == []
     assert [(path, hit[:60]) for path, content in everything for hit in _SIGNATURE.findall(content)] == []
 
