@@ -86,13 +86,19 @@ def _path_of_file_url(url: str) -> str:
 
 
 def _from_file(path: str, reference: str) -> bytes:
+    place = Path(path)
     try:
-        place = Path(path).expanduser()
+        place = place.expanduser()
         # O_NONBLOCK: opening a named pipe would wait for a writer for ever.
         descriptor = os.open(place, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except (OSError, ValueError, RuntimeError) as error:
         reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)
-        raise _invalid(reference, f"cannot be opened as a file: {reason}.") from None
+        where, allowed = "", None
+        if isinstance(error, FileNotFoundError) and not place.is_absolute():
+            # A run of a deployment works in a folder that whoever asked for it has never seen.
+            where = f" A relative path starts where this process works: {str(Path.cwd())!r}."
+            allowed = "an absolute path on the machine that makes the clip, or a URL"
+        raise _invalid(reference, f"cannot be opened as a file: {reason}.{where}", allowed) from None
     mode = os.fstat(descriptor).st_mode
     if not stat.S_ISREG(mode):
         os.close(descriptor)

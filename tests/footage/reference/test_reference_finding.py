@@ -125,7 +125,17 @@ def test_what_is_no_image_is_one_clear_problem(here: Path, reference: str, said:
     (problem,) = caught.value.problems
     assert problem.field == "reference_image"
     assert said in problem.message
-    assert len(str(problem)) < 300
+    assert len(str(problem)) < 400
+
+
+def test_a_relative_path_that_is_not_there_says_where_it_was_looked_for(here: Path):
+    with pytest.raises(InvalidRequest, match="an absolute path on the machine that makes the clip") as caught:
+        load("nope.png", no_network)
+
+    assert str(here) in str(caught.value)
+    with pytest.raises(InvalidRequest) as caught:
+        load(str(here / "nope.png"), no_network)
+    assert "relative path" not in str(caught.value)
 
 
 def test_a_file_without_permission_is_a_problem(here: Path):
