@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 import pytest
 from emulatedrun import environment
-from manymachines import kill_machine, postgres, prefect_of_many, process, redis, until
+from manymachines import descendants, kill_machine, postgres, prefect_of_many, process, redis, until
 from seaweed import seaweed
 
 from footage.emulator import Emulator
@@ -24,6 +24,7 @@ pytestmark = [pytest.mark.scaleout, pytest.mark.timeout(900)]
 
 ROOT = Path(__file__).parents[2]
 CLIPS = 6
+GENERATION_S = 3600
 # The shortest heartbeat that Prefect has, and three of them.
 BEAT_S, SILENCE_S = 30, 95
 
@@ -36,8 +37,10 @@ def test_a_worker_that_loses_power_loses_no_clip_and_none_is_bought_twice(tmp_pa
         )
         url = stack.enter_context(prefect_of_many(tmp_path, database_url, redis_url))
         store = _shared_store(stack.enter_context(seaweed(_folder(tmp_path, "s3"))))
-        # Long enough to be killed in: a clip takes about half a minute.
-        emulator = stack.enter_context(Emulator(speed=3, rate_limits=False, concurrency=100, render="tiny"))
+        # No clip is done before its worker is killed, however slow the machine; then the clock jumps.
+        emulator = stack.enter_context(
+            Emulator(speed=1, rate_limits=False, concurrency=100, render="tiny", generation_s=GENERATION_S)
+        )
         machine = {**os.environ, "PREFECT_API_URL": url, **environment(emulator, ""), **store}
         _set_up(machine, url)
         api = stack.enter_context(httpx.Client(base_url=f"{url}/", timeout=60))
@@ -46,10 +49,12 @@ def test_a_worker_that_loses_power_loses_no_clip_and_none_is_bought_twice(tmp_pa
 
         runs = [_order(api, number) for number in range(CLIPS)]
         until(lambda: emulator.ledger()["accepted"] == CLIPS, "every clip is bought", 180)
-        taken = {name: _runs_of(tmp_path / f"{name}.log", api) for name in names}
+        taken = {name: _runs_of(workers[name], api, runs) for name in names}
         victim = max(names, key=lambda name: len(taken[name]))
         lost = taken[victim]
+        assert lost, f"no worker has a run: {taken}"
         kill_machine(workers[victim])
+        emulator.advance(2 * GENERATION_S)
         began = time.monotonic()
         until(lambda: _all_final(api, runs), "every run has ended", 480)
 
@@ -120,12 +125,11 @@ def _all_final(api: httpx.Client, runs: list[str]) -> bool:
     return all(_state(api, run)[0] in ("COMPLETED", "FAILED", "CANCELLED") for run in runs)
 
 
-def _runs_of(log: Path, api: httpx.Client) -> list[str]:
-    """The runs that a worker's log says it took."""
-    text = log.read_text(errors="replace")
-    everyone = api.post("flow_runs/filter", json={}).json()
-    names = {run["id"]: run["name"] for run in everyone}
-    return [run for run, name in names.items() if f"'{name}'" in text]
+def _runs_of(worker: subprocess.Popen[bytes], api: httpx.Client, runs: list[str]) -> list[str]:
+    """The runs whose processes are children of the worker's."""
+    children = {str(pid) for pid in descendants(worker.pid)}
+    pids = {run: api.get(f"flow_runs/{run}").json()["infrastructure_pid"] for run in runs}
+    return [run for run, pid in pids.items() if str(pid).rsplit(":", 1)[-1] in children]
 
 
 def _videos(store: dict[str, str]) -> int:

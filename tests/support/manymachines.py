@@ -67,21 +67,22 @@ def process(
 
 def kill_machine(started: subprocess.Popen[bytes]) -> None:
     """kill -9 for the process and every child: what is left when a machine loses power."""
-    children = [started.pid, *_descendants(started.pid)]
+    children = [started.pid, *descendants(started.pid)]
     for pid in children:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
     started.wait()
 
 
-def _descendants(pid: int) -> list[int]:
+def descendants(pid: int) -> list[int]:
+    """Process ids of the children, and of theirs."""
     found: list[int] = []
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
             fields = stat.read_text().rsplit(")", 1)[1].split()
             if int(fields[1]) == pid:
                 child = int(stat.parent.name)
-                found += [child, *_descendants(child)]
+                found += [child, *descendants(child)]
     return found
 
 
