@@ -34,9 +34,10 @@ chaos: $(VENV)/.dev
 browser: $(VENV)/.dev
 	$(RUN) -m pytest -m browser --timeout 300
 
-## make soak      a board of 1,000 shots in one process (about half an hour)
+## make soak      a board of 1,000 shots in one process (about half an hour); SHOTS=40 for fewer
+soak: SHOTS ?= 1000
 soak: $(VENV)/.dev
-	SHOTS=1000 $(RUN) benchmarks/board_of_200.py
+	SOAK=1 SHOTS=$(SHOTS) $(RUN) benchmarks/board_of_200.py
 
 ## make scaleout  PostgreSQL, Redis and three workers, one of them killed
 scaleout: $(VENV)/.dev
