@@ -8,6 +8,7 @@ nothing any more.
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Mapping
 from typing import Any, TypeVar, cast
@@ -55,6 +56,15 @@ def never_show(secret: str) -> None:
 def redact(value: T) -> T:
     """The same shape without secrets; mappings, lists, tuples and strings are walked, the rest is kept."""
     return cast(T, _walk(value))
+
+
+class Discreet(logging.Filter):
+    """Takes images, keys, signatures and tracebacks out of a library's log, for those who switch it on."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.msg, record.args = redact(record.getMessage()), ()
+        record.exc_info = record.exc_text = None
+        return True
 
 
 def _walk(value: Any) -> Any:

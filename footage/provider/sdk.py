@@ -17,7 +17,7 @@ from typing import Any
 
 from footage.errors import AccountProblem
 from footage.provider.wire import OneCall
-from footage.redact import redact
+from footage.redact import Discreet
 
 try:
     from dashscope.aigc.video_synthesis import VideoSynthesis
@@ -87,15 +87,6 @@ def _headers(workspace: str | None) -> dict[str, str]:
     return headers | ({"X-DashScope-WorkSpace": workspace} if workspace else {})
 
 
-class _Discreet(logging.Filter):
-    """Takes images, keys, signatures and tracebacks out of the SDK's log, for those who switch it on."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        record.msg, record.args = redact(record.getMessage()), ()
-        record.exc_info = record.exc_text = None
-        return True
-
-
 def _calm_logging() -> None:
     # The SDK logs a traceback at ERROR for everything that goes wrong, which our errors tell better, and
     # whole images at DEBUG. Who has set a level for it (DASHSCOPE_LOGGING_LEVEL or logging config) wants its
@@ -103,7 +94,7 @@ def _calm_logging() -> None:
     log = logging.getLogger("dashscope")
     if log.level == logging.NOTSET:
         log.setLevel(logging.CRITICAL)
-    log.addFilter(_Discreet())
+    log.addFilter(Discreet())
 
 
 _calm_logging()

@@ -9,7 +9,7 @@ import re
 import stat
 from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import unquote, unquote_to_bytes, urlsplit
+from urllib.parse import SplitResult, unquote, unquote_to_bytes, urlsplit
 
 from footage.catalogue import IMAGE
 from footage.errors import InvalidRequest, Problem
@@ -38,6 +38,7 @@ def load(reference: str | bytes, fetch_url: Callable[[str], bytes]) -> bytes:
     if scheme is None:
         return _from_file(reference, reference)
     if scheme[1].lower() in ("http", "https"):
+        _split(reference)
         return _limited(fetch_url(reference), reference)
     hint = " Such links are bound to one key and model for 48 h." if scheme[1].lower() == "oss" else ""
     raise _invalid(
@@ -75,11 +76,15 @@ def _from_data_uri(uri: str) -> bytes:
         raise _invalid(uri, "is not readable as base64.", "data:image/png;base64,…") from None
 
 
-def _path_of_file_url(url: str) -> str:
+def _split(url: str) -> SplitResult:
     try:
-        parts = urlsplit(url)
+        return urlsplit(url)
     except ValueError:
-        raise _invalid(url, "is not a readable URL.", "file:///folder/image.png") from None
+        raise _invalid(url, "is not a readable URL.", "https://host/image.png, file:///image.png") from None
+
+
+def _path_of_file_url(url: str) -> str:
+    parts = _split(url)
     if parts.netloc.lower() not in ("", "localhost") or not parts.path.startswith("/"):
         raise _invalid(url, "is not an absolute file URL.", "file:///folder/image.png")
     return unquote(parts.path)

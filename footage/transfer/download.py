@@ -260,7 +260,7 @@ class _Download:
                     case Stop(reason):
                         raise self._unreachable(reason)
         except (OSError, http.client.HTTPException) as error:
-            raise _BrokenError(_words(error)) from error
+            raise _BrokenError(_words(error)) from None
 
     def _take(self, response: http.client.HTTPResponse, headers: dict[str, str], take: Take) -> None:
         if take.offset == 0:

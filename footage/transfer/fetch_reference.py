@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from typing import Any, cast
 from urllib.parse import urlsplit
 
 from footage.errors import InvalidRequest, Problem, Unreachable
+from footage.redact import Discreet
 from footage.transfer.connection import shown
 
 _CONNECT_S = 10.0
@@ -14,6 +16,7 @@ _SILENCE_S = 20.0
 _DEADLINE_S = 60.0
 _MAX_REDIRECTS = 3
 _CHUNK_BYTES = 64 << 10
+_DISCREET = Discreet()
 
 
 def fetch_reference(url: str, *, max_bytes: int, allow_private: bool) -> bytes:
@@ -33,6 +36,8 @@ def fetch_reference(url: str, *, max_bytes: int, allow_private: bool) -> bytes:
     from requests_hardened import Config, Manager
     from requests_hardened.ip_filter import InvalidIPAddress
 
+    # At DEBUG it logs every address whole; adding a filter twice changes nothing.
+    logging.getLogger("urllib3.connectionpool").addFilter(_DISCREET)
     if urlsplit(url).scheme not in {"http", "https"} or urlsplit(url).username is not None:
         raise _invalid(url, "is not a plain http(s) URL")
     session = cast(
@@ -54,21 +59,22 @@ def fetch_reference(url: str, *, max_bytes: int, allow_private: bool) -> bytes:
         with session, session.get(url, stream=True, headers={"Accept-Encoding": "identity"}) as response:
             _check(url, response.status_code, response.headers.get("Content-Type", ""))
             return _read(url, response, max_bytes)
-    except InvalidIPAddress as error:
+    # "from None": what requests and urllib3 say names the address with its signature.
+    except InvalidIPAddress:
         raise _invalid(
             url,
             "leads to a private address",
             "a public URL, a file, or private addresses allowed in the settings",
-        ) from error
-    except requests.TooManyRedirects as error:
-        raise _invalid(url, f"is redirected more than {_MAX_REDIRECTS} times") from error
-    except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema) as error:
-        raise _invalid(url, "is not a plain http(s) URL") from error
+        ) from None
+    except requests.TooManyRedirects:
+        raise _invalid(url, f"is redirected more than {_MAX_REDIRECTS} times") from None
+    except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema):
+        raise _invalid(url, "is not a plain http(s) URL") from None
     except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
         # urllib3's own errors: the body is read from it directly.
         raise Unreachable(
             f"The reference image {shown(url)} could not be fetched ({type(error).__name__})."
-        ) from error
+        ) from None
 
 
 def _check(url: str, status: int, content_type: str) -> None:

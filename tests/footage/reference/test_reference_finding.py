@@ -109,6 +109,7 @@ def test_a_link_is_fetched_here_and_never_passed_on(url: str):
         ("file:boat.png", "not an absolute file URL"),
         ("file://[::1/boat.png", "not a readable URL"),
         ("file:///nope.png", "No such file"),
+        ("http://[::1/boat.png", "not a readable URL"),
         ("oss://dashscope-instant/x/boat.png", "48 h"),  # bound to a key and a model
         ("s3://bucket/boat.png", "s3:// cannot be read here"),
         ("ftp://e.example/boat.png", "ftp:// cannot be read here"),

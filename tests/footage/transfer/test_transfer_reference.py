@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import logging
+import traceback
+
 import pytest
 from resultserver import ResultServer, chunked, cut, status
 
@@ -37,6 +40,18 @@ def test_an_image_is_fetched_as_it_is() -> None:
 def test_addresses_inside_our_network_are_refused(url: str) -> None:
     with pytest.raises(InvalidRequest, match="private address"):
         fetch_reference(url, max_bytes=1_000, allow_private=False)
+
+
+def test_the_signature_of_an_image_is_in_no_log_and_no_traceback(caplog: pytest.LogCaptureFixture) -> None:
+    query = "?Signature=canary-signature"
+
+    with caplog.at_level(logging.DEBUG), ResultServer(IMAGE) as server:
+        fetch(server.url() + query)
+    with pytest.raises(Unreachable) as caught:
+        fetch("http://127.0.0.1:1/a.png" + query)
+
+    assert "Signature=[redacted]" in caplog.text
+    assert "canary" not in caplog.text + "".join(traceback.format_exception(caught.value))
 
 
 @pytest.mark.parametrize("url", ["ftp://example.com/a.png", "file:///etc/passwd", "http://u:p@x.com/a.png"])
