@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from flows.cli.emulated import emulated
 from flows.cli.flags import Switch
 from flows.cli.request_flags import RequestFile, RequestFlags, collect
 from flows.cli.say import print_json, tell
@@ -54,14 +55,23 @@ def models(*, json: Switch = False) -> None:
     tell(f"Read on {read_on}. Everything, with sources: wan-video models --json", "dim")
 
 
-def explain(file: RequestFile = None, /, *, request: RequestFlags = None, json: Switch = False) -> None:
+def explain(
+    file: RequestFile = None,
+    /,
+    *,
+    request: RequestFlags = None,
+    emulator: Switch = False,
+    json: Switch = False,
+) -> None:
     """What would become of every field of a request, what would be sent, and what it would cost.
 
     Args:
         file: The request as a JSON file, or - for stdin. Flags beat what is in it.
+        emulator: What would be sent to the local stand-in instead of the provider.
         json: Print the report as JSON, alone on stdout.
     """
-    show_order(collect(file, request), as_json=json)
+    with emulated(emulator):
+        show_order(collect(file, request), as_json=json)
 
 
 def show_order(asked: dict[str, Any], *, as_json: bool) -> None:
