@@ -1,22 +1,27 @@
 """`--emulator`: the local stand-in instead of the provider, for this command and the next ones.
 
-It keeps its port and its state in the output folder, so that a clip that one command leaves unfinished is
-finished by another.
+The first command starts it, and it stays for the others: those that run at the same time, and the one that
+finishes what this one leaves. Its state is kept, so it makes no difference to them when it ends in between.
 """
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
-import urllib.error
-import urllib.request
 from collections.abc import Generator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from flows.cli.say import tell
+from footage.errors import FootageError, InvalidRequest, Problem, StorageProblem
+
+if TYPE_CHECKING:
+    from footage.emulator import CannotStart
 
 # A clip of a minute and a half is ready in under five seconds.
 SPEED = 20.0
+IDLE_S = 600.0
 # Set where the user set nothing: the provider's pace would make a fast stand-in look slow.
 _PACE = {
     "WAN_VIDEO_POLL_MIN_S": "0.5",
@@ -30,41 +35,57 @@ _PACE = {
 
 @contextlib.contextmanager
 def emulated(wanted: bool = True) -> Generator[None]:
-    """Within this block the environment points at a running emulator and at output of its own."""
+    """Within this block the environment points at a running emulator and at output of its own.
+
+    Raises:
+        StorageProblem: The emulator cannot keep its state.
+    """
     if not wanted:
         yield
         return
-    from footage.emulator import Emulator
+    from footage.emulator import CannotStart, Emulator, standing
 
-    base = Path(os.environ.get("OUTPUT_DIR", "output")).expanduser() / "emulated"
-    state = base / ".emulator"
-    state.mkdir(parents=True, exist_ok=True)
-    port_file = state / "port"
-    port = int(port_file.read_text()) if port_file.exists() else 0
+    output = f"{(os.environ.get('OUTPUT_DIR') or 'output').rstrip('/')}/emulated"
     with contextlib.ExitStack() as stack:
-        url = f"http://127.0.0.1:{port}/api/v1"
-        if not (port and _answers(url)):
-            emulator = stack.enter_context(Emulator(port=port, speed=SPEED, state_dir=state))
-            url = emulator.base_url
-            port_file.write_text(url.rsplit(":", 1)[1].split("/")[0])
-        before = dict(os.environ)
-        os.environ |= {name: value for name, value in _PACE.items() if name not in os.environ}
-        os.environ |= {
-            "DASHSCOPE_HTTP_BASE_URL": url,
-            "DASHSCOPE_API_KEY": Emulator.api_key,
-            "OUTPUT_DIR": str(base),
-        }
-        tell(f"Emulator at {url}: nothing is bought, and every frame says EMULATED.", "dim")
         try:
-            yield
-        finally:
-            os.environ.clear()
-            os.environ |= before
+            url = stack.enter_context(standing(state_folder(output), SPEED, IDLE_S))
+        except CannotStart as error:
+            raise refusal(error, "set OUTPUT_DIR to a folder that can be written") from None
+        pace = {name: value for name, value in _PACE.items() if name not in os.environ}
+        place = {"DASHSCOPE_HTTP_BASE_URL": url, "DASHSCOPE_API_KEY": Emulator.api_key, "OUTPUT_DIR": output}
+        if public := os.environ.get("WAN_VIDEO_PUBLIC_BASE_URL"):
+            place["WAN_VIDEO_PUBLIC_BASE_URL"] = f"{public.rstrip('/')}/emulated"
+        stack.enter_context(_environment(pace | place))
+        tell(f"Emulator at {url}: nothing is bought, and every frame says EMULATED.", "dim")
+        yield
 
 
-def _answers(url: str) -> bool:
+def state_folder(output: str) -> Path:
+    """Where the emulator keeps what belongs to this output: beside the clips, or here if they are elsewhere."""
+    if "://" not in output:
+        return Path(output).expanduser().absolute() / ".emulator"
+    # The home that the local Prefect server has, too.
+    home = Path(os.environ.get("PREFECT_HOME") or "~/.prefect").expanduser()
+    return home / "wan-video-emulator" / hashlib.sha256(output.encode()).hexdigest()[:16]
+
+
+def refusal(error: CannotStart, next_step: str) -> FootageError:
+    """What `error` means to whoever typed the command."""
+    problem = Problem(error.option, error.value, error.why)
+    if error.option == "state":
+        return StorageProblem(f"The emulator does not start: {problem}", next_step=next_step)
+    return InvalidRequest(f"The emulator does not start: {problem}", problems=(problem,), next_step=next_step)
+
+
+@contextlib.contextmanager
+def _environment(values: dict[str, str]) -> Generator[None]:
+    before = {name: os.environ.get(name) for name in values}
+    os.environ |= values
     try:
-        with urllib.request.urlopen(f"{url.removesuffix('/api/v1')}/_emulator/ledger", timeout=2) as answer:  # noqa: S310
-            return answer.status == 200
-    except (OSError, urllib.error.URLError):
-        return False
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value

@@ -22,6 +22,10 @@ def emulator(
         faults: File of faults to make, JSON or YAML; see footage/emulator/README.md.
         state: Folder that keeps its tasks over restarts.
     """
-    from footage.emulator import serve
+    from flows.cli.emulated import refusal
+    from footage.emulator import CannotStart, serve
 
-    serve(port, speed, seed, faults, state)
+    try:
+        serve(port, speed, seed, faults, state)
+    except CannotStart as error:
+        raise refusal(error, "see wan-video emulator --help") from None

@@ -11,8 +11,20 @@ from typing import Any
 from footage.emulator.faults import FAULTS, Fault
 from footage.emulator.knobs import Knobs
 from footage.emulator.process import DEMO_KEY, Emulator
+from footage.emulator.standing import standing
+from footage.emulator.starting import CannotStart, StateInUse
 
-__all__ = ["DEMO_KEY", "FAULTS", "Emulator", "Fault", "Knobs", "serve"]
+__all__ = [
+    "DEMO_KEY",
+    "FAULTS",
+    "CannotStart",
+    "Emulator",
+    "Fault",
+    "Knobs",
+    "StateInUse",
+    "serve",
+    "standing",
+]
 
 
 def serve(

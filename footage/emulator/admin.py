@@ -1,6 +1,7 @@
 """The emulator's own routes under `/_emulator/`: books, faults, clock, knobs. The real service lacks them."""
 
 import json
+import os
 import time
 from dataclasses import asdict
 from typing import Any
@@ -31,6 +32,7 @@ def _serve(service: Service, exchange: Exchange, raw: bytes) -> Any:
                 "now_s": service.now_s(),
                 "speed": service.clock.speed,
                 "cpu_s": time.process_time(),
+                "pid": os.getpid(),
             }
         case "GET", "ledger":
             ledger = service.ledger()

@@ -1,9 +1,7 @@
 """The emulator in a process of its own, for tests, benchmarks and demos."""
 
 import json
-import os
 import subprocess
-import sys
 import tempfile
 import urllib.error
 import urllib.request
@@ -14,6 +12,7 @@ from typing import Any
 
 from footage.emulator.faults import Order
 from footage.emulator.knobs import Knobs
+from footage.emulator.standing import last_words, spawn
 
 DEMO_KEY = "sk-emulator"
 _ADMIN_TIMEOUT_S = 30
@@ -97,28 +96,13 @@ class Emulator:
     def start(self) -> None:
         """Start the process and wait until it accepts connections."""
         self.state_dir.mkdir(parents=True, exist_ok=True)
-        log = self.state_dir / "emulator.log"
-        command = [sys.executable, "-m", "footage.emulator", "--child", "--port", str(self._port)]
-        command += ["--speed", str(self._speed), "--seed", str(self._seed), "--state", str(self.state_dir)]
-        command += ["--knobs", json.dumps(self._knobs)]
-        # The child finds this package wherever it was imported from, whatever the working directory is now.
-        paths = [str(Path(__file__).parents[2]), *filter(None, [os.environ.get("PYTHONPATH")])]
-        with log.open("a", encoding="utf-8") as stderr:
-            self._process = subprocess.Popen(
-                command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=stderr,
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
-                text=True,
-                # Ctrl-C in a terminal reaches a whole group, and whoever uses the emulator may still have
-                # something to ask it, such as a cancel. It ends with its parent all the same.
-                start_new_session=True,
-            )
+        options = ["--child", "--port", str(self._port), "--speed", str(self._speed)]
+        options += ["--seed", str(self._seed), "--knobs", json.dumps(self._knobs)]
+        self._process = spawn(self.state_dir, *options, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         line = self._process.stdout.readline().strip() if self._process.stdout else ""
         if not line:
             self.stop()
-            raise RuntimeError(f"the emulator did not start: {log.read_text(encoding='utf-8')[-2000:]}")
+            raise RuntimeError(f"the emulator did not start: {last_words(self.state_dir)}")
         self.base_url = line
         self._port = int(line.rsplit(":", 1)[1].split("/")[0])
 

@@ -7,6 +7,7 @@ import socket
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,9 +19,13 @@ from footage.emulator.app import App
 from footage.emulator.faults import Order
 from footage.emulator.knobs import Knobs
 from footage.emulator.service import Service
+from footage.emulator.standing import write_address
+from footage.emulator.starting import CannotStart
 from footage.emulator.wire import OpenProtocol
 
 _BACKLOG = 2048
+# A virtual day in less than a second; much more, and the year 9999, where dates end, comes into reach.
+_MOST_SPEED = 100_000
 
 
 def print_ready(base_url: str) -> None:
@@ -40,48 +45,65 @@ def serve(
     *,
     ready_line: Callable[[str], None] = print_ready,
     end_with_stdin: bool = False,
+    idle_s: float | None = None,
     knobs: Mapping[str, Any] | None = None,
 ) -> None:
     """Serve on 127.0.0.1 until interrupted.
 
     Args:
         port: 0 takes a free one.
-        speed: Virtual seconds per real second.
+        speed: Virtual seconds per real second; at most 100,000.
         seed: Of everything the emulator chooses: ids, waiting times, seeds that a request does not give.
         faults_file: JSON or YAML list of fault orders, added to those of the state directory.
         state_dir: Where tasks, uploads and clips are kept; none: a temporary directory, removed at the end.
         ready_line: Called once with the base URL when connections are accepted.
         end_with_stdin: Stop when standard input closes, so that a dead parent leaves nothing behind.
+        idle_s: Stop when nobody has been connected for so many seconds; none: go on.
         knobs: Names and values of `Knobs`.
 
     Raises:
-        ValueError: A knob or a fault order is wrong.
-        OSError: The port is taken.
+        CannotStart: Names the option that cannot be used as it is, and why; StateInUse where it is the state
+            folder because another emulator works with it.
     """
-    turned = Knobs.from_mapping(knobs or {})
+    if not 0 <= port <= 65535:
+        raise CannotStart("port", port, "must be from 0, which takes a free one, to 65535")
+    # Written so that nan is refused, too.
+    if not 0 < speed <= _MOST_SPEED:
+        raise CannotStart("speed", speed, f"must be above 0 and at most {_MOST_SPEED}")
+    try:
+        turned = Knobs.from_mapping(knobs or {})
+    except (TypeError, ValueError) as error:
+        raise CannotStart("knobs", json.dumps(knobs, default=str), str(error)) from None
     orders = read_faults(Path(faults_file)) if faults_file is not None else []
     # asyncio turns Nagle's algorithm off only for sockets that name TCP; with it every answer takes 40 ms.
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     with listener, tempfile.TemporaryDirectory(prefix="wan-emulator-") as spare:
-        listener.bind(("127.0.0.1", port))
-        listener.listen(_BACKLOG)
+        try:
+            listener.bind(("127.0.0.1", port))
+            listener.listen(_BACKLOG)
+        except OSError as error:
+            raise CannotStart("port", port, f"{error.strerror}; 0 takes a free one") from None
         folder = Path(state_dir) if state_dir is not None else Path(spare)
-        asyncio.run(_run(listener, folder, speed, seed, turned, orders, ready_line, end_with_stdin))
+        asyncio.run(_run(listener, folder, speed, seed, turned, orders, ready_line, end_with_stdin, idle_s))
 
 
 def read_faults(path: Path) -> list[Order]:
-    """Fault orders of a script file. ValueError says what is wrong with it."""
-    text = path.read_text(encoding="utf-8")
-    if path.suffix in (".yaml", ".yml"):
-        import yaml
+    """Fault orders of a script file. CannotStart says what is wrong with it."""
+    import yaml
 
-        items: Any = yaml.safe_load(text)
-    else:
-        items = json.loads(text)
-    if not isinstance(items, list):
-        raise ValueError(f"{path}: a fault script is a list of orders")
-    return [Order.parse(item) for item in items]
+    try:
+        text = path.read_text(encoding="utf-8")
+        items: Any = yaml.safe_load(text) if path.suffix in (".yaml", ".yml") else json.loads(text)
+        if not isinstance(items, list):
+            raise CannotStart("faults", path, "a fault script is a list of orders")
+        return [Order.parse(item) for item in items]
+    except OSError as error:
+        raise CannotStart("faults", path, f"cannot be read ({error.strerror})") from None
+    except CannotStart:
+        raise
+    except (ValueError, TypeError, yaml.YAMLError) as error:
+        raise CannotStart("faults", path, " ".join(str(error).split())) from None
 
 
 async def _run(
@@ -93,8 +115,12 @@ async def _run(
     orders: list[Order],
     ready_line: Callable[[str], None],
     end_with_stdin: bool,
+    idle_s: float | None,
 ) -> None:
-    service = Service(folder, speed, seed, knobs)
+    try:
+        service = Service(folder, speed, seed, knobs)
+    except OSError as error:
+        raise CannotStart("state", folder, f"nothing can be kept there ({error.strerror})") from None
     service.faults.orders += orders
     host = f"http://127.0.0.1:{listener.getsockname()[1]}"
     service.host = host
@@ -114,13 +140,17 @@ async def _run(
     )
     if end_with_stdin:
         threading.Thread(target=_stop_at_end_of_stdin, args=(server,), daemon=True).start()
-    saving = asyncio.create_task(service.keep_saving())
+    keeping = [asyncio.create_task(service.keep_saving())]
+    if idle_s is not None:
+        keeping.append(asyncio.create_task(_stop_when_alone(server, idle_s)))
     service.now_s()
+    write_address(folder, listener.getsockname()[1])
     ready_line(f"{host}/api/v1")
     try:
         await server.serve(sockets=[listener])
     finally:
-        saving.cancel()
+        for task in keeping:
+            task.cancel()
         await service.close()
 
 
@@ -138,6 +168,17 @@ class _Server(uvicorn.Server):
         finally:
             for number, handler in zip(signals, before, strict=True):
                 signal.signal(number, handler)
+
+
+async def _stop_when_alone(server: uvicorn.Server, idle_s: float) -> None:
+    """Stop after `idle_s` seconds without a connection; ten looks in that time cost nothing."""
+    seen, since_s = -1, time.monotonic()
+    while time.monotonic() - since_s < idle_s:
+        state = server.server_state
+        if state.connections or state.total_requests != seen:
+            seen, since_s = state.total_requests, time.monotonic()
+        await asyncio.sleep(idle_s / 10)
+    server.should_exit = True
 
 
 def _stop_at_end_of_stdin(server: uvicorn.Server) -> None:

@@ -6,15 +6,35 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from footage.emulator.starting import CannotStart, StateInUse
 from footage.emulator.tasks import Plan, Task
 
 
 class Store:
-    """Tasks and named values. Writes are whole or absent after `kill -9` (not after a power cut)."""
+    """Tasks and named values. Writes are whole or absent after `kill -9` (not after a power cut).
+
+    Raises:
+        StateInUse: Another process has this folder open as a store.
+        CannotStart: Nothing can be kept there, or what is there was not made by this emulator.
+        OSError: The folder cannot be made.
+    """
 
     def __init__(self, folder: Path) -> None:
+        self._folder = folder
         folder.mkdir(parents=True, exist_ok=True)
-        self._db = sqlite3.connect(folder / "emulator.sqlite", isolation_level=None, check_same_thread=False)
+        try:
+            self._db = sqlite3.connect(
+                folder / "emulator.sqlite", isolation_level=None, check_same_thread=False, timeout=0.2
+            )
+            self._open()
+        except sqlite3.Error as error:
+            if error.sqlite_errorcode == sqlite3.SQLITE_BUSY:
+                raise StateInUse("state", folder, "another emulator works with this folder") from None
+            raise CannotStart("state", folder, f"nothing can be kept there ({error})") from None
+
+    def _open(self) -> None:
+        # One process at a time: the lock is taken now, and the system gives it back however the process ends.
+        self._db.execute("PRAGMA locking_mode=EXCLUSIVE")
         # OFF: the operating system keeps what a killed process wrote, and a stand-in needs no more.
         self._db.execute("PRAGMA synchronous=OFF")
         self._db.execute("PRAGMA journal_mode=WAL")
@@ -29,18 +49,13 @@ class Store:
         )
 
     def tasks(self) -> list[Task]:
-        """Every task, in the order of their making."""
+        """Every task, in the order of their making. CannotStart when another version wrote them."""
         rows = self._db.execute("SELECT record FROM task ORDER BY rowid").fetchall()
-        found: list[Task] = []
-        for (record,) in rows:
-            fields: dict[str, Any] = json.loads(record)
-            plan, verdict = fields.pop("plan"), fields.pop("verdict")
-            found.append(
-                Task(
-                    **fields, plan=Plan(**plan) if plan else None, verdict=tuple(verdict) if verdict else None
-                )
-            )
-        return found
+        try:
+            return [_task(json.loads(record)) for (record,) in rows]
+        except (TypeError, KeyError):
+            why = "its tasks were kept by another version of the emulator; remove it or give another"
+            raise CannotStart("state", self._folder, why) from None
 
     def save_value(self, name: str, value: Any) -> None:
         self._db.execute("INSERT OR REPLACE INTO value VALUES (?, ?)", (name, json.dumps(value)))
@@ -52,3 +67,8 @@ class Store:
 
     def close(self) -> None:
         self._db.close()
+
+
+def _task(fields: dict[str, Any]) -> Task:
+    plan, verdict = fields.pop("plan"), fields.pop("verdict")
+    return Task(**fields, plan=Plan(**plan) if plan else None, verdict=tuple(verdict) if verdict else None)

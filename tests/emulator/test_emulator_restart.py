@@ -1,7 +1,9 @@
 """A killed emulator goes on where it was, and leaves nothing behind."""
 
-import json
+import math
 import os
+import re
+import socket
 import subprocess
 import sys
 import time
@@ -12,7 +14,7 @@ import httpx
 import pytest
 
 import footage.emulator
-from footage.emulator import Emulator
+from footage.emulator import CannotStart, Emulator, serve
 
 
 def test_tasks_books_faults_and_time_survive_a_kill(make_api: Any, tmp_path: Path) -> None:
@@ -115,15 +117,49 @@ def test_results_stay_reachable_when_the_emulator_comes_back_on_another_port(
         assert httpx.get(url, trust_env=False).status_code == 200
 
 
-def test_a_faulty_script_is_refused_before_the_start(tmp_path: Path) -> None:
-    script = tmp_path / "faults.json"
-    script.write_text(json.dumps([{"fault": "nope"}]))
-    command = [sys.executable, "-m", "footage.emulator", "--faults", str(script)]
+@pytest.mark.parametrize(
+    ("option", "value", "why"),
+    [
+        ("port", 99999, "from 0, which takes a free one, to 65535"),
+        ("port", -1, "from 0, which"),
+        ("speed", 0.0, "must be above 0 and at most"),
+        ("speed", math.nan, "must be above 0"),
+        ("speed", math.inf, "at most 100000"),
+        ("faults_file", "nowhere.json", "nowhere.json: cannot be read"),
+        ("faults_file", "[{'fault'", "Expecting"),
+        ("faults_file", '{"fault": "query-500"}', "a list of orders"),
+        ("faults_file", '["query-500"]', "script.json: "),
+        ("faults_file", '[{"fault": "nope"}]', "unknown fault 'nope'"),
+        ("faults_file", '[{"fault": "query-500", "times": "twice"}]', "twice"),
+        ("state_dir", __file__, "nothing can be kept there"),
+        ("knobs", {"nope": 1}, "unknown emulator knobs"),
+    ],
+)
+def test_what_it_cannot_start_with_is_named_before_the_start(
+    option: str, value: Any, why: str, tmp_path: Path
+) -> None:
+    if option == "faults_file" and value.startswith(("[", "{")):
+        (tmp_path / "script.json").write_text(value)
+        value = tmp_path / "script.json"
+
+    with pytest.raises(CannotStart, match=re.escape(why)) as refused:
+        serve(**{option: value})
+
+    assert refused.value.option == option.split("_")[0]
+
+
+def test_a_taken_port_is_named_before_the_start() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other, pytest.raises(CannotStart, match="in use; 0 takes"):
+        serve(port=other.getsockname()[1])
+
+
+def test_a_slip_in_the_command_gets_one_line(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "footage.emulator", "--faults", str(tmp_path / "none.yaml")]
 
     ended = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
 
-    assert ended.returncode != 0
-    assert "unknown fault 'nope'" in ended.stderr
+    assert ended.returncode == 2
+    assert ended.stderr.count("\n") == 1
 
 
 def test_the_public_part_imports_no_web_framework_and_nothing_of_the_project() -> None:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
+import signal
 from pathlib import Path
 from typing import Any
 
 from footage.emulator import Emulator
+from footage.emulator.standing import read_address
 
 
 def fast_emulator(**more: Any) -> Emulator:
@@ -31,3 +35,14 @@ def environment(emulator: Emulator, out: Path | str, key: str = Emulator.api_key
 def run(flow: Any, **parameters: Any) -> Any:
     """Run a flow in this process; its final state."""
     return asyncio.run(flow(**parameters, return_state=True))
+
+
+def stop_standing(folder: Path) -> None:
+    """End the emulator that commands left running in this state folder, if there is one."""
+    _, pid = read_address(folder)
+    if pid:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGTERM)
+        # Ours only if the command ran in this process.
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(pid, 0)

@@ -1,0 +1,82 @@
+"""`--emulator` and `wan-video emulator` as a person types them, with what can be wrong around them."""
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from emulatedrun import stop_standing
+
+from flows.cli import run
+from flows.cli.emulated import emulated, state_folder
+
+EXPLAIN = ["explain", "--model", "wan2.2-t2v-plus", "--size", "832*480", "--prompt", "a cat", "--json"]
+
+
+@pytest.fixture
+def output(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Says where the output is to be, and stops the emulator that belongs to it."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PREFECT_HOME", str(tmp_path / "home"))
+    chosen: list[str] = []
+
+    def choose(place: str) -> None:
+        monkeypatch.setenv("OUTPUT_DIR", place)
+        chosen.append(place)
+
+    yield choose
+    for place in chosen:
+        stop_standing(state_folder(f"{place}/emulated"))
+
+
+def test_the_emulator_of_a_store_elsewhere_keeps_its_state_here(output: Any, tmp_path: Path) -> None:
+    output("memory://clips")
+
+    with emulated():
+        assert os.environ["OUTPUT_DIR"] == "memory://clips/emulated"
+        assert list(tmp_path.iterdir()) == [tmp_path / "home"]
+
+    assert os.environ["OUTPUT_DIR"] == "memory://clips"
+    assert "DASHSCOPE_HTTP_BASE_URL" not in os.environ
+
+
+def test_explain_takes_the_flag_and_shows_the_emulators_address(
+    output: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output(str(tmp_path / "out"))
+
+    assert run([*EXPLAIN, "--emulator"]) == 0
+
+    assert json.loads(capsys.readouterr().out)["endpoint"].startswith("http://127.0.0.1:")
+    assert (tmp_path / "out" / "emulated" / ".emulator" / "address.json").exists()
+
+
+def test_an_output_folder_that_cannot_be_made_is_one_clear_error(
+    output: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    output(str(tmp_path / "file"))
+
+    assert run([*EXPLAIN, "--emulator"]) == 7
+
+    told = capsys.readouterr().err
+    assert "file/emulated/.emulator: nothing can be kept there" in told
+    assert "set OUTPUT_DIR" in told
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "told"),
+    [
+        (["--port", "99999"], 2, "port = 99999: must be from 0"),
+        (["--speed", "nan"], 2, "speed = nan: must be above 0"),
+        (["--faults", "nowhere.json"], 2, "nowhere.json: cannot be read"),
+        (["--state", __file__], 7, "nothing can be kept there"),
+    ],
+)
+def test_a_slip_in_the_emulators_options_is_one_clear_error(
+    arguments: list[str], code: int, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["emulator", *arguments]) == code
+    assert told in capsys.readouterr().err
