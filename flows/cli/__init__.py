@@ -17,7 +17,7 @@ from collections.abc import Callable
 from cyclopts import App, CycloptsError
 from rich.console import Console
 
-from flows.cli.say import explain_error, stderr
+from flows.cli.say import explain_error, remember_place, stderr
 from footage.errors import FootageError
 
 app = App(
@@ -27,6 +27,8 @@ app = App(
     console=Console(),
     error_console=stderr,
     version_flags=["--version"],
+    # Its exit code is ours to give, like those of errors.
+    suppress_keyboard_interrupt=False,
 )
 
 for name, module in {
@@ -52,6 +54,7 @@ def main() -> None:
 
 def run(arguments: list[str]) -> int:
     """Run one command; its exit code."""
+    remember_place(arguments)
     # Usage errors are printed by cyclopts, in its own words.
     return guarded(
         lambda: app(arguments, exit_on_error=False, print_error=True, result_action="return_value")
