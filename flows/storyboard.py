@@ -56,8 +56,10 @@ async def storyboard(
         defaults: Request fields for all shots, such as a model; a shot's own fields win.
         run: inline makes the shots in this process; deployments spreads them over workers.
         max_seconds: Most seconds of video this run may buy; empty: the board's own cap.
-        max_cost: Most money this run may spend, in the board's currency; empty: the board's own cap.
-        approve_above: From this price on a person has to approve; empty: the board's own limit.
+        max_cost: Most money this run may spend, in the board's currency (USD if it names none); empty: the
+            board's own cap.
+        approve_above: Above this price, in the same currency, a person has to approve; empty: the board's own
+            limit.
         credentials_block: Name of a DashScope Credentials block; empty: "dashscope", else the environment.
         storage_block: Name of a Video Storage block; empty: OUTPUT_DIR.
         retry_failed: Try again what the provider refused or failed for good.
@@ -68,11 +70,11 @@ async def storyboard(
     permission = Permission(retry_failed=retry_failed, buy_again=buy_again)
     try:
         async with studio_of(flow_run.id, credentials_block, storage_block) as studio:
-            reading, board_plan = await plan(studio, board, board_format, defaults, caps)
+            reading, board_plan, due = await plan(studio, board, board_format, defaults, caps)
             studio.settings = patience(board_plan, studio.settings)
             makers = await crew(studio, run, permission, blocks)
             await probe_board(studio, board_plan)
-            if not await approved(board_plan):
+            if not await approved(board_plan, due):
                 return refused()
             ledger = Ledger(board_plan.board.budget)
             progress = BoardProgress(len(board_plan.shots))

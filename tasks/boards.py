@@ -28,13 +28,18 @@ from footage.steps.check import reference_fetcher
 from footage.steps.seal import response_of
 from footage.storyboard import (
     BoardPlan,
+    BoardQuote,
     Reading,
     approval_reason,
+    capped,
+    check_budget,
     grouped,
+    in_words,
     money,
     plan_board,
     read_board,
 )
+from footage.storyboard.due import still_to_buy
 from footage.storyboard.package import Package, make_package
 from footage.storyboard.production import Crew
 from footage.threads import at_work, in_thread
@@ -60,15 +65,20 @@ async def plan(
     board_format: str | None,
     defaults: Mapping[str, Any] | None,
     caps: Mapping[str, Any],
-) -> tuple[Reading, BoardPlan]:
-    """Read a board and check, price and order all its shots; nothing is bought if one of them is wrong."""
+) -> tuple[Reading, BoardPlan, BoardQuote]:
+    """Read a board, check, price and order all its shots, and find out what of it is still to be bought.
 
-    def read_and_plan() -> tuple[Reading, BoardPlan]:
+    Nothing is bought if a shot is wrong or a cap would be passed.
+    """
+
+    def read_and_plan() -> tuple[Reading, BoardPlan, BoardQuote]:
         reading = read_board(board, board_format, defaults=defaults)
-        given = {name: value for name, value in caps.items() if value is not None}
-        budget = type(reading.board.budget).model_validate({**reading.board.budget.model_dump(), **given})
-        reading = reading._replace(board=reading.board.model_copy(update={"budget": budget}))
-        return reading, plan_board(reading.board, reference_fetcher(studio), default_region=studio.region)
+        capped_board = reading.board.model_copy(update={"budget": capped(reading.board.budget, caps)})
+        board_plan = plan_board(capped_board, reference_fetcher(studio), default_region=studio.region)
+        due = still_to_buy(studio, board_plan)
+        logger.info("%s", in_words(board_plan.quote, due, capped_board.budget))
+        check_budget(due, capped_board.budget)
+        return reading, board_plan, due
 
     return await in_thread(read_and_plan)
 
@@ -87,9 +97,9 @@ class Approval(RunInput):
     approve: bool = True
 
 
-async def approved(board_plan: BoardPlan) -> bool:
-    """Whether the board may be bought; waits for a person's answer where its budget asks for one."""
-    reason = approval_reason(board_plan.quote, board_plan.board.budget)
+async def approved(board_plan: BoardPlan, due: BoardQuote) -> bool:
+    """Whether what is due may be bought; waits for a person's answer where the board's budget asks for one."""
+    reason = approval_reason(due, board_plan.board.budget)
     if reason is None:
         return True
     await published(

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from flows.cli.emulated import emulated
 from flows.cli.flags import Switch
 from flows.cli.say import print_json, tell
-from footage.errors import InvalidRequest, Problem
+from footage.errors import InvalidRequest, OverBudget, Problem
+
+if TYPE_CHECKING:
+    from footage.storyboard import BoardPlan
+    from footage.studio import Studio
 
 
 def storyboard(
@@ -37,10 +41,10 @@ def storyboard(
         model: Model for all shots that name none.
         run: inline makes the shots in this process; deployments spreads them over workers.
         max_seconds: Most seconds of video this run may buy.
-        max_cost: Most money this run may spend, in the board's currency.
-        approve_above: From this price on a person has to approve.
+        max_cost: Most money this run may spend, in the board's currency; USD if it names none.
+        approve_above: Above this price, in the same currency, a person has to approve.
         approve: Instead of a board: approve the price of the waiting run with this id.
-        dry_run: Check and price the whole board; send nothing, store nothing.
+        dry_run: Check and price the whole board, and refuse it like the run would; send nothing, store nothing.
         emulator: Use the local stand-in instead of the provider; no key needed, nothing is bought.
         json: Print the result as JSON, alone on stdout.
         retry_failed: Try again what the provider refused or failed for good.
@@ -56,11 +60,17 @@ def storyboard(
     if board is None:
         raise InvalidRequest(problems=(Problem("board", "(nothing)", "give a storyboard file"),))
     defaults = {"model": model} if model else None
+    from footage.studio import open_studio
+
+    caps = {"max_seconds": max_seconds, "max_cost": max_cost, "approve_above": approve_above}
     with emulated(emulator):
-        plan = _plan(board, format, defaults)
+        studio = open_studio()
+        plan = _plan(studio, board, format, defaults, caps)
         if dry_run:
-            _show_plan(plan, as_json=json)
+            _show_plan(studio, plan, as_json=json)
             return 0
+        if storage_block is None:
+            _refuse_over_budget(studio, plan)
         from flows.cli.running import board_result
         from flows.storyboard import storyboard as storyboard_flow
 
@@ -71,9 +81,7 @@ def storyboard(
                 "board_format": format,
                 "defaults": defaults,
                 "run": run,
-                "max_seconds": max_seconds,
-                "max_cost": max_cost,
-                "approve_above": approve_above,
+                **caps,
                 "retry_failed": retry_failed,
                 "buy_again": buy_again,
                 "credentials_block": credentials_block,
@@ -87,45 +95,85 @@ def storyboard(
     return _code(result)
 
 
-def _plan(board: str, board_format: str | None, defaults: dict[str, Any] | None) -> Any:
+def _plan(
+    studio: Studio,
+    board: str,
+    board_format: str | None,
+    defaults: dict[str, Any] | None,
+    caps: dict[str, float | None],
+) -> BoardPlan:
     """Check the whole board before Prefect is loaded; a mistake is answered at once."""
     from footage.steps.check import reference_fetcher
-    from footage.storyboard import grouped, plan_board, read_board
-    from footage.studio import open_studio
+    from footage.storyboard import capped, grouped, plan_board, read_board
 
-    studio = open_studio()
     reading = read_board(board, board_format, defaults=defaults)
     for guess in grouped(reading.guesses):
         tell(f"guessed: {guess}", "dim")
-    plan = plan_board(reading.board, reference_fetcher(studio), default_region=studio.region)
+    budget = capped(reading.board.budget, caps)
+    plan = plan_board(
+        reading.board.model_copy(update={"budget": budget}),
+        reference_fetcher(studio),
+        default_region=studio.region,
+    )
     for warning in plan.warnings:
         tell(f"note: {warning}", "yellow")
     return plan
 
 
-def _show_plan(plan: Any, *, as_json: bool) -> None:
-    from footage.storyboard import money
+def _refuse_over_budget(studio: Studio, plan: BoardPlan) -> None:
+    """Refuse at once what the run would refuse; what is paid already is looked up only where it decides.
 
-    currency = plan.board.budget.currency
-    total = money(plan.quote.amount_in(currency), currency)
+    Raises:
+        OverBudget: What is still to be bought passes a cap.
+    """
+    from footage.storyboard import check_budget
+    from footage.storyboard.due import still_to_buy
+
+    budget = plan.board.budget
+    try:
+        check_budget(plan.quote, budget)
+    except OverBudget:
+        check_budget(still_to_buy(studio, plan), budget)
+
+
+def _show_plan(studio: Studio, plan: BoardPlan, *, as_json: bool) -> None:
+    """Print shots and price.
+
+    Raises:
+        OverBudget: The run would refuse this board.
+    """
+    from footage.storyboard import approval_reason, check_budget, in_words
+    from footage.storyboard.due import still_to_buy
+
+    budget = plan.board.budget
+    due = still_to_buy(studio, plan)
     if as_json:
         print_json(
             {
                 "title": plan.board.title,
                 "seconds": plan.quote.seconds,
-                "cost": str(plan.quote.amount_in(currency)),
-                "currency": currency,
+                "cost": str(plan.quote.amount_in(budget.currency)),
+                "currency": budget.currency,
+                "to_buy": {
+                    "clips": due.clips,
+                    "seconds": due.seconds,
+                    "cost": str(due.amount_in(budget.currency)),
+                },
+                "budget": budget.model_dump(mode="json"),
                 "shots": [
                     {"id": shot.id, "model": shot.request.model, "from": shot.starts_from}
                     for shot in plan.shots
                 ],
             }
         )
-        return
-    for shot in plan.shots:
-        start = f" from {shot.starts_from}" if shot.starts_from else ""
-        print(f"{shot.id:<8} {shot.request.model:<18} {shot.expected.duration_s:>3} s{start}")
-    print(f"{plan.quote.clips} clips, {plan.quote.seconds} s, {total} by prices of {plan.quote.read_on}")
+    else:
+        for shot in plan.shots:
+            start = f" from {shot.starts_from}" if shot.starts_from else ""
+            print(f"{shot.id:<8} {shot.request.model:<18} {shot.expected.duration_s:>3} s{start}")
+        print(in_words(plan.quote, due, budget))
+    check_budget(due, budget)
+    if reason := approval_reason(due, budget):
+        tell(f"note: {reason}", "yellow")
 
 
 def _show(result: dict[str, Any]) -> None:

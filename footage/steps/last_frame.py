@@ -13,6 +13,11 @@ if TYPE_CHECKING:
     from footage.storage import Store
 
 
+def last_frame_path(key: str) -> str:
+    """Where the last frame of a clip is kept once a shot has started from it."""
+    return f"videos/{key}.last.png"
+
+
 def last_frame_of(store: Store, key: str) -> bytes:
     """The clip's last frame as PNG, kept in the store as `videos/<key>.last.png`.
 
@@ -26,7 +31,7 @@ def last_frame_of(store: Store, key: str) -> bytes:
     """
     from footage.media import last_frame
 
-    path = f"videos/{key}.last.png"
+    path = last_frame_path(key)
     with contextlib.suppress(NotThere):
         return store.read(path)
     with tempfile.TemporaryDirectory(prefix="last-frame-") as folder:

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 
+from pydantic import ValidationError
+
 from footage.catalogue import CATALOGUE
 from footage.errors import InvalidRequest, OverBudget, Problem
 from footage.order import Quote
@@ -49,6 +51,24 @@ def check_currency(currency: str) -> None:
         )
 
 
+def capped(budget: Budget, caps: Mapping[str, object]) -> Budget:
+    """The budget with the caps of one run above the board's own; None leaves the board's.
+
+    Raises:
+        InvalidRequest: A cap is no number of 0 or more; all of them at once.
+    """
+    given = {name: value for name, value in caps.items() if value is not None}
+    try:
+        return Budget.model_validate({**budget.model_dump(), **given})
+    except ValidationError as error:
+        raise InvalidRequest(
+            problems=tuple(
+                Problem(str(found["loc"][0]), str(found["input"]), "This is no cap.", "a number, 0 or more")
+                for found in error.errors()
+            )
+        ) from None
+
+
 @dataclass(frozen=True)
 class Entry:
     """What the ledger knows of one shot: seconds and money, promised or billed."""
@@ -58,6 +78,8 @@ class Entry:
     amount: Decimal
     # False: the provider did not say what it billed, so the quote stands.
     billed: bool = False
+    # Bought by an earlier run and finished by this one: told as spent, but no purchase of this run.
+    earlier: bool = False
 
 
 @dataclass(frozen=True)
@@ -104,13 +126,14 @@ class Ledger:
     def settle(self, shot_id: str, billed: Cost | None = None) -> None:
         """Record what a shot was billed; without a bill its promise stands. Never refused: it is owed.
 
-        A shot that was never promised (bought earlier, joined now) may be settled too. A clip that came from
-        the store cost this run nothing and is not settled at all.
+        A shot that was never promised (bought earlier, joined now) may be settled too; that takes nothing from
+        this run's caps. A clip that came from the store cost this run nothing and is not settled at all.
         """
         promise = self._promise(shot_id)
         if billed is not None:
             amount = convert(billed.amount, billed.currency, self._budget.currency)
-            self._replace(shot_id, promise, Entry("settled", billed.billed_seconds, amount, billed=True))
+            entry = Entry("settled", billed.billed_seconds, amount, billed=True, earlier=promise is None)
+            self._replace(shot_id, promise, entry)
         elif promise is not None:
             self._replace(shot_id, promise, Entry("settled", promise.seconds, promise.amount))
         else:
@@ -125,7 +148,11 @@ class Ledger:
     def statement(self) -> Statement:
         """Where the run stands now."""
         reserved, settled = self._sum("reserved"), self._sum("settled")
-        used_seconds, used = reserved[0] + settled[0], reserved[1] + settled[1]
+        earlier = self._sum("settled", earlier=True)
+        used_seconds, used = (
+            promised + billed - before
+            for promised, billed, before in zip(reserved, settled, earlier, strict=True)
+        )
         cap_seconds, cap = self._budget.max_seconds, self._budget.max_cost
         return Statement(
             currency=self._budget.currency,
@@ -149,16 +176,22 @@ class Ledger:
             entries.pop()
         entries.append(entry)
 
-    def _sum(self, state: State) -> tuple[Decimal, Decimal]:
-        entries = [entry for every in self._entries.values() for entry in every if entry.state == state]
+    def _sum(self, state: State, *, earlier: bool = False) -> tuple[Decimal, Decimal]:
+        """Seconds and money of the entries in a state; of those alone that an earlier run bought, if asked."""
+        entries = [
+            entry
+            for every in self._entries.values()
+            for entry in every
+            if entry.state == state and (entry.earlier or not earlier)
+        ]
         return sum_of(entry.seconds for entry in entries), sum_of(entry.amount for entry in entries)
 
     def _check(self, shot_id: str, seconds: Decimal, amount: Decimal) -> None:
         now = self.statement()
         passed: list[str] = []
         if now.left_seconds is not None and seconds > now.left_seconds:
-            cap = self._budget.max_seconds
-            passed.append(f"it takes {seconds} s and {max(now.left_seconds, Decimal(0))} of {cap} s are left")
+            cap, left_seconds = self._budget.max_seconds or Decimal(0), max(now.left_seconds, Decimal(0))
+            passed.append(f"it takes {seconds} s and {plain(left_seconds)} of {plain(cap)} s are left")
         if now.left is not None and amount > now.left:
             currency = self._budget.currency
             cost, left = money(amount, currency), money(max(now.left, Decimal(0)), currency)
@@ -174,6 +207,11 @@ class Ledger:
 def sum_of(amounts: Iterable[Decimal]) -> Decimal:
     """Exact sum, 0 for none."""
     return sum(amounts, Decimal(0))
+
+
+def plain(seconds: Decimal) -> str:
+    """Seconds without zeros that say nothing: 10.0 is 10."""
+    return f"{seconds.normalize():f}"
 
 
 def money(amount: Decimal, currency: str) -> str:

@@ -21,7 +21,7 @@ from footage.request import VideoRequest, parse_request
 from footage.storyboard import graph
 from footage.storyboard.board import Board, Shot
 from footage.storyboard.budget import check_currency
-from footage.storyboard.quote import BoardQuote, check_budget, quote_of
+from footage.storyboard.quote import BoardQuote, quote_of
 
 # Each link copies the last frame of a copy: colours and faces drift, visibly so after about four generations.
 DRIFT_LIMIT = 4
@@ -106,6 +106,8 @@ def plan_board(
 ) -> BoardPlan:
     """Check a whole board, price it and put its shots in order. Sends nothing but the fetches of image links.
 
+    Whether its budget allows it is found out by `still_to_buy`, which knows what is paid already.
+
     Args:
         board: The board as it was read.
         fetch_url: Gives the bytes behind an http(s) link of a reference image.
@@ -114,7 +116,6 @@ def plan_board(
 
     Raises:
         InvalidRequest: `problems` names everything that is wrong, as `shots[<id>].<field>`, budget included.
-        OverBudget: The board costs more than its own budget allows.
         Unreachable: A reference image's server does not answer; nothing is known to be wrong.
     """
     problems = graph.problems(board)
@@ -130,7 +131,6 @@ def plan_board(
 
     shots = _plans(board, [draft for draft in drafts.values() if draft is not None])
     quote = quote_of({shot.id: shot.quote for shot in shots if shot.same_as is None})
-    check_budget(quote, board.budget)
     return BoardPlan(
         board=board,
         shots=shots,

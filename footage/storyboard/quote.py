@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
 from footage.errors import OverBudget
 from footage.order import Quote
 from footage.storyboard.board import Budget
-from footage.storyboard.budget import check_currency, convert, money, sum_of
+from footage.storyboard.budget import check_currency, convert, money, plain, sum_of
 
 
 @dataclass(frozen=True)
@@ -37,39 +37,61 @@ class BoardQuote:
         return sum_of(convert(amount, given, currency) for given, amount in self.amounts.items())
 
 
-def quote_of(quotes: Mapping[str, Quote]) -> BoardQuote:
-    """The sum of quotes by shot id; at least one."""
+def quote_of(quotes: Mapping[str, Quote], paid: Collection[str] = ()) -> BoardQuote:
+    """The sum of quotes by shot id (at least one), without the shots that are paid already."""
+    due = {shot_id: quote for shot_id, quote in quotes.items() if shot_id not in paid}
     amounts: dict[str, Decimal] = {}
-    for quote in quotes.values():
+    for quote in due.values():
         amounts[quote.currency] = amounts.get(quote.currency, Decimal(0)) + quote.amount
     return BoardQuote(
-        seconds=sum(quote.seconds for quote in quotes.values()),
-        clips=len(quotes),
+        seconds=sum(quote.seconds for quote in due.values()),
+        clips=len(due),
         amounts=amounts,
         read_on=min(quote.read_on for quote in quotes.values()),
         sources=tuple(dict.fromkeys(quote.source for quote in quotes.values())),
-        unknown=tuple(shot_id for shot_id, quote in quotes.items() if not quote.known),
+        unknown=tuple(shot_id for shot_id, quote in due.items() if not quote.known),
     )
+
+
+def in_words(whole: BoardQuote, due: BoardQuote, budget: Budget) -> str:
+    """What is to be bought, what of the board is paid already, and the caps, each with its currency."""
+    amount = money(due.amount_in(budget.currency), budget.currency)
+    clips = "1 clip" if due.clips == 1 else f"{due.clips} clips"
+    words = f"To buy: {clips}, {due.seconds} s, {amount} by prices of {due.read_on}"
+    if paid := whole.clips - due.clips:
+        words += f" ({paid} of {whole.clips} clips are paid already)"
+    caps: list[str] = []
+    if budget.max_seconds is not None:
+        caps.append(f"at most {plain(budget.max_seconds)} s")
+    if budget.max_cost is not None:
+        caps.append(f"at most {money(budget.max_cost, budget.currency)}")
+    if budget.approve_above is not None:
+        caps.append(f"above {money(budget.approve_above, budget.currency)} a person is asked")
+    return f"{words}. Caps: {', '.join(caps) or 'none'}."
 
 
 def check_budget(quote: BoardQuote, budget: Budget) -> None:
     """Refuse a board that cannot fit its budget, before the first shot is bought.
 
+    Args:
+        quote: What is to be bought.
+        budget: The caps.
+
     Raises:
-        OverBudget: Seconds or money of the whole board pass a cap.
+        OverBudget: Seconds or money pass a cap.
         InvalidRequest: No price is known in the budget's currency.
     """
     amount = quote.amount_in(budget.currency)
     passed: list[str] = []
     if budget.max_seconds is not None and quote.seconds > budget.max_seconds:
-        passed.append(f"{quote.seconds} s of video, the cap is {budget.max_seconds} s")
+        passed.append(f"{quote.seconds} s of video, the cap is {plain(budget.max_seconds)} s")
     if budget.max_cost is not None and amount > budget.max_cost:
         cap = money(budget.max_cost, budget.currency)
         passed.append(f"{money(amount, budget.currency)} by prices of {quote.read_on}, the cap is {cap}")
     if passed:
         raise OverBudget(
             f"The board asks for {'; and for '.join(passed)}. Nothing was bought.",
-            next_step="raise budget.max_seconds or budget.max_cost on the board, or take shots out",
+            next_step="raise max_seconds or max_cost, of this run or in the board's budget, or take shots out",
         )
 
 

@@ -131,8 +131,15 @@ def test_a_board_over_its_cap_buys_nothing(
     board = _board(tmp_path, {"id": "a"}, {"id": "b", "take": 2}, budget={"max_seconds": 9})
 
     assert run(["storyboard", board]) == 6
-
     assert "10 s" in capsys.readouterr().err
+
+    assert run(["storyboard", board, "--dry-run", "--max-seconds", "10"]) == 0
+    assert "Caps: at most 10 s" in capsys.readouterr().out
+    assert run(["storyboard", board, "--dry-run", "--max-seconds", "10", "--max-cost", "0.3"]) == 6
+    told = capsys.readouterr()
+    assert "the cap is 0.30 USD" in told.err
+    assert "at most 0.30 USD" in told.out
+    assert run(["storyboard", board, "--max-cost=-1"]) == 2
     assert emulator.ledger()["creates"] == 0
 
 

@@ -13,7 +13,8 @@ from PIL import Image
 from footage.errors import InvalidRequest, OverBudget
 from footage.order import plan as plan_order
 from footage.reference import read_reference
-from footage.storyboard import Budget, approval_reason, plan_board, read_board
+from footage.storyboard import Budget, approval_reason, capped, check_budget, in_words, plan_board, read_board
+from footage.storyboard.quote import quote_of
 
 EXAMPLE = Path(__file__).parents[3] / "footage/storyboard/examples/lighthouse.yaml"
 
@@ -164,16 +165,44 @@ def test_a_price_that_nobody_knows_counts_at_the_highest_and_is_named():
     [{"max_seconds": 9}, {"max_cost": 2.39, "currency": "CNY"}, {"max_cost": 0.32, "currency": "USD"}],
 )
 def test_a_board_over_a_cap_is_refused_before_anything_is_bought(budget: dict[str, Any]):
+    plan = planned({"id": "a"}, {"id": "b", "seed": 2}, budget=budget)
+
     with pytest.raises(OverBudget, match="Nothing was bought"):
-        planned({"id": "a"}, {"id": "b", "seed": 2}, budget=budget)
+        check_budget(plan.quote, plan.board.budget)
 
 
-def test_a_board_that_just_fits_its_caps_is_planned():
+def test_a_board_that_just_fits_its_caps_may_be_bought():
     plan = planned(
         {"id": "a"}, {"id": "b", "seed": 2}, budget={"max_seconds": 10, "max_cost": 2.4, "currency": "CNY"}
     )
 
+    check_budget(plan.quote, plan.board.budget)
+
     assert plan.quote.amount_in("CNY") == Decimal("2.40")
+
+
+def test_caps_are_told_with_their_currency():
+    plan = planned({"id": "a"}, {"id": "b", "seed": 2}, budget={"max_seconds": 60})
+    budget = capped(plan.board.budget, {"max_cost": 5.5, "approve_above": 2, "max_seconds": None})
+    due = quote_of({shot.id: shot.quote for shot in plan.shots}, paid={"a"})
+
+    told = in_words(plan.quote, due, budget)
+
+    assert "To buy: 1 clip, 5 s, 0.1635 USD by prices of" in told
+    assert "1 of 2 clips are paid already" in told
+    assert "Caps: at most 60 s, at most 5.50 USD, above 2.00 USD a person is asked" in told
+
+
+@pytest.mark.parametrize("value", [-1, float("nan"), float("inf")])
+def test_a_cap_that_is_no_amount_is_refused(value: float):
+    with pytest.raises(InvalidRequest) as caught:
+        capped(Budget(), {"max_cost": value, "max_seconds": value, "approve_above": value})
+
+    assert {problem.field for problem in caught.value.problems} == {
+        "max_cost",
+        "max_seconds",
+        "approve_above",
+    }
 
 
 def test_a_person_is_asked_only_above_the_threshold():

@@ -18,6 +18,7 @@ from footage.request import VideoRequest, VideoResponse
 from footage.settings import Settings
 from footage.steps.check import check
 from footage.storyboard import Budget, Ledger, ShotOutcome, plan_board
+from footage.storyboard.due import still_to_buy
 from footage.storyboard.plan import BoardPlan
 from footage.storyboard.production import Crew, MakeClip, patience, produce
 from footage.studio import Studio, open_studio
@@ -141,6 +142,24 @@ async def test_what_is_stored_already_costs_this_run_nothing(studio: Studio, emu
     assert ledger.statement().settled == 0
 
 
+async def test_what_an_earlier_run_bought_takes_nothing_from_the_caps_of_this_one(studio: Studio) -> None:
+    plan = plan_board(board({"id": "bought", "take": 9}, {"id": "new", "take": 10}), no_links)
+
+    async def buy_one(clip: Clip) -> VideoResponse | None:
+        if clip.name == "bought":
+            async with clip.held():
+                await PLAIN_STEPS[Step.SUBMIT](clip)
+        return None
+
+    await _make(studio, plan, Budget(currency="CNY"), buy_one)
+    assert still_to_buy(studio, plan).seconds == 5
+
+    outcomes, ledger = await _make(studio, plan, Budget(max_seconds=Decimal(5), currency="CNY"))
+
+    assert {outcome.state for outcome in outcomes.values()} == {"delivered"}
+    assert (ledger.statement().settled_seconds, ledger.statement().left_seconds) == (10, 0)
+
+
 async def test_a_changed_shot_is_made_again_with_those_that_start_from_it_and_no_others(
     studio: Studio, emulator: Emulator
 ) -> None:
@@ -151,10 +170,13 @@ async def test_a_changed_shot_is_made_again_with_those_that_start_from_it_and_no
         "start_from": "prev_last_frame",
     }
     tail = ({"id": "a2", "prompt": "a goes on", **chained}, {"id": "b", "prompt": "Another place"})
-    await _make(studio, plan_board(board({"id": "a1"}, *tail), no_links), Budget(currency="CNY"))
+    first = plan_board(board({"id": "a1"}, *tail), no_links)
+    await _make(studio, first, Budget(currency="CNY"))
     before = _accepted(emulator)
+    assert still_to_buy(studio, first).clips == 0
 
     changed = plan_board(board({"id": "a1", "prompt": "A stormy harbour"}, *tail), no_links)
+    assert still_to_buy(studio, changed).clips == 2
     outcomes, _ = await _make(studio, changed, Budget(currency="CNY"))
 
     assert {outcome.state for outcome in outcomes.values()} == {"delivered"}
