@@ -1,4 +1,4 @@
-"""What Prefect does when a run is cancelled: the only place from which a paid task is cancelled.
+"""What is done when a run is cancelled, in Prefect or with Ctrl-C: the only place from which a paid task is cancelled.
 
 Never in `except` or `finally` of a flow: the same CancelledError arrives when the Prefect server restarts or
 a concurrency lease is lost, and then the paid work must go on.
@@ -8,27 +8,60 @@ from __future__ import annotations
 
 import logging
 from typing import Any
+from uuid import UUID
 
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterParentFlowRunId
 from prefect.client.schemas.objects import FlowRun
+from prefect.states import Cancelling
 
 from footage.errors import FootageError
-from footage.steps.cancel import cancel_run
+from footage.steps.cancel import Cancellation, cancel_run
 from footage.threads import in_thread
 from tasks.studio import studio_of
 
 logger = logging.getLogger("footage.tasks")
 
+_CANCEL = Cancelling(message="The run that started it was cancelled.")
+
 
 async def cancel_clips(flow: Any, flow_run: FlowRun, state: Any) -> None:  # noqa: ARG001 - Prefect names them
-    """Cancel every clip that the run worked on, found through the evidence; called by Prefect, may be repeated."""
-    parameters = flow_run.parameters
-    run_id = str(flow_run.id)
+    """Cancel every clip that the run worked on; called by Prefect, may be repeated."""
     try:
-        async with studio_of(
-            run_id, parameters.get("credentials_block"), parameters.get("storage_block")
-        ) as studio:
-            for done in await in_thread(cancel_run, studio, run_id):
-                logger.info("Clip %s: %s.", done.key[:12], done.message)
+        await cancel_work(flow_run.id, flow_run.parameters)
     except FootageError as error:
         # The run is cancelled all the same; the wish is in the evidence, and harvest carries it out.
         logger.error("Not everything could be cancelled: %s", error)
+
+
+async def cancel_work(run_id: UUID, parameters: dict[str, Any]) -> list[Cancellation]:
+    """Cancel the runs that this run started and every clip that it worked on, found through the evidence.
+
+    Raises:
+        AccountProblem, InvalidRequest: The run's blocks cannot be used any more; nothing was cancelled.
+        StorageProblem: The run's clips could not be listed; nothing was cancelled.
+    """
+    async with studio_of(
+        str(run_id), parameters.get("credentials_block"), parameters.get("storage_block")
+    ) as studio:
+        # First: a run that starts later would take the wish to cancel for an old one and override it.
+        await _cancel_children(run_id)
+        cancelled = await in_thread(cancel_run, studio, str(run_id))
+    for done in cancelled:
+        logger.info("Clip %s: %s.", done.key[:12], done.message)
+    return cancelled
+
+
+async def _cancel_children(run_id: UUID) -> None:
+    mine = FlowRunFilter(parent_flow_run_id=FlowRunFilterParentFlowRunId(any_=[run_id]))
+    try:
+        async with get_client() as client:
+            seen = 0
+            # The server gives 200 at a time.
+            while children := await client.read_flow_runs(flow_run_filter=mine, offset=seen):
+                seen += len(children)
+                for child in children:
+                    if child.state is None or not child.state.is_final():
+                        await client.set_flow_run_state(child.id, _CANCEL)
+    except Exception as error:  # noqa: BLE001 - whatever the server's client raises, the clips come next
+        logger.warning("Runs on other workers may go on (%s).", type(error).__name__)

@@ -73,9 +73,9 @@ def _make(asked: dict[str, Any] | None, key: str | None, options: dict[str, Any]
     from flows.generate import finish_video, generate_video
 
     if asked is None:
-        return run_flow(finish_video, {"key": key, **options}, key)
+        return run_flow(finish_video, {"key": key, **options})
     # What is in a parameter is stored in Prefect's database.
-    return run_flow(generate_video, {**put_aside(asked), **options}, key)
+    return run_flow(generate_video, {**put_aside(asked), **options})
 
 
 def _look_first(asked: dict[str, Any] | None, key: str | None) -> tuple[VideoResponse | None, str]:

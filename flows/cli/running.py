@@ -3,45 +3,109 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+import contextlib
+import signal
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
+import httpx
 from prefect import Flow, State
+from prefect.client.orchestration import get_client
+from prefect.exceptions import TerminationSignal
+from prefect.states import Cancelled
 
-from flows.cli.say import show_progress, tell
+from flows.cli.say import explain_error, show_progress, tell
 from flows.cli.server import prefect_server
-from footage.errors import Canceled, FootageError, InvalidRequest, Problem
+from footage.errors import Canceled, FootageError, InvalidRequest, OverBudget, Problem, StillRunning
 from footage.request import VideoResponse
-from footage.steps.cancel import cancel
-from footage.studio import open_studio
+from tasks.hooks import cancel_clips, cancel_work
+
+if TYPE_CHECKING:
+    from footage.steps.cancel import Cancellation
+
+AGAIN = "the same command again: what was bought is found in the evidence, and nothing is bought twice"
 
 
-def run_state(flow: Flow[..., Any], parameters: dict[str, Any], keys: tuple[str, ...] = ()) -> State[Any]:
-    """Run the flow to its end; Ctrl-C cancels `keys` as far as they can be cancelled.
+def run_state(flow: Flow[..., Any], parameters: dict[str, Any]) -> State[Any]:
+    """Run the flow to its end; Ctrl-C cancels what Prefect's Cancel button would, SIGTERM leaves it booked.
 
     Raises:
-        KeyboardInterrupt: After the clips were cancelled, and what became of them was told.
+        KeyboardInterrupt: What can be cancelled is; what became of it, and how to go on, was told.
+        StillRunning: The process was told to end, or lost its Prefect server; what was bought stays booked.
         Unreachable: No Prefect server.
     """
     with prefect_server():
         show_progress()
+        run = _Run(flow, parameters)
         try:
-            return asyncio.run(flow(**parameters, return_state=True))
+            return asyncio.run(run.to_its_end())
         except KeyboardInterrupt:
-            tell("Interrupted; cancelling what can be cancelled …", "bold yellow")
-            studio = open_studio()
-            for key in keys:
-                tell(f"Clip {key[:12]}: {cancel(studio, key, by='Ctrl-C').message}.")
+            asyncio.run(run.cancel())
             raise KeyboardInterrupt from None
+        except (asyncio.CancelledError, TerminationSignal):
+            raise StillRunning(
+                "The run was stopped from outside. What was bought stays booked, and the provider goes on with it.",
+                next_step=f"{AGAIN}; or wan-video harvest",
+            ) from None
 
 
-def run_flow(flow: Flow[..., Any], parameters: dict[str, Any], key: str | None) -> VideoResponse:
+@dataclass
+class _Run:
+    """One run of a flow in this process, which a signal may end."""
+
+    flow: Flow[..., Any]
+    parameters: dict[str, Any]
+    id: UUID | None = None
+
+    async def to_its_end(self) -> State[Any]:
+        main, loop = asyncio.current_task(), asyncio.get_running_loop()
+
+        def stop(*_: Any) -> None:
+            if main is not None:
+                loop.call_soon_threadsafe(main.cancel)
+
+        def note_run(flow: Any, flow_run: Any, state: Any) -> None:  # noqa: ARG001 - Prefect names them
+            self.id = flow_run.id
+            # Prefect's own handler raises inside whatever runs just then, and the event loop swallows what is
+            # raised inside a callback. Prefect puts the old handler back at the run's end.
+            signal.signal(signal.SIGTERM, stop)
+
+        watched = self.flow.with_options(on_running=[*self.flow.on_running_hooks, note_run])
+        return await watched(**self.parameters, return_state=True)
+
+    async def cancel(self) -> None:
+        """Cancel what the run made, and tell what became of it and how to go on."""
+        done: list[Cancellation] = []
+        if cancel_clips not in self.flow.on_cancellation_hooks:
+            # Such as harvest, which only finishes what others bought.
+            tell("Interrupted; nothing is cancelled.", "bold yellow")
+        elif self.id is not None:
+            tell("Interrupted; cancelling what can be cancelled …", "bold yellow")
+            try:
+                done = await cancel_work(self.id, self.parameters)
+            except FootageError as error:
+                explain_error(error)
+        one_clip = done[0].key if len(done) == 1 and self.flow.name != "storyboard" else None
+        tell(f"→ {f'wan-video generate --key {one_clip}' if one_clip else AGAIN}", "bold")
+        if self.id is not None:
+            # Prefect calls it crashed, and a crash is what people look into.
+            with contextlib.suppress(httpx.HTTPError):
+                async with get_client() as client:
+                    became = Counter(one.became for one in done)
+                    counts = ", ".join(f"{count} {name}" for name, count in became.items())
+                    state = Cancelled(message=f"Ctrl-C; clips: {counts or 'none'}")
+                    await client.set_flow_run_state(self.id, state, force=True)
+
+
+def run_flow(flow: Flow[..., Any], parameters: dict[str, Any]) -> VideoResponse:
     """Run a flow that makes one clip.
 
     Raises:
         FootageError: The one that stopped the flow.
     """
-    state = run_state(flow, parameters, (key,) if key else ())
-    return VideoResponse.model_validate(outcome(state))
+    return VideoResponse.model_validate(outcome(run_state(flow, parameters)))
 
 
 def outcome(state: State[Any]) -> Any:
@@ -56,6 +120,8 @@ def outcome(state: State[Any]) -> Any:
     error = getattr(state.data, "result", state.data)
     if isinstance(error, Exception):
         raise error
+    if state.name == "Refused":
+        raise OverBudget(state.message or "The price was not approved.")
     if state.is_cancelled():
         raise Canceled(state.message or "The run was cancelled.")
     raise FootageError(

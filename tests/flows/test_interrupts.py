@@ -1,0 +1,121 @@
+"""Ctrl-C cancels what a command bought; SIGTERM leaves it booked; both say how to go on."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from emulatedrun import environment, fast_emulator
+
+from blocks.storage import VideoStorage
+from flows.cli import run
+from footage.emulator import Emulator
+
+# Third parties' warnings inside a run of ours.
+pytestmark = pytest.mark.filterwarnings("default::DeprecationWarning", "default::ResourceWarning")
+
+BLOCK = "interrupted-films"
+CLIP = ["--prompt", "A quiet harbour", "--model", "wan2.2-t2v-plus", "--size", "832*480"]
+
+
+@pytest.fixture
+def emulator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, prefect_server: Any) -> Iterator[Emulator]:
+    """A provider whose queue does not move, and a storage block beside OUTPUT_DIR."""
+    # Test runners may ignore Ctrl-C in the processes that they start.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    with fast_emulator() as emulator:
+        emulator.turn(start_delay_s=1e6)
+        for name, value in environment(emulator, tmp_path / "elsewhere").items():
+            monkeypatch.setenv(name, value)
+        VideoStorage(base=str(tmp_path / "block")).save(BLOCK, overwrite=True)
+        yield emulator
+    signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def sent(number: signal.Signals, when: Callable[[], bool]) -> Generator[None]:
+    """Within this block this process gets a signal as soon as `when` is true."""
+
+    def watch() -> None:
+        deadline = time.monotonic() + 30
+        while not when() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        os.kill(os.getpid(), number)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        yield
+    finally:
+        watcher.join()
+
+
+def _receipts(folder: Path) -> int:
+    return len(list(folder.rglob("receipt.json")))
+
+
+def _last_run(server: Any, flow: str) -> dict[str, Any]:
+    question = {"flows": {"name": {"any_": [flow]}}, "sort": "START_TIME_DESC", "limit": 1}
+    return httpx.post(f"{server.url}/flow_runs/filter", json=question).json()[0]
+
+
+def test_ctrl_c_cancels_every_clip_of_a_board_in_the_store_of_its_block(
+    emulator: Emulator, tmp_path: Path, prefect_server: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shot = {"model": "wanx2.1-t2v-turbo", "size": "832*480", "prompt": "A quiet harbour"}
+    board = tmp_path / "board.json"
+    shots = [{"id": "a", **shot}, {"id": "b", "take": 2, **shot}]
+    board.write_text(json.dumps({"schema": "wan-video/storyboard/1", "title": "Two", "shots": shots}))
+
+    with sent(signal.SIGINT, lambda: _receipts(tmp_path / "block") == 2):
+        code = run(["storyboard", str(board), "--storage-block", BLOCK])
+
+    told = capsys.readouterr()
+    assert (code, told.out) == (130, "")
+    assert [task["status"] for task in emulator.tasks()] == ["CANCELED", "CANCELED"]
+    assert told.err.count("the task was cancelled before it ran; nothing is billed") == 2
+    assert "→ the same command again" in told.err
+    assert "Traceback" not in told.err
+    state = _last_run(prefect_server, "storyboard")["state"]
+    assert (state["type"], state["message"]) == ("CANCELLED", "Ctrl-C; clips: 2 canceled")
+
+
+def test_sigterm_leaves_a_clip_booked_and_ctrl_c_of_harvest_does_too_but_that_of_generate_cancels_it(
+    emulator: Emulator, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = tmp_path / "block"
+    flags = ["--storage-block", BLOCK]
+
+    with sent(signal.SIGTERM, lambda: _receipts(store) == 1):
+        assert run(["generate", *CLIP, *flags]) == 5
+
+    told = capsys.readouterr().err
+    assert "stays booked" in told
+    assert "→ the same command again: what was bought is found in the evidence" in told
+    assert f"wan-video harvest --storage-block {BLOCK}" in told
+    assert "Traceback" not in told
+
+    asked = emulator.ledger()["queries"]
+    with sent(signal.SIGINT, lambda: emulator.ledger()["queries"] > asked):
+        assert run(["harvest", *flags]) == 130
+
+    assert "nothing is cancelled" in capsys.readouterr().err
+    assert emulator.ledger()["cancels"] == 0
+    assert _receipts(store) == 1
+
+    key = next(store.rglob("receipt.json")).parts[-3]
+    asked = emulator.ledger()["queries"]
+    with sent(signal.SIGINT, lambda: emulator.ledger()["queries"] > asked):
+        assert run(["generate", "--key", key[:12], *flags]) == 130
+
+    assert f"→ wan-video generate --storage-block {BLOCK} --key {key}" in capsys.readouterr().err
+    assert [task["status"] for task in emulator.tasks()] == ["CANCELED"]
