@@ -28,12 +28,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from footage.redact import redact
+
 
 class FootageError(Exception):
     """What every error of this project has: a message for a person and the next step to take.
 
     Keyword arguments become attributes and survive pickling, because Prefect pickles exceptions.
-    They are shown in logs and in the UI and must never hold a secret.
+    They are shown in logs and in the UI and must never hold a secret. What can be recognised as one is taken out
+    of message and next step, because somebody may type a key where a name belongs.
     """
 
     exit_code: ClassVar[int] = 1
@@ -41,9 +44,9 @@ class FootageError(Exception):
     retryable: ClassVar[bool] = False
 
     def __init__(self, message: str, *, next_step: str | None = None, **details: Any) -> None:
-        super().__init__(message)
-        self.message = message
-        self.next_step = next_step
+        self.message = redact(message)
+        self.next_step = redact(next_step)
+        super().__init__(self.message)
         self.details = details
 
     def __getattr__(self, name: str) -> Any:

@@ -22,6 +22,7 @@ from footage.errors import (
     SubmissionUnknown,
     Unreachable,
 )
+from footage.printable import shown
 from footage.provider import answers
 from footage.provider.pacing import DEFAULT_QUERIES_PER_SECOND, pace_of
 from footage.provider.results import (
@@ -41,7 +42,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_WORKSPACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+# Not "sk-": a key in the wrong variable would become part of a host name.
+_WORKSPACE = re.compile(r"(?!sk-)[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 # What SDK 2.0.2 always adds to `input`. Neither is documented; the service takes both from every SDK user.
 _SDK_ADDS = {"extend_prompt": True, "function": "video-synthesis"}
@@ -302,7 +304,7 @@ def _checked_base_url(base_url: str) -> str:
 def _checked_workspace(workspace: str | None) -> str | None:
     if workspace and not _WORKSPACE.fullmatch(workspace):
         raise AccountProblem(
-            f"{workspace[:80]!r} cannot be a workspace id.",
+            f"{shown(workspace)} cannot be a workspace id.",
             next_step="copy the id from the Model Studio console, for example ws-1a2b3c",
         )
     return workspace or None

@@ -15,6 +15,7 @@ from footage.evidence.clip import ClipEvidence, keys_in
 from footage.evidence.records import CancelWish, Joined
 from footage.evidence.state import Permission
 from footage.order import Order, plan
+from footage.printable import shown
 from footage.reference import read_reference
 from footage.request import VideoRequest, parse_request
 from footage.steps.seal import response_of
@@ -128,7 +129,7 @@ def full_key(studio: Studio, beginning: str) -> str:
         return found[0]
     what = f"{len(found)} clips begin like this." if found else "No clip in this store begins like this."
     raise InvalidRequest(
-        problems=(Problem("key", beginning[:64], what, f"a key below {studio.store.url}/evidence"),)
+        problems=(Problem("key", shown(beginning), what, f"a key below {studio.store.url}/evidence"),)
     )
 
 

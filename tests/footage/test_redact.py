@@ -1,8 +1,10 @@
+import pickle
 import time
 
 import pytest
 
 from footage.credentials import parse_key
+from footage.errors import InvalidRequest, Problem
 from footage.redact import redact
 
 KEY = "sk-0123456789abcdef0123456789abcdef"
@@ -86,6 +88,13 @@ def test_a_key_that_is_in_use_goes_whatever_it_looks_like():
     assert redact("Incorrect API key provided: canary/of+another:shape=.") == (
         "Incorrect API key provided: [redacted]."
     )
+
+
+def test_an_error_shows_no_secret_that_was_typed_in_the_wrong_place():
+    error = InvalidRequest(problems=(Problem("file", KEY, "cannot be read"),), next_step=f"use {KEY}")
+
+    for shown in (error, pickle.loads(pickle.dumps(error))):
+        assert str(shown).endswith("file = [redacted]: cannot be read\n  → use [redacted]")
 
 
 def test_the_shape_stays_the_same():

@@ -271,6 +271,13 @@ def test_a_workspace_that_would_break_a_header_is_refused(workspace: str):
         WanClient("https://h/api/v1", key(), workspace=workspace)
 
 
+def test_a_key_in_the_place_of_a_workspace_is_refused_and_not_repeated():
+    with pytest.raises(AccountProblem, match="workspace") as caught:
+        WanClient("https://h/api/v1", key(), workspace="sk-0123456789abcdef0123456789abcdef")
+
+    assert "0123456789" not in str(caught.value)
+
+
 def test_a_key_on_an_unencrypted_way_is_warned_about(caplog: pytest.LogCaptureFixture):
     WanClient("http://127.0.0.1:1/api/v1", key())
     WanClient("https://example.com/api/v1", key())
