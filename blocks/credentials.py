@@ -9,7 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NoReturn
 
 from prefect.blocks.abstract import CredentialsBlock
-from pydantic import ConfigDict, Field, SecretStr
+from pydantic import ConfigDict, Field, SecretStr, field_validator
+
+from footage.redact import redact
 
 if TYPE_CHECKING:
     from footage.credentials import ApiKey
@@ -51,6 +53,13 @@ class DashScopeCredentials(CredentialsBlock):
     workspace: str | None = Field(
         default=None, description="Workspace id, if the key belongs to a workspace or a RAM user."
     )
+
+    @field_validator("region", "workspace")
+    @classmethod
+    def _no_key_in_clear(cls, value: str | None) -> str | None:
+        if redact(value) != value:
+            raise ValueError("looks like a key, which would be shown in clear; a key belongs into api_key")
+        return value
 
     def __reduce__(self) -> NoReturn:
         # Pydantic would pickle the key in clear, and Prefect keeps pickles of what tasks return.

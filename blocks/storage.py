@@ -8,6 +8,8 @@ from prefect.blocks.core import Block
 from prefect.types import SecretDict
 from pydantic import ConfigDict, Field, SecretStr, field_validator
 
+from footage.redact import redact
+
 if TYPE_CHECKING:
     from footage.settings import Settings
     from footage.storage import Store
@@ -15,7 +17,15 @@ if TYPE_CHECKING:
 # How s3fs, gcsfs and adlfs call what must not be seen.
 SECRET_OPTIONS = frozenset(
     {"key", "secret", "token", "password", "account_key", "sas_token", "client_secret", "connection_string"}
+    | {"aws_access_key_id", "aws_secret_access_key", "aws_session_token"}
 )
+
+
+def _names_in(options: object) -> set[str]:
+    """The names of all options, at any depth."""
+    if not isinstance(options, dict):
+        return set()
+    return {*map(str, options)}.union(*map(_names_in, options.values()))
 
 
 class VideoStorage(Block):
@@ -69,13 +79,15 @@ class VideoStorage(Block):
         default=None, gt=0, description="Link clips by signed URLs that work this long, in seconds."
     )
 
-    @field_validator("options")
+    @field_validator("base", "endpoint_url", "region_name", "public_base_url", "options")
     @classmethod
-    def _no_secrets_in_clear(cls, options: dict[str, Any]) -> dict[str, Any]:
-        misplaced = sorted(options.keys() & SECRET_OPTIONS)
+    def _no_secrets_in_clear(cls, value: Any) -> Any:
+        misplaced = sorted(_names_in(value) & SECRET_OPTIONS)
         if misplaced:
             raise ValueError(f"{', '.join(misplaced)} would be shown in clear; move it to secret_options")
-        return options
+        if redact(value) != value:
+            raise ValueError("holds a password, a key or a signature, which would be shown in clear")
+        return value
 
     def __reduce__(self) -> NoReturn:
         # Pydantic would pickle the secrets in clear, and Prefect keeps pickles of what tasks return.

@@ -75,6 +75,30 @@ def test_a_secret_among_the_plain_options_is_refused_and_not_repeated(name: str)
     assert SECRET not in str(refusal.value)
 
 
+@pytest.mark.parametrize(
+    ("kind", "fields"),
+    [
+        (VideoStorage, {"base": f"s3://AKIA:{SECRET}@bucket"}),
+        (VideoStorage, {"base": "s3://bucket", "endpoint_url": f"https://me:{SECRET}@store.example"}),
+        (
+            VideoStorage,
+            {"base": "s3://bucket", "public_base_url": f"https://cdn.example/?Signature={SECRET}"},
+        ),
+        (VideoStorage, {"base": "s3://b", "options": {"client_kwargs": {"aws_secret_access_key": SECRET}}}),
+        (DashScopeCredentials, {"api_key": SECRET, "region": "sk-" + "ca9a51e5" * 4}),
+        (DashScopeCredentials, {"api_key": SECRET, "workspace": "sk-" + "ca9a51e5" * 4}),
+    ],
+)
+def test_a_secret_in_a_field_that_is_shown_is_refused_and_not_repeated(
+    kind: type[Block], fields: dict[str, Any]
+) -> None:
+    with pytest.raises(ValidationError, match="in clear") as refusal:
+        kind(**fields)
+
+    assert SECRET not in str(refusal.value)
+    assert "ca9a51e5" not in str(refusal.value)
+
+
 def test_the_storage_block_gives_its_secrets_to_the_store_alone() -> None:
     options = VideoStorage(
         base="s3://bucket",
