@@ -77,14 +77,15 @@ async def generate_video(
         fps: Frames per second, 1 to 60. The models deliver 30; another rate is made here.
         size: Width*height in pixels, such as 1280*720; decides the price tier.
         seed: 0 to 2147483647; empty: chosen from the rest of the request.
-        reference_image: First frame for the i2v models: URL, path or data: URI.
+        reference_image: First frame for the i2v models: URL, absolute path on the worker, or data: URI. Prefect
+            stores it as it is: a signed link opens the image for whoever may read this run, until it expires.
         motion_strength: No Wan model has it; it is reported as dropped.
         model: One of the seven, by exact name.
         region: Where the clip is made; empty: the region of the key.
         prompt_extend: Whether the provider rewrites the prompt; empty: yes.
         shot_type: One shot or several within the clip; 2.6 models only.
         audio: Sound; only wan2.6-i2v-flash can be asked, and is cheaper without.
-        audio_url: Sound to use, as an http(s) URL; 2.6 models only.
+        audio_url: Sound to use, as an http(s) URL; 2.6 models only. Prefect stores it as it is, signed or not.
         watermark: Whether the provider marks the picture as made by AI.
         take: A new number is a new clip of the same request.
         strict: Refuse a request with a field that would be dropped.
