@@ -119,3 +119,10 @@ def test_sigterm_leaves_a_clip_booked_and_ctrl_c_of_harvest_does_too_but_that_of
 
     assert f"→ wan-video generate --storage-block {BLOCK} --key {key}" in capsys.readouterr().err
     assert [task["status"] for task in emulator.tasks()] == ["CANCELED"]
+
+    # The evidence is in the block's store, and nowhere else.
+    assert run(["cancel", key[:12], *flags]) == 0
+    assert run(["adopt", key[:12], "some-task", *flags]) == 2
+    told = capsys.readouterr().err
+    assert "canceled: the task was cancelled before it ran" in told
+    assert "nothing to settle" in told
