@@ -1,6 +1,7 @@
 """After runs that succeed, fail in many ways and are told about everywhere, no key and no signature is anywhere."""
 
 import functools
+import json
 import os
 import re
 import threading
@@ -94,13 +95,16 @@ def files(tmp_path: Path) -> Iterator[str]:
 
 def _run_everything(emulator: Emulator, files: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """Runs of every kind; how each failure ended."""
+    DashScopeCredentials(api_key=BLOCK_KEY, region="ap-southeast-1").save("canary", overwrite=True)
     image, audio = f"{files}/first.png?{IMAGE_QUERY}", f"{files}/rain.wav?{AUDIO_QUERY}"
     links = ["--reference-image", image, "--audio-url", audio]
-    assert wan_video(["generate", "--prompt", "Signed links", *links, "--duration", "2"]) == 0
+    block = ["--credentials-block", "canary"]
+    assert wan_video(["generate", "--prompt", "Signed links", *links, "--duration", "2", *block]) == 0
     assert emulator.tasks()[-1]["body"]["input"]["audio_url"] == audio
+    (order,) = Path(os.environ["OUTPUT_DIR"]).rglob("request.json")
+    assert json.loads(order.read_text())["region"] == "ap-southeast-1", "nothing was ordered elsewhere before"
     assert wan_video(["explain", "--json", "--prompt", "Signed links", *links]) == 0
     assert run(generate_video, prompt="All is well", **REQUEST).is_completed()
-    DashScopeCredentials(api_key=BLOCK_KEY).save("canary", overwrite=True)
     assert run(generate_video, prompt="From a block", credentials_block="canary", **REQUEST).is_completed()
     ends: dict[str, str] = {}
     for fault in FAILURES:
