@@ -2,24 +2,40 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, ValidationError, field_validator
+from pydantic_core import ErrorDetails, PydanticCustomError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from footage.errors import InvalidRequest, Problem
+from footage.printable import shown
 
 # Fixed by those who use this project's output; not configurable.
 ROOM = "alicloud-ai-video-wan-video"
+
+# What a type error of pydantic does not say.
+_ALLOWED = {
+    "OUTPUT_DIR": "a folder, or a URL such as s3://bucket/folder",
+    "DASHSCOPE_HTTP_BASE_URL": "an address such as https://dashscope-intl.aliyuncs.com/api/v1",
+    "WAN_VIDEO_STORAGE_OPTIONS": 'a JSON object, such as {"endpoint_url": "https://s3.example.com"}',
+    "WAN_VIDEO_RESULT_HOSTS": 'a JSON list of host names, such as ["*.aliyuncs.com"]',
+}
 
 
 class Settings(BaseSettings):
     """What an operator may turn; every field is one environment variable."""
 
     model_config = SettingsConfigDict(
-        env_prefix="WAN_VIDEO_", frozen=True, extra="ignore", env_ignore_empty=True, populate_by_name=True
+        env_prefix="WAN_VIDEO_",
+        frozen=True,
+        extra="ignore",
+        env_ignore_empty=True,
+        populate_by_name=True,
+        allow_inf_nan=False,
     )
 
     output_dir: str = Field(
@@ -36,7 +52,8 @@ class Settings(BaseSettings):
         description="Workspace id; also selects the workspace's own endpoint.",
     )
     region: str | None = Field(None, description="Region of the key, for example ap-southeast-1.")
-    storage_options: dict[str, Any] = Field(
+    # NoDecode: pydantic-settings would end at the first broken JSON, without a word about the others.
+    storage_options: Annotated[dict[str, Any], NoDecode] = Field(
         default_factory=dict, description="fsspec options of the store, as JSON.", repr=False
     )
     public_base_url: str | None = Field(
@@ -66,12 +83,39 @@ class Settings(BaseSettings):
     submit_patience_s: float = Field(
         600.0, ge=0, description="How long a refused-for-now create (429, no connection) is tried again."
     )
-    result_hosts: tuple[str, ...] = Field(
+    result_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         ("*.aliyuncs.com",), description="Hosts that results may be fetched from, as JSON."
     )
     allow_private_hosts: bool = Field(
         False, description="Fetch reference images from private addresses, too."
     )
+
+    @field_validator("storage_options", "result_hosts", mode="before")
+    @classmethod
+    def _read_json(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        try:
+            return json.loads(value)
+        except (ValueError, RecursionError) as error:
+            # json's errors name the place and never repeat the text, which may hold credentials.
+            raise PydanticCustomError("json", "is not JSON: {why}", {"why": str(error)}) from None
+
+    @field_validator("output_dir")
+    @classmethod
+    def _check_place(cls, value: str) -> str:
+        try:
+            _ = urlsplit(value) if "://" in value else Path(value).expanduser()
+        except (ValueError, RuntimeError) as error:
+            raise PydanticCustomError("place", "cannot be used: {why}", {"why": str(error)}) from None
+        return value
+
+    @field_validator("http_base_url")
+    @classmethod
+    def _check_endpoint(cls, value: str | None) -> str | None:
+        if value is not None and not _is_address(value):
+            raise PydanticCustomError("address", "is not an http(s) address")
+        return value
 
     @property
     def emulated(self) -> bool:
@@ -92,6 +136,14 @@ class Settings(BaseSettings):
         return f"{self.public_base_url.rstrip('/')}/{ROOM}" if self.public_base_url else None
 
 
+def _is_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
 def is_local(url: str | None) -> bool:
     """Whether an endpoint is a loopback address: an emulator, not the provider."""
     host = urlsplit(url or "").hostname or ""
@@ -107,17 +159,13 @@ def load_settings(**overrides: Any) -> Settings:
     try:
         return Settings(**overrides)
     except ValidationError as error:
-        problems = tuple(
-            Problem(
-                field=_variable(str(item["loc"][0]) if item["loc"] else "settings"),
-                value=repr(item["input"])[:80] if "storage" not in str(item["loc"]) else "(hidden)",
-                message=item["msg"],
-            )
-            for item in error.errors()
-        )
+        problems = tuple(_problem(item) for item in error.errors())
         raise InvalidRequest(problems=problems, next_step="correct the environment variable") from None
 
 
-def _variable(name: str) -> str:
+def _problem(item: ErrorDetails) -> Problem:
+    name = str(item["loc"][0]) if item["loc"] else "settings"
     # Fields with an alias report the alias, which is the variable itself.
-    return name if name.isupper() else f"WAN_VIDEO_{name.upper()}"
+    variable = name if name.isupper() else f"WAN_VIDEO_{name.upper()}"
+    value = "(not shown)" if name == "storage_options" else shown(item["input"], field=name)
+    return Problem(variable, value, item["msg"].rstrip(".") + ".", _ALLOWED.get(variable))

@@ -1,8 +1,9 @@
 """The command line: one more way to start the flows.
 
-On stdout there is only the result; everything else goes to stderr. Exit codes: 0 done, 2 refused here,
-3 key, permission, quota or balance, 4 the provider refused or failed the clip, 5 not finished yet or unknown,
-6 over budget, 7 storage, 130 interrupted.
+On stdout there is only the result; everything else goes to stderr. Exit codes: 0 done, 1 a mistake of this
+program (its traceback is in the file that is named), 2 refused here, 3 key, permission, quota or balance,
+4 the provider refused or failed the clip, 5 not finished yet or unknown, 6 over budget, 7 storage, or the
+result could not be printed, 130 interrupted.
 
 Modules of this folder import Prefect, the SDK and the media libraries inside their functions: `--help`,
 `models`, `explain` and a clip that is stored already must not wait for them.
@@ -10,15 +11,71 @@ Modules of this folder import Prefect, the SDK and the media libraries inside th
 
 from __future__ import annotations
 
+import importlib.metadata
+import io
 import os
 import sys
 from collections.abc import Callable
+from typing import NamedTuple
 
-from cyclopts import App, CycloptsError
+from cyclopts import App, CycloptsError, UnusedCliTokensError
 from rich.console import Console
 
-from flows.cli.say import explain_error, remember_place, stderr
+from flows.cli.say import explain_error, patient_output, remember_place, stderr, tell
 from footage.errors import FootageError
+
+
+class Command(NamedTuple):
+    """Where a command is, and its help: the docstring's words, because a look at the list loads no command."""
+
+    module: str
+    help: str
+
+
+COMMANDS = {
+    "generate": Command("making", "Make one clip, or return the one that is stored already."),
+    "storyboard": Command(
+        "boards", "Make every shot of a storyboard, and the cut: film, timeline, edit list, dailies."
+    ),
+    "harvest": Command(
+        "harvesting",
+        "Finish everything that was bought and left unfinished, nearest expiry first; buys nothing.",
+    ),
+    "cancel": Command(
+        "settling",
+        "Cancel clips as far as the provider can: queued ones are not billed, running ones go on and are billed.",
+    ),
+    "adopt": Command(
+        "settling",
+        "Say which of the provider's tasks an unknown submission became; the clip then goes on with it.",
+    ),
+    "models": Command("looking", "Everything known about the seven models, with source and date."),
+    "explain": Command(
+        "looking",
+        "What would become of every field of a request, what would be sent, and what it would cost.",
+    ),
+    "doctor": Command(
+        "checking",
+        "Look at everything that a run needs: installation, store, Prefect server, key, models, quotas, clock."
+        "\n\nEnds with 0 unless something would stop `wan-video generate`; then with the code that it would "
+        "end with.",
+    ),
+    "validate": Command(
+        "checking",
+        "Check code, flows, table of models, orders, media and store, and write validate.txt beside the clips."
+        "\n\nWith a key the provider is asked, too, but only a broken part of this project makes it end with "
+        "another code than 0.",
+    ),
+    "emulator": Command(
+        "emulating", "Run the stand-in for the provider until Ctrl-C; every frame it makes says EMULATED."
+    ),
+    "setup": Command(
+        "setting_up",
+        "Make blocks, work pool, limits, deployments and automations on the Prefect server; may be repeated."
+        "\n\nThe server is the configured one (PREFECT_API_URL, a Prefect profile), else a local one that is "
+        "started. What is there already is left as it is.",
+    ),
+}
 
 app = App(
     name="wan-video",
@@ -26,29 +83,22 @@ app = App(
     help_format="plaintext",
     console=Console(),
     error_console=stderr,
+    version=lambda: importlib.metadata.version("wan-video"),
     version_flags=["--version"],
     # Its exit code is ours to give, like those of errors.
     suppress_keyboard_interrupt=False,
 )
 
-for name, module in {
-    "generate": "making",
-    "storyboard": "boards",
-    "harvest": "harvesting",
-    "cancel": "settling",
-    "adopt": "settling",
-    "models": "looking",
-    "explain": "looking",
-    "doctor": "checking",
-    "validate": "checking",
-    "emulator": "emulating",
-    "setup": "setting_up",
-}.items():
-    app.command(f"flows.cli.{module}:{name}", name=name)
+for name, command in COMMANDS.items():
+    app.command(f"flows.cli.{command.module}:{name}", name=name, help=command.help)
 
 
 def main() -> None:
     """Run the command that was typed and exit with its code."""
+    for stream in (sys.stdout, sys.stderr):
+        # Prompts may be Chinese, and not every terminal can show that.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     sys.exit(run(sys.argv[1:]))
 
 
@@ -62,24 +112,47 @@ def run(arguments: list[str]) -> int:
 
 
 def guarded(command: Callable[[], object]) -> int:
-    """Run a command so that a user's mistake never shows a traceback; its exit code."""
+    """Run a command so that no mistake, of the user or of ours, shows a traceback; its exit code."""
     # Read by Prefect when it is imported: what the core logs shows in the UI, and the terminal shows our own
     # lines (flows/cli/say.py) instead of Prefect's.
     os.environ.setdefault("PREFECT_LOGGING_EXTRA_LOGGERS", "footage")
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
     # What is logged before and after a run has no page to be shown on, and needs no warning for that.
     os.environ.setdefault("PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW", "ignore")
+    with patient_output() as out:
+        code = _run(command)
+    # Whoever reads a pipe no longer has seen enough.
+    if out.failed is None or isinstance(out.failed, BrokenPipeError):
+        return code
+    tell(f"The result could not be printed: {out.failed.strerror}.", "bold red")
+    tell("→ run the same command again: what was made is stored, and not bought twice")
+    return code or 7
+
+
+def _run(command: Callable[[], object]) -> int:
     try:
         code = command()
-    except CycloptsError:
+    except CycloptsError as error:
+        _hint(error)
         return 2
     except FootageError as error:
         explain_error(error)
         return error.exit_code
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:
-        # Whoever read our output has seen enough.
-        sys.stderr.close()
-        return 0
+    except Exception as error:  # noqa: BLE001
+        from flows.cli.unexpected import explain_mistake
+
+        explain_mistake(error)
+        return 1
     return code if isinstance(code, int) else 0
+
+
+def _hint(error: CycloptsError) -> None:
+    """Where a command takes a file, a misspelt flag is taken for it, and cyclopts misses only what follows."""
+    tokens, unused = error.root_input_tokens or [], error.unused_tokens or []
+    before = tokens[tokens.index(unused[0]) - 1] if unused and unused[0] in tokens else ""
+    if isinstance(error, UnusedCliTokensError) and before.startswith("-"):
+        from flows.cli.request_flags import no_option
+
+        tell(f"→ {before} {no_option(before)}")

@@ -6,7 +6,7 @@ import difflib
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TextIO, cast
 
 from cyclopts import Parameter
 from pydantic import BaseModel, create_model
@@ -16,6 +16,8 @@ from footage.request import VideoRequest
 
 _NUMBERS = ("duration", "fps", "seed", "motion_strength", "take")
 _SWITCHES = ("prompt_extend", "audio", "watermark", "strict")
+
+_TOO_DEEP = "is nested too deeply; a request is one JSON object of plain values"
 
 
 def _flag(name: str, description: str | None) -> Any:
@@ -54,29 +56,55 @@ def collect(file: str | None, flags: BaseModel | None) -> dict[str, Any]:
 def _number(text: str) -> Any:
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
+
+
+def no_option(name: str) -> str:
+    """What to say about a flag that is none, with the nearest one of a request."""
+    known = [f"--{field.replace('_', '-')}" for field in VideoRequest.model_fields]
+    near = difflib.get_close_matches(name, known, n=1)
+    return "is no option of this command." + (f" Did you mean {near[0]}?" if near else "")
 
 
 def _from_file(name: str) -> dict[str, Any]:
     if name.startswith("-") and name != "-":
-        known = [f"--{field.replace('_', '-')}" for field in VideoRequest.model_fields]
-        near = difflib.get_close_matches(name, known, n=1)
-        hint = f" Did you mean {near[0]}?" if near else ""
-        raise _unreadable(name, f"is no option of this command.{hint}")
+        raise _unreadable(name, no_option(name))
     try:
-        text = sys.stdin.read() if name == "-" else Path(name).expanduser().read_text("utf-8")
+        text = _read(name)
     except (OSError, UnicodeDecodeError) as error:
         raise _unreadable(
             name, f"cannot be read ({getattr(error, 'strerror', None) or 'not UTF-8'})"
         ) from None
     try:
-        request = json.loads(text)
+        # Editors on Windows put a byte order mark in front.
+        request = json.loads(text.removeprefix("\ufeff"))
     except ValueError as error:
         raise _unreadable(name, f"is not JSON: {error}") from None
+    except RecursionError:
+        raise _unreadable(name, _TOO_DEEP) from None
+    if _deeper(request, 20):
+        raise _unreadable(name, _TOO_DEEP)
     if not isinstance(request, dict):
         raise _unreadable(name, "is not a JSON object with fields such as prompt")
     return request
+
+
+def _deeper(value: Any, levels: int) -> bool:
+    """Whether a document has more levels, found without recursion."""
+    layer = [value]
+    for _ in range(levels):
+        inner = [each for each in layer if isinstance(each, dict | list)]
+        layer = [child for each in inner for child in (each.values() if isinstance(each, dict) else each)]
+    return bool(layer)
+
+
+def _read(name: str) -> str:
+    if name != "-":
+        return Path(name).expanduser().read_text("utf-8")
+    # None where the caller closed it.
+    stdin = cast("TextIO | None", sys.stdin)
+    return stdin.read() if stdin is not None else ""
 
 
 def _unreadable(name: str, why: str) -> InvalidRequest:

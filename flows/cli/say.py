@@ -2,19 +2,62 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
+import os
 import re
 import shlex
 import sys
+from collections.abc import Callable, Generator
 from datetime import datetime
-from typing import Any
+from typing import Any, TextIO, cast
 
 from pydantic import BaseModel
 from rich.console import Console
 from rich.text import Text
 
 from footage.errors import FootageError
+
+
+class Patient:
+    """A stream that never fails: one that is full or gone must not stop a clip that is being paid for."""
+
+    def __init__(self, stream: TextIO | None) -> None:
+        self._stream = stream
+        self.failed: OSError | None = None
+
+    def write(self, text: str) -> int:
+        self._do(lambda stream: stream.write(text))
+        return len(text)
+
+    def flush(self) -> None:
+        self._do(lambda stream: stream.flush())
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def _do(self, act: Callable[[TextIO], object]) -> None:
+        if self._stream is None or self._stream.closed:
+            return
+        try:
+            act(self._stream)
+        except OSError as error:
+            self.failed = error
+            # What is buffered goes nowhere: the interpreter flushes again when it ends, and would complain.
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self._stream.fileno())
+            os.close(nowhere)
+
+
+@contextlib.contextmanager
+def patient_output() -> Generator[Patient]:
+    """Within this block nothing that is printed can fail; gives the stdout, which knows whether it did."""
+    out, err = Patient(sys.stdout), Patient(sys.stderr)
+    with contextlib.redirect_stdout(cast(TextIO, out)), contextlib.redirect_stderr(cast(TextIO, err)):
+        yield out
+        out.flush()
+
 
 stderr = Console(stderr=True, highlight=False, soft_wrap=True)
 
@@ -69,7 +112,11 @@ def explain_error(error: FootageError) -> None:
 def print_json(document: BaseModel | dict[str, Any] | list[Any]) -> None:
     """The result, alone on stdout."""
     if isinstance(document, BaseModel):
-        print(document.model_dump_json(indent=2))
-    else:
-        print(json.dumps(document, ensure_ascii=False, indent=2, default=str))
+        document = document.model_dump(mode="json")
+    text = json.dumps(document, ensure_ascii=False, indent=2, default=str)
+    try:
+        text.encode(getattr(sys.stdout, "encoding", None) or "utf-8")
+    except UnicodeEncodeError:
+        text = json.dumps(document, indent=2, default=str)
+    print(text)
     sys.stdout.flush()

@@ -1,0 +1,151 @@
+"""What a user gets wrong ends in a line that says so and in a defined code, and never in a traceback."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import os
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from flows.cli import COMMANDS, app, guarded, run
+
+CLIP = ["--prompt", "A kite", "--model", "wan2.2-t2v-plus", "--size", "832*480"]
+DRY = ["generate", *CLIP, "--dry-run"]
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working directory with files of all kinds, and a home without a key."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "empty.json").touch()
+    (tmp_path / "deep.json").write_text("[" * 100_000)
+    (tmp_path / "nested.json").write_text('{"prompt": ' * 400 + "1" + "}" * 400)
+    (tmp_path / "utf16.json").write_bytes('{"prompt": "A kite"}'.encode("utf-16"))
+    return tmp_path
+
+
+MISTAKES = {
+    "broken JSON in the options of the store": (
+        DRY,
+        {"WAN_VIDEO_STORAGE_OPTIONS": '{"secret": "hush'},
+        2,
+        "WAN_VIDEO_STORAGE_OPTIONS = .not shown.: is not JSON",
+    ),
+    "JSON of another kind": (
+        DRY,
+        {"WAN_VIDEO_STORAGE_OPTIONS": "[1]"},
+        2,
+        "WAN_VIDEO_STORAGE_OPTIONS.*Allowed: a JSON object",
+    ),
+    "a list that is none": (
+        DRY,
+        {"WAN_VIDEO_RESULT_HOSTS": "*.aliyuncs.com"},
+        2,
+        r"WAN_VIDEO_RESULT_HOSTS = '\*.aliyuncs.com': is not JSON.*Allowed: a JSON list",
+    ),
+    "an endless pause": (DRY, {"WAN_VIDEO_POLL_MAX_S": "inf"}, 2, "WAN_VIDEO_POLL_MAX_S = 'inf'.*finite"),
+    "an endpoint that is no address": (DRY, {"DASHSCOPE_HTTP_BASE_URL": "http://[::1"}, 2, "http.s. address"),
+    "an output folder in nobody's home": (DRY, {"OUTPUT_DIR": "~nobody-here/out"}, 2, "OUTPUT_DIR = "),
+    "a bucket that is none": (DRY, {"OUTPUT_DIR": "s3://[bucket"}, 2, "OUTPUT_DIR = "),
+    "an unknown flag": (["generate", "--promt", "A kite"], {}, 2, "Did you mean --prompt"),
+    "an unknown command": (["harvets"], {}, 2, "harvest"),
+    "a word for a number": (["harvest", "--wait", "long"], {}, 2, "--wait"),
+    "nothing asked": (["explain"], {}, 2, "give a JSON file"),
+    "a folder for a file": (["explain", "folder"], {}, 2, "file = folder: cannot be read"),
+    "an empty file": (["explain", "empty.json"], {}, 2, "file = empty.json: is not JSON"),
+    "a file with no end of brackets": (["explain", "deep.json"], {}, 2, "deep.json: is nested too deeply"),
+    "a file of 400 levels": (["generate", "nested.json"], {}, 2, "nested.json: is nested too deeply"),
+    "a flag with no end of brackets": (["explain", *CLIP, "--seed", "[" * 100_000], {}, 2, "seed = "),
+    "a file in another encoding": (["explain", "utf16.json"], {}, 2, "file = utf16.json: .*not UTF-8"),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_ends_in_a_line_and_a_code(
+    mistake: str, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments, environment, code, words = MISTAKES[mistake]
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+
+    assert run(arguments) == code
+
+    told = capsys.readouterr()
+    assert re.search(words, told.err), told.err
+    assert told.out == ""
+    assert "Traceback" not in told.err
+    assert "hush" not in told.err
+
+
+def test_a_file_from_an_editor_on_windows_is_read(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    request = {"prompt": "A kite", "model": "wan2.2-t2v-plus", "size": "832*480"}
+    (home / "bom.json").write_text(json.dumps(request), "utf-8-sig")
+
+    assert run(["explain", "bom.json", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["wire"]["input"]["prompt"] == "A kite"
+
+
+def test_a_mistake_of_ours_is_a_line_and_a_file_without_secrets(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    secrets = [
+        "sk-ca9a51e5ca9a51e5",
+        "bare-ca9a51e5",
+        "option-ca9a51e5",
+        "name:pass-ca9a51e5",
+        "sign-ca9a51e5",
+    ]
+    monkeypatch.setenv("DASHSCOPE_API_KEY", secrets[1])
+    monkeypatch.setenv("WAN_VIDEO_STORAGE_OPTIONS", f'{{"secret": "{secrets[2]}"}}')
+
+    def broken() -> None:
+        at = f"https://{secrets[3]}@host/a?Signature={secrets[4]}"
+        raise LookupError(f"{secrets[0]} {secrets[1]} {secrets[2]} {at}")
+
+    code = guarded(broken)
+
+    told = capsys.readouterr().err
+    log = Path(re.findall(r"\S+\.log", told)[0])
+    kept = log.read_text()
+    log.unlink()
+    assert code == 1
+    assert told.startswith("Unexpected LookupError: ")
+    assert "Traceback" not in told
+    assert "in broken" in kept
+    assert not [secret for secret in secrets if secret in kept + told]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a device that is always full")
+def test_a_result_that_cannot_be_printed_is_told_and_one_that_nobody_reads_is_not(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Path("/dev/full").open("w") as full, monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", full)
+        assert run(["models", "--json"]) == 7
+    assert "could not be printed: No space left on device" in capsys.readouterr().err
+
+    read, write = os.pipe()
+    os.close(read)
+    with os.fdopen(write, "w") as gone, monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", gone)
+        assert run(["models", "--json"]) == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_the_command_line_knows_its_version_and_says_what_each_command_does(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run(["--version"]) == 0
+    version = capsys.readouterr().out.strip()
+    assert f'\nversion = "{version}"\n' in (Path(__file__).parents[2] / "pyproject.toml").read_text()
+
+    for name, command in COMMANDS.items():
+        function = app[name].default_command
+        description = inspect.cleandoc(function.__doc__ or "").partition("\n\nArgs:")[0]
+        assert " ".join(description.split()) == " ".join(command.help.split()), name
