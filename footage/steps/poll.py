@@ -125,7 +125,11 @@ class _Watch:
             await in_thread(self._keep, {"error": type(error).__name__, "message": error.message})
             self.clip.say.warning("no answer about task %s (%s)", self.receipt.task_id, error.message)
             if self.silent >= MAX_SILENCE:
-                raise
+                raise type(error)(
+                    f"{error.message} Task {self.receipt.task_id} stays booked, and nothing is bought again.",
+                    next_step=f"wan-video generate --key {self.clip.key}, or wan-video harvest",
+                    **error.details | {"key": self.clip.key, "task_id": self.receipt.task_id},
+                ) from None
             return None
         await self._note(answer.status, {"answer": redact(answer.answer)})
         if ended is None:

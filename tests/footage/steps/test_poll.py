@@ -113,10 +113,12 @@ def test_what_is_kept_of_the_answers_opens_no_result(bench: Any) -> None:
 
 def test_a_long_silence_ends_the_run_and_not_the_clip(bench: Any) -> None:
     bench.fault("query-503", times=None)
-    with pytest.raises(Unreachable):
+    with pytest.raises(Unreachable) as silence:
         bench.make()
     bench.emulator.clear_faults()
 
+    assert "stays booked" in silence.value.message
+    assert f"wan-video generate --key {silence.value.key}" in (silence.value.next_step or "")
     assert bench.make().task_id == bench.tasks()[0]["task_id"]
     assert len(bench.tasks()) == 1
 
