@@ -9,15 +9,7 @@ from typing import TYPE_CHECKING
 
 from prefect.artifacts import acreate_image_artifact, acreate_markdown_artifact
 
-from footage.errors import (
-    BadDelivery,
-    Canceled,
-    ClipLost,
-    FootageError,
-    StillRunning,
-    StorageProblem,
-    SubmissionUnknown,
-)
+from footage.errors import FootageError
 from footage.order import explain_rows
 from footage.redact import redact
 from footage.threads import in_thread
@@ -162,7 +154,8 @@ async def show_failure(name: str, error: FootageError) -> None:
         "",
         *(f"> {_cell(line)}" for line in error.message.splitlines()),
         "",
-        f"**Paid:** {_paid(error)}",
+        # Without it the run stopped before it looked at anything.
+        f"**Paid:** {error.details.get('paid', 'nothing new')}.",
         "",
         f"**Next:** {_cell(error.next_step) if error.next_step else 'correct the cause, then run it again.'}",
     ]
@@ -173,15 +166,3 @@ async def show_failure(name: str, error: FootageError) -> None:
             description=f"{name}: {type(error).__name__}",
         )
     )
-
-
-def _paid(error: FootageError) -> str:
-    if isinstance(error, ClipLost):
-        return "perhaps; the provider's bill tells."
-    if isinstance(error, SubmissionUnknown):
-        return "not known yet; nothing is bought a second time without a person's word."
-    if isinstance(error, StillRunning | StorageProblem | BadDelivery):
-        return "what the provider renders is billed; the clip stays booked and nothing is bought again."
-    if isinstance(error, Canceled):
-        return "yes, if the task was already running; no, if it was still queued."
-    return "nothing."

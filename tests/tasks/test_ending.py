@@ -3,11 +3,13 @@
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from emulatedrun import environment, fast_emulator, run
 from prefect import State, flow
 
 from flows.generate import generate_video
+from footage.emulator import Emulator
 from footage.errors import Canceled, FootageError, InvalidRequest, StillRunning, Throttled
 from tasks.ending import stopped
 from tasks.resuming import GaveUp
@@ -25,14 +27,26 @@ def test_a_clip_is_booked_then_reattached_then_cached_and_bought_once(
         monkeypatch.setenv("WAN_VIDEO_DEADLINE_S", "0.01")
         impatient = run(generate_video, **REQUEST)
         monkeypatch.delenv("WAN_VIDEO_DEADLINE_S")
+        monkeypatch.setenv("DASHSCOPE_API_KEY", "not a key")
+        locked_out = run(generate_video, **REQUEST)
+        monkeypatch.setenv("DASHSCOPE_API_KEY", Emulator.api_key)
         patient = run(generate_video, **REQUEST)
         late = run(generate_video, **REQUEST)
 
         assert emulator.ledger()["accepted"] == 1
     assert (impatient.name, impatient.is_failed()) == ("Booked", True)
     assert "stays booked" in (impatient.message or "")
+    assert locked_out.name == "Failed"
+    assert "stays booked, is billed once it is rendered" in _artifact(prefect_server, locked_out)
     assert (patient.name, patient.is_completed()) == ("Reattached", True)
     assert (late.name, late.is_completed()) == ("Cached", True)
+
+
+def _artifact(server: Any, state: State[Any]) -> str:
+    """What the run of this state shows people about its end."""
+    question = {"artifacts": {"flow_run_id": {"any_": [str(state.state_details.flow_run_id)]}}}
+    found = httpx.post(f"{server.url}/artifacts/filter", json=question).json()
+    return next(one["data"] for one in found if str(one["key"]).endswith("-stopped"))
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from footage.errors import Canceled, ClipLost, FootageError, GenerationFailed, Unreachable
+from footage.evidence.paid import paid
 from footage.evidence.records import Intent, Outcome, Receipt
 from footage.evidence.state import Attempt, ClipState, Permission, Step, next_step
 
@@ -161,3 +162,30 @@ def test_no_state_is_a_dead_end(outcome: Any, settled: Any, task: bool, wishes: 
     decided = step_or_error(state(attempt(task=task, settled=settled, **ended), wishes=wishes))
 
     assert isinstance(decided, Step) or (decided is not None and decided.next_step)
+
+
+@pytest.mark.parametrize(
+    ("found", "words"),
+    [
+        (state(), "nothing"),
+        (state(UNKNOWN), "not known yet"),
+        (state(BOOKED), "stays booked"),
+        (state(MADE), "yes, and nothing is bought again"),
+        (state(FAILED), "nothing"),
+        (state(NOT_SENT), "nothing"),
+        (state(CANCELED), "nothing"),
+        (state(ABANDONED), "harvest collects it"),
+        (state(attempt(status="abandoned", settled="succeeded")), "yes, and nothing is bought again"),
+        (state(attempt(status="abandoned", settled="failed")), "nothing"),
+        (state(attempt(status="succeeded", settled="lost")), "can no longer be fetched"),
+        (state(LOST), "the provider's bill tells"),
+        # A later attempt that cost nothing does not undo an earlier one.
+        (state(LOST, attempt(2, status="failed")), "the provider's bill tells"),
+        (state(FAILED, attempt(2)), "stays booked"),
+    ],
+)
+def test_what_was_paid_is_told_from_the_evidence(found: ClipState, words: str) -> None:
+    told = paid(found)
+
+    assert words in told
+    assert words != "nothing" or told == words

@@ -1,0 +1,52 @@
+"""What was paid, told from the evidence: the kind of an error does not tell what was bought before it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from footage.errors import StorageProblem
+from footage.evidence.clip import ClipEvidence
+
+if TYPE_CHECKING:
+    from footage.evidence.state import Attempt, ClipState
+    from footage.storage import Store
+
+NOTHING = "nothing"
+
+
+def paid(state: ClipState) -> str:
+    """What a clip costs so far, in words for a person."""
+    # What an attempt cost is not given back by a later one that cost nothing.
+    words = (_paid_for(attempt) for attempt in reversed(state.attempts))
+    return next((told for told in words if told != NOTHING), NOTHING)
+
+
+def _paid_for(attempt: Attempt) -> str:
+    if attempt.unknown:
+        return "not known yet; nothing is bought a second time without a person's word"
+    if attempt.outcome is None:
+        return "not yet; it stays booked, is billed once it is rendered, and nothing is bought again"
+    match attempt.outcome.status, attempt.ended and attempt.ended.status:
+        case "succeeded", "lost":
+            return "yes, and the result can no longer be fetched"
+        case _, "succeeded":
+            return "yes, and nothing is bought again"
+        case _, "lost":
+            return "perhaps; the provider's bill tells"
+        case "abandoned", None:
+            return "yes, once it is rendered; harvest collects it"
+        case _:
+            return NOTHING
+
+
+def paid_by_run(store: Store, run_id: str) -> str:
+    """What the clips cost so far that a run works on, in words for a person."""
+    prefix = f"runs/{run_id}/"
+    try:
+        words = Counter(paid(ClipEvidence(store, name[len(prefix) :]).state()) for name in store.list(prefix))
+    except StorageProblem:
+        return "not known, because the store does not tell; nothing is bought a second time"
+    if words.total() <= 1:
+        return next(iter(words), NOTHING)
+    return "; ".join(f"{count} clips: {told}" for told, count in words.items())
