@@ -137,6 +137,9 @@ async def crew(
         return await follow(clip, STEPS)
 
     async def make_elsewhere(clip: Clip) -> VideoResponse | None:
+        if clip.order.audio_link is not None:
+            # A link with a signature stays in this process, and the evidence has it without.
+            return await make_here(clip)
         # The order and its image are in the evidence; the run needs no more than the key.
         parameters = {
             "key": clip.key,

@@ -66,10 +66,15 @@ def test_shots_made_by_runs_of_their_own_are_the_same_clips(worker: None, emulat
     assert emulator.ledger()["accepted"] == 3
 
     failing = {"id": "bad", "prompt": "A storm [[emulator: fail=DataInspectionFailed]]", **PLAIN}
-    failed = run(storyboard, board={**BOARD, "shots": [failing, *BOARD["shots"]]}, run="deployments")
+    # A signature does not travel, so this one is sent from here; nobody answers under that address.
+    link = "http://127.0.0.1:1/rain.wav?Expires=1&Signature=canary"
+    signed = {"id": "signed", "prompt": "Rain", **PLAIN, "model": "wan2.6-t2v-us", "audio_url": link}
+    shots = [failing, signed, *BOARD["shots"]]
+    failed = run(storyboard, board={**BOARD, "shots": shots}, run="deployments")
 
     told = failed.data.result
-    assert told["shots"] == {"bad": "failed", "a": "delivered", "b": "delivered", "c": "delivered"}
+    made = {"a": "delivered", "b": "delivered", "c": "delivered"}
+    assert told["shots"] == {"bad": "failed", "signed": "failed", **made}
     assert "DataInspectionFailed" in told["reasons"]["bad"]
     assert "--retry-failed" in told["commands"]["bad"]
     assert told["spent"].startswith("0.00 ")
