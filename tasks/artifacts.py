@@ -10,8 +10,9 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 from uuid import UUID
+from weakref import WeakSet
 
 from prefect.artifacts import acreate_progress_artifact, aupdate_progress_artifact
 
@@ -20,8 +21,10 @@ T = TypeVar("T")
 logger = logging.getLogger("footage.tasks")
 
 PATIENCE_S = 10.0
-# An update costs the server about 11 ms; more often nobody looks.
+# More often nobody looks.
 SHOW_EVERY_S = 15.0
+# For each bar of the process: an update costs the server about 11 ms, and a board has hundreds of bars.
+SHOW_APART_S = 0.25
 
 
 async def published(artifact: Awaitable[T]) -> T | None:
@@ -35,17 +38,21 @@ async def published(artifact: Awaitable[T]) -> T | None:
 
 
 class ProgressArtifact:
-    """A progress bar of the run, updated seldom."""
+    """A progress bar of the run, updated seldom, and more seldom the more of them the process has."""
+
+    _alive: ClassVar[WeakSet[ProgressArtifact]] = WeakSet()
 
     def __init__(self, key: str) -> None:
         self._key = key
         self._id: UUID | None = None
         self._shown_at = float("-inf")
+        self._alive.add(self)
 
     @property
     def due(self) -> bool:
         """Whether enough time has passed since it was last shown."""
-        return time.monotonic() - self._shown_at >= SHOW_EVERY_S
+        pause_s = max(SHOW_EVERY_S, SHOW_APART_S * len(self._alive))
+        return time.monotonic() - self._shown_at >= pause_s
 
     async def show(self, share: float, description: str) -> None:
         """Set the bar to a share of 1."""
