@@ -125,25 +125,34 @@ def _cell(text: str) -> str:
     return flat.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("`", "'")
 
 
-class _NoTracebackForKnownErrors(logging.Filter):
-    """A wrong request or an empty account is no crash: its message says what to do, a traceback hides it."""
+class _Plainly(logging.Filter):
+    """A wrong request or an empty account is no crash: its message says what to do, a traceback hides it.
+
+    A mistake of ours keeps its traceback, and may hold what a library says about an address: that goes.
+    """
 
     def filter(self, record: logging.LogRecord) -> bool:
         error = record.exc_info[1] if record.exc_info else None
         if isinstance(error, FootageError):
             record.exc_info = None
             record.msg, record.args = str(error), ()
+        record.msg, record.args = redact(record.getMessage()), ()
+        if record.exc_info:
+            # What a formatter finds here it does not make anew.
+            record.exc_text = redact(logging.Formatter().formatException(record.exc_info))
         return True
 
 
-_filter = _NoTracebackForKnownErrors()
+_filter = _Plainly()
 
 
-def log_known_errors_plainly() -> None:
-    """Let Prefect log our own errors as their message; calling it again changes nothing."""
-    for name in ("prefect.flow_runs", "prefect.task_runs"):
-        # addFilter ignores a filter that is there already.
-        logging.getLogger(name).addFilter(_filter)
+def log_plainly() -> None:
+    """Let Prefect log our own errors as their message, and nothing secret; calling it again changes nothing."""
+    for name in ("prefect.flow_runs", "prefect.task_runs", "footage"):
+        logger = logging.getLogger(name)
+        # A logger's filter does not see what comes from the loggers below it; its handlers' do.
+        for place in (logger, *logger.handlers):
+            place.addFilter(_filter)
 
 
 async def show_failure(name: str, error: FootageError) -> None:

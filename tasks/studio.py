@@ -21,7 +21,7 @@ from footage.settings import Settings, load_settings
 from footage.studio import Studio, key_of_environment, open_studio
 from footage.threads import in_thread
 from tasks.resuming import give_up_after_crashes
-from tasks.showing import log_known_errors_plainly
+from tasks.showing import log_plainly
 
 B = TypeVar("B", bound=Block)
 
@@ -53,7 +53,7 @@ async def studio_of(
         settings = settings.model_copy(update={"deadline_s": deadline_s})
     studio = open_studio(settings, find_api_key=await _key_source(credentials_block), run_id=run_id)
     collect_from("footage", "prefect.flow_runs", "prefect.task_runs")
-    log_known_errors_plainly()
+    log_plainly()
     try:
         # What is logged before the clip is known belongs to its run log, too.
         with recorded(RunLog()):
