@@ -68,6 +68,8 @@ class Clip:
         self.log = RunLog(studio.store, f"{self.evidence.folder}/run.log")
         self.lease = Lease(studio.store, order.key, studio.worker)
         self.response: VideoResponse | None = None
+        # When each task was first seen running (monotonic): a poll that is called again counts on from there.
+        self.running_since: dict[str, float] = {}
         self._image = image
 
     def __reduce__(self) -> str:

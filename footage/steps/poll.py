@@ -87,8 +87,7 @@ class _Watch:
         self.heed_cancel = heed_cancel
         self.settings = clip.studio.settings
         self.began = time.monotonic()
-        self.running_since: float | None = None
-        self.status = "PENDING"
+        self.status = "RUNNING" if receipt.task_id in clip.running_since else "PENDING"
         self.unknown_answers = 0
         self.silent = 0
 
@@ -141,8 +140,8 @@ class _Watch:
         """Keep an answer, and tell a change."""
         self.silent = 0
         await in_thread(self._keep, line)
-        if status == "RUNNING" and self.running_since is None:
-            self.running_since = time.monotonic()
+        if status == "RUNNING":
+            self.clip.running_since.setdefault(self.receipt.task_id, time.monotonic())
         if status != self.status:
             self.clip.say.info("task %s is %s", self.receipt.task_id, status)
         self.status = status
@@ -196,8 +195,9 @@ class _Watch:
         self.clip.evidence.log_poll(self.receipt.attempt, {"at": datetime.now(UTC).isoformat(), **line})
 
     def _progress(self) -> Progress:
-        since = self.running_since if self.running_since is not None else time.monotonic()
-        return Progress(self.status, time.monotonic() - since, self.clip.typical_s)
+        now = time.monotonic()
+        since = self.clip.running_since.get(self.receipt.task_id, now)
+        return Progress(self.status, now - since, self.clip.typical_s)
 
     def _pause_s(self) -> float:
         progress = self._progress()

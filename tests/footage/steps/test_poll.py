@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -12,7 +13,7 @@ import pytest
 from footage.errors import AccountProblem, ClipLost, GenerationFailed, StillRunning, Unreachable
 from footage.evidence.records import Receipt
 from footage.provider.results import TaskAnswer, TaskStatus, Usage
-from footage.steps.poll import outcome_of, pause_s
+from footage.steps.poll import Progress, outcome_of, pause_s, poll
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 
@@ -132,6 +133,24 @@ def test_a_deadline_ends_the_run_and_not_the_clip(bench: Any) -> None:
     assert "stays booked" in still.value.message
     assert bench.make().task_id == bench.tasks()[0]["task_id"]
     assert len(bench.tasks()) == 1
+
+
+def test_a_poll_that_is_called_again_counts_on(bench: Any) -> None:
+    bench.emulator.turn(generation_s=2000.0)
+    clip = bench.clip(bench.studio(deadline_s=0.4))
+    bench.buy(clip)
+    seen: list[Progress] = []
+
+    async def note(progress: Progress) -> None:
+        seen.append(progress)
+
+    for _ in range(2):
+        with pytest.raises(StillRunning):
+            asyncio.run(poll(clip, note))
+
+    running = [progress.elapsed_s for progress in seen if progress.status == "RUNNING"]
+    assert running == sorted(running)
+    assert running[-1] > 0.6
 
 
 def test_unknown_is_not_believed_while_the_list_has_the_task(bench: Any) -> None:
