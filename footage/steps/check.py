@@ -139,6 +139,10 @@ def _recall(clip: Clip) -> None:
         return
     clip.studio.refuse_mixed_evidence(document.get("endpoint"))
     clip.response = response_of(clip.studio.store, document, cached=True)
+    if clip.order.request.conform == "never" and clip.response.original_url is not None:
+        # One key for both, because the purchase is the same.
+        note = "This clip was converted for an earlier request; as the provider delivered it, it is original_url."
+        clip.response = clip.response.model_copy(update={"warnings": [*clip.response.warnings, note]})
     if not clip.studio.store.exists(document["files"]["clip"]):
         raise StorageProblem(
             f"Clip {clip.key[:12]} was finished, and its video is no longer in {clip.studio.store.url}.",

@@ -36,6 +36,18 @@ def test_a_finished_clip_is_returned_without_a_question(bench: Any) -> None:
     assert clip.response == first.model_copy(update={"cached": True})
 
 
+def test_who_asks_for_a_converted_clip_as_it_came_hears_where_that_is(bench: Any) -> None:
+    converted = bench.make(bench.clip(conform="auto", fps=15))
+
+    same = bench.clip(conform="auto", fps=15).response
+    other = bench.clip(conform="never", fps=15).response
+
+    assert converted.original_url is not None
+    assert same.warnings == converted.warnings
+    assert (other.video_url, other.original_url) == (converted.video_url, converted.original_url)
+    assert "it is original_url" in other.warnings[-1]
+
+
 @pytest.mark.parametrize(
     "fault",
     ["result-reset", "result-truncated", "result-expired", "result-damaged", "result-html", "result-503"],
