@@ -8,9 +8,11 @@ import pytest
 from emulatedrun import environment, fast_emulator, run
 from prefect import State, flow
 
+from flows.cli.running import outcome
 from flows.generate import generate_video
 from footage.emulator import Emulator
-from footage.errors import Canceled, FootageError, InvalidRequest, StillRunning, Throttled
+from footage.errors import Canceled, FootageError, InvalidRequest, OverBudget, StillRunning, Throttled
+from tasks.boards import refused
 from tasks.ending import stopped
 from tasks.resuming import GaveUp
 
@@ -71,3 +73,10 @@ def test_an_error_ends_a_run_in_the_state_that_says_what_to_do(
 
     assert (state.name, state.type.value) == (name, kind)
     assert error.message in (state.message or "")
+
+
+def test_a_price_that_nobody_approved_ends_like_one_that_is_over_the_cap() -> None:
+    with pytest.raises(OverBudget) as stopped:
+        outcome(refused())
+
+    assert (stopped.value.exit_code, "not approved" in stopped.value.message) == (6, True)
