@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import quote as escaped
 
 from footage.errors import StorageProblem
+from footage.redact import redact
 from footage.storyboard.cut import Event, ShotOutcome, cut, file_name
 from footage.storyboard.plan import BoardPlan
 
@@ -135,7 +136,8 @@ def _facts(event: Event) -> dict[str, Any]:
     facts = {"shot_id": shot.id, **story, **asked, "starts_from": event.shot.starts_from}
     if shot.transition.kind != "cut":
         facts["transition"] = shot.transition.model_dump()
-    return {name: value for name, value in facts.items() if value is not None}
+    # Fields of other tools are kept as they came, and links among them may be signed.
+    return redact({name: value for name, value in facts.items() if value is not None})
 
 
 def _mark(item: Any, event: Event, slug_before: str | None) -> None:

@@ -1,4 +1,4 @@
-"""HTML that cannot be broken out of: whatever is not marked as markup is escaped when it is filled in."""
+"""HTML that cannot be broken out of, and without secrets: whatever is not markup is escaped when it is filled in."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import html
 import re
 from collections.abc import Iterable
 from urllib.parse import quote
+
+from footage.redact import redact
 
 
 class Markup(str):
@@ -24,7 +26,11 @@ def fill(template: str, **values: object) -> Markup:
 
 
 def escaped(value: object) -> Markup:
-    return value if isinstance(value, Markup) else Markup(html.escape(str(value), quote=True))
+    if isinstance(value, Markup):
+        return value
+    text = str(value)
+    # Our own pictures are inline, and `redact` takes inline data out.
+    return Markup(html.escape(text if text.startswith("data:image/jpeg;") else redact(text), quote=True))
 
 
 def joined(parts: Iterable[Markup], between: str = "\n") -> Markup:
@@ -33,7 +39,7 @@ def joined(parts: Iterable[Markup], between: str = "\n") -> Markup:
 
 def lines(text: str) -> Markup:
     """Text of several lines with its line breaks kept."""
-    return Markup("<br>".join(html.escape(line) for line in text.splitlines()))
+    return Markup("<br>".join(escaped(line) for line in text.splitlines()))
 
 
 def link(path: str) -> str | None:
