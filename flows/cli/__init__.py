@@ -143,8 +143,7 @@ def _run(command: Callable[[], object]) -> int:
     except Exception as error:  # noqa: BLE001
         from flows.cli.unexpected import explain_mistake
 
-        explain_mistake(error)
-        return 1
+        return explain_mistake(error)
     return code if isinstance(code, int) else 0
 
 

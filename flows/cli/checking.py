@@ -72,13 +72,14 @@ def validate(*, emulator: Switch = False, json: Switch = False) -> int:
 def _doctor(credentials_block: str | None, storage_block: str | None) -> Iterator[Finding]:
     from flows.cli.server import found_server, talking_to
     from footage.checkup import Finding, examine
+    from footage.printable import shown_reference
 
     addresses: list[str | None] = []
 
     def look() -> Finding:
         addresses.append(found_server())
         if addresses[0] is not None:
-            return Finding("prefect", "ok", f"the server at {addresses[0]} answers")
+            return Finding("prefect", "ok", f"the server at {shown_reference(addresses[0])} answers")
         return Finding(
             "prefect", "ok", "no server is configured; wan-video starts a local one when it needs it"
         )

@@ -6,32 +6,41 @@ Prefect's own temporary server starts anew for every command and loses most task
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
+import re
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from pathlib import Path
 
 from flows.cli.say import tell
-from footage.errors import Unreachable
+from footage.errors import AccountProblem, Unreachable
+from footage.printable import shown_reference
+from footage.redact import redact
+from footage.studio import key_of_environment
 
 PORT = 4217
 # The first start migrates an empty database, which takes half a minute on a small machine.
 START_TIMEOUT_S = 180.0
+# The last line of a traceback: "sqlalchemy.exc.DatabaseError: …".
+_ERROR_LINE = re.compile(r"[\w.]+(?:Error|Exception)\b")
 
 
 @contextlib.contextmanager
 def prefect_server() -> Generator[str]:
-    """Within this block Prefect talks to the configured server, else to a local one; gives the UI's address.
+    """Within this block Prefect talks to the configured server, else to a local one.
+
+    Gives the UI's address as it may be shown, without user and password.
 
     Raises:
         Unreachable: The configured server does not answer, or the local one did not start.
     """
     url = found_server() or _start_local_server()
     with talking_to(url):
-        yield url.removesuffix("/api")
+        yield shown_reference(url.rstrip("/").removesuffix("/api"))
 
 
 @contextlib.contextmanager
@@ -61,35 +70,76 @@ def found_server() -> str | None:
 
     configured = get_current_settings().api.url
     if configured:
-        if not _healthy(configured):
+        trouble = _trouble(configured)
+        if trouble:
             raise Unreachable(
-                f"The Prefect server at {configured} does not answer.",
-                next_step="start it, or unset PREFECT_API_URL to use a local one",
+                f"The Prefect server at {shown_reference(configured)} does not answer: {trouble}.",
+                next_step="start it, mend PREFECT_API_URL, or unset that to use a local one",
             )
         return configured
-    note = _note()
-    url = note.read_text().strip() if note.exists() else None
-    return url if url and _healthy(url) else None
+    url, _ = _noted()
+    return url if url and _trouble(url) is None else None
+
+
+def require_key() -> None:
+    """Look for a key here before a server is started in vain; one that was there before may keep a key.
+
+    Raises:
+        AccountProblem: There is no usable key, and no server that could have one.
+    """
+    try:
+        key_of_environment()
+    except AccountProblem:
+        if found_server() is None and not _note().exists():
+            raise
 
 
 def _note() -> Path:
-    """The file that tells the next command where the local server is."""
+    """The file that tells the next command where the local server is: its address, and its process."""
     from prefect.settings import get_current_settings
 
     return get_current_settings().home / "wan-video-server"
 
 
+def _noted() -> tuple[str, str]:
+    try:
+        url, _, pid = _note().read_text().partition("\n")
+    except (OSError, UnicodeDecodeError):
+        return "", ""
+    return url.strip(), pid.strip()
+
+
 def _start_local_server() -> str:
-    """Start a local server; the address of its API."""
+    """Start a local server, or wait for one that another command has started; the address of its API."""
+    home = _note().parent
+    home.mkdir(parents=True, exist_ok=True)
+    # Two commands that start at once would start two servers over one database.
+    with (home / "wan-video-server.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return _started(home)
+
+
+def _started(home: Path) -> str:
     note = _note()
-    home = note.parent
+    log = home / "wan-video-server.log"
+    # What `prefect server stop` reads.
+    pid_file = home / "server.pid"
+    if (pid := running_server(pid_file)) is not None:
+        url, noted_pid = _noted()
+        if noted_pid != str(pid):
+            raise Unreachable(
+                f"A Prefect server of your own is running (process {pid}), and its address is not known.",
+                next_step="set PREFECT_API_URL to its address and /api, or stop it with: prefect server stop",
+            )
+        wait_for_server(url, lambda: running_server(pid_file) is not None, log)
+        return url
     port = PORT if _free(PORT) else _any_port()
     url = f"http://127.0.0.1:{port}/api"
-    home.mkdir(parents=True, exist_ok=True)
-    log = home / "wan-video-server.log"
     tell("Starting a local Prefect server (the first time takes about half a minute) …", "dim")
     environment = {
         **os.environ,
+        # Its log is read by the line.
+        "COLUMNS": "400",
         "PREFECT_SERVER_API_HOST": "127.0.0.1",
         "PREFECT_SERVER_API_PORT": str(port),
         # Without it the pages of a server on another port than 4200 look for their data on 4200.
@@ -98,35 +148,98 @@ def _start_local_server() -> str:
         # In-memory leases die with the server, and running flows with them.
         "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
     }
-    with log.open("ab") as output:
-        subprocess.Popen(
-            [sys.executable, "-m", "prefect", "server", "start", "--background"],
+    # Not with --background: that throws away what the server says, and nobody learns that it died.
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "prefect", "server", "start"],
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
             start_new_session=True,
         )
-    deadline = time.monotonic() + START_TIMEOUT_S
-    while not _healthy(url):
-        if time.monotonic() > deadline:
-            raise Unreachable(
-                f"The local Prefect server did not start within {START_TIMEOUT_S:.0f} s.",
-                next_step=f"look into {log}, or point PREFECT_API_URL at a server of yours",
-            )
-        time.sleep(0.5)
-    note.write_text(url)
+    pid_file.write_text(str(process.pid))
+    note.write_text(f"{url}\n{process.pid}")
+    try:
+        wait_for_server(url, lambda: process.poll() is None, log)
+    finally:
+        if process.poll() is not None:
+            pid_file.unlink(missing_ok=True)
     tell(f"Prefect UI: {url.removesuffix('/api')}   (stop the server with: prefect server stop)", "dim")
     return url
 
 
-def _healthy(url: str) -> bool:
+def running_server(pid_file: Path) -> int | None:
+    """The process that Prefect's pid file names; a file that names no running Prefect server is removed."""
+    try:
+        pid = int(pid_file.read_text())
+    except FileNotFoundError:
+        return None
+    except ValueError:
+        pid = 0
+    # A number that is taken by another program today was a server's before the machine was started again.
+    if pid > 0 and all(word in _command_of(pid) for word in ("prefect", "server")):
+        return pid
+    pid_file.unlink(missing_ok=True)
+    return None
+
+
+def _command_of(pid: int) -> str:
+    """The command line of a process; empty when there is no such process."""
+    try:
+        if Path("/proc/self").exists():
+            return Path(f"/proc/{pid}/cmdline").read_text(errors="replace")
+        return subprocess.run(
+            ["ps", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False
+        ).stdout
+    except OSError:
+        return ""
+
+
+def wait_for_server(
+    url: str, alive: Callable[[], bool], log: Path, timeout_s: float = START_TIMEOUT_S
+) -> None:
+    """Wait until a server that was started answers.
+
+    Raises:
+        Unreachable: It ended, or does not answer in time; has the last line of its log.
+    """
+    deadline = time.monotonic() + timeout_s
+    while _trouble(url) is not None:
+        ended = not alive()
+        if ended or time.monotonic() > deadline:
+            what = "ended while it started" if ended else f"did not start within {timeout_s:.0f} s"
+            raise Unreachable(
+                f"The local Prefect server {what}: {_last_words(log)}",
+                next_step=f"look into {log}, or point PREFECT_API_URL at a server of yours",
+            )
+        time.sleep(0.5)
+
+
+def _last_words(log: Path) -> str:
+    """The line of a server's log that says most about its end: the last error in it, else the last line."""
+    try:
+        lines = [line.strip() for line in log.read_text(errors="replace").splitlines()]
+    except OSError as error:
+        return f"its log cannot be read ({error.strerror})"
+    # Prefect's last line, whatever happened.
+    lines = [line for line in lines if line and line != "Server stopped!"]
+    errors = [line for line in lines if _ERROR_LINE.match(line)]
+    return redact((errors or lines or ["it said nothing"])[-1])[:300]
+
+
+def _trouble(url: str) -> str | None:
+    """Why a server cannot be used; None when it answers as it should."""
     import httpx
 
     try:
-        return httpx.get(f"{url}/health", timeout=5).status_code == 200
-    except httpx.HTTPError:
-        return False
+        answer = httpx.get(f"{url.rstrip('/')}/health", timeout=5)
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        return str(error).rstrip(".") or type(error).__name__
+    # The pages of a Prefect server answer every path, with HTML.
+    if answer.status_code == 200 and "json" in answer.headers.get("content-type", ""):
+        return None
+    return f"HTTP {answer.status_code}, and not from the API, whose address ends with /api"
 
 
 def _free(port: int) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -39,7 +40,8 @@ def setup(
     from flows.cli.server import prefect_server
 
     with prefect_server() as ui:
-        done = asyncio.run(_make_all(f"{ui}/api", credentials_block, storage_block, no_key, replace))
+        api_url = os.environ["PREFECT_API_URL"]
+        done = asyncio.run(_make_all(api_url, credentials_block, storage_block, no_key, replace))
     if json:
         print_json([one.to_json() for one in done])
     else:

@@ -6,8 +6,11 @@ import importlib.metadata
 import os
 import platform
 import re
+import sys
 import tempfile
 import traceback
+
+from pydantic import ValidationError
 
 from flows.cli.say import tell
 from footage.redact import GONE, redact
@@ -19,11 +22,37 @@ _USER_OF_URL = re.compile(r"(?<=://)[^/\s@]+(?=@)")
 _SECRET_CHARS = 8
 
 
-def explain_mistake(error: Exception) -> None:
-    """One line that says what happened and where the traceback is."""
-    what = " ".join(_without_secrets(f"{type(error).__name__}: {error}").split())
-    tell(f"Unexpected {what[:300]}", "bold red")
+def explain_mistake(error: Exception) -> int:
+    """One line that says what happened and where the traceback is; the exit code.
+
+    2 for settings of Prefect that it refuses, 5 for a Prefect server that answers with an error, 7 for a file
+    or folder that cannot be used, 1 for everything else.
+    """
+    code, what = _sorted(error)
+    tell(" ".join(_without_secrets(what).split())[:400], "bold red")
     tell(f"→ {_kept(error)}; what was bought is in the evidence, and wan-video harvest finishes it")
+    return code
+
+
+def _sorted(error: Exception) -> tuple[int, str]:
+    if isinstance(error, ValidationError) and error.title.endswith("Settings"):
+        # Ours are checked in footage.settings, so these are Prefect's, which reads them when it is imported.
+        return 2, f"Prefect cannot be used with these settings: {'; '.join(_wrong_settings(error))}"
+    if isinstance(error, OSError) and error.filename is not None:
+        return 7, f"{error.filename} cannot be used: {error.strerror}"
+    if "httpx" in sys.modules and isinstance(error, sys.modules["httpx"].HTTPError):
+        return 5, f"The Prefect server refused or is gone: {error}"
+    return 1, f"Unexpected {type(error).__name__}: {error}"
+
+
+def _wrong_settings(error: ValidationError) -> list[str]:
+    # "LoggingSettings", "level": PREFECT_LOGGING_LEVEL.
+    group = re.findall("[A-Z][a-z]+", error.title)[:-1]
+    return [
+        f"{'_'.join(['PREFECT', *group, *map(str, item['loc'])]).upper()}: {item['msg']}"
+        for item in error.errors()
+        if item["type"] != "default_factory_not_called"
+    ]
 
 
 def _kept(error: Exception) -> str:

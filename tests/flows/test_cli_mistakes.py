@@ -7,6 +7,7 @@ import json
 import os
 import re
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -92,8 +93,9 @@ def test_a_file_from_an_editor_on_windows_is_read(home: Path, capsys: pytest.Cap
 
 
 def test_a_mistake_of_ours_is_a_line_and_a_file_without_secrets(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     secrets = [
         "sk-ca9a51e5ca9a51e5",
         "bare-ca9a51e5",
@@ -113,7 +115,6 @@ def test_a_mistake_of_ours_is_a_line_and_a_file_without_secrets(
     told = capsys.readouterr().err
     log = Path(re.findall(r"\S+\.log", told)[0])
     kept = log.read_text()
-    log.unlink()
     assert code == 1
     assert told.startswith("Unexpected LookupError: ")
     assert "Traceback" not in told

@@ -15,6 +15,7 @@ from flows.cli.house.automations import automations
 from flows.cli.house.project import find_project
 from footage.catalogue import CATALOGUE
 from footage.checkup import Finding, examine
+from footage.printable import shown_reference
 from tasks.limits import PREFIX, submit_limit
 
 _SETUP = "wan-video setup"
@@ -36,7 +37,7 @@ def _versions(client: SyncPrefectClient) -> Finding:
         return Finding(
             "prefect", "warn", f"server {theirs}, here {ours}", "run the same minor version on both sides"
         )
-    return Finding("prefect", "ok", f"server {theirs} at {client.api_url}, here {ours}")
+    return Finding("prefect", "ok", f"server {theirs} at {shown_reference(str(client.api_url))}, here {ours}")
 
 
 def _settings(client: SyncPrefectClient) -> Finding:

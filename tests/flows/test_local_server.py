@@ -1,0 +1,157 @@
+"""The Prefect server that the commands start for those who have none, and what becomes of one that is not right."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import httpx
+import pytest
+from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
+from prefect.settings.models.logging import LoggingSettings
+
+from flows.cli import guarded, run
+from flows.cli.server import require_key, running_server, wait_for_server
+from footage.errors import AccountProblem, Unreachable
+
+NOBODY = "http://127.0.0.1:9/api"
+
+
+class _Pages(BaseHTTPRequestHandler):
+    """What a Prefect server answers outside of its API: its pages, whatever the path."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html; charset=utf-8")
+        self.end_headers()
+        self.wfile.write(b"<!doctype html>")
+
+    def log_message(self, format: str, *args: object) -> None: ...
+
+
+@pytest.fixture
+def pages() -> Iterator[str]:
+    with HTTPServer(("127.0.0.1", 0), _Pages) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def test_a_server_that_dies_as_it_starts_is_told_at_once_with_its_own_words(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    program = (
+        "print('Traceback …\\n  File …\\nsqlite3.DatabaseError: file is not a database\\nServer stopped!')"
+    )
+    with log.open("wb") as output:
+        process = subprocess.Popen([sys.executable, "-c", program], stdout=output)
+
+    with pytest.raises(Unreachable, match=r"ended while it started: sqlite3\.DatabaseError: file is not a"):
+        wait_for_server(NOBODY, lambda: process.poll() is None, log)
+
+
+def test_a_pid_file_counts_only_while_a_prefect_server_runs_under_its_number(tmp_path: Path) -> None:
+    pid_file = tmp_path / "server.pid"
+    idle = "import sys; sys.stdin.read()"
+    commands = {
+        "another program": [sys.executable, "-c", idle],
+        "a server": [sys.executable, "-c", idle, "prefect", "server", "start"],
+    }
+    kept: dict[str, bool] = {}
+    for name, command in commands.items():
+        with subprocess.Popen(command, stdin=subprocess.PIPE) as process:
+            pid_file.write_text(str(process.pid))
+            assert running_server(pid_file) in (None, process.pid)
+            kept[name] = pid_file.exists()
+
+    assert kept == {"another program": False, "a server": True}
+    # It has ended by now.
+    assert (running_server(pid_file), pid_file.exists()) == (None, False)
+    pid_file.touch()
+    assert (running_server(pid_file), pid_file.exists()) == (None, False)
+
+
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        ("elsewhere", "protocol"),
+        ("http://127.0.0.1:port/api", "Invalid port"),
+        ("http://name:pass-ca9a51e5@127.0.0.1:9/api", "http://127.0.0.1:9/api does not answer"),
+    ],
+)
+def test_a_server_that_cannot_be_reached_is_one_line_without_its_password(
+    address: str, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with temporary_settings({PREFECT_API_URL: address}):
+        assert run(["harvest"]) == 5
+
+    told = capsys.readouterr().err
+    assert words in told
+    assert "PREFECT_API_URL" in told
+    assert "ca9a51e5" not in told
+    assert "Traceback" not in told
+
+
+def test_the_pages_of_a_server_are_not_taken_for_its_api(
+    pages: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with temporary_settings({PREFECT_API_URL: pages}):
+        assert run(["harvest"]) == 5
+
+    assert "whose address ends with /api" in capsys.readouterr().err
+
+
+def test_without_a_key_no_server_is_started_unless_one_was_there_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with temporary_settings({PREFECT_HOME: tmp_path, PREFECT_API_URL: None}):
+        with pytest.raises(AccountProblem, match="No Model Studio API key was found"):
+            require_key()
+
+        (tmp_path / "wan-video-server").write_text(f"{NOBODY}\n1")
+        require_key()
+
+
+def _wrong_level() -> object:
+    return LoggingSettings.model_validate({"level": "loud"})
+
+
+def _no_home() -> None:
+    (Path(__file__) / "home").mkdir()
+
+
+def _no_permission() -> None:
+    raise httpx.HTTPError("401 Unauthorized")
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "words"),
+    [
+        (_wrong_level, 2, "PREFECT_LOGGING_LEVEL: Input should be 'DEBUG'"),
+        (_no_home, 7, "home cannot be used: Not a directory"),
+        (_no_permission, 5, "The Prefect server refused or is gone: 401 Unauthorized"),
+    ],
+)
+def test_what_stops_prefect_itself_is_one_line_and_a_defined_code(
+    command: Callable[[], object],
+    code: int,
+    words: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+
+    assert guarded(command) == code
+
+    told = capsys.readouterr().err
+    assert words in told
+    assert "Traceback" not in told
+    assert "Traceback" in next(tmp_path.glob("wan-video-*.log")).read_text()
