@@ -66,9 +66,17 @@ def generate(
 
 def _make(asked: dict[str, Any] | None, key: str | None, options: dict[str, Any]) -> VideoResponse:
     """The response, from the store or from a flow run."""
-    stored, key = (None, key) if options["storage_block"] else _look_first(asked, key)
+    stored = None
+    if not options["storage_block"]:
+        stored, key = _look_first(asked, key)
+    elif asked is not None:
+        _check(asked)
     if stored is not None:
         return stored
+    from flows.cli.server import require_key
+
+    if not options["credentials_block"]:
+        require_key()
     from flows.cli.running import run_flow
     from flows.generate import finish_video, generate_video
 
@@ -76,6 +84,14 @@ def _make(asked: dict[str, Any] | None, key: str | None, options: dict[str, Any]
         return run_flow(finish_video, {"key": key, **options})
     # What is in a parameter is stored in Prefect's database.
     return run_flow(generate_video, {**put_aside(asked), **options})
+
+
+def _check(asked: dict[str, Any]) -> None:
+    """Refuse here what Prefect would refuse in its own words; the store is for the run to open."""
+    from footage.steps.check import order_of
+    from footage.studio import open_studio
+
+    order_of(open_studio(), asked)
 
 
 def _look_first(asked: dict[str, Any] | None, key: str | None) -> tuple[VideoResponse | None, str]:
