@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from footage.catalogue import card
 from footage.errors import FootageError, NotFinished, OverBudget, StorageProblem
+from footage.redact import redact
 from footage.runlog import RunLog, recorded
 from footage.steps.last_frame import last_frame_of
 from footage.storyboard.cut import ShotOutcome, State
@@ -125,7 +126,7 @@ class _Shot:
                 logger.exception("Shot %s stopped unexpectedly", self.shot.id)
                 return self._ended(
                     "unfinished",
-                    f"{type(error).__name__}: {error}",
+                    redact(f"{type(error).__name__}: {error}"),
                     "run the board again; what was bought is found in the evidence and not bought twice",
                 )
 

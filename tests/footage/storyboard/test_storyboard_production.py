@@ -98,7 +98,7 @@ async def test_an_unexpected_error_stops_its_own_shot_and_keeps_the_money_of_wha
         if clip.name == "bought":
             async with clip.held():
                 await PLAIN_STEPS[Step.SUBMIT](clip)
-        raise LookupError("nobody expected this")
+        raise LookupError("nobody expected this of https://h/a?Signature=canary")
 
     shots = (
         {"id": "not-bought", "take": 2},
@@ -115,6 +115,7 @@ async def test_an_unexpected_error_stops_its_own_shot_and_keeps_the_money_of_wha
         "after": "skipped",
     }
     assert "LookupError: nobody expected this" in (outcomes["bought"].reason or "")
+    assert "canary" not in (outcomes["bought"].reason or "")
     assert (ledger.statement().reserved_seconds, ledger.statement().settled_seconds) == (5, 5)
     assert "Traceback" in caplog.text
 
