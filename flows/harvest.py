@@ -9,24 +9,25 @@ Requires: the key that bought the clips, and the store that holds their evidence
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 from prefect import State, flow
 from prefect.runtime import flow_run
+from pydantic import Field
 
 from footage.errors import FootageError
 from footage.steps.harvest import harvest as harvest_store
 from tasks.announce import announce_expiring
 from tasks.ending import harvested, stopped
 from tasks.steps import STEPS
-from tasks.strangers import strangers
+from tasks.strangers import note_strangers
 from tasks.studio import studio_of
 
 
 @flow(name="harvest", flow_run_name="harvest", persist_result=True, result_serializer="json")
 async def harvest(
     keys: list[str] | None = None,
-    wait_s: float = 600.0,
+    wait_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 600.0,
     credentials_block: str | None = None,
     storage_block: str | None = None,
 ) -> State[dict[str, Any]]:
@@ -41,7 +42,7 @@ async def harvest(
     try:
         async with studio_of(flow_run.id, credentials_block, storage_block, deadline_s=wait_s) as studio:
             report = await harvest_store(studio, STEPS, keys=tuple(keys or ()), on_expiring=announce_expiring)
-            report.strangers = await strangers(studio)
+            await note_strangers(report, studio)
             return await harvested(report)
     except FootageError as error:
         return await stopped("Harvest", error)

@@ -64,6 +64,7 @@ async def harvested(report: Harvest) -> State[Any]:
         *({"clip": key[:12], "state": "failed", "what to know": why} for key, why in report.failed.items()),
         *({"clip": key[:12], "state": "canceled", "what to know": ""} for key in report.canceled),
         *({"clip": "not ours", "state": "unclaimed", "what to know": task} for task in report.strangers),
+        *({"clip": "", "state": "warning", "what to know": warning} for warning in report.warnings),
     ]
     message = (
         f"{len(report.delivered)} delivered, {len(report.waiting)} waiting, {len(report.failed)} failed, "

@@ -5,16 +5,18 @@ from __future__ import annotations
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from footage.steps.harvest import find_strangers
+from footage.errors import FootageError
+from footage.steps.harvest import Harvest, find_strangers
 from footage.studio import Studio
 from footage.threads import in_thread
-from tasks.retrying import RETRIES, RETRY_DELAYS_S, is_transient
+from tasks.retrying import is_transient
 
 
 @task(
     name="strangers",
-    retries=RETRIES,
-    retry_delay_seconds=RETRY_DELAYS_S,
+    # Once is enough for a question by the way: the next harvest asks it again.
+    retries=1,
+    retry_delay_seconds=5,
     retry_condition_fn=is_transient,
     cache_policy=NO_CACHE,
     persist_result=False,
@@ -22,3 +24,11 @@ from tasks.retrying import RETRIES, RETRY_DELAYS_S, is_transient
 async def strangers(studio: Studio) -> list[str]:
     """List the account's video tasks of the last 24 h that no clip of this store owns."""
     return await in_thread(find_strangers, studio)
+
+
+async def note_strangers(report: Harvest, studio: Studio) -> None:
+    """Add them to the report, or why they are not known: what was harvested is told in any case."""
+    try:
+        report.strangers = await strangers(studio)
+    except FootageError as error:
+        report.warnings.append(f"The tasks of the account could not be listed: {error.message}")

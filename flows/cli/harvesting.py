@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 from flows.cli.emulated import emulated
 from flows.cli.flags import Switch
 from flows.cli.say import print_json, tell
+from footage.errors import InvalidRequest, Problem
 
 
 def harvest(
@@ -25,6 +28,9 @@ def harvest(
         credentials_block: Name of a DashScope Credentials block of the Prefect server.
         storage_block: Name of a Video Storage block of the Prefect server.
     """
+    if not 0 <= wait < math.inf:
+        problem = Problem("wait", f"{wait:g}", "is not a time to wait.", "0 or more seconds")
+        raise InvalidRequest(problems=(problem,))
     from flows.cli.running import outcome, run_state
     from flows.harvest import harvest as harvest_flow
 
@@ -45,6 +51,8 @@ def harvest(
     for name in ("waiting", "failed"):
         for key, why in report[name].items():
             tell(f"{key[:12]} {name}: {why}")
+    for warning in report["warnings"]:
+        tell(f"note: {warning}", "yellow")
     for key in report["delivered"]:
         tell(f"{key[:12]} delivered")
     return 5 if report["waiting"] else 4 if report["failed"] else 0

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 
 from footage.catalogue import MODEL_NAMES, REGION_NAMES
 from footage.clip import StepRunner, follow
-from footage.errors import AccountProblem, Canceled, FootageError, NotFinished
+from footage.errors import AccountProblem, Canceled, FootageError, InvalidRequest, NotFinished, Problem
 from footage.evidence.clip import ClipEvidence, keys_in, unfinished
 from footage.evidence.state import ClipState, Permission, Step, why_stopped
+from footage.printable import shown
 from footage.steps.asking import learn_clock, list_all
 from footage.steps.check import reopen
 from footage.threads import in_thread
@@ -53,6 +54,7 @@ class Harvest:
     canceled: list[str] = field(default_factory=list[str])
     expiring: list[Unfinished] = field(default_factory=list[Unfinished])
     strangers: list[str] = field(default_factory=list[str])
+    warnings: list[str] = field(default_factory=list[str])
 
 
 def find_unfinished(studio: Studio) -> list[Unfinished]:
@@ -91,11 +93,14 @@ async def harvest(
     """Finish every unfinished clip, or just `keys`; a clip that fails does not hold up the others.
 
     Raises:
+        InvalidRequest: A key belongs to no clip of the store.
         StorageProblem: The store cannot be listed.
     """
     report = Harvest()
     clips = await in_thread(find_unfinished, studio)
     if keys:
+        keys = tuple(key.strip().lower() for key in keys)
+        report.warnings += await in_thread(_look_for_others, studio, keys, clips)
         clips = [clip for clip in clips if clip.key.startswith(keys)]
     if clips:
         await in_thread(_learn_clock, studio)
@@ -116,6 +121,17 @@ async def harvest(
 
     await asyncio.gather(*(one(clip) for clip in clips))
     return report
+
+
+def _look_for_others(studio: Studio, keys: tuple[str, ...], clips: list[Unfinished]) -> list[str]:
+    """What to say about keys that belong to no unfinished clip."""
+    others = [key for key in keys if not key or not any(clip.key.startswith(key) for clip in clips)]
+    known = keys_in(studio.store) if others else {}
+    nowhere = [key for key in others if not key or not any(name.startswith(key) for name in known)]
+    if nowhere:
+        what, allowed = "No clip in this store begins like this.", f"a key below {studio.store.url}/evidence"
+        raise InvalidRequest(problems=tuple(Problem("keys", shown(key), what, allowed) for key in nowhere))
+    return [f"Clip {key[:12]} has nothing to finish." for key in others]
 
 
 async def _finish(studio: Studio, found: Unfinished, steps: dict[Step, StepRunner], report: Harvest) -> None:
@@ -148,6 +164,7 @@ def _learn_clock(studio: Studio) -> None:
 def find_strangers(studio: Studio) -> list[str]:
     """Tasks of the last 24 h, one `task_id model status` each, that the account runs and this store does not claim.
 
+    Those that failed or were cancelled are left out: they are not billed, and there is nothing to collect.
     Keys work in one region, so only that one is asked.
 
     Raises:
@@ -157,7 +174,9 @@ def find_strangers(studio: Studio) -> list[str]:
     return [
         f"{row.task_id} {row.model} {row.status}"
         for row in list_all(studio.client(_endpoint_in_use(studio), studio.workspace))
-        if row.task_id not in claimed and row.model in MODEL_NAMES
+        if row.task_id not in claimed
+        and row.model in MODEL_NAMES
+        and row.status not in ("FAILED", "CANCELED")
     ]
 
 

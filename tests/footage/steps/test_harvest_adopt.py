@@ -121,16 +121,30 @@ def test_harvest_leaves_a_clip_to_the_worker_that_makes_it_and_does_not_wait(ben
     assert time.monotonic() - began_s < 30
 
 
+def test_a_key_of_no_clip_is_refused_and_one_of_a_finished_clip_is_noted(bench: Any) -> None:
+    done = bench.make(bench.clip())
+
+    with pytest.raises(InvalidRequest, match="keys = 'feedface': No clip in this store"):
+        asyncio.run(harvest(bench.studio(), PLAIN_STEPS, keys=(done.key, "feedface")))
+    report = asyncio.run(harvest(bench.studio(), PLAIN_STEPS, keys=(done.key[:8].upper(),)))
+
+    assert report.warnings == [f"Clip {done.key[:8]} has nothing to finish."]
+
+
 def test_tasks_that_nobody_here_claims_are_reported(bench: Any) -> None:
     clip = book(bench)
     elsewhere = open_store(str(bench.folder / "elsewhere"))
     assert elsewhere.list() == []
+    bench.fault("failed-DataInspectionFailed")
+    failed = clip.client().create(clip.wire_body()).task_id
+    bench.emulator.advance(6_000)
     stranger = clip.client().create(clip.wire_body()).task_id
 
     found = find_strangers(bench.studio())
 
     mine = bench.clip().evidence.state().last.receipt.task_id
     assert any(line.startswith(stranger) for line in found)
+    assert not any(line.startswith(failed) for line in found), "nothing is owed for it, and nothing will come"
     assert not any(line.startswith(mine) for line in found)
 
 

@@ -1,0 +1,29 @@
+"""`wan-video harvest` from the outside."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from emulatedrun import environment, fast_emulator
+
+from flows.cli import run
+
+pytestmark = pytest.mark.filterwarnings("default::DeprecationWarning", "ignore:unclosed:ResourceWarning")
+
+
+def test_a_harvest_is_told_also_where_the_tasks_of_the_account_cannot_be_listed(
+    prefect_server: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with fast_emulator() as emulator:
+        for name, value in environment(emulator, tmp_path, "not-a-key-of-this-service").items():
+            monkeypatch.setenv(name, value)
+
+        assert run(["harvest", "--json"]) == 0
+
+    told = capsys.readouterr()
+    assert "could not be listed" in json.loads(told.out)["warnings"][0]
+    assert "could not be listed" in told.err
