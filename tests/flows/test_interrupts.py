@@ -8,7 +8,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -42,14 +42,14 @@ def emulator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, prefect_server: An
 
 
 @contextmanager
-def sent(number: signal.Signals, when: Callable[[], bool]) -> Generator[None]:
-    """Within this block this process gets a signal as soon as `when` is true."""
+def in_the_meantime(when: Callable[[], bool], act: Callable[[], object]) -> Generator[None]:
+    """While this block runs, something happens as soon as `when` is true."""
 
     def watch() -> None:
         deadline = time.monotonic() + 30
         while not when() and time.monotonic() < deadline:
             time.sleep(0.02)
-        os.kill(os.getpid(), number)
+        act()
 
     watcher = threading.Thread(target=watch)
     watcher.start()
@@ -57,6 +57,11 @@ def sent(number: signal.Signals, when: Callable[[], bool]) -> Generator[None]:
         yield
     finally:
         watcher.join()
+
+
+def sent(number: signal.Signals, when: Callable[[], bool]) -> AbstractContextManager[None]:
+    """Within this block this process gets a signal as soon as `when` is true."""
+    return in_the_meantime(when, lambda: os.kill(os.getpid(), number))
 
 
 def _receipts(folder: Path) -> int:
@@ -68,16 +73,27 @@ def _last_run(server: Any, flow: str) -> dict[str, Any]:
     return httpx.post(f"{server.url}/flow_runs/filter", json=question).json()[0]
 
 
+def _cancel(server: Any, flow: str) -> None:
+    """Press Cancel on the last run of a flow."""
+    run_id = _last_run(server, flow)["id"]
+    httpx.post(f"{server.url}/flow_runs/{run_id}/set_state", json={"state": {"type": "CANCELLING"}})
+
+
+def _board(tmp_path: Path, **fields: Any) -> str:
+    shot = {"model": "wanx2.1-t2v-turbo", "size": "832*480", "prompt": "A quiet harbour"}
+    shots = [{"id": "a", **shot}, {"id": "b", "take": 2, **shot}]
+    path = tmp_path / "board.json"
+    path.write_text(
+        json.dumps({"schema": "wan-video/storyboard/1", "title": "Two", "shots": shots, **fields})
+    )
+    return str(path)
+
+
 def test_ctrl_c_cancels_every_clip_of_a_board_in_the_store_of_its_block(
     emulator: Emulator, tmp_path: Path, prefect_server: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    shot = {"model": "wanx2.1-t2v-turbo", "size": "832*480", "prompt": "A quiet harbour"}
-    board = tmp_path / "board.json"
-    shots = [{"id": "a", **shot}, {"id": "b", "take": 2, **shot}]
-    board.write_text(json.dumps({"schema": "wan-video/storyboard/1", "title": "Two", "shots": shots}))
-
     with sent(signal.SIGINT, lambda: _receipts(tmp_path / "block") == 2):
-        code = run(["storyboard", str(board), "--storage-block", BLOCK])
+        code = run(["storyboard", _board(tmp_path), "--storage-block", BLOCK])
 
     told = capsys.readouterr()
     assert (code, told.out) == (130, "")
@@ -89,8 +105,8 @@ def test_ctrl_c_cancels_every_clip_of_a_board_in_the_store_of_its_block(
     assert (state["type"], state["message"]) == ("CANCELLED", "Ctrl-C; clips: 2 canceled")
 
 
-def test_sigterm_leaves_a_clip_booked_and_ctrl_c_of_harvest_does_too_but_that_of_generate_cancels_it(
-    emulator: Emulator, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_sigterm_and_ctrl_c_of_harvest_leave_a_clip_booked_and_cancel_in_prefect_cancels_it(
+    emulator: Emulator, tmp_path: Path, prefect_server: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     store = tmp_path / "block"
     flags = ["--storage-block", BLOCK]
@@ -114,11 +130,14 @@ def test_sigterm_leaves_a_clip_booked_and_ctrl_c_of_harvest_does_too_but_that_of
 
     key = next(store.rglob("receipt.json")).parts[-3]
     asked = emulator.ledger()["queries"]
-    with sent(signal.SIGINT, lambda: emulator.ledger()["queries"] > asked):
-        assert run(["generate", "--key", key[:12], *flags]) == 130
+    with in_the_meantime(
+        lambda: emulator.ledger()["queries"] > asked, lambda: _cancel(prefect_server, "finish-video")
+    ):
+        assert run(["generate", "--key", key[:12], *flags]) == 5
 
     assert f"→ wan-video generate --storage-block {BLOCK} --key {key}" in capsys.readouterr().err
     assert [task["status"] for task in emulator.tasks()] == ["CANCELED"]
+    assert _last_run(prefect_server, "finish-video")["state"]["type"] == "CANCELLED"
 
     # The evidence is in the block's store, and nowhere else.
     assert run(["cancel", key[:12], *flags]) == 0
@@ -126,3 +145,18 @@ def test_sigterm_leaves_a_clip_booked_and_ctrl_c_of_harvest_does_too_but_that_of
     told = capsys.readouterr().err
     assert "canceled: the task was cancelled before it ran" in told
     assert "nothing to settle" in told
+
+
+def test_a_price_that_is_refused_with_cancel_ends_with_the_code_of_a_budget(
+    emulator: Emulator, tmp_path: Path, prefect_server: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    board = _board(tmp_path, budget={"approve_above": 0, "currency": "CNY"})
+
+    def paused() -> bool:
+        return _last_run(prefect_server, "storyboard")["state"]["type"] == "PAUSED"
+
+    with in_the_meantime(paused, lambda: _cancel(prefect_server, "storyboard")):
+        assert run(["storyboard", board]) == 6
+
+    assert "The price was not approved" in capsys.readouterr().err
+    assert emulator.ledger()["creates"] == 0
