@@ -18,11 +18,12 @@ import sys
 from collections.abc import Callable
 from typing import NamedTuple
 
-from cyclopts import App, CycloptsError, UnusedCliTokensError
+from cyclopts import App, CycloptsError, CycloptsPanel, UnusedCliTokensError
 from rich.console import Console
 
 from flows.cli.say import explain_error, patient_output, remember_place, stderr, tell
 from footage.errors import FootageError
+from footage.redact import redact
 
 
 class Command(NamedTuple):
@@ -105,9 +106,8 @@ def main() -> None:
 def run(arguments: list[str]) -> int:
     """Run one command; its exit code."""
     remember_place(arguments)
-    # Usage errors are printed by cyclopts, in its own words.
     return guarded(
-        lambda: app(arguments, exit_on_error=False, print_error=True, result_action="return_value")
+        lambda: app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
     )
 
 
@@ -133,6 +133,8 @@ def _run(command: Callable[[], object]) -> int:
     try:
         code = command()
     except CycloptsError as error:
+        # In its own words, which repeat what was typed.
+        stderr.print(CycloptsPanel(redact(str(error))))
         _hint(error)
         return 2
     except FootageError as error:

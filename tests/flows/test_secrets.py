@@ -103,6 +103,7 @@ def _run_everything(emulator: Emulator, files: str, monkeypatch: pytest.MonkeyPa
     assert emulator.tasks()[-1]["body"]["input"]["audio_url"] == audio
     (order,) = Path(os.environ["OUTPUT_DIR"]).rglob("request.json")
     assert json.loads(order.read_text())["region"] == "ap-southeast-1", "nothing was ordered elsewhere before"
+    assert wan_video(["generate", "--api-key", KEY]) == 2
     assert wan_video(["explain", "--json", "--prompt", "Signed links", *links]) == 0
     assert run(generate_video, prompt="All is well", **REQUEST).is_completed()
     assert run(generate_video, prompt="From a block", credentials_block="canary", **REQUEST).is_completed()
