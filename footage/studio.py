@@ -162,7 +162,7 @@ class Studio:
             except StorageProblem as error:
                 raise StorageProblem(
                     error.message,
-                    next_step=f"{error.next_step or 'mend the store'} "
+                    next_step=f"{error.next_step or 'Mend the store.'} "
                     "If only one worker ever runs, set WAN_VIDEO_SINGLE_WORKER=1.",
                 ) from error
             self._exclusive = True

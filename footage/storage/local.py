@@ -35,6 +35,7 @@ _REASONS = {
     errno.EROFS: ("the file system is read-only", "Choose an OUTPUT_DIR that can be written."),
     errno.ENAMETOOLONG: ("the name is too long for this file system", "Choose a shorter OUTPUT_DIR."),
     errno.ENOTDIR: ("a part of the path is a file, not a folder", "Choose another OUTPUT_DIR."),
+    errno.ENOTSUP: ("the file system lets nothing be written there", "Choose another OUTPUT_DIR."),
     errno.EISDIR: ("there is a folder of that name", "Choose another OUTPUT_DIR."),
 }
 
@@ -171,6 +172,9 @@ class LocalStore(Store):
                 # Another writer made it first, or a file is in the way; that is no AlreadyThere of an object.
                 if not new.is_dir():
                     raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(new)) from None
+            except FileNotFoundError:
+                # What /proc and other virtual file systems answer, although the parent is there.
+                raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP), str(new)) from None
             _fsync_folder(new.parent)
 
     def _sweep_parts(self, target: Path) -> None:

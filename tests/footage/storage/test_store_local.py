@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 from storecontract import StoreContract
 
-from footage.errors import AlreadyThere, StorageProblem
+from footage.errors import AlreadyThere, NotThere, StorageProblem
 from footage.storage import Store, open_store
 
 
@@ -110,6 +110,16 @@ def test_a_file_in_the_way_of_the_folder_is_named(tmp_path: Path) -> None:
         open_store(str(tmp_path / "output")).create("videos/a.mp4", b"1")
 
     assert not isinstance(caught.value, AlreadyThere)
+
+
+@pytest.mark.skipif(
+    not Path("/proc/self").exists(), reason="only Linux has a folder that takes nothing from root"
+)
+def test_a_folder_that_takes_nothing_is_not_called_missing() -> None:
+    with pytest.raises(StorageProblem, match="lets nothing be written there") as refusal:
+        open_store("/proc/out").create("a", b"a")
+
+    assert not isinstance(refusal.value, NotThere)
 
 
 def test_published_files_have_the_mode_of_any_file(tmp_path: Path) -> None:
