@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from flows.cli.emulated import emulated
 from flows.cli.flags import Switch
 from flows.cli.say import print_json, tell
-from footage.errors import InvalidRequest, Problem
+from footage.errors import InvalidRequest, Problem, Unreachable
 
 if TYPE_CHECKING:
     from footage.steps.cancel import Cancellation
@@ -87,13 +87,14 @@ def adopt(
 
 
 def _in_studio(act: Callable[[Studio], T], credentials_block: str | None, storage_block: str | None) -> T:
-    """Do something where the clips are; Prefect is asked only for blocks that are named."""
-    from footage.studio import open_studio
+    """Do something with the key and in the store that a run with these blocks would have.
 
-    if credentials_block is None and storage_block is None:
-        with contextlib.closing(open_studio()) as studio:
-            return act(studio)
-    from flows.cli.server import prefect_server
+    Raises:
+        AccountProblem, InvalidRequest: There is no such block.
+        Unreachable: A block was named, and there is no Prefect server.
+    """
+    from flows.cli.server import found_server, prefect_server, talking_to
+    from footage.studio import open_studio
     from footage.threads import in_thread
     from tasks.studio import studio_of
 
@@ -101,5 +102,15 @@ def _in_studio(act: Callable[[Studio], T], credentials_block: str | None, storag
         async with studio_of(None, credentials_block, storage_block) as studio:
             return await in_thread(act, studio)
 
-    with prefect_server():
-        return asyncio.run(with_blocks())
+    if credentials_block or storage_block:
+        with prefect_server():
+            return asyncio.run(with_blocks())
+    url = None
+    # What is paid for must be cancelled also while Prefect is away; then the key is the environment's.
+    with contextlib.suppress(Unreachable):
+        url = found_server()
+    if url is not None:
+        with talking_to(url):
+            return asyncio.run(with_blocks())
+    with contextlib.closing(open_studio()) as studio:
+        return act(studio)
