@@ -134,7 +134,7 @@ def _run(command: Callable[[], object]) -> int:
         code = command()
     except CycloptsError as error:
         # In its own words, which repeat what was typed.
-        stderr.print(CycloptsPanel(redact(str(error))))
+        stderr.print(CycloptsPanel(redact(str(error))), soft_wrap=False)
         _hint(error)
         return 2
     except FootageError as error:
@@ -156,4 +156,4 @@ def _hint(error: CycloptsError) -> None:
     if isinstance(error, UnusedCliTokensError) and before.startswith("-"):
         from flows.cli.request_flags import no_option
 
-        tell(f"→ {before} {no_option(before)}")
+        tell(redact(f"→ {before} {no_option(before)}"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import io
 import json
 import sys
 from pathlib import Path
@@ -104,6 +105,9 @@ def _read(name: str) -> str:
         return Path(name).expanduser().read_text("utf-8")
     # None where the caller closed it.
     stdin = cast("TextIO | None", sys.stdin)
+    if isinstance(stdin, io.TextIOWrapper):
+        # JSON is UTF-8, whatever the terminal is.
+        return stdin.buffer.read().decode("utf-8")
     return stdin.read() if stdin is not None else ""
 
 

@@ -68,7 +68,7 @@ _places: list[str] = []
 def remember_place(arguments: list[str]) -> None:
     """Keep the flags that say where this command's clips are: the commands that we print need them, too."""
     _places.clear()
-    for flag, following in zip(arguments, [*arguments[1:], ""], strict=True):
+    for flag, following in zip(arguments, [*arguments[1:], ""], strict=False):
         name, _, value = flag.partition("=")
         if flag == "--emulator":
             _places.append(flag)
