@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -13,6 +15,10 @@ from footage.storyboard.plan import BoardPlan, ShotPlan
 # delivered: there is a clip. failed: it will not come as asked. unfinished: it is bought, or may be, and goes on
 # later. held: not bought, because the budget or a person said so. skipped: the shot it starts from did not come.
 State = Literal["delivered", "failed", "unfinished", "held", "skipped"]
+
+
+# File systems take 255 bytes; a bundle adds a number and an ending.
+_NAME_CHARS = 80
 
 
 @dataclass(frozen=True)
@@ -87,6 +93,13 @@ def exact_rate(fps: float) -> float:
     return ntsc if abs(fps - ntsc) < 0.01 else fps
 
 
-def file_name(text: str) -> str:
-    """A shot id as a file name that every system takes."""
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-.") or "shot"
+def file_name(text: str, otherwise: str = "shot") -> str:
+    """A shot id or a title as a name that every system and store takes.
+
+    Where letters are lost on the way, or the end of a long text, a short hash of the whole keeps names apart.
+    """
+    text = unicodedata.normalize("NFC", text)
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-.")
+    if name and len(name) <= _NAME_CHARS and not any(c.isalnum() and not c.isascii() for c in text):
+        return name
+    return f"{name[:_NAME_CHARS] or otherwise}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"

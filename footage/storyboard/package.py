@@ -1,5 +1,7 @@
 """What a board leaves behind: film, timeline, edit list and dailies, under `storyboards/<title>/` of the store.
 
+A title whose letters no file name can have gets a hash, and another board of the same title a number.
+
     film.mp4              the shots joined, in one size and rate
     timeline.otio         for editors, with relative paths to the clips
     timeline.otioz        the same with the clips inside
@@ -22,7 +24,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from footage.errors import BadDelivery, FootageError
+from footage.errors import BadDelivery, FootageError, NotThere
+from footage.redact import redact
 from footage.storyboard.cut import ShotOutcome, file_name
 from footage.storyboard.dailies import render_dailies
 from footage.storyboard.edl import edl
@@ -31,6 +34,7 @@ from footage.storyboard.timeline import timeline_otio, write_otioz
 
 if TYPE_CHECKING:
     from footage.storage import Store
+    from footage.storyboard.board import Board
     from footage.storyboard.budget import Statement
     from footage.storyboard.film import Film
     from footage.storyboard.plan import BoardPlan
@@ -59,9 +63,36 @@ def make_package(
     Raises:
         StorageProblem: The store cannot be read or written.
     """
-    folder = f"storyboards/{file_name(plan.board.title)}"
+    folder = _folder(store, plan.board)
     with tempfile.TemporaryDirectory(prefix="board-") as scratch:
         return _Packing(store, plan, outcomes, folder, Path(scratch)).run(statement, notices)
+
+
+def _folder(store: Store, board: Board) -> str:
+    """The board's folder: the same at every run, also of a changed board, and no other board's of that title."""
+    base = f"storyboards/{file_name(board.title, otherwise='storyboard')}"
+    shots = _shots(board.model_dump(mode="json"))
+    folder, number = base, 1
+    while _of_another_board(store, folder, shots):
+        number += 1
+        folder = f"{base}-{number}"
+    return folder
+
+
+def _of_another_board(store: Store, folder: str, shots: set[tuple[str, str | None]]) -> bool:
+    """Whether a board lies there that has no shot in common, by id and prompt, with these."""
+    try:
+        there = json.loads(store.read(f"{folder}/board.json"))
+    except NotThere:
+        return False
+    except ValueError:
+        return True
+    return not shots & _shots(there)
+
+
+def _shots(board: Mapping[str, Any]) -> set[tuple[str, str | None]]:
+    usual = board.get("defaults", {}).get("prompt")
+    return {(shot["id"], shot.get("prompt", usual)) for shot in board["shots"]}
 
 
 class _Packing:
@@ -79,6 +110,8 @@ class _Packing:
         self.published: dict[str, str] = {}
 
     def run(self, statement: Statement, notices: Sequence[str]) -> Package:
+        # First, because it says whose folder this is.
+        self._put("board.json", _json(self.plan.board.model_dump(mode="json", by_alias=True)))
         files = self._fetch()
         film, problem = self._film(files)
         notices = [*notices, *([f"No film: {problem}"] if problem else [])]
@@ -88,7 +121,6 @@ class _Packing:
             self._put_file("timeline.otioz")
         for number, text in enumerate(edl(self.plan, self.outcomes, self.relative), start=1):
             self._put("timeline.edl" if number == 1 else f"timeline-{number}.edl", text.encode())
-        self._put("board.json", _json(self.plan.board.model_dump(mode="json", by_alias=True)))
         self._put("report.json", _json(self._report(statement, film)))
         page = render_dailies(
             self.plan,
@@ -168,4 +200,4 @@ class _Packing:
 
 
 def _json(document: Any) -> bytes:
-    return (json.dumps(document, ensure_ascii=False, indent=2, default=str) + "\n").encode()
+    return (json.dumps(redact(document), ensure_ascii=False, indent=2, default=str) + "\n").encode()

@@ -145,6 +145,8 @@ def _as_board(
 ) -> tuple[Board, list[Guess]]:
     if format == own.FORMAT:
         plain, guesses, problems = own.read(data, base)
+        if not plain.get("title"):
+            plain["title"] = Path(name).stem
         if given:
             plain["defaults"] = {**(as_mapping(plain.get("defaults")) or {}), **given}
         return _validated(plain, problems), guesses
