@@ -169,6 +169,7 @@ def test_a_key_that_is_refused_ends_with_code_3_before_anything_is_bought(
     told = capsys.readouterr()
     assert (code, told.out, provider.bodies) == (3, "", [])
     assert "sk-of-somebody-else" not in told.err
+    assert "Paid: nothing.\n" in told.err
 
 
 def test_a_dry_run_shows_the_exact_body_and_stores_nothing(
