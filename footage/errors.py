@@ -78,8 +78,9 @@ class Problem:
     allowed: str | None = None
 
     def __str__(self) -> str:
-        allowed = f" Allowed: {self.allowed}." if self.allowed else ""
-        return f"{self.field} = {self.value}: {self.message}{allowed}"
+        if not self.allowed:
+            return f"{self.field} = {self.value}: {self.message}"
+        return f"{self.field} = {self.value}: {self.message.rstrip('.')}. Allowed: {self.allowed}."
 
 
 class InvalidRequest(FootageError):

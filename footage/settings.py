@@ -168,4 +168,4 @@ def _problem(item: ErrorDetails) -> Problem:
     # Fields with an alias report the alias, which is the variable itself.
     variable = name if name.isupper() else f"WAN_VIDEO_{name.upper()}"
     value = "(not shown)" if name == "storage_options" else shown(item["input"], field=name)
-    return Problem(variable, value, item["msg"].rstrip(".") + ".", _ALLOWED.get(variable))
+    return Problem(variable, value, item["msg"], _ALLOWED.get(variable))
