@@ -13,7 +13,7 @@ from uuid import UUID
 import httpx
 from prefect import Flow, State
 from prefect.client.orchestration import get_client
-from prefect.exceptions import TerminationSignal
+from prefect.exceptions import FlowPauseTimeout, TerminationSignal
 from prefect.states import Cancelled
 
 from flows.cli.say import explain_error, show_progress, tell
@@ -156,6 +156,8 @@ def outcome(state: State[Any]) -> Any:
         return asyncio.run(_result(state))
     # Prefect wraps what a flow's state carries when the flow keeps its result.
     error = getattr(state.data, "result", state.data)
+    if isinstance(error, FlowPauseTimeout):
+        raise OverBudget("Nobody approved the price in time; nothing was bought.")
     if isinstance(error, Exception):
         raise error
     # A person's no to the price of a storyboard; Prefect keeps it as one kind of cancelled.
@@ -192,7 +194,7 @@ def approve_run(run_id: str) -> None:
     """
     from uuid import UUID
 
-    from prefect.exceptions import FlowPauseTimeout, ObjectNotFound, PrefectHTTPStatusError
+    from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
     from prefect.flow_runs import aresume_flow_run
 
     try:

@@ -104,7 +104,7 @@ def show_progress() -> None:
 
 def explain_error(error: FootageError) -> None:
     """The error's message and the next step, without a traceback."""
-    stderr.print(Text(f"{type(error).__name__}: ", style="bold red") + Text(error.message))
+    stderr.print(Text(f"{type(error).__name__}: ", style="bold red") + Text(_here(error.message)))
     if paid := error.details.get("paid"):
         stderr.print(Text("Paid: ", style="bold") + Text(f"{paid}."))
     if error.next_step:

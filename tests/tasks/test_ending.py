@@ -7,6 +7,8 @@ import httpx
 import pytest
 from emulatedrun import environment, fast_emulator, run
 from prefect import State, flow
+from prefect.exceptions import FlowPauseTimeout
+from prefect.states import Failed
 
 from flows.cli.running import outcome
 from flows.generate import generate_video
@@ -75,8 +77,10 @@ def test_an_error_ends_a_run_in_the_state_that_says_what_to_do(
     assert error.message in (state.message or "")
 
 
-def test_a_price_that_nobody_approved_ends_like_one_that_is_over_the_cap() -> None:
+@pytest.mark.parametrize("state", [refused(), Failed(data=FlowPauseTimeout("24 hours"))])
+def test_a_price_that_nobody_approved_ends_like_one_that_is_over_the_cap(state: State[Any]) -> None:
     with pytest.raises(OverBudget) as stopped:
-        outcome(refused())
+        outcome(state)
 
-    assert (stopped.value.exit_code, "not approved" in stopped.value.message) == (6, True)
+    assert stopped.value.exit_code == 6
+    assert "approved" in stopped.value.message
