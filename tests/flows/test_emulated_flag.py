@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from emulatedrun import stop_standing
 
@@ -31,15 +32,32 @@ def output(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         stop_standing(state_folder(f"{place}/emulated"))
 
 
-def test_the_emulator_of_a_store_elsewhere_keeps_its_state_here(output: Any, tmp_path: Path) -> None:
+def test_the_emulator_of_a_store_elsewhere_keeps_its_state_here(
+    output: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     output("memory://clips")
+    monkeypatch.setenv("WAN_VIDEO_PUBLIC_BASE_URL", "https://clips.example/")
 
     with emulated():
         assert os.environ["OUTPUT_DIR"] == "memory://clips/emulated"
+        assert os.environ["WAN_VIDEO_PUBLIC_BASE_URL"] == "https://clips.example/emulated"
         assert list(tmp_path.iterdir()) == [tmp_path / "home"]
 
+    assert os.environ["WAN_VIDEO_PUBLIC_BASE_URL"] == "https://clips.example/"
     assert os.environ["OUTPUT_DIR"] == "memory://clips"
     assert "DASHSCOPE_HTTP_BASE_URL" not in os.environ
+
+
+def test_a_proxy_does_not_stand_between(output: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    output(str(tmp_path / "out"))
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("NO_PROXY", "intranet.example")
+
+    with emulated():
+        assert httpx.get(os.environ["DASHSCOPE_HTTP_BASE_URL"] + "/models").status_code == 401
+        assert "intranet.example" in os.environ["NO_PROXY"]
+
+    assert os.environ["NO_PROXY"] == "intranet.example"
 
 
 def test_explain_takes_the_flag_and_shows_the_emulators_address(
