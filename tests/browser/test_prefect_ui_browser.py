@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from emulatedrun import stop_standing
 from playwright.sync_api import Page, expect, sync_playwright
 
 pytestmark = pytest.mark.browser
@@ -46,6 +47,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             capture_output=True,
             check=False,
         )
+        stop_standing(home / "output" / "emulated" / ".emulator")
 
 
 @pytest.fixture(scope="module")
