@@ -102,11 +102,13 @@ async def approved(board_plan: BoardPlan, due: BoardQuote) -> bool:
     reason = approval_reason(due, board_plan.board.budget)
     if reason is None:
         return True
+    command = f"wan-video storyboard --approve {flow_run.id}"
+    logger.warning("%s Waiting: press Resume on run %s in Prefect, or: %s", reason, flow_run.name, command)
     await published(
         acreate_markdown_artifact(
             key="approval",
-            markdown=f"## Waiting for approval\n\n{reason}\n\nPress **Resume** on this run, or: "
-            f"`wan-video storyboard --approve {flow_run.id}`. Cancel the run to refuse.",
+            markdown=f"## Waiting for approval\n\n{reason}\n\nPress **Resume** on this run, or: `{command}`. "
+            "Cancel the run to refuse.",
             description="Waiting for approval",
         )
     )
@@ -223,8 +225,8 @@ async def wrapped(
     """Completed when every shot is there; else `Incomplete`, with what to do about each missing one."""
     counts = Counter(outcome.state for outcome in outcomes.values())
     total = ", ".join(f"{number} {state}" for state, number in counts.items())
-    spent = money(statement.settled, statement.currency)
-    message = f"{total}; {spent} spent; {package.links['dailies.html']}"
+    spent = statement.in_words()
+    message = f"{total}; {spent}; {package.links['dailies.html']}"
     await published(
         acreate_table_artifact(
             key="storyboard-shots",
@@ -246,7 +248,8 @@ async def wrapped(
         "keys": {o.shot_id: o.response.key for o in outcomes.values() if o.response is not None},
         "reasons": {o.shot_id: o.reason for o in outcomes.values() if o.reason},
         "commands": {o.shot_id: o.command for o in outcomes.values() if o.command},
-        "spent": spent,
+        "spent": money(statement.settled, statement.currency),
+        "promised": money(statement.reserved, statement.currency) if statement.reserved else None,
         "links": package.links,
         "film_s": package.film.duration_s if package.film else None,
     }

@@ -101,6 +101,13 @@ class Statement:
         """Whether the provider billed more than was promised, so that a cap is passed after the fact."""
         return any(left is not None and left < 0 for left in (self.left_seconds, self.left))
 
+    def in_words(self) -> str:
+        """What was spent, and what is promised besides: bought, or perhaps bought, and not finished."""
+        spent = f"{money(self.settled, self.currency)} spent"
+        if not self.reserved:
+            return spent
+        return f"{spent}, {money(self.reserved, self.currency)} promised for unfinished shots"
+
 
 class Ledger:
     """Promises and bills of one run, held under the caps of its board."""

@@ -178,13 +178,14 @@ def test_a_price_above_the_limit_waits_for_a_persons_yes(
     emulator: Emulator, tmp_path: Path, prefect_server: Any
 ) -> None:
     board = _board(tmp_path, {"id": "a"}, budget={"approve_above": 0, "currency": "CNY"})
-    waiting = subprocess.Popen(
-        [*COMMAND, "storyboard", board, "--json"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
+    with (tmp_path / "stderr").open("w") as stderr:
+        waiting = subprocess.Popen(
+            [*COMMAND, "storyboard", board, "--json"], stdout=subprocess.PIPE, stderr=stderr, text=True
+        )
     run_id = _paused_run(prefect_server.url, waiting)
+    asked = (tmp_path / "stderr").read_text()
+    assert "1.20 CNY" in asked
+    assert f"wan-video storyboard --approve {run_id}" in asked
     assert emulator.ledger()["creates"] == 0
 
     approved = subprocess.run([*COMMAND, "storyboard", "--approve", run_id], env=os.environ, check=False)

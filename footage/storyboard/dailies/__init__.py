@@ -169,12 +169,14 @@ def _money_tiles(
             ("Bought in this run", str(len(costs) - cached), "clips", f"{cached} were there already")
         )
     else:
-        paid, _, unit = money(statement.settled + statement.reserved, statement.currency).rpartition(" ")
+        paid, _, unit = money(statement.settled, statement.currency).rpartition(" ")
         below = (
             "no cap"
             if statement.left is None
             else f"{money(max(statement.left, Decimal(0)), statement.currency)} left"
         )
+        if statement.reserved:
+            below = f"{money(statement.reserved, statement.currency)} promised for unfinished shots; {below}"
         tiles.append(("Spent in this run", paid, unit, below))
     return tiles
 

@@ -49,6 +49,17 @@ def test_a_promise_holds_its_money_until_it_is_settled_or_released():
     assert book.statement().left == Decimal("0.60")
 
 
+def test_what_is_promised_is_told_beside_what_was_spent():
+    book = ledger()
+    book.reserve("a", quote(5, "1.20"))
+    book.reserve("b", quote(5, "1.20"))
+    book.settle("a")
+
+    assert book.statement().in_words() == "1.20 CNY spent, 1.20 CNY promised for unfinished shots"
+    book.release("b")
+    assert book.statement().in_words() == "1.20 CNY spent"
+
+
 def test_a_smaller_bill_than_promised_frees_the_difference():
     book = ledger(max_seconds=10, max_cost="2.00")
     book.reserve("a", quote(10, "2.00"))
