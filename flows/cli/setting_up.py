@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import sys
 from typing import TYPE_CHECKING
 
 from flows.cli.flags import Switch
 from flows.cli.say import print_json, tell
+from footage.errors import InvalidRequest, Problem
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import PrefectClient
@@ -37,6 +39,7 @@ def setup(
         replace: Write the blocks anew from this machine's settings.
         json: Print what became of everything as JSON, alone on stdout.
     """
+    _check_names(credentials_block=credentials_block, storage_block=storage_block)
     from flows.cli.server import prefect_server
 
     with prefect_server() as ui:
@@ -56,6 +59,20 @@ def setup(
     tell("  prefect deployment run generate-video/generate-video --param 'prompt=A paper boat' \\")
     tell("      --param model=wan2.2-t2v-plus --param 'size=832*480'")
     tell(f"  Prefect UI: {ui}")
+
+
+def _check_names(**names: str | None) -> None:
+    # Prefect's own rule; it would be told only after half of the work is done.
+    wrong = {
+        name: value
+        for name, value in names.items()
+        if value is not None and not re.fullmatch("[a-z0-9-]+", value)
+    }
+    if wrong:
+        what, allowed = "is no name for a block.", "lowercase letters, digits and dashes"
+        raise InvalidRequest(
+            problems=tuple(Problem(name, repr(wrong[name]), what, allowed) for name in wrong)
+        )
 
 
 async def _make_all(

@@ -76,6 +76,12 @@ MISTAKES = {
     "no key anywhere": (["generate", *CLIP], {}, 3, "No Model Studio API key was found"),
     "a wait of less than nothing": (["harvest", "--wait", "-5"], {}, 2, "wait = -5.*Allowed: 0 or more"),
     "a wait without an end": (["harvest", "--wait", "inf"], {}, 2, "wait = inf.*Allowed: 0 or more"),
+    "a name that no block can have": (
+        ["setup", "--storage-block", "My films"],
+        {},
+        2,
+        "storage_block = 'My films'",
+    ),
     "nothing asked": (["explain"], {}, 2, "give a JSON file"),
     "a folder for a file": (["explain", "folder"], {}, 2, "file = folder: cannot be read"),
     "an empty file": (["explain", "empty.json"], {}, 2, "file = empty.json: is not JSON"),
