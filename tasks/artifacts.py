@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable
-from typing import ClassVar, TypeVar
+from collections.abc import Coroutine
+from typing import Any, ClassVar, TypeVar
 from uuid import UUID
 from weakref import WeakSet
 
@@ -21,20 +21,45 @@ T = TypeVar("T")
 logger = logging.getLogger("footage.tasks")
 
 PATIENCE_S = 10.0
+# Calls left to themselves; while so many wait, the server has enough to do without more of them.
+MOST_LATE = 8
 # More often nobody looks.
 SHOW_EVERY_S = 15.0
 # For each bar of the process: an update costs the server about 11 ms, and a board has hundreds of bars.
 SHOW_APART_S = 0.25
 
 
-async def published(artifact: Awaitable[T]) -> T | None:
-    """What creating an artifact gives, or None when the server did not take it in time."""
-    try:
-        async with asyncio.timeout(PATIENCE_S):
-            return await artifact
-    except Exception as error:  # noqa: BLE001 - whatever the server's client raises, the clip goes on
+async def published(artifact: Coroutine[Any, Any, T], patience_s: float = PATIENCE_S) -> T | None:
+    """What creating an artifact gives, or None when the server did not take it in time.
+
+    The call is left to itself then and not cancelled: it shares its connections with the run, and httpcore 1.0
+    never gives a connection back whose request was cancelled while it waited for one. After sixteen of those
+    the run could not even say that it has ended.
+    """
+    if len(_late) >= MOST_LATE:
+        artifact.close()
+        return None
+    call = asyncio.ensure_future(artifact)
+    await asyncio.wait({call}, timeout=patience_s)
+    if not call.done():
+        logger.warning("Prefect takes its time for an artifact; going on without it.")
+        _late.add(call)
+        call.add_done_callback(_forget)
+        return None
+    if (error := call.exception()) is not None:
         logger.warning("Prefect did not take an artifact (%s).", type(error).__name__)
         return None
+    return call.result()
+
+
+_late: set[asyncio.Future[Any]] = set()
+
+
+def _forget(call: asyncio.Future[Any]) -> None:
+    _late.discard(call)
+    if not call.cancelled():
+        # Asked for, so that asyncio does not complain about an exception that nobody saw.
+        call.exception()
 
 
 class ProgressArtifact:

@@ -5,8 +5,11 @@ import time
 from typing import Any
 
 import pytest
+from prefect.client.orchestration import get_client
+from prefect.settings import PREFECT_API_URL, temporary_settings
+from rawserver import RawServer, reply
 
-from tasks.artifacts import SHOW_EVERY_S, ProgressArtifact
+from tasks.artifacts import SHOW_EVERY_S, ProgressArtifact, published
 
 
 def _when(monkeypatch: pytest.MonkeyPatch, moment_s: float) -> None:
@@ -40,3 +43,22 @@ def test_bars_are_shown_more_seldom_the_more_of_them_there_are(
     del bars[1:]
     _when(monkeypatch, shown_at + SHOW_EVERY_S)
     assert bars[0].due, "bars of clips that have ended no longer count"
+
+
+async def test_artifacts_that_came_too_late_leave_the_run_able_to_say_how_it_ended() -> None:
+    async def stall(turns: int) -> None:
+        """Busy for longer than an artifact may take, as a process is that starts hundreds of clips."""
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        time.sleep(0.02)
+
+    with RawServer(reply("hello")) as server, temporary_settings({PREFECT_API_URL: server.base_url}):
+        async with get_client() as run:
+            for turns in range(8):
+                late = (published(run.hello(), patience_s=0.01) for _ in range(20))
+                await asyncio.gather(*late, stall(turns))
+
+            async with asyncio.timeout(20):
+                answer = await run.hello()
+
+    assert answer.json() == "hello"
