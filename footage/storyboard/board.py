@@ -27,6 +27,8 @@ from footage.request import VideoRequest
 
 SCHEMA = "wan-video/storyboard/1"
 MAX_SHOTS = 2000
+# More than anybody has; sums below it are exact in Decimal's 28 digits.
+MAX_CAP = 10**12
 
 REQUEST_FIELDS: frozenset[str] = frozenset(VideoRequest.model_fields)
 
@@ -65,15 +67,21 @@ class Budget(BaseModel):
     max_seconds: Decimal | None = Field(
         default=None,
         ge=0,
+        le=MAX_CAP,
         description="Most seconds of video that one run may buy. Holds even where prices rot.",
     )
-    max_cost: Decimal | None = Field(default=None, ge=0, description="Most money that one run may spend.")
+    max_cost: Decimal | None = Field(
+        default=None, ge=0, le=MAX_CAP, description="Most money that one run may spend."
+    )
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = Field(
         default="USD",
         description="Currency of max_cost and approve_above; it must be the one the region bills in.",
     )
     approve_above: Decimal | None = Field(
-        default=None, ge=0, description="Above this quote the run waits until a person approves it."
+        default=None,
+        ge=0,
+        le=MAX_CAP,
+        description="Above this quote the run waits until a person approves it.",
     )
 
     @field_validator("max_seconds", "max_cost", "approve_above", mode="before")

@@ -20,7 +20,7 @@ from footage.errors import InvalidRequest, OverBudget, Problem
 from footage.order import Quote
 from footage.printable import shown
 from footage.request import Cost
-from footage.storyboard.board import Budget
+from footage.storyboard.board import MAX_CAP, Budget
 
 # The price list is printed in CNY, and its own page converts to USD (catalogue). There is no third currency.
 CURRENCIES: tuple[str, ...] = ("CNY", "USD")
@@ -63,7 +63,7 @@ def capped(budget: Budget, caps: Mapping[str, object]) -> Budget:
     except ValidationError as error:
         raise InvalidRequest(
             problems=tuple(
-                Problem(str(found["loc"][0]), str(found["input"]), "This is no cap.", "a number, 0 or more")
+                Problem(str(found["loc"][0]), str(found["input"]), "This is no cap.", f"0 to {MAX_CAP:,}")
                 for found in error.errors()
             )
         ) from None

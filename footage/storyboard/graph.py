@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
+from typing import Any
 
 from footage.errors import Problem
 from footage.printable import shown
@@ -71,8 +73,8 @@ def dependants(sources: Mapping[str, str], shot_id: str) -> frozenset[str]:
 
 
 def problems(board: Board) -> list[Problem]:
-    """Everything that is wrong with the board as a whole: its length, its ids and its edges."""
-    found = [*_length(board), *_ids(board)]
+    """Everything that is wrong with the board as a whole: its length, its ids, its edges and its texts."""
+    found = [*_length(board), *_ids(board), *_texts(board)]
     ids = {shot.id for shot in board.shots}
     for place, shot in enumerate(board.shots):
         if message := _edge_problem(board.shots, place, shot, ids):
@@ -119,6 +121,24 @@ def _ids(board: Board) -> list[Problem]:
             message = f"Shots number {', '.join(places[shot_id])} share this id; every shot needs its own."
             found.append(Problem(f"shots[{shot_id}].id", shown(shot_id), message))
     return found
+
+
+def _texts(board: Board) -> list[Problem]:
+    """What could not be written into timeline and dailies in the end, when the shots are paid for."""
+    texts: dict[str, list[Any]] = {"board": [board.title, board.metadata]}
+    for shot in board.shots:
+        story = [shot.scene, shot.slug, shot.title, shot.dialogue, shot.sound, shot.notes, shot.metadata]
+        texts[f"shots[{shot.id}]"] = story
+    message = "A text has half of a character (a lone surrogate), which no file can hold."
+    return [Problem(where, "its texts", message) for where, story in texts.items() if _broken(story)]
+
+
+def _broken(texts: list[Any]) -> bool:
+    try:
+        json.dumps(texts, ensure_ascii=False, default=str).encode()
+    except UnicodeEncodeError:
+        return True
+    return False
 
 
 def _edge_problem(shots: Sequence[Shot], place: int, shot: Shot, ids: set[str]) -> str | None:

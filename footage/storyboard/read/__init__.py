@@ -167,7 +167,8 @@ def _as_board(
 def _dialect(format: str, data: object, text: str, base: Path | None, name: str) -> Parsed:
     if format == rows.FORMAT:
         if not text:
-            raise unreadable("a CSV shot list has to be given as a file or as bytes", name=name)
+            empty = "it is empty" if data is None else "a CSV shot list has to be given as a file or as bytes"
+            raise unreadable(empty, name=name)
         return rows.read_csv(text, base, name=name)
     if format == otio_file.FORMAT:
         return otio_file.read(text or json.dumps(data), base, name=name)

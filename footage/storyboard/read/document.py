@@ -95,7 +95,7 @@ def parse_yaml(text: str, *, name: str) -> Any:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark is not None else None
         raise unreadable(f"not valid YAML: {error.problem or error.context}", line=line, name=name) from error
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:
         raise unreadable(f"not valid YAML: {error}", name=name) from error
     except RecursionError as error:
         raise unreadable(f"nested deeper than {MAX_DEPTH} levels", name=name) from error

@@ -29,7 +29,11 @@ def read(text: str, base: Path | None, *, name: str) -> Parsed:
 
     try:
         timeline: Any = otio.adapters.read_from_string(text, "otio_json")
-        found: list[Any] = list(timeline.find_children()) if hasattr(timeline, "find_children") else []
+        # OpenTimelineIO 0.18 ends the whole process when it searches a timeline without tracks.
+        empty = getattr(timeline, "tracks", timeline) is None
+        found: list[Any] = (
+            list(timeline.find_children()) if hasattr(timeline, "find_children") and not empty else []
+        )
     except Exception as error:  # its errors share no base class
         raise unreadable(f"OpenTimelineIO cannot read it: {str(error)[:200]}", name=name) from error
 

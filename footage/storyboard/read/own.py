@@ -42,6 +42,7 @@ def read(data: object, base: Path | None) -> tuple[dict[str, Any], list[Guess], 
     shots = as_list(outer.get("shots"))
     if shots is None:
         problems.append(Problem("shots", _short(outer.get("shots")), "has to be a list of shots"))
+        outer["shots"] = []
         return outer, guesses, problems
     outer["shots"] = [
         _shot(shot, number, base, guesses, problems) for number, shot in enumerate(shots, start=1)

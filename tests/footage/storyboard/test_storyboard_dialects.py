@@ -255,6 +255,10 @@ def test_timelines_give_a_shot_for_every_clip_without_media():
     assert any("has media already" in guess.why for guess in reading.guesses)
 
 
+def test_a_timeline_without_tracks_is_a_board_without_shots():
+    assert read_board(b'{"OTIO_SCHEMA": "Timeline.1", "tracks": null}').board.shots == ()
+
+
 def test_a_length_that_the_chosen_model_does_not_make_becomes_the_next_longer_and_is_reported():
     reading = read_board([{"description": "A dog", "duration": 3}])
 

@@ -77,6 +77,12 @@ def test_an_empty_board_and_one_that_is_too_long_are_refused():
     assert "shots" in problems(*({"id": f"s{n}"} for n in range(2001)))
 
 
+def test_texts_that_no_timeline_can_hold_are_found_before_anything_is_bought():
+    found = problems({"id": "a", "notes": "\udfff"}, {"id": "b"}, title="\ud800")
+
+    assert set(found) == {"board", "shots[a]"}
+
+
 def test_a_text_to_video_model_cannot_start_from_a_last_frame():
     found = problems({"id": "a"}, {"id": "b", "start_from": "shot:a"})
 

@@ -104,6 +104,9 @@ def bomb() -> str:
         (b"", "empty"),
         (b"just some words", "format is not recognized"),
         (b'{"recipe": "cake"}', "format is not recognized"),
+        (b"shots: [{id: a, seed: 1" + b"0" * 5000 + b"}]", "Exceeds the limit"),
+        (b"shots:\ndefaults: {}", "has to be a list of shots"),
+        (b"schema: wan-video/storyboard/1\nbudget: {max_cost: 1" + b"0" * 40 + b"}\nshots: []", "less than"),
     ],
 )
 def test_what_is_no_board_is_refused_quickly_and_in_words(data: bytes, says: str):
