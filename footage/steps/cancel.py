@@ -88,15 +88,19 @@ def _ask(client: WanClient, receipt: Receipt) -> Outcome:
     answer = client.fetch(receipt.task_id)
     if answer.status.value in ("SUCCEEDED", "FAILED", "CANCELED"):
         return outcome_of(answer, receipt)
+    if answer.status.value == "UNKNOWN":
+        message = "the provider does not know the task at the moment; it may have been billed"
+    elif accepted:
+        message = "the provider accepted the cancel, but the task goes on"
+    else:
+        message = f"the task was {answer.status.value} and can no longer be cancelled; it will be billed"
     return Outcome(
         key=receipt.key,
         attempt=receipt.attempt,
         status="abandoned",
         decided_at=datetime.now(UTC),
         code=answer.status.value,
-        message="the provider accepted the cancel, but the task goes on"
-        if accepted
-        else f"the task was {answer.status.value} and can no longer be cancelled; it will be billed",
+        message=message,
     )
 
 
