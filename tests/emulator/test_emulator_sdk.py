@@ -91,10 +91,13 @@ def test_list_finds_the_task_by_model_and_status() -> None:
     assert done.output.task_id in [row["task_id"] for row in listed.output["data"]]
 
 
-def test_cancel_of_a_running_task_is_refused() -> None:
-    done = VideoSynthesis.call(**T2V)
+def test_cancel_of_a_running_task_is_refused(emulator: Emulator) -> None:
+    emulator.fault("stuck-running")
+    created = VideoSynthesis.async_call(**T2V)
+    emulator.advance(1)
+    assert VideoSynthesis.fetch(created.output.task_id).output.task_status == "RUNNING"
 
-    refused = VideoSynthesis.cancel(done.output.task_id)
+    refused = VideoSynthesis.cancel(created.output.task_id)
 
     assert (refused.status_code, refused.code) == (400, "UnsupportedOperation")
 
@@ -142,7 +145,7 @@ def test_the_sdk_buys_twice_when_the_answer_to_a_create_is_reset(emulator: Emula
     assert emulator.ledger()["accepted"] == before + 2
 
 
-async def test_the_asynchronous_class_does_the_same(image_file: str) -> None:
+async def test_the_asynchronous_class_does_the_same(emulator: Emulator, image_file: str) -> None:
     created = await AioVideoSynthesis.async_call(**T2V)
     waited, called = await asyncio.gather(
         AioVideoSynthesis.wait(created),
@@ -153,9 +156,17 @@ async def test_the_asynchronous_class_does_the_same(image_file: str) -> None:
     listed = await AioVideoSynthesis.list(page_size=50)
     refused = await AioVideoSynthesis.cancel(created.output.task_id)
     fetched = await AioVideoSynthesis.fetch(created.output.task_id)
+    emulator.fault("stuck-pending")
+    waiting = await AioVideoSynthesis.async_call(**T2V)
+    canceled = await AioVideoSynthesis.cancel(waiting.output.task_id)
 
     await close_shared_aio_session()  # the SDK itself leaves it open at the end of an event loop
 
     assert waited.output.task_status == called.output.task_status == fetched.output.task_status == "SUCCEEDED"
     assert created.output.task_id in [row["task_id"] for row in listed.output["data"]]
     assert refused.code == "UnsupportedOperation"
+    assert (canceled.status_code, emulator.tasks()[-1]["status"]) == (200, "CANCELED")
+    sent = [task["body"]["input"].get("img_url", "") for task in emulator.tasks()]
+    assert sent[-2].startswith("oss://dashscope-instant/")
+    async with httpx.AsyncClient(trust_env=False) as client:
+        assert (await client.get(called.output.video_url)).content[4:8] == b"ftyp"
