@@ -10,6 +10,7 @@ import fcntl
 import os
 import re
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -82,7 +83,7 @@ def found_server() -> str | None:
 
 
 def require_key() -> None:
-    """Look for a key here before a server is started in vain; one that was there before may keep a key.
+    """Look for a key here before a server is started in vain; a stopped one may keep a key in a block.
 
     Raises:
         AccountProblem: There is no usable key, and no server that could have one.
@@ -90,8 +91,28 @@ def require_key() -> None:
     try:
         key_of_environment()
     except AccountProblem:
-        if found_server() is None and not _note().exists():
+        if found_server() is None and not _may_keep_a_key():
             raise
+
+
+def _may_keep_a_key() -> bool:
+    """Whether the database of the stopped local server has the block that runs look for; True if unreadable."""
+    from prefect.settings import get_current_settings
+
+    address = get_current_settings().server.database.connection_url
+    kind, _, path = (address.get_secret_value() if address else "").partition(":///")
+    if kind != "sqlite+aiosqlite":
+        return True
+    if not Path(path).exists():
+        return False
+    try:
+        with contextlib.closing(
+            sqlite3.connect(f"{Path(path).absolute().as_uri()}?mode=ro", uri=True)
+        ) as database:
+            found = database.execute("SELECT 1 FROM block_document WHERE name = 'dashscope'").fetchone()
+    except sqlite3.Error:
+        return True
+    return found is not None
 
 
 def _note() -> Path:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -12,7 +14,12 @@ from pathlib import Path
 
 import httpx
 import pytest
-from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
+from prefect.settings import (
+    PREFECT_API_DATABASE_CONNECTION_URL,
+    PREFECT_API_URL,
+    PREFECT_HOME,
+    temporary_settings,
+)
 from prefect.settings.models.logging import LoggingSettings
 
 from flows.cli import guarded, run
@@ -58,14 +65,17 @@ def test_a_server_that_dies_as_it_starts_is_told_at_once_with_its_own_words(tmp_
 
 def test_a_pid_file_counts_only_while_a_prefect_server_runs_under_its_number(tmp_path: Path) -> None:
     pid_file = tmp_path / "server.pid"
-    idle = "import sys; sys.stdin.read()"
+    idle = "import sys; print(flush=True); sys.stdin.read()"
     commands = {
         "another program": [sys.executable, "-c", idle],
         "a server": [sys.executable, "-c", idle, "prefect", "server", "start"],
     }
     kept: dict[str, bool] = {}
     for name, command in commands.items():
-        with subprocess.Popen(command, stdin=subprocess.PIPE) as process:
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+            # Its command line can be read from here on.
+            assert process.stdout is not None
+            process.stdout.readline()
             pid_file.write_text(str(process.pid))
             assert running_server(pid_file) in (None, process.pid)
             kept[name] = pid_file.exists()
@@ -107,16 +117,29 @@ def test_the_pages_of_a_server_are_not_taken_for_its_api(
     assert "whose address ends with /api" in capsys.readouterr().err
 
 
-def test_without_a_key_no_server_is_started_unless_one_was_there_before(
+def test_without_a_key_no_server_is_started_unless_a_stopped_one_keeps_a_key(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
-    with temporary_settings({PREFECT_HOME: tmp_path, PREFECT_API_URL: None}):
+    file = tmp_path / "prefect.db"
+    settings = {
+        PREFECT_HOME: tmp_path,
+        PREFECT_API_URL: None,
+        PREFECT_API_DATABASE_CONNECTION_URL: f"sqlite+aiosqlite:///{file}",
+    }
+    with temporary_settings(settings):
         with pytest.raises(AccountProblem, match="No Model Studio API key was found"):
             require_key()
 
-        (tmp_path / "wan-video-server").write_text(f"{NOBODY}\n1")
-        require_key()
+        with contextlib.closing(sqlite3.connect(file)) as database:
+            database.execute("CREATE TABLE block_document (name TEXT)")
+            database.commit()
+            with pytest.raises(AccountProblem, match="No Model Studio API key was found"):
+                require_key()
+
+            database.execute("INSERT INTO block_document VALUES ('dashscope')")
+            database.commit()
+            require_key()
 
 
 def _wrong_level() -> object:
