@@ -53,12 +53,12 @@ def test_commands_that_start_at_once_share_one_emulator_which_stays_when_the_fir
 
 def test_it_ends_when_nobody_is_connected_any_more_and_not_before(folder: Path) -> None:
     codes: list[int] = []
-    with standing(folder, 60, idle_s=0.2):
+    with standing(folder, 60, idle_s=0.1):
         pid = read_address(folder)[1]
         ending = threading.Thread(target=lambda: codes.append(os.waitpid(pid, 0)[1]), daemon=True)
         ending.start()
-        # Longer than the idle time, in which this process says nothing.
-        ending.join(0.6)
+        # Eight times the idle time, in which this process says nothing.
+        ending.join(0.8)
         assert codes == []
 
     ending.join(10)
