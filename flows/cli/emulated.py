@@ -45,7 +45,7 @@ def emulated(wanted: bool = True) -> Generator[None]:
         return
     from footage.emulator import CannotStart, Emulator, standing
 
-    output = f"{(os.environ.get('OUTPUT_DIR') or 'output').rstrip('/')}/emulated"
+    output = below(os.environ.get("OUTPUT_DIR") or "output")
     with contextlib.ExitStack() as stack:
         try:
             url = stack.enter_context(standing(state_folder(output), SPEED, IDLE_S))
@@ -54,13 +54,19 @@ def emulated(wanted: bool = True) -> Generator[None]:
         pace = {name: value for name, value in _PACE.items() if name not in os.environ}
         place = {"DASHSCOPE_HTTP_BASE_URL": url, "DASHSCOPE_API_KEY": Emulator.api_key, "OUTPUT_DIR": output}
         if public := os.environ.get("WAN_VIDEO_PUBLIC_BASE_URL"):
-            place["WAN_VIDEO_PUBLIC_BASE_URL"] = f"{public.rstrip('/')}/emulated"
+            place["WAN_VIDEO_PUBLIC_BASE_URL"] = below(public)
         # A proxy, if there is one, cannot reach what is on this machine.
         direct = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
         place["no_proxy"] = place["NO_PROXY"] = f"{direct},127.0.0.1".removeprefix(",")
         stack.enter_context(_environment(pace | place))
         tell(f"Emulator at {url}: nothing is bought, and every frame says EMULATED.", "dim")
         yield
+
+
+def below(output: str) -> str:
+    """The folder or URL of emulated clips below that of the others."""
+    # memory:// is a whole URL, so its slashes stay.
+    return f"{output}emulated" if output.endswith("/") else f"{output}/emulated"
 
 
 def state_folder(output: str) -> Path:

@@ -11,7 +11,7 @@ import pytest
 from emulatedrun import stop_standing
 
 from flows.cli import run
-from flows.cli.emulated import emulated, state_folder
+from flows.cli.emulated import below, emulated, state_folder
 
 EXPLAIN = ["explain", "--model", "wan2.2-t2v-plus", "--size", "832*480", "--prompt", "a cat", "--json"]
 
@@ -29,22 +29,22 @@ def output(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
     yield choose
     for place in chosen:
-        stop_standing(state_folder(f"{place}/emulated"))
+        stop_standing(state_folder(below(place)))
 
 
 def test_the_emulator_of_a_store_elsewhere_keeps_its_state_here(
     output: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    output("memory://clips")
+    output("memory://")
     monkeypatch.setenv("WAN_VIDEO_PUBLIC_BASE_URL", "https://clips.example/")
 
     with emulated():
-        assert os.environ["OUTPUT_DIR"] == "memory://clips/emulated"
+        assert os.environ["OUTPUT_DIR"] == "memory://emulated"
         assert os.environ["WAN_VIDEO_PUBLIC_BASE_URL"] == "https://clips.example/emulated"
         assert list(tmp_path.iterdir()) == [tmp_path / "home"]
 
     assert os.environ["WAN_VIDEO_PUBLIC_BASE_URL"] == "https://clips.example/"
-    assert os.environ["OUTPUT_DIR"] == "memory://clips"
+    assert os.environ["OUTPUT_DIR"] == "memory://"
     assert "DASHSCOPE_HTTP_BASE_URL" not in os.environ
 
 
