@@ -44,12 +44,16 @@ def generate(
         raise InvalidRequest(
             problems=(Problem("key", key, "a key stands for a whole request; give one or the other"),)
         )
+    if key is not None and dry_run:
+        raise InvalidRequest(
+            problems=(Problem("dry_run", "true", "a key's order is priced already: see its request.json"),)
+        )
     asked = None if key is not None else collect(file, request)
     with emulated(emulator):
-        if dry_run:
+        if dry_run and asked is not None:
             from flows.cli.looking import show_order
 
-            show_order(asked or {}, as_json=json)
+            show_order(asked, as_json=json)
             return
         options = {
             "retry_failed": retry_failed,

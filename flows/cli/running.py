@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from footage.steps.cancel import Cancellation
 
 AGAIN = "the same command again: what was bought is found in the evidence, and nothing is bought twice"
-
-
 # How late a press of Cancel in Prefect is noticed; one look costs its server some milliseconds.
 _LOOK_EVERY_S = 2.0
 
@@ -192,8 +190,6 @@ def approve_run(run_id: str) -> None:
         InvalidRequest: There is no such run, or it does not wait.
         Unreachable: No Prefect server.
     """
-    from uuid import UUID
-
     from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
     from prefect.flow_runs import aresume_flow_run
 
