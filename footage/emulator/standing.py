@@ -94,9 +94,13 @@ def _connection(folder: Path, speed: float, idle_s: float) -> socket.socket:
         if time.monotonic() > deadline:
             raise CannotStart("state", folder, f"no answer from its emulator within {START_TIMEOUT_S:.0f} s")
         time.sleep(0.02)
-    if process is not None:
+    if process is not None and process.pid == read_address(folder)[1]:
         # Popen would warn that it still runs, which it is meant to.
         process.returncode = 0
+    elif process is not None:
+        # Somebody else was first, so ours is about to end; or not, should theirs end at this very moment.
+        process.kill()
+        process.wait()
     return connection
 
 
