@@ -55,9 +55,6 @@ def emulated(wanted: bool = True) -> Generator[None]:
         place = {"DASHSCOPE_HTTP_BASE_URL": url, "DASHSCOPE_API_KEY": Emulator.api_key, "OUTPUT_DIR": output}
         if public := os.environ.get("WAN_VIDEO_PUBLIC_BASE_URL"):
             place["WAN_VIDEO_PUBLIC_BASE_URL"] = below(public)
-        # A proxy, if there is one, cannot reach what is on this machine.
-        direct = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
-        place["no_proxy"] = place["NO_PROXY"] = f"{direct},127.0.0.1".removeprefix(",")
         stack.enter_context(_environment(pace | place))
         tell(f"Emulator at {url}: nothing is bought, and every frame says EMULATED.", "dim")
         yield
