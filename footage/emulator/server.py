@@ -142,7 +142,7 @@ async def _run(
         threading.Thread(target=_stop_at_end_of_stdin, args=(server,), daemon=True).start()
     keeping = [asyncio.create_task(service.keep_saving())]
     if idle_s is not None:
-        keeping.append(asyncio.create_task(_stop_when_alone(server, idle_s)))
+        keeping.append(asyncio.create_task(stop_when_alone(server, idle_s)))
     service.now_s()
     write_address(folder, listener.getsockname()[1])
     ready_line(f"{host}/api/v1")
@@ -170,15 +170,17 @@ class _Server(uvicorn.Server):
                 signal.signal(number, handler)
 
 
-async def _stop_when_alone(server: uvicorn.Server, idle_s: float) -> None:
+async def stop_when_alone(server: uvicorn.Server, idle_s: float) -> None:
     """Stop after `idle_s` seconds without a connection; ten looks in that time cost nothing."""
     seen, since_s = -1, time.monotonic()
-    while time.monotonic() - since_s < idle_s:
+    while not server.should_exit:
+        await asyncio.sleep(idle_s / 10)
         state = server.server_state
         if state.connections or state.total_requests != seen:
             seen, since_s = state.total_requests, time.monotonic()
-        await asyncio.sleep(idle_s / 10)
-    server.should_exit = True
+        # Only right after a look: whoever came since the one before must not be left alone.
+        elif time.monotonic() - since_s >= idle_s:
+            server.should_exit = True
 
 
 def _stop_at_end_of_stdin(server: uvicorn.Server) -> None:

@@ -1,18 +1,21 @@
 """One emulator for many commands: it is shared while it is needed, ends by itself and comes back as it was."""
 
+import asyncio
 import json
 import os
 import signal
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
+import uvicorn
 from emulatedrun import stop_standing
 
 from footage.emulator import CannotStart, Emulator, standing
+from footage.emulator.server import stop_when_alone
 from footage.emulator.standing import read_address
 
 # No system gives a process this number.
@@ -63,6 +66,21 @@ def test_it_ends_when_nobody_is_connected_any_more_and_not_before(folder: Path) 
 
     ending.join(10)
     assert codes == [0]
+
+
+async def test_who_comes_at_the_last_moment_is_not_left_alone() -> None:
+    server = uvicorn.Server(uvicorn.Config("never:started"))
+    idle_s, protocol = 0.2, cast(Any, object())
+    # After the last look but one.
+    asyncio.get_running_loop().call_later(0.95 * idle_s, server.server_state.connections.add, protocol)
+    stopping = asyncio.create_task(stop_when_alone(server, idle_s))
+
+    await asyncio.sleep(1.5 * idle_s)
+    assert not server.should_exit
+
+    server.server_state.connections.clear()
+    await stopping
+    assert server.should_exit
 
 
 def test_after_a_kill_the_next_command_finds_everything_at_the_same_address(
