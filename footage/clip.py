@@ -70,6 +70,8 @@ class Clip:
         self.response: VideoResponse | None = None
         # When each task was first seen running (monotonic): a poll that is called again counts on from there.
         self.running_since: dict[str, float] = {}
+        # Called before each new purchase; what it raises stops that one.
+        self.before_buying: Callable[[], None] | None = None
         self._image = image
 
     def __reduce__(self) -> str:

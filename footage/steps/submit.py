@@ -50,6 +50,7 @@ async def submit(clip: Clip) -> Receipt | None:
         Throttled, Unreachable: Not accepted for `submit_patience_s`, or no answer about a lost submission.
         Canceled: Somebody cancelled the clip before it was accepted.
         SubmissionUnknown: It may have been bought, and it cannot be told now.
+        OverBudget: `before_buying` found no money left for it; nothing was sent.
         TakenOver: Another worker drives this clip; nothing was sent here.
     """
     last = (await clip.state()).last
@@ -72,6 +73,8 @@ async def _buy(clip: Clip, number: int) -> Receipt | None:
     if await in_thread(clip.evidence.cancel_wanted):
         # In a queue of hundreds the turn comes minutes later.
         raise _canceled(clip)
+    if clip.before_buying is not None:
+        clip.before_buying()
     intent = await in_thread(_open_attempt, clip, number)
     give_up_at = time.monotonic() + clip.studio.settings.submit_patience_s
     pause_s = 1.0

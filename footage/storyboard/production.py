@@ -14,6 +14,7 @@ import math
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from footage.catalogue import card
@@ -145,8 +146,11 @@ class _Shot:
         if clip.response is not None:
             return await self._delivered(clip, clip.response)
         before = await clip.state()
+        reserve = partial(self.ledger.reserve, self.shot.id, clip.order.quote)
         if not before.unfinished:
-            self.ledger.reserve(self.shot.id, clip.order.quote)
+            reserve()
+        # What an earlier run left may turn out not to be bought, or fail, and is then bought by this one.
+        clip.before_buying = reserve
         try:
             response = await self.crew.make(clip)
         except Exception:

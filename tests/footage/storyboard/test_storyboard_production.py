@@ -161,6 +161,25 @@ async def test_what_an_earlier_run_bought_takes_nothing_from_the_caps_of_this_on
     assert (ledger.statement().settled_seconds, ledger.statement().left_seconds) == (10, 0)
 
 
+async def test_a_failure_that_an_earlier_run_left_is_bought_anew_under_the_caps_of_this_one(
+    studio: Studio, emulator: Emulator
+) -> None:
+    plan = plan_board(board({"id": "failing", "prompt": "No [[emulator: fail=InternalError]]"}), no_links)
+
+    async def buy(clip: Clip) -> VideoResponse | None:
+        async with clip.held():
+            await PLAIN_STEPS[Step.SUBMIT](clip)
+        return None
+
+    await _make(studio, plan, Budget(currency="CNY"), buy)
+    before = _accepted(emulator)
+    outcomes, ledger = await _make(studio, plan, Budget(max_seconds=Decimal(4), currency="CNY"))
+
+    assert outcomes["failing"].state == "held"
+    assert _accepted(emulator) == before
+    assert ledger.statement().left_seconds == 4
+
+
 async def test_a_changed_shot_is_made_again_with_those_that_start_from_it_and_no_others(
     studio: Studio, emulator: Emulator
 ) -> None:
