@@ -71,7 +71,8 @@ def make_package(
 def _folder(store: Store, board: Board) -> str:
     """The board's folder: the same at every run, also of a changed board, and no other board's of that title."""
     base = f"storyboards/{file_name(board.title, otherwise='storyboard')}"
-    shots = _shots(board.model_dump(mode="json"))
+    # As it is kept: what looks like a secret in a prompt is not.
+    shots = _shots(redact(board.model_dump(mode="json")))
     folder, number = base, 1
     while _of_another_board(store, folder, shots):
         number += 1
@@ -82,12 +83,12 @@ def _folder(store: Store, board: Board) -> str:
 def _of_another_board(store: Store, folder: str, shots: set[tuple[str, str | None]]) -> bool:
     """Whether a board lies there that has no shot in common, by id and prompt, with these."""
     try:
-        there = json.loads(store.read(f"{folder}/board.json"))
+        return not shots & _shots(json.loads(store.read(f"{folder}/board.json")))
     except NotThere:
         return False
-    except ValueError:
+    except (ValueError, LookupError, TypeError, AttributeError):
+        # Whoever wrote that, it is no board of ours; all shots are paid for, and must get their cut.
         return True
-    return not shots & _shots(there)
 
 
 def _shots(board: Mapping[str, Any]) -> set[tuple[str, str | None]]:

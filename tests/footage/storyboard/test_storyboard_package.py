@@ -31,6 +31,16 @@ def test_a_board_keeps_its_folder_and_another_of_the_same_title_gets_its_own(tmp
     assert folder(tmp_path, "Episode 1", "A horse", "A barn") == "Episode-1-2"
 
 
+def test_a_prompt_with_a_secret_and_a_folder_of_somebody_else_make_no_new_folders(tmp_path: Path):
+    secret = "A sign says https://h/a?token=canary"
+    assert [folder(tmp_path, "Sign", secret) for _ in range(2)] == ["Sign", "Sign"]
+
+    for board in tmp_path.rglob("board.json"):
+        assert "canary" not in board.read_text()
+        board.write_text('{"shots": [{}]}')
+    assert folder(tmp_path, "Sign", secret) == "Sign-2"
+
+
 @pytest.mark.parametrize(
     ("text", "name"),
     [
