@@ -24,7 +24,7 @@ _SECRET_NAMES = frozenset(
 _SIGNING = (
     r"Signature|OSSAccessKeyId|AWSAccessKeyId|security-token|x-amz-[a-z-]+"
     r"|x-(?:oss|goog|tos|cos)-(?:signature|credential|security-token)|Policy|Key-Pair-Id|sig|q-signature"
-    r"|(?:access_|auth_)?token|auth|(?:access_|api_?)?key|secret|password|passwd|pwd"
+    r"|(?:access_|auth_)?token|auth|(?:access_|api_?|auth_)?key|secret|password|passwd|pwd"
 )
 # A parameter may follow a plain "&", its forms in HTML and JSON, or be part of a URL inside a URL.
 _PARAMETER = re.compile(

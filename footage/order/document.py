@@ -160,7 +160,8 @@ class Order:
                         "the signature of this link was not kept, so the clip cannot be sent from its evidence",
                     ),
                 ),
-                next_step="give the original request again, with a link that works: it is the same clip",
+                next_step="give the original request again, with a link that works: where only its signature is "
+                "another, it is the same clip",
                 key=self.key,
             )
         return self.audio_link

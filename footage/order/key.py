@@ -19,10 +19,13 @@ VERSION = 1
 # A signed link to the same file differs from hour to hour; a new signature must not buy a new clip. What
 # x-oss-process asks for makes another file of it.
 _SIGNING = re.compile(
-    r"Signature|Expires|OSSAccessKeyId|AWSAccessKeyId|security-token|Policy|Key-Pair-Id"
-    r"|x-(?:amz|goog|tos)-.*|x-oss-(?!process$).*",
+    r"Signature|Expires|OSSAccessKeyId|AWSAccessKeyId|GoogleAccessId|security-token|Policy|Key-Pair-Id|auth_key"
+    r"|x-(?:amz|goog|tos)-.*|x-cos-security-token|x-oss-(?!process$).*"
+    r"|q-(?:sign-algorithm|ak|sign-time|key-time|header-list|url-param-list|signature)",
     re.IGNORECASE,
 )
+# Azure's parts are too short to mean anything without the signature that they belong to.
+_SIGNED_BY_AZURE = re.compile(r"s(?:ig?|v|s|rt?|p|pr|e|t|ip|k[a-z]{1,3})")
 
 
 def seed_and_key(request: VideoRequest, image_sha256: str | None) -> tuple[int, str]:
@@ -64,5 +67,11 @@ def _digest(material: dict[str, Any]) -> bytes:
 
 def _unsigned(url: str) -> str:
     parts = urlsplit(url)
-    kept = [(k, v) for k, v in parse_qsl(parts.query, keep_blank_values=True) if not _SIGNING.fullmatch(k)]
+    asked = parse_qsl(parts.query, keep_blank_values=True)
+    azure = any(name == "sig" for name, _ in asked)
+    kept = [
+        (name, value)
+        for name, value in asked
+        if not (_SIGNING.fullmatch(name) or (azure and _SIGNED_BY_AZURE.fullmatch(name)))
+    ]
     return urlunsplit(parts._replace(query=urlencode(kept)))

@@ -101,6 +101,22 @@ def test_a_new_signature_on_the_same_link_is_the_same_sound():
     assert second.wire_body("data:")["input"]["audio_url"] == signed.format(2, "b%2B")
 
 
+@pytest.mark.parametrize(
+    "signed",
+    [
+        "https://cdn.example/a.mp3?v=1&auth_key=170000{0}-0-0-abc{0}",
+        "https://x.blob.example/a.mp3?v=1&sv=2024&st=0{0}&se=1{0}&sr=b&sp=r&sig=abc{0}",
+        "https://x.cos.example/a.mp3?v=1&q-ak=A&q-sign-time={0}%3B9&q-key-time={0}%3B9&q-signature=abc{0}",
+    ],
+)
+def test_every_way_of_signing_that_is_not_kept_is_not_part_of_the_key_either(signed: str):
+    orders = [ordered(audio_url=signed.format(number)) for number in (1, 2)]
+
+    assert len({order.key for order in orders}) == 1
+    assert "abc" not in str(orders[0].to_json())
+    assert orders[0].key == ordered(audio_url="https:" + signed.split(":")[1].split("&")[0]).key
+
+
 def test_how_an_image_would_fit_does_not_matter_without_one():
     text = {"model": "wanx2.1-t2v-turbo", "reference_image": None}
 
