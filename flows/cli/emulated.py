@@ -44,7 +44,10 @@ def emulated(wanted: bool = True) -> Generator[None]:
         yield
         return
     from footage.emulator import CannotStart, Emulator, standing
+    from footage.settings import load_settings
 
+    # Broken settings are told before an emulator is started for them.
+    load_settings()
     output = below(os.environ.get("OUTPUT_DIR") or "output")
     with contextlib.ExitStack() as stack:
         try:

@@ -73,10 +73,12 @@ def _from_file(name: str) -> dict[str, Any]:
         raise _unreadable(name, no_option(name))
     try:
         text = _read(name)
-    except (OSError, UnicodeDecodeError) as error:
-        raise _unreadable(
-            name, f"cannot be read ({getattr(error, 'strerror', None) or 'not UTF-8'})"
-        ) from None
+    except UnicodeDecodeError:
+        raise _unreadable(name, "cannot be read (not UTF-8)") from None
+    except (OSError, RuntimeError) as error:
+        # RuntimeError: "~somebody" without a home.
+        why = getattr(error, "strerror", None) or str(error)
+        raise _unreadable(name, f"cannot be read ({why.rstrip('.')})") from None
     try:
         # Editors on Windows put a byte order mark in front.
         request = json.loads(text.removeprefix("\ufeff"))

@@ -63,11 +63,12 @@ def read_board(
         allowed = ", ".join(FORMATS)
         raise InvalidRequest(problems=(Problem("format", shown(format), "is not a format we read", allowed),))
     if isinstance(source, str | Path):
-        path = Path(source).expanduser()
         try:
+            path = Path(source).expanduser()
             data: Any = path.read_bytes()
-        except OSError as error:
-            raise unreadable(error.strerror or str(error), name=str(path)) from error
+        except (OSError, RuntimeError, ValueError) as error:
+            # The last two: a home of nobody, and a null byte.
+            raise unreadable(getattr(error, "strerror", None) or str(error), name=str(source)) from error
         base, name, suffix = base or path.resolve().parent, name or path.name, path.suffix.casefold()
     else:
         data, name, suffix = source, name or "storyboard", ""

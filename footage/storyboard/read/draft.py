@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import re
 from collections.abc import Iterable, Mapping
@@ -154,7 +155,10 @@ def picture(value: str, base: Path | None) -> str | None:
     """Where an image that a board names can be read: links as they are, files absolute; None if not there."""
     if value.startswith(("http://", "https://", "data:", "file://")):
         return value
-    path = Path(value).expanduser()
+    path = Path(value)
+    # "~1.png" is a name, too, and nobody's home.
+    with contextlib.suppress(RuntimeError):
+        path = path.expanduser()
     # Tools write paths from their project's root, while the script lies one or two folders below it.
     roots = [Path()] if path.is_absolute() or base is None else [base, base.parent, base.parent.parent]
     for root in roots:
