@@ -14,7 +14,6 @@ SIZE_TIERS: dict[str, tuple[str, ...]] = {
 }
 _TIER_AREA = {"480P": 832 * 480, "720P": 1280 * 720, "1080P": 1920 * 1080}
 SEED_MAX = 2147483647
-NEGATIVE_PROMPT_MAX = 500
 
 
 @dataclass(frozen=True, slots=True)
