@@ -121,7 +121,8 @@ def guarded(command: Callable[[], object]) -> int:
     os.environ.setdefault("PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW", "ignore")
     # A proxy, if there is one, cannot reach the Prefect server and the emulator of this machine.
     direct = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
-    if "127.0.0.1" not in direct:
+    # A lone * is no proxy at all, and would be an ordinary name beside another one.
+    if direct.strip() != "*" and "127.0.0.1" not in direct:
         os.environ["no_proxy"] = os.environ["NO_PROXY"] = f"{direct},127.0.0.1".removeprefix(",")
     with patient_output() as out:
         code = _run(command)

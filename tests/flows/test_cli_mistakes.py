@@ -8,6 +8,7 @@ import os
 import re
 import sys
 import tempfile
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -108,6 +109,15 @@ MISTAKES = {
     "a flag with no end of brackets": (["explain", *CLIP, "--seed", "[" * 100_000], {}, 2, "seed = "),
     "a file in another encoding": (["explain", "utf16.json"], {}, 2, "file = utf16.json: .*not UTF-8"),
 }
+
+
+def test_whoever_wants_no_proxy_at_all_gets_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.setenv(name, "*")
+
+    run(["--version"])
+
+    assert urllib.request.proxy_bypass("dashscope.example")
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
