@@ -17,7 +17,7 @@ demo: $(VENV)/.runtime
 
 ## make test      the test suite
 test: $(VENV)/.dev
-	$(RUN) -m pytest -n 2 --dist loadgroup -m "not chaos and not browser and not scaleout"
+	$(RUN) -m pytest -n 3 --dist loadgroup -m "not chaos and not browser and not scaleout"
 
 ## make check     lint, format, types, import rules
 check: $(VENV)/.dev

@@ -68,15 +68,17 @@ def _receipts(folder: Path) -> int:
     return len(list(folder.rglob("receipt.json")))
 
 
-def _last_run(server: Any, flow: str) -> dict[str, Any]:
+def _last_run(api: httpx.Client, flow: str) -> dict[str, Any]:
+    """The run of this flow that was started last; one without an id or a state before there is any."""
     question = {"flows": {"name": {"any_": [flow]}}, "sort": "START_TIME_DESC", "limit": 1}
-    return httpx.post(f"{server.url}/flow_runs/filter", json=question).json()[0]
+    found = api.post("flow_runs/filter", json=question).raise_for_status().json()
+    return found[0] if found else {"id": None, "state": {"type": None}}
 
 
-def _cancel(server: Any, flow: str) -> None:
+def _cancel(api: httpx.Client, flow: str) -> None:
     """Press Cancel on the last run of a flow."""
-    run_id = _last_run(server, flow)["id"]
-    httpx.post(f"{server.url}/flow_runs/{run_id}/set_state", json={"state": {"type": "CANCELLING"}})
+    run_id = _last_run(api, flow)["id"]
+    api.post(f"flow_runs/{run_id}/set_state", json={"state": {"type": "CANCELLING"}}).raise_for_status()
 
 
 def _board(tmp_path: Path, **fields: Any) -> str:
@@ -90,7 +92,7 @@ def _board(tmp_path: Path, **fields: Any) -> str:
 
 
 def test_ctrl_c_cancels_every_clip_of_a_board_in_the_store_of_its_block(
-    emulator: Emulator, tmp_path: Path, prefect_server: Any, capsys: pytest.CaptureFixture[str]
+    emulator: Emulator, tmp_path: Path, prefect_api: httpx.Client, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with sent(signal.SIGINT, lambda: _receipts(tmp_path / "block") == 2):
         code = run(["storyboard", _board(tmp_path), "--storage-block", BLOCK])
@@ -101,12 +103,12 @@ def test_ctrl_c_cancels_every_clip_of_a_board_in_the_store_of_its_block(
     assert told.err.count("the task was cancelled before it ran; nothing is billed") == 2
     assert "→ the same command again" in told.err
     assert "Traceback" not in told.err
-    state = _last_run(prefect_server, "storyboard")["state"]
+    state = _last_run(prefect_api, "storyboard")["state"]
     assert (state["type"], state["message"]) == ("CANCELLED", "Ctrl-C; clips: 2 canceled")
 
 
 def test_sigterm_and_ctrl_c_of_harvest_leave_a_clip_booked_and_cancel_in_prefect_cancels_it(
-    emulator: Emulator, tmp_path: Path, prefect_server: Any, capsys: pytest.CaptureFixture[str]
+    emulator: Emulator, tmp_path: Path, prefect_api: httpx.Client, capsys: pytest.CaptureFixture[str]
 ) -> None:
     store = tmp_path / "block"
     flags = ["--storage-block", BLOCK]
@@ -131,13 +133,13 @@ def test_sigterm_and_ctrl_c_of_harvest_leave_a_clip_booked_and_cancel_in_prefect
     key = next(store.rglob("receipt.json")).parts[-3]
     asked = emulator.ledger()["queries"]
     with in_the_meantime(
-        lambda: emulator.ledger()["queries"] > asked, lambda: _cancel(prefect_server, "finish-video")
+        lambda: emulator.ledger()["queries"] > asked, lambda: _cancel(prefect_api, "finish-video")
     ):
         assert run(["generate", "--key", key[:12], *flags]) == 5
 
     assert f"→ wan-video generate --storage-block {BLOCK} --key {key}" in capsys.readouterr().err
     assert [task["status"] for task in emulator.tasks()] == ["CANCELED"]
-    assert _last_run(prefect_server, "finish-video")["state"]["type"] == "CANCELLED"
+    assert _last_run(prefect_api, "finish-video")["state"]["type"] == "CANCELLED"
 
     # The evidence is in the block's store, and nowhere else.
     assert run(["cancel", key[:12], *flags]) == 0
@@ -148,14 +150,14 @@ def test_sigterm_and_ctrl_c_of_harvest_leave_a_clip_booked_and_cancel_in_prefect
 
 
 def test_a_price_that_is_refused_with_cancel_ends_with_the_code_of_a_budget(
-    emulator: Emulator, tmp_path: Path, prefect_server: Any, capsys: pytest.CaptureFixture[str]
+    emulator: Emulator, tmp_path: Path, prefect_api: httpx.Client, capsys: pytest.CaptureFixture[str]
 ) -> None:
     board = _board(tmp_path, budget={"approve_above": 0, "currency": "CNY"})
 
     def paused() -> bool:
-        return _last_run(prefect_server, "storyboard")["state"]["type"] == "PAUSED"
+        return _last_run(prefect_api, "storyboard")["state"]["type"] == "PAUSED"
 
-    with in_the_meantime(paused, lambda: _cancel(prefect_server, "storyboard")):
+    with in_the_meantime(paused, lambda: _cancel(prefect_api, "storyboard")):
         assert run(["storyboard", board]) == 6
 
     assert "The price was not approved" in capsys.readouterr().err
