@@ -70,7 +70,7 @@ async def storyboard(
     permission = Permission(retry_failed=retry_failed, buy_again=buy_again)
     try:
         async with studio_of(flow_run.id, credentials_block, storage_block) as studio:
-            reading, board_plan, due = await plan(studio, board, board_format, defaults, caps)
+            reading, board_plan, due = await plan(studio, board, board_format, defaults, caps, permission)
             studio.settings = patience(board_plan, studio.settings)
             makers = await crew(studio, run, permission, blocks)
             await probe_board(studio, board_plan)

@@ -9,10 +9,12 @@ from dataclasses import replace
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Literal
 
+import httpx
 from prefect import task
 from prefect.artifacts import acreate_markdown_artifact, acreate_table_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import WorkPoolStatus
 from prefect.deployments import arun_deployment
 from prefect.exceptions import ObjectNotFound
 from prefect.flow_runs import apause_flow_run, asuspend_flow_run
@@ -65,6 +67,7 @@ async def plan(
     board_format: str | None,
     defaults: Mapping[str, Any] | None,
     caps: Mapping[str, Any],
+    permission: Permission,
 ) -> tuple[Reading, BoardPlan, BoardQuote]:
     """Read a board, check, price and order all its shots, and find out what of it is still to be bought.
 
@@ -75,7 +78,7 @@ async def plan(
         reading = read_board(board, board_format, defaults=defaults)
         capped_board = reading.board.model_copy(update={"budget": capped(reading.board.budget, caps)})
         board_plan = plan_board(capped_board, reference_fetcher(studio), default_region=studio.region)
-        due = still_to_buy(studio, board_plan)
+        due = still_to_buy(studio, board_plan, buy_again=permission.buy_again)
         logger.info("%s", in_words(board_plan.quote, due, capped_board.budget))
         check_budget(due, capped_board.budget)
         return reading, board_plan, due
@@ -150,14 +153,20 @@ async def crew(
             **blocks,
         }
         last = (await clip.state()).last
-        child = await arun_deployment(
-            FINISH_DEPLOYMENT,
-            parameters=parameters,
-            flow_run_name=f"{clip.name}: {clip.order.model}",
-            # The same shot of the same attempt of this run is the same child, however often this is asked.
-            idempotency_key=f"{flow_run.id}:{flow_run.run_count}:{clip.key}",
-            poll_interval=2,
-        )
+        go_on = f"wan-video generate --key {clip.key}"
+        try:
+            child = await arun_deployment(
+                FINISH_DEPLOYMENT,
+                parameters=parameters,
+                flow_run_name=f"{clip.name}: {clip.order.model}",
+                # The same shot of the same attempt of this run is the same child, however often this is asked.
+                idempotency_key=f"{flow_run.id}:{flow_run.run_count}:{clip.key}",
+                poll_interval=2,
+            )
+        except httpx.HTTPError as error:
+            # The run may have been made all the same, and may buy.
+            message = f"Prefect does not say what became of the run of this shot ({type(error).__name__})."
+            raise NotFinished(message, next_step=go_on, key=clip.key) from None
         document = await in_thread(clip.evidence.result)
         if document is not None:
             return response_of(studio.store, document, cached=False)
@@ -167,7 +176,7 @@ async def crew(
         message = child.state.message if child.state else None
         raise NotFinished(
             f"Run {child.name} ended as {child.state.name if child.state else 'unknown'}: {message}",
-            next_step=f"wan-video generate --key {clip.key}",
+            next_step=go_on,
             key=clip.key,
         )
 
@@ -178,13 +187,20 @@ async def require_deployment(name: str) -> None:
     """Raises InvalidRequest when the Prefect server has no deployment of this name; called before buying."""
     async with get_client() as client:
         try:
-            await client.read_deployment_by_name(name)
+            found = await client.read_deployment_by_name(name)
         except ObjectNotFound:
             message = f"there is no deployment {name} on this Prefect server; nothing was bought"
             raise InvalidRequest(
                 problems=(Problem("run", "deployments", message, "inline"),),
                 next_step="wan-video setup, and start a worker as it says",
             ) from None
+        pool = await client.read_work_pool(found.work_pool_name) if found.work_pool_name else None
+    if pool is not None and pool.status is not WorkPoolStatus.READY:
+        logger.warning(
+            "No worker takes runs of the pool %s now; the shots wait for: prefect worker start --pool %s",
+            pool.name,
+            pool.name,
+        )
 
 
 class BoardProgress:

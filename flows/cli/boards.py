@@ -67,10 +67,10 @@ def storyboard(
         studio = open_studio()
         plan = _plan(studio, board, format, defaults, caps)
         if dry_run:
-            _show_plan(studio, plan, as_json=json)
+            _show_plan(studio, plan, buy_again, as_json=json)
             return 0
         if storage_block is None:
-            _refuse_over_budget(studio, plan)
+            _refuse_over_budget(studio, plan, buy_again)
         from flows.cli.running import board_result
         from flows.storyboard import storyboard as storyboard_flow
 
@@ -120,7 +120,7 @@ def _plan(
     return plan
 
 
-def _refuse_over_budget(studio: Studio, plan: BoardPlan) -> None:
+def _refuse_over_budget(studio: Studio, plan: BoardPlan, buy_again: bool) -> None:
     """Refuse at once what the run would refuse; what is paid already is looked up only where it decides.
 
     Raises:
@@ -133,10 +133,10 @@ def _refuse_over_budget(studio: Studio, plan: BoardPlan) -> None:
     try:
         check_budget(plan.quote, budget)
     except OverBudget:
-        check_budget(still_to_buy(studio, plan), budget)
+        check_budget(still_to_buy(studio, plan, buy_again=buy_again), budget)
 
 
-def _show_plan(studio: Studio, plan: BoardPlan, *, as_json: bool) -> None:
+def _show_plan(studio: Studio, plan: BoardPlan, buy_again: bool, *, as_json: bool) -> None:
     """Print shots and price.
 
     Raises:
@@ -146,7 +146,7 @@ def _show_plan(studio: Studio, plan: BoardPlan, *, as_json: bool) -> None:
     from footage.storyboard.due import still_to_buy
 
     budget = plan.board.budget
-    due = still_to_buy(studio, plan)
+    due = still_to_buy(studio, plan, buy_again=buy_again)
     if as_json:
         print_json(
             {

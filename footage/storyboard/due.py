@@ -24,8 +24,10 @@ class _Clip(NamedTuple):
     stored: bool
 
 
-def still_to_buy(studio: Studio, plan: BoardPlan) -> BoardQuote:
+def still_to_buy(studio: Studio, plan: BoardPlan, *, buy_again: bool = False) -> BoardQuote:
     """What the board's shots cost that are neither stored nor bought; nothing is sent or written.
+
+    With `buy_again` a purchase that nobody knows of is counted as still to come.
 
     Raises:
         StorageProblem: The evidence cannot be read.
@@ -33,7 +35,7 @@ def still_to_buy(studio: Studio, plan: BoardPlan) -> BoardQuote:
     paid: dict[str, _Clip] = {}
 
     def look(shot: ShotPlan) -> _Clip | None:
-        return _paid(studio, shot, paid.get(shot.starts_from or ""))
+        return _paid(studio, shot, paid.get(shot.starts_from or ""), buy_again)
 
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         # Whether a shot that starts from another is paid can be told only after that one's key is known.
@@ -43,7 +45,7 @@ def still_to_buy(studio: Studio, plan: BoardPlan) -> BoardQuote:
     return quote_of({shot.id: shot.quote for shot in plan.shots if shot.same_as is None}, paid)
 
 
-def _paid(studio: Studio, shot: ShotPlan, before: _Clip | None) -> _Clip | None:
+def _paid(studio: Studio, shot: ShotPlan, before: _Clip | None, buy_again: bool) -> _Clip | None:
     """The shot's clip if it is paid; `before` is the clip that it starts from, as far as that is paid."""
     order = shot.order
     if order is None:
@@ -55,5 +57,8 @@ def _paid(studio: Studio, shot: ShotPlan, before: _Clip | None) -> _Clip | None:
             return None
         order, _ = order_of(studio, shot.request_from(frame))
     evidence = ClipEvidence(studio.store, order.key)
-    stored = evidence.result() is not None
-    return _Clip(order.key, stored) if stored or evidence.state().unfinished else None
+    if evidence.result() is not None:
+        return _Clip(order.key, stored=True)
+    state = evidence.state()
+    doubtful = state.last is not None and state.last.unknown
+    return _Clip(order.key, stored=False) if state.unfinished and not (doubtful and buy_again) else None

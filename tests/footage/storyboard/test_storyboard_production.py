@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from plainsteps import PLAIN_STEPS
 from footage.clip import Clip, follow
 from footage.credentials import parse_key
 from footage.emulator import Emulator
+from footage.evidence.clip import ClipEvidence
+from footage.evidence.records import Intent
 from footage.evidence.state import Permission, Step
 from footage.request import VideoRequest, VideoResponse
 from footage.settings import Settings
@@ -178,6 +181,30 @@ async def test_a_failure_that_an_earlier_run_left_is_bought_anew_under_the_caps_
     assert outcomes["failing"].state == "held"
     assert _accepted(emulator) == before
     assert ledger.statement().left_seconds == 4
+
+
+def test_a_purchase_that_nobody_knows_of_is_priced_again_only_where_it_may_be_bought_again(
+    studio: Studio,
+) -> None:
+    plan = plan_board(board({"id": "unknown", "take": 21}), no_links)
+    order = plan.shots[0].order
+    assert order is not None
+    ClipEvidence(studio.store, order.key).write_intent(
+        Intent(
+            key=order.key,
+            attempt=1,
+            owner="a worker that is gone",
+            lease=1,
+            model=plan.shots[0].request.model,
+            region=order.region,
+            endpoint=studio.settings.http_base_url or "",
+            key_fingerprint="0" * 12,
+            written_at=datetime.now(UTC),
+        )
+    )
+
+    assert still_to_buy(studio, plan).clips == 0
+    assert still_to_buy(studio, plan, buy_again=True).clips == 1
 
 
 async def test_a_changed_shot_is_made_again_with_those_that_start_from_it_and_no_others(
