@@ -47,7 +47,12 @@ def pytest_configure(config: pytest.Config) -> None:
         del os.environ[name]
     # Before anything imports Prefect: its settings are read once.
     home = tempfile.mkdtemp(prefix="wan-video-tests-")
-    os.environ |= {"PREFECT_HOME": home, "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
+    os.environ |= {
+        "PREFECT_HOME": home,
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        # As the command line has it: what is logged outside of a run has no page to be shown on.
+        "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
+    }
     config.add_cleanup(lambda: shutil.rmtree(home, ignore_errors=True))
 
 
@@ -136,11 +141,7 @@ def prefect_server(request: pytest.FixtureRequest) -> Iterator[PrefectServer]:
 
     from prefect.events.worker import EventsWorker
     from prefect.logging.handlers import APILogWorker
-    from prefect.settings import (
-        PREFECT_API_URL,
-        PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW,
-        temporary_settings,
-    )
+    from prefect.settings import PREFECT_API_URL, temporary_settings
 
     # Prefect 3.8 asks here whether the server has a default place for results, with a client that it never
     # closes: one leaked socket for each run of this process, which would fail whatever test runs next.
@@ -148,9 +149,7 @@ def prefect_server(request: pytest.FixtureRequest) -> Iterator[PrefectServer]:
     monkeypatch.setattr("prefect.results._read_server_default_result_storage_block_id", lambda: None)
     os.environ["PREFECT_API_URL"] = server.url
     try:
-        with temporary_settings(
-            {PREFECT_API_URL: server.url, PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW: "ignore"}
-        ):
+        with temporary_settings({PREFECT_API_URL: server.url}):
             yield server
             # Both send from threads of their own, and would wait for a server that is gone.
             APILogWorker.drain_all()

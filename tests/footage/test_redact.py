@@ -72,7 +72,7 @@ def test_what_is_secret_goes_and_what_is_not_stays(text: str, expected: str):
 @pytest.mark.parametrize(
     "text",
     [
-        "A risk-assessment of the desk-bound task-force, ask-me-anything style",
+        "A risk-assessment in sk-storyboards of the desk-bound task-force, ask-me-anything style",
         "The signature= of a good film; data: facts, sk-short",
         "https://b.aliyuncs.com/a.mp4?Expires=1787904126",
         "一只小猫在月光下奔跑",
