@@ -34,9 +34,11 @@ _HEADER = re.compile(
     r"(authorization[\"']?\s*[:=]\s*[\"']?)(?:(?:bearer|basic)\s+)?[^\s\"',]+", re.IGNORECASE
 )
 _BEARER = re.compile(r"(\bbearer\s+)[A-Za-z0-9._~+/=-]{8,}", re.IGNORECASE)
-# Not inside a word ("risk-assessment"), and with a digit or a capital, so that ordinary text is left alone ("sk-storyboards").
-# A full stop belongs to a key ("sk-ws-H.…") unless it ends it.
-_KEY = re.compile(r"(?<![A-Za-z0-9_-])sk-(?=[A-Za-z0-9_.-]*[A-Z0-9])(?:[A-Za-z0-9_-]|\.(?=[A-Za-z0-9_-])){8,}")
+# Not inside a word ("risk-assessment"), and with a digit or a capital, so that ordinary text is left alone
+# ("sk-storyboards"). A full stop belongs to a key ("sk-ws-H.…") unless it ends it.
+_KEY = re.compile(
+    r"(?<![A-Za-z0-9_-])sk-(?=[A-Za-z0-9_.-]*[A-Z0-9])(?:[A-Za-z0-9_-]|\.(?=[A-Za-z0-9_-])){8,}"
+)
 _PASSWORD = re.compile(r"(://[^\s/?#@:\"'<>]*:)[^\s/?#@\"'<>]+@")
 _DATA_URI = re.compile(
     r"(data:[\w.+-]+/[\w.+-]+(?:;[\w.+-]+=[\w.+-]+)*(?:;base64)?,)([^\s\"'<>)\\\[]+)", re.IGNORECASE
