@@ -57,7 +57,7 @@ def worker(prefect_server: Any, set_up: Any, emulator: Emulator, tmp_path: Path)
 def test_shots_made_by_runs_of_their_own_are_the_same_clips(worker: None, emulator: Emulator) -> None:
     spread = run(storyboard, board=BOARD, run="deployments")
 
-    assert (spread.name, spread.message) == ("Completed", spread.message)
+    assert spread.name == "Completed", spread.message
     assert emulator.ledger()["accepted"] == 3
 
     here = run(storyboard, board=BOARD, run="inline")
