@@ -130,16 +130,18 @@ class Ledger:
         self._check(shot_id, seconds, amount)
         self._entries.setdefault(shot_id, []).append(Entry("reserved", seconds, amount))
 
-    def settle(self, shot_id: str, billed: Cost | None = None) -> None:
+    def settle(self, shot_id: str, billed: Cost | None = None, *, ours: bool = False) -> None:
         """Record what a shot was billed; without a bill its promise stands. Never refused: it is owed.
 
         A shot that was never promised (bought earlier, joined now) may be settled too; that takes nothing from
-        this run's caps. A clip that came from the store cost this run nothing and is not settled at all.
+        this run's caps, unless it is `ours`: bought for this run where the ledger was not asked. A clip that came from the store cost this run nothing and is not settled at all.
         """
         promise = self._promise(shot_id)
         if billed is not None:
             amount = convert(billed.amount, billed.currency, self._budget.currency)
-            entry = Entry("settled", billed.billed_seconds, amount, billed=True, earlier=promise is None)
+            entry = Entry(
+                "settled", billed.billed_seconds, amount, billed=True, earlier=promise is None and not ours
+            )
             self._replace(shot_id, promise, entry)
         elif promise is not None:
             self._replace(shot_id, promise, Entry("settled", promise.seconds, promise.amount))

@@ -162,7 +162,10 @@ class _Shot:
         if response is None:
             raise NotFinished(f"Shot {self.shot.id} is not finished.", key=clip.key)
         if response.cost is not None or not before.unfinished:
-            self.ledger.settle(self.shot.id, response.cost)
+            # Also where another process bought it anew for this run, without asking this ledger.
+            last = (await clip.state()).last
+            ours = last is not None and (before.last is None or last.number > before.last.number)
+            self.ledger.settle(self.shot.id, response.cost, ours=ours)
         return await self._delivered(clip, response)
 
     async def _delivered(self, clip: Clip, response: VideoResponse) -> ShotOutcome:

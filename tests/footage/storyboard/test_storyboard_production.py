@@ -183,6 +183,29 @@ async def test_a_failure_that_an_earlier_run_left_is_bought_anew_under_the_caps_
     assert ledger.statement().left_seconds == 4
 
 
+async def test_what_another_process_buys_anew_for_this_run_is_held_against_its_caps(studio: Studio) -> None:
+    plan = plan_board(
+        board({"id": "again", "take": 31, "prompt": "No [[emulator: fail=InternalError times=1]]"}), no_links
+    )
+
+    async def only_buy(clip: Clip) -> VideoResponse | None:
+        async with clip.held():
+            await PLAIN_STEPS[Step.SUBMIT](clip)
+        return None
+
+    async def buy_elsewhere(clip: Clip) -> VideoResponse | None:
+        clip.before_buying = None
+        return await follow(clip, PLAIN_STEPS)
+
+    await _make(studio, plan, Budget(currency="CNY"), only_buy)
+    outcomes, ledger = await _make(
+        studio, plan, Budget(max_seconds=Decimal(8), currency="CNY"), buy_elsewhere
+    )
+
+    assert outcomes["again"].state == "delivered"
+    assert ledger.statement().left_seconds == 3
+
+
 def test_a_purchase_that_nobody_knows_of_is_priced_again_only_where_it_may_be_bought_again(
     studio: Studio,
 ) -> None:
