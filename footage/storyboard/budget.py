@@ -134,7 +134,8 @@ class Ledger:
         """Record what a shot was billed; without a bill its promise stands. Never refused: it is owed.
 
         A shot that was never promised (bought earlier, joined now) may be settled too; that takes nothing from
-        this run's caps, unless it is `ours`: bought for this run where the ledger was not asked. A clip that came from the store cost this run nothing and is not settled at all.
+        this run's caps, unless it is `ours`: bought for this run where the ledger was not asked. A clip that
+        came from the store cost this run nothing and is not settled at all.
         """
         promise = self._promise(shot_id)
         if billed is not None:
