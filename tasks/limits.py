@@ -12,12 +12,18 @@ Only creates are paced, and why nothing else is:
 
 `wan-video setup` makes the limits. Without them, or when the server does not answer, nothing waits for long: a
 create that comes too early is refused with 429, is not billed and is sent again later. A server on SQLite answers
-503 when another write is going on, and Prefect's client then asks again after two seconds and more.
+503 when another write is going on, and Prefect's client then asks again after two seconds and more; so of the clips
+that wait in one process one asks for as many turns as it can get, for itself and the next.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import time
+from collections import defaultdict
+from dataclasses import dataclass, field
+from weakref import WeakKeyDictionary
 
 import httpx
 from prefect.client.orchestration import get_client
@@ -38,6 +44,21 @@ def submit_limit(model: str) -> str:
     return f"{PREFIX}{model}"
 
 
+@dataclass
+class _Line:
+    """The clips of this process that wait for turns of one limit."""
+
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    waiting: int = 0
+    turns: int = 0
+
+
+# A lock belongs to one loop.
+_lines: WeakKeyDictionary[asyncio.AbstractEventLoop, defaultdict[str, _Line]] = WeakKeyDictionary()
+# Until when a server is not asked again, because it did not answer; by its address and the limit's name.
+_silent_until_s: dict[tuple[str, str], float] = {}
+
+
 async def await_turn(model: str) -> None:
     """Wait until one more create of this model may be sent.
 
@@ -45,20 +66,41 @@ async def await_turn(model: str) -> None:
         Throttled: An operator set the limit to 0, so that nothing is bought with this model.
     """
     name = submit_limit(model)
+    line = _lines.setdefault(asyncio.get_running_loop(), defaultdict(_Line))[name]
+    line.waiting += 1
     try:
-        # Asked first, because Prefect writes a warning into the run's log for a limit that is not there.
-        async with get_client() as client:
+        async with line.lock:
+            if line.turns == 0:
+                line.turns = await _ask(model, name, line.waiting)
+            line.turns -= 1
+    finally:
+        line.waiting -= 1
+
+
+async def _ask(model: str, name: str, wanted: int) -> int:
+    """Wait for up to `wanted` turns; how many there are."""
+    # Asked first, because Prefect writes a warning into the run's log for a limit that is not there.
+    async with get_client() as client:
+        asked = (str(client.api_url), name)
+        if time.monotonic() < _silent_until_s.get(asked, 0):
+            return wanted
+        try:
             limit = await client.read_global_concurrency_limit_by_name(name)
-        if limit.active and limit.limit > 0:
-            await rate_limit(name, timeout_seconds=PATIENCE_S)
-    except ObjectNotFound:
-        return
-    except (httpx.HTTPError, ConcurrencySlotAcquisitionError, TimeoutError) as error:
-        logger.warning("The limit %s did not answer (%s); going on without it.", name, type(error).__name__)
-        return
+            turns = min(wanted, limit.limit)
+            if limit.active and turns > 0:
+                await rate_limit(name, occupy=turns, timeout_seconds=PATIENCE_S)
+        except ObjectNotFound:
+            return wanted
+        except (httpx.HTTPError, ConcurrencySlotAcquisitionError, TimeoutError) as error:
+            _silent_until_s[asked] = time.monotonic() + PATIENCE_S
+            logger.warning(
+                "The limit %s did not answer (%s); going on without it.", name, type(error).__name__
+            )
+            return wanted
     if limit.active and limit.limit == 0:
         raise Throttled(
             f"Nothing is bought with {model} now: an operator set the Prefect limit {name} to 0.",
             next_step=f"prefect global-concurrency-limit update {name} --limit N, then run the same again",
             retry_after_s=None,
         )
+    return turns if limit.active else wanted
