@@ -78,8 +78,10 @@ def found_server() -> str | None:
                 next_step="start it, mend PREFECT_API_URL, or unset that to use a local one",
             )
         return configured
-    url, _ = _noted()
-    return url if url and _trouble(url) is None else None
+    url, pid = _noted()
+    # Somebody else's server may have the port by now.
+    ours = str(running_server(_note().parent / "server.pid")) == pid
+    return url if url and ours and _trouble(url) is None else None
 
 
 def require_key() -> None:

@@ -73,12 +73,13 @@ def random_kills(seed: int, kills: int, faults: bool = True, **job: Any) -> Plot
 
 @by_size
 def test_clips_survive_kills_at_random_instants(lanes: Lanes, books: Any, size: str) -> None:
-    scenarios, kills = (3, 2) if size == "short" else (100, 5)
+    scenarios, kills = (3, 2) if size == "short" else (115, 5)
 
     verdict = lanes.play("kills at random instants", (random_kills(n, kills) for n in range(scenarios)))
 
     books.close(verdict)
-    assert verdict.kills >= scenarios * kills * 0.9
+    # A few come when the clip has ended already.
+    assert verdict.kills >= (5 if size == "short" else 500)
 
 
 def at_boundary(cue: Cue, *faults: str, **job: Any) -> Plot:

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -23,7 +24,7 @@ from prefect.settings import (
 from prefect.settings.models.logging import LoggingSettings
 
 from flows.cli import guarded, run
-from flows.cli.server import require_key, running_server, wait_for_server
+from flows.cli.server import found_server, require_key, running_server, wait_for_server
 from footage.errors import AccountProblem, Unreachable
 
 NOBODY = "http://127.0.0.1:9/api"
@@ -178,3 +179,13 @@ def test_what_stops_prefect_itself_is_one_line_and_a_defined_code(
     assert words in told
     assert "Traceback" not in told
     assert "Traceback" in next(tmp_path.glob("wan-video-*.log")).read_text()
+
+
+def test_a_server_of_another_home_that_has_the_port_by_now_is_not_ours(
+    prefect_server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "wan-video-server").write_text(f"{prefect_server.url}\n4711")
+    monkeypatch.delenv("PREFECT_API_URL")
+
+    with temporary_settings({PREFECT_HOME: tmp_path}, restore_defaults={PREFECT_API_URL}):
+        assert found_server() is None
