@@ -20,19 +20,29 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 NEEDS = (3, 11)
 # Settings that make pip install elsewhere than into the environment that it runs in.
-ELSEWHERE = ("PIP_USER", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_REQUIRE_VIRTUALENV", "PYTHONPATH", "PYTHONHOME")
+ELSEWHERE = (
+    "PIP_USER",
+    "PIP_TARGET",
+    "PIP_PREFIX",
+    "PIP_ROOT",
+    "PIP_REQUIRE_VIRTUALENV",
+    "PYTHONPATH",
+    "PYTHONHOME",
+)
 
 
 def main(lock: Path) -> None:
     if sys.version_info < NEEDS:
-        end(f"wan-video needs Python 3.11 or newer, and this is {sys.version.split()[0]}; set PYTHON=/path/to/it")
+        end(
+            f"wan-video needs Python 3.11 or newer, and this is {sys.version.split()[0]}; set PYTHON=/path/to/it"
+        )
     for name in ELSEWHERE:
         os.environ.pop(name, None)
     uv = working_uv()
@@ -47,7 +57,9 @@ def main(lock: Path) -> None:
     forget(broken)
     install(lock, uv)
     if left := look(lock):
-        end(f"The environment in {VENV} is still not what {lock.name} says: {', '.join(left)}. Run `make clean` first.")
+        end(
+            f"The environment in {VENV} is still not what {lock.name} says: {', '.join(left)}. Run `make clean` first."
+        )
 
 
 def working_uv() -> str | None:
@@ -76,7 +88,11 @@ def has_pip() -> bool:
 
 
 def make_environment(uv: str | None) -> None:
-    command = [uv, "venv", "-q", "--allow-existing", "--python", sys.executable] if uv else [sys.executable, "-m", "venv"]
+    command = (
+        [uv, "venv", "-q", "--allow-existing", "--python", sys.executable]
+        if uv
+        else [sys.executable, "-m", "venv"]
+    )
     if run([*command, VENV]) != 0:
         shutil.rmtree(VENV, ignore_errors=True)
         end(
@@ -100,7 +116,9 @@ def install(lock: Path, uv: str | None) -> None:
         if run(step, quiet="check" in step) != 0:
             if "check" in step:
                 run(step)
-            end(f"{lock.name} could not be installed; what failed is said above. The same command goes on from here.")
+            end(
+                f"{lock.name} could not be installed; what failed is said above. The same command goes on from here."
+            )
 
 
 def look(lock: Path) -> list[str]:
@@ -119,7 +137,9 @@ def damaged(lock: Path) -> list[str]:
 
     from packaging.requirements import Requirement
 
-    there: dict[str, Distribution] = {canonical(each.metadata["Name"] or ""): each for each in distributions()}
+    there: dict[str, Distribution] = {
+        canonical(each.metadata["Name"] or ""): each for each in distributions()
+    }
     missing: list[str] = []
     for line in lock.read_text("utf-8").splitlines():
         if not line[:1].isalnum():
@@ -128,7 +148,11 @@ def damaged(lock: Path) -> list[str]:
         if wanted.marker is not None and not wanted.marker.evaluate():
             continue
         found = there.get(canonical(wanted.name))
-        if found is None or not wanted.specifier.contains(found.version, prereleases=True) or not whole(found):
+        if (
+            found is None
+            or not wanted.specifier.contains(found.version, prereleases=True)
+            or not whole(found)
+        ):
             missing.append(canonical(wanted.name))
     ours = there.get("wan-video")
     origin = json.loads((ours.read_text("direct_url.json") if ours else None) or "{}").get("url")
@@ -137,13 +161,14 @@ def damaged(lock: Path) -> list[str]:
     return missing
 
 
-def whole(found: object) -> bool:
+def whole(found: Any) -> bool:
     """Whether every file of a distribution is there in the size that its record says; bytecode may be missing."""
-    folder = Path(str(found._path))  # noqa: SLF001 # type: ignore[attr-defined] - `files` takes a second for all of them
+    # Distribution.files would take a second for all of them.
+    folder = Path(str(found._path))
     try:
         with (folder / "RECORD").open(newline="", encoding="utf-8") as record:
             rows = [row for row in csv.reader(record) if row and not row[0].endswith(".pyc")]
-        return all(not row[2] or os.stat(folder.parent / row[0]).st_size == int(row[2]) for row in rows)
+        return all(not row[2] or (folder.parent / row[0]).stat().st_size == int(row[2]) for row in rows)
     except (OSError, ValueError, IndexError):
         return False
 
@@ -162,7 +187,9 @@ def canonical(name: str) -> str:
 def run(command: list[object], *, quiet: bool = False) -> int:
     sink = subprocess.DEVNULL if quiet else None
     # What an installer prints belongs to stderr: stdout is for results.
-    return subprocess.run([str(part) for part in command], check=False, stdout=sink or sys.stderr, stderr=sink).returncode
+    return subprocess.run(
+        [str(part) for part in command], check=False, stdout=sink or sys.stderr, stderr=sink
+    ).returncode
 
 
 def end(message: str) -> NoReturn:

@@ -13,6 +13,7 @@ import time
 from collections.abc import Generator
 from typing import TYPE_CHECKING
 
+from footage.pacing.interval import interval_s
 from footage.provider.results import TaskRow, TaskStatus
 from footage.threads import in_thread
 
@@ -27,8 +28,8 @@ PAGE_SIZE = 50
 class Roster:
     """What the provider's lists say about the tasks that this process waits for; for one event loop."""
 
-    def __init__(self, refresh_s: float) -> None:
-        self._refresh_s = refresh_s
+    def __init__(self, min_s: float, max_s: float) -> None:
+        self._bounds_s = min_s, max_s
         self._waiting: dict[str, int] = {}
         self._rows: dict[str, dict[str, TaskRow]] = {}
         self._listed_at: dict[str, float] = {}
@@ -44,6 +45,10 @@ class Roster:
         finally:
             self._waiting[place] -= 1
 
+    def interval_s(self, client: WanClient) -> float:
+        """Seconds between two questions about one task of this endpoint, for all that wait for it now."""
+        return interval_s(self._waiting.get(client.base_url, 0), *self._bounds_s)
+
     async def row(self, client: WanClient, task_id: str) -> TaskRow | None:
         """The task's row if it is still queued or running; None: ask for the task itself.
 
@@ -55,7 +60,9 @@ class Roster:
             return None
         # Whoever comes while somebody lists waits for that list instead of making another one.
         async with self._lock:
-            if time.monotonic() - self._listed_at.get(place, float("-inf")) >= self._refresh_s:
+            # Half as old as the pause at the most, or a clip would be seen up to two pauses late.
+            fresh_s = self.interval_s(client) / 2
+            if time.monotonic() - self._listed_at.get(place, float("-inf")) >= fresh_s:
                 self._rows[place] = await in_thread(_open_tasks, client)
                 self._listed_at[place] = time.monotonic()
         return self._rows[place].get(task_id)

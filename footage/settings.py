@@ -12,6 +12,7 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from footage.errors import InvalidRequest, Problem
+from footage.pacing.interval import DEFAULT_MIN_S
 from footage.printable import shown
 
 # Fixed by those who use this project's output; not configurable.
@@ -63,7 +64,9 @@ class Settings(BaseSettings):
     single_worker: bool = Field(
         False, description="Accept a store without exclusive creation, because only one worker runs."
     )
-    poll_min_s: float = Field(5.0, gt=0, description="Shortest pause between two queries of one task.")
+    poll_min_s: float = Field(
+        DEFAULT_MIN_S, gt=0, description="Shortest pause between two queries of one task."
+    )
     poll_max_s: float = Field(30.0, gt=0, description="Longest pause between two queries of one task.")
     queries_per_second: float = Field(
         15.0, gt=0, description="Queries a second for one account; the provider allows 20 for all together."

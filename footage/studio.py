@@ -70,7 +70,7 @@ class Studio:
         self._proving = threading.Lock()
         self._exclusive = False
         # One list answers for all clips that wait in this process.
-        self.roster = Roster(settings.poll_min_s)
+        self.roster = Roster(settings.poll_min_s, settings.poll_max_s)
         self.turns = Turns()
         self.typical = TypicalTimes()
 

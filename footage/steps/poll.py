@@ -1,4 +1,4 @@
-"""Wait for a task: ask seldom while it cannot be ready, often around the time it usually is."""
+"""Wait for a task: ask at an even pace until it ends, and keep what was answered."""
 
 from __future__ import annotations
 
@@ -45,15 +45,6 @@ class Progress:
 OnProgress = Callable[[Progress], Awaitable[None]]
 
 
-def pause_s(status: str, elapsed_s: float, typical_s: float, min_s: float, max_s: float) -> float:
-    """Seconds until the next query: a quarter of the distance to the usual end, on either side of it.
-
-    `elapsed_s` counts from when the task was first seen running; a queued task is a whole `typical_s` away.
-    """
-    distance_s = typical_s if status == "PENDING" else abs(typical_s - elapsed_s)
-    return min(max_s, max(min_s, distance_s / 4))
-
-
 async def poll(clip: Clip, on_progress: OnProgress | None = None) -> Outcome:
     """Ask until the task ends; the outcome is in the evidence when this returns.
 
@@ -74,7 +65,49 @@ async def poll(clip: Clip, on_progress: OnProgress | None = None) -> Outcome:
     heed_cancel = attempt.outcome is None or not state.cancel_wanted
     watch = _Watch(clip, client, receipt, heed_cancel=heed_cancel)
     with clip.studio.roster.waiting(client):
-        return await watch.until_ended(on_progress)
+        try:
+            return await watch.until_ended(on_progress)
+        finally:
+            # In a thread of its own right: what was answered is kept also when this task is being cancelled.
+            await asyncio.shield(in_thread(watch.answers.close))
+
+
+class _Answers:
+    """Every answer in the evidence: a new one as it came, one that says the same again as a number.
+
+    A clip is asked for dozens of times, and on an object store each line rewrites the file.
+    """
+
+    def __init__(self, clip: Clip, attempt: int) -> None:
+        self._clip = clip
+        self._attempt = attempt
+        self._last: dict[str, Any] | None = None
+        self._again: list[str] = []
+
+    def keep(self, line: dict[str, Any]) -> None:
+        """Take one answer, redacted."""
+        said = _without_request_id(line)
+        now = datetime.now(UTC).isoformat()
+        if said == self._last:
+            self._again.append(now)
+            return
+        self.close()
+        self._last = said
+        self._clip.evidence.log_poll(self._attempt, {"at": now, **line})
+
+    def close(self) -> None:
+        """Write how often the last answer came again, and when first and last."""
+        if self._again:
+            again = {"unchanged": len(self._again), "first_at": self._again[0], "last_at": self._again[-1]}
+            self._clip.evidence.log_poll(self._attempt, again)
+            self._again = []
+
+
+def _without_request_id(line: dict[str, Any]) -> dict[str, Any]:
+    answer = line.get("answer")
+    if isinstance(answer, dict):
+        line = line | {"answer": {name: value for name, value in answer.items() if name != "request_id"}}
+    return {name: value for name, value in line.items() if name != "request_id"}
 
 
 class _Watch:
@@ -87,6 +120,7 @@ class _Watch:
         self.heed_cancel = heed_cancel
         self.settings = clip.studio.settings
         self.began = time.monotonic()
+        self.answers = _Answers(clip, receipt.attempt)
         self.status = "RUNNING" if receipt.task_id in clip.running_since else "PENDING"
         self.unknown_answers = 0
         self.silent = 0
@@ -121,7 +155,7 @@ class _Watch:
             ended = await in_thread(self._judge, answer)
         except (Unreachable, Throttled) as error:
             self.silent += 1
-            await in_thread(self._keep, {"error": type(error).__name__, "message": error.message})
+            await in_thread(self.answers.keep, {"error": type(error).__name__, "message": error.message})
             self.clip.say.warning("no answer about task %s (%s)", self.receipt.task_id, error.message)
             if self.silent >= MAX_SILENCE:
                 raise type(error)(
@@ -139,7 +173,7 @@ class _Watch:
     async def _note(self, status: TaskStatus, line: dict[str, Any]) -> None:
         """Keep an answer, and tell a change."""
         self.silent = 0
-        await in_thread(self._keep, line)
+        await in_thread(self.answers.keep, line)
         if status == "RUNNING":
             self.clip.running_since.setdefault(self.receipt.task_id, time.monotonic())
         if status != self.status:
@@ -191,25 +225,15 @@ class _Watch:
                 became=done.became,
             )
 
-    def _keep(self, line: dict[str, Any]) -> None:
-        self.clip.evidence.log_poll(self.receipt.attempt, {"at": datetime.now(UTC).isoformat(), **line})
-
     def _progress(self) -> Progress:
         now = time.monotonic()
         since = self.clip.running_since.get(self.receipt.task_id, now)
         return Progress(self.status, now - since, self.clip.typical_s)
 
     def _pause_s(self) -> float:
-        progress = self._progress()
-        pause = pause_s(
-            self.status,
-            progress.elapsed_s,
-            progress.typical_s,
-            self.settings.poll_min_s,
-            self.settings.poll_max_s,
-        )
+        pause = self.clip.studio.roster.interval_s(self.client)
         if self.silent:
-            pause = min(self.settings.poll_max_s, self.settings.poll_min_s * 2**self.silent)
+            pause = min(self.settings.poll_max_s, pause * 2**self.silent)
         # Jitter keeps hundreds of clips from asking at the same instant.
         return pause * random.uniform(0.9, 1.1)
 

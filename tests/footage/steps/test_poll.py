@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -13,29 +14,9 @@ import pytest
 from footage.errors import AccountProblem, ClipLost, GenerationFailed, StillRunning, Unreachable
 from footage.evidence.records import Receipt
 from footage.provider.results import TaskAnswer, TaskStatus, Usage
-from footage.steps.poll import Progress, outcome_of, pause_s, poll
+from footage.steps.poll import Progress, outcome_of, poll
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
-
-
-@pytest.mark.parametrize(
-    ("status", "elapsed_s", "typical_s", "pause"),
-    [
-        pytest.param("PENDING", 0, 60, 15, id="queued: a whole clip's time away"),
-        pytest.param("PENDING", 500, 60, 15, id="however long it is queued"),
-        pytest.param("PENDING", 0, 600, 30, id="never longer than the longest"),
-        pytest.param("RUNNING", 0, 60, 15, id="just begun: it cannot be ready"),
-        pytest.param("RUNNING", 40, 60, 5, id="nearly there: often"),
-        pytest.param("RUNNING", 60, 60, 5, id="due: as often as allowed"),
-        pytest.param("RUNNING", 100, 60, 10, id="late: less and less often"),
-        pytest.param("RUNNING", 1000, 60, 30, id="very late: seldom"),
-        pytest.param("UNKNOWN", 0, 60, 15, id="unknown counts as begun"),
-    ],
-)
-def test_the_pause_is_a_quarter_of_the_distance_to_the_usual_end(
-    status: str, elapsed_s: float, typical_s: float, pause: float
-) -> None:
-    assert pause_s(status, elapsed_s, typical_s, min_s=5, max_s=30) == pause
 
 
 def answer(
@@ -93,12 +74,30 @@ def test_a_question_without_an_answer_ends_nothing(bench: Any, fault: str) -> No
 
     lines = [json.loads(line) for line in read(clip, "polls.jsonl").splitlines()]
     assert response.task_id == bench.tasks()[0]["task_id"]
-    assert sum("error" in line for line in lines) == 2
+    assert sum("error" in line for line in lines) + _repeated_errors(lines) == 2
     assert any(line.get("answer", {}).get("output", {}).get("task_status") == "SUCCEEDED" for line in lines)
+
+
+def _repeated_errors(lines: list[dict[str, Any]]) -> int:
+    pairs = itertools.pairwise(lines)
+    return sum(after["unchanged"] for before, after in pairs if "error" in before and "unchanged" in after)
 
 
 def read(clip: Any, name: str) -> str:
     return clip.studio.store.read(f"evidence/{clip.key}/attempt-1/{name}").decode()
+
+
+def test_an_answer_that_says_the_same_again_is_counted_and_not_written_again(bench: Any) -> None:
+    clip = bench.clip(bench.studio(poll_min_s=0.005, poll_max_s=0.005))
+
+    bench.make(clip)
+
+    lines = [json.loads(line) for line in read(clip, "polls.jsonl").splitlines()]
+    statuses = [line["answer"]["output"]["task_status"] for line in lines if "answer" in line]
+    again = [line for line in lines if "unchanged" in line]
+    assert statuses.count("RUNNING") == 1
+    assert again
+    assert all(line["first_at"] <= line["last_at"] and line["unchanged"] > 0 for line in again)
 
 
 def test_what_is_kept_of_the_answers_opens_no_result(bench: Any) -> None:

@@ -1,0 +1,1 @@
+"""How often the provider is asked."""
