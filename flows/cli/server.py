@@ -6,7 +6,6 @@ Prefect's own temporary server starts anew for every command and loses most task
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import re
 import socket
@@ -16,6 +15,8 @@ import sys
 import time
 from collections.abc import Callable, Generator
 from pathlib import Path
+
+from filelock import FileLock
 
 from flows.cli.say import tell
 from footage.errors import AccountProblem, Unreachable
@@ -137,8 +138,7 @@ def _start_local_server() -> str:
     home = _note().parent
     home.mkdir(parents=True, exist_ok=True)
     # Two commands that start at once would start two servers over one database.
-    with (home / "wan-video-server.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with FileLock(home / "wan-video-server.lock"):
         return _started(home)
 
 
@@ -208,14 +208,12 @@ def running_server(pid_file: Path) -> int | None:
 
 
 def _command_of(pid: int) -> str:
-    """The command line of a process; empty when there is no such process."""
+    """The command line of a process; empty when there is no such process, or when it is somebody else's."""
+    import psutil
+
     try:
-        if Path("/proc/self").exists():
-            return Path(f"/proc/{pid}/cmdline").read_text(errors="replace")
-        return subprocess.run(
-            ["ps", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False
-        ).stdout
-    except OSError:
+        return " ".join(psutil.Process(pid).cmdline())
+    except psutil.Error:
         return ""
 
 

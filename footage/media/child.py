@@ -32,7 +32,7 @@ def _answer(job: str, arguments: dict[str, Any]) -> dict[str, Any]:
         return jobs[job](**arguments)
     except OSError as error:
         # PyAV's errors are OSErrors too; the disk's have these numbers.
-        full = error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES}
+        full = errno.errorcode.get(error.errno or 0) in {"ENOSPC", "EDQUOT", "EROFS", "EACCES"}
         return {"error": error.strerror or type(error).__name__, "disk": full}
     except Exception as error:  # noqa: BLE001 - a cut index gives IndexError, a mutated one anything
         return {"error": f"the decoder gave up ({type(error).__name__}: {error})"}
