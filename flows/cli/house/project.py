@@ -9,37 +9,73 @@ from typing import Any
 import flows
 from footage.errors import InvalidRequest, Problem
 
+# A module of each package by which a clone beside the installed code is told from other people's packages.
+_KNOWN_BY = {"flows": "generate.py", "tasks": "submit.py", "blocks": "credentials.py", "footage": "launch.py"}
+
 
 @dataclass(frozen=True)
 class Project:
-    """The folder with `prefect.yaml`, the work pool's name, and every deployment as "flow/deployment"."""
+    """What is deployed: `file` is the prefect.yaml, `root` the folder that runs work in, `deployments` every
+    deployment as "flow/deployment"."""
 
+    file: Path
     root: Path
     pool: str
     deployments: dict[str, dict[str, Any]]
 
 
 def find_project() -> Project:
-    """The project from the current folder, else from where the code lies.
+    """The project of the current folder if it is this one, else of the clone that the code lies in, else what was
+    installed with the code; runs of the last one work in the current folder.
 
     Raises:
-        InvalidRequest: There is no prefect.yaml, or not one of this project.
+        InvalidRequest: None of them has a prefect.yaml of this project, or the folder has packages of other people.
     """
+    here, code = Path.cwd(), Path(flows.__file__).parent
+    for file, root in (
+        (here / "prefect.yaml", here),
+        (code.parent / "prefect.yaml", code.parent),
+        (code / "prefect.yaml", here),
+    ):
+        project = _read(file, root)
+        if project is not None:
+            _refuse_foreign_packages(project.root, code.parent)
+            return project
+    raise _unusable(
+        "prefect.yaml",
+        "(file)",
+        "there is none of this project",
+        "install wan-video again, or run it in a clone",
+    )
+
+
+def _read(file: Path, root: Path) -> Project | None:
+    """The project that a prefect.yaml describes; None where there is none, or another project's."""
     import yaml
 
-    places = (Path.cwd(), Path(flows.__file__).parents[1])
-    root = next((place for place in places if (place / "prefect.yaml").exists()), None)
-    if root is None:
-        raise _unusable("there is none here", "run the command in a clone of the project")
-    document = yaml.safe_load((root / "prefect.yaml").read_text("utf-8"))
     try:
+        document = yaml.safe_load(file.read_text("utf-8"))
+        if document["name"] != "wan-video":
+            return None
         pool = document["definitions"]["work_pool"]["name"]
         deployments = {_full_name(entry): entry for entry in document["deployments"]}
-    except (KeyError, TypeError, ValueError):
-        raise _unusable(
-            f"{root} has one of another project", "run the command in a clone of this one"
-        ) from None
-    return Project(root, pool, deployments)
+    except (OSError, KeyError, TypeError, ValueError, yaml.YAMLError):
+        return None
+    return Project(file, root, pool, deployments)
+
+
+def _refuse_foreign_packages(root: Path, code: Path) -> None:
+    """Runs start in `root`, where Python looks for packages first."""
+    for name, module in _KNOWN_BY.items():
+        found = root / name
+        foreign = found.with_suffix(".py").exists() or (found.is_dir() and not (found / module).exists())
+        if root != code and foreign:
+            raise _unusable(
+                "folder",
+                str(root),
+                f"runs would work here and import its `{name}` instead of ours",
+                "run the command in another folder, such as an empty one",
+            )
 
 
 def _full_name(entry: dict[str, Any]) -> str:
@@ -47,5 +83,5 @@ def _full_name(entry: dict[str, Any]) -> str:
     return f"{entry['entrypoint'].rsplit('.', 1)[1].replace('_', '-')}/{entry['name']}"
 
 
-def _unusable(why: str, next_step: str) -> InvalidRequest:
-    return InvalidRequest(problems=(Problem("prefect.yaml", "(file)", why),), next_step=next_step)
+def _unusable(field: str, value: str, why: str, next_step: str) -> InvalidRequest:
+    return InvalidRequest(problems=(Problem(field, value, why),), next_step=next_step)

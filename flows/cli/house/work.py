@@ -87,7 +87,16 @@ async def deploy(client: PrefectClient, project: Project, api_url: str) -> list[
     """
     before = {name for name in project.deployments if await _find(client, name)}
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"),
+        *(
+            sys.executable,
+            "-m",
+            "prefect",
+            "--no-prompt",
+            "deploy",
+            "--prefect-file",
+            str(project.file),
+            "--all",
+        ),
         cwd=project.root,
         env={**os.environ, "PREFECT_API_URL": api_url},
         stdin=asyncio.subprocess.DEVNULL,
@@ -101,7 +110,7 @@ async def deploy(client: PrefectClient, project: Project, api_url: str) -> list[
         words = output.decode(errors="replace").strip()[-1500:]
         raise FootageError(
             f"prefect deploy failed for {', '.join(missing) or 'a deployment'}:\n{words}",
-            next_step=f"cd {project.root} && prefect --no-prompt deploy --all",
+            next_step=f"cd {project.root} && prefect --no-prompt deploy --prefect-file {project.file} --all",
         )
     for found in deployed.values():
         if found is not None:

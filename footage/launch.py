@@ -1,0 +1,39 @@
+"""The installed command's way in: starts the command line only if the packages beside this one are ours.
+
+`flows`, `tasks` and `blocks` are ordinary names. A folder of such a name on PYTHONPATH, or another distribution's,
+would be imported instead, and the first sign of it would be a traceback about something that is not in it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from pathlib import Path
+
+PACKAGES = ("flows", "tasks", "blocks", "footage")
+
+
+def main() -> None:
+    """Run `wan-video`, or say in one line which package stands in its way, with exit code 1."""
+    trouble = foreign_package()
+    if trouble is not None:
+        sys.exit(f"wan-video cannot start: {trouble}")
+    importlib.import_module("flows.cli").main()
+
+
+def foreign_package() -> str | None:
+    """What is imported in place of one of our packages, and what to do; None when all are ours."""
+    ours = Path(__file__).resolve().parents[1]
+    for name in PACKAGES:
+        spec = importlib.util.find_spec(name)
+        places = [Path(place).resolve() for place in (spec.submodule_search_locations or [])] if spec else []
+        if not places:
+            found = f" ({spec.origin})" if spec and spec.origin else ""
+            return f"its package `{name}` is not installed{found}; install wan-video into an environment of its own."
+        if places[0].parent != ours:
+            return (
+                f"`{name}` is {places[0]}, which is not part of it; "
+                "take that folder off PYTHONPATH, or install wan-video into an environment of its own."
+            )
+    return None
