@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,7 +11,7 @@ from pictures import BLUE, picture
 
 from footage.order import Order, plan
 from footage.reference import read_reference
-from footage.request import VideoRequest
+from footage.request import VideoRequest, parse_request
 
 IMAGE = picture()
 MODEL = "wan2.6-i2v-flash"
@@ -31,6 +33,20 @@ def test_the_key_of_a_clip_never_changes():
 def test_the_chosen_seed_never_changes():
     # Pinned once, for the same reason: another seed is another clip.
     assert plan(VideoRequest(prompt="a boat on a lake", model="wan2.6-t2v-us")).seed == 1650944347
+
+
+# Computed once, when rates were whole numbers only; a reference image is IMAGE.
+FROZEN = json.loads((Path(__file__).parent / "frozen_keys.json").read_text("utf-8"))
+
+
+@pytest.mark.parametrize("frozen", FROZEN, ids=lambda frozen: frozen["key"][:8])
+def test_a_request_of_whole_numbers_keeps_the_key_that_it_always_had(frozen: dict[str, Any]):
+    image = {"reference_image": "keeper.png"} if "i2v" in frozen["request"]["model"] else {}
+    request = parse_request(frozen["request"] | image)
+
+    order = plan(request, image=read_reference(request.model_copy(update={"reference_image": IMAGE}), bytes))
+
+    assert order.key == frozen["key"]
 
 
 @pytest.mark.parametrize(
