@@ -37,8 +37,8 @@ from tasks.studio import studio_of
 async def generate_video(
     prompt: str,
     negative_prompt: str | None = None,
-    duration: int = 5,
-    fps: int = 30,
+    duration: float = 5,
+    fps: float = 30,
     size: str = "1280*720",
     seed: int | None = None,
     reference_image: str | None = None,
@@ -73,8 +73,8 @@ async def generate_video(
     Args:
         prompt: What the clip shows.
         negative_prompt: What it must not show; at most 500 characters.
-        duration: Length in whole seconds; what is allowed depends on the model. Billed by the second.
-        fps: Frames per second, 1 to 60. The models deliver 30; another rate is made here.
+        duration: Length in seconds; what is allowed depends on the model. Billed by the second.
+        fps: Frames per second, 1 to 60; 23.976 is 24000/1001. The models deliver 30; another rate is made here.
         size: Width*height in pixels, such as 1280*720; decides the price tier.
         seed: 0 to 2147483647; empty: chosen from the rest of the request.
         reference_image: First frame for the i2v models: URL, absolute path on the worker, or data: URI. Prefect

@@ -22,12 +22,14 @@ import logging
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from footage.errors import AlreadyThere, BadDelivery, StorageProblem
 from footage.media import VideoFacts, inspect
 from footage.media import conform as make_conform
+from footage.rate import rate_number
 from footage.storage.hashing import sha256_of
 from footage.transfer import Limits, download
 
@@ -60,7 +62,7 @@ class Verdict:
     """
 
     refuse: str | None = None
-    fps: float | None = None
+    fps: Fraction | None = None
     size: tuple[int, int] | None = None
     warnings: tuple[str, ...] = ()
 
@@ -84,9 +86,11 @@ def judge(
 
     if abs(facts.fps - expected.fps) > _FPS_TOLERANCE:
         if conform == "auto":
-            fps = float(expected.fps)
+            fps = expected.fps
         else:
-            warnings.append(f"{expected.fps} fps were asked for, {facts.fps:g} came, and conform is never.")
+            warnings.append(
+                f"{rate_number(expected.fps)} fps were asked for, {facts.fps:.5g} came, and conform is never."
+            )
 
     asked = (expected.width, expected.height)
     came = (facts.width, facts.height)

@@ -1,7 +1,7 @@
 """What is asked for and what is answered: `video.generate`, the same for every model.
 
-The types are loose on purpose: a duration of 99 is a whole number and passes here. What a model can do is
-decided by `footage.order`, which reports everything at once; a type error stops at the first look at a field.
+The types are loose on purpose: a duration of 99 is a number and passes here. What a model can do is decided by
+`footage.order`, which reports everything at once; a type error stops at the first look at a field.
 """
 
 from __future__ import annotations
@@ -9,14 +9,14 @@ from __future__ import annotations
 import base64
 import datetime
 import difflib
-import math
+import re
 from collections.abc import Mapping
 from decimal import Decimal
+from itertools import islice
 from typing import Annotated, Any, Literal, cast
 
 from pydantic import (
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
     StrictBool,
@@ -25,30 +25,19 @@ from pydantic import (
     WithJsonSchema,
     field_serializer,
 )
-from pydantic_core import ErrorDetails, PydanticCustomError
+from pydantic_core import ErrorDetails
 
 from footage.catalogue import MODEL_NAMES, REGION_NAMES
 from footage.errors import InvalidRequest, Problem
+from footage.number_types import Number, Rate, Seconds, Whole
 from footage.printable import shown
 
-
-def _whole(value: Any) -> Any:
-    # Pydantic would take True as 1 and "5" as 5. JavaScript writes 5 as 5.0, which is the same number.
-    if isinstance(value, float) and math.isfinite(value) and value.is_integer():
-        return int(value)
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise PydanticCustomError("whole_number", "must be a whole number, without quotes")
-    return value
-
-
-def _number(value: Any) -> Any:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise PydanticCustomError("number", "must be a number, without quotes")
-    return value
-
-
-Whole = Annotated[int, BeforeValidator(_whole)]
-Number = Annotated[float, BeforeValidator(_number)]
+# A request has about twenty fields. Somebody who sends thousands gets so many named, and the number of the rest.
+_MAX_NAMED = 20
+_NAME_CHARS = 100
+# A flag or a cell of a table is read as the number in it beforehand; only JSON and YAML have quotes.
+_NUMBER = re.compile(r"\s*-?[0-9]{1,20}(\.[0-9]{1,20})?\s*")
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
 class VideoRequest(BaseModel):
@@ -65,15 +54,17 @@ class VideoRequest(BaseModel):
     negative_prompt: StrictStr | None = Field(
         default=None, description="What the clip must not show. At most 500 characters."
     )
-    duration: Whole = Field(
+    duration: Seconds = Field(
         default=5,
-        description="Length in whole seconds. 5 for the 2.1 and 2.2 models, 2 to 15 for wan2.6-i2v-flash and "
-        "wan2.6-i2v, fewer choices for the others. Billed by the second.",
+        description="Length in seconds, whole ones: 5 for the 2.1 and 2.2 models, 2 to 15 for wan2.6-i2v-flash "
+        "and wan2.6-i2v, fewer choices for the others. Billed by the second.",
     )
-    fps: Whole = Field(
+    fps: Rate = Field(
         default=30,
+        validate_default=True,
         description="Frames per second, 1 to 60. The models deliver 30; another rate is made here, after "
-        "delivery.",
+        "delivery. 23.976, 29.97 and 59.94 are the film rates 24000/1001, 30000/1001 and 60000/1001.",
+        examples=[24, 23.976],
     )
     size: StrictStr = Field(
         default="1280*720",
@@ -241,26 +232,58 @@ def parse_request(data: Mapping[str, Any], *, default_region: str | None = None)
     if not isinstance(given, Mapping):
         problem = Problem("request", _kind_of(given), "A request is an object with fields such as prompt.")
         raise InvalidRequest(problems=(problem,))
-    fields = {str(name): value for name, value in cast(Mapping[object, Any], given).items()}
+    fields: dict[str, Any] = {}
+    strangers: dict[object, Any] = {}
+    for name, value in cast(Mapping[object, Any], given).items():
+        # Not left to pydantic, which fails at names that are no text, or half of a character.
+        known = isinstance(name, str) and name in VideoRequest.model_fields
+        (fields if known else strangers)[name] = value  # pyright: ignore[reportArgumentType]
+    problems: list[Problem] = []
     try:
-        return VideoRequest.model_validate(fields)
+        request = VideoRequest.model_validate(fields)
     except ValidationError as error:
-        problems = _type_problems(
-            error.errors(include_url=False, include_context=True, include_input=False), fields
-        )
-    raise InvalidRequest(problems=(*problems, *_rule_problems(fields, problems, default_region)))
+        found = error.errors(include_url=False, include_context=True, include_input=False)
+        problems += _type_problems(found, fields)
+    else:
+        if not strangers:
+            return request
+    wrong = {problem.field for problem in problems}
+    problems += _stranger_problems(strangers)
+    raise InvalidRequest(problems=(*problems, *_rule_problems(fields, wrong, default_region)))
 
 
-def _rule_problems(fields: dict[str, Any], found: list[Problem], default_region: str | None) -> list[Problem]:
+def _rule_problems(fields: dict[str, Any], wrong: set[str], default_region: str | None) -> list[Problem]:
     """What the rules say about the fields that could be read."""
     # Imported here: the rules need this module, and only a request that cannot be read needs the rules.
     from footage.order import request_problems
 
-    wrong = {problem.field for problem in found}
     stand_ins = {name: "-" for name in ("prompt", "model") if name in wrong}
-    readable = {name: fields[name] for name in VideoRequest.model_fields if name in fields.keys() - wrong}
+    readable = {name: value for name, value in fields.items() if name not in wrong}
     request = VideoRequest.model_validate(stand_ins | readable)
     return [p for p in request_problems(request, default_region=default_region) if p.field not in wrong]
+
+
+def _stranger_problems(strangers: Mapping[object, Any]) -> list[Problem]:
+    """One problem for each name that is no field, up to a number that can be read."""
+    named = islice(strangers.items(), _MAX_NAMED)
+    problems = [_stranger_problem(name, value) for name, value in named]
+    if (more := len(strangers) - _MAX_NAMED) > 0:
+        message = f"There are no such fields either: {more:,} more names."
+        problems.append(Problem("request", f"{len(strangers):,} unknown fields", message))
+    return problems
+
+
+def _stranger_problem(name: object, value: Any) -> Problem:
+    if not isinstance(name, str):
+        return Problem("request", shown(name), "is no name of a field: names are text.")
+    known = list(VideoRequest.model_fields)
+    word = name[:_NAME_CHARS].lower()
+    near = _OTHER_NAMES.get(word)
+    guesses = [near] if near else difflib.get_close_matches(word, known, n=1)
+    hint = f" Did you mean {guesses[0]}?" if guesses else ""
+    allowed = None if guesses else ", ".join(known)
+    field = shown(name).strip("'") or "''"
+    return Problem(field, shown(value, field=name), f"There is no such field.{hint}", allowed)
 
 
 def _type_problems(errors: list[ErrorDetails], fields: dict[str, Any]) -> list[Problem]:
@@ -278,17 +301,19 @@ def _type_problem(name: str, error: ErrorDetails, value: Any) -> Problem:
     if kind == "missing":
         return Problem(name, "(missing)", "is required.")
     seen = shown(value, field=name)
-    if kind == "extra_forbidden":
-        known = list(VideoRequest.model_fields)
-        near = _OTHER_NAMES.get(name.lower())
-        guesses = [near] if near else difflib.get_close_matches(name.lower(), known, n=1)
-        hint = f" Did you mean {guesses[0]}?" if guesses else ""
-        allowed = None if guesses else ", ".join(known)
-        return Problem(shown(name).strip("'"), seen, f"There is no such field.{hint}", allowed)
+    if isinstance(value, str) and _SURROGATE.search(value):
+        return Problem(name, seen, "has half of a character (a lone surrogate), which cannot be sent.")
     if kind == "literal_error":
         return Problem(name, seen, "is not one of the choices.", error.get("ctx", {}).get("expected"))
-    if kind in ("whole_number", "number"):
-        return Problem(name, seen, f"{error['msg']}; this is {_kind_of(value)}.")
+    if kind in ("whole_number", "number", "rate"):
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return Problem(name, seen, f"{error['msg']}.")
+        quotes = (
+            f": write {value.strip()} without quotes"
+            if isinstance(value, str) and _NUMBER.fullmatch(value)
+            else ""
+        )
+        return Problem(name, seen, f"{error['msg']}; this is {_kind_of(value)}{quotes}.")
     wanted = "true or false" if kind.startswith("bool") else "text"
     return Problem(name, seen, f"must be {wanted}; this is {_kind_of(value)}.")
 

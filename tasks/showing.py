@@ -11,6 +11,7 @@ from prefect.artifacts import acreate_image_artifact, acreate_markdown_artifact
 
 from footage.errors import FootageError
 from footage.order import explain_rows
+from footage.rate import rate_number
 from footage.redact import redact
 from footage.threads import in_thread
 from tasks.artifacts import published
@@ -60,7 +61,7 @@ def _page(clip: Clip, response: VideoResponse, cost: str) -> str:
     request = clip.order.request
     rows = [
         ("duration", f"{request.duration} s", f"{response.duration:g} s"),
-        ("fps", f"{request.fps}", f"{response.fps:g}"),
+        ("fps", f"{rate_number(request.fps)}", f"{response.fps:g}"),
         ("size", request.size, response.size),
         ("seed", "chosen here" if request.seed is None else f"{request.seed}", f"{response.seed}"),
     ]

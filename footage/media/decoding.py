@@ -13,6 +13,8 @@ import av.error
 import av.logging
 from PIL import Image, ImageDraw, ImageFont, ImageStat
 
+from footage.rate import exact_rate
+
 # 8K; a 106 KB file can claim 8192x4320 and cost 355 MB, larger claims are refused before decoding.
 _MAX_PIXELS = 8192 * 4320
 _SAMPLES = 12
@@ -77,9 +79,11 @@ def inspect(path: str, poster: str | None, contact_sheet: str | None) -> dict[st
         look.best.save(poster, "JPEG", quality=88)
     if contact_sheet is not None:
         _sheet(look.samples).save(contact_sheet, "JPEG", quality=85)
+    rate = look.frames / look.duration if look.duration else Fraction(0)
     return _facts(
         duration_s=float(look.duration),
-        fps=float(look.frames / look.duration) if look.duration else 0.0,
+        fps=float(rate),
+        rate=str(exact_rate(rate)),
         frames=look.frames,
         black_share=sum(_is_black(sample.grey) for sample in look.samples) / len(look.samples),
         frozen_share=_frozen_share(look.samples),

@@ -17,12 +17,12 @@ from footage.media.decoding import open_video
 _X264 = {"crf": "17", "preset": "veryfast"}
 
 
-def conform(path: str, out: str, fps: float | None, size: list[int] | None) -> dict[str, Any]:
-    """Encode the pictures again at `fps` and `size`, copy the sound."""
+def conform(path: str, out: str, fps: str | None, size: list[int] | None) -> dict[str, Any]:
+    """Encode the pictures again at `fps` ("24" or "24000/1001") and `size`, copy the sound."""
     with open_video(path) as source, open_output(out) as target:
         video = source.streams.video[0]
         sound = source.streams.audio[0] if source.streams.audio else None
-        rate = as_rate(fps) if fps is not None else video.average_rate or Fraction(24)
+        rate = Fraction(fps) if fps is not None else video.average_rate or Fraction(24)
         width, height = size or (video.codec_context.width, video.codec_context.height)
         new_video = add_x264(target, rate, width, height, like=video)
         new_sound: Any = None if sound is None else target.add_stream_from_template(sound)
@@ -58,15 +58,6 @@ def add_x264(
         setattr(stream.codec_context, name, getattr(context, name))
     stream.codec_context.time_base = 1 / rate
     return stream
-
-
-def as_rate(fps: float) -> Fraction:
-    """Turn 24.0, 23.976 or 29.97 into the exact rate that is meant (the latter two are n·1000/1001)."""
-    whole = round(fps)
-    ntsc = Fraction(whole * 1000, 1001)
-    if abs(fps - whole) > 1e-3 and abs(fps - float(ntsc)) < 5e-3:
-        return ntsc
-    return Fraction(fps).limit_denominator(1001)
 
 
 def _graph(video: Any, rate: Fraction, width: int, height: int) -> Graph:

@@ -17,6 +17,8 @@ class VideoFacts:
     size_bytes: int = 0
     duration_s: float = 0.0
     fps: float = 0.0
+    # The same as the exact rate that it is: "24", "24000/1001".
+    rate: str = ""
     width: int = 0
     height: int = 0
     codec: str = ""

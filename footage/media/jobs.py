@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Sequence
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,6 +17,7 @@ import footage
 from footage.errors import BadDelivery, StorageProblem
 from footage.media.boxes import walk
 from footage.media.facts import VideoFacts
+from footage.rate import exact_rate
 
 # Inspecting 5 s of 1080p takes well under a second; a file that needs minutes was made to.
 _LOOK_TIMEOUT_S = 120.0
@@ -69,7 +71,9 @@ def last_frame(path: Path, out: Path) -> None:
     _do("last_frame", _LOOK_TIMEOUT_S, path, path=_name(path), out=_name(out))
 
 
-def conform(path: Path, out: Path, *, fps: float | None = None, size: tuple[int, int] | None = None) -> None:
+def conform(
+    path: Path, out: Path, *, fps: float | Fraction | None = None, size: tuple[int, int] | None = None
+) -> None:
     """Write the clip at another frame rate and size (width, height), at the same speed, with its sound.
 
     Frames are dropped or repeated, never blended, so the duration stays within one frame. The picture is
@@ -79,7 +83,8 @@ def conform(path: Path, out: Path, *, fps: float | None = None, size: tuple[int,
         BadDelivery: The clip cannot be read.
         StorageProblem: The disk does not take the result.
     """
-    _do("conform", _ENCODE_TIMEOUT_S, path, path=_name(path), out=_name(out), fps=fps, size=size)
+    rate = None if fps is None else str(exact_rate(fps))
+    _do("conform", _ENCODE_TIMEOUT_S, path, path=_name(path), out=_name(out), fps=rate, size=size)
 
 
 def join(clips: Sequence[Path], out: Path) -> bool:

@@ -25,7 +25,7 @@ def join(paths: list[str], out: str) -> dict[str, Any]:
         return {"copied": True}
     with open_video(paths[0]) as first:
         video = first.streams.video[0]
-        fps = float(video.average_rate or 24)
+        fps = str(video.average_rate or 24)
         size = [video.codec_context.width, video.codec_context.height]
     with tempfile.TemporaryDirectory(dir=Path(out).parent) as folder:
         alike: list[str] = []

@@ -17,6 +17,7 @@ from typing import Any, Literal
 from pydantic import TypeAdapter
 
 from footage.errors import InvalidRequest, Problem
+from footage.number_types import Rate
 from footage.request import VideoRequest
 
 # sent: as it was asked. converted: sent in the provider's form. emulated: made here after delivery. dropped:
@@ -67,7 +68,7 @@ class Expected:
     """What the finished clip must be, and what the provider will deliver before anything is made here."""
 
     duration_s: int
-    fps: int
+    fps: Rate
     native_fps: int | None
     # The size asked for; with fit=keep, the size that follows from the image.
     width: int

@@ -12,6 +12,7 @@ import re
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
+from footage.rate import rate_in_key
 from footage.request import VideoRequest
 
 VERSION = 1
@@ -39,7 +40,7 @@ def seed_and_key(request: VideoRequest, image_sha256: str | None) -> tuple[int, 
         "prompt": request.prompt,
         "negative_prompt": request.negative_prompt,
         "duration": request.duration,
-        "fps": request.fps,
+        "fps": rate_in_key(request.fps),
         "size": request.size,
         "seed": request.seed,
         "reference_sha256": image_sha256,

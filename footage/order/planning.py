@@ -52,7 +52,7 @@ def plan(
     signed = whole.audio_url if whole.audio_url != shown_link else None
     seed, key = seed_and_key(whole, facts.source_sha256 if facts else None)
     reports = [finding for finding in found if isinstance(finding, FieldReport)]
-    price = quote(model, region, whole.size, audio=whole.audio is not False, seconds=whole.duration)
+    price = quote(model, region, whole.size, audio=whole.audio is not False, seconds=int(whole.duration))
     return Order(
         key=key,
         key_version=VERSION,
@@ -113,7 +113,7 @@ def _expected(request: VideoRequest, model: ModelCard, image: ImageFacts | None)
     delivered = delivered_size(image.width, image.height, tier) if image and tier else (width, height)
     exact = image is None or request.fit != "keep"
     return Expected(
-        duration_s=request.duration,
+        duration_s=int(request.duration),
         fps=request.fps,
         native_fps=model.native_fps,
         width=width if exact else delivered[0],

@@ -7,7 +7,6 @@ created, or would change in silence, is refused here.
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ from footage.order.document import IMAGE_PLACEHOLDER, FieldReport
 from footage.order.geometry import delivered_size
 from footage.order.text import color_problem, link_problem, text_problem
 from footage.printable import shown, shown_reference
+from footage.rate import rate_number
 from footage.redact import redact
 from footage.request import VideoRequest
 
@@ -130,8 +130,9 @@ def _duration(a: Ask) -> Findings:
     every = {second for name in MODEL_NAMES for second in card(name).durations}
     allowed = a.card.durations_of(a.region) if a.card else tuple(sorted(every))
     whose = a.card.name if a.card else "A Wan model"
-    if a.card and seconds in a.card.durations_unsure:
-        message = f"{whose} is not asked for {seconds} s, because {a.card.durations_unsure[seconds]}."
+    unsure = a.card.durations_unsure if a.card else {}
+    if why := next((why for length, why in unsure.items() if length == seconds), None):
+        message = f"{whose} is not asked for {seconds} s, because {why}."
         yield Problem("duration", shown(seconds), message, _span(allowed))
     elif seconds not in allowed:
         here = f" in {a.region}" if a.card and a.region in a.card.durations_in else ""
@@ -153,11 +154,12 @@ def _span(numbers: tuple[int, ...]) -> str:
 
 
 def _fps(a: Ask) -> Findings:
-    fps = a.request.fps
+    rate = a.request.fps
     native = a.card.native_fps if a.card else None
-    if not 1 <= fps <= FPS_MAX:
+    fps = rate_number(rate)
+    if not 1 <= rate <= FPS_MAX:
         yield Problem("fps", shown(fps), "is not a frame rate that is made here.", f"1 to {FPS_MAX}")
-    elif fps == native:
+    elif rate == native:
         reason = "What the model delivers anyway; no Wan model takes a rate."
         yield FieldReport("fps", fps, "native", reason, source=a.source)
     elif a.request.conform == "auto":
@@ -262,13 +264,7 @@ def _reference_image(a: Ask) -> Findings:
 
 def _motion_strength(a: Ask) -> Findings:
     strength = a.request.motion_strength
-    if strength is None:
-        return
-    if not math.isfinite(strength):
-        yield Problem(
-            "motion_strength", shown(strength), "is not a number that can be kept.", "a finite number"
-        )
-    else:
+    if strength is not None:
         reason = "No Wan model has such a setting; say in the prompt how much moves."
         yield FieldReport("motion_strength", strength, "dropped", reason, source=a.source)
 

@@ -42,7 +42,7 @@ def seal(clip: Clip) -> VideoResponse:
             "attempt": last.number,
             "clip": {
                 "duration": delivered["facts"]["duration_s"],
-                "fps": delivered["facts"]["fps"],
+                "fps": round(delivered["facts"]["fps"], 3),
                 "seed": clip.order.seed,
                 "key": clip.key,
                 "model": clip.order.model,

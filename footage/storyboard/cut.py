@@ -7,8 +7,10 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Literal
 
+from footage.rate import exact_rate
 from footage.request import VideoResponse
 from footage.storyboard.plan import BoardPlan, ShotPlan
 
@@ -46,7 +48,7 @@ class Event:
 
     shot: ShotPlan
     outcome: ShotOutcome | None
-    fps: float
+    fps: Fraction
     frames: int
     starts_at_s: float
 
@@ -60,7 +62,7 @@ class Event:
 
     @property
     def duration_s(self) -> float:
-        return self.frames / self.fps
+        return float(self.frames / self.fps)
 
     @property
     def name(self) -> str:
@@ -76,21 +78,12 @@ def cut(plan: BoardPlan, outcomes: Mapping[str, ShotOutcome]) -> tuple[Event, ..
     for shot in plan.shots:
         outcome = outcomes.get(shot.id)
         clip = outcome.response if outcome is not None else None
-        fps = exact_rate(clip.fps) if clip is not None else float(plan.format.fps)
+        fps = exact_rate(clip.fps) if clip is not None else plan.format.fps
         length = clip.duration if clip is not None else shot.expected.duration_s
-        event = Event(shot, outcome, fps, max(1, round(length * fps)), now)
+        event = Event(shot, outcome, fps, max(1, round(Fraction(length) * fps)), now)
         events.append(event)
         now += event.duration_s
     return tuple(events)
-
-
-def exact_rate(fps: float) -> float:
-    """The rate that a measured one is meant to be: 29.999999 is 30, 23.98 is 24000/1001."""
-    whole = round(fps)
-    if abs(fps - whole) < 0.002:
-        return float(whole)
-    ntsc = whole * 1000 / 1001
-    return ntsc if abs(fps - ntsc) < 0.01 else fps
 
 
 def file_name(text: str, otherwise: str = "shot") -> str:

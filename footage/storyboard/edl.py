@@ -1,14 +1,16 @@
 """An edit decision list in CMX 3600, which every editing program reads.
 
 The format is a listing for tape machines: reels of eight characters, at most 999 events, timecode of whole
-frames. So a rate such as 29.97 is counted as 30 without dropping frames, and what does not fit stands in
-comments. Layout after the CMX 3600 description in Autodesk's EDL documentation, read 2026-11.
+frames. So the frames of 23.976 are counted by 24 to the second and those of 29.97 by 30, none dropped, and what
+does not fit stands in comments. Layout after the CMX 3600 description in Autodesk's EDL documentation, read 2026-11.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
+from fractions import Fraction
 
 from footage.storyboard.cut import Event, ShotOutcome, cut
 from footage.storyboard.plan import BoardPlan
@@ -31,13 +33,13 @@ def edl(plan: BoardPlan, outcomes: Mapping[str, ShotOutcome], media: Mapping[str
     fps = plan.format.fps
     reels = _reels([event.shot.id for event in events])
     lists: list[str] = []
-    record = _RECORD_START_S * fps
+    record = _RECORD_START_S * timebase(fps)
     for first in range(0, len(events), MAX_EVENTS):
         part = events[first : first + MAX_EVENTS]
         title = _line(plan.board.title)[:60] + (f" {len(lists) + 1}" if len(events) > MAX_EVENTS else "")
         lines = [f"TITLE: {title}", "FCM: NON-DROP FRAME", ""]
         for number, event in enumerate(part, start=1):
-            length = max(1, round(event.duration_s * fps))
+            length = max(1, round(Fraction(event.duration_s) * fps))
             lines += _event(
                 number, event, reels[event.shot.id], record, length, fps, media.get(event.shot.id)
             )
@@ -47,17 +49,17 @@ def edl(plan: BoardPlan, outcomes: Mapping[str, ShotOutcome], media: Mapping[str
 
 
 def _event(
-    number: int, event: Event, reel: str, record: int, length: int, fps: int, path: str | None
+    number: int, event: Event, reel: str, record: int, length: int, fps: Fraction, path: str | None
 ) -> list[str]:
     there = event.clip is not None and path is not None
     times = [0, length, record, record + length]
-    codes = " ".join(timecode(frames, fps) for frames in times)
+    codes = " ".join(timecode(frames, timebase(fps)) for frames in times)
     track = "AA/V" if there and event.audio else "V"
     lines = [f"{number:03d}  {reel if there else 'BL':<8} {track:<5} C        {codes}"]
     if there and path is not None:
         lines.append(f"* FROM CLIP NAME: {_line(path.rsplit('/', 1)[-1])}")
-        if abs(event.fps - fps) > 1e-6:
-            lines.append(f"* CLIP RATE: {event.fps:.3f}")
+        if event.fps != fps:
+            lines.append(f"* CLIP RATE: {float(event.fps):.3f}")
     else:
         state = event.outcome.state if event.outcome is not None else "unfinished"
         lines.append(f"* MISSING: {_line(event.name)} ({state})")
@@ -71,9 +73,14 @@ def _event(
     return lines
 
 
-def timecode(frames: int, fps: int) -> str:
+def timebase(fps: Fraction) -> int:
+    """How many frames a second of timecode has: the rate itself, or the next whole one."""
+    return math.ceil(fps)
+
+
+def timecode(frames: int, base: int) -> str:
     """Hours, minutes, seconds and frames at a whole rate; hours wrap after 24, as on tape."""
-    total, rest = divmod(frames, fps)
+    total, rest = divmod(frames, base)
     return f"{total // 3600 % 24:02d}:{total // 60 % 60:02d}:{total % 60:02d}:{rest:02d}"
 
 

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from footage import media
 from footage.errors import BadDelivery
+from footage.rate import exact_rate
 from footage.request import VideoResponse
-from footage.storyboard.cut import ShotOutcome, cut, exact_rate
+from footage.storyboard.cut import ShotOutcome, cut
 from footage.storyboard.plan import BoardPlan, Format
 
 # A clip is stretched to the film's size only where nobody sees it: i2v models round the sides to steps of 16,
@@ -97,7 +98,7 @@ def _converted(file: Path, clip: VideoResponse, wanted: Format, out: Path) -> Pa
     media.conform(
         file,
         out,
-        fps=None if exact_rate(clip.fps) == wanted.fps else float(wanted.fps),
+        fps=None if exact_rate(clip.fps) == wanted.fps else wanted.fps,
         size=None if _size(clip) == size else size,
     )
     return out

@@ -10,12 +10,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 from footage.catalogue import tier_of
 from footage.errors import InvalidRequest, Problem
 from footage.order import Expected, Order, Quote, plan
 from footage.printable import shown
+from footage.rate import rate_number
 from footage.reference import ReferenceImage, read_reference
 from footage.request import VideoRequest, parse_request
 from footage.storyboard import graph
@@ -64,10 +66,10 @@ class Format:
 
     width: int
     height: int
-    fps: int
+    fps: Fraction
 
     def __str__(self) -> str:
-        return f"{self.width}*{self.height} at {self.fps} fps"
+        return f"{self.width}*{self.height} at {rate_number(self.fps)} fps"
 
 
 @dataclass(frozen=True)

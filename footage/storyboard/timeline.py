@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import quote as escaped
 
 from footage.errors import StorageProblem
+from footage.rate import rate_number
 from footage.redact import redact
 from footage.storyboard.cut import Event, ShotOutcome, cut, file_name
 from footage.storyboard.plan import BoardPlan
@@ -73,7 +74,7 @@ def _timeline(plan: BoardPlan, outcomes: Mapping[str, ShotOutcome], urls: Mappin
     events = cut(plan, outcomes)
     timeline: Any = otio.schema.Timeline(plan.board.title)
     # OTIO has no place for a picture size; programs that need one look here.
-    frame = {"width": plan.format.width, "height": plan.format.height, "fps": plan.format.fps}
+    frame = {"width": plan.format.width, "height": plan.format.height, "fps": rate_number(plan.format.fps)}
     timeline.metadata[OURS] = {"schema": plan.board.version, "format": frame}
     video: Any = otio.schema.Track("V1", kind=otio.schema.TrackKind.Video)
     timeline.tracks.append(video)
@@ -123,7 +124,8 @@ def _range(event: Event) -> Any:
     import opentimelineio as otio
 
     time = otio.opentime.RationalTime
-    return otio.opentime.TimeRange(time(0, event.fps), time(event.frames, event.fps))
+    rate = float(event.fps)
+    return otio.opentime.TimeRange(time(0, rate), time(event.frames, rate))
 
 
 def _facts(event: Event) -> dict[str, Any]:
@@ -144,12 +146,12 @@ def _mark(item: Any, event: Event, slug_before: str | None) -> None:
     import opentimelineio as otio
 
     time = otio.opentime.RationalTime
-    shot = event.shot.shot
+    shot, rate = event.shot.shot, float(event.fps)
     if shot.slug and shot.slug != slug_before:
-        start = otio.opentime.TimeRange(time(0, event.fps), time(1, event.fps))
+        start = otio.opentime.TimeRange(time(0, rate), time(1, rate))
         item.markers.append(otio.schema.Marker(shot.slug, start, otio.schema.MarkerColor.GREEN))
     if shot.transition.kind != "cut":
         length = f" {shot.transition.seconds:g} s" if shot.transition.seconds else ""
-        end = otio.opentime.TimeRange(time(event.frames - 1, event.fps), time(1, event.fps))
+        end = otio.opentime.TimeRange(time(event.frames - 1, rate), time(1, rate))
         name = f"{shot.transition.kind}{length} into the next shot"
         item.markers.append(otio.schema.Marker(name, end, otio.schema.MarkerColor.YELLOW))

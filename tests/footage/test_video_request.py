@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -51,7 +52,7 @@ def test_types_and_rules_are_reported_together():
 
     assert set(found) == {"prompt", "duration", "seed", "audio", "conform", "take", "reference_image"}
     assert "must be text; this is a number" in found["prompt"]
-    assert "without quotes; this is text" in found["duration"]
+    assert "must be a number; this is text: write 5 without quotes." in found["duration"]
     assert "'auto' or 'never'" in found["conform"]
 
 
@@ -59,9 +60,23 @@ def test_types_and_rules_are_reported_together():
     ("field", "value", "said"),
     [
         ("duration", True, "true or false"),  # Python's True is 1
-        ("duration", 4.5, "whole number"),
-        ("duration", float("nan"), "whole number"),
-        ("duration", float("inf"), "whole number"),
+        ("duration", 4.5, "Allowed: 2 to 15 (whole seconds)"),
+        ("duration", float("nan"), "must be a finite number"),
+        ("duration", float("inf"), "must be a finite number"),
+        ("duration", 1e400, "must be a finite number"),
+        ("duration", "five", "must be a number; this is text."),
+        ("fps", True, "true or false"),
+        ("fps", None, "nothing (null)"),
+        ("fps", float("nan"), "must be a number such as 24 or 23.976"),
+        ("fps", "24", "this is text: write 24 without quotes"),
+        ("fps", "23.976", "write 23.976 without quotes"),
+        ("fps", "24/0", "this is text."),
+        ("fps", "24fps", "this is text."),
+        ("fps", [24], "a list"),
+        ("seed", 1.5, "seed = 1.5: must be a whole number."),
+        ("seed", float("inf"), "must be a finite number"),
+        ("motion_strength", float("nan"), "must be a finite number"),
+        ("motion_strength", 10**400, "must be a number below"),
         ("duration", None, "nothing (null)"),
         ("seed", "1", "text"),
         ("motion_strength", "0.5", "text"),
@@ -86,10 +101,19 @@ def test_a_missing_prompt_is_named_and_the_rest_is_still_checked():
 
 
 def test_a_whole_number_may_be_written_with_a_point():
-    request = parse_request({"prompt": "a boat", "duration": 5.0, "seed": 7.0})
+    request = parse_request({"prompt": "a boat", "duration": 5.0, "seed": 7.0, "fps": 24.0})
 
-    assert (request.duration, request.seed) == (5, 7)
-    assert isinstance(request.duration, int)
+    assert (request.duration, request.seed, request.fps) == (5, 7, 24)
+    assert json.loads(request.model_dump_json(include={"duration", "fps"})) == {"duration": 5, "fps": 24}
+
+
+@pytest.mark.parametrize("written", [23.976, 23.98, 23.9760239760, 24000 / 1001, "24000/1001"])
+def test_a_film_rate_is_the_same_exact_rate_however_it_is_written(written: float | str):
+    request = parse_request({"prompt": "a boat", "fps": written})
+
+    assert request.fps == Fraction(24000, 1001)
+    assert json.loads(request.model_dump_json())["fps"] == "24000/1001"
+    assert parse_request(json.loads(request.model_dump_json())) == request
 
 
 @pytest.mark.parametrize("data", [None, [], "prompt", 3, [("prompt", "x")]])
@@ -173,7 +197,9 @@ def test_the_form_has_a_description_for_every_field_and_an_image_as_text():
     assert schema["required"] == ["prompt"]
     assert schema["properties"]["reference_image"]["anyOf"] == [{"type": "string"}, {"type": "null"}]
     assert len(schema["properties"]["model"]["enum"]) == 7
-    assert schema["properties"]["duration"]["type"] == "integer"
+    assert schema["properties"]["duration"]["type"] == "number"
+    assert schema["properties"]["fps"]["anyOf"][0] == {"type": "number"}
+    assert schema["properties"]["fps"]["default"] == 30
     json.dumps(schema)
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from footage.rate import exact_rate, rate_number
 from footage.storyboard.budget import money
-from footage.storyboard.cut import Event, State, exact_rate
+from footage.storyboard.cut import Event, State
 from footage.storyboard.dailies.markup import EMPTY, Markup, fill, joined, lines, link
 
 STATES: dict[State, str] = {
@@ -166,14 +167,16 @@ def _table(view: View) -> Markup:
     rows: list[tuple[str, str, str, bool]] = []
     if clip is None:
         rows += [("Length", f"{request.duration} s", "–", True), ("Size", size, "–", True)]
-        rows += [("Rate", f"{request.fps} fps", "–", True), ("Price", quoted, "–", True)]
+        rows += [("Rate", f"{rate_number(request.fps)} fps", "–", True), ("Price", quoted, "–", True)]
     else:
         rate = exact_rate(clip.fps)
         near = abs(clip.duration - request.duration) <= 1.5 / rate
         rows.append(("Length", f"{request.duration} s", f"{clip.duration:.2f} s", near))
         came = clip.size.replace("*", " × ")
         rows.append(("Size", size, came, came == size))
-        rows.append(("Rate", f"{request.fps} fps", f"{rate:g} fps", rate == request.fps))
+        rows.append(
+            ("Rate", f"{rate_number(request.fps)} fps", f"{rate_number(rate)} fps", rate == request.fps)
+        )
         rows.append(("Seed", "any" if request.seed is None else str(request.seed), str(clip.seed), True))
         paid = money(clip.cost.amount, clip.cost.currency) if clip.cost is not None else "not known"
         rows.append(("Price", quoted, paid, paid == quoted))

@@ -5,9 +5,11 @@ import secrets
 import subprocess
 import sys
 import time
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import av
 import pytest
 from clips import make_clip
 from resultserver import ResultServer, cut, damaged, status
@@ -76,6 +78,20 @@ def test_a_clip_asked_at_24_fps_is_24_fps_and_its_original_is_kept(
     assert delivered.original.sha256 == hashlib.sha256(video).hexdigest()
     assert delivered.clip.sha256 == hashlib.sha256(store.read(CLIP)).hexdigest()
     assert delivered.warnings == ()
+
+
+def test_a_clip_asked_at_a_film_rate_has_exactly_that_rate(
+    store: Store, video: bytes, tmp_path: Path
+) -> None:
+    with ResultServer(video) as server:
+        delivered = deliver(expecting(fps=Fraction(24000, 1001)), server.url, store, KEY, limits=LIMITS)
+
+    store.get_file(CLIP, tmp_path / "clip.mp4")
+    with av.open(str(tmp_path / "clip.mp4")) as clip:
+        assert clip.streams.video[0].average_rate == Fraction(24000, 1001)
+    facts = delivered.to_json()["facts"]
+    assert (facts["rate"], round(facts["fps"], 3), facts["frames"]) == ("24000/1001", 23.976, 24)
+    assert delivered.original is not None
 
 
 def test_never_means_as_it_came_with_a_warning(store: Store, video: bytes) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from fractions import Fraction
 
 import pytest
 
@@ -45,6 +46,9 @@ def test_what_is_no_video_is_refused_with_its_reason() -> None:
     assert verdict.refuse == "the index (moov) is missing"
 
 
+FILM = Fraction(24000, 1001)
+
+
 @pytest.mark.parametrize(
     ("came", "asked", "fps"),
     [
@@ -53,9 +57,12 @@ def test_what_is_no_video_is_refused_with_its_reason() -> None:
         (30000 / 1001, 30, 30.0),  # broadcast rate is not the round one
         (30.0, 30, None),
         (30.0004, 30, None),  # rounding of time stamps
+        (24.0, FILM, FILM),
+        (30.0, FILM, FILM),
+        (23.976024, FILM, None),
     ],
 )
-def test_another_rate_is_conformed_unless_never(came: float, asked: int, fps: float | None) -> None:
+def test_another_rate_is_conformed_unless_never(came: float, asked: Fraction, fps: Fraction | None) -> None:
     facts, expected = replace(FACTS, fps=came), replace(EXPECTED, fps=asked)
 
     assert judge(facts, expected).fps == fps

@@ -49,6 +49,13 @@ def test_a_request_of_whole_numbers_keeps_the_key_that_it_always_had(frozen: dic
     assert order.key == frozen["key"]
 
 
+def test_a_film_rate_has_one_key_however_it_is_written_and_another_than_its_neighbour():
+    written = {ordered(fps=fps).key for fps in (29.97, 30000 / 1001, "30000/1001")}
+
+    assert len(written) == 1
+    assert not written & {ordered(fps=30).key, ordered(fps=29.9).key, ordered(fps=23.976).key}
+
+
 @pytest.mark.parametrize(
     "change",
     [

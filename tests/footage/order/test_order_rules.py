@@ -90,9 +90,20 @@ def test_every_model_has_a_good_request(model: str):
         (TURBO, {"seed": 2**31}, "seed", "0 to 2147483647"),
         (TURBO, {"fps": 0}, "fps", "1 to 60"),
         (TURBO, {"fps": 61}, "fps", "1 to 60"),
+        (TURBO, {"fps": 119.88}, "fps", "119.88: is not a frame rate that is made here. Allowed: 1 to 60"),
+        (TURBO, {"fps": 0.5}, "fps", "1 to 60"),
+        (TURBO, {"fps": 10**400}, "fps", "1 to 60"),
+        (TURBO, {"fps": 1e300}, "fps", "1 to 60"),
+        (
+            TURBO,
+            {"duration": 4.5},
+            "duration",
+            "4.5: wanx2.1-t2v-turbo does not make clips of this length. Allowed: 5",
+        ),
+        (FLASH, {"duration": 4.5}, "duration", "2 to 15 (whole seconds)"),
+        (FLASH, {"duration": -1}, "duration", "2 to 15"),
+        (FLASH, {"duration": 10**400}, "duration", "2 to 15"),
         (TURBO, {"take": 0}, "take", "1 to"),
-        (TURBO, {"motion_strength": float("nan")}, "motion_strength", "finite"),  # has no form in JSON
-        (TURBO, {"motion_strength": float("-inf")}, "motion_strength", "finite"),
         # prompts: the provider cuts and bills
         (TURBO, {"prompt": "x" * 801}, "prompt", "1 too long"),
         (PLUS, {"prompt": "猫" * 801}, "prompt", "800 characters"),  # a Han character counts as one

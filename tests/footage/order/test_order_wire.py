@@ -165,6 +165,17 @@ def test_the_rate_asked_for_stands_beside_the_one_that_comes():
     assert (expected.fps, expected.native_fps, expected.duration_s) == (24, 30, 10)
 
 
+def test_the_evidence_has_whole_rates_as_numbers_and_film_rates_exactly():
+    for fps, kept in ((24, 24), (23.976, "24000/1001")):
+        order = ordered("wan2.6-t2v-us", fps=fps)
+
+        document = json.loads(json.dumps(order.to_json()))
+
+        assert (document["request"]["fps"], document["expected"]["fps"]) == (kept, kept)
+        assert Order.from_json(document).expected == order.expected
+        assert next(row for row in document["explain"] if row["field"] == "fps")["asked"] == fps
+
+
 # ------------------------------------------------------------------------------------------------------ price
 
 

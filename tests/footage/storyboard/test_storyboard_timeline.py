@@ -13,7 +13,7 @@ import pytest
 from boards import all_delivered, chained, delivered, planned
 
 from footage.storyboard import ShotOutcome, read_board
-from footage.storyboard.cut import cut, exact_rate
+from footage.storyboard.cut import cut
 from footage.storyboard.edl import edl, timecode
 from footage.storyboard.plan import BoardPlan
 from footage.storyboard.timeline import timeline_otio, write_otioz
@@ -191,14 +191,6 @@ def test_more_events_than_the_format_has_go_into_a_second_list_that_counts_on():
     assert f"001  BL       V     C        00:00:00:00 00:00:05:00 {start}" in second
 
 
-@pytest.mark.parametrize(
-    ("measured", "meant"),
-    [(30.000001, 30), (29.97, 30000 / 1001), (23.976, 24000 / 1001), (25, 25), (12.5, 12.5)],
-)
-def test_measured_rates_become_the_rates_they_are_meant_to_be(measured: float, meant: float):
-    assert exact_rate(measured) == meant
-
-
 def test_clips_of_another_rate_keep_their_own_frames(read_back: Callable[[bytes], Any]):
     plan = planned({"id": "a"}, {"id": "b", "seed": 2})
     outcomes = {"a": delivered(plan.shot("a")), "b": delivered(plan.shot("b"), fps=24.0, duration=5.0)}
@@ -208,6 +200,30 @@ def test_clips_of_another_rate_keep_their_own_frames(read_back: Callable[[bytes]
 
     assert (events[1].frames, events[1].starts_at_s) == (120, 5.0)
     assert (clip.duration().value, clip.duration().rate) == (120, 24)
+
+
+def test_a_film_at_23_976_has_exact_rates_in_the_timeline_and_24_frames_a_second_of_timecode(
+    read_back: Callable[[bytes], Any],
+):
+    plan = planned({"id": "a"}, {"id": "b", "seed": 2}, {"id": "c", "seed": 3}, defaults={"fps": 23.976})
+    outcomes = {
+        "a": delivered(plan.shot("a"), fps=23.976, duration=5.005),
+        "b": delivered(plan.shot("b"), fps=30, duration=5.0),
+    }
+    media = {"a": "a.mp4", "b": "b.mp4"}
+
+    timeline = read_back(timeline_otio(plan, outcomes, media))
+    (text,) = edl(plan, outcomes, media)
+
+    lengths = [(item.duration().value, item.duration().rate) for item in timeline.video_tracks()[0]]
+    assert lengths == [(120, 24000 / 1001), (150, 30), (120, 24000 / 1001)]
+    assert otio.opentime.RationalTime.is_valid_timecode_rate(lengths[0][1])
+    assert timeline.metadata["wan_video"]["format"]["fps"] == 23.976
+    assert "FCM: NON-DROP FRAME" in text
+    assert "001  A        V     C        00:00:00:00 00:00:05:00 01:00:00:00 01:00:05:00" in text
+    assert "002  B        V     C        00:00:00:00 00:00:05:00 01:00:05:00 01:00:10:00" in text
+    assert text.count("* CLIP RATE: 30.000") == 1
+    assert "CLIP RATE: 23" not in text
 
 
 def test_nothing_in_the_timeline_points_outside_its_folder():
