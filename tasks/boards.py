@@ -25,6 +25,7 @@ from prefect.states import Cancelled, Completed, Failed
 from footage.clip import Clip, follow
 from footage.errors import InvalidRequest, NotFinished, Problem
 from footage.evidence.state import Permission, next_step
+from footage.money import amount_text, money
 from footage.request import VideoRequest, VideoResponse
 from footage.steps.check import reference_fetcher
 from footage.steps.seal import response_of
@@ -37,7 +38,6 @@ from footage.storyboard import (
     check_budget,
     grouped,
     in_words,
-    money,
     plan_board,
     read_board,
 )
@@ -266,6 +266,11 @@ async def wrapped(
         "commands": {o.shot_id: o.command for o in outcomes.values() if o.command},
         "spent": money(statement.settled, statement.currency),
         "promised": money(statement.reserved, statement.currency) if statement.reserved else None,
+        "cost": {
+            "currency": statement.currency,
+            "spent": amount_text(statement.settled),
+            "promised": amount_text(statement.reserved),
+        },
         "links": package.links,
         "film_s": package.film.duration_s if package.film else None,
     }
@@ -289,6 +294,6 @@ def _row(board_plan: BoardPlan, outcome: ShotOutcome) -> dict[str, Any]:
         "state": outcome.state,
         "asked": f"{shot.expected.duration_s} s",
         "delivered": f"{response.duration:g} s" if response else "",
-        "cost": f"{response.cost.amount} {response.cost.currency}" if response and response.cost else "",
+        "cost": money(response.cost.amount, response.cost.currency) if response and response.cost else "",
         "what to know": outcome.reason or (response.video_url if response else ""),
     }

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import base64
 import logging
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from prefect.artifacts import acreate_image_artifact, acreate_markdown_artifact
 
 from footage.errors import FootageError
+from footage.money import money
 from footage.order import explain_rows
 from footage.rate import rate_number
 from footage.redact import redact
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 # An artifact is a row of the server's database; a poster is about 60 KB.
 MAX_POSTER_BYTES = 300_000
-_CENT = Decimal("0.01")
 
 
 async def show_clip(clip: Clip, response: VideoResponse) -> None:
@@ -109,8 +108,7 @@ def _page(clip: Clip, response: VideoResponse, cost: str) -> str:
 def _price(cost: Cost | None) -> str:
     if cost is None:
         return "price unknown"
-    amount = cost.amount.normalize()
-    return f"{amount if amount != amount.quantize(_CENT) else amount.quantize(_CENT):f} {cost.currency}"
+    return money(cost.amount, cost.currency)
 
 
 def _link(url: str, folder: str) -> str:

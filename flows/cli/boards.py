@@ -142,6 +142,8 @@ def _show_plan(studio: Studio, plan: BoardPlan, buy_again: bool, *, as_json: boo
     Raises:
         OverBudget: The run would refuse this board.
     """
+    from footage.catalogue import CATALOGUE
+    from footage.money import amount_text
     from footage.storyboard import approval_reason, check_budget, in_words
     from footage.storyboard.due import still_to_buy
 
@@ -152,13 +154,15 @@ def _show_plan(studio: Studio, plan: BoardPlan, buy_again: bool, *, as_json: boo
             {
                 "title": plan.board.title,
                 "seconds": plan.quote.seconds,
-                "cost": str(plan.quote.amount_in(budget.currency)),
+                "cost": amount_text(plan.quote.amount_in(budget.currency)),
                 "currency": budget.currency,
                 "to_buy": {
                     "clips": due.clips,
                     "seconds": due.seconds,
-                    "cost": str(due.amount_in(budget.currency)),
+                    "cost": amount_text(due.amount_in(budget.currency)),
+                    "prices": {currency: amount_text(sum) for currency, sum in due.amounts.items()},
                 },
+                "cny_per_usd": str(CATALOGUE.cny_per_usd),
                 "budget": budget.model_dump(mode="json"),
                 "shots": [
                     {"id": shot.id, "model": shot.request.model, "from": shot.starts_from}

@@ -92,6 +92,7 @@ def show_order(asked: dict[str, Any], *, as_json: bool) -> None:
 
 
 def _print_report(order: Order) -> None:
+    from footage.money import exact_money
     from footage.order import explain_rows
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
@@ -109,7 +110,8 @@ def _print_report(order: Order) -> None:
     quote = order.quote
     console.print(
         Text(
-            f"{quote.seconds} s × {quote.price_per_second} {quote.currency} = {quote.amount} {quote.currency}",
+            f"{quote.seconds} s × {exact_money(quote.price_per_second, quote.currency)}"
+            f" = {exact_money(quote.amount, quote.currency)}",
             "bold",
         ),
         Text(f"({quote.source}, read {quote.read_on})"),

@@ -10,6 +10,7 @@ from flows.cli.request_flags import RequestFile, RequestFlags, collect
 from flows.cli.say import print_json, tell
 from footage.aside import put_aside
 from footage.errors import InvalidRequest, Problem
+from footage.money import money
 from footage.request import VideoResponse
 
 
@@ -118,9 +119,7 @@ def _look_first(asked: dict[str, Any] | None, key: str | None) -> tuple[VideoRes
 
 
 def _show(response: VideoResponse) -> None:
-    cost = (
-        f"{response.cost.amount.normalize():f} {response.cost.currency}" if response.cost else "price unknown"
-    )
+    cost = money(response.cost.amount, response.cost.currency) if response.cost else "price unknown"
     paid = "stored already, nothing was bought" if response.cached else cost
     tell(
         f"{response.duration:g} s, {response.fps:g} fps, {response.size}, seed {response.seed}: {paid}",

@@ -14,6 +14,7 @@ from footage.errors import InvalidRequest, NotThere, Problem, StorageProblem
 from footage.evidence.clip import ClipEvidence, keys_in
 from footage.evidence.records import CancelWish, Joined
 from footage.evidence.state import Permission
+from footage.money import money
 from footage.order import Order, plan
 from footage.printable import shown
 from footage.reference import read_reference
@@ -173,13 +174,12 @@ def _enter(clip: Clip) -> None:
     else:
         quote = clip.order.quote
         clip.say.info(
-            "clip %s, %s in %s, %d s for %s %s",
+            "clip %s, %s in %s, %d s for %s",
             clip.key[:12],
             clip.order.model,
             clip.order.region,
             quote.seconds,
-            quote.amount,
-            quote.currency,
+            money(quote.amount, quote.currency),
         )
 
 

@@ -8,6 +8,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from footage.errors import NotFinished
+from footage.money import money
 from footage.request import Cost, VideoResponse
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def seal(clip: Clip) -> VideoResponse:
     if state.delivered is None or last is None or last.receipt is None or last.ended is None:
         raise NotFinished(f"Clip {clip.key[:12]} is not delivered yet.", key=clip.key)
     cost = cost_of(clip.order, last.ended)
-    paid = f"{cost.amount} {cost.currency} for {cost.billed_seconds} s" if cost else "price unknown"
+    paid = f"{money(cost.amount, cost.currency)} for {cost.billed_seconds} s" if cost else "price unknown"
     clip.say.info("clip %s is finished: %s", clip.key[:12], paid)
     clip.log.flush()
     delivered = state.delivered

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from footage.storyboard.board import Board, Budget, Shot, Transition, json_schema
-from footage.storyboard.budget import Ledger, Statement, capped, money
+from footage.storyboard.budget import Ledger, Statement, capped
 from footage.storyboard.cut import Event, ShotOutcome, cut
 from footage.storyboard.guesses import Guess, grouped
 from footage.storyboard.plan import BoardPlan, Format, ShotPlan, plan_board
@@ -36,7 +36,6 @@ __all__ = [
     "grouped",
     "in_words",
     "json_schema",
-    "money",
     "plan_board",
     "read_board",
 ]

@@ -9,37 +9,20 @@ Seconds are the cap that lasts: a price list ages, a second does not.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Literal
 
 from pydantic import ValidationError
 
-from footage.catalogue import CATALOGUE
 from footage.errors import InvalidRequest, OverBudget, Problem
+from footage.money import CURRENCIES, by_currency, exact_money, money, money_left, total
 from footage.order import Quote
 from footage.printable import shown
 from footage.request import Cost
 from footage.storyboard.board import MAX_CAP, Budget
 
-# The price list is printed in CNY, and its own page converts to USD (catalogue). There is no third currency.
-CURRENCIES: tuple[str, ...] = ("CNY", "USD")
-
 State = Literal["reserved", "settled", "released"]
-
-
-def convert(amount: Decimal, currency: str, wanted: str) -> Decimal:
-    """An amount in the other currency of the price list, by the list's own ratio; exact where they are equal.
-
-    Raises:
-        InvalidRequest: One of the two is no currency of the price list.
-    """
-    check_currency(currency)
-    check_currency(wanted)
-    if currency == wanted:
-        return amount
-    ratio = CATALOGUE.cny_per_usd
-    return amount / ratio if wanted == "USD" else amount * ratio
 
 
 def check_currency(currency: str) -> None:
@@ -71,11 +54,12 @@ def capped(budget: Budget, caps: Mapping[str, object]) -> Budget:
 
 @dataclass(frozen=True)
 class Entry:
-    """What the ledger knows of one shot: seconds and money, promised or billed."""
+    """What the ledger knows of one shot: seconds and money of the price list, promised or billed."""
 
     state: State
     seconds: Decimal
     amount: Decimal
+    currency: str
     # False: the provider did not say what it billed, so the quote stands.
     billed: bool = False
     # Bought by an earlier run and finished by this one: told as spent, but no purchase of this run.
@@ -126,9 +110,9 @@ class Ledger:
         """
         if self._promise(shot_id) is not None:
             return
-        seconds, amount = Decimal(quote.seconds), convert(quote.amount, quote.currency, self._budget.currency)
-        self._check(shot_id, seconds, amount)
-        self._entries.setdefault(shot_id, []).append(Entry("reserved", seconds, amount))
+        promise = Entry("reserved", Decimal(quote.seconds), quote.amount, quote.currency)
+        self._check(shot_id, promise)
+        self._entries.setdefault(shot_id, []).append(promise)
 
     def settle(self, shot_id: str, billed: Cost | None = None, *, ours: bool = False) -> None:
         """Record what a shot was billed; without a bill its promise stands. Never refused: it is owed.
@@ -139,13 +123,13 @@ class Ledger:
         """
         promise = self._promise(shot_id)
         if billed is not None:
-            amount = convert(billed.amount, billed.currency, self._budget.currency)
+            earlier = promise is None and not ours
             entry = Entry(
-                "settled", billed.billed_seconds, amount, billed=True, earlier=promise is None and not ours
+                "settled", billed.billed_seconds, billed.amount, billed.currency, billed=True, earlier=earlier
             )
             self._replace(shot_id, promise, entry)
         elif promise is not None:
-            self._replace(shot_id, promise, Entry("settled", promise.seconds, promise.amount))
+            self._replace(shot_id, promise, replace(promise, state="settled"))
         else:
             raise ValueError(f"shot {shot_id} has neither a promise nor a bill")
 
@@ -153,25 +137,20 @@ class Ledger:
         """Give a promise back, because nothing was bought or nothing is billed. A bill is never given back."""
         promise = self._promise(shot_id)
         if promise is not None:
-            self._replace(shot_id, promise, Entry("released", promise.seconds, promise.amount))
+            self._replace(shot_id, promise, replace(promise, state="released"))
 
     def statement(self) -> Statement:
         """Where the run stands now."""
-        reserved, settled = self._sum("reserved"), self._sum("settled")
-        earlier = self._sum("settled", earlier=True)
-        used_seconds, used = (
-            promised + billed - before
-            for promised, billed, before in zip(reserved, settled, earlier, strict=True)
-        )
+        reserved, settled, used = self._in("reserved"), self._in("settled"), self._used()
         cap_seconds, cap = self._budget.max_seconds, self._budget.max_cost
         return Statement(
             currency=self._budget.currency,
-            reserved_seconds=reserved[0],
-            reserved=reserved[1],
-            settled_seconds=settled[0],
-            settled=settled[1],
-            left_seconds=None if cap_seconds is None else cap_seconds - used_seconds,
-            left=None if cap is None else cap - used,
+            reserved_seconds=_seconds(reserved),
+            reserved=self._money(reserved),
+            settled_seconds=_seconds(settled),
+            settled=self._money(settled),
+            left_seconds=None if cap_seconds is None else cap_seconds - _seconds(used),
+            left=None if cap is None else cap - self._money(used),
             entries={shot_id: tuple(entries) for shot_id, entries in self._entries.items()},
         )
 
@@ -186,26 +165,30 @@ class Ledger:
             entries.pop()
         entries.append(entry)
 
-    def _sum(self, state: State, *, earlier: bool = False) -> tuple[Decimal, Decimal]:
-        """Seconds and money of the entries in a state; of those alone that an earlier run bought, if asked."""
-        entries = [
-            entry
-            for every in self._entries.values()
-            for entry in every
-            if entry.state == state and (entry.earlier or not earlier)
-        ]
-        return sum_of(entry.seconds for entry in entries), sum_of(entry.amount for entry in entries)
+    def _in(self, *states: State) -> list[Entry]:
+        return [entry for entries in self._entries.values() for entry in entries if entry.state in states]
 
-    def _check(self, shot_id: str, seconds: Decimal, amount: Decimal) -> None:
-        now = self.statement()
+    def _used(self) -> list[Entry]:
+        """What counts against the caps: promised now, or bought by this run."""
+        return [entry for entry in self._in("reserved", "settled") if not entry.earlier]
+
+    def _money(self, entries: Iterable[Entry]) -> Decimal:
+        return total(by_currency((entry.amount, entry.currency) for entry in entries), self._budget.currency)
+
+    def _check(self, shot_id: str, shot: Entry) -> None:
+        used, budget = self._used(), self._budget
         passed: list[str] = []
-        if now.left_seconds is not None and seconds > now.left_seconds:
-            cap, left_seconds = self._budget.max_seconds or Decimal(0), max(now.left_seconds, Decimal(0))
-            passed.append(f"it takes {seconds} s and {plain(left_seconds)} of {plain(cap)} s are left")
-        if now.left is not None and amount > now.left:
-            currency = self._budget.currency
-            cost, left = money(amount, currency), money(max(now.left, Decimal(0)), currency)
-            passed.append(f"it costs {cost} and {left} are left")
+        if budget.max_seconds is not None and _seconds([*used, shot]) > budget.max_seconds:
+            left_seconds = max(budget.max_seconds - _seconds(used), Decimal(0))
+            passed.append(
+                f"it takes {shot.seconds} s and {plain(left_seconds)} of {plain(budget.max_seconds)} s are left"
+            )
+        # The whole is converted and compared, as it was for the price that people saw before.
+        if budget.max_cost is not None and self._money([*used, shot]) > budget.max_cost:
+            cost = money(self._money([shot]), budget.currency)
+            left = money_left(budget.max_cost - self._money(used), budget.currency)
+            cap = exact_money(budget.max_cost, budget.currency)
+            passed.append(f"it costs {cost} and {left} of {cap} are left")
         if passed:
             raise OverBudget(
                 f"Shot {shot_id} does not fit the budget: {'; '.join(passed)}. It was not bought.",
@@ -214,19 +197,10 @@ class Ledger:
             )
 
 
-def sum_of(amounts: Iterable[Decimal]) -> Decimal:
-    """Exact sum, 0 for none."""
-    return sum(amounts, Decimal(0))
+def _seconds(entries: Iterable[Entry]) -> Decimal:
+    return sum((entry.seconds for entry in entries), Decimal(0))
 
 
 def plain(seconds: Decimal) -> str:
     """Seconds without zeros that say nothing: 10.0 is 10."""
     return f"{seconds.normalize():f}"
-
-
-def money(amount: Decimal, currency: str) -> str:
-    """An amount for people: two digits, four where they would hide a part of a small one."""
-    short = amount.quantize(Decimal("0.01"))
-    if amount < 1 and short != amount:
-        short = amount.quantize(Decimal("0.0001"))
-    return f"{short:,} {currency}"

@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from footage.errors import BadDelivery, FootageError, NotThere
+from footage.money import amount_text
 from footage.redact import redact
 from footage.storyboard.cut import ShotOutcome, file_name
 from footage.storyboard.dailies import render_dailies
@@ -177,15 +178,15 @@ class _Packing:
             },
             "quote": {
                 "seconds": self.plan.quote.seconds,
-                "amounts": dict(self.plan.quote.amounts),
+                "amounts": {c: amount_text(a) for c, a in self.plan.quote.amounts.items()},
                 "read_on": self.plan.quote.read_on,
                 "unknown": self.plan.quote.unknown,
             },
             "spent": {
                 "currency": statement.currency,
-                "settled": statement.settled,
+                "settled": amount_text(statement.settled),
                 "settled_seconds": statement.settled_seconds,
-                "reserved": statement.reserved,
+                "reserved": amount_text(statement.reserved),
                 "reserved_seconds": statement.reserved_seconds,
             },
             "film": None if film is None else {**asdict(film), "left_out": dict(film.left_out)},

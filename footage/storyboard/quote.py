@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from footage.errors import OverBudget
+from footage.money import by_currency, exact_money, money, rate_in_words, total
 from footage.order import Quote
 from footage.storyboard.board import Budget
-from footage.storyboard.budget import check_currency, convert, money, plain, sum_of
+from footage.storyboard.budget import check_currency, plain
 
 
 @dataclass(frozen=True)
@@ -34,19 +35,26 @@ class BoardQuote:
             InvalidRequest: No price is known in that currency.
         """
         check_currency(currency)
-        return sum_of(convert(amount, given, currency) for given, amount in self.amounts.items())
+        return total(self.amounts, currency)
+
+    def price_in(self, currency: str) -> str:
+        """The same for people, with the amounts before the conversion, its rate, and the day of the prices.
+
+        Raises:
+            InvalidRequest: No price is known in that currency.
+        """
+        price = money(self.amount_in(currency), currency)
+        rate = rate_in_words(self.amounts, currency)
+        return f"{price}{f' ({rate})' if rate else ''} by prices of {self.read_on}"
 
 
 def quote_of(quotes: Mapping[str, Quote], paid: Collection[str] = ()) -> BoardQuote:
     """The sum of quotes by shot id (at least one), without the shots that are paid already."""
     due = {shot_id: quote for shot_id, quote in quotes.items() if shot_id not in paid}
-    amounts: dict[str, Decimal] = {}
-    for quote in due.values():
-        amounts[quote.currency] = amounts.get(quote.currency, Decimal(0)) + quote.amount
     return BoardQuote(
         seconds=sum(quote.seconds for quote in due.values()),
         clips=len(due),
-        amounts=amounts,
+        amounts=by_currency((quote.amount, quote.currency) for quote in due.values()),
         read_on=min(quote.read_on for quote in quotes.values()),
         sources=tuple(dict.fromkeys(quote.source for quote in quotes.values())),
         unknown=tuple(shot_id for shot_id, quote in due.items() if not quote.known),
@@ -55,18 +63,17 @@ def quote_of(quotes: Mapping[str, Quote], paid: Collection[str] = ()) -> BoardQu
 
 def in_words(whole: BoardQuote, due: BoardQuote, budget: Budget) -> str:
     """What is to be bought, what of the board is paid already, and the caps, each with its currency."""
-    amount = money(due.amount_in(budget.currency), budget.currency)
     clips = "1 clip" if due.clips == 1 else f"{due.clips} clips"
-    words = f"To buy: {clips}, {due.seconds} s, {amount} by prices of {due.read_on}"
+    words = f"To buy: {clips}, {due.seconds} s, {due.price_in(budget.currency)}"
     if paid := whole.clips - due.clips:
         words += f" ({paid} of {whole.clips} clips are paid already)"
     caps: list[str] = []
     if budget.max_seconds is not None:
         caps.append(f"at most {plain(budget.max_seconds)} s")
     if budget.max_cost is not None:
-        caps.append(f"at most {money(budget.max_cost, budget.currency)}")
+        caps.append(f"at most {exact_money(budget.max_cost, budget.currency)}")
     if budget.approve_above is not None:
-        caps.append(f"above {money(budget.approve_above, budget.currency)} a person is asked")
+        caps.append(f"above {exact_money(budget.approve_above, budget.currency)} a person is asked")
     return f"{words}. Caps: {', '.join(caps) or 'none'}."
 
 
@@ -86,8 +93,8 @@ def check_budget(quote: BoardQuote, budget: Budget) -> None:
     if budget.max_seconds is not None and quote.seconds > budget.max_seconds:
         passed.append(f"{quote.seconds} s of video, the cap is {plain(budget.max_seconds)} s")
     if budget.max_cost is not None and amount > budget.max_cost:
-        cap = money(budget.max_cost, budget.currency)
-        passed.append(f"{money(amount, budget.currency)} by prices of {quote.read_on}, the cap is {cap}")
+        cap = exact_money(budget.max_cost, budget.currency)
+        passed.append(f"{quote.price_in(budget.currency)}, the cap is {cap}")
     if passed:
         raise OverBudget(
             f"The board asks for {'; and for '.join(passed)}. Nothing was bought.",
@@ -102,13 +109,13 @@ def approval_reason(quote: BoardQuote, budget: Budget) -> str | None:
     amount = quote.amount_in(budget.currency)
     if amount <= budget.approve_above:
         return None
-    limit = money(budget.approve_above, budget.currency)
+    limit = exact_money(budget.approve_above, budget.currency)
     unsure = (
         f" The price of {len(quote.unknown)} shots is not known and taken at the highest."
         if quote.unknown
         else ""
     )
     return (
-        f"{quote.clips} clips, {quote.seconds} s, cost {money(amount, budget.currency)} by prices of "
-        f"{quote.read_on}; above {limit} a person has to agree.{unsure}"
+        f"{quote.clips} clips, {quote.seconds} s, cost {quote.price_in(budget.currency)}; "
+        f"above {limit} a person has to agree.{unsure}"
     )

@@ -11,10 +11,10 @@ import datetime
 import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
 from importlib.resources import files
 
-from footage.storyboard.budget import Statement, convert, money, sum_of
+from footage.money import by_currency, money, money_left, total
+from footage.storyboard.budget import Statement
 from footage.storyboard.cut import Event, ShotOutcome, State, cut
 from footage.storyboard.dailies import pictures
 from footage.storyboard.dailies.continuity import drawing
@@ -159,7 +159,7 @@ def _money_tiles(
     costs = {
         c.key: c.cost for c in (view.event.clip for view in views) if c is not None and c.cost is not None
     }
-    worth = sum_of(convert(cost.amount, cost.currency, currency) for cost in costs.values())
+    worth = total(by_currency((cost.amount, cost.currency) for cost in costs.values()), currency)
     value, _, unit = money(worth, currency).rpartition(" ")
     quoted = money(plan.quote.amount_in(currency), currency)
     tiles = [("Cost of the clips", value, unit, f"{quoted} quoted for the board")]
@@ -171,9 +171,7 @@ def _money_tiles(
     else:
         paid, _, unit = money(statement.settled, statement.currency).rpartition(" ")
         below = (
-            "no cap"
-            if statement.left is None
-            else f"{money(max(statement.left, Decimal(0)), statement.currency)} left"
+            "no cap" if statement.left is None else f"{money_left(statement.left, statement.currency)} left"
         )
         if statement.reserved:
             below = f"{money(statement.reserved, statement.currency)} promised for unfinished shots; {below}"

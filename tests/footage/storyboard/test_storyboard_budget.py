@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import datetime
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from footage.catalogue import CATALOGUE
 from footage.errors import InvalidRequest, OverBudget
+from footage.money import CURRENCIES
 from footage.order import Quote
 from footage.request import Cost
-from footage.storyboard import Budget, Ledger, money
+from footage.storyboard import Budget, Ledger, check_budget
+from footage.storyboard.quote import quote_of
 
 READ_ON = datetime.date(2026, 10, 11)
+# As price lists print them, per second.
+PRICES = st.decimals("0.01", "2", places=6) | st.decimals("0.01", "2", places=2)
 
 
 def quote(seconds: int, amount: str) -> Quote:
@@ -41,7 +49,7 @@ def test_a_promise_holds_its_money_until_it_is_settled_or_released():
     book.reserve("a", quote(5, "1.20"))
     book.reserve("b", quote(5, "1.20"))
 
-    with pytest.raises(OverBudget, match=r"0\.60 CNY are left"):
+    with pytest.raises(OverBudget, match=r"it costs 1\.20 CNY and 0\.60 CNY of 3\.00 CNY are left"):
         book.reserve("c", quote(5, "1.20"))
 
     book.release("a")
@@ -79,7 +87,7 @@ def test_a_larger_bill_than_promised_is_booked_and_shown_and_stops_what_follows(
     book.settle("a", bill("5", "1.50"))
 
     assert book.statement().over
-    with pytest.raises(OverBudget, match=r"0\.00 CNY are left"):
+    with pytest.raises(OverBudget, match=r"0\.00 CNY of 1\.00 CNY are left"):
         book.reserve("b", quote(1, "0.01"))
 
 
@@ -156,9 +164,42 @@ def test_a_currency_that_no_price_has_is_refused_before_buying():
         ledger(max_cost="5", currency="EUR")
 
 
-@pytest.mark.parametrize(
-    ("amount", "shown"),
-    [("0", "0.00 CNY"), ("0.45", "0.45 CNY"), ("0.146785", "0.1468 CNY"), ("1234.5", "1,234.50 CNY")],
+@pytest.mark.parametrize("first", [Decimal(number) / 100 for number in range(100, 700, 50)], ids=str)
+def test_promises_that_add_up_to_the_cap_fit_though_neither_has_an_end_in_its_currency(first: Decimal):
+    # 1.00 CNY is 0.13625… USD: converted one by one, two that make 1 USD together are a little more or less.
+    book = ledger(max_cost="1", currency="USD")
+
+    book.reserve("a", quote(1, str(first)))
+    book.reserve("b", quote(1, str(CATALOGUE.cny_per_usd - first)))
+
+    assert book.statement().left == 0
+    with pytest.raises(OverBudget):
+        book.reserve("c", quote(1, "0.000001"))
+
+
+@given(
+    prices=st.lists(
+        st.tuples(st.integers(1, 60), PRICES, st.sampled_from(CURRENCIES)), min_size=1, max_size=40
+    ),
+    currency=st.sampled_from(CURRENCIES),
 )
-def test_amounts_are_short_but_hide_nothing(amount: str, shown: str):
-    assert money(Decimal(amount), "CNY") == shown
+@settings(max_examples=100, derandomize=True, deadline=None)
+def test_a_cap_of_the_printed_price_is_kept_and_one_of_a_cent_less_is_not(
+    prices: list[tuple[int, Decimal, str]], currency: str
+):
+    quotes = {
+        f"s{number}": replace(quote(seconds, str(price * seconds)), currency=given)
+        for number, (seconds, price, given) in enumerate(prices)
+    }
+    board = quote_of(quotes)
+    printed = Decimal(board.price_in(currency).split()[0].replace(",", ""))
+
+    caps = (printed, max(printed - Decimal("0.01"), Decimal(0)))
+    enough, short = (Budget(max_cost=cap, currency=currency) for cap in caps)
+
+    check_budget(board, enough)
+    book = Ledger(enough)
+    for shot_id, price in quotes.items():
+        book.reserve(shot_id, price)
+    with pytest.raises(OverBudget):
+        check_budget(board, short)

@@ -194,7 +194,7 @@ def test_caps_are_told_with_their_currency():
 
     told = in_words(plan.quote, due, budget)
 
-    assert "To buy: 1 clip, 5 s, 0.1635 USD by prices of" in told
+    assert "To buy: 1 clip, 5 s, 0.1636 USD (1.20 CNY at 7.33924 CNY per USD) by prices of" in told
     assert "1 of 2 clips are paid already" in told
     assert "Caps: at most 60 s, at most 5.50 USD, above 2.00 USD a person is asked" in told
 
