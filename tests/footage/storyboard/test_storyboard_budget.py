@@ -164,17 +164,18 @@ def test_a_currency_that_no_price_has_is_refused_before_buying():
         ledger(max_cost="5", currency="EUR")
 
 
-@pytest.mark.parametrize("first", [Decimal(number) / 100 for number in range(100, 700, 50)], ids=str)
-def test_promises_that_add_up_to_the_cap_fit_though_neither_has_an_end_in_its_currency(first: Decimal):
-    # 1.00 CNY is 0.13625… USD: converted one by one, two that make 1 USD together are a little more or less.
+@pytest.mark.parametrize("second", ["0.80", "0.90", "1.00", "1.10", "3.10", "3.40"])
+def test_promises_that_add_up_to_the_cap_all_fit_though_none_has_an_end_in_its_currency(second: str):
+    # 0.60 CNY is 0.08175… USD: converted one by one, three that make 1 USD together are a little more or less.
     book = ledger(max_cost="1", currency="USD")
 
-    book.reserve("a", quote(1, str(first)))
-    book.reserve("b", quote(1, str(CATALOGUE.cny_per_usd - first)))
+    book.reserve("a", quote(1, "0.60"))
+    book.reserve("b", quote(1, second))
+    book.reserve("c", quote(1, str(CATALOGUE.cny_per_usd - Decimal("0.60") - Decimal(second))))
 
     assert book.statement().left == 0
     with pytest.raises(OverBudget):
-        book.reserve("c", quote(1, "0.000001"))
+        book.reserve("d", quote(1, "0.000001"))
 
 
 @given(
