@@ -17,7 +17,8 @@ def text_problem(field: str, text: str, most: int, whose: str) -> Problem | None
 
     The provider counts every character, letter or sign as one and cuts the rest in silence (API references).
     """
-    for character in text:
+    # What is beyond the limit is too long, whatever it is.
+    for character in text[: most + 1]:
         if unicodedata.category(character) == "Cs":
             message = "has half of a character (a lone surrogate), which cannot be sent."
             return Problem(field, f"{len(text)} characters", message)
