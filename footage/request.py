@@ -20,7 +20,6 @@ from pydantic import (
     ConfigDict,
     Field,
     StrictBool,
-    StrictStr,
     ValidationError,
     WithJsonSchema,
     field_serializer,
@@ -29,15 +28,14 @@ from pydantic_core import ErrorDetails
 
 from footage.catalogue import MODEL_NAMES, REGION_NAMES
 from footage.errors import InvalidRequest, Problem
-from footage.number_types import Number, Rate, Seconds, Whole
+from footage.field_types import HALF_CHARACTER, Number, Rate, Seconds, Text, Whole
 from footage.printable import shown
 
 # A request has about twenty fields. Somebody who sends thousands gets so many named, and the number of the rest.
 _MAX_NAMED = 20
 _NAME_CHARS = 100
 # A flag or a cell of a table is read as the number in it beforehand; only JSON and YAML have quotes.
-_NUMBER = re.compile(r"\s*-?[0-9]{1,20}(\.[0-9]{1,20})?\s*")
-_SURROGATE = re.compile(r"[\ud800-\udfff]")
+_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,19})(?:\.[0-9]{1,20})?")
 
 
 class VideoRequest(BaseModel):
@@ -46,12 +44,12 @@ class VideoRequest(BaseModel):
     # hide_input_in_errors: a value may be an image of 20 MB or, pasted into the wrong field, a key.
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, title="Video request")
 
-    prompt: StrictStr = Field(
+    prompt: Text = Field(
         description="What the clip shows. At most 800 characters for the 2.1 and 2.2 models, 1500 for the "
         "2.6 models; a longer prompt is refused, because the provider would cut it off and bill the clip.",
         examples=["A paper boat sails down a rainy street, low camera, soft light"],
     )
-    negative_prompt: StrictStr | None = Field(
+    negative_prompt: Text | None = Field(
         default=None, description="What the clip must not show. At most 500 characters."
     )
     duration: Seconds = Field(
@@ -66,7 +64,7 @@ class VideoRequest(BaseModel):
         "delivery. 23.976, 29.97 and 59.94 are the film rates 24000/1001, 30000/1001 and 60000/1001.",
         examples=[24, 23.976],
     )
-    size: StrictStr = Field(
+    size: Text = Field(
         default="1280*720",
         description="Width and height in pixels, written with an asterisk. Decides the price tier. "
         "wan2.2-t2v-plus has no 720P: ask it for 832*480 or 1920*1080, for example.",
@@ -78,7 +76,7 @@ class VideoRequest(BaseModel):
         "request is the same clip.",
     )
     reference_image: Annotated[
-        StrictStr | bytes | None, WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "null"}]})
+        Text | bytes | None, WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "null"}]})
     ] = Field(
         default=None,
         description="The first frame, needed by the i2v models and by no other: an http(s) URL, a file path, "
@@ -90,12 +88,12 @@ class VideoRequest(BaseModel):
         description="How strongly things move. No Wan model has such a setting: it is reported as dropped; "
         "say it in the prompt instead.",
     )
-    model: StrictStr = Field(
+    model: Text = Field(
         default="wan2.6-i2v-flash",
         description="One of the seven models, by exact name.",
         json_schema_extra={"enum": [*MODEL_NAMES]},
     )
-    region: StrictStr | None = Field(
+    region: Text | None = Field(
         default=None,
         description="Where the clip is made, such as ap-southeast-1. Not given: the region that belongs to "
         "the key, else the first region of the model.",
@@ -116,7 +114,7 @@ class VideoRequest(BaseModel):
         description="Whether the clip has sound. Only wan2.6-i2v-flash can be asked; it has sound unless "
         "this is false, and costs half without.",
     )
-    audio_url: StrictStr | None = Field(
+    audio_url: Text | None = Field(
         default=None,
         description="Sound to use, as an http(s) URL of a WAV or MP3 of 3 to 30 seconds and at most 15 MB. "
         "Only for the 2.6 models.",
@@ -142,7 +140,7 @@ class VideoRequest(BaseModel):
         description="How the reference image meets the shape of `size`: crop cuts its edges, pad adds bars, "
         "keep leaves its shape, and the clip follows it.",
     )
-    pad_color: StrictStr = Field(
+    pad_color: Text = Field(
         default="#000000",
         description="Colour of added bars and of what is transparent in the reference image, as #RRGGBB.",
     )
@@ -153,6 +151,9 @@ class VideoRequest(BaseModel):
         if isinstance(value, bytes):
             return "data:application/octet-stream;base64," + base64.b64encode(value).decode("ascii")
         return value
+
+
+NUMBER_FIELDS = ("duration", "fps", "seed", "motion_strength", "take")
 
 
 class Cost(BaseModel):
@@ -301,17 +302,15 @@ def _type_problem(name: str, error: ErrorDetails, value: Any) -> Problem:
     if kind == "missing":
         return Problem(name, "(missing)", "is required.")
     seen = shown(value, field=name)
-    if isinstance(value, str) and _SURROGATE.search(value):
-        return Problem(name, seen, "has half of a character (a lone surrogate), which cannot be sent.")
+    if kind in ("half_character", "string_unicode"):
+        return Problem(name, seen, f"{HALF_CHARACTER}.")
     if kind == "literal_error":
         return Problem(name, seen, "is not one of the choices.", error.get("ctx", {}).get("expected"))
     if kind in ("whole_number", "number", "rate"):
         if isinstance(value, int | float) and not isinstance(value, bool):
             return Problem(name, seen, f"{error['msg']}.")
         quotes = (
-            f": write {value.strip()} without quotes"
-            if isinstance(value, str) and _NUMBER.fullmatch(value)
-            else ""
+            f": write {value} without quotes" if isinstance(value, str) and _NUMBER.fullmatch(value) else ""
         )
         return Problem(name, seen, f"{error['msg']}; this is {_kind_of(value)}{quotes}.")
     wanted = "true or false" if kind.startswith("bool") else "text"

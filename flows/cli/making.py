@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any
 
 from flows.cli.emulated import emulated
@@ -88,7 +89,13 @@ def _make(asked: dict[str, Any] | None, key: str | None, options: dict[str, Any]
     if asked is None:
         return run_flow(finish_video, {"key": key, **options})
     # What is in a parameter is stored in Prefect's database.
-    return run_flow(generate_video, {**put_aside(asked), **options})
+    return run_flow(generate_video, {**put_aside(_as_numbers(asked)), **options})
+
+
+def _as_numbers(asked: dict[str, Any]) -> dict[str, Any]:
+    """The checked request as the flow's form has it: a rate that was written as 24000/1001 is a number there."""
+    fps = asked.get("fps")
+    return asked | {"fps": float(Fraction(fps))} if isinstance(fps, str) else asked
 
 
 def _check(asked: dict[str, Any]) -> None:

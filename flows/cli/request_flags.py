@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import io
-import json
 import sys
 from pathlib import Path
 from typing import Annotated, Any, TextIO, cast
@@ -12,12 +11,15 @@ from typing import Annotated, Any, TextIO, cast
 from cyclopts import Parameter
 from pydantic import BaseModel, create_model
 
+from footage import strict_json
 from footage.errors import InvalidRequest, Problem
-from footage.request import VideoRequest
+from footage.field_types import number_in
+from footage.request import NUMBER_FIELDS, VideoRequest
 
-_NUMBERS = ("duration", "fps", "seed", "motion_strength", "take")
 _SWITCHES = ("prompt_extend", "audio", "watermark", "strict")
 
+# A reference image of 20 MB as a data: URI, and room for all the rest.
+_MAX_BYTES = 40 * 2**20
 _TOO_DEEP = "is nested too deeply; a request is one JSON object of plain values"
 
 
@@ -45,20 +47,13 @@ def collect(file: str | None, flags: BaseModel | None) -> dict[str, Any]:
     """
     request = _from_file(file) if file is not None else {}
     given = flags.model_dump(exclude_none=True) if flags is not None else {}
-    request |= {name: _number(value) if name in _NUMBERS else value for name, value in given.items()}
+    request |= {name: number_in(value) if name in NUMBER_FIELDS else value for name, value in given.items()}
     if not request:
         raise InvalidRequest(
             problems=(Problem("request", "(nothing)", "give a JSON file, - for stdin, or flags"),),
             next_step='for example: wan-video generate --model wan2.2-t2v-plus --size "832*480" --prompt "A boat"',
         )
     return request
-
-
-def _number(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return text
 
 
 def no_option(name: str) -> str:
@@ -80,10 +75,10 @@ def _from_file(name: str) -> dict[str, Any]:
         why = getattr(error, "strerror", None) or str(error)
         raise _unreadable(name, f"cannot be read ({why.rstrip('.')})") from None
     try:
-        # Editors on Windows put a byte order mark in front.
-        request = json.loads(text.removeprefix("\ufeff"))
-    except ValueError as error:
-        raise _unreadable(name, f"is not JSON: {error}") from None
+        request = strict_json.parse(text)
+    except strict_json.NotJson as error:
+        where = f" (line {error.line})" if error.line else ""
+        raise _unreadable(name, f"{error.message}{where}") from None
     except RecursionError:
         raise _unreadable(name, _TOO_DEEP) from None
     if _deeper(request, 20):
@@ -104,13 +99,20 @@ def _deeper(value: Any, levels: int) -> bool:
 
 def _read(name: str) -> str:
     if name != "-":
-        return Path(name).expanduser().read_text("utf-8")
+        with Path(name).expanduser().open("rb") as file:
+            return _bounded(file.read(_MAX_BYTES + 1), name).decode("utf-8")
     # None where the caller closed it.
     stdin = cast("TextIO | None", sys.stdin)
     if isinstance(stdin, io.TextIOWrapper):
         # JSON is UTF-8, whatever the terminal is.
-        return stdin.buffer.read().decode("utf-8")
-    return stdin.read() if stdin is not None else ""
+        return _bounded(stdin.buffer.read(_MAX_BYTES + 1), name).decode("utf-8")
+    return stdin.read(_MAX_BYTES) if stdin is not None else ""
+
+
+def _bounded(data: bytes, name: str) -> bytes:
+    if len(data) > _MAX_BYTES:
+        raise _unreadable(name, f"has more than {_MAX_BYTES // 2**20} MiB, and a request needs less")
+    return data
 
 
 def _unreadable(name: str, why: str) -> InvalidRequest:

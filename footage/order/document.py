@@ -17,7 +17,7 @@ from typing import Any, Literal
 from pydantic import TypeAdapter
 
 from footage.errors import InvalidRequest, Problem
-from footage.number_types import Rate
+from footage.field_types import Rate
 from footage.request import VideoRequest
 
 # sent: as it was asked. converted: sent in the provider's form. emulated: made here after delivery. dropped:

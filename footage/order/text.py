@@ -19,9 +19,6 @@ def text_problem(field: str, text: str, most: int, whose: str) -> Problem | None
     """
     # What is beyond the limit is too long, whatever it is.
     for character in text[: most + 1]:
-        if unicodedata.category(character) == "Cs":
-            message = "has half of a character (a lone surrogate), which cannot be sent."
-            return Problem(field, f"{len(text)} characters", message)
         if unicodedata.category(character) == "Cc" and character not in "\t\n\r":
             message = f"has the control character U+{ord(character):04X}; leave it out."
             return Problem(field, shown(text), message)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import io
 import json
 import os
 import re
@@ -28,6 +29,10 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "empty.json").touch()
     (tmp_path / "deep.json").write_text("[" * 100_000)
     (tmp_path / "nested.json").write_text('{"prompt": ' * 400 + "1" + "}" * 400)
+    (tmp_path / "twice.json").write_text('{"prompt": "A kite", "seed": 1,\n "seed": 2}')
+    (tmp_path / "inner.json").write_text('{"prompt": "A kite", "reference_image": {"url": 1, "url": 2}}')
+    (tmp_path / "nan.json").write_text('{"prompt": "A kite", "fps": NaN}')
+    (tmp_path / "huge.json").write_text('{"prompt": "A kite", "seed": 1' + "0" * 5000 + "}")
     (tmp_path / "utf16.json").write_bytes('{"prompt": "A kite"}'.encode("utf-16"))
     return tmp_path
 
@@ -107,6 +112,34 @@ MISTAKES = {
     "a file with no end of brackets": (["explain", "deep.json"], {}, 2, "deep.json: is nested too deeply"),
     "a file of 400 levels": (["generate", "nested.json"], {}, 2, "nested.json: is nested too deeply"),
     "a flag with no end of brackets": (["explain", *CLIP, "--seed", "[" * 100_000], {}, 2, "seed = "),
+    "a field given twice": (["explain", "twice.json"], {}, 2, "twice.json: has the field 'seed' twice"),
+    "a field given twice further in": (["generate", "inner.json"], {}, 2, "has the field 'url' twice"),
+    "a number that is none": (["explain", "nan.json"], {}, 2, "nan.json: has NaN, which is no JSON number"),
+    "a number of 5,000 digits": (
+        ["explain", "huge.json"],
+        {},
+        2,
+        "huge.json: is not JSON: Exceeds the limit",
+    ),
+    "a file without an end": (["explain", "/dev/zero"], {}, 2, "/dev/zero: has more than 40 MiB"),
+    "a length that no model makes": (
+        ["explain", *CLIP, "--duration", "4.5"],
+        {},
+        2,
+        r"duration = 4.5: .* Allowed: 5 \(whole seconds\)",
+    ),
+    "a flag that is no number": (
+        ["explain", *CLIP, "--seed", "seven"],
+        {},
+        2,
+        "seed = 'seven': must be a number; this is text.$",
+    ),
+    "a rate that is none": (
+        ["explain", *CLIP, "--fps", "24/0"],
+        {},
+        2,
+        "fps = '24/0': must be a number such as 24",
+    ),
     "a file in another encoding": (["explain", "utf16.json"], {}, 2, "file = utf16.json: .*not UTF-8"),
 }
 
@@ -143,6 +176,24 @@ def test_a_file_from_an_editor_on_windows_is_read(home: Path, capsys: pytest.Cap
 
     assert run(["explain", "bom.json", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["wire"]["input"]["prompt"] == "A kite"
+
+
+def test_a_field_given_twice_on_stdin_is_refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = io.BytesIO(b'{"prompt": "A kite", "prompt": "A boat"}')
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(data))
+
+    assert run(["explain", "-"]) == 2
+    assert "file = -: has the field 'prompt' twice in one object" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("written", ["23.976", "23.98", "24000/1001", "23,976"])
+def test_a_film_rate_can_be_written_as_people_do(written: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["explain", *CLIP, "--fps", written, "--json"]) == 0
+
+    report = json.loads(capsys.readouterr().out)
+    assert (report["request"]["fps"], report["expected"]["fps"]) == ("24000/1001", "24000/1001")
 
 
 def test_a_mistake_of_ours_is_a_line_and_a_file_without_secrets(

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Mapping
 from typing import Any, cast
 
+from footage import strict_json
 from footage.errors import InvalidRequest, Problem
 
 # The largest board we know of (2,000 shots with 1,500-character prompts in three languages) is 9 MB.
@@ -52,38 +52,13 @@ def decode(data: bytes, *, name: str) -> tuple[str, str | None]:
 
 def parse_json(text: str, *, name: str) -> Any:
     try:
-        value = json.loads(text, object_pairs_hook=_no_twins, parse_constant=_no_constant)
-    except json.JSONDecodeError as error:
-        raise unreadable(f"not valid JSON: {error.msg}", line=error.lineno, name=name) from error
-    except _TwinKeyError as error:
-        raise unreadable(f"the field {error.key!r} is given twice in one object", name=name) from error
-    except ValueError as error:
-        raise unreadable(f"not valid JSON: {error}", name=name) from error
+        value = strict_json.parse(text)
+    except strict_json.NotJson as error:
+        raise unreadable(error.message, line=error.line, name=name) from error
     except RecursionError as error:
         raise unreadable(f"nested deeper than {MAX_DEPTH} levels", name=name) from error
     _check_bounds(value, name)
     return value
-
-
-class _TwinKeyError(Exception):
-    def __init__(self, key: str) -> None:
-        super().__init__(key)
-        self.key = key
-
-
-def _no_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    result = dict(pairs)
-    if len(result) != len(pairs):
-        seen: set[str] = set()
-        for key, _ in pairs:
-            if key in seen:
-                raise _TwinKeyError(key)
-            seen.add(key)
-    return result
-
-
-def _no_constant(value: str) -> Any:
-    raise ValueError(f"{value} is not a JSON number")
 
 
 def parse_yaml(text: str, *, name: str) -> Any:

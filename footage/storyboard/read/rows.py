@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from footage.errors import InvalidRequest
+from footage.field_types import number_in
+from footage.request import NUMBER_FIELDS
 from footage.storyboard.board import REQUEST_FIELDS
 from footage.storyboard.guesses import Guess
 from footage.storyboard.read import words
@@ -176,7 +178,7 @@ def _shot(
             _start(draft, column)
         elif (found := draft.find(column)) is not None and field in REQUEST_FIELDS:
             draft.carry(field, column)
-            draft.fields[field] = _flag(found[1])
+            draft.fields[field] = _typed(field, found[1])
         else:
             draft.carry(field, column)
     _prompt(draft, columns)
@@ -230,7 +232,9 @@ def _start(draft: Draft, column: str) -> None:
         draft.guess("start_from", f"shot:{text}", column, "read as the id of the shot it continues")
 
 
-def _flag(value: Any) -> Any:
-    """CSV has only text: true and false become what they say."""
+def _typed(field: str, value: Any) -> Any:
+    """CSV has only text: numbers, true and false become what they say."""
+    if field in NUMBER_FIELDS:
+        return number_in(value) if isinstance(value, str) else value
     word = str(value).strip().casefold()
     return {"true": True, "yes": True, "false": False, "no": False}.get(word, value)

@@ -1,20 +1,39 @@
-"""The numbers of a request as pydantic types: exact, finite, never text, and the same whether written 5 or 5.0."""
+"""The values of a request as pydantic types: text that can be encoded, and numbers that are exact and finite.
+
+A number is never text or true, and the same whether it is written 5 or 5.0.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import math
 import re
 from fractions import Fraction
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, PlainSerializer, PlainValidator, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    PlainSerializer,
+    PlainValidator,
+    StrictStr,
+    WithJsonSchema,
+)
 from pydantic_core import PydanticCustomError
 
 from footage.rate import exact_rate, rate_in_key
 
 # Far more than any rule allows; beyond it a fraction may have no float.
 _MAX_RATE = 10**9
+HALF_CHARACTER = "has half of a character (a lone surrogate), which cannot be sent"
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
 _FRACTION = re.compile(r"[0-9]{1,7}/[1-9][0-9]{0,6}")
+
+
+def _encodable(value: str) -> str:
+    if _SURROGATE.search(value):
+        raise PydanticCustomError("half_character", HALF_CHARACTER)
+    return value
 
 
 def _number(value: Any) -> Any:
@@ -50,6 +69,17 @@ def _rate(value: Any) -> Fraction:
     return exact_rate(value)
 
 
+def number_in(text: str) -> int | float | str:
+    """The number that a flag or the cell of a table holds, 0,5 included; the text itself where it holds none."""
+    word = text.strip().replace(",", ".")
+    for read in (int, float):
+        # Python takes 1_000, too, which nobody means in a table.
+        with contextlib.suppress(ValueError):
+            return read(word) if "_" not in word else text
+    return text
+
+
+Text = Annotated[StrictStr, AfterValidator(_encodable)]
 Whole = Annotated[int, BeforeValidator(_whole)]
 Number = Annotated[float, BeforeValidator(_float)]
 # Kept as it is, so that the model's rule can say what it makes instead of 4.5 s.
