@@ -1,5 +1,8 @@
 """The words on emulated frames: EMULATED, model, seed, the prompt, and a frame counter."""
 
+import re
+import unicodedata
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -9,6 +12,11 @@ Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 # The lower part of a frame that carries the words; the picture above it stays untouched.
 CAPTION_SHARE = 0.16
+
+# What a row may break after: white space, a hyphen, any Chinese, Japanese or Korean letter or punctuation, and the
+# code point that stands for one.
+_CJK = r"\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uffef"
+_PIECES = re.compile(rf"\\u[0-9a-f]{{4,5}}\s*|[{_CJK}]\s*|[^\s{_CJK}\\-]+(?:-|\s+)?|[-\\]\s*")
 
 # Fonts with Chinese, Japanese and Korean letters, by the places where systems keep them.
 _CJK_FONTS = (
@@ -38,8 +46,9 @@ def legible(text: str) -> str:
     """The text itself, or, when no font here has its letters, its code points: `U+4E00` can be looked up."""
     if text.isascii() or any(Path(path).exists() for path in _CJK_FONTS):
         return text
-    known = (letter if ord(letter) < 0x250 else f"\\u{ord(letter):04x}" for letter in text)
-    return "".join(known)
+    # The built-in font has no accents: the letter below one is better than an empty box.
+    bare = (letter for letter in unicodedata.normalize("NFKD", text) if not unicodedata.combining(letter))
+    return "".join(letter if letter.isascii() else f"\\u{ord(letter):04x}" for letter in bare)
 
 
 def caption(
@@ -51,30 +60,56 @@ def caption(
     shade = Image.new("L", (width, height - top), 210)
     letters = Image.new("L", shade.size)
     draw = ImageDraw.Draw(letters)
-    line = max(10, int(shade.height / 4))
+    line = _line(width, shade.height)
     title = f"EMULATED   {model}   seed {seed}" + ("   AI generated" if watermark else "")
     draw.text((line // 2, 0), title, font=_font(line, cjk=False), fill=255)
     text = legible(prompt)
     font = _font(int(line * 0.8), cjk=not text.isascii())
-    for number, row in enumerate(_wrap(draw, text, font, width - line)[:2]):
+    most = max(2, int((shade.height - line * 1.3) / (line * 1.1)) - 1)
+    # The last row ends before the counter.
+    widths = [width - line] * (most - 1) + [width - line * 8]
+    for number, row in enumerate(wrapped(text, lambda row: draw.textlength(row, font=font), widths)):
         draw.text((line // 2, int(line * (1.3 + 1.1 * number))), row, font=font, fill=230)
     return shade, letters, top
 
 
+def _line(width: int, height: int) -> int:
+    """Height of a line: a quarter of the dark part, and so that the longest title fits into the width."""
+    return max(10, min(height // 4, width // 32))
+
+
 def counter(luma: Image.Image, number: int, total: int, share: float) -> None:
     """`0042/0150` in the lower right corner of the luma plane."""
-    line = max(10, int(luma.height * share / 4))
+    line = _line(luma.width, int(luma.height * share))
     text = f"{number:04d}/{total:04d}"
     font = _font(line, cjk=False)
     draw = ImageDraw.Draw(luma)
     draw.text((luma.width - line // 2, luma.height - line * 0.2), text, font=font, fill=235, anchor="rs")
 
 
-def _wrap(draw: ImageDraw.ImageDraw, text: str, font: Font, width: int) -> list[str]:
-    rows, row = [], ""
-    for letter in " ".join(text.split())[:400]:
-        if row and draw.textlength(row + letter, font=font) > width:
-            rows.append(row)
-            row = ""
-        row += letter
-    return [*rows, row]
+def wrapped(text: str, width_of: Callable[[str], float], widths: Sequence[int]) -> list[str]:
+    """A row for each width at most, broken between words; `…` ends the last one where more follows."""
+    rows = [""]
+
+    def fits(row: str) -> bool:
+        return width_of(row) <= widths[min(len(rows), len(widths)) - 1]
+
+    for piece in _PIECES.findall(" ".join(text.split())):
+        if len(rows) > len(widths):
+            break
+        if fits(rows[-1] + piece.rstrip()):
+            rows[-1] += piece
+            continue
+        if rows[-1]:
+            rows.append("")
+        # A word longer than a row is broken where the row ends.
+        for letter in piece:
+            if rows[-1] and not fits(rows[-1] + letter):
+                rows.append("")
+            rows[-1] += letter
+    shown = [row.strip() for row in rows[: len(widths)]]
+    if len(rows) > len(widths):
+        while shown[-1] and not fits(f"{shown[-1]}…"):
+            shown[-1] = shown[-1][:-1].rstrip()
+        shown[-1] += "…"
+    return shown
