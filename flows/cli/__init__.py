@@ -76,6 +76,10 @@ COMMANDS = {
         "\n\nThe server is the configured one (PREFECT_API_URL, a Prefect profile), else a local one that is "
         "started. What is there already is left as it is.",
     ),
+    "help": Command("help_pages", "What a command does and which options it has."),
+    "--install-completion": Command(
+        "help_pages", "Let the Tab key of your shell complete commands, options and names of models."
+    ),
 }
 
 app = App(
@@ -85,13 +89,14 @@ app = App(
     console=Console(),
     error_console=stderr,
     version=lambda: importlib.metadata.version("wan-video"),
-    version_flags=["--version"],
+    version_flags=["--version", "-V"],
     # Its exit code is ours to give, like those of errors.
     suppress_keyboard_interrupt=False,
 )
 
 for name, command in COMMANDS.items():
-    app.command(f"flows.cli.{command.module}:{name}", name=name, help=command.help)
+    function = name.strip("-").replace("-", "_")
+    app.command(f"flows.cli.{command.module}:{function}", name=name, help=command.help)
 
 
 def main() -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from cyclopts import Parameter
 
 from flows.cli.emulated import emulated
-from flows.cli.flags import Switch
+from flows.cli.flags import BlockName, ModelName, Switch
 from flows.cli.say import print_json, tell
 from footage.errors import InvalidRequest, OverBudget, Problem
 
@@ -18,27 +20,28 @@ def storyboard(
     board: str | None = None,
     /,
     *,
-    format: str | None = None,
-    model: str | None = None,
+    format: Annotated[str | None, Parameter(metavar="FORMAT")] = None,
+    model: ModelName = None,
     run: Literal["inline", "deployments"] = "inline",
-    max_seconds: float | None = None,
-    max_cost: float | None = None,
-    approve_above: float | None = None,
-    approve: str | None = None,
+    max_seconds: Annotated[float | None, Parameter(metavar="SECONDS")] = None,
+    max_cost: Annotated[float | None, Parameter(metavar="AMOUNT")] = None,
+    approve_above: Annotated[float | None, Parameter(metavar="AMOUNT")] = None,
+    approve: Annotated[str | None, Parameter(metavar="RUN_ID")] = None,
     dry_run: Switch = False,
     emulator: Switch = False,
     json: Switch = False,
     retry_failed: Switch = False,
     buy_again: Switch = False,
-    credentials_block: str | None = None,
-    storage_block: str | None = None,
+    credentials_block: BlockName = None,
+    storage_block: BlockName = None,
 ) -> int:
     """Make every shot of a storyboard, and the cut: film, timeline, edit list, dailies.
 
     Args:
         board: The storyboard: our YAML or JSON, a CSV shot list, ViMax, huobao-drama, Toonflow, ArcReel or .otio.
-        format: How to read it, if its shape does not tell.
-        model: Model for all shots that name none.
+        format: How to read it, if its shape does not tell: wan-video, csv, json, vimax, huobao-drama, toonflow,
+            arcreel or otio.
+        model: Model for all shots that name none, such as wan2.2-t2v-plus; wan-video models has all.
         run: inline makes the shots in this process; deployments spreads them over workers.
         max_seconds: Most seconds of video this run may buy.
         max_cost: Most money this run may spend, in the board's currency; USD if it names none.

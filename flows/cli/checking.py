@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from flows.cli.emulated import emulated
-from flows.cli.flags import Switch
+from flows.cli.flags import BlockName, Switch
 from flows.cli.say import print_json, stderr, tell
 
 if TYPE_CHECKING:
@@ -24,8 +24,8 @@ def doctor(
     *,
     emulator: Switch = False,
     json: Switch = False,
-    credentials_block: str | None = None,
-    storage_block: str | None = None,
+    credentials_block: BlockName = None,
+    storage_block: BlockName = None,
 ) -> int:
     """Look at everything that a run needs: installation, store, Prefect server, key, models, quotas, clock.
 

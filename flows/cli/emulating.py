@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
 
 
 def emulator(
     *,
-    port: int = 8765,
-    speed: float = 1.0,
-    seed: int = 0,
-    faults: Path | None = None,
-    state: Path | None = None,
+    port: Annotated[int, Parameter(metavar="PORT")] = 8765,
+    speed: Annotated[float, Parameter(metavar="FACTOR", show_default="{:g}".format)] = 1.0,
+    seed: Annotated[int, Parameter(metavar="NUMBER")] = 0,
+    faults: Annotated[Path | None, Parameter(metavar="FILE")] = None,
+    state: Annotated[Path | None, Parameter(metavar="FOLDER")] = None,
 ) -> None:
     """Run the stand-in for the provider until Ctrl-C; every frame it makes says EMULATED.
 

@@ -5,18 +5,18 @@ from __future__ import annotations
 import math
 
 from flows.cli.emulated import emulated
-from flows.cli.flags import Switch
+from flows.cli.flags import BlockName, Seconds, Switch
 from flows.cli.say import print_json, tell
 from footage.errors import InvalidRequest, Problem
 
 
 def harvest(
     *keys: str,
-    wait: float = 600.0,
+    wait: Seconds = 600.0,
     emulator: Switch = False,
     json: Switch = False,
-    credentials_block: str | None = None,
-    storage_block: str | None = None,
+    credentials_block: BlockName = None,
+    storage_block: BlockName = None,
 ) -> int:
     """Finish everything that was bought and left unfinished, nearest expiry first; buys nothing.
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Any
+from typing import Annotated, Any
+
+from cyclopts import Parameter
 
 from flows.cli.emulated import emulated
-from flows.cli.flags import Switch
+from flows.cli.flags import BlockName, Switch
 from flows.cli.request_flags import RequestFile, RequestFlags, collect
 from flows.cli.say import print_json, tell
 from footage.aside import put_aside
@@ -20,14 +22,14 @@ def generate(
     /,
     *,
     request: RequestFlags = None,
-    key: str | None = None,
+    key: Annotated[str | None, Parameter(metavar="KEY")] = None,
     dry_run: Switch = False,
     emulator: Switch = False,
     json: Switch = False,
     retry_failed: Switch = False,
     buy_again: Switch = False,
-    credentials_block: str | None = None,
-    storage_block: str | None = None,
+    credentials_block: BlockName = None,
+    storage_block: BlockName = None,
 ) -> None:
     """Make one clip, or return the one that is stored already.
 

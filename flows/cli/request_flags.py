@@ -11,27 +11,68 @@ from typing import Annotated, Any, TextIO, cast
 from cyclopts import Parameter
 from pydantic import BaseModel, create_model
 
+from flows.cli.flags import offering
 from footage import strict_json
 from footage.errors import InvalidRequest, Problem
 from footage.field_types import number_in
 from footage.request import NUMBER_FIELDS, VideoRequest
 
 _SWITCHES = ("prompt_extend", "audio", "watermark", "strict")
+# How the values are called in `--help`.
+_VALUES = {
+    "duration": "SECONDS",
+    "fps": "RATE",
+    "size": "W*H",
+    "seed": "NUMBER",
+    "reference_image": "FILE|URL",
+    "motion_strength": "NUMBER",
+    "model": "MODEL",
+    "region": "REGION",
+    "shot_type": "TYPE",
+    "audio_url": "URL",
+    "take": "NUMBER",
+    "conform": "WHEN",
+    "fit": "HOW",
+    "pad_color": "#RRGGBB",
+}
 
 # A reference image of 20 MB as a data: URI, and room for all the rest.
 _MAX_BYTES = 40 * 2**20
 _TOO_DEEP = "is nested too deeply; a request is one JSON object of plain values"
 
 
-def _flag(name: str, description: str | None) -> Any:
-    kind = bool | None if name in _SWITCHES else str | None
-    return Annotated[kind, Parameter(help=description)], None
+def _flag(name: str) -> Any:
+    form = _FORMS[name]
+    help = Parameter(help=_help(form))
+    if name in _SWITCHES:
+        return Annotated[bool | None, help], None
+    choices = _choices(form) or form.get("examples", ())
+    return Annotated[str | None, offering([*map(str, choices)], _VALUES.get(name, "TEXT")), help], None
+
+
+def _choices(form: dict[str, Any]) -> list[str]:
+    """The values that a field may have, where they are few."""
+    return next((one["enum"] for one in (form, *form.get("anyOf", ())) if "enum" in one), [])
+
+
+def _help(form: dict[str, Any]) -> str:
+    words = [form["description"].replace(" (from Python also bytes)", "")]
+    if choices := _choices(form):
+        words.append(f"[choices: {', '.join(choices)}]")
+    elif examples := [str(example) for example in form.get("examples", ()) if len(str(example)) < 20]:
+        words.append(f"[such as: {', '.join(examples)}]")
+    default = form.get("default")
+    if default is not None:
+        said = {True: "yes", False: "no"}[default] if isinstance(default, bool) else default
+        words.append(f"[default: {said}]")
+    return " ".join(words)
+
+
+_FORMS: dict[str, dict[str, Any]] = VideoRequest.model_json_schema()["properties"]
 
 
 # Text for everything but switches: what cannot be read as a number is reported by the rules, with all the rest.
-Flags: type[BaseModel] = create_model(
-    "Flags", **{name: _flag(name, info.description) for name, info in VideoRequest.model_fields.items()}
-)
+Flags: type[BaseModel] = create_model("Flags", **{name: _flag(name) for name in VideoRequest.model_fields})
 
 # "-" stands for stdin, and is no option.
 RequestFile = Annotated[str | None, Parameter(allow_leading_hyphen=True)]

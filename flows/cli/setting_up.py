@@ -6,9 +6,11 @@ import asyncio
 import os
 import re
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from flows.cli.flags import Switch
+from cyclopts import Parameter
+
+from flows.cli.flags import BlockName, Switch
 from flows.cli.say import print_json, tell
 from footage.errors import InvalidRequest, Problem
 
@@ -21,8 +23,8 @@ if TYPE_CHECKING:
 
 def setup(
     *,
-    credentials_block: str = "dashscope",
-    storage_block: str | None = None,
+    credentials_block: Annotated[str, Parameter(metavar="NAME")] = "dashscope",
+    storage_block: BlockName = None,
     no_key: Switch = False,
     replace: Switch = False,
     json: Switch = False,

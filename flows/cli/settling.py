@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
 from flows.cli.emulated import emulated
-from flows.cli.flags import Switch
+from flows.cli.flags import BlockName, Switch
 from flows.cli.say import print_json, tell
 from footage.errors import InvalidRequest, Problem, Unreachable
 
@@ -23,8 +23,8 @@ def cancel(
     *keys: str,
     emulator: Switch = False,
     json: Switch = False,
-    credentials_block: str | None = None,
-    storage_block: str | None = None,
+    credentials_block: BlockName = None,
+    storage_block: BlockName = None,
 ) -> None:
     """Cancel clips as far as the provider can: queued ones are not billed, running ones go on and are billed.
 
@@ -64,8 +64,8 @@ def adopt(
     task_id: str,
     *,
     emulator: Switch = False,
-    credentials_block: str | None = None,
-    storage_block: str | None = None,
+    credentials_block: BlockName = None,
+    storage_block: BlockName = None,
 ) -> None:
     """Say which of the provider's tasks an unknown submission became; the clip then goes on with it.
 
