@@ -13,7 +13,7 @@ from rich.text import Text
 from flows.cli.emulated import emulated
 from flows.cli.flags import Switch
 from flows.cli.request_flags import RequestFile, RequestFlags, collect
-from flows.cli.say import print_json, tell
+from flows.cli.say import print_json
 
 if TYPE_CHECKING:
     from footage.catalogue import ModelCard
@@ -51,8 +51,8 @@ def models(*, json: Switch = False) -> None:
         ]
         console.print(Text(f"{region.id:<15}", "bold"), Text(" ".join(there)))
     read_on = max(card.read_on for card in CATALOGUE.models.values())
-    tell("\n* in no official table: offered, and checked only by the rules that all models share.", "dim")
-    tell(f"Read on {read_on}. Everything, with sources: wan-video models --json", "dim")
+    console.print("\n* in no official table: offered, and checked only by the rules that all models share.")
+    console.print(f"Read on {read_on}. Everything, with sources: wan-video models --json")
 
 
 def explain(

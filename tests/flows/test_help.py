@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import json
 import os
 import shutil
 import subprocess
@@ -18,6 +20,9 @@ from footage.storyboard import FORMATS
 def printed(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     assert run([*arguments]) == 0
     return capsys.readouterr().out
+
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(autouse=True)
@@ -60,6 +65,20 @@ def test_the_help_of_generate_has_real_names_and_defaults(capsys: pytest.Capture
     assert "[default: 1280*720]" in page
     assert "--fps RATE" in page
     assert "[default: 30]" in page
+
+
+def test_the_request_of_the_readme_works_as_printed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    printed_in = (ROOT / "README.md").read_text("utf-8")
+    request = printed_in.partition("<<'END'\n")[2].partition("\nEND")[0]
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(request.encode())))
+    monkeypatch.chdir(ROOT)
+
+    report = json.loads(printed(capsys, "explain", "-", "--json"))
+
+    assert report["expected"]["fps"] == "24000/1001"
+    assert report["quote"]["amount"] == "1.20"
 
 
 def test_the_help_of_storyboard_names_every_format(capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +71,26 @@ def _result(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
 
 def _local(url: str) -> Path:
     return Path(url.removeprefix("file://"))
+
+
+@pytest.mark.parametrize(("cents", "code"), [(0, 0), (-1, 6)])
+def test_a_cap_of_the_printed_price_is_kept_and_one_of_a_cent_less_is_not(
+    cents: int, code: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # In USD, as a board that names no currency; the list's prices are in CNY.
+    board = _board(tmp_path, *({"id": f"s{n}", "seed": n} for n in range(7)))
+    assert run(["storyboard", board, "--dry-run"]) == 0
+    told = capsys.readouterr().out
+    printed = Decimal(re.findall(r"35 s, ([0-9.]+) USD \(8.40 CNY at 7.33924 CNY per USD\)", told)[0])
+
+    cap = printed + Decimal(cents) / 100
+
+    assert run(["storyboard", board, "--dry-run", "--max-cost", str(cap)]) == code
+    capsys.readouterr()
+    assert run(["storyboard", board, "--dry-run", "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert (document["currency"], document["to_buy"]["prices"]) == ("USD", {"CNY": "8.40"})
+    assert printed - Decimal("0.01") < Decimal(document["to_buy"]["cost"]) <= printed
 
 
 @pytest.mark.timeout(240)
