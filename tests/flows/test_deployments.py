@@ -109,9 +109,23 @@ def test_a_deployment_works_in_the_folder_it_was_deployed_from(
 def test_the_server_knows_types_and_descriptions_and_not_only_names(api: httpx.Client) -> None:
     properties = _deployment(api, "generate-video")["parameter_openapi_schema"]["properties"]
 
-    assert properties["duration"]["type"] == "integer"
+    assert {properties[name]["type"] for name in ("duration", "fps")} == {"number"}
     assert properties["prompt"]["description"]
     assert len(properties["model"]["enum"]) == 7
+
+
+def test_the_server_takes_a_film_rate_as_the_number_that_it_is(api: httpx.Client) -> None:
+    deployment = _deployment(api, "generate-video")
+    never = {"type": "SCHEDULED", "state_details": {"scheduled_time": "2099-01-01T00:00:00Z"}}
+    parameters = {"prompt": "x", "fps": 23.976, "duration": 5.0}
+
+    answer = api.post(
+        f"deployments/{deployment['id']}/create_flow_run", json={"parameters": parameters, "state": never}
+    )
+
+    assert answer.status_code == 201
+    assert answer.json()["parameters"]["fps"] == 23.976
+    api.delete(f"flow_runs/{answer.json()['id']}").raise_for_status()
 
 
 @pytest.mark.parametrize(
@@ -121,6 +135,7 @@ def test_the_server_knows_types_and_descriptions_and_not_only_names(api: httpx.C
         ({"prompt": "x", "model": "sora"}, "sora"),
         ({"model": "wan2.6-i2v"}, "prompt"),
         ({"prompt": "x", "duration": "five"}, "five"),
+        ({"prompt": "x", "fps": "24"}, "24"),
     ],
 )
 def test_a_wrong_parameter_is_refused_before_there_is_a_run(

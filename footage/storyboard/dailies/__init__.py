@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
 
-from footage.money import by_currency, money, money_left, total
+from footage.money import by_currency, money, money_left, rate_in_words, total
 from footage.storyboard.budget import Statement
 from footage.storyboard.cut import Event, ShotOutcome, State, cut
 from footage.storyboard.dailies import pictures
@@ -161,7 +161,8 @@ def _money_tiles(
     }
     worth = total(by_currency((cost.amount, cost.currency) for cost in costs.values()), currency)
     value, _, unit = money(worth, currency).rpartition(" ")
-    quoted = money(plan.quote.amount_in(currency), currency)
+    rate = rate_in_words(plan.quote.amounts, currency)
+    quoted = money(plan.quote.amount_in(currency), currency) + (f" ({rate})" if rate else "")
     tiles = [("Cost of the clips", value, unit, f"{quoted} quoted for the board")]
     if statement is None:
         cached = sum(1 for view in views if view.event.clip is not None and view.event.clip.cached)
