@@ -143,9 +143,8 @@ def _run(command: Callable[[], object]) -> int:
     try:
         code = command()
     except CycloptsError as error:
-        # In its own words, which repeat what was typed.
-        stderr.print(CycloptsPanel(redact(str(error))), soft_wrap=False)
-        _hint(error)
+        # Else in its own words, which repeat what was typed.
+        stderr.print(CycloptsPanel(redact(_misspelt_flag(error) or str(error))), soft_wrap=False)
         return 2
     except FootageError as error:
         explain_error(error)
@@ -159,11 +158,12 @@ def _run(command: Callable[[], object]) -> int:
     return code if isinstance(code, int) else 0
 
 
-def _hint(error: CycloptsError) -> None:
+def _misspelt_flag(error: CycloptsError) -> str | None:
     """Where a command takes a file, a misspelt flag is taken for it, and cyclopts misses only what follows."""
     tokens, unused = error.root_input_tokens or [], error.unused_tokens or []
     before = tokens[tokens.index(unused[0]) - 1] if unused and unused[0] in tokens else ""
-    if isinstance(error, UnusedCliTokensError) and before.startswith("-"):
-        from flows.cli.request_flags import no_option
+    if not isinstance(error, UnusedCliTokensError) or not before.startswith("-"):
+        return None
+    from flows.cli.request_flags import no_option
 
-        tell(redact(f"→ {before} {no_option(before)}"))
+    return f"{before} {no_option(before)}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -237,3 +238,19 @@ def test_one_picture_link_on_many_shots_is_fetched_once(tmp_path: Path):
     plan_board(board(*shots, defaults=BASE | {"reference_image": "https://example.com/a.png"}), fetch)
 
     assert fetched == ["https://example.com/a.png"]
+
+
+def test_numbers_in_the_cells_of_a_table_are_read_and_what_is_none_is_said_without_talk_of_quotes():
+    head = "shot,prompt,model,fps,motion_strength,seed\n"
+    table = f'{head}1,A boat,wanx2.1-t2v-turbo,24000/1001,"0,5",7\n2,A kite,wanx2.1-t2v-turbo,23.976,0.5,8\n'
+
+    shots = plan_board(read_board(table.encode(), name="shots.csv").board, no_links).shots
+
+    assert {(shot.request.fps, shot.request.motion_strength) for shot in shots} == {
+        (Fraction(24000, 1001), 0.5)
+    }
+    with pytest.raises(InvalidRequest) as caught:
+        plan_board(read_board((table + "3,A gull,,fast,,seven\n").encode(), name="shots.csv").board, no_links)
+    assert "shots[3].fps = 'fast': must be a number such as 24 or 23.976; this is text." in str(caught.value)
+    assert "shots[3].seed = 'seven': must be a number; this is text." in str(caught.value)
+    assert "quotes" not in str(caught.value)
