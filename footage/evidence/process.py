@@ -2,6 +2,8 @@
 
 An answer counts only on the very machine: a process that cannot be judged from here is judged by its beat. So every
 doubt has to end in "not gone", and two machines must never have the same name; one machine may have several.
+
+psutil is imported where it is needed: on Linux it is not, and there it needs modules of its own.
 """
 
 from __future__ import annotations
@@ -12,8 +14,6 @@ import sys
 import uuid
 from pathlib import Path
 from typing import Any
-
-import psutil
 
 
 def identity() -> dict[str, Any]:
@@ -29,7 +29,7 @@ def gone(process: dict[str, Any]) -> bool:
         return False
     try:
         return started(int(process["pid"])) != process["started"]
-    except psutil.AccessDenied:
+    except PermissionError:
         return False
 
 
@@ -42,7 +42,7 @@ def started(pid: int) -> str | None:
     """When a running process started, in words of the system; None when there is none, or only a zombie.
 
     Raises:
-        psutil.AccessDenied: It is another user's, and the system does not tell.
+        PermissionError: It is another user's, and the system does not tell.
     """
     return _linux_started(pid) if sys.platform == "linux" else other_started(pid)
 
@@ -71,6 +71,8 @@ def _linux_started(pid: int) -> str | None:
 
 def other_machine() -> str | None:
     """The same for systems without boot id: where the clock is set, the machine gets another name, no wrong one."""
+    import psutil
+
     try:
         boot = int(psutil.boot_time())
         user = psutil.Process().username()
@@ -82,6 +84,8 @@ def other_machine() -> str | None:
 
 def other_started(pid: int) -> str | None:
     """The same for macOS and Windows, whose kernels keep the time of day at which a process started."""
+    import psutil
+
     try:
         process = psutil.Process(pid)
         if process.status() == psutil.STATUS_ZOMBIE:
@@ -89,3 +93,5 @@ def other_started(pid: int) -> str | None:
         return repr(process.create_time())
     except (psutil.NoSuchProcess, ValueError):
         return None
+    except psutil.AccessDenied as error:
+        raise PermissionError(f"process {pid} belongs to another user") from error

@@ -60,7 +60,7 @@ def test_the_wheel_has_every_file_of_the_packages_and_the_deployments(installed:
     ).stdout.split()
 
     assert [name for name in listed if (ROOT / name).exists() and not (installed / name).exists()] == []
-    assert (installed / "flows/cli/house/prefect.yaml").read_bytes() == (ROOT / "prefect.yaml").read_bytes()
+    assert (installed / "flows/prefect.yaml").read_bytes() == (ROOT / "prefect.yaml").read_bytes()
 
 
 def test_what_is_installed_explains_and_validates_itself_in_an_empty_folder(
@@ -80,7 +80,7 @@ def test_setup_of_what_is_installed_deploys_for_the_current_folder(installed: Pa
 
     assert found.stdout.split() == [
         str(empty),
-        str(installed / "flows/cli/house/prefect.yaml"),
+        str(installed / "flows/prefect.yaml"),
         "wan-video",
     ], found.stderr
 
@@ -93,10 +93,10 @@ def test_a_package_of_the_same_name_is_named_in_one_line(
 
     refused = wan_video("models", at=empty, path=[theirs, installed])
 
-    assert refused.returncode == 2
+    assert refused.returncode == 1
     assert refused.stdout == ""
     assert len(refused.stderr.splitlines()) == 1
-    assert f"another package '{room}' in {theirs / room}" in refused.stderr
+    assert f"`{room}` is {theirs / room}, which is not part of it" in refused.stderr
 
 
 def test_files_that_another_distribution_took_away_are_named_in_one_line(
@@ -104,12 +104,12 @@ def test_files_that_another_distribution_took_away_are_named_in_one_line(
 ) -> None:
     # What is left where two distributions had a `flows` and the other one was the last to be installed.
     theirs = package(tmp_path / "theirs", "flows")
-    for name in ("wan_video.py", "tasks", "blocks", "footage"):
+    for name in ("tasks", "blocks", "footage"):
         (theirs / name).symlink_to(installed / name)
 
     refused = wan_video("models", at=empty, path=[theirs])
 
-    assert refused.returncode == 2
+    assert refused.returncode == 1
     assert len(refused.stderr.splitlines()) == 1
 
 
@@ -122,4 +122,14 @@ def test_setup_refuses_a_folder_whose_packages_runs_would_import(installed: Path
     )
 
     assert models.returncode == 0, models.stderr
-    assert f"runs would import the folder tasks/ of {empty}" in setup.stderr
+    assert "import its `tasks` instead of ours" in setup.stderr
+
+
+def test_setup_takes_a_folder_of_clips_for_no_package(installed: Path, empty: Path) -> None:
+    (empty / "footage").mkdir()
+
+    found = python(
+        "from flows.cli.house.project import find_project as f; print(f().root)", at=empty, path=[installed]
+    )
+
+    assert found.stdout.strip() == str(empty), found.stderr
