@@ -4,7 +4,7 @@ VENV   := .venv
 PYTHON ?= python3
 RUN    := $(VENV)/bin/python
 
-.PHONY: help demo test check chaos soak browser scaleout bench lock clean runtime dev
+.PHONY: help demo test check chaos soak browser scaleout bench prefect-ring lock clean runtime dev
 
 help:
 	@sed -n 's/^## //p' $(MAKEFILE_LIST)
@@ -44,6 +44,15 @@ scaleout: dev
 ## make bench     timings, side by side with other clients
 bench: dev
 	for file in benchmarks/*.py; do $(RUN) $$file || exit 1; done
+
+## make prefect-ring PREFECT=3.9.1   what faces Prefect, with another version of it in an environment of its own
+prefect-ring: dev
+	@test -n "$(PREFECT)" || { echo "say which Prefect: make prefect-ring PREFECT=3.9.1" >&2; exit 1; }
+	rm -rf .venv-prefect && $(RUN) -m venv .venv-prefect
+	.venv-prefect/bin/python -m pip install -q --disable-pip-version-check --no-deps -r requirements-dev.lock
+	.venv-prefect/bin/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	.venv-prefect/bin/python -m pip install -q --disable-pip-version-check "prefect==$(PREFECT)" "sqlalchemy<2.1" "fastapi<0.151"
+	.venv-prefect/bin/python -m pytest tests/flows tests/tasks tests/blocks
 
 ## make lock      resolve the dependencies again
 lock: LOCK = --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --upgrade -q

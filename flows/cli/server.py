@@ -174,7 +174,8 @@ def _started(home: Path) -> str:
     # Not with --background: that throws away what the server says, and nobody learns that it died.
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "prefect", "server", "start"],
+            # -P: a file of the current folder may be called like a module that the server imports.
+            [sys.executable, "-P", "-m", "prefect", "server", "start"],
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=output,

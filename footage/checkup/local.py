@@ -54,9 +54,7 @@ def _packages() -> Finding:
         except PackageNotFoundError:
             wrong.append(f"{need.name} (missing)")
     if wrong:
-        return Finding(
-            name, "fail", ", ".join(wrong), "pip install -r requirements.lock, in a fresh environment", 1
-        )
+        return Finding(name, "fail", ", ".join(wrong), "install wan-video again, in a fresh environment", 1)
     shown = ", ".join(f"{package} {version(package)}" for package in _SHOWN)
     return Finding(name, "ok", f"Python {platform.python_version()}, {shown}")
 

@@ -28,11 +28,12 @@ def spawn(folder: Path, *options: str, **streams: Any) -> subprocess.Popen[str]:
     In a session of its own: Ctrl-C in a terminal reaches a whole group, and whoever uses the emulator may
     still have something to ask it, such as a cancel.
     """
+    # -P: no module is taken from the current folder, which may be anybody's.
     # The child finds this package wherever it was imported from, whatever the working directory is now.
     paths = [str(Path(__file__).parents[2]), *filter(None, [os.environ.get("PYTHONPATH")])]
     with (folder / "emulator.log").open("a", encoding="utf-8") as log:
         return subprocess.Popen(
-            [sys.executable, "-m", "footage.emulator", "--state", str(folder), *options],
+            [sys.executable, "-P", "-m", "footage.emulator", "--state", str(folder), *options],
             stderr=log,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
             text=True,

@@ -23,10 +23,10 @@ import secrets
 import socket
 import threading
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from footage.errors import AlreadyThere, NotThere, StorageProblem, TakenOver
+from footage.evidence.process import gone, identity
 from footage.steady import steady_s
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class Worker:
             # Taken before the write: a slow store must make the beat look older, never younger.
             asked = steady_s()
             self._beat += 1
-            record = {**_identity(), "id": self.id, "beat": self._beat, "lease_s": self.lease_s}
+            record = {**identity(), "id": self.id, "beat": self._beat, "lease_s": self.lease_s}
             self.store.replace(self.path, json.dumps(record).encode())
             self.last_beat_s = asked
 
@@ -142,7 +142,7 @@ class Lease:
             owner,
             released=False,
             beat=beat,
-            host_says_dead=beat is not None and _gone(alive),
+            host_says_dead=beat is not None and gone(alive),
             lease_s=float(alive.get("lease_s", 0.0)),
         )
 
@@ -216,41 +216,6 @@ def _read(store: Store, path: str) -> dict[str, Any]:
         return json.loads(store.read(path))
     except (NotThere, ValueError):
         return {}
-
-
-def _identity() -> dict[str, Any]:
-    """What makes a process findable on its own machine, and only there."""
-    pid = os.getpid()
-    return {"pid": pid, "started": _started(pid), "machine": _machine()}
-
-
-def _machine() -> str | None:
-    # Boot id and pid namespace together: containers on one host share the former and not the latter. The user,
-    # because a /proc with hidepid shows other users' processes to nobody.
-    try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-        space = os.readlink("/proc/self/ns/pid")  # noqa: PTH115 - readlink of a non-path
-        return f"{boot}/{space}/{os.getuid()}"
-    except OSError:
-        return None
-
-
-def _started(pid: int) -> str | None:
-    """Start time of a running process in clock ticks since boot; None when there is none, or only a zombie."""
-    try:
-        # The name in field 2 may hold spaces and brackets; field 3 is the state, field 22 the start time.
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        return None if fields[0] in "ZX" else fields[19]
-    except (OSError, IndexError):
-        return None
-
-
-def _gone(worker: dict[str, Any]) -> bool:
-    """Whether `worker` was a process of this machine that no longer runs."""
-    machine = _machine()
-    if machine is None or worker.get("machine") != machine or worker.get("started") is None:
-        return False
-    return _started(int(worker["pid"])) != worker["started"]
 
 
 def _safe(name: str) -> str:

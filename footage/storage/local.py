@@ -189,6 +189,8 @@ class LocalStore(Store):
 
 def _fsync_folder(folder: Path) -> None:
     """Make new names in the folder survive a power cut."""
+    if os.name == "nt":  # Windows opens no folders, and keeps new names by itself
+        return
     handle = os.open(folder, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
     try:
         os.fsync(handle)

@@ -10,7 +10,7 @@ import flows
 from footage.errors import InvalidRequest, Problem
 
 # A module of each package by which a clone beside the installed code is told from other people's packages.
-_KNOWN_BY = {"flows": "generate.py", "tasks": "submit.py", "blocks": "credentials.py", "footage": "launch.py"}
+_KNOWN_BY = {"flows": "generate.py", "tasks": "submit.py", "blocks": "credentials.py", "footage": "clip.py"}
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,9 @@ def _refuse_foreign_packages(root: Path, code: Path) -> None:
     """Runs start in `root`, where Python looks for packages first."""
     for name, module in _KNOWN_BY.items():
         found = root / name
-        foreign = found.with_suffix(".py").exists() or (found.is_dir() and not (found / module).exists())
+        # A folder without __init__.py, such as one of clips, does not hide an installed package.
+        package = (found / "__init__.py").exists() and not (found / module).exists()
+        foreign = found.with_suffix(".py").exists() or package
         if root != code and foreign:
             raise _unusable(
                 "folder",

@@ -1,7 +1,8 @@
 """The installed command's way in: starts the command line only if the packages beside this one are ours.
 
-`flows`, `tasks` and `blocks` are ordinary names. A folder of such a name on PYTHONPATH, or another distribution's,
-would be imported instead, and the first sign of it would be a traceback about something that is not in it.
+`flows`, `tasks`, `blocks` and `footage` are ordinary names, so this module is in none of them. A folder of such a name
+on PYTHONPATH, or another distribution's, would be imported instead, and the first sign of it would be a traceback about
+something that is not in it.
 """
 
 from __future__ import annotations
@@ -19,12 +20,21 @@ def main() -> None:
     trouble = foreign_package()
     if trouble is not None:
         sys.exit(f"wan-video cannot start: {trouble}")
-    importlib.import_module("flows.cli").main()
+    try:
+        command_line = importlib.import_module("flows.cli")
+    except ImportError as error:
+        # Of two distributions with a package of one name, the last one installed has overwritten the other's files.
+        if (error.name or "").partition(".")[0] not in PACKAGES:
+            raise
+        sys.exit(
+            f"wan-video cannot start: its `{error.name}` is gone; install it into an environment of its own."
+        )
+    command_line.main()
 
 
 def foreign_package() -> str | None:
     """What is imported in place of one of our packages, and what to do; None when all are ours."""
-    ours = Path(__file__).resolve().parents[1]
+    ours = Path(__file__).resolve().parent
     for name in PACKAGES:
         spec = importlib.util.find_spec(name)
         places = [Path(place).resolve() for place in (spec.submodule_search_locations or [])] if spec else []
