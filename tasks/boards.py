@@ -21,6 +21,7 @@ from prefect.flow_runs import apause_flow_run, asuspend_flow_run
 from prefect.input import RunInput
 from prefect.runtime import deployment, flow_run
 from prefect.states import Cancelled, Completed, Failed
+from pydantic import Field
 
 from footage.clip import Clip, follow
 from footage.errors import InvalidRequest, NotFinished, Problem
@@ -97,7 +98,8 @@ def board_name() -> str:
 class Approval(RunInput):
     """A person's answer to the price of a board."""
 
-    approve: bool = True
+    # No default: Prefect takes an empty answer for the defaults, and any web page can send an empty one.
+    approve: bool = Field(description="Ticked: buy at this price. Not ticked: refuse it; nothing is bought.")
 
 
 async def approved(board_plan: BoardPlan, due: BoardQuote) -> bool:
@@ -106,16 +108,16 @@ async def approved(board_plan: BoardPlan, due: BoardQuote) -> bool:
     if reason is None:
         return True
     command = f"wan-video storyboard --approve {flow_run.id}"
-    logger.warning("%s Waiting: press Resume on run %s in Prefect, or: %s", reason, flow_run.name, command)
+    logger.warning("%s Waiting: press Resume on run %s in Prefect and tick approve, or: %s", reason, flow_run.name, command)
     await published(
         acreate_markdown_artifact(
             key="approval",
-            markdown=f"## Waiting for approval\n\n{reason}\n\nPress **Resume** on this run, or: `{command}`. "
+            markdown=f"## Waiting for approval\n\n{reason}\n\nPress **Resume** on this run and tick **approve**, or: `{command}`. "
             "Cancel the run to refuse.",
             description="Waiting for approval",
         )
     )
-    question = Approval.with_initial_data(description=reason, approve=True)
+    question = Approval.with_initial_data(description=reason)
     # A deployed run gives its worker back while it waits; a run in a terminal has nobody to start it again.
     if deployment.id is not None:
         answer = await asuspend_flow_run(wait_for_input=question, timeout=24 * 3600)

@@ -70,6 +70,11 @@ COMMANDS = {
     "emulator": Command(
         "emulating", "Run the stand-in for the provider until Ctrl-C; every frame it makes says EMULATED."
     ),
+    "server": Command(
+        "serving",
+        "Start or stop the local Prefect server, or say where it is and how to log in."
+        "\n\nIt keeps its runs in this home's Prefect database, and answers on 127.0.0.1 only.",
+    ),
     "setup": Command(
         "setting_up",
         "Make blocks, work pool, limits, deployments and automations on the Prefect server; may be repeated."
