@@ -9,7 +9,7 @@ import base64
 import contextlib
 import os
 from collections.abc import Generator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx
 
@@ -64,11 +64,12 @@ def talking_to(url: str) -> Generator[None]:
     """Within this block Prefect, also in child processes, talks to the server with this API address."""
     from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 
-    settings = {PREFECT_API_URL: url}
+    names = {"PREFECT_API_URL": url}
+    settings: dict[Any, str] = {PREFECT_API_URL: url}
     if is_local_server(url):
-        settings[PREFECT_API_AUTH_STRING] = auth_string()
-    before = {setting.name: os.environ.get(setting.name) for setting in settings}
-    os.environ |= {setting.name: value for setting, value in settings.items()}
+        names["PREFECT_API_AUTH_STRING"] = settings[PREFECT_API_AUTH_STRING] = auth_string()
+    before = {name: os.environ.get(name) for name in names}
+    os.environ |= names
     try:
         with temporary_settings(settings):
             yield

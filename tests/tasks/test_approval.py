@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -77,9 +79,7 @@ def test_a_yes_starts_the_suspended_run(suspended: str, prefect_api: httpx.Clien
     assert answer.json()["status"] == "ACCEPT"
 
 
-def test_the_form_asks_for_a_tick_that_nothing_sets_before(
-    suspended: str, prefect_api: httpx.Client
-) -> None:
+def test_the_form_asks_for_a_tick_that_nothing_sets_before(suspended: str, prefect_api: httpx.Client) -> None:
     run: dict[str, Any] = prefect_api.get(f"flow_runs/{suspended}").json()
     keyset = run["state"]["state_details"]["run_input_keyset"]
     form = prefect_api.get(f"flow_runs/{suspended}/input/{keyset['schema']}").json()
@@ -90,5 +90,8 @@ def test_the_form_asks_for_a_tick_that_nothing_sets_before(
 
 
 @pytest.fixture
-async def suspended(prefect_server: Any) -> str:
-    return await _suspended()
+def suspended(prefect_api: httpx.Client) -> Iterator[str]:
+    run_id = asyncio.run(_suspended())
+    yield run_id
+    # Other tests look for the run that waits.
+    prefect_api.delete(f"flow_runs/{run_id}").raise_for_status()
