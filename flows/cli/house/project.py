@@ -107,7 +107,11 @@ def _emulated(entry: dict[str, Any]) -> dict[str, Any]:
         "work_pool": {**pool, "job_variables": {**variables, "env": environment}},
     }
     if "schedules" in entry:
-        twin["schedules"] = [{**plan, "active": False} for plan in entry["schedules"]]
+        # Off, and soon to be seen where somebody switches one on.
+        twin["schedules"] = [
+            {**plan, "slug": "every-minute", "cron": "* * * * *", "active": False}
+            for plan in entry["schedules"]
+        ]
     if "triggers" in entry:
         twin["triggers"] = [
             {
