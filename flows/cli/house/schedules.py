@@ -6,7 +6,7 @@ Prefect 3.8's own `prefect deployment schedule resume` empties a schedule's para
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -19,7 +19,10 @@ from footage.errors import InvalidRequest, Problem
 
 @dataclass(frozen=True)
 class Schedule:
-    """One schedule on the server; `lost` are the parameters of prefect.yaml that it no longer has."""
+    """One schedule on the server; `lost` are the names of parameters of prefect.yaml that it no longer has.
+
+    `parameters` are what its runs should get.
+    """
 
     deployment: str
     deployment_id: UUID
@@ -27,7 +30,8 @@ class Schedule:
     slug: str
     active: bool
     when: str
-    lost: dict[str, Any] = field(default_factory=dict[str, Any])
+    parameters: dict[str, Any]
+    lost: tuple[str, ...]
 
 
 def read_schedules(client: SyncPrefectClient, project: Project) -> Iterator[Schedule]:
@@ -43,10 +47,11 @@ def read_schedules(client: SyncPrefectClient, project: Project) -> Iterator[Sche
             when = " ".join(
                 str(rule[part]) for part in ("cron", "interval", "rrule", "timezone") if part in rule
             )
-            parameters = given.get(plan.slug or "", {})
-            # All of them: a person may have taken one away.
-            lost = parameters if not plan.parameters else {}
-            yield Schedule(name, deployment.id, plan.id, plan.slug or str(plan.id), plan.active, when, lost)
+            # Only where all are gone: a person may have taken one away.
+            parameters = plan.parameters or given.get(plan.slug or "", {})
+            lost = () if plan.parameters else tuple(parameters)
+            slug = plan.slug or str(plan.id)
+            yield Schedule(name, deployment.id, plan.id, slug, plan.active, when, parameters, lost)
 
 
 def find_schedule(schedules: list[Schedule], deployment: str, slug: str | None) -> Schedule:
@@ -69,12 +74,10 @@ def find_schedule(schedules: list[Schedule], deployment: str, slug: str | None) 
 
 def switch(client: SyncPrefectClient, schedule: Schedule, active: bool) -> None:
     """Switch a schedule on or off; parameters that it has lost come back."""
-    body: dict[str, Any] = {"active": active}
-    if schedule.lost:
-        body["parameters"] = schedule.lost
     client.request(
         "PATCH",
         "/deployments/{id}/schedules/{schedule_id}",
         path_params={"id": schedule.deployment_id, "schedule_id": schedule.id},
-        json=body,
+        # Prefect 3.8 empties the parameters of a patch that has none.
+        json={"active": active, "parameters": schedule.parameters},
     )
