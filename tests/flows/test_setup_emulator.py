@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import time
@@ -87,7 +86,6 @@ def test_a_deployed_run_works_with_the_stand_in_and_remove_leaves_nothing(
             "state": {"type": "SCHEDULED", "state_details": {"scheduled_time": "2099-01-01T00:00:00Z"}},
         },
     ).json()
-    os.environ["OUTPUT_DIR"] = str(tmp_path / "out")
     removed = run_setup_again(Path.cwd(), "--emulator", "--remove", key=None)
 
     assert set(removed.became("deployment").values()) == {"removed"}
