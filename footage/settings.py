@@ -92,6 +92,9 @@ class Settings(BaseSettings):
     allow_private_hosts: bool = Field(
         False, description="Fetch reference images from private addresses, too."
     )
+    emulator: bool = Field(
+        False, description="Deployed runs use the local stand-in, and output below emulated/."
+    )
 
     @field_validator("storage_options", "result_hosts", mode="before")
     @classmethod

@@ -21,8 +21,10 @@ from prefect.flow_runs import apause_flow_run, asuspend_flow_run
 from prefect.input import RunInput
 from prefect.runtime import deployment, flow_run
 from prefect.states import Cancelled, Completed, Failed
+from pydantic import Field
 
 from footage.clip import Clip, follow
+from footage.emulated import emulated_here
 from footage.errors import InvalidRequest, NotFinished, Problem
 from footage.evidence.state import Permission, next_step
 from footage.money import amount_text, money
@@ -58,6 +60,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger("footage.tasks")
 
 FINISH_DEPLOYMENT = "finish-video/finish-video"
+# Its twin of `wan-video setup --emulator`, which works with the emulator and its output.
+EMULATED_FINISH_DEPLOYMENT = "finish-video/emulated"
 
 
 @task(name="plan", task_run_name="plan", cache_policy=NO_CACHE, persist_result=False)
@@ -97,7 +101,8 @@ def board_name() -> str:
 class Approval(RunInput):
     """A person's answer to the price of a board."""
 
-    approve: bool = True
+    # No default: Prefect takes an empty answer for the defaults, and any web page can send an empty one.
+    approve: bool = Field(description="Ticked: buy at this price. Not ticked: refuse it; nothing is bought.")
 
 
 async def approved(board_plan: BoardPlan, due: BoardQuote) -> bool:
@@ -106,16 +111,21 @@ async def approved(board_plan: BoardPlan, due: BoardQuote) -> bool:
     if reason is None:
         return True
     command = f"wan-video storyboard --approve {flow_run.id}"
-    logger.warning("%s Waiting: press Resume on run %s in Prefect, or: %s", reason, flow_run.name, command)
+    logger.warning(
+        "%s Waiting: press Resume on run %s in Prefect and tick approve, or: %s",
+        reason,
+        flow_run.name,
+        command,
+    )
     await published(
         acreate_markdown_artifact(
             key="approval",
-            markdown=f"## Waiting for approval\n\n{reason}\n\nPress **Resume** on this run, or: `{command}`. "
-            "Cancel the run to refuse.",
+            markdown=f"## Waiting for approval\n\n{reason}\n\nPress **Resume** on this run and tick **approve**, "
+            f"or: `{command}`. Cancel the run to refuse.",
             description="Waiting for approval",
         )
     )
-    question = Approval.with_initial_data(description=reason, approve=True)
+    question = Approval.with_initial_data(description=reason)
     # A deployed run gives its worker back while it waits; a run in a terminal has nobody to start it again.
     if deployment.id is not None:
         answer = await asuspend_flow_run(wait_for_input=question, timeout=24 * 3600)
@@ -132,8 +142,9 @@ async def crew(
     Raises:
         InvalidRequest: The Prefect server has no such deployment; nothing was bought.
     """
+    finish = EMULATED_FINISH_DEPLOYMENT if emulated_here() else FINISH_DEPLOYMENT
     if run == "deployments":
-        await require_deployment(FINISH_DEPLOYMENT)
+        await require_deployment(finish)
 
     async def check_shot(request: VideoRequest, name: str) -> Clip:
         return await check(studio, request, permission, name)
@@ -156,7 +167,7 @@ async def crew(
         go_on = f"wan-video generate --key {clip.key}"
         try:
             child = await arun_deployment(
-                FINISH_DEPLOYMENT,
+                finish,
                 parameters=parameters,
                 flow_run_name=f"{clip.name}: {clip.order.model}",
                 # The same shot of the same attempt of this run is the same child, however often this is asked.

@@ -14,6 +14,7 @@ from prefect.blocks.core import Block
 from blocks.credentials import DashScopeCredentials
 from blocks.storage import VideoStorage
 from footage.credentials import ApiKey
+from footage.emulated import below, emulated, emulated_here, emulator_key_given
 from footage.errors import AccountProblem, FootageError, InvalidRequest, Problem
 from footage.evidence.paid import paid_by_run
 from footage.runlog import RunLog, collect_from, recorded
@@ -47,6 +48,17 @@ async def studio_of(
         InvalidRequest: The named storage block does not exist, or a setting cannot be used.
     """
     await give_up_after_crashes()
+    async with contextlib.AsyncExitStack() as stack:
+        if load_settings().emulator:
+            url = await in_thread(stack.enter_context, emulated())
+            logger.info("Emulator at %s: nothing is bought, and every frame says EMULATED.", url)
+        yield await stack.enter_async_context(_opened(run_id, credentials_block, storage_block, deadline_s))
+
+
+@contextlib.asynccontextmanager
+async def _opened(
+    run_id: str | None, credentials_block: str | None, storage_block: str | None, deadline_s: float | None
+) -> AsyncGenerator[Studio]:
     settings = await _settings(storage_block)
     _refuse_vanishing_output(settings)
     if deadline_s is not None:
@@ -102,11 +114,17 @@ async def _settings(storage_block: str | None) -> Settings:
             ),
             next_step="create it in the Prefect UI under Blocks, or with: wan-video setup",
         )
-    return block.apply_to(settings)
+    settings = block.apply_to(settings)
+    if emulated_here():
+        return settings.model_copy(update={"output_dir": below(settings.output_dir)})
+    return settings
 
 
 async def _key_source(credentials_block: str | None) -> Callable[[], ApiKey]:
     """The block if there is one, else the environment, else the credentials file."""
+    if emulated_here() or (credentials_block is None and emulator_key_given()):
+        # A real key has no business at the emulator.
+        return key_of_environment
     block = await _load(DashScopeCredentials, credentials_block or DEFAULT_CREDENTIALS)
     if block is not None:
         return block.get_api_key

@@ -70,6 +70,16 @@ COMMANDS = {
     "emulator": Command(
         "emulating", "Run the stand-in for the provider until Ctrl-C; every frame it makes says EMULATED."
     ),
+    "schedule": Command(
+        "scheduling",
+        "Show the schedules of the deployments, or switch one on or off; its parameters stay."
+        "\n\n`wan-video setup` leaves a schedule as it was switched here or in the UI.",
+    ),
+    "server": Command(
+        "serving",
+        "Start or stop the local Prefect server, or say where it is and how to log in."
+        "\n\nIt keeps its runs in this home's Prefect database, and answers on 127.0.0.1 only.",
+    ),
     "setup": Command(
         "setting_up",
         "Make blocks, work pool, limits, deployments and automations on the Prefect server; may be repeated."

@@ -70,6 +70,7 @@ def validate(*, emulator: Switch = False, json: Switch = False) -> int:
 
 
 def _doctor(credentials_block: str | None, storage_block: str | None) -> Iterator[Finding]:
+    from flows.cli.house.looking import database_finding, server_findings
     from flows.cli.server import found_server, talking_to
     from footage.checkup import Finding, examine
     from footage.printable import shown_reference
@@ -85,14 +86,13 @@ def _doctor(credentials_block: str | None, storage_block: str | None) -> Iterato
         )
 
     yield examine("prefect", look)
+    yield examine("database", database_finding).as_warning()
     url = addresses[0] if addresses else None
     if url is None:
         yield from _work_findings(lambda: _open_alone(credentials_block, storage_block))
         return
     with talking_to(url):
         from prefect.client.orchestration import get_client
-
-        from flows.cli.house.looking import server_findings
 
         with get_client(sync_client=True) as client:
             yield from server_findings(client)

@@ -35,7 +35,7 @@ REQUESTS: tuple[dict[str, Any], ...] = (
 def demo() -> None:
     """Make both clips and say where everything is."""
     from flows.cli.running import outcome, run_state
-    from flows.cli.server import prefect_server
+    from flows.cli.server import prefect_server, ui_line
     from flows.generate import generate_video
 
     with emulated(), prefect_server() as ui:
@@ -45,8 +45,9 @@ def demo() -> None:
             response = VideoResponse.model_validate(outcome(state))
             _show(response, f"{ui}/runs/flow-run/{state.state_details.flow_run_id}")
         tell(
-            f"\nAll runs: {ui}/runs    Stop the server with: {Path(sys.executable).parent}/prefect server stop"
+            f"\nAll runs: {ui}/runs    Stop the server with: {Path(sys.executable).parent}/wan-video server stop"
         )
+        tell(ui_line(ui))
         tell("Next: wan-video explain --help, and the README for a key of your own.")
 
 

@@ -25,7 +25,7 @@ def emulator(
         faults: File of faults to make, JSON or YAML; see footage/emulator/README.md.
         state: Folder that keeps its tasks over restarts.
     """
-    from flows.cli.emulated import refusal
+    from footage.emulated import refusal
     from footage.emulator import CannotStart, serve
 
     try:

@@ -1,34 +1,33 @@
-"""A Prefect server for those who have none: started once on this machine, kept for the next command.
+"""Which Prefect server a command talks to: the configured one, else the local one, which is started once and kept.
 
 Prefect's own temporary server starts anew for every command and loses most task runs when the process ends.
 """
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import os
-import re
-import socket
-import sqlite3
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Generator
-from pathlib import Path
+from collections.abc import Generator
+from typing import TYPE_CHECKING, Any
 
-from filelock import FileLock
+import httpx
 
+from flows.cli.local_server import (
+    auth_string,
+    is_local_server,
+    may_keep_a_key,
+    running_address,
+    start_local_server,
+    trouble_with,
+)
 from flows.cli.say import tell
 from footage.errors import AccountProblem, Unreachable
 from footage.printable import shown_reference
-from footage.redact import redact
 from footage.studio import key_of_environment
 
-PORT = 4217
-# The first start migrates an empty database, which takes half a minute on a small machine.
-START_TIMEOUT_S = 180.0
-# The last line of a traceback: "sqlalchemy.exc.DatabaseError: …".
-_ERROR_LINE = re.compile(r"[\w.]+(?:Error|Exception)\b")
+if TYPE_CHECKING:
+    from prefect.settings import Settings
 
 
 @contextlib.contextmanager
@@ -38,51 +37,117 @@ def prefect_server() -> Generator[str]:
     Gives the UI's address as it may be shown, without user and password.
 
     Raises:
-        Unreachable: The configured server does not answer, or the local one did not start.
+        Unreachable: The configured server does not answer or asks for another login, or the local one did not
+            start.
     """
-    url = found_server() or _start_local_server()
+    url = found_server()
+    if url is None:
+        url = start_local_server()
+        check_access(url)
+        tell(f"{ui_line(_shown_ui(url))}   (stop the server with: wan-video server stop)", "dim")
     with talking_to(url):
-        yield shown_reference(url.rstrip("/").removesuffix("/api"))
+        yield _shown_ui(url)
+
+
+def _shown_ui(url: str) -> str:
+    return shown_reference(url.rstrip("/").removesuffix("/api"))
+
+
+def ui_line(ui: str) -> str:
+    """Where the UI is, and what to paste into it where the server is ours; for a person's terminal alone."""
+    login = f"   log in with: {auth_string()}" if is_local_server(f"{ui}/api") else ""
+    return f"Prefect UI: {ui}{login}"
 
 
 @contextlib.contextmanager
 def talking_to(url: str) -> Generator[None]:
     """Within this block Prefect, also in child processes, talks to the server with this API address."""
-    from prefect.settings import PREFECT_API_URL, temporary_settings
+    from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 
-    before = os.environ.get("PREFECT_API_URL")
-    os.environ["PREFECT_API_URL"] = url
+    names = {"PREFECT_API_URL": url}
+    settings: dict[Any, str] = {PREFECT_API_URL: url}
+    if is_local_server(url):
+        names["PREFECT_API_AUTH_STRING"] = settings[PREFECT_API_AUTH_STRING] = auth_string()
+    before = {name: os.environ.get(name) for name in names}
+    os.environ |= names
     try:
-        with temporary_settings({PREFECT_API_URL: url}):
+        with temporary_settings(settings):
             yield
     finally:
-        if before is None:
-            del os.environ["PREFECT_API_URL"]
-        else:
-            os.environ["PREFECT_API_URL"] = before
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 def found_server() -> str | None:
     """The API address of the configured server, else of the local one if it runs; nothing is started.
 
     Raises:
-        Unreachable: The configured server does not answer.
+        Unreachable: The configured server does not answer, or the login is not the one that the server asks for.
     """
     from prefect.settings import get_current_settings
 
     configured = get_current_settings().api.url
-    if configured:
-        trouble = _trouble(configured)
+    # The profile that Prefect's own commands use may be set for ours, too.
+    if configured and not is_local_server(configured):
+        trouble = trouble_with(configured)
         if trouble:
             raise Unreachable(
                 f"The Prefect server at {shown_reference(configured)} does not answer: {trouble}.",
                 next_step="start it, mend PREFECT_API_URL, or unset that to use a local one",
             )
+        check_access(configured)
         return configured
-    url, pid = _noted()
-    # Somebody else's server may have the port by now.
-    ours = str(running_server(_note().parent / "server.pid")) == pid
-    return url if url and ours and _trouble(url) is None else None
+    url = running_address()
+    if url is None or trouble_with(url) is not None:
+        return None
+    check_access(url)
+    return url
+
+
+def check_access(url: str) -> None:
+    """Ask the server something that not everybody may ask.
+
+    Raises:
+        Unreachable: It refuses who asks.
+    """
+    from prefect.settings import get_current_settings
+
+    local = is_local_server(url)
+    headers = _login(get_current_settings(), auth_string() if local else None)
+    try:
+        code = httpx.get(f"{url.rstrip('/')}/admin/version", headers=headers, timeout=5).status_code
+    except (httpx.HTTPError, httpx.InvalidURL):
+        # What it is will be said where it is asked for more.
+        return
+    if code in (401, 403):
+        raise Unreachable(
+            f"The Prefect server at {shown_reference(url)} does not accept the login of this command "
+            f"(HTTP {code}).",
+            next_step="wan-video server stop, and say the command again"
+            if local
+            else "set PREFECT_API_AUTH_STRING to what the server was started with",
+        )
+
+
+def answers_anybody(url: str) -> bool:
+    """Whether the server answers without a login, so that any web page that is open here may use it."""
+    try:
+        answer = httpx.get(f"{url.rstrip('/')}/admin/version", timeout=5)
+    except (httpx.HTTPError, httpx.InvalidURL):
+        return False
+    return answer.status_code == 200 and "json" in answer.headers.get("content-type", "")
+
+
+def _login(settings: Settings, local: str | None) -> dict[str, str]:
+    """The header that Prefect's client would send."""
+    ours = settings.api.auth_string.get_secret_value() if settings.api.auth_string else None
+    if text := local or ours:
+        return {"Authorization": f"Basic {base64.b64encode(text.encode()).decode()}"}
+    key = settings.api.key.get_secret_value() if settings.api.key else None
+    return {**settings.client.custom_headers, **({"Authorization": f"Bearer {key}"} if key else {})}
 
 
 def require_key() -> None:
@@ -94,182 +159,5 @@ def require_key() -> None:
     try:
         key_of_environment()
     except AccountProblem:
-        if found_server() is None and not _may_keep_a_key():
+        if found_server() is None and not may_keep_a_key():
             raise
-
-
-def _may_keep_a_key() -> bool:
-    """Whether the database of the stopped local server has the block that runs look for; True if unreadable."""
-    from prefect.settings import get_current_settings
-
-    address = get_current_settings().server.database.connection_url
-    kind, _, path = (address.get_secret_value() if address else "").partition(":///")
-    if kind != "sqlite+aiosqlite":
-        return True
-    if not Path(path).exists():
-        return False
-    try:
-        with contextlib.closing(
-            sqlite3.connect(f"{Path(path).absolute().as_uri()}?mode=ro", uri=True)
-        ) as database:
-            found = database.execute("SELECT 1 FROM block_document WHERE name = 'dashscope'").fetchone()
-    except sqlite3.Error:
-        return True
-    return found is not None
-
-
-def _note() -> Path:
-    """The file that tells the next command where the local server is: its address, and its process."""
-    from prefect.settings import get_current_settings
-
-    return get_current_settings().home / "wan-video-server"
-
-
-def _noted() -> tuple[str, str]:
-    try:
-        url, _, pid = _note().read_text().partition("\n")
-    except (OSError, UnicodeDecodeError):
-        return "", ""
-    return url.strip(), pid.strip()
-
-
-def _start_local_server() -> str:
-    """Start a local server, or wait for one that another command has started; the address of its API."""
-    home = _note().parent
-    home.mkdir(parents=True, exist_ok=True)
-    # Two commands that start at once would start two servers over one database.
-    with FileLock(home / "wan-video-server.lock"):
-        return _started(home)
-
-
-def _started(home: Path) -> str:
-    note = _note()
-    log = home / "wan-video-server.log"
-    # What `prefect server stop` reads.
-    pid_file = home / "server.pid"
-    if (pid := running_server(pid_file)) is not None:
-        url, noted_pid = _noted()
-        if noted_pid != str(pid):
-            raise Unreachable(
-                f"A Prefect server of your own is running (process {pid}), and its address is not known.",
-                next_step="set PREFECT_API_URL to its address and /api, or stop it with: prefect server stop",
-            )
-        wait_for_server(url, lambda: running_server(pid_file) is not None, log)
-        return url
-    port = PORT if _free(PORT) else _any_port()
-    url = f"http://127.0.0.1:{port}/api"
-    tell("Starting a local Prefect server (the first time takes about half a minute) …", "dim")
-    environment = {
-        **os.environ,
-        # Its log is read by the line.
-        "COLUMNS": "400",
-        "PREFECT_SERVER_API_HOST": "127.0.0.1",
-        "PREFECT_SERVER_API_PORT": str(port),
-        # Without it the pages of a server on another port than 4200 look for their data on 4200.
-        "PREFECT_UI_API_URL": url,
-        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-        # In-memory leases die with the server, and running flows with them.
-        "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
-    }
-    # Not with --background: that throws away what the server says, and nobody learns that it died.
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            # -P: a file of the current folder may be called like a module that the server imports.
-            [sys.executable, "-P", "-m", "prefect", "server", "start"],
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-        )
-    pid_file.write_text(str(process.pid))
-    note.write_text(f"{url}\n{process.pid}")
-    try:
-        wait_for_server(url, lambda: process.poll() is None, log)
-    finally:
-        if process.poll() is not None:
-            pid_file.unlink(missing_ok=True)
-    tell(f"Prefect UI: {url.removesuffix('/api')}   (stop the server with: prefect server stop)", "dim")
-    return url
-
-
-def running_server(pid_file: Path) -> int | None:
-    """The process that Prefect's pid file names; a file that names no running Prefect server is removed."""
-    try:
-        pid = int(pid_file.read_text())
-    except FileNotFoundError:
-        return None
-    except ValueError:
-        pid = 0
-    # A number that is taken by another program today was a server's before the machine was started again.
-    if pid > 0 and all(word in _command_of(pid) for word in ("prefect", "server")):
-        return pid
-    pid_file.unlink(missing_ok=True)
-    return None
-
-
-def _command_of(pid: int) -> str:
-    """The command line of a process; empty when there is no such process, or when it is somebody else's."""
-    import psutil
-
-    try:
-        return " ".join(psutil.Process(pid).cmdline())
-    except psutil.Error:
-        return ""
-
-
-def wait_for_server(
-    url: str, alive: Callable[[], bool], log: Path, timeout_s: float = START_TIMEOUT_S
-) -> None:
-    """Wait until a server that was started answers.
-
-    Raises:
-        Unreachable: It ended, or does not answer in time; has the last line of its log.
-    """
-    deadline = time.monotonic() + timeout_s
-    while _trouble(url) is not None:
-        ended = not alive()
-        if ended or time.monotonic() > deadline:
-            what = "ended while it started" if ended else f"did not start within {timeout_s:.0f} s"
-            raise Unreachable(
-                f"The local Prefect server {what}: {_last_words(log)}",
-                next_step=f"look into {log}, or point PREFECT_API_URL at a server of yours",
-            )
-        time.sleep(0.5)
-
-
-def _last_words(log: Path) -> str:
-    """The line of a server's log that says most about its end: the last error in it, else the last line."""
-    try:
-        lines = [line.strip() for line in log.read_text(errors="replace").splitlines()]
-    except OSError as error:
-        return f"its log cannot be read ({error.strerror})"
-    # Prefect's last line, whatever happened.
-    lines = [line for line in lines if line and line != "Server stopped!"]
-    errors = [line for line in lines if _ERROR_LINE.match(line)]
-    return redact((errors or lines or ["it said nothing"])[-1])[:300]
-
-
-def _trouble(url: str) -> str | None:
-    """Why a server cannot be used; None when it answers as it should."""
-    import httpx
-
-    try:
-        answer = httpx.get(f"{url.rstrip('/')}/health", timeout=5)
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
-        return str(error).rstrip(".") or type(error).__name__
-    # The pages of a Prefect server answer every path, with HTML.
-    if answer.status_code == 200 and "json" in answer.headers.get("content-type", ""):
-        return None
-    return f"HTTP {answer.status_code}, and not from the API, whose address ends with /api"
-
-
-def _free(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) != 0
-
-
-def _any_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -6,6 +6,7 @@ import asyncio
 import os
 import re
 import sys
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
@@ -26,6 +27,9 @@ def setup(
     credentials_block: Annotated[str, Parameter(metavar="NAME")] = "dashscope",
     storage_block: BlockName = None,
     no_key: Switch = False,
+    key_on_open_server: Switch = False,
+    emulator: Switch = False,
+    remove: Switch = False,
     replace: Switch = False,
     json: Switch = False,
 ) -> None:
@@ -38,29 +42,59 @@ def setup(
         credentials_block: Name for the block that keeps the key; runs look for "dashscope" by themselves.
         storage_block: Also keep where clips go (OUTPUT_DIR and what belongs to it) in a block of this name.
         no_key: Keep the key off the server; every worker then needs it in its environment.
+        key_on_open_server: Put the key on the server even if that answers without a login.
+        emulator: Make deployments named "emulated" that work with the local stand-in, below emulated/; no key.
+        remove: With --emulator: take those away again, with the stand-in and everything that it made.
         replace: Write the blocks anew from this machine's settings.
         json: Print what became of everything as JSON, alone on stdout.
     """
     _check_names(credentials_block=credentials_block, storage_block=storage_block)
+    if remove and not emulator:
+        raise InvalidRequest(
+            problems=(Problem("remove", "(without --emulator)", "only what --emulator made is taken away"),),
+            next_step="wan-video setup --emulator --remove",
+        )
     from flows.cli.server import prefect_server
 
+    wishes = Wishes(credentials_block, storage_block, no_key, key_on_open_server, replace)
     with prefect_server() as ui:
         api_url = os.environ["PREFECT_API_URL"]
-        done = asyncio.run(_make_all(api_url, credentials_block, storage_block, no_key, replace))
+        done = asyncio.run(_remove_emulated() if remove else _make_all(api_url, wishes, emulator))
     if json:
         print_json([one.to_json() for one in done])
     else:
         for one in done:
             note = f" ({one.note})" if one.note else ""
             print(f"{one.became:<8}{one.kind:<13}{one.name}{note}")
-    pool = next(one.name for one in done if one.kind == "work pool")
+    if not remove:
+        pool = next(one.name for one in done if one.kind == "work pool")
+        _tell_next(ui, pool, "emulated" if emulator else "generate-video")
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What the command was asked to do about the blocks."""
+
+    credentials_block: str
+    storage_block: str | None
+    no_key: bool
+    key_on_open_server: bool
+    replace: bool
+
+
+def _tell_next(ui: str, pool: str, deployment: str) -> None:
+    from flows.cli.local_server import PROFILE, is_local_server
+    from flows.cli.server import ui_line
+
+    api_url = f"{ui}/api"
+    profile = is_local_server(api_url)
     tell("")
     tell("Next, in this folder or any other:", "bold")
-    tell(f"  export PREFECT_API_URL={ui}/api")
+    tell(f"  export PREFECT_PROFILE={PROFILE}" if profile else f"  export PREFECT_API_URL={api_url}")
     tell(f"  prefect worker start --pool {pool}")
-    tell("  prefect deployment run generate-video/generate-video --param 'prompt=A paper boat' \\")
+    tell(f"  prefect deployment run generate-video/{deployment} --param 'prompt=A paper boat' \\")
     tell("      --param model=wan2.2-t2v-plus --param 'size=832*480'")
-    tell(f"  Prefect UI: {ui}")
+    tell(f"  {ui_line(ui)}")
 
 
 def _check_names(**names: str | None) -> None:
@@ -77,9 +111,7 @@ def _check_names(**names: str | None) -> None:
         )
 
 
-async def _make_all(
-    api_url: str, credentials_block: str, storage_block: str | None, no_key: bool, replace: bool
-) -> list[Done]:
+async def _make_all(api_url: str, wishes: Wishes, emulator: bool) -> list[Done]:
     from prefect.client.orchestration import get_client
 
     from flows.cli.house import automations, blocks, project, work
@@ -88,37 +120,65 @@ async def _make_all(
     async with get_client() as client:
         return [
             *await blocks.register_types(client),
-            await _credentials(client, credentials_block, no_key, replace),
-            *await _storage(client, storage_block, replace),
+            *([] if emulator else [await _credentials(client, wishes, api_url)]),
+            *await _storage(client, wishes.storage_block, wishes.replace),
             await work.make_pool(client, here.pool),
             await work.make_queue(client, here.pool),
             *await work.make_limits(client),
-            *await work.deploy(client, here, api_url),
+            *await work.deploy(client, here, here.emulated if emulator else here.deployments, api_url),
             *await automations.make_automations(client, automations.automations()),
         ]
 
 
-async def _credentials(client: PrefectClient, name: str, no_key: bool, replace: bool) -> Done:
+async def _remove_emulated() -> list[Done]:
+    """Take away the deployments of the stand-in, the stand-in and what it made."""
+    from prefect.client.orchestration import get_client
+
+    from flows.cli.house import Done, project, work
+    from footage.emulated import remove_output
+
+    async with get_client() as client:
+        done = await work.remove(client, project.find_project().emulated)
+    return [*done, *(Done("output", place, "removed") for place in remove_output())]
+
+
+async def _credentials(client: PrefectClient, wishes: Wishes, api_url: str) -> Done:
     from blocks.credentials import DashScopeCredentials
     from flows.cli.house import Done, blocks
     from footage.settings import load_settings
 
-    kind = "credentials"
+    kind, name = "credentials", wishes.credentials_block
     there = await blocks.is_there(client, DashScopeCredentials, name)
-    if no_key or (there and not replace):
+    if wishes.no_key or (there and not wishes.replace):
         return Done(kind, name, "kept" if there else "skipped", "" if there else "every worker needs the key")
-    key = await asyncio.to_thread(_find_or_ask)
-    if key is None:
+    key = await asyncio.to_thread(_key_here)
+    if key is None and not sys.stdin.isatty():
         return Done(kind, name, "skipped", "no key found; set DASHSCOPE_API_KEY and repeat, or use the UI")
+    if not wishes.key_on_open_server:
+        await asyncio.to_thread(_refuse_open_server, api_url)
+    key = key or await asyncio.to_thread(_ask_for_key)
+    if key is None:
+        return Done(kind, name, "skipped", "no key was typed; repeat, or use the UI")
     await blocks.save_credentials(name, key, load_settings())
     return Done(kind, name, "updated" if there else "made", f"key {key.fingerprint}… from the {key.source}")
 
 
-def _find_or_ask() -> ApiKey | None:
-    """The key of this machine, else what a person types unseen; None where nobody can be asked."""
-    import getpass
+def _refuse_open_server(api_url: str) -> None:
+    """Raises InvalidRequest where a key would lie open: the API gives blocks in clear to whoever asks."""
+    from flows.cli.server import answers_anybody
+    from footage.printable import shown_reference
 
-    from footage.credentials import parse_key
+    if answers_anybody(api_url):
+        what = "answers without a login, so any program and any web page here could read the key"
+        raise InvalidRequest(
+            problems=(Problem("server", shown_reference(api_url), what),),
+            next_step="start it with PREFECT_SERVER_API_AUTH_STRING as the README says, or keep the key off it "
+            "with --no-key, or take the risk with --key-on-open-server",
+        )
+
+
+def _key_here() -> ApiKey | None:
+    """The key of this machine, if there is one."""
     from footage.errors import AccountProblem
     from footage.studio import key_of_environment
 
@@ -127,7 +187,15 @@ def _find_or_ask() -> ApiKey | None:
     except AccountProblem as error:
         if not sys.stdin.isatty():
             tell(error.message, "yellow")
-            return None
+        return None
+
+
+def _ask_for_key() -> ApiKey | None:
+    """What a person types unseen."""
+    import getpass
+
+    from footage.credentials import parse_key
+
     typed = getpass.getpass("Model Studio API key (not shown; empty: none): ", sys.stderr).strip()
     return parse_key(typed, "terminal") if typed else None
 

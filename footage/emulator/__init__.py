@@ -11,7 +11,7 @@ from typing import Any
 from footage.emulator.faults import FAULTS, Fault
 from footage.emulator.knobs import Knobs
 from footage.emulator.process import DEMO_KEY, Emulator
-from footage.emulator.standing import standing
+from footage.emulator.standing import standing, stop_standing
 from footage.emulator.starting import CannotStart, StateInUse
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "StateInUse",
     "serve",
     "standing",
+    "stop_standing",
 ]
 
 

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -78,6 +79,18 @@ def standing(folder: Path, speed: float, idle_s: float) -> Generator[str]:
     with _connection(folder, speed, idle_s) as connection:
         # Held open and silent: as long as this process lives, somebody is connected.
         yield f"http://127.0.0.1:{connection.getpeername()[1]}/api/v1"
+
+
+def stop_standing(folder: Path) -> None:
+    """End the emulator of this folder, if one runs; its state stays."""
+    connection = _connect(folder)
+    if connection is None:
+        return
+    with connection, contextlib.suppress(OSError):
+        os.kill(read_address(folder)[1], signal.SIGTERM)
+        connection.settimeout(START_TIMEOUT_S)
+        # Nothing is ever sent on it, so this is its end.
+        connection.recv(1)
 
 
 def _connection(folder: Path, speed: float, idle_s: float) -> socket.socket:

@@ -65,7 +65,8 @@ def run_setup_again() -> Any:
 @pytest.fixture(scope="session")
 def set_up(clone: Path, prefect_api: httpx.Client) -> SetUp:
     """`wan-video setup` ran once in a clean clone, with a key in its environment."""
-    done = run_setup(clone, "--credentials-block", "setup", "--storage-block", "setup", key=SETUP_KEY)
+    flags = ("--credentials-block", "setup", "--storage-block", "setup", "--key-on-open-server")
+    done = run_setup(clone, *flags, key=SETUP_KEY)
     # Switched off, as an operator may: other tests of this server would wait for their turn to buy.
     for name in done.became("rate limit"):
         prefect_api.patch(f"v2/concurrency_limits/{name}", json={"active": False}).raise_for_status()

@@ -250,6 +250,10 @@ def test_the_recipe_for_many_machines_has_the_settings_that_are_tried_out() -> N
 
     # The test has no UI, and a server that nobody else can reach.
     assert tried.keys() - told.keys() == {"PREFECT_SERVER_UI_ENABLED"}
-    assert told.keys() - tried.keys() == {"PREFECT_SERVER_API_AUTH_STRING", "PREFECT_UI_API_URL"}
+    assert told.keys() - tried.keys() == {
+        "PREFECT_SERVER_API_AUTH_STRING",
+        "PREFECT_SERVER_CORS_ALLOWED_ORIGINS",
+        "PREFECT_UI_API_URL",
+    }
     same = tried.keys() & told.keys() - {"PREFECT_API_DATABASE_CONNECTION_URL", "PREFECT_SERVER_API_HOST"}
     assert {name: told[name] for name in same} == {name: tried[name] for name in same}

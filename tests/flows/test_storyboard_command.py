@@ -14,6 +14,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import httpx
 import opentimelineio as otio
 import pytest
 
@@ -210,6 +211,13 @@ def test_a_price_above_the_limit_waits_for_a_persons_yes(
     assert f"wan-video storyboard --approve {run_id}" in asked
     assert emulator.ledger()["creates"] == 0
 
+    # What any web page can send without asking first.
+    empty = httpx.post(
+        f"{prefect_server.url}/flow_runs/{run_id}/resume", headers={"Content-Type": "text/plain"}
+    )
+    assert empty.json()["status"] == "REJECT"
+    assert emulator.ledger()["creates"] == 0
+
     approved = subprocess.run([*COMMAND, "storyboard", "--approve", run_id], env=os.environ, check=False)
 
     assert approved.returncode == 0
@@ -218,8 +226,6 @@ def test_a_price_above_the_limit_waits_for_a_persons_yes(
 
 
 def _paused_run(api: str, process: subprocess.Popen[str]) -> str:
-    import httpx
-
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         assert process.poll() is None, "the run did not wait"

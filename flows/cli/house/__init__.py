@@ -16,7 +16,7 @@ class Done:
 
     kind: str
     name: str
-    became: Literal["made", "kept", "updated", "skipped"]
+    became: Literal["made", "kept", "updated", "skipped", "removed"]
     note: str = ""
 
     def to_json(self) -> dict[str, Any]:

@@ -13,6 +13,9 @@ from prefect.exceptions import PrefectHTTPStatusError
 
 from flows.cli.house.automations import automations
 from flows.cli.house.project import find_project
+from flows.cli.house.schedules import read_schedules
+from flows.cli.local_server import database_file, servers_of_database
+from flows.cli.server import answers_anybody
 from footage.catalogue import CATALOGUE
 from footage.checkup import Finding, examine
 from footage.printable import shown_reference
@@ -25,8 +28,10 @@ def server_findings(client: SyncPrefectClient) -> Generator[Finding]:
     """Whether the server has what `wan-video setup` makes, and works as runs on several machines need it."""
     yield examine("prefect", lambda: _versions(client))
     yield examine("server", lambda: _settings(client)).as_warning()
+    yield examine("login", lambda: _login(client)).as_warning()
     yield examine("work pool", lambda: _pool(client)).as_warning()
     yield examine("deployments", lambda: _deployments(client)).as_warning()
+    yield examine("schedules", lambda: _schedules(client)).as_warning()
     yield examine("limits", lambda: _limits(client)).as_warning()
     yield examine("automations", lambda: _automations(client)).as_warning()
 
@@ -57,6 +62,52 @@ def _settings(client: SyncPrefectClient) -> Finding:
             "prefect.server.concurrency.lease_storage.filesystem (one host) or prefect_redis.lease_storage",
         )
     return Finding("server", "ok", f"leases in {leases.rsplit('.', 1)[-1] or 'a storage of its own'}")
+
+
+def _login(client: SyncPrefectClient) -> Finding:
+    """Whether the server keeps blocks and deployments from those who only know its address."""
+    if answers_anybody(str(client.api_url)):
+        return Finding(
+            "login",
+            "warn",
+            "the server answers without one: any program and any web page that is open on a machine that "
+            "reaches it can read block secrets and start what buys",
+            "start it with PREFECT_SERVER_API_AUTH_STRING and PREFECT_SERVER_CORS_ALLOWED_ORIGINS (README, "
+            "Operations), or use the local one: wan-video server start",
+        )
+    return Finding("login", "ok", "the server asks for one")
+
+
+def database_finding() -> Finding:
+    """Whether this home's database has one server at the most; needs no server."""
+    servers = servers_of_database()
+    if len(servers) > 1:
+        processes = ", ".join(str(server.pid) for server in servers)
+        return Finding(
+            "database",
+            "warn",
+            f"{len(servers)} Prefect servers (processes {processes}) keep one database, {database_file()}: "
+            "they start each other's runs, and block each other",
+            "stop all but one; the local one with: wan-video server stop",
+        )
+    return Finding("database", "ok", f"{len(servers)} local Prefect servers use {database_file()}")
+
+
+def _schedules(client: SyncPrefectClient) -> Finding:
+    found = list(read_schedules(client, find_project()))
+    emptied = [one for one in found if one.lost]
+    if emptied:
+        first = emptied[0]
+        names = ", ".join(f"{one.slug} of {one.deployment}" for one in emptied)
+        return Finding(
+            "schedules",
+            "warn",
+            f"without parameters: {names}; Prefect's own `schedule resume` and `pause` take them away, and such "
+            "runs crash",
+            f"wan-video schedule {'resume' if first.active else 'pause'} {first.deployment} {first.slug}",
+        )
+    on = [f"{one.deployment} {one.slug}" for one in found if one.active]
+    return Finding("schedules", "ok", f"on: {', '.join(on) or 'none'}")
 
 
 def _pool(client: SyncPrefectClient) -> Finding:

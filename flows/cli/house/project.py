@@ -7,21 +7,32 @@ from pathlib import Path
 from typing import Any
 
 import flows
+from footage.emulated import WANTED
 from footage.errors import InvalidRequest, Problem
 
 # A module of each package by which a clone beside the installed code is told from other people's packages.
 _KNOWN_BY = {"flows": "generate.py", "tasks": "submit.py", "blocks": "credentials.py", "footage": "clip.py"}
 
+# The name of each deployment that works with the stand-in, and the events that start them.
+EMULATED = "emulated"
+EVENT = "wan-video.shot.requested"
+EMULATED_EVENT = "wan-video.emulated.shot.requested"
+
 
 @dataclass(frozen=True)
 class Project:
     """What is deployed: `file` is the prefect.yaml, `root` the folder that runs work in, `deployments` every
-    deployment as "flow/deployment"."""
+    deployment as "flow/deployment"; `emulated` are the same ones once more, for the local stand-in."""
 
     file: Path
     root: Path
     pool: str
     deployments: dict[str, dict[str, Any]]
+
+    @property
+    def emulated(self) -> dict[str, dict[str, Any]]:
+        twins = [_emulated(entry) for entry in self.deployments.values()]
+        return {_full_name(twin): twin for twin in twins}
 
 
 def find_project() -> Project:
@@ -78,6 +89,41 @@ def _refuse_foreign_packages(root: Path, code: Path) -> None:
                 f"runs would work here and import its `{name}` instead of ours",
                 "run the command in another folder, such as an empty one",
             )
+
+
+def _emulated(entry: dict[str, Any]) -> dict[str, Any]:
+    """The deployment with the stand-in in place of the provider.
+
+    A deployment of its own: with the real one pointed elsewhere, a run that waits when it is pointed back would
+    buy, and until then nothing would harvest what was bought.
+    """
+    pool = entry["work_pool"]
+    variables = pool.get("job_variables", {})
+    environment = {**variables.get("env", {}), WANTED: "1"}
+    twin = {
+        **entry,
+        "name": EMULATED,
+        "description": "With the local stand-in: nothing is bought.\n\n"
+        + entry.get("description", "").replace(EVENT, EMULATED_EVENT),
+        "tags": [f"wan-video-{EMULATED}"],
+        "work_pool": {**pool, "job_variables": {**variables, "env": environment}},
+    }
+    if "schedules" in entry:
+        # Off, and soon to be seen where somebody switches one on.
+        twin["schedules"] = [
+            {**plan, "slug": "every-minute", "cron": "* * * * *", "active": False}
+            for plan in entry["schedules"]
+        ]
+    if "triggers" in entry:
+        twin["triggers"] = [
+            {
+                **trigger,
+                "name": f"{trigger['name']}, {EMULATED}",
+                "expect": [event.replace(EVENT, EMULATED_EVENT) for event in trigger["expect"]],
+            }
+            for trigger in entry["triggers"]
+        ]
+    return twin
 
 
 def _full_name(entry: dict[str, Any]) -> str:

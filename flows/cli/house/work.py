@@ -5,10 +5,15 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
 
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.actions import DeploymentUpdate, GlobalConcurrencyLimitCreate, WorkPoolCreate
 from prefect.client.schemas.responses import DeploymentResponse
+from prefect.client.schemas.schedules import CronSchedule
 from prefect.exceptions import ObjectNotFound
 from prefect.workers.process import ProcessWorker
 
@@ -78,47 +83,71 @@ async def make_limits(client: PrefectClient) -> list[Done]:
     return done
 
 
-async def deploy(client: PrefectClient, project: Project, api_url: str) -> list[Done]:
-    """Deploy everything in prefect.yaml as `prefect --no-prompt deploy --all` does, and close the forms: a
-    parameter that a flow does not have is refused when a run is asked for, not in a crash of the run.
+async def deploy(
+    client: PrefectClient, project: Project, wanted: dict[str, dict[str, Any]], api_url: str
+) -> list[Done]:
+    """Deploy as `prefect --no-prompt deploy --all` does, and close the forms: a parameter that a flow does not
+    have is refused when a run is asked for, not in a crash of the run.
+
+    The schedules of a deployment that is there already are left as they are: Prefect would make them anew, and
+    so switch on or off what a person switched.
 
     Raises:
         FootageError: Prefect refused; its own words are in the message.
     """
-    before = {name for name in project.deployments if await _find(client, name)}
-    process = await asyncio.create_subprocess_exec(
-        *(
-            sys.executable,
-            "-m",
-            "prefect",
-            "--no-prompt",
-            "deploy",
-            "--prefect-file",
-            str(project.file),
-            "--all",
-        ),
-        cwd=project.root,
-        env={**os.environ, "PREFECT_API_URL": api_url},
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    output, _ = await process.communicate()
-    deployed = {name: await _find(client, name) for name in project.deployments}
+    before = {name for name in wanted if await _find(client, name)}
+    entries = [
+        {field: value for field, value in entry.items() if field != "schedules" or name not in before}
+        for name, entry in wanted.items()
+    ]
+    output, code = await _prefect_deploy(project, entries, api_url)
+    deployed = {name: await _find(client, name) for name in wanted}
     missing = [name for name, found in deployed.items() if found is None]
-    if process.returncode or missing:
-        words = output.decode(errors="replace").strip()[-1500:]
+    if code or missing:
         raise FootageError(
-            f"prefect deploy failed for {', '.join(missing) or 'a deployment'}:\n{words}",
+            f"prefect deploy failed for {', '.join(missing) or 'a deployment'}:\n{output.strip()[-1500:]}",
             next_step=f"cd {project.root} && prefect --no-prompt deploy --prefect-file {project.file} --all",
         )
     for found in deployed.values():
         if found is not None:
             await _close_form(client, found)
     return [
-        Done("deployment", name, "updated" if name in before else "made", _when(entry))
-        for name, entry in project.deployments.items()
+        Done("deployment", name, "updated" if name in before else "made", _when(entry, deployed[name]))
+        for name, entry in wanted.items()
     ]
+
+
+async def _prefect_deploy(
+    project: Project, entries: list[dict[str, Any]], api_url: str
+) -> tuple[str, int | None]:
+    """What `prefect deploy --all` said of these entries, and its exit code."""
+    import yaml
+
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "prefect.yaml"
+        file.write_text(yaml.safe_dump({"name": "wan-video", "deployments": entries}), "utf-8")
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all", "--prefect-file", str(file)),
+            cwd=project.root,
+            env={**os.environ, "PREFECT_API_URL": api_url},
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        output, _ = await process.communicate()
+    return output.decode(errors="replace"), process.returncode
+
+
+async def remove(client: PrefectClient, names: Iterable[str]) -> list[Done]:
+    """Delete deployments with their waiting runs, schedules and triggers."""
+    done: list[Done] = []
+    for name in names:
+        found = await _find(client, name)
+        if found is not None:
+            await client.delete_resource_owned_automations(f"prefect.deployment.{found.id}")
+            await client.delete_deployment(found.id)
+            done.append(Done("deployment", name, "removed"))
+    return done
 
 
 async def _find(client: PrefectClient, name: str) -> DeploymentResponse | None:
@@ -133,8 +162,13 @@ async def _close_form(client: PrefectClient, deployment: DeploymentResponse) -> 
     await client.update_deployment(deployment.id, DeploymentUpdate(parameter_openapi_schema=schema))
 
 
-def _when(entry: dict[str, object]) -> str:
-    schedules = entry.get("schedules")
-    active = [plan for plan in schedules if plan.get("active", True)] if isinstance(schedules, list) else []
-    starts = [f"on schedule {plan['cron']} {plan.get('timezone', 'UTC')}" for plan in active]
-    return ", ".join([*starts, *(["for each event"] if entry.get("triggers") else [])]) or "when asked"
+def _when(entry: dict[str, Any], deployed: DeploymentResponse | None) -> str:
+    active = [plan.schedule for plan in deployed.schedules if plan.active] if deployed else []
+    starts = [
+        f"on schedule {plan.cron} {plan.timezone or 'UTC'}"
+        if isinstance(plan, CronSchedule)
+        else "on a schedule"
+        for plan in active
+    ]
+    events = [event for trigger in entry.get("triggers", ()) for event in trigger["expect"]]
+    return ", ".join([*starts, *(f"for each event {event}" for event in events)]) or "when asked"

@@ -1,0 +1,336 @@
+"""The Prefect server of those who have none: one for each home, on loopback, with a login of its own.
+
+Whoever may call a Prefect API reads every block's secrets and starts what buys, and a web page that is open in
+a browser of this machine can call it. So the server is started with an auth string, which lies beside its
+address in a file that only its owner reads, and with no other origin allowed than its own. Prefect's own
+commands learn both from the profile `wan-video` that is written here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import secrets
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import filelock
+import httpx
+import psutil
+
+from flows.cli.say import tell
+from footage.errors import StorageProblem, Unreachable
+from footage.redact import redact
+
+PORT = 4217
+PROFILE = "wan-video"
+# The first start migrates an empty database, which takes half a minute on a small machine.
+START_TIMEOUT_S = 180.0
+STOP_TIMEOUT_S = 15.0
+# The last line of a traceback: "sqlalchemy.exc.DatabaseError: …".
+_ERROR_LINE = re.compile(r"[\w.]+(?:Error|Exception)\b")
+
+
+def _home() -> Path:
+    from prefect.settings import get_current_settings
+
+    return get_current_settings().home
+
+
+def _note() -> Path:
+    """The file that tells the next command where the local server is: its address, and its process."""
+    return _home() / "wan-video-server"
+
+
+def _noted() -> tuple[str, str]:
+    try:
+        url, _, pid = _note().read_text().partition("\n")
+    except (OSError, UnicodeDecodeError):
+        return "", ""
+    return url.strip(), pid.strip()
+
+
+def _pid_file() -> Path:
+    """What `prefect server stop` reads."""
+    return _home() / "server.pid"
+
+
+def is_local_server(url: str) -> bool:
+    """Whether this API address is the local server's, whether or not that runs now."""
+    return bool(url) and url.rstrip("/") == _noted()[0].rstrip("/")
+
+
+def running_address() -> str | None:
+    """The API address of the local server if it runs."""
+    url, pid = _noted()
+    # Somebody else's server may have the port by now.
+    return url if url and str(running_server(_pid_file())) == pid else None
+
+
+def auth_string() -> str:
+    """What the local server asks for, made once for this home in a file that only its owner reads.
+
+    Raises:
+        StorageProblem: The file can neither be read nor written.
+    """
+    file = _home() / "wan-video-server.auth"
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(FileExistsError):
+            descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "w") as stream:
+                stream.write(f"wan-video:{secrets.token_urlsafe(24)}\n")
+        file.chmod(0o600)
+        found = file.read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise StorageProblem(
+            f"The login of the local Prefect server cannot be kept in {file}: {error}",
+            next_step="set PREFECT_HOME to a folder that can be written",
+        ) from None
+    if ":" not in found:
+        raise StorageProblem(
+            f"{file} does not hold user:password.", next_step="delete it, then: wan-video server stop"
+        )
+    return found
+
+
+def start_local_server() -> str:
+    """Start a local server, or wait for one that another command has started; the address of its API.
+
+    Raises:
+        Unreachable: It does not start, or another server has its database.
+        StorageProblem: This home cannot keep its login.
+    """
+    home = _home()
+    home.mkdir(parents=True, exist_ok=True)
+    # Two commands that start at once would start two servers over one database.
+    with filelock.FileLock(home / "wan-video-server.lock"):
+        return _started(home)
+
+
+def _started(home: Path) -> str:
+    log = home / "wan-video-server.log"
+    pid_file = _pid_file()
+    if (pid := running_server(pid_file)) is not None:
+        url, noted_pid = _noted()
+        if noted_pid != str(pid):
+            raise _own_server(f"process {pid}")
+        wait_for_server(url, lambda: running_server(pid_file) is not None, log)
+        return url
+    if others := servers_of_database():
+        raise _own_server(f"process {others[0].pid}")
+    port = PORT if _free(PORT) else _any_port()
+    url = f"http://127.0.0.1:{port}/api"
+    tell("Starting a local Prefect server (the first time takes about half a minute) …", "dim")
+    environment = {**os.environ, **server_environment(port, auth_string())}
+    # Not with --background: that throws away what the server says, and nobody learns that it died.
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "prefect", "server", "start"],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+    pid_file.write_text(str(process.pid))
+    _note().write_text(f"{url}\n{process.pid}")
+    try:
+        wait_for_server(url, lambda: process.poll() is None, log)
+    finally:
+        if process.poll() is not None:
+            pid_file.unlink(missing_ok=True)
+    _write_profile(url)
+    return url
+
+
+def server_environment(port: int, auth: str) -> dict[str, str]:
+    """What a Prefect server on this machine is started with, so that nobody else can use it."""
+    return {
+        # Its log is read by the line.
+        "COLUMNS": "400",
+        "PREFECT_SERVER_API_HOST": "127.0.0.1",
+        "PREFECT_SERVER_API_PORT": str(port),
+        "PREFECT_SERVER_API_AUTH_STRING": auth,
+        # What the server asks itself.
+        "PREFECT_API_AUTH_STRING": auth,
+        # By default any web page may read what the API answers.
+        "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": f"http://127.0.0.1:{port},http://localhost:{port}",
+        # Without it the pages of a server on another port than 4200 look for their data on 4200.
+        "PREFECT_UI_API_URL": f"http://127.0.0.1:{port}/api",
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        # In-memory leases die with the server, and running flows with them.
+        "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
+    }
+
+
+def _write_profile(url: str) -> None:
+    """Tell Prefect's own commands where the server is: PREFECT_PROFILE=wan-video is all that they need."""
+    from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, get_current_settings
+    from prefect.settings.profiles import load_profiles, save_profiles
+
+    file = get_current_settings().profiles_path
+    try:
+        profiles = load_profiles()
+        settings = {PREFECT_API_URL: url, PREFECT_API_AUTH_STRING: auth_string()}
+        profiles.update_profile(PROFILE, settings, file)
+        # Before the login is in it.
+        if file.exists():
+            file.chmod(0o600)
+        save_profiles(profiles)
+    except (OSError, ValueError) as error:
+        tell(f"The Prefect profile {PROFILE} could not be written to {file}: {redact(str(error))}", "yellow")
+
+
+def _own_server(which: str) -> Unreachable:
+    return Unreachable(
+        f"A Prefect server of your own is running on this home's database ({which}).",
+        next_step="set PREFECT_API_URL to its address and /api, or stop it and say the command again",
+    )
+
+
+def stop_local_server() -> bool:
+    """Stop the local server; False when none runs."""
+    pid = running_server(_pid_file())
+    if pid is None or running_address() is None:
+        return False
+    with contextlib.suppress(psutil.NoSuchProcess):
+        process = psutil.Process(pid)
+        process.terminate()
+        try:
+            process.wait(STOP_TIMEOUT_S)
+        except psutil.TimeoutExpired:
+            process.kill()
+            process.wait(STOP_TIMEOUT_S)
+    _pid_file().unlink(missing_ok=True)
+    return True
+
+
+def running_server(pid_file: Path) -> int | None:
+    """The process that Prefect's pid file names; a file that names no running Prefect server is removed."""
+    try:
+        pid = int(pid_file.read_text())
+    except FileNotFoundError:
+        return None
+    except ValueError:
+        pid = 0
+    # A number that is taken by another program today was a server's before the machine was started again.
+    if pid > 0 and _is_server(pid):
+        return pid
+    pid_file.unlink(missing_ok=True)
+    return None
+
+
+def _is_server(pid: int) -> bool:
+    try:
+        process = psutil.Process(pid)
+        command = " ".join(process.cmdline())
+        return process.status() != psutil.STATUS_ZOMBIE and all(
+            word in command for word in ("prefect", "server")
+        )
+    except psutil.Error:
+        return False
+
+
+def servers_of_database() -> list[psutil.Process]:
+    """The Prefect servers of this user that have this home's SQLite file open; more than one damage it."""
+    database = database_file()
+    if database is None or not database.exists():
+        return []
+    found = [process for process in psutil.process_iter() if _has_open(process, database)]
+    # The API processes of one server are its children.
+    pids = {process.pid for process in found}
+    return [process for process in found if process.ppid() not in pids]
+
+
+def _has_open(process: psutil.Process, file: Path) -> bool:
+    # Another user's process, one that has just ended, or a system that does not tell.
+    with contextlib.suppress(psutil.Error, OSError):
+        if _is_server(process.pid):
+            return any(Path(opened.path) == file for opened in process.open_files())
+    return False
+
+
+def database_file() -> Path | None:
+    """The SQLite file of a server of this home; None when its database is another one."""
+    from prefect.settings import get_current_settings
+
+    address = get_current_settings().server.database.connection_url
+    kind, _, path = (address.get_secret_value() if address else "").partition(":///")
+    return Path(path).resolve() if kind == "sqlite+aiosqlite" else None
+
+
+def may_keep_a_key() -> bool:
+    """Whether the database of the stopped local server has the block that runs look for; True if unreadable."""
+    file = database_file()
+    if file is None:
+        return True
+    if not file.exists():
+        return False
+    try:
+        with contextlib.closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True)) as database:
+            found = database.execute("SELECT 1 FROM block_document WHERE name = 'dashscope'").fetchone()
+    except sqlite3.Error:
+        return True
+    return found is not None
+
+
+def wait_for_server(
+    url: str, alive: Callable[[], bool], log: Path, timeout_s: float = START_TIMEOUT_S
+) -> None:
+    """Wait until a server that was started answers.
+
+    Raises:
+        Unreachable: It ended, or does not answer in time; has the last line of its log.
+    """
+    deadline = time.monotonic() + timeout_s
+    while trouble_with(url) is not None:
+        ended = not alive()
+        if ended or time.monotonic() > deadline:
+            what = "ended while it started" if ended else f"did not start within {timeout_s:.0f} s"
+            raise Unreachable(
+                f"The local Prefect server {what}: {_last_words(log)}",
+                next_step=f"look into {log}, or point PREFECT_API_URL at a server of yours",
+            )
+        time.sleep(0.5)
+
+
+def trouble_with(url: str) -> str | None:
+    """Why a server cannot be used; None when it answers as it should, whoever asks."""
+    try:
+        answer = httpx.get(f"{url.rstrip('/')}/health", timeout=5)
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        return str(error).rstrip(".") or type(error).__name__
+    # The pages of a Prefect server answer every path, with HTML.
+    if answer.status_code == 200 and "json" in answer.headers.get("content-type", ""):
+        return None
+    return f"HTTP {answer.status_code}, and not from the API, whose address ends with /api"
+
+
+def _last_words(log: Path) -> str:
+    """The line of a server's log that says most about its end: the last error in it, else the last line."""
+    try:
+        lines = [line.strip() for line in log.read_text(errors="replace").splitlines()]
+    except OSError as error:
+        return f"its log cannot be read ({error.strerror})"
+    # Prefect's last line, whatever happened.
+    lines = [line for line in lines if line and line != "Server stopped!"]
+    errors = [line for line in lines if _ERROR_LINE.match(line)]
+    return redact((errors or lines or ["it said nothing"])[-1])[:300]
+
+
+def _free(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+def _any_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,77 @@
+"""Schedules keep their parameters and what a person switched; Prefect's own command takes both away."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Any
+
+import httpx
+import pytest
+
+from flows.cli import run
+
+pytestmark = pytest.mark.filterwarnings("default::DeprecationWarning", "ignore:unclosed:ResourceWarning")
+
+NAME = "generate-video/generate-video"
+SLUG = "example-every-morning"
+
+
+def _schedule(api: httpx.Client) -> dict[str, Any]:
+    (found,) = api.get(f"deployments/name/{NAME}").json()["schedules"]
+    return found
+
+
+def test_a_schedule_is_switched_with_its_parameters_kept_and_setup_leaves_it_so(
+    set_up: Any, prefect_api: httpx.Client, run_setup_again: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = _schedule(prefect_api)
+    assert before["active"] is False
+    assert before["parameters"]
+
+    assert run(["schedule", "resume", NAME]) == 0
+    after = _schedule(prefect_api)
+    assert (after["active"], after["parameters"]) == (True, before["parameters"])
+
+    run_setup_again(set_up.clone, "--no-key", key=None)
+    again = _schedule(prefect_api)
+    assert (again["active"], again["parameters"]) == (True, before["parameters"])
+
+    assert run(["schedule", "pause", NAME, SLUG]) == 0
+    paused = _schedule(prefect_api)
+    assert (paused["active"], paused["parameters"]) == (False, before["parameters"])
+
+
+def test_parameters_that_prefects_own_command_takes_away_are_seen_and_given_back(
+    set_up: Any, prefect_api: httpx.Client, prefect_server: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = _schedule(prefect_api)
+    command = [sys.executable, "-m", "prefect", "deployment", "schedule", "resume", NAME, before["id"]]
+    subprocess.run(command, env=prefect_server.environment, check=True, capture_output=True)
+    assert _schedule(prefect_api)["parameters"] == {}
+
+    run(["doctor"])
+    told = capsys.readouterr().out
+    assert f"without parameters: {SLUG} of {NAME}" in told
+    assert f"wan-video schedule resume {NAME} {SLUG}" in told
+
+    assert run(["schedule", "pause", NAME]) == 0
+    after = _schedule(prefect_api)
+    assert (after["active"], after["parameters"]) == (False, before["parameters"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["resume"], "deployment"),
+        (["resume", "generate-video/nothing"], "generate-video/nothing"),
+        (["pause", NAME, "every-full-moon"], "every-full-moon"),
+        (["pause", "storyboard/storyboard"], "storyboard/storyboard"),
+    ],
+)
+def test_a_schedule_that_is_not_there_is_named(
+    arguments: list[str], words: str, set_up: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["schedule", *arguments]) == 2
+
+    assert words in capsys.readouterr().err
