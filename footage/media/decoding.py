@@ -156,7 +156,7 @@ def last_frame(path: str, out: str) -> dict[str, Any]:
         with open_video(path) as container:
             frame = _last(container.decode(container.streams.video[0]))
     if frame is None:
-        return {"error": "no frame of it can be decoded"}
+        raise ValueError("no frame of it can be decoded")
     frame.reformat(format="rgb24").to_image().save(out, "PNG", compress_level=3)
     return {}
 
