@@ -11,6 +11,7 @@ import difflib
 from base64 import b64encode
 from collections.abc import Mapping
 from decimal import Decimal
+from functools import lru_cache
 from typing import Annotated, Any, Literal, cast
 
 from pydantic import (
@@ -27,6 +28,7 @@ from footage.request import VideoRequest
 
 SCHEMA = "wan-video/storyboard/1"
 MAX_SHOTS = 2000
+SPLIT = "Split the board; scenes are good places to do so."
 # More than anybody has; sums below it are exact in Decimal's 28 digits.
 MAX_CAP = 10**12
 
@@ -211,6 +213,7 @@ STORY_FIELDS: tuple[str, ...] = tuple(name for name in Shot.model_fields if name
 SHOT_FIELDS: tuple[str, ...] = (*STORY_FIELDS, *VideoRequest.model_fields)
 
 
+@lru_cache(4096)
 def nearest(name: str, known: tuple[str, ...]) -> str | None:
     """The known field that `name` is probably a slip of, or None when it is a word of its own."""
     close = difflib.get_close_matches(name.casefold(), known, n=1, cutoff=0.8)
