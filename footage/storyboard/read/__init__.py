@@ -13,7 +13,7 @@ from footage.errors import InvalidRequest, Problem
 from footage.printable import shown
 from footage.storyboard.board import MAX_SHOTS, SPLIT, Board
 from footage.storyboard.guesses import Guess
-from footage.storyboard.read import arcreel, huobao, otio_file, own, rows, toonflow, vimax
+from footage.storyboard.read import arcreel, huobao, otio_child, otio_file, own, rows, toonflow, vimax
 from footage.storyboard.read.document import (
     as_list,
     as_mapping,
@@ -182,7 +182,7 @@ def _dialect(format: str, data: object, text: str, base: Path | None, name: str)
             raise unreadable(empty, name=name)
         return rows.read_csv(text, base, name=name)
     if format == otio_file.FORMAT:
-        return otio_file.read(text or json.dumps(data), base, name=name)
+        return otio_child.read(text or json.dumps(data), base, name=name)
     if format == rows.JSON_FORMAT:
         return rows.read_json(data, base)
     dialect = next(dialect for dialect in _DIALECTS if format == dialect.FORMAT)
