@@ -133,11 +133,7 @@ class Shot(BaseModel):
         flat = dict(cast("Mapping[str, Any]", value))
         request = dict(flat.pop("request", None) or {})
         request |= {name: flat.pop(name) for name in list(flat) if name in REQUEST_FIELDS}
-        if isinstance(image := request.get("reference_image"), bytes):
-            # A board is a document; the same bytes as text have the same key.
-            request["reference_image"] = "data:application/octet-stream;base64," + b64encode(image).decode(
-                "ascii"
-            )
+        _inline(request)
         flat["request"] = request
         return flat
 
@@ -162,6 +158,12 @@ class Shot(BaseModel):
         return story | request
 
 
+def _inline(fields: dict[str, Any]) -> None:
+    """A board is a document; the bytes of a picture as text have the same key."""
+    if isinstance(image := fields.get("reference_image"), bytes):
+        fields["reference_image"] = "data:application/octet-stream;base64," + b64encode(image).decode("ascii")
+
+
 class Board(BaseModel):
     """A storyboard of our own schema. Reading checks its form; `plan_board` checks that it can be made."""
 
@@ -182,6 +184,13 @@ class Board(BaseModel):
     @classmethod
     def _text(cls, value: object) -> object:
         return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+    @field_validator("defaults")
+    @classmethod
+    def _document(cls, value: dict[str, Any]) -> dict[str, Any]:
+        fields = dict(value)
+        _inline(fields)
+        return fields
 
     @model_serializer(mode="wrap")
     def _lean(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
