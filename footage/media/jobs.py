@@ -15,6 +15,7 @@ from footage.media.facts import VideoFacts
 _LOOK_TIMEOUT_S = 120.0
 # 5 s of 1080p take 2 to 3 s to conform on two cores; a loaded machine takes longer.
 _ENCODE_TIMEOUT_S = 900.0
+_LOOK_DATA_BYTES = 200 << 20
 # Conforming 1080p takes 292 MB; the rest is what threads reserve and never use.
 _ADDRESS_SPACE_BYTES = 6 << 30
 
@@ -32,20 +33,32 @@ def inspect(path: Path, *, poster: Path | None = None, contact_sheet: Path | Non
     broken = walk(path)
     if broken:
         return VideoFacts(size_bytes=size_bytes, problems=tuple(broken))
+    arguments = {
+        "path": _name(path),
+        "poster": None if poster is None else _name(poster),
+        "contact_sheet": None if contact_sheet is None else _name(contact_sheet),
+    }
     try:
-        answer = _run(
-            "footage.media.decoding:inspect",
-            _LOOK_TIMEOUT_S,
-            path=_name(path),
-            poster=None if poster is None else _name(poster),
-            contact_sheet=None if contact_sheet is None else _name(contact_sheet),
-        )
+        answer = _looked_at(size_bytes, arguments)
     except ChildError as error:
         if error.cause == "disk":
             # Of the pictures, not of the video: that one is only read.
             raise StorageProblem(f"Could not write the pictures of {path.name}: {error.reason}.") from error
         return VideoFacts(size_bytes=size_bytes, problems=(error.reason,))
     return VideoFacts.from_json(answer | {"size_bytes": size_bytes})
+
+
+def _looked_at(size_bytes: int, arguments: dict[str, Any]) -> dict[str, Any]:
+    job = "footage.media.decoding:inspect"
+    # 15 s of 1080p take 2.5 s and 90 MB.
+    bounds = Bounds(_LOOK_TIMEOUT_S, 5 + size_bytes // 500_000, data_bytes=_LOOK_DATA_BYTES)
+    try:
+        return call(job, bounds, **arguments)[0]
+    except ChildError as error:
+        if error.cause not in ("time", "memory"):
+            raise
+        # What costs too much here is not broken, and it was paid for.
+        return call(job, bounds, **arguments, not_decoded=error.reason)[0]
 
 
 def poster(path: Path, out: Path) -> None:
