@@ -24,11 +24,12 @@ def read_file(path: Path, *, name: str) -> bytes:
         descriptor = os.open(path, _FLAGS)
     except (OSError, ValueError) as error:
         raise unreadable(getattr(error, "strerror", None) or str(error), name=name) from error
+    mode = os.fstat(descriptor).st_mode
+    if not stat.S_ISREG(mode):
+        os.close(descriptor)
+        kind = "a folder" if stat.S_ISDIR(mode) else "a device, a pipe or a socket"
+        raise unreadable(f"it is {kind}, not a file", name=name)
     with os.fdopen(descriptor, "rb") as file:
-        mode = os.fstat(descriptor).st_mode
-        if not stat.S_ISREG(mode):
-            kind = "a folder" if stat.S_ISDIR(mode) else "a device, a pipe or a socket"
-            raise unreadable(f"it is {kind}, not a file", name=name)
         try:
             # One byte more than allowed tells that there is more, however large the file is or grows.
             return file.read(MAX_BYTES + 1)
