@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from fractions import Fraction
 from itertools import pairwise
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import av
@@ -20,6 +21,8 @@ _DECODERS = (*_VIDEO_CODECS, "aac", "mp3", "mp3float")
 _MAX_PIXELS = 2560 * 1440
 # Each decoding thread keeps pictures of its own.
 _THREADS = 4
+# Larger files are not searched for their index byte by byte.
+_INDEX_BYTES = 100 << 20
 _SAMPLES = 12
 _COLUMNS, _ROWS = 4, 3
 _CELL_WIDTH = 320
@@ -52,6 +55,20 @@ class _Sample(NamedTuple):
     grey: Image.Image
 
 
+def display_size(path: str) -> tuple[int, int] | None:
+    """Width and height that the first track with a picture is shown at (tkhd, ISO/IEC 14496-12 section 8.3.2)."""
+    data = Path(path).read_bytes() if Path(path).stat().st_size < _INDEX_BYTES else b""
+    at = data.find(b"tkhd")
+    while at >= 0:
+        # The box has a version, and with version 1 longer times; its last eight bytes are the two sides.
+        sides = at + (92 if data[at + 4 : at + 5] == b"\1" else 80)
+        width, height = (int.from_bytes(data[sides + place : sides + place + 2]) for place in (0, 4))
+        if width and height:
+            return width, height
+        at = data.find(b"tkhd", at + 4)
+    return None
+
+
 def inspect(
     path: str, poster: str | None, contact_sheet: str | None, not_decoded: str | None = None
 ) -> dict[str, Any]:
@@ -77,6 +94,11 @@ def inspect(
             "audio": sound is not None,
             "audio_codec": None if sound is None else sound.codec_context.name,
         }
+        if not context.width and (size := display_size(path)):
+            # Some codings tell the size only to their decoder.
+            known |= {"width": size[0], "height": size[1]}
+        if not known["width"] or not known["height"]:
+            return _facts(problems=["it does not say how large its pictures are"])
         if reason := not_decoded or _not_opened(context):
             return _undecoded(container, reason, packets, problems, known, poster, contact_sheet)
     with open_video(path) as container:
