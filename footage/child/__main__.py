@@ -13,7 +13,8 @@ import sys
 from typing import Any
 
 _OPEN_FILES = 64
-_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES}
+# By name: not every system has every number.
+_DISK = {"ENOSPC", "EDQUOT", "EROFS", "EACCES"}
 
 
 def main() -> None:
@@ -40,7 +41,8 @@ def _answer(job: str, data: bytes | None, arguments: dict[str, Any]) -> tuple[di
         return {"error": "reading it took too much memory", "cause": "memory"}, b""
     except OSError as error:
         # PyAV's and Pillow's errors are OSErrors too; the disk's have these numbers.
-        cause = "memory" if error.errno == errno.ENOMEM else "disk" if error.errno in _DISK else "input"
+        number = errno.errorcode.get(error.errno or 0)
+        cause = "memory" if number == "ENOMEM" else "disk" if number in _DISK else "input"
         return {"error": error.strerror or str(error) or type(error).__name__, "cause": cause}, b""
     except Exception as error:  # noqa: BLE001 - a cut index gives IndexError, a mutated one anything
         said = f"{type(error).__name__}: {error}"[:300]
