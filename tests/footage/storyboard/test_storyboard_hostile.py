@@ -102,3 +102,8 @@ shots:
 
     assert board.defaults == {"model": "wan2.2-t2v-plus", "size": "1280*720"}
     assert board.shots[1].request == {"prompt": "x", "model": "wan2.2-t2v-plus", "size": "832*480"}
+
+
+def test_more_shots_than_a_board_may_have_are_refused_before_they_are_looked_at() -> None:
+    with pytest.raises(InvalidRequest, match=r"2,001 shots: Split the board"):
+        read_board({"schema": "wan-video/storyboard/1", "shots": [{"id": f"s{n}"} for n in range(2001)]})
