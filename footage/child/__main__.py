@@ -65,8 +65,10 @@ def _limit(question: dict[str, Any]) -> None:
     for what, value in wanted:
         if value is None:
             continue
+        # At the hard limit of processor time comes SIGKILL, which does not say why; at the soft one SIGXCPU.
+        hard = value + 2 if what == resource.RLIMIT_CPU else value
         try:
-            resource.setrlimit(what, (value, value))
+            resource.setrlimit(what, (value, hard))
         except (ValueError, OSError):  # macOS refuses some, and a lower limit may be set already
             continue
 

@@ -160,8 +160,7 @@ class _Builder:
         others: list[Any] = value if isinstance(value, list) else [value]  # pyright: ignore[reportUnknownVariableType]
         if not all(isinstance(other, dict) for other in others):
             raise _RefusedError("not valid YAML: only mappings can be merged with <<", event)
-        # Their values were counted when they were named; that they stand here again as well.
-        self._count(sum(len(other) for other in others))
+        # What they bring was counted when they were read or repeated here.
         return others
 
     def _key(self, event: Any) -> Any:
