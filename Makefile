@@ -4,7 +4,7 @@ VENV   := .venv
 PYTHON ?= python3
 RUN    := $(VENV)/bin/python
 
-.PHONY: help demo test check chaos soak browser scaleout bench prefect-ring lock clean runtime dev
+.PHONY: help demo test check fuzz chaos soak browser scaleout bench prefect-ring lock clean runtime dev
 
 help:
 	@sed -n 's/^## //p' $(MAKEFILE_LIST)
@@ -23,6 +23,11 @@ check: dev
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/pyright
 	$(VENV)/bin/lint-imports
+
+## make fuzz      every fuzzer with new seeds, 10 minutes each; SECONDS=60 for less
+fuzz: SECONDS ?= 600
+fuzz: dev
+	FUZZ_SECONDS=$(SECONDS) $(RUN) -m pytest -m fuzz -s
 
 ## make chaos     500 kills, every fault alone and in pairs (about 15 minutes)
 chaos: dev

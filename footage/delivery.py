@@ -83,13 +83,18 @@ def judge(
         return Verdict(refuse=facts.problems[0])
     warnings: list[str] = []
     fps, size = None, None
+    if facts.undecoded is not None:
+        # It was paid for, and is nobody's to throw away; but nothing opens it, so nothing is made of it.
+        warnings.append(f"It is as it came, and its pictures were not looked at: {facts.undecoded}.")
+    may_conform = conform == "auto" and facts.undecoded is None
+    why = "conform is never" if facts.undecoded is None else "it is not decoded here"
 
     if abs(facts.fps - expected.fps) > _FPS_TOLERANCE:
-        if conform == "auto":
+        if may_conform:
             fps = expected.fps
         else:
             warnings.append(
-                f"{rate_number(expected.fps)} fps were asked for, {facts.fps:.5g} came, and conform is never."
+                f"{rate_number(expected.fps)} fps were asked for, {facts.fps:.5g} came, and {why}."
             )
 
     asked = (expected.width, expected.height)
@@ -99,10 +104,10 @@ def judge(
         sizes = f"{asked[0]}*{asked[1]} was asked for, {came[0]}*{came[1]} came"
         if stretch > _STRETCH_TOLERANCE:
             warnings.append(f"{sizes}: it has another shape, so it was not scaled.")
-        elif conform == "auto":
+        elif may_conform:
             size = asked
         else:
-            warnings.append(f"{sizes}, and conform is never.")
+            warnings.append(f"{sizes}, and {why}.")
 
     tolerance_s = max(_DURATION_TOLERANCE_S, 1 / max(1.0, min(facts.fps, expected.fps)))
     if abs(facts.duration_s - expected.duration_s) > tolerance_s:

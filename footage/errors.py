@@ -44,7 +44,8 @@ class FootageError(Exception):
     retryable: ClassVar[bool] = False
 
     def __init__(self, message: str, *, next_step: str | None = None, **details: Any) -> None:
-        self.message = redact(message)
+        # A name from a stranger may hold half of a character, which no log and no terminal takes.
+        self.message = redact(message).encode(errors="backslashreplace").decode()
         self.next_step = redact(next_step)
         super().__init__(self.message)
         self.details = details

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 
@@ -15,8 +16,13 @@ class NotJson(ValueError):
         self.line = line
 
 
-def parse(text: str) -> Any:
-    """The document in a text.
+def parse(
+    text: str,
+    *,
+    parse_int: Callable[[str], Any] | None = None,
+    parse_float: Callable[[str], Any] | None = None,
+) -> Any:
+    """The document in a text; numbers as `parse_int` and `parse_float` make them, which may raise ValueError.
 
     Raises:
         NotJson: It is not JSON, has a field twice in one object, or a number that is none.
@@ -25,7 +31,11 @@ def parse(text: str) -> Any:
     try:
         # Editors on Windows put a byte order mark in front.
         return json.loads(
-            text.removeprefix("\ufeff"), object_pairs_hook=_without_twins, parse_constant=_no_constant
+            text.removeprefix("\ufeff"),
+            object_pairs_hook=_without_twins,
+            parse_constant=_no_constant,
+            parse_int=parse_int,
+            parse_float=parse_float,
         )
     except json.JSONDecodeError as error:
         raise NotJson(f"is not JSON: {error.msg} (column {error.colno})", error.lineno) from error

@@ -45,6 +45,7 @@ from footage.storyboard import (
 )
 from footage.storyboard.due import still_to_buy
 from footage.storyboard.package import Package, make_package
+from footage.storyboard.preflight import preflight
 from footage.storyboard.production import Crew
 from footage.threads import at_work, in_thread
 from tasks.artifacts import ProgressArtifact, published
@@ -82,6 +83,7 @@ async def plan(
         reading = read_board(board, board_format, defaults=defaults)
         capped_board = reading.board.model_copy(update={"budget": capped(reading.board.budget, caps)})
         board_plan = plan_board(capped_board, reference_fetcher(studio), default_region=studio.region)
+        preflight(board_plan)
         due = still_to_buy(studio, board_plan, buy_again=permission.buy_again)
         logger.info("%s", in_words(board_plan.quote, due, capped_board.budget))
         check_budget(due, capped_board.budget)

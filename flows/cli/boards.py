@@ -70,6 +70,9 @@ def storyboard(
         studio = open_studio()
         plan = _plan(studio, board, format, defaults, caps)
         if dry_run:
+            from footage.storyboard.preflight import preflight
+
+            preflight(plan)
             _show_plan(studio, plan, buy_again, as_json=json)
             return 0
         if storage_block is None:

@@ -19,14 +19,17 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import filelock
 import httpx
-import psutil
 
 from flows.cli.say import tell
 from footage.errors import StorageProblem, Unreachable
 from footage.redact import redact
+
+if TYPE_CHECKING:
+    import psutil
 
 PORT = 4217
 PROFILE = "wan-video"
@@ -197,6 +200,8 @@ def _own_server(which: str) -> Unreachable:
 
 def stop_local_server() -> bool:
     """Stop the local server; False when none runs."""
+    import psutil
+
     pid = running_server(_pid_file())
     if pid is None or running_address() is None:
         return False
@@ -228,6 +233,8 @@ def running_server(pid_file: Path) -> int | None:
 
 
 def _is_server(pid: int) -> bool:
+    import psutil
+
     try:
         process = psutil.Process(pid)
         command = " ".join(process.cmdline())
@@ -240,6 +247,8 @@ def _is_server(pid: int) -> bool:
 
 def servers_of_database() -> list[psutil.Process]:
     """The Prefect servers of this user that have this home's SQLite file open; more than one damage it."""
+    import psutil
+
     database = database_file()
     if database is None or not database.exists():
         return []
@@ -250,6 +259,8 @@ def servers_of_database() -> list[psutil.Process]:
 
 
 def _has_open(process: psutil.Process, file: Path) -> bool:
+    import psutil
+
     # Another user's process, one that has just ended, or a system that does not tell.
     with contextlib.suppress(psutil.Error, OSError):
         if _is_server(process.pid):

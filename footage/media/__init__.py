@@ -1,6 +1,6 @@
 """What is really in a video file, and what is made of it.
 
-The only room that decodes media. Decoding runs in a child process (`child.py`) under limits of memory,
+The only room that decodes media. Decoding runs in a child process (`footage.child`) under limits of memory,
 processor time and wall time, because the files come from elsewhere and FFmpeg is C code; nothing of PyAV
 is ever imported here. All functions block.
 """

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from fractions import Fraction
 from itertools import pairwise
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import av
@@ -15,8 +16,15 @@ from PIL import Image, ImageDraw, ImageFont, ImageStat
 
 from footage.rate import exact_rate
 
-# 8K; a 106 KB file can claim 8192x4320 and cost 355 MB, larger claims are refused before decoding.
-_MAX_PIXELS = 8192 * 4320
+# The only decoders that bytes of strangers ever reach, by FFmpeg's names; it has hundreds.
+_VIDEO_CODECS = ("h264", "hevc")
+_DECODERS = (*_VIDEO_CODECS, "aac", "mp3", "mp3float")
+# More than any of the models makes; a 106 KB file can claim 8192x4320 and cost 355 MB.
+_MAX_PIXELS = 2560 * 1440
+# Each decoding thread keeps pictures of its own.
+_THREADS = 4
+# Larger files are not searched for their index byte by byte.
+_INDEX_BYTES = 100 << 20
 _SAMPLES = 12
 _COLUMNS, _ROWS = 4, 3
 _CELL_WIDTH = 320
@@ -34,12 +42,13 @@ av.logging.restore_default_callback()
 
 
 def open_video(path: str) -> av.container.InputContainer:
-    """Open a local MP4 and nothing else.
+    """Open a local MP4 and nothing else; opening decodes a little, too, with the decoders that are allowed.
 
     The format is fixed, because a playlist or session description would make FFmpeg open connections;
     the timeouts (open, read) are a second fence.
     """
-    return av.open(path, format="mp4", timeout=(5, 10))
+    only = ",".join(_DECODERS)
+    return av.open(path, format="mp4", timeout=(5, 10), options={"codec_whitelist": only})
 
 
 class _Sample(NamedTuple):
@@ -48,16 +57,33 @@ class _Sample(NamedTuple):
     grey: Image.Image
 
 
-def inspect(path: str, poster: str | None, contact_sheet: str | None) -> dict[str, Any]:
-    """Count the packets, decode every frame, keep twelve; see VideoFacts for what comes out."""
+def display_size(path: str) -> tuple[int, int] | None:
+    """Width and height that the first track with a picture is shown at (tkhd, ISO/IEC 14496-12 section 8.3.2)."""
+    data = Path(path).read_bytes() if Path(path).stat().st_size < _INDEX_BYTES else b""
+    at = data.find(b"tkhd")
+    while at >= 0:
+        # The box has a version, and with version 1 longer times; its last eight bytes are the two sides.
+        sides = at + (92 if data[at + 4 : at + 5] == b"\1" else 80)
+        width, height = (int.from_bytes(data[sides + place : sides + place + 2]) for place in (0, 4))
+        if width and height:
+            return width, height
+        at = data.find(b"tkhd", at + 4)
+    return None
+
+
+def inspect(
+    path: str, poster: str | None, contact_sheet: str | None, not_decoded: str | None = None
+) -> dict[str, Any]:
+    """Count the packets, decode every frame, keep twelve; see VideoFacts for what comes out.
+
+    With `not_decoded`, the reason why not, only the packets are counted.
+    """
     with open_video(path) as container:
         if not container.streams.video:
             return _facts(problems=["there is no video in it"])
         video = container.streams.video[0]
         context = video.codec_context
         problems: list[str] = []
-        if context.width * context.height > _MAX_PIXELS or not context.width:
-            return _facts(problems=[f"its picture size is {context.width}x{context.height}"])
         packets = sum(1 for packet in container.demux(video) if packet.size)
         # 0 in fragmented files, which do not say.
         if video.frames and packets != video.frames:
@@ -66,10 +92,17 @@ def inspect(path: str, poster: str | None, contact_sheet: str | None) -> dict[st
         known = {
             "width": context.width,
             "height": context.height,
-            "codec": context.name,
+            "codec": context.codec.canonical_name,
             "audio": sound is not None,
             "audio_codec": None if sound is None else sound.codec_context.name,
         }
+        if not context.width and (size := display_size(path)):
+            # Some codings tell the size only to their decoder.
+            known |= {"width": size[0], "height": size[1]}
+        if not known["width"] or not known["height"]:
+            return _facts(problems=["it does not say how large its pictures are"])
+        if reason := not_decoded or _not_opened(context):
+            return _undecoded(container, reason, packets, problems, known, poster, contact_sheet)
     with open_video(path) as container:
         look = _Look(packets, poster is not None)
         problems += look.over(container)
@@ -92,6 +125,47 @@ def inspect(path: str, poster: str | None, contact_sheet: str | None) -> dict[st
     )
 
 
+def _not_opened(context: Any) -> str | None:
+    """Why a video stream is not decoded here; None when it is."""
+    if context.name not in _VIDEO_CODECS:
+        name = context.codec.canonical_name
+        return f"its pictures are coded as {name}, and only {' and '.join(_VIDEO_CODECS)} are decoded here"
+    if context.width * context.height > _MAX_PIXELS:
+        return f"its pictures have {context.width}x{context.height} pixels, and at most 2560x1440 are decoded here"
+    return None
+
+
+def _undecoded(
+    container: av.container.InputContainer,
+    reason: str,
+    packets: int,
+    problems: list[str],
+    known: dict[str, Any],
+    poster: str | None,
+    contact_sheet: str | None,
+) -> dict[str, Any]:
+    """What a file says of itself, with a plain picture in the place of its own."""
+    if problems or not packets:
+        return _facts(problems=problems or ["there is no frame in it"], **known)
+    blank = Image.new("RGB", (_POSTER_WIDTH, _POSTER_WIDTH * 9 // 16), (24, 24, 24))
+    text = f"Not decoded: {reason}"
+    ImageDraw.Draw(blank).text((24, 24), text, font=ImageFont.load_default(size=20), fill=(220, 220, 220))
+    for picture in (poster, contact_sheet):
+        if picture is not None:
+            blank.save(picture, "JPEG", quality=85)
+    video = container.streams.video[0]
+    base = video.time_base or Fraction(0)
+    rate = video.average_rate or Fraction(0)
+    return _facts(
+        problems=[],
+        undecoded=reason,
+        duration_s=float((video.duration or 0) * base),
+        fps=float(rate),
+        frames=packets,
+        **known,
+    )
+
+
 class _Look:
     """One pass over all frames."""
 
@@ -109,6 +183,7 @@ class _Look:
     def over(self, container: av.container.InputContainer) -> list[str]:
         video = container.streams.video[0]
         video.thread_type = "AUTO"
+        video.codec_context.thread_count = _THREADS
         corrupt = 0
         first = last = step = Fraction(0)
         try:
@@ -152,6 +227,8 @@ def last_frame(path: str, out: str) -> dict[str, Any]:
     """Write the last frame; only what comes after the last key frame is decoded."""
     with open_video(path) as container:
         video = container.streams.video[0]
+        if (reason := _not_opened(video.codec_context)) is not None:
+            raise ValueError(reason)
         if video.duration:
             container.seek(video.duration + (video.start_time or 0), stream=video, backward=True)
         frame = _last(container.decode(video))
@@ -160,7 +237,7 @@ def last_frame(path: str, out: str) -> dict[str, Any]:
         with open_video(path) as container:
             frame = _last(container.decode(container.streams.video[0]))
     if frame is None:
-        return {"error": "no frame of it can be decoded"}
+        raise ValueError("no frame of it can be decoded")
     frame.reformat(format="rgb24").to_image().save(out, "PNG", compress_level=3)
     return {}
 

@@ -27,6 +27,9 @@ class VideoFacts:
     audio_codec: str | None = None
     black_share: float = 0.0
     frozen_share: float = 0.0
+    # Why it was not decoded although nothing is known to be wrong with it: a coding or a size that is not opened
+    # here. Then what follows from the pictures is not known; length and rate are what the file says of itself.
+    undecoded: str | None = None
     problems: tuple[str, ...] = ()
 
     @property

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import os
-import signal
-import subprocess
-import sys
-import threading
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-import footage
+from footage.child import Bounds, ChildError, call
 from footage.errors import BadDelivery, StorageProblem
 from footage.media.boxes import walk
 from footage.media.facts import VideoFacts
@@ -23,8 +17,9 @@ from footage.rate import exact_rate
 _LOOK_TIMEOUT_S = 120.0
 # 5 s of 1080p take 2 to 3 s to conform on two cores; a loaded machine takes longer.
 _ENCODE_TIMEOUT_S = 900.0
-# Hundreds of clips may finish at once; more decoders than processors only cost memory (about 300 MB each).
-_SLOTS = threading.BoundedSemaphore(max(2, os.cpu_count() or 2))
+_LOOK_DATA_BYTES = 200 << 20
+# Conforming 1080p takes 292 MB; the rest is what threads reserve and never use.
+_ADDRESS_SPACE_BYTES = 6 << 30
 
 
 def inspect(path: Path, *, poster: Path | None = None, contact_sheet: Path | None = None) -> VideoFacts:
@@ -40,20 +35,32 @@ def inspect(path: Path, *, poster: Path | None = None, contact_sheet: Path | Non
     broken = walk(path)
     if broken:
         return VideoFacts(size_bytes=size_bytes, problems=tuple(broken))
+    arguments = {
+        "path": _name(path),
+        "poster": None if poster is None else _name(poster),
+        "contact_sheet": None if contact_sheet is None else _name(contact_sheet),
+    }
     try:
-        answer = _run(
-            "inspect",
-            _LOOK_TIMEOUT_S,
-            path=_name(path),
-            poster=None if poster is None else _name(poster),
-            contact_sheet=None if contact_sheet is None else _name(contact_sheet),
-        )
-    except _ChildError as error:
-        if error.disk:
+        answer = _looked_at(size_bytes, arguments)
+    except ChildError as error:
+        if error.cause == "disk":
             # Of the pictures, not of the video: that one is only read.
             raise StorageProblem(f"Could not write the pictures of {path.name}: {error.reason}.") from error
         return VideoFacts(size_bytes=size_bytes, problems=(error.reason,))
     return VideoFacts.from_json(answer | {"size_bytes": size_bytes})
+
+
+def _looked_at(size_bytes: int, arguments: dict[str, Any]) -> dict[str, Any]:
+    job = "footage.media.decoding:inspect"
+    # 15 s of 1080p take 2.5 s and 90 MB.
+    bounds = Bounds(_LOOK_TIMEOUT_S, 5 + size_bytes // 500_000, data_bytes=_LOOK_DATA_BYTES)
+    try:
+        return call(job, bounds, **arguments)[0]
+    except ChildError as error:
+        if error.cause not in ("time", "memory"):
+            raise
+        # What costs too much here is not broken, and it was paid for.
+        return call(job, bounds, **arguments, not_decoded=error.reason)[0]
 
 
 def poster(path: Path, out: Path) -> None:
@@ -68,7 +75,7 @@ def contact_sheet(path: Path, out: Path) -> None:
 
 def last_frame(path: Path, out: Path) -> None:
     """Write the last frame as PNG in full size, for the clip that goes on from there. Raises BadDelivery."""
-    _do("last_frame", _LOOK_TIMEOUT_S, path, path=_name(path), out=_name(out))
+    _do("footage.media.decoding:last_frame", _LOOK_TIMEOUT_S, path, path=_name(path), out=_name(out))
 
 
 def conform(
@@ -84,7 +91,15 @@ def conform(
         StorageProblem: The disk does not take the result.
     """
     rate = None if fps is None else str(exact_rate(fps))
-    _do("conform", _ENCODE_TIMEOUT_S, path, path=_name(path), out=_name(out), fps=rate, size=size)
+    _do(
+        "footage.media.encoding:conform",
+        _ENCODE_TIMEOUT_S,
+        path,
+        path=_name(path),
+        out=_name(out),
+        fps=rate,
+        size=size,
+    )
 
 
 def join(clips: Sequence[Path], out: Path) -> bool:
@@ -101,64 +116,24 @@ def join(clips: Sequence[Path], out: Path) -> bool:
     if not clips:
         raise BadDelivery("There are no clips to join.")
     timeout_s = _ENCODE_TIMEOUT_S + 30.0 * len(clips)
-    answer = _do("join", timeout_s, out, paths=[_name(clip) for clip in clips], out=_name(out))
+    answer = _do(
+        "footage.media.joining:join", timeout_s, out, paths=[_name(clip) for clip in clips], out=_name(out)
+    )
     return bool(answer["copied"])
-
-
-class _ChildError(Exception):
-    def __init__(self, reason: str, *, disk: bool = False) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.disk = disk
 
 
 def _do(job: str, timeout_s: float, about: Path, **arguments: Any) -> dict[str, Any]:
     try:
         return _run(job, timeout_s, **arguments)
-    except _ChildError as error:
-        if error.disk:
+    except ChildError as error:
+        if error.cause == "disk":
             raise StorageProblem(f"Could not write beside {about}: {error.reason}.") from error
         raise BadDelivery(f"{about.name} could not be used: {error.reason}.", reason=error.reason) from error
 
 
 def _run(job: str, timeout_s: float, **arguments: Any) -> dict[str, Any]:
-    # -P: no module is taken from the current folder, which may be anybody's.
-    command = [sys.executable, "-P", "-m", "footage.media.child"]
-    question = json.dumps({"job": job, "arguments": arguments, "timeout_s": timeout_s})
-    # A bare environment: whatever a hostile file manages to do, it finds no key there.
-    environment = {
-        name: os.environ[name] for name in ("PATH", "LANG", "TMPDIR", "SYSTEMROOT") if name in os.environ
-    }
-    environment["PYTHONPATH"] = str(Path(footage.__file__).parents[1])
-    try:
-        with _SLOTS:
-            done = subprocess.run(
-                command,
-                input=question,
-                env=environment,
-                stdout=subprocess.PIPE,
-                # FFmpeg has a line for every damaged macroblock.
-                stderr=subprocess.DEVNULL,
-                text=True,
-                timeout=timeout_s,
-                check=False,
-            )
-    except subprocess.TimeoutExpired as error:
-        raise _ChildError(f"reading it took more than {timeout_s:.0f} s") from error
-    if done.returncode != 0:
-        raise _ChildError(_ending(done.returncode))
-    answer = cast(dict[str, Any], json.loads(done.stdout.splitlines()[-1]))
-    if "error" in answer:
-        raise _ChildError(str(answer["error"]), disk=bool(answer.get("disk")))
-    return answer
-
-
-def _ending(code: int) -> str:
-    if code >= 0:
-        return f"the decoder stopped (exit code {code})"
-    if -code == getattr(signal, "SIGXCPU", None):
-        return "reading it took too much processor time"
-    return f"the decoder crashed ({signal.Signals(-code).name})"
+    bounds = Bounds(timeout_s, int(timeout_s * 4), address_space_bytes=_ADDRESS_SPACE_BYTES)
+    return call(job, bounds, **arguments)[0]
 
 
 def _playable(facts: VideoFacts, path: Path) -> None:

@@ -395,6 +395,7 @@ def _whole(value: Any) -> int | None:
 def _http_date(value: str | None) -> datetime | None:
     try:
         parsed = email.utils.parsedate_to_datetime(value or "")
-    except ValueError:
+        # In UTC, so that a date at the end of time with a zone cannot fail later, when it is reckoned with.
+        return parsed.astimezone(UTC) if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
         return None
-    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)

@@ -15,15 +15,12 @@ What the SDK does and why it is not left to do it (DashScope SDK 2.0.2):
 from __future__ import annotations
 
 import socket
-import threading
 import time
 import zlib
 from collections.abc import Callable, Mapping
-from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from types import TracebackType
-from typing import Any, Self, cast
+from typing import Any, cast
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -33,6 +30,7 @@ from urllib3.connection import HTTPConnection
 
 from footage.credentials import ApiKey
 from footage.provider.results import RawAnswer
+from footage.socket_deadline import SocketDeadline, current
 
 # A page of 50 tasks is about 25 kB; whatever is a hundred times as long is no answer of this service.
 MAX_BODY_BYTES = 4 * 1024 * 1024
@@ -160,77 +158,30 @@ class _Bearer(AuthBase):
         return r
 
 
-class _Watch:
+class _Watch(SocketDeadline):
     """Watches one call: whether bytes may have left, and that it ends in time.
 
-    A socket timeout is about one read; only shutting the socket down from outside ends a handshake, a
-    header or a body that comes in drips. Name resolution and opening a connection cannot be ended, but a
-    call whose time is up does not send afterwards.
+    A call whose time is up before it could open a connection does not send afterwards.
     """
 
     def __init__(self, limit_s: float, may_send: Callable[[], bool]) -> None:
+        super().__init__(limit_s)
         self.may_have_left = False
-        self.expired = False
-        self.limit_s = limit_s
         self._may_send = may_send
-        self._ends_at = time.monotonic() + limit_s
-        self._lock = threading.Lock()
-        self._handle: socket.socket | None = None
-        self._timer = threading.Timer(limit_s, self._expire)
-        self._timer.daemon = True
-
-    def __enter__(self) -> Self:
-        self._token = _current.set(self)
-        self._timer.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._timer.cancel()
-        _current.reset(self._token)
-        with self._lock:
-            self._drop_handle()
-
-    def opened(self, fileno: int) -> None:
-        """A socket was opened, or an open one is used; TLS may be put over it later."""
-        with self._lock:
-            self._drop_handle()
-            # A second handle to the same socket stays good when TLS takes the first one over. Family and
-            # type are labels here; only shutdown is called on it.
-            self._handle = socket.fromfd(fileno, socket.AF_INET, socket.SOCK_STREAM)
-            if self.expired:
-                self._shut()
 
     def leaving(self) -> float:
         """Note that the next bytes belong to the request; returns the seconds that are left for them."""
-        with self._lock:
+        with self.lock:
             if self.expired:
                 raise TimeoutError
             if not self.may_have_left and not self._may_send():
                 raise NoLongerAllowed
             self.may_have_left = True
-        return max(self._ends_at - time.monotonic(), 0.001)
-
-    def _expire(self) -> None:
-        with self._lock:
-            self.expired = True
-            self._shut()
-
-    def _shut(self) -> None:
-        if self._handle is not None:
-            try:
-                self._handle.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                return  # closed by the other side already
-
-    def _drop_handle(self) -> None:
-        if self._handle is not None:
-            self._handle.close()
-            self._handle = None
+        return max(self.ends_at - time.monotonic(), 0.001)
 
 
-_current: ContextVar[_Watch] = ContextVar("_current")
+def _current() -> _Watch:
+    return cast(_Watch, current.get())
 
 
 class _WatchedConnection(HTTPConnection):
@@ -241,7 +192,7 @@ class _WatchedConnection(HTTPConnection):
 
     def _new_conn(self) -> socket.socket:
         sock = super()._new_conn()
-        self._told = _current.get()
+        self._told = _current()
         self._told.opened(sock.fileno())
         return sock
 
@@ -258,7 +209,7 @@ class _WatchedConnection(HTTPConnection):
         sock = cast(socket.socket, self.sock)
         # While opening, bytes go to a proxy (CONNECT) and carry nothing of the request.
         if not self._opening:
-            watch = _current.get()
+            watch = _current()
             if self._told is not watch:
                 self._told = watch
                 watch.opened(sock.fileno())

@@ -11,6 +11,7 @@ import difflib
 from base64 import b64encode
 from collections.abc import Mapping
 from decimal import Decimal
+from functools import lru_cache
 from typing import Annotated, Any, Literal, cast
 
 from pydantic import (
@@ -27,6 +28,7 @@ from footage.request import VideoRequest
 
 SCHEMA = "wan-video/storyboard/1"
 MAX_SHOTS = 2000
+SPLIT = "Split the board; scenes are good places to do so."
 # More than anybody has; sums below it are exact in Decimal's 28 digits.
 MAX_CAP = 10**12
 
@@ -131,11 +133,7 @@ class Shot(BaseModel):
         flat = dict(cast("Mapping[str, Any]", value))
         request = dict(flat.pop("request", None) or {})
         request |= {name: flat.pop(name) for name in list(flat) if name in REQUEST_FIELDS}
-        if isinstance(image := request.get("reference_image"), bytes):
-            # A board is a document; the same bytes as text have the same key.
-            request["reference_image"] = "data:application/octet-stream;base64," + b64encode(image).decode(
-                "ascii"
-            )
+        _inline(request)
         flat["request"] = request
         return flat
 
@@ -160,6 +158,12 @@ class Shot(BaseModel):
         return story | request
 
 
+def _inline(fields: dict[str, Any]) -> None:
+    """A board is a document; the bytes of a picture as text have the same key."""
+    if isinstance(image := fields.get("reference_image"), bytes):
+        fields["reference_image"] = "data:application/octet-stream;base64," + b64encode(image).decode("ascii")
+
+
 class Board(BaseModel):
     """A storyboard of our own schema. Reading checks its form; `plan_board` checks that it can be made."""
 
@@ -180,6 +184,13 @@ class Board(BaseModel):
     @classmethod
     def _text(cls, value: object) -> object:
         return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+    @field_validator("defaults")
+    @classmethod
+    def _document(cls, value: dict[str, Any]) -> dict[str, Any]:
+        fields = dict(value)
+        _inline(fields)
+        return fields
 
     @model_serializer(mode="wrap")
     def _lean(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
@@ -211,6 +222,7 @@ STORY_FIELDS: tuple[str, ...] = tuple(name for name in Shot.model_fields if name
 SHOT_FIELDS: tuple[str, ...] = (*STORY_FIELDS, *VideoRequest.model_fields)
 
 
+@lru_cache(4096)
 def nearest(name: str, known: tuple[str, ...]) -> str | None:
     """The known field that `name` is probably a slip of, or None when it is a word of its own."""
     close = difflib.get_close_matches(name.casefold(), known, n=1, cutoff=0.8)

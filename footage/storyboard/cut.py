@@ -78,7 +78,7 @@ def cut(plan: BoardPlan, outcomes: Mapping[str, ShotOutcome]) -> tuple[Event, ..
     for shot in plan.shots:
         outcome = outcomes.get(shot.id)
         clip = outcome.response if outcome is not None else None
-        fps = exact_rate(clip.fps) if clip is not None else plan.format.fps
+        fps = exact_rate(clip.fps) if clip is not None and clip.fps > 0 else plan.format.fps
         length = clip.duration if clip is not None else shot.expected.duration_s
         event = Event(shot, outcome, fps, max(1, round(Fraction(length) * fps)), now)
         events.append(event)

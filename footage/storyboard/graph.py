@@ -10,7 +10,7 @@ from typing import Any
 
 from footage.errors import Problem
 from footage.printable import shown
-from footage.storyboard.board import MAX_SHOTS, Board, Shot
+from footage.storyboard.board import MAX_SHOTS, SPLIT, Board, Shot
 
 # Ids name runs, files and links; a control character or a slash would break one of them.
 MAX_ID_CHARS = 64
@@ -96,8 +96,7 @@ def _length(board: Board) -> list[Problem]:
     if not board.shots:
         return [Problem("shots", "an empty list", "A board needs at least one shot.")]
     if len(board.shots) > MAX_SHOTS:
-        message = "Split the board; scenes are good places to do so."
-        return [Problem("shots", f"{len(board.shots):,} shots", message, f"1 to {MAX_SHOTS:,}")]
+        return [Problem("shots", f"{len(board.shots):,} shots", SPLIT, f"1 to {MAX_SHOTS:,}")]
     return []
 
 

@@ -64,9 +64,25 @@ def make_package(
     Raises:
         StorageProblem: The store cannot be read or written.
     """
-    folder = _folder(store, plan.board)
+    # First, because it says whose folder this is.
+    folder = claim_folder(store, plan)
     with tempfile.TemporaryDirectory(prefix="board-") as scratch:
         return _Packing(store, plan, outcomes, folder, Path(scratch)).run(statement, notices)
+
+
+def claim_folder(store: Store, plan: BoardPlan) -> str:
+    """Write the board itself into its folder; returns the folder.
+
+    Raises:
+        StorageProblem: The store cannot be read or written.
+    """
+    folder = _folder(store, plan.board)
+    store.replace(f"{folder}/board.json", board_json(plan))
+    return folder
+
+
+def board_json(plan: BoardPlan) -> bytes:
+    return _json(plan.board.model_dump(mode="json", by_alias=True))
 
 
 def _folder(store: Store, board: Board) -> str:
@@ -109,11 +125,9 @@ class _Packing:
         self.keys = {o.shot_id: o.response.key for o in outcomes.values() if o.response is not None}
         # The folder lies two levels below the clips' own.
         self.relative = {shot_id: f"../../videos/{key}.mp4" for shot_id, key in self.keys.items()}
-        self.published: dict[str, str] = {}
+        self.published: dict[str, str] = {"board.json": store.url_of(f"{folder}/board.json")}
 
     def run(self, statement: Statement, notices: Sequence[str]) -> Package:
-        # First, because it says whose folder this is.
-        self._put("board.json", _json(self.plan.board.model_dump(mode="json", by_alias=True)))
         files = self._fetch()
         film, problem = self._film(files)
         notices = [*notices, *([f"No film: {problem}"] if problem else [])]

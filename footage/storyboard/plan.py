@@ -21,7 +21,7 @@ from footage.rate import rate_number
 from footage.reference import ReferenceImage, read_reference
 from footage.request import VideoRequest, parse_request
 from footage.storyboard import graph
-from footage.storyboard.board import Board, Shot
+from footage.storyboard.board import MAX_SHOTS, Board, Shot
 from footage.storyboard.budget import check_currency
 from footage.storyboard.quote import BoardQuote, quote_of
 
@@ -121,6 +121,8 @@ def plan_board(
         Unreachable: A reference image's server does not answer; nothing is known to be wrong.
     """
     problems = graph.problems(board)
+    if len(board.shots) > MAX_SHOTS:
+        raise InvalidRequest(problems=tuple(problems))
     checked = _Checker(board, fetch_url, default_region)
     drafts = {place: checked.check(shot) for place, shot in enumerate(board.shots)}
     problems += checked.problems
@@ -162,6 +164,7 @@ class _Checker:
         self._images: dict[tuple[Any, ...], ReferenceImage | None] = {}
         self._stand_ins: dict[str, bytes] = {}
         self._sources = graph.edges(board)
+        self._shots = {shot.id: shot for shot in board.shots}
 
     def check(self, shot: Shot) -> _Draft | None:
         asked = self._board.asked(shot)
@@ -190,7 +193,7 @@ class _Checker:
     def _stand_in(self, shot: Shot) -> bytes:
         """A plain picture of the size that the last frame will have, as PNG."""
         source = self._sources.get(shot.id)
-        size = self._board.asked(self._board.shot(source)).get("size") if source is not None else None
+        size = self._board.asked(self._shots[source]).get("size") if source is not None else None
         known = size if isinstance(size, str) and tier_of(size) else VideoRequest.model_fields["size"].default
         if known not in self._stand_ins:
             import io

@@ -23,6 +23,7 @@ from footage.redact import redact
 from footage.runlog import RunLog, recorded
 from footage.steps.last_frame import last_frame_of
 from footage.storyboard.cut import ShotOutcome, State
+from footage.storyboard.preflight import preflight, prove_store
 from footage.threads import at_work, in_thread
 
 if TYPE_CHECKING:
@@ -55,7 +56,13 @@ async def produce(
     """Make all shots of a board; the outcome of each, by id.
 
     Never raises for a shot: what went wrong with it is in its outcome, with the command that mends it.
+
+    Raises:
+        InvalidRequest: The cut could not be made of this board; nothing was bought.
+        StorageProblem: The store does not take the board's own files; nothing was bought.
     """
+    await at_work(preflight, plan)
+    await in_thread(prove_store, studio.store, plan)
     outcomes: dict[str, asyncio.Future[ShotOutcome]] = {
         shot.id: asyncio.get_running_loop().create_future() for shot in plan.shots
     }

@@ -9,7 +9,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote as escaped
 
 from footage.errors import StorageProblem
@@ -139,7 +139,18 @@ def _facts(event: Event) -> dict[str, Any]:
     if shot.transition.kind != "cut":
         facts["transition"] = shot.transition.model_dump()
     # Fields of other tools are kept as they came, and links among them may be signed.
-    return redact({name: value for name, value in facts.items() if value is not None})
+    return redact({name: _storable(value) for name, value in facts.items() if value is not None})
+
+
+def _storable(value: Any) -> Any:
+    """Metadata as OTIO can hold it: whole numbers of 64 bits; longer ones, such as many tools' ids, as text."""
+    if isinstance(value, Mapping):
+        return {name: _storable(item) for name, item in cast("Mapping[str, Any]", value).items()}
+    if isinstance(value, list):
+        return [_storable(item) for item in cast("list[Any]", value)]
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        return str(value)
+    return value
 
 
 def _mark(item: Any, event: Event, slug_before: str | None) -> None:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-_CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
+# No file has more bytes; Python refuses to read numbers of thousands of digits.
+_NUMBER = re.compile(r"[0-9]{1,18}")
+_CONTENT_RANGE = re.compile(rf"bytes ({_NUMBER.pattern})-({_NUMBER.pattern})/({_NUMBER.pattern}|\*)")
+# The same header twice with two values is one answer to us and another to whoever stands between.
+_ONCE = {"content-length", "content-range", "content-encoding", "etag", "x-oss-hash-crc64ecma"}
 
 
 @dataclass(frozen=True)
@@ -70,7 +74,7 @@ def next_step(status: int, headers: Mapping[str, str], begun: Begun) -> Step:
         return Stop(f"the result came encoded as {coding} although it was asked for as it is")
     if status == 200:
         # Also the answer of servers that do not know Range: the body starts at the first byte.
-        return Take(0, _number(headers.get("content-length")))
+        return Take(0, number(headers.get("content-length")))
     if status == 206:
         return _next_part(headers, begun)
     if status in {412, 416}:
@@ -78,7 +82,7 @@ def next_step(status: int, headers: Mapping[str, str], begun: Begun) -> Step:
     if status in {401, 403, 404, 410}:
         return Refresh(f"the link does not work (HTTP {status})", gone=status in {404, 410})
     if status in {408, 425, 429} or status >= 500:
-        return Later(f"HTTP {status}", _number(headers.get("retry-after")))
+        return Later(f"HTTP {status}", number(headers.get("retry-after")))
     return Stop(f"unexpected answer HTTP {status}")
 
 
@@ -97,8 +101,26 @@ def _next_part(headers: Mapping[str, str], begun: Begun) -> Step:
     return Take(begun.size_bytes, total if total is not None else begun.total_bytes)
 
 
-def _number(text: str | None) -> int | None:
-    return int(text) if text is not None and text.strip().isdigit() else None
+def number(text: str | None) -> int | None:
+    """A header's whole number of 0 or more; None for all else, such as signs, digits of other scripts, 5,000 digits."""
+    found = _NUMBER.fullmatch(text.strip()) if text is not None else None
+    return int(found[0]) if found else None
+
+
+def crc64_of(text: str | None) -> int | None:
+    """OSS's checksum, a number of 64 bits; None for all else."""
+    text = (text or "").strip()
+    return int(text) if re.fullmatch(r"[0-9]{1,20}", text) and int(text) < 1 << 64 else None
+
+
+def by_name(headers: Iterable[tuple[str, str]]) -> dict[str, str] | None:
+    """Headers by their names in lower case; None if one that counts is there twice with two values."""
+    names: dict[str, str] = {}
+    for name, value in headers:
+        before = names.setdefault(name.lower(), value)
+        if before != value and name.lower() in _ONCE:
+            return None
+    return names
 
 
 def what_is_it(first_bytes: bytes) -> str | None:

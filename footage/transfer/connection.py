@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import fnmatch
 import http.client
+import socket
 import urllib.request
 from collections.abc import Mapping
 from typing import Any, cast
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
 from footage.errors import Unreachable
+from footage.socket_deadline import current
 
 _REDIRECTS = {301, 302, 303, 307, 308}
 _MAX_REDIRECTS = 3
@@ -30,8 +32,35 @@ class _Everything(urllib.request.HTTPErrorProcessor):
     https_response = http_response
 
 
+class _Told(http.client.HTTPConnection):
+    """Tells the deadline of each socket before a byte goes over it, TLS and proxies included."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._create_connection = self._opened
+
+    def _opened(self, *args: Any, **kwargs: Any) -> socket.socket:
+        sock = socket.create_connection(*args, **kwargs)
+        current.get().opened(sock.fileno())
+        return sock
+
+
+class _ToldTls(_Told, http.client.HTTPSConnection):
+    pass
+
+
+class _Http(urllib.request.HTTPHandler):
+    def http_open(self, req: Any) -> Any:
+        return self.do_open(cast(Any, _Told), req)
+
+
+class _Https(urllib.request.HTTPSHandler):
+    def https_open(self, req: Any) -> Any:
+        return self.do_open(cast(Any, _ToldTls), req)
+
+
 # urllib and not http.client, because it honours the proxy variables; no cookies, no netrc, no Authorization.
-_OPENER = urllib.request.build_opener(_NoRedirect, _Everything)
+_OPENER = urllib.request.build_opener(_NoRedirect, _Everything, _Http, _Https)
 
 
 def get(
@@ -44,19 +73,28 @@ def get(
 ) -> http.client.HTTPResponse:
     """Open the URL and return the answer, whatever its status, with the body unread.
 
+    Called under a SocketDeadline, which ends it.
+
     Raises:
-        Unreachable: The URL or a redirect leads to a host that is not allowed, or in circles.
+        Unreachable: The URL or a redirect leads to a host that is not allowed, to no address, or in circles.
         OSError, http.client.HTTPException: The connection failed.
     """
     for _ in range(_MAX_REDIRECTS + 1):
         url = checked(url, allowed_hosts=allowed_hosts, allow_loopback=allow_loopback)
-        request = urllib.request.Request(url, headers=dict(headers))  # noqa: S310 - `checked` allows http(s) only
-        response = cast(http.client.HTTPResponse, _OPENER.open(request, timeout=timeout_s))
+        try:
+            request = urllib.request.Request(url, headers=dict(headers))  # noqa: S310 - `checked` allows http(s) only
+            response = cast(http.client.HTTPResponse, _OPENER.open(request, timeout=timeout_s))
+        except (ValueError, http.client.InvalidURL):
+            # Spaces, letters outside ASCII, labels of 64 characters: what no URL has.
+            raise _no_address(url) from None
         location = response.headers.get("Location")
         if response.status not in _REDIRECTS or location is None:
             return response
         response.close()
-        url = urljoin(url, location)
+        try:
+            url = urljoin(url, location)
+        except ValueError:
+            raise Unreachable(f"{shown(url)} was redirected to what is no address.") from None
     raise Unreachable(f"{shown(url)} was redirected more than {_MAX_REDIRECTS} times.")
 
 
@@ -66,8 +104,11 @@ def checked(url: str, *, allowed_hosts: tuple[str, ...], allow_loopback: bool) -
     Raises:
         Unreachable: Scheme or host are not allowed.
     """
-    parts = urlsplit(url)
-    host = (parts.hostname or "").lower()
+    try:
+        parts = urlsplit(url)
+        host = (parts.hostname or "").lower()
+    except ValueError:
+        raise _no_address(url) from None
     loopback = host in _LOOPBACK and allow_loopback
     if parts.scheme not in {"http", "https"} or parts.username is not None:
         raise Unreachable(f"{shown(url)} is not a plain http(s) link, so it was not opened.")
@@ -85,5 +126,12 @@ def checked(url: str, *, allowed_hosts: tuple[str, ...], allow_loopback: bool) -
 
 def shown(url: str) -> str:
     """The URL without its query: the signature in it is a key to the clip for a day."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.hostname or ''}{parts.path}"
+    try:
+        parts = urlsplit(url)
+        return f"{parts.scheme}://{parts.hostname or ''}{parts.path}"
+    except ValueError:
+        return "an unreadable URL"
+
+
+def _no_address(url: str) -> Unreachable:
+    return Unreachable(f"The link or a redirect leads to {shown(url)!r}, which is no address.")

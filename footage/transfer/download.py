@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from footage.errors import BadDelivery, ClipLost, StorageProblem, Unreachable
+from footage.socket_deadline import SocketDeadline
 from footage.transfer.answers import (
     Begun,
     Later,
@@ -28,6 +29,8 @@ from footage.transfer.answers import (
     Restart,
     Stop,
     Take,
+    by_name,
+    crc64_of,
     next_step,
     what_is_it,
 )
@@ -46,7 +49,9 @@ _PROGRESS_BYTES = 1 << 20
 class Limits:
     """When to give up on a download, and where it may go."""
 
-    silence_s: float = 20.0  # no connection, or no byte, for this long
+    silence_s: float = (
+        20.0  # no connection, or no byte, for this long; no whole head of an answer for twice that
+    )
     min_bytes_per_s: float = 32 << 10  # a 30 MB clip would take a quarter of an hour
     min_rate_window_s: float = 20.0
     deadline_s: float = 1800.0  # everything, all attempts together
@@ -238,15 +243,23 @@ class _Download:
             headers["Range"] = f"bytes={self.begun.size_bytes}-"
             if self.begun.etag:
                 headers["If-Match"] = self.begun.etag
+        left_s = self._left_s()
         try:
-            with get(
-                url,
-                headers,
-                timeout_s=self.limits.silence_s,
-                allowed_hosts=self.limits.allowed_hosts,
-                allow_loopback=self.limits.allow_loopback,
-            ) as response:
-                names = {name.lower(): value for name, value in response.headers.items()}
+            with (
+                SocketDeadline(min(left_s, 2 * self.limits.silence_s)) as deadline,
+                get(
+                    url,
+                    headers,
+                    timeout_s=self.limits.silence_s,
+                    allowed_hosts=self.limits.allowed_hosts,
+                    allow_loopback=self.limits.allow_loopback,
+                ) as response,
+            ):
+                # The head is there; the body has a pace of its own, and the rest of the time.
+                deadline.move(self._left_s())
+                names = by_name(response.headers.items())
+                if names is None:
+                    raise _DamagedError("the answer contradicts itself: a header is there twice")
                 match next_step(response.status, names, self.begun):
                     case Take() as take:
                         self._take(response, names, take)
@@ -262,13 +275,16 @@ class _Download:
         except (OSError, http.client.HTTPException) as error:
             raise _BrokenError(_words(error)) from None
 
+    def _left_s(self) -> float:
+        return max(self.started + self.limits.deadline_s - time.monotonic(), 0.001)
+
     def _take(self, response: http.client.HTTPResponse, headers: dict[str, str], take: Take) -> None:
         if take.offset == 0:
             self._forget()
         self.begun = Begun(take.offset, take.total_bytes, headers.get("etag") or self.begun.etag)
-        crc64 = headers.get("x-oss-hash-crc64ecma", "")
         # Of the whole object, also on a partial answer (OSS API reference, GetObject).
-        self.expected_crc64 = int(crc64) if crc64.isdigit() else self.expected_crc64
+        crc64 = crc64_of(headers.get("x-oss-hash-crc64ecma"))
+        self.expected_crc64 = self.expected_crc64 if crc64 is None else crc64
         if (take.total_bytes or 0) > self.limits.max_size_bytes:
             raise self._bad(
                 f"it has {take.total_bytes} bytes, more than the {self.limits.max_size_bytes} bytes allowed"

@@ -11,12 +11,21 @@ from pydantic import ValidationError
 
 from footage.errors import InvalidRequest, Problem
 from footage.printable import shown
-from footage.storyboard.board import Board
+from footage.storyboard.board import MAX_SHOTS, SPLIT, Board
 from footage.storyboard.guesses import Guess
-from footage.storyboard.read import arcreel, huobao, otio_file, own, rows, toonflow, vimax
-from footage.storyboard.read.document import as_list, as_mapping, decode, parse_json, parse_yaml, unreadable
+from footage.storyboard.read import arcreel, huobao, otio_child, otio_file, own, rows, toonflow, vimax
+from footage.storyboard.read.document import (
+    as_list,
+    as_mapping,
+    decode,
+    parse_json,
+    plain_data,
+    unreadable,
+)
 from footage.storyboard.read.draft import Parsed
 from footage.storyboard.read.fit import fit
+from footage.storyboard.read.source import read_file
+from footage.storyboard.read.yaml_text import parse_yaml
 
 __all__ = ["FORMATS", "Reading", "read_board"]
 
@@ -65,10 +74,9 @@ def read_board(
     if isinstance(source, str | Path):
         try:
             path = Path(source).expanduser()
-            data: Any = path.read_bytes()
-        except (OSError, RuntimeError, ValueError) as error:
-            # The last two: a home of nobody, and a null byte.
-            raise unreadable(getattr(error, "strerror", None) or str(error), name=str(source)) from error
+        except RuntimeError as error:  # a home of nobody
+            raise unreadable(str(error), name=str(source)) from error
+        data: Any = read_file(path, name=str(source))
         base, name, suffix = base or path.resolve().parent, name or path.name, path.suffix.casefold()
     else:
         data, name, suffix = source, name or "storyboard", ""
@@ -81,6 +89,8 @@ def read_board(
             format, data = rows.FORMAT, None
         else:
             data = _parse(text, suffix, name)
+    if data is not None:
+        data = plain_data(data, name=name)
     wrapper: dict[str, Any] = {}
     if format is None:
         data, wrapper = _unwrapped(data)
@@ -172,7 +182,7 @@ def _dialect(format: str, data: object, text: str, base: Path | None, name: str)
             raise unreadable(empty, name=name)
         return rows.read_csv(text, base, name=name)
     if format == otio_file.FORMAT:
-        return otio_file.read(text or json.dumps(data), base, name=name)
+        return otio_child.read(text or json.dumps(data), base, name=name)
     if format == rows.JSON_FORMAT:
         return rows.read_json(data, base)
     dialect = next(dialect for dialect in _DIALECTS if format == dialect.FORMAT)
@@ -181,6 +191,9 @@ def _dialect(format: str, data: object, text: str, base: Path | None, name: str)
 
 def _validated(plain: Mapping[str, Any], problems: list[Problem]) -> Board:
     """The board, or every problem of its form at once, named by shot id instead of by position."""
+    if (count := len(as_list(plain.get("shots")) or [])) > MAX_SHOTS:
+        problem = Problem("shots", f"{count:,} shots", SPLIT, f"1 to {MAX_SHOTS:,}")
+        raise InvalidRequest(problems=(*problems, problem))
     try:
         board = Board.model_validate(plain)
     except ValidationError as error:

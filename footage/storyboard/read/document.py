@@ -1,24 +1,37 @@
 """Bytes of a board file -> plain data, with a mistake named by its line.
 
-A board comes from strangers: an e-mail, a web form, another tool. So its size, its depth and what its
-aliases unfold to are bounded, and nothing in it can construct an object.
+A board comes from strangers: an e-mail, a web form, another tool. So its size, its depth, the number of its
+values and what its aliases unfold to are bounded, and nothing in it can construct an object. With these bounds
+any board is read or refused within 5 s and 200 MB.
 """
 
 from __future__ import annotations
 
 import csv
+import datetime
 import io
-from collections.abc import Mapping
+import math
+import re
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from typing import Any, cast
 
 from footage import strict_json
 from footage.errors import InvalidRequest, Problem
+from footage.printable import shown
+from footage.storyboard.board import MAX_SHOTS
 
 # The largest board we know of (2,000 shots with 1,500-character prompts in three languages) is 9 MB.
-MAX_BYTES = 16 * 1024 * 1024
+MAX_BYTES = 12 * 1024 * 1024
 # Aliases let 1 KB of YAML unfold to gigabytes ("billion laughs"). 2,000 shots of 100 values are 200,000.
-MAX_VALUES = 1_000_000
+MAX_VALUES = 250_000
 MAX_DEPTH = 60
+# Beside its shots a table may have lines for scenes, sums and remarks.
+MAX_ROWS = 2 * MAX_SHOTS
+# Different names of fields in the rows of one list; crews' shot lists have 10 to 40 columns.
+MAX_NAMES = 1000
+# Python itself refuses numbers of more than 4,300 digits; none of a board has more than this.
+_MAX_DIGITS = 400
 
 
 def unreadable(message: str, *, line: int | None = None, name: str = "storyboard") -> InvalidRequest:
@@ -50,130 +63,168 @@ def decode(data: bytes, *, name: str) -> tuple[str, str | None]:
         raise unreadable("the file is neither UTF-8, UTF-16 nor GB18030 text", name=name) from error
 
 
+# Strings are skipped; what is left of these begins a value or a field. Possessive, so that nothing is tried again.
+_JSON_VALUES = re.compile(r'"(?:[^"\\]++|\\.)*+"|[\[{,]', re.DOTALL)
+
+
+class TooMuchError(Exception):
+    """It holds more than a board may; in words."""
+
+
 def parse_json(text: str, *, name: str) -> Any:
     try:
-        value = strict_json.parse(text)
+        _count_values(text)
+        return strict_json.parse(text, parse_float=checked_float, parse_int=checked_int)
     except strict_json.NotJson as error:
         raise unreadable(error.message, line=error.line, name=name) from error
+    except TooMuchError as error:
+        raise unreadable(str(error), name=name) from error
     except RecursionError as error:
         raise unreadable(f"nested deeper than {MAX_DEPTH} levels", name=name) from error
-    _check_bounds(value, name)
+
+
+def _count_values(text: str) -> None:
+    """Before anything is built: 12 MB of `[],[],…` would become 500 MB of lists."""
+    values = 0
+    for found in _JSON_VALUES.finditer(text):
+        if found[0][0] != '"':
+            values += 1
+            if values > MAX_VALUES:
+                raise TooMuchError(f"more than {MAX_VALUES:,} values")
+
+
+def checked_int(text: str) -> int:
+    if len(text) > _MAX_DIGITS:
+        raise ValueError(f"a number of {len(text):,} digits; allowed are {_MAX_DIGITS}")
+    return int(text)
+
+
+def checked_float(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text[:40]} is larger than any number")
     return value
 
 
-def parse_yaml(text: str, *, name: str) -> Any:
-    import yaml
+def plain_data(value: object, *, name: str) -> Any:
+    """A copy of a board's data in which there is only what a document can hold, within the bounds of a board.
 
-    try:
-        value = yaml.load(text, Loader=_board_loader())  # noqa: S506 - a SafeLoader, narrowed further
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line = mark.line + 1 if mark is not None else None
-        raise unreadable(f"not valid YAML: {error.problem or error.context}", line=line, name=name) from error
-    except (yaml.YAMLError, ValueError) as error:
-        raise unreadable(f"not valid YAML: {error}", name=name) from error
-    except RecursionError as error:
-        raise unreadable(f"nested deeper than {MAX_DEPTH} levels", name=name) from error
-    _check_bounds(value, name)
-    return value
+    Names of fields become text, dates the text that they are written as. A value that is used several times
+    counts each time.
 
-
-_loader: Any = None
-
-
-def _board_loader() -> Any:
-    """PyYAML's SafeLoader with YAML 1.2's plain scalars, and no key twice.
-
-    YAML 1.1 reads the shot ids `010`, `no` and `12:30` as 8, False and 750.
+    Raises:
+        InvalidRequest: It holds too much, is too deep, contains itself, or has a value of no type that a board has.
     """
-    global _loader
-    if _loader is not None:
-        return _loader
-    import re
-
-    import yaml
-
-    class BoardLoader(yaml.SafeLoader):
-        pass
-
-    BoardLoader.yaml_implicit_resolvers = {}
-    for tag, pattern, first in (
-        ("tag:yaml.org,2002:bool", r"^(?:true|True|TRUE|false|False|FALSE)$", list("tTfF")),
-        ("tag:yaml.org,2002:int", r"^(?:0|[-+]?[1-9][0-9]*)$", list("-+0123456789")),
-        (
-            "tag:yaml.org,2002:float",
-            r"^[-+]?(?:0|[1-9][0-9]*)?\.[0-9]+(?:[eE][-+]?[0-9]+)?$",
-            list("-+.0123456789"),
-        ),
-        ("tag:yaml.org,2002:null", r"^(?:~|null|Null|NULL|)$", ["~", "n", "N", ""]),
-        ("tag:yaml.org,2002:merge", r"^(?:<<)$", ["<"]),
-    ):
-        BoardLoader.add_implicit_resolver(tag, re.compile(pattern), first)
-
-    def construct(loader: Any, node: Any) -> Any:
-        keys: set[str] = set()
-        for key_node, _ in node.value:
-            key = key_node.value
-            if not isinstance(key, str) or key_node.tag == "tag:yaml.org,2002:merge":
-                continue
-            if key in keys:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the field {key!r} is given twice", key_node.start_mark
-                )
-            keys.add(key)
-        loader.flatten_mapping(node)
-        result: dict[Any, Any] = {}
-        yield result
-        result.update(loader.construct_mapping(node, deep=True))
-
-    BoardLoader.add_constructor("tag:yaml.org,2002:map", construct)
-    _loader = BoardLoader
-    return _loader
+    return _Copy(name).of(value, "", 0)
 
 
-def _check_bounds(value: Any, name: str) -> None:
-    """Refuse what would unfold to too many values or too deep, aliases counted each time they are used."""
-    counted: dict[int, int] = {}
-    open_now: set[int] = set()
+class _Copy:
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._values = 0
 
-    def count(item: Any, depth: int) -> int:
-        if not isinstance(item, dict | list):
-            return 1
-        if depth > MAX_DEPTH:
-            raise unreadable(f"nested deeper than {MAX_DEPTH} levels", name=name)
-        mark = id(cast("object", item))
-        if mark in open_now:
-            raise unreadable("an alias contains itself", name=name)
-        if mark not in counted:
-            open_now.add(mark)
-            parts: Any = (
-                list(cast("dict[Any, Any]", item).values())
-                if isinstance(item, dict)
-                else cast("list[Any]", item)
+    def of(self, value: Any, field: str, depth: int) -> Any:
+        self._count()
+        if value is None or isinstance(value, str | bool | Decimal):
+            return value
+        if isinstance(value, int | float):
+            return self._number(value, field)
+        # The only picture that a board holds as such; a file cannot have one.
+        if isinstance(value, bytes) and field == "reference_image":
+            return value
+        if isinstance(value, datetime.date | datetime.time):
+            return value.isoformat()
+        if depth >= MAX_DEPTH and isinstance(value, Mapping | list | tuple):
+            raise unreadable(f"nested deeper than {MAX_DEPTH} levels", name=self._name)
+        if isinstance(value, Mapping):
+            return self._mapping(cast("Mapping[Any, Any]", value), depth + 1)
+        if isinstance(value, list | tuple):
+            items = cast("list[Any]", value)
+            _check_rows(items, self._name)
+            return [self.of(item, field, depth + 1) for item in items]
+        message = f"the field {shown(field)} has a {type(value).__name__}, which no board can hold"
+        raise unreadable(message, name=self._name)
+
+    def _mapping(self, fields: Mapping[Any, Any], depth: int) -> dict[str, Any]:
+        copy: dict[str, Any] = {}
+        for key, value in fields.items():
+            field = self._key(key)
+            if field in copy:
+                raise unreadable(f"the field {shown(field)} is given twice", name=self._name)
+            copy[field] = self.of(value, field, depth)
+        return copy
+
+    def _key(self, key: Any) -> str:
+        # Broken texts are left to the plan, which names their shot; a broken name has no place to be kept.
+        if not isinstance(key, str | int | float | datetime.date):
+            raise unreadable(f"the name of a field has to be text, {shown(key)} is none", name=self._name)
+        text = str(key)
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            message = f"the field {text[:40]!a} has half of a character (a lone surrogate) in its name"
+            raise unreadable(message, name=self._name) from None
+        return text
+
+    def _number(self, number: float, field: str) -> float:
+        if isinstance(number, float) and not math.isfinite(number):
+            raise unreadable(f"the field {shown(field)} is no finite number", name=self._name)
+        if isinstance(number, int) and number.bit_length() > _MAX_DIGITS * 3.33:
+            raise unreadable(f"the field {shown(field)} has more than {_MAX_DIGITS} digits", name=self._name)
+        return number
+
+    def _count(self) -> None:
+        self._values += 1
+        if self._values > MAX_VALUES:
+            raise unreadable(f"more than {MAX_VALUES:,} values", name=self._name)
+
+
+def _check_rows(items: Iterable[Any], name: str) -> None:
+    """Readers look for columns in every row, so rows and their names are bounded."""
+    names: set[Any] = set()
+    rows = 0
+    for item in items:
+        if isinstance(item, Mapping):
+            rows += 1
+            names.update(cast("Mapping[Any, Any]", item))
+        if rows > MAX_ROWS:
+            raise unreadable(
+                f"a list of more than {MAX_ROWS:,} entries; a board has at most {MAX_SHOTS:,} shots",
+                name=name,
             )
-            counted[mark] = 1 + sum(count(part, depth + 1) for part in parts)
-            open_now.discard(mark)
-        if counted[mark] > MAX_VALUES:
-            raise unreadable(f"more than {MAX_VALUES:,} values", name=name)
-        return counted[mark]
-
-    count(value, 0)
+        if len(names) > MAX_NAMES:
+            raise unreadable(
+                f"the entries of a list have more than {MAX_NAMES:,} different fields", name=name
+            )
 
 
 def parse_rows(text: str, *, name: str) -> list[tuple[int, list[str]]]:
     """A CSV table as (line number, cells) per line that is not blank."""
     delimiter = _delimiter(text)
+    lines: list[tuple[int, list[str]]] = []
+    values = 0
     try:
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-        lines = [(reader.line_num, [cell.strip() for cell in cells]) for cells in reader]
+        for row in reader:
+            # Lines without a word are not kept and not counted.
+            if any(map(str.strip, row)):
+                values += len(row)
+                if values > MAX_VALUES:
+                    raise unreadable(f"more than {MAX_VALUES:,} values", line=reader.line_num, name=name)
+                lines.append((reader.line_num, [cell.strip() for cell in row]))
+            if len(lines) > MAX_ROWS:
+                raise unreadable(
+                    f"a table of more than {MAX_ROWS:,} lines; a board has at most {MAX_SHOTS:,} shots",
+                    name=name,
+                )
     except csv.Error as error:
         raise unreadable(f"not a readable CSV table: {error}", name=name) from error
-    return [(line, cells) for line, cells in lines if any(cells)]
+    return lines
 
 
 def _delimiter(text: str) -> str:
     """The delimiter that the first line uses most; csv.Sniffer is misled by commas inside prompts."""
-    first = next((line for line in text.splitlines() if line.strip()), "")
+    first = next((line for line in io.StringIO(text) if line.strip()), "")
     return max((",", ";", "\t"), key=lambda mark: (first.count(mark), mark == ","))
 
 

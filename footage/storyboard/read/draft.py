@@ -31,7 +31,8 @@ class Draft:
         self._inner = inner or {}
         self.fields: dict[str, Any] = {}
         self.guesses: list[Guess] = []
-        self._carried: set[str] = set()
+        # A dictionary and not a set: a draft travels between processes as JSON.
+        self._carried: dict[str, None] = {}
 
     def find(self, *names: str) -> tuple[str, Any] | None:
         """The first of these source fields that says something, with the name it has in the source."""
@@ -53,7 +54,7 @@ class Draft:
         if found is None:
             return False
         key, value = found
-        self._carried.add(key)
+        self._carried[key] = None
         self.fields[field] = as_text(value) if not isinstance(value, int | float) else value
         return True
 
@@ -61,7 +62,7 @@ class Draft:
         """Source fields that another field of ours already says; they do not stay in the metadata."""
         for name in names:
             if found := self.find(name):
-                self._carried.add(found[0])
+                self._carried[found[0]] = None
 
     def guess(self, field: str, value: Any, taken_from: str, why: str) -> None:
         """Set a field that the source did not say outright, and report it."""
@@ -84,7 +85,7 @@ class Draft:
             )
             return
         if length == int(length) and words.plain(str(value)).isdigit():
-            self._carried.add(key)
+            self._carried[key] = None
             self.fields["duration"] = int(length)
         else:
             self.duration_of(length, key, str(value))
@@ -108,7 +109,7 @@ class Draft:
         kind, exact = read
         self.fields["transition"] = kind
         if exact:
-            self._carried.add(key)
+            self._carried[key] = None
         else:
             self.report("transition", kind, key, f"{value!r} is read as {kind}")
 
@@ -127,7 +128,7 @@ class Draft:
                 self.report("reference_image", None, key, f"there is no file {first[:80]!r} here; not used")
                 continue
             if "reference_image" in words.meaning(key) and first is value:
-                self._carried.add(key)
+                self._carried[key] = None
                 self.fields["reference_image"] = where
             else:
                 self.guess("reference_image", where, key, "taken as the first frame")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from footage.storyboard.read.draft import Draft, Parsed
 FORMAT = "otio"
 # Where our own timelines keep what they know of a shot; other tools may use it to say what they want.
 OURS = "wan_video"
+_LONGEST_S = 86_400
 
 
 def matches(data: object) -> bool:
@@ -22,8 +24,10 @@ def matches(data: object) -> bool:
 def read(text: str, base: Path | None, *, name: str) -> Parsed:
     """The clips of the video tracks in their order.
 
+    Called in a child process only (`otio_child`), because OpenTimelineIO may end the one that it runs in.
+
     Raises:
-        InvalidRequest: OpenTimelineIO itself cannot read the file.
+        InvalidRequest: OpenTimelineIO itself cannot read the file, or a clip has no length that means something.
     """
     import opentimelineio as otio
 
@@ -37,6 +41,9 @@ def read(text: str, base: Path | None, *, name: str) -> Parsed:
     except Exception as error:  # its errors share no base class
         raise unreadable(f"OpenTimelineIO cannot read it: {str(error)[:200]}", name=name) from error
 
+    if not isinstance(timeline, otio.core.SerializableObjectWithMetadata):
+        kind = getattr(timeline, "original_schema_name", None) or type(timeline).__name__
+        raise unreadable(f"it holds a {str(kind)[:60]}, not a timeline", name=name)
     parsed = Parsed(FORMAT, [], title=timeline.name or None, metadata=_plain(timeline.metadata))
     used: set[str] = set()
     for item in found:
@@ -103,8 +110,17 @@ def _shot(clip: Any, base: Path | None, used: set[str]) -> Draft:
     draft.image(base, f"{OURS}.reference_image", "reference_image")
     if clip.source_range is not None:
         length = clip.source_range.duration
-        draft.duration_of(length.to_seconds(), "source_range", f"{length.value:g} frames at {length.rate:g}")
+        draft.duration_of(
+            _seconds(length, shot_id), "source_range", f"{length.value:g} frames at {length.rate:g}"
+        )
     return draft
+
+
+def _seconds(time: Any, of: str) -> float:
+    seconds = float(time.to_seconds()) if time.rate else math.inf
+    if not math.isfinite(seconds) or not 0 <= seconds < _LONGEST_S:
+        raise unreadable(f"{of}: {time.value:g} frames at a rate of {time.rate:g} are no length", name="")
+    return seconds
 
 
 def _prompt(draft: Draft, metadata: dict[str, Any]) -> None:
@@ -126,6 +142,6 @@ def _prompt(draft: Draft, metadata: dict[str, Any]) -> None:
 
 
 def _transition(draft: Draft, item: Any) -> None:
-    length = float(item.in_offset.to_seconds() + item.out_offset.to_seconds())
+    length = sum(_seconds(offset, f"transition {item.name}") for offset in (item.in_offset, item.out_offset))
     kind = "dissolve" if item.transition_type == "SMPTE_Dissolve" else "fade"
     draft.guess("transition", {"kind": kind, "seconds": length}, item.transition_type, f"read as {kind}")

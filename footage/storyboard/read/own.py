@@ -13,7 +13,7 @@ from typing import Any
 from footage.errors import Problem
 from footage.storyboard.board import BOARD_FIELDS, REQUEST_FIELDS, SCHEMA, SHOT_FIELDS, nearest
 from footage.storyboard.guesses import Guess
-from footage.storyboard.read.document import as_list, as_mapping
+from footage.storyboard.read.document import MAX_NAMES, as_list, as_mapping
 
 FORMAT = "wan-video"
 
@@ -85,7 +85,17 @@ def _sort_out(
     problems: list[Problem],
 ) -> None:
     """Move unknown fields into the metadata in place, and refuse those that look like a slip."""
-    for name in [name for name in fields if name not in known]:
+    unknown = [name for name in fields if name not in known]
+    if len(unknown) > MAX_NAMES:
+        message = f"{len(unknown):,} fields that no board has are too many to keep"
+        problems.append(
+            Problem(f"{prefix}{unknown[0]}", _short(fields[unknown[0]]), message, f"{MAX_NAMES:,}")
+        )
+        for name in unknown:
+            del fields[name]
+        return
+    metadata = dict(as_mapping(fields.get("metadata")) or {})
+    for name in unknown:
         near = nearest(str(name), known)
         if near:
             problems.append(
@@ -93,7 +103,6 @@ def _sort_out(
             )
             del fields[name]
             continue
-        metadata = dict(as_mapping(fields.get("metadata")) or {})
         metadata[str(name)] = value = fields.pop(name)
         fields["metadata"] = metadata
         guesses.append(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +57,8 @@ def read_csv(text: str, base: Path | None, *, name: str) -> Parsed:
 def has_head(text: str) -> bool:
     """Whether a text without a telling file name starts like a shot list."""
     try:
-        return _head(parse_rows("\n".join(text.splitlines()[:_HEAD_WITHIN_LINES]), name="")) is not None
+        first = "".join(islice(io.StringIO(text), _HEAD_WITHIN_LINES))
+        return _head(parse_rows(first, name="")) is not None
     except InvalidRequest:
         return False
 

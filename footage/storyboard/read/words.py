@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from footage.catalogue import CATALOGUE
@@ -56,6 +57,7 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
 _NOT_WORD = re.compile(r"[\s_\-./()（）\[\]#]+")
 
 
+@lru_cache(4096)
 def plain(name: str) -> str:
     """A field name without case and punctuation: `Shot Size` and `shot_size` are one word."""
     return _NOT_WORD.sub("", name.casefold())

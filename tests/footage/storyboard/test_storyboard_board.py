@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from footage.request import VideoRequest
 from footage.storyboard import Board, Budget, Transition, json_schema, read_board
-from footage.storyboard.read.document import parse_yaml
+from footage.storyboard.read.yaml_text import parse_yaml
 
 EXAMPLE = Path(__file__).parents[3] / "footage/storyboard/examples/lighthouse.yaml"
 

@@ -3,12 +3,16 @@ from __future__ import annotations
 import hashlib
 import logging
 import random
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fastcrc import crc64
+from rawserver import Act, RawServer, reply, verbatim
+from rawserver import drip as raw_drip
 from resultserver import (
     Fault,
     ResultServer,
@@ -23,7 +27,7 @@ from resultserver import (
 )
 
 from footage.errors import BadDelivery, ClipLost, FootageError, StorageProblem, Unreachable
-from footage.transfer import Limits, download
+from footage.transfer import Downloaded, Limits, download
 from footage.transfer.connection import checked
 
 BODY = b"\x00\x00\x00\x18ftypisom" + random.Random(1).randbytes(4_000_000)
@@ -262,3 +266,63 @@ def test_a_disk_that_does_not_take_it_is_the_stores_problem() -> None:
     # /dev/full answers every write with "no space left on device".
     with ResultServer(BODY) as server, pytest.raises(StorageProblem, match="No space left"):
         download(server.url, Path("/dev/full"), QUICK)
+
+
+# ------------------------------------------------------------------------------------- servers that mean no good
+
+
+def answered(tmp_path: Path, *acts: Act, **changed: Any) -> Downloaded:
+    limits = replace(QUICK, failures=2, restarts=1, **changed)
+    with RawServer(*acts) as server:
+        return download(lambda: f"{server.base_url}/a.mp4", tmp_path / "clip", limits)
+
+
+def test_a_head_that_comes_in_drips_ends_the_attempt_and_not_the_download(tmp_path: Path) -> None:
+    slow = raw_drip(b"HTTP/1.1 200 OK\r\nX-A: " + b"a" * 10_000, every_s=0.05)
+
+    got = answered(tmp_path, slow, reply(BODY), silence_s=0.2)
+
+    assert got.size_bytes == len(BODY)
+
+
+def test_a_download_in_drips_ends_at_its_deadline(tmp_path: Path) -> None:
+    slow = raw_drip(b"HTTP/1.1 200 OK\r\nX-A: " + b"a" * 10_000, every_s=0.05)
+    started = time.monotonic()
+
+    with pytest.raises(Unreachable):
+        answered(tmp_path, slow, deadline_s=0.5)
+
+    assert time.monotonic() - started < 5
+
+
+@pytest.mark.parametrize(
+    "location", [b"http://[::1", b"http://", b"//\xff\xfe/", b"http://a b/", b"ftp://a/b"]
+)
+def test_a_redirect_to_what_is_no_address_is_refused_at_once(location: bytes, tmp_path: Path) -> None:
+    answer = b"HTTP/1.1 302 Found\r\nLocation: " + location + b"\r\nContent-Length: 0\r\n\r\n"
+
+    with pytest.raises(Unreachable, match=r"no address|not a plain|not one of the hosts|redirected"):
+        answered(tmp_path, verbatim(answer))
+
+
+@pytest.mark.parametrize("value", ["9" * 5000, "-1", "1.5", "1e3", "\u0663", "\u00b2", "0x10", "", " "])
+@pytest.mark.parametrize(
+    "name",
+    ["Content-Length", "Content-Range", "Retry-After", "x-oss-hash-crc64ecma", "ETag", "Content-Encoding"],
+)
+def test_a_header_that_says_nothing_is_no_traceback(name: str, value: str, tmp_path: Path) -> None:
+    said = f"{name}: bytes {value}-{value}/{value}" if name == "Content-Range" else f"{name}: {value}"
+    status = {"Content-Range": "206 Partial Content", "Retry-After": "503 Later"}.get(name, "200 OK")
+    answer = f"HTTP/1.1 {status}\r\n{said}\r\n\r\n".encode() + BODY[:5000]
+
+    try:
+        assert answered(tmp_path, verbatim(answer)).size_bytes == 5000
+    except (Unreachable, BadDelivery):
+        return
+
+
+def test_two_lengths_are_no_length(tmp_path: Path) -> None:
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: 16\r\nContent-Length: 5000\r\n\r\n" + BODY[:5000]
+
+    with pytest.raises(BadDelivery, match="contradicts itself"):
+        answered(tmp_path, verbatim(answer))

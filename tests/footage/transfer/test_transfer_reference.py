@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import gzip
 import logging
+import time
 import traceback
 
 import pytest
+from rawserver import Act, RawServer, drip, hang, never_speak, reply, verbatim
 from resultserver import ResultServer, chunked, cut, status
 
 from footage.errors import InvalidRequest, Unreachable
@@ -98,3 +101,92 @@ def test_redirects_are_followed_three_times_at_most() -> None:
         server.otherwise = moved
         with pytest.raises(InvalidRequest, match="redirected"):
             fetch(server.url())
+
+
+# ------------------------------------------------------------------------------------- servers that mean no good
+
+
+def fetched(*acts: Act, deadline_s: float = 20, max_bytes: int = 1_000_000) -> bytes:
+    with RawServer(*acts) as server:
+        return fetch_reference(
+            f"{server.base_url}/a.png", max_bytes=max_bytes, allow_private=True, deadline_s=deadline_s
+        )
+
+
+HEAD = b"HTTP/1.1 200 OK\r\n"
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        drip(HEAD + b"X-A: " + b"a" * 10_000, every_s=0.05),
+        drip(HEAD + b"\r\n" + b"a" * 10_000, every_s=0.05),
+        drip(HEAD + b"Content-Length: 10000\r\n\r\n" + b"a" * 10_000, every_s=0.05),
+        drip(HEAD + b"Transfer-Encoding: chunked\r\n\r\n2710\r\n" + b"a" * 10_000, every_s=0.05),
+        hang(HEAD + b"\r\n"),
+    ],
+    ids=["head", "body without a length", "body", "chunks", "nothing more"],
+)
+def test_the_deadline_counts_from_the_first_byte_asked_for(act: Act) -> None:
+    started = time.monotonic()
+
+    with pytest.raises(Unreachable, match=r"took more than 0\.5 s"):
+        fetched(act, deadline_s=0.5)
+
+    assert time.monotonic() - started < 5
+
+
+def test_a_tls_handshake_in_drips_ends_at_the_deadline() -> None:
+    with RawServer(on_accept=never_speak) as server:
+        url = server.base_url.replace("http:", "https:")
+        with pytest.raises(Unreachable, match="took more than"):
+            fetch_reference(url, max_bytes=10, allow_private=True, deadline_s=0.3)
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        b"http://[::1",
+        b"http://",
+        b"ht!tp://x",
+        b"//\xff\xfe/",
+        b"http://" + b"a" * 300 + b"/",
+        b"http://a:99999/",
+    ],
+)
+def test_a_redirect_to_what_is_no_address_is_one_clear_refusal(location: bytes) -> None:
+    answer = b"HTTP/1.1 302 Found\r\nLocation: " + location + b"\r\nContent-Length: 0\r\n\r\n"
+
+    with pytest.raises((InvalidRequest, Unreachable)):
+        fetched(verbatim(answer))
+
+
+@pytest.mark.parametrize("length", ["9" * 5000, "-1", "1e3", "\u0661", "5, 6", ""])
+def test_a_length_that_is_no_number_is_no_traceback(length: str) -> None:
+    answer = HEAD + f"Content-Length: {length}\r\n\r\n".encode() + IMAGE
+
+    try:
+        assert fetched(verbatim(answer)) == IMAGE
+    except (InvalidRequest, Unreachable) as error:
+        assert "could not be fetched" in str(error)  # noqa: PT017 - either outcome is right
+
+
+def test_a_body_that_comes_gzip_coded_is_decoded() -> None:
+    answer = reply(gzip.compress(IMAGE), headers={"Content-Encoding": "gzip"})
+
+    assert fetched(answer) == IMAGE
+
+
+@pytest.mark.parametrize(
+    ("coding", "body", "says"),
+    [
+        ("gzip", gzip.compress(bytes(50_000_000)), "too large"),
+        ("gzip", gzip.compress(IMAGE)[:-20], "ends too early"),
+        ("gzip", IMAGE, "coded as gzip and is not"),
+        ("br", IMAGE, "comes coded as br"),
+        ("gzip, gzip", IMAGE, "comes coded as gzip, gzip"),
+    ],
+)
+def test_a_coding_that_does_not_lead_to_an_image_is_named(coding: str, body: bytes, says: str) -> None:
+    with pytest.raises(InvalidRequest, match=says):
+        fetched(reply(body, headers={"Content-Encoding": coding}))
