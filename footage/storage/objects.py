@@ -63,10 +63,23 @@ class FsspecStore(Store):
         # invalidate_cache, because fsspec's listings may be answered from before another process wrote.
         self._fs.invalidate_cache()
         cut = len(self._root) + 1 if self._root else 0
-        # Where `find` is fsspec's own it leaves out what it cannot list, unless it is told to say so.
-        strict = {"on_error": _refuse_to_skip} if _finds_by_walking(self._fs) else {}
-        names = self._fs.find(self._name(folder).rstrip("/"), **strict)
+        start = self._name(folder).rstrip("/")
+        names = self._walk(start) if _finds_by_walking(self._fs) else self._fs.find(start)
         return [str(name).lstrip("/")[cut:] for name in names]
+
+    def _walk(self, start: str) -> list[str]:
+        # fsspec's own walk leaves out what it cannot list, and hands `on_error` to the first folder alone.
+        names: list[str] = []
+        folders = [start]
+        while folders:
+            folder = folders.pop()
+            try:
+                rows = self._fs.ls(folder, detail=True)
+            except FileNotFoundError:
+                continue
+            for row in rows:
+                (folders if row["type"] == "directory" else names).append(str(row["name"]))
+        return names
 
     def _folders(self, folder: str) -> list[str]:
         self._fs.invalidate_cache()
@@ -113,17 +126,14 @@ class FsspecStore(Store):
 
 
 def _finds_by_walking(fs: Any) -> bool:
+    """Whether `find` is fsspec's own; a store that knows better needs one question for all folders."""
     from fsspec.asyn import AsyncFileSystem
     from fsspec.spec import AbstractFileSystem
 
     if isinstance(fs, AsyncFileSystem):
-        return type(fs)._find is AsyncFileSystem._find
+        # The synchronous one is made from it for every instance.
+        return getattr(type(fs), "_find", None) is getattr(AsyncFileSystem, "_find")  # noqa: B009 - not public
     return type(fs).find is AbstractFileSystem.find
-
-
-def _refuse_to_skip(error: Exception) -> None:
-    if not isinstance(error, FileNotFoundError):
-        raise error
 
 
 def open_fsspec(

@@ -89,7 +89,7 @@ def test_a_running_clip_is_abandoned_and_harvest_delivers_it(bench: Any) -> None
     assert isinstance(run.error, Canceled)
     assert run.error.became == "abandoned"
     assert report.delivered == [clip.key]
-    assert clip.evidence.state().last.settlement.status == "succeeded"
+    assert clip.evidence.state().last.settlements[-1].status == "succeeded"
 
 
 def run_harvest(bench: Any) -> Any:
