@@ -67,6 +67,10 @@ COMMANDS = {
         "\n\nWith a key the provider is asked, too, but only a broken part of this project makes it end with "
         "another code than 0.",
     ),
+    "verify": Command(
+        "verifying",
+        "Recompute everything that proves stored clips: records, links between them, and the hashes of all files.",
+    ),
     "emulator": Command(
         "emulating", "Run the stand-in for the provider until Ctrl-C; every frame it makes says EMULATED."
     ),

@@ -11,7 +11,8 @@ from footage.aside import bring_back
 from footage.catalogue import IMAGE
 from footage.clip import Clip
 from footage.errors import InvalidRequest, NotThere, Problem
-from footage.evidence.clip import ClipEvidence, keys_in
+from footage.evidence.clip import ClipEvidence, is_key, keys_in
+from footage.evidence.reader import BadRecord
 from footage.evidence.records import CancelWish, Joined
 from footage.evidence.state import Permission
 from footage.order import Order, plan
@@ -118,11 +119,14 @@ def full_key(studio: Studio, beginning: str) -> str:
         InvalidRequest: There is none, or there are several.
     """
     beginning = beginning.strip().lower()
-    if len(beginning) == 64:
+    if is_key(beginning):
         try:
             ClipEvidence(studio.store, beginning).order()
         except NotThere:
             pass
+        except BadRecord:
+            # What is wrong with it is for whoever reads it.
+            return beginning
         else:
             return beginning
     found = [key for key in keys_in(studio.store) if len(beginning) >= 6 and key.startswith(beginning)]

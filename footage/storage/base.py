@@ -86,10 +86,14 @@ class Store(ABC):
         with self._doing("look for", path):
             return self._facts(path)
 
-    def sha256(self, path: str) -> str:
-        """Return the SHA-256 of the object's bytes in hex. Raises NotThere."""
+    def sha256(self, path: str, *, read: bool = False) -> str:
+        """Return the SHA-256 of the object's bytes in hex; `read`: of what is there, not as kept beside it.
+
+        Raises:
+            NotThere: There is no such object.
+        """
         with self._doing("read", path):
-            return self._sha256(path)
+            return self._sha256(path, read=read)
 
     def list(self, prefix: str = "") -> list[str]:
         """Return every path below the folder `prefix` ("" is the root), sorted; a missing folder is empty."""
@@ -233,7 +237,7 @@ class Store(ABC):
     @abstractmethod
     def _facts(self, path: str) -> ObjectFacts | None: ...
     @abstractmethod
-    def _sha256(self, path: str) -> str: ...
+    def _sha256(self, path: str, *, read: bool) -> str: ...
     @abstractmethod
     def _list(self, folder: str) -> list[str]:
         """Every path below the folder. What cannot be listed is an error; only a missing folder is empty."""

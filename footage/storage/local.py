@@ -76,7 +76,7 @@ class LocalStore(Store):
         # A folder is not an object.
         return ObjectFacts(found.st_size) if stat.S_ISREG(found.st_mode) else None
 
-    def _sha256(self, path: str) -> str:
+    def _sha256(self, path: str, *, read: bool) -> str:  # noqa: ARG002 - a folder keeps nothing beside a file
         file = self._root / path
         _require_file(file.stat().st_mode, path)
         return sha256_of(file)

@@ -53,7 +53,7 @@ class FsspecStore(Store):
             return None
         return ObjectFacts(int(facts["size"])) if facts["type"] == "file" else None
 
-    def _sha256(self, path: str) -> str:
+    def _sha256(self, path: str, *, read: bool) -> str:  # noqa: ARG002 - nothing is kept beside an object
         with tempfile.TemporaryDirectory() as folder:
             copy = Path(folder) / "object"
             self._get_file(path, copy)
@@ -95,7 +95,11 @@ class FsspecStore(Store):
                 self._write(path, body, mode="create")
         except FileExistsError:
             found = self._facts(path)
-            if found is None or found.size_bytes != size_of(body) or self._sha256(path) != sha256_of(body):
+            if (
+                found is None
+                or found.size_bytes != size_of(body)
+                or self._sha256(path, read=True) != sha256_of(body)
+            ):
                 raise
 
     def _replace(self, path: str, body: bytes | Path) -> None:

@@ -119,11 +119,12 @@ class S3Store(Store):
             return None
         return ObjectFacts(int(head["ContentLength"]), head.get("Metadata", {}).get("sha256"))
 
-    def _sha256(self, path: str) -> str:
+    def _sha256(self, path: str, *, read: bool) -> str:
         head = self._head(path)
         if head is None:
             raise FileNotFoundError(path)
-        if noted := head.get("Metadata", {}).get("sha256"):
+        noted = head.get("Metadata", {}).get("sha256")
+        if noted and not read:
             return str(noted)
         with tempfile.TemporaryDirectory() as folder:
             copy = Path(folder) / "object"
