@@ -28,7 +28,9 @@ KEYS: dict[str, str] = json.loads((KEPT / "keys.json").read_text())
 def studio(tmp_path: Path) -> Iterator[Studio]:
     settings = Settings(http_base_url="http://127.0.0.1:8123/api/v1", output_dir=str(tmp_path))
     shutil.copytree(KEPT, settings.store_url)
-    made = Studio(settings, open_store(settings.store_url), find_api_key=lambda: parse_key("sk-emulator", "test"))
+    made = Studio(
+        settings, open_store(settings.store_url), find_api_key=lambda: parse_key("sk-emulator", "test")
+    )
     yield made
     made.close()
 
