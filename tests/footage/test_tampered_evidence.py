@@ -6,6 +6,7 @@ One emulator has made the clips of one store; each case works on a copy of that 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import json
 import os
@@ -117,10 +118,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
             studio.settings.__dict__["deadline_s"] = 20.0
             clip = check(studio, request(what), Permission())
             made.keys[what] = clip.key
-            try:
+            with contextlib.suppress(FootageError):
                 asyncio.run(follow(clip, steps))
-            except FootageError:
-                pass
             last = clip.evidence.state().last
             assert last is not None
             assert last.receipt is not None
