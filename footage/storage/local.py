@@ -38,6 +38,7 @@ _REASONS = {
     errno.ENOTDIR: ("a part of the path is a file, not a folder", "Choose another OUTPUT_DIR."),
     errno.ENOTSUP: ("the file system lets nothing be written there", "Choose another OUTPUT_DIR."),
     errno.EISDIR: ("there is a folder of that name", "Choose another OUTPUT_DIR."),
+    errno.EINVAL: ("it is not a file that can be read or written", "Look at what is there."),
 }
 
 

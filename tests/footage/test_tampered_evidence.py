@@ -478,3 +478,38 @@ def test_a_key_that_nobody_ordered_is_told(world: World, tmp_path: Path) -> None
     with pytest.raises(InvalidRequest, match="No clip in this store"):
         reopen(studio, "ab" * 32, Permission())
     studio.close()
+
+
+@pytest.mark.parametrize("what", ["open", "failed"])
+def test_records_that_agree_on_a_foreign_address_do_not_get_the_key(
+    world: World, tmp_path: Path, what: str
+) -> None:
+    root, key, bought = copy(world, tmp_path), world.keys[what], world.creates
+    for path in (root / f"evidence/{key}/attempt-1").glob("*.json"):
+        path.write_text(path.read_text().replace(world.emulator.base_url, "https://evil.example/api/v1"))
+    studio = world.studio(root.parent)
+
+    given = attempt(
+        lambda: asyncio.run(follow(reopen(studio, key, Permission(retry_failed=True)), PLAIN_STEPS))
+    )
+    canceled = attempt(lambda: cancel(studio, key, by="test"))
+
+    studio.close()
+    assert isinstance(given, FootageError)
+    assert what == "failed" or isinstance(canceled, FootageError)
+    assert world.creates == bought
+
+
+def test_a_loopback_address_that_is_not_configured_gets_no_key(world: World, tmp_path: Path) -> None:
+    root, key = copy(world, tmp_path), world.keys["open"]
+    for path in (root / f"evidence/{key}/attempt-1").glob("*.json"):
+        path.write_text(path.read_text().replace(world.emulator.base_url, world.foreign.base_url))
+    studio = world.studio(root.parent)
+
+    given = attempt(lambda: generate(studio, "open", key))
+    canceled = attempt(lambda: cancel(studio, key, by="test"))
+
+    studio.close()
+    assert "the key is not sent" in given.message
+    assert "the key is not sent" in canceled.message
+    assert world.foreign.requests == []
