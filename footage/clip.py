@@ -24,6 +24,8 @@ from footage.request import VideoResponse
 from footage.runlog import RunLog, current, recorded
 from footage.steady import steady_s
 from footage.steps.seal import response_of
+from footage.steps.stored_files import damage, videos_of
+from footage.steps.stored_order import require_same_body
 from footage.threads import in_thread
 
 if TYPE_CHECKING:
@@ -41,7 +43,9 @@ class _Say(logging.LoggerAdapter[logging.Logger]):
     """Puts the clip's name before every line."""
 
     def process(self, msg: str, kwargs: MutableMapping[str, Any]) -> tuple[str, MutableMapping[str, Any]]:
-        return f"{(self.extra or {}).get('clip')}: {msg}", kwargs
+        clip = str((self.extra or {}).get("clip"))
+        kwargs["extra"] = {**kwargs.get("extra", {}), "clip": clip}
+        return f"{clip.replace('%', '%%')}: {msg}", kwargs
 
 
 class Clip:
@@ -55,24 +59,34 @@ class Clip:
         *,
         image: bytes | None = None,
         name: str | None = None,
+        reopened: bool = False,
+        log: RunLog | None = None,
     ) -> None:
         self.studio = studio
         # What people see in logs and in the UI: a shot's id, else the model.
         self.name = name or order.model
         # Prefect's pages show many clips' lines in one list, so each line says whose it is.
-        self.say = _Say(logger, {"clip": self.name.replace("%", "%%")})
+        self.say = _Say(logger, {"clip": self.name})
         self.order = order
         self.permission = permission
         self.key = order.key
         self.evidence = ClipEvidence(studio.store, order.key)
-        self.log = RunLog(studio.store, f"{self.evidence.folder}/run.log")
+        self.log = log or RunLog()
+        self.log.keep_at(studio.store, f"{self.evidence.folder}/run.log")
         self.lease = Lease(studio.store, order.key, studio.worker)
         self.response: VideoResponse | None = None
         # When each task was first seen running (monotonic): a poll that is called again counts on from there.
         self.running_since: dict[str, float] = {}
+        # Since when each task is waited for (monotonic), and this clip as a whole (steady_s): a call that is
+        # repeated does not get its deadline anew.
+        self.waiting_since: dict[str, float] = {}
+        self._began_s: float | None = None
+        # Tasks whose result this run could not use, although the provider still has it.
+        self.given_up: set[str] = set()
         # Called before each new purchase; what it raises stops that one.
         self.before_buying: Callable[[], None] | None = None
         self._image = image
+        self._reopened = reopened
 
     def __reduce__(self) -> str:
         raise TypeError("A Clip belongs to one process; its evidence is what travels.")
@@ -92,12 +106,18 @@ class Clip:
         return self.studio.client(self.endpoint, self.studio.workspace)
 
     def wire_body(self) -> dict[str, Any]:
-        """The exact body of the create, with the prepared image inline."""
+        """The exact body of the create, with the prepared image inline.
+
+        Raises:
+            BadRecord: The order was read from its evidence, which says two things.
+        """
         image = self.order.image
-        if image is None:
-            return self.order.wire_body(None)
-        if self._image is None:
+        if image is not None and self._image is None:
             self._image = self.evidence.reference_image(image.file_name)
+        if self._reopened:
+            require_same_body(self.order, self._image, self.evidence.reader)
+        if image is None or self._image is None:
+            return self.order.wire_body(None)
         return self.order.wire_body(image.data_uri(self._image))
 
     async def state(self) -> ClipState:
@@ -112,10 +132,27 @@ class Clip:
             Unreachable: As many creates as one run may send did not reach the provider.
         """
         state = await self.state()
-        if state.result is not None:
+        self._require_own_model(state)
+        damaged = await in_thread(self._damage, state)
+        if damaged is not None:
+            self.say.warning("%s; it is brought back if it can be", damaged)
+        elif state.result is not None:
             self.response = response_of(self.studio.store, state.result, cached=False)
             return None
-        return next_step(state, self.permission)
+        return next_step(state, self.permission, damaged=damaged is not None)
+
+    def _damage(self, state: ClipState) -> str | None:
+        if state.result is None and state.delivered is None:
+            return None
+        videos = videos_of(self.evidence, state.result, state.delivered)
+        # One of the two records alone could have been changed.
+        return damage(self.studio.store, videos, hashed=state.result is not None and state.delivered is None)
+
+    def _require_own_model(self, state: ClipState) -> None:
+        last = state.last
+        if last is not None and last.intent.model != self.order.model:
+            path = f"{self.evidence.folder}/attempt-{last.number}/intent.json"
+            self.evidence.reader.refuse(path, f"it is about {last.intent.model}, not {self.order.model}")
 
     @contextlib.asynccontextmanager
     async def held(self) -> AsyncGenerator[None]:
@@ -124,12 +161,13 @@ class Clip:
         Raises:
             StillRunning: The other worker was not done at the deadline; harvest does not wait for it at all.
         """
-        before = current()
-        if before is not None:
-            self.log.begin_with(before)
+        if self._began_s is None:
+            self._began_s = steady_s()
+            if (run := current()) is not None and run is not self.log:
+                self.log.begin_with(run)
         with recorded(self.log):
-            await self._take()
             try:
+                await self._take()
                 yield
             finally:
                 # In a thread of its own right: releasing must also happen when this task is being cancelled.
@@ -137,33 +175,37 @@ class Clip:
 
     async def _take(self) -> None:
         dead = DeadWatch(self.studio.settings.lease_s)
-        began_s = steady_s()
         first: Holding | None = None
         while True:
-            if await in_thread(self.evidence.result) is not None:
+            if await in_thread(self._is_stored):
                 return
             holding = await in_thread(self.lease.look)
             if dead.vacant(holding, steady_s()):
                 if await in_thread(self.lease.take, holding):
                     # Attempts of whoever drove the clip until now are not this run's own.
-                    last = (await self.state()).last
-                    self.permission = dataclasses.replace(
-                        self.permission, attempts_before=last.number if last else 0
-                    )
+                    opened = (await self.state()).opened
+                    self.permission = dataclasses.replace(self.permission, attempts_before=opened)
                     return
-                continue
-            if first is None:
+            elif first is None:
                 self.say.info("another worker (%s) makes this clip; waiting for it", holding.owner)
                 first = holding
             # Who wants this clip waits for it; harvest leaves it to a worker that shows that it lives.
-            alive = holding.beat != first.beat and not self.permission.may_buy
-            if alive or steady_s() - began_s > self.studio.settings.deadline_s:
+            alive = first is not None and holding.beat != first.beat and not self.permission.may_buy
+            if alive or self.out_of_time:
                 raise StillRunning(
-                    f"Worker {holding.owner} still makes clip {self.key[:12]}.",
+                    f"Worker {holding.owner or 'another one'} still makes clip {self.key[:12]}.",
                     next_step=f"wan-video generate --key {self.key}",
                     key=self.key,
                 )
             await asyncio.sleep(LOOK_EVERY_S)
+
+    def _is_stored(self) -> bool:
+        return self.evidence.result() is not None and self._damage(self.evidence.state()) is None
+
+    @property
+    def out_of_time(self) -> bool:
+        """Whether this run has waited for others as long as it may."""
+        return steady_s() - (self._began_s or steady_s()) > self.studio.settings.deadline_s
 
     def _let_go(self) -> None:
         self.log.flush()
@@ -173,17 +215,28 @@ class Clip:
 StepRunner = Callable[[Clip], Awaitable[Any]]
 
 
+# A clip whose every attempt fails takes three steps for each; more than this is evidence that contradicts itself.
+MOST_STEPS = 100
+
+
 async def follow(clip: Clip, steps: dict[Step, StepRunner]) -> VideoResponse | None:
     """Drive a clip from where its evidence ends to its response; None when this run may not go on.
 
     Whatever a step raises passes through, with the clip given back and its log written.
     """
+    taken = 0
     while True:
         try:
             async with clip.held():
                 while step := await clip.next_step():
+                    taken += 1
+                    if taken > MOST_STEPS:
+                        clip.evidence.reader.refuse(clip.evidence.folder, f"{MOST_STEPS} steps led nowhere")
                     await steps[step](clip)
                     await in_thread(clip.log.flush)
             return clip.response
         except TakenOver as stepped_back:
             clip.say.info("%s", stepped_back.message)
+            if clip.out_of_time:
+                raise
+            await asyncio.sleep(LOOK_EVERY_S)

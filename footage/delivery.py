@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import logging
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -34,6 +34,7 @@ from footage.storage.hashing import sha256_of
 from footage.transfer import Limits, download
 
 if TYPE_CHECKING:
+    from footage.evidence.records import StoredFile
     from footage.order import Expected
     from footage.storage import Store
 
@@ -202,6 +203,54 @@ def deliver(
     except AlreadyThere:
         # Another worker delivers the same clip and was first with other bytes: what it published counts.
         return delivery.run()
+
+
+def restore(
+    expected: Expected,
+    url_source: Callable[[], str],
+    store: Store,
+    videos: Sequence[StoredFile],
+    *,
+    conform: Literal["auto", "never"] = "auto",
+    limits: Limits | None = None,
+) -> None:
+    """Bring published videos back to the bytes that they had; nothing is replaced by anything else.
+
+    `videos` is the clip, and behind it the provider's own file where the clip was converted from that.
+
+    Raises:
+        BadDelivery: What came or was made here has other bytes than what was published.
+        ClipLost, Unreachable, StorageProblem: As for `deliver`.
+    """
+    clip, source = videos[0], videos[-1]
+    with tempfile.TemporaryDirectory(prefix="wan-video-") as folder:
+        local, conformed = Path(folder) / "source.mp4", Path(folder) / "conformed.mp4"
+        if not _fetch_whole(store, source, local):
+            download(url_source, local, limits or Limits())
+            _publish_again(store, source, local)
+        if clip is source or _fetch_whole(store, clip, conformed):
+            return
+        facts = inspect(local)
+        verdict = judge(facts, expected, conform=conform)
+        if not verdict.conform:
+            raise BadDelivery(f"{clip.path} was made from {source.path} in a way that is not known")
+        make_conform(local, conformed, fps=verdict.fps, size=verdict.size)
+        _publish_again(store, clip, conformed)
+
+
+def _fetch_whole(store: Store, video: StoredFile, local: Path) -> bool:
+    """Copy a published video here; whether it is there and whole."""
+    facts = store.facts(video.path)
+    if facts is None or facts.size_bytes != video.size_bytes:
+        return False
+    store.get_file(video.path, local)
+    return sha256_of(local) == video.sha256
+
+
+def _publish_again(store: Store, video: StoredFile, local: Path) -> None:
+    if sha256_of(local) != video.sha256:
+        raise BadDelivery(f"What there is for {video.path} now has other bytes than were published")
+    store.replace_file(video.path, local)
 
 
 class _Delivery:

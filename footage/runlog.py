@@ -29,6 +29,9 @@ class RunLog:
         self._store = store
         self._path = path
         self._lines: list[str] = []
+        # What was said before the first clip was driven, by nobody in particular; see `opening`.
+        self._opening: list[str] = []
+        self._opened = False
         self._lock = threading.Lock()
 
     def add(self, record: logging.LogRecord) -> None:
@@ -37,17 +40,27 @@ class RunLog:
         # Prefect's own lines say "Finished" and leave it to the record of which task run they speak.
         step = getattr(record, "task_run_name", None)
         text = (f"{step}: " if step else "") + record.getMessage()
+        line = f"{at} {record.levelname:<7} {redact(text)}\n".replace("\n", "\n    ").rstrip(" ")
         with self._lock:
-            self._lines.append(
-                f"{at} {record.levelname:<7} {redact(text)}\n".replace("\n", "\n    ").rstrip(" ")
-            )
+            self._lines.append(line)
+            if not self._opened and step is None and not hasattr(record, "clip"):
+                self._opening.append(line)
 
-    def begin_with(self, other: RunLog) -> None:
-        """Take over what was logged before it was known which clip it is about."""
-        with other._lock:
-            lines = list(other._lines)
+    def opening(self) -> list[str]:
+        """What a run said before it drove its first clip, without what it said about single clips and their steps."""
+        with self._lock:
+            self._opened = True
+            return list(self._opening)
+
+    def begin_with(self, run: RunLog) -> None:
+        """Take over what the run said before any of its clips."""
+        lines = run.opening()
         with self._lock:
             self._lines = lines + self._lines
+
+    def keep_at(self, store: Store, path: str) -> None:
+        """Say where the lines belong, once that is known."""
+        self._store, self._path = store, path
 
     def flush(self) -> None:
         """Append what has gathered; a store that fails here must not fail the clip."""
@@ -92,10 +105,10 @@ def current() -> RunLog | None:
 
 
 @contextlib.contextmanager
-def recorded(log: RunLog) -> Generator[None]:
+def recorded(log: RunLog) -> Generator[RunLog]:
     """Within this block, log lines of this task and of the threads it starts belong to `log`."""
     token = _current.set(log)
     try:
-        yield
+        yield log
     finally:
         _current.reset(token)

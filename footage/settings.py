@@ -86,6 +86,11 @@ class Settings(BaseSettings):
     submit_patience_s: float = Field(
         600.0, ge=0, description="How long a refused-for-now create (429, no connection) is tried again."
     )
+    verify_bytes: int = Field(
+        2_000_000_000,
+        ge=0,
+        description="How many bytes of stored clips the nightly validate run reads again.",
+    )
     result_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         ("*.aliyuncs.com",), description="Hosts that results may be fetched from, as JSON."
     )

@@ -13,8 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from footage.credentials import ApiKey, find_key
+from footage.endpoints import NOT_KNOWN, known_endpoint
 from footage.errors import AccountProblem, InvalidRequest, Problem, StorageProblem
 from footage.evidence.lease import Worker
+from footage.evidence.reader import BadRecord
+from footage.printable import shown
 from footage.roster import Roster
 from footage.settings import Settings, is_local, load_settings
 from footage.steady import steady_s
@@ -130,7 +133,13 @@ class Studio:
         return self.settings.http_base_url or endpoint(region, self.workspace)
 
     def client(self, endpoint: str, workspace: str | None = None) -> WanClient:
-        """The client of one endpoint; the DashScope SDK is loaded here and not before."""
+        """The client of one endpoint; the DashScope SDK is loaded here and not before.
+
+        Raises:
+            BadRecord: The key may not be sent to this address.
+            AccountProblem: There is no usable key.
+        """
+        endpoint = self._known(endpoint, workspace)
         from footage.provider import WanClient
 
         api_key = self.api_key
@@ -147,6 +156,20 @@ class Studio:
                     queries_per_second=settings.queries_per_second,
                 )
             return self._clients[wanted]
+
+    def knows(self, endpoint: str, workspace: str | None) -> str | None:
+        """The address that `endpoint` of a record is, if the key may be sent there; else None."""
+        return known_endpoint(endpoint, workspace, self.settings.http_base_url)
+
+    def _known(self, endpoint: str, workspace: str | None) -> str:
+        # Before the key is looked for: nothing that evidence says decides where it goes.
+        known = self.knows(endpoint, workspace)
+        if known is None:
+            raise BadRecord(
+                f"The key is not sent to {shown(endpoint)}: {NOT_KNOWN}.",
+                next_step="set DASHSCOPE_HTTP_BASE_URL if it is a proxy of yours or an emulator",
+            )
+        return known
 
     def require_exclusive_store(self) -> None:
         """Prove, once for each studio, that of two workers with the same intent only one can win.

@@ -20,9 +20,7 @@ from tasks.limits import await_turn
 )
 async def submit(clip: Clip) -> Receipt | None:
     """Buy the clip once, or find the purchase whose answer was lost."""
-    if clip.permission.may_buy:
-        await await_turn(clip.order.model)
-    receipt = await submit_clip(clip)
+    receipt = await submit_clip(clip, await_turn)
     if receipt is not None:
         announce("submitted", clip, task_id=receipt.task_id, adopted=receipt.adopted)
     return receipt

@@ -17,7 +17,8 @@ from prefect import Flow
 
 from footage.checkup import Finding, Level, examine, local_findings, provider_findings
 from footage.errors import AccountProblem
-from footage.threads import in_thread
+from footage.steps.verify import verify_tonight
+from footage.threads import at_work, in_thread
 
 if TYPE_CHECKING:
     from footage.studio import Studio
@@ -126,6 +127,20 @@ def _flows_in(module: ModuleType) -> list[Flow[..., Any]]:
     ]
 
 
+def clips_finding(studio: Studio) -> Finding:
+    """Whether tonight's share of the stored clips is still what was delivered."""
+    night = verify_tonight(studio.store, studio.settings.verify_bytes)
+    if night.damaged:
+        first = night.damaged[0]
+        message = (
+            f"{len(night.damaged)} of {night.clips} clips are damaged; {first.key[:12]}: {first.problems[0]}"
+        )
+        return Finding("clips", "fail", message, "wan-video verify --all names all of them", 7)
+    return Finding(
+        "clips", "ok", f"{night.clips} stored clips are as delivered ({night.read_bytes:,} bytes read)"
+    )
+
+
 async def validate_project(flows: ModuleType, studio: Studio) -> tuple[list[Finding], str]:
     """Ask every question within a flow run, log the answers and write them down; findings and address.
 
@@ -133,6 +148,8 @@ async def validate_project(flows: ModuleType, studio: Studio) -> tuple[list[Find
         StorageProblem: The report cannot be written.
     """
     findings = await in_thread(list, project_findings(flows, lambda: studio))
+    if not any(finding.name == "store" and finding.level == "fail" for finding in findings):
+        findings.append(await at_work(examine, "clips", lambda: clips_finding(studio)))
     for finding in findings:
         logger.log(_LOG_LEVELS[finding.level], "%s", line(finding))
     return findings, await in_thread(write_report, findings, studio)

@@ -67,6 +67,11 @@ COMMANDS = {
         "\n\nWith a key the provider is asked, too, but only a broken part of this project makes it end with "
         "another code than 0.",
     ),
+    "verify": Command(
+        "verifying",
+        "Recompute everything that proves stored clips: records, links between them, and the hashes of all files."
+        "\n\nWrites nothing and asks no provider. Ends with 0 if everything fits, 7 if something is damaged.",
+    ),
     "emulator": Command(
         "emulating", "Run the stand-in for the provider until Ctrl-C; every frame it makes says EMULATED."
     ),

@@ -41,7 +41,7 @@ def cancel(
         problem = Problem("keys", "(nothing)", "name the clips to cancel", "keys, or their beginnings")
         raise InvalidRequest(problems=(problem,))
     with emulated(emulator):
-        done = _in_studio(lambda studio: _cancel(studio, keys), credentials_block, storage_block)
+        done = in_studio(lambda studio: _cancel(studio, keys), credentials_block, storage_block)
     if json:
         print_json([asdict(one) for one in done])
 
@@ -79,14 +79,12 @@ def adopt(
     from footage.steps.adopt import adopt as adopt_task
 
     with emulated(emulator):
-        receipt = _in_studio(
-            lambda studio: adopt_task(studio, key, task_id), credentials_block, storage_block
-        )
+        receipt = in_studio(lambda studio: adopt_task(studio, key, task_id), credentials_block, storage_block)
     tell(f"Task {receipt.task_id} is attempt {receipt.attempt} of clip {receipt.key[:12]} now.")
     tell(f"→ wan-video generate --key {receipt.key}", "bold")
 
 
-def _in_studio(act: Callable[[Studio], T], credentials_block: str | None, storage_block: str | None) -> T:
+def in_studio(act: Callable[[Studio], T], credentials_block: str | None, storage_block: str | None) -> T:
     """Do something with the key and in the store that a run with these blocks would have.
 
     Raises:

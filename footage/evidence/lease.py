@@ -23,10 +23,12 @@ import secrets
 import socket
 import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from footage.errors import AlreadyThere, NotThere, StorageProblem, TakenOver
 from footage.evidence.process import gone, identity
+from footage.evidence.reader import BadRecord, RecordReader
+from footage.evidence.records import LeaseRecord, Record, WorkerRecord
 from footage.steady import steady_s
 
 if TYPE_CHECKING:
@@ -34,8 +36,10 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+R = TypeVar("R", bound=Record)
 
-_LEASE_FILE = re.compile(r"/lease-(\d+)\.(json|released)$")
+
+_LEASE_FILE = re.compile(r"/lease-(\d{1,18})\.(json|released)$")
 
 
 class Worker:
@@ -134,16 +138,16 @@ class Lease:
         highest = max(released)
         if released[highest]:
             return Holding(highest, None, released=True, beat=None, host_says_dead=False)
-        owner = str(_read(self.store, f"{self.folder}/lease-{highest}.json").get("owner", ""))
-        alive = _read(self.store, f"workers/{owner}.json")
-        beat = alive.get("beat")
+        # A lease decides who works, not who pays: one that says nothing readable is one that nobody holds.
+        lease = _read(self.store, f"{self.folder}/lease-{highest}.json", LeaseRecord, number=highest)
+        alive = lease and _read(self.store, f"workers/{lease.owner}.json", WorkerRecord, id=lease.owner)
         return Holding(
             highest,
-            owner,
+            lease.owner if lease else None,
             released=False,
-            beat=beat,
-            host_says_dead=beat is not None and gone(alive),
-            lease_s=float(alive.get("lease_s", 0.0)),
+            beat=alive.beat if alive else None,
+            host_says_dead=alive is not None and gone(alive.model_dump()),
+            lease_s=alive.lease_s if alive else 0.0,
         )
 
     def take(self, after: Holding) -> bool:
@@ -211,12 +215,12 @@ class DeadWatch:
         return now_s - self._since >= max(self.lease_s, holding.lease_s)
 
 
-def _read(store: Store, path: str) -> dict[str, Any]:
-    try:
-        return json.loads(store.read(path))
-    except (NotThere, ValueError):
-        return {}
+def _read(store: Store, path: str, kind: type[R], **expected: Any) -> R | None:
+    with contextlib.suppress(NotThere, BadRecord):
+        return RecordReader(store).record(path, kind, **expected)
+    return None
 
 
 def _safe(name: str) -> str:
-    return "".join(c if c.isalnum() or c in "-." else "-" for c in name)[:60]
+    # A host's name may have any letters, a path in the store only these.
+    return re.sub(r"[^A-Za-z0-9.-]", "-", name)[:60]

@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from footage.errors import StorageProblem
-from footage.evidence.clip import ClipEvidence
+from footage.evidence.clip import ClipEvidence, is_key
 
 if TYPE_CHECKING:
     from footage.evidence.state import Attempt, ClipState
@@ -44,7 +44,8 @@ def paid_by_run(store: Store, run_id: str) -> str:
     """What the clips cost so far that a run works on, in words for a person."""
     prefix = f"runs/{run_id}/"
     try:
-        words = Counter(paid(ClipEvidence(store, name[len(prefix) :]).state()) for name in store.list(prefix))
+        keys = [name[len(prefix) :] for name in store.list(prefix)]
+        words = Counter(paid(ClipEvidence(store, key).state()) for key in keys if is_key(key))
     except StorageProblem:
         return "not known, because the store does not tell; nothing is bought a second time"
     if words.total() <= 1:

@@ -28,7 +28,7 @@ def gone(process: dict[str, Any]) -> bool:
     if here is None or process.get("machine") != here or process.get("started") is None:
         return False
     try:
-        return started(int(process["pid"])) != process["started"]
+        return isinstance(process.get("pid"), int) and started(process["pid"]) != process["started"]
     except PermissionError:
         return False
 

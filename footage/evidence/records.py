@@ -1,18 +1,52 @@
-"""What is written down about one clip; every record is a file that is created once."""
+"""What is written down about one clip; every record is a file that is created once.
+
+Whoever can write the store can write these files, so every field has a type and bounds here; that a record fits
+its path, its clip and the other records is checked where it is read (footage/evidence/reader.py).
+"""
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+
+# Raised when an older release would misread what this one writes.
+FORMAT = 1
+
+# A year that can be added to and subtracted from.
+_FIRST_YEAR, _LAST_YEAR = 2000, 2999
+
+
+def _sensible(moment: datetime) -> datetime:
+    if not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
+        raise ValueError("not a time of this project")
+    return moment
+
+
+Key = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+TaskId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+Name = Annotated[str, Field(max_length=256)]
+Address = Annotated[str, Field(max_length=2_000)]
+Number = Annotated[int, Field(ge=1, le=100_000)]
+Count = Annotated[int, Field(ge=0, le=100_000)]
+Bytes = Annotated[int, Field(ge=0, le=1 << 50)]
+Moment = Annotated[AwareDatetime, AfterValidator(_sensible)]
+# Larger than any clock is wrong, small enough to be added to a time.
+Offset = Annotated[float, Field(ge=-1e9, le=1e9, allow_inf_nan=False)]
+Measure = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
+Money = Annotated[Decimal, Field(ge=0, le=1_000_000, allow_inf_nan=False)]
 
 
 class Record(BaseModel):
     """A JSON document in the evidence; unknown fields of later versions are kept, not refused."""
 
     model_config = ConfigDict(frozen=True, extra="allow")
+
+    # Evidence of 0.1.0 has none.
+    format: int = FORMAT
 
     def to_bytes(self) -> bytes:
         """The record as indented JSON, UTF-8."""
@@ -22,35 +56,35 @@ class Record(BaseModel):
 class Intent(Record):
     """Written before the create is sent: from here on the clip may have been bought."""
 
-    key: str
-    attempt: int
-    owner: str
-    lease: int
-    model: str
-    region: str
-    endpoint: str
-    workspace: str | None = None
-    key_fingerprint: str
-    written_at: datetime
+    key: Key
+    attempt: Number
+    owner: Name
+    lease: Count
+    model: Name
+    region: Name
+    endpoint: Address
+    workspace: Name | None = None
+    key_fingerprint: Name
+    written_at: Moment
     # Provider's clock minus ours as last seen; None when it never answered with a date.
-    clock_offset_s: float | None = None
+    clock_offset_s: Offset | None = None
 
 
 class Receipt(Record):
     """Written after a create answered with a task id: everything that resuming needs, on any machine."""
 
-    key: str
-    attempt: int
-    task_id: str
+    key: Key
+    attempt: Number
+    task_id: TaskId
     request_id: str | None
-    model: str
-    region: str
-    endpoint: str
-    workspace: str | None = None
-    key_fingerprint: str
-    submitted_at: datetime
+    model: Name
+    region: Name
+    endpoint: Address
+    workspace: Name | None = None
+    key_fingerprint: Name
+    submitted_at: Moment
     # Task record and result URL live 24 h (Model Studio: manage asynchronous tasks, read 2026-11).
-    expires_at: datetime
+    expires_at: Moment
     # True when the task was found in the provider's list instead of in the answer to our create.
     adopted: bool = False
 
@@ -58,48 +92,177 @@ class Receipt(Record):
 class Claim(Record):
     """Says which attempt a task belongs to, so that no other attempt can adopt it."""
 
-    task_id: str
-    key: str
-    attempt: int
+    task_id: TaskId
+    key: Key
+    attempt: Number
 
 
 class CancelWish(Record):
     """Somebody asked to cancel; written before the provider is asked."""
 
-    key: str
-    asked_at: datetime
+    key: Key
+    asked_at: Moment
     by: str
 
 
 class Joined(Record):
     """A run began to work on a clip; a run that is started over finds its first one."""
 
-    key: str
-    joined_at: datetime
+    key: Key
+    joined_at: Moment
     # Attempts there were: a person's word to buy again is about those and not about this run's own.
-    attempts: int
+    attempts: Count
+
+
+class LeaseRecord(Record):
+    """Which worker took a clip, and as its how manyeth holder."""
+
+    owner: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,150}$")]
+    number: Annotated[int, Field(ge=1)]
+
+
+class WorkerRecord(Record):
+    """What a living worker rewrites again and again."""
+
+    id: Name
+    beat: Annotated[int, Field(ge=0)]
+    # Longer than this no worker's word is waited for.
+    lease_s: Annotated[float, Field(ge=0, le=3600, allow_inf_nan=False)] = 0.0
 
 
 OutcomeStatus = Literal["succeeded", "failed", "canceled", "lost", "abandoned"]
 
 
 class Outcome(Record):
-    """How an attempt ended.
+    """How an attempt ended, as far as was known then.
 
-    `abandoned` runs on at the provider, and a `succeeded` result can still be lost before it was fetched; in
-    both cases a second record of this kind, the settlement, has the last word.
+    `abandoned` runs on at the provider, a `succeeded` result can still be lost before it was fetched, and the
+    provider may contradict any outcome. Then a further record of this kind, a settlement, has the last word.
     """
 
-    key: str
-    attempt: int
+    key: Key
+    attempt: Number
     status: OutcomeStatus
-    decided_at: datetime
+    decided_at: Moment
     code: str | None = None
     message: str | None = None
     # Whether a new attempt can help without anybody changing the request.
     may_retry: bool = False
     # None: nobody can know.
     billed: bool | None = None
-    billed_seconds: Decimal | None = None
+    billed_seconds: Annotated[Decimal, Field(ge=0, le=100_000, allow_inf_nan=False)] | None = None
     usage: dict[str, Any] | None = None
     actual_prompt: str | None = None
+
+
+class Facts(Record):
+    """What was measured in a stored video; other measurements are kept and not needed here."""
+
+    duration_s: Measure
+    fps: Measure
+    width: Count
+    height: Count
+
+
+class Files(Record):
+    """Where a clip's files are, below the store."""
+
+    clip: Name
+    original: Name | None = None
+    poster: Name | None = None
+    sheet: Name | None = None
+
+    def misplaced(self, key: str) -> str | None:
+        """The first of the files that is not where the clip's files are."""
+        home = f"videos/{key}"
+        right = Files(
+            clip=f"{home}.mp4",
+            original=f"{home}.original.mp4",
+            poster=f"{home}.jpg",
+            sheet=f"{home}.sheet.jpg",
+        )
+        for name in ("clip", "original", "poster", "sheet"):
+            path = getattr(self, name)
+            if path is not None and path != getattr(right, name):
+                return name
+        return None
+
+
+class StoredFile(Record):
+    """One published video: where it is, and what its bytes are."""
+
+    path: Name
+    sha256: Sha256
+    size_bytes: Bytes
+
+
+class DeliveredRecord(Record):
+    """`delivered.json`: what was published and verified."""
+
+    sha256: Sha256
+    size_bytes: Bytes
+    facts: Facts
+    # The provider's own file, where the clip was converted from it.
+    original: StoredFile | None = None
+    files: Files
+    warnings: list[str] = Field(default_factory=list[str])
+
+    @property
+    def videos(self) -> tuple[StoredFile, ...]:
+        """The videos whose bytes are known."""
+        clip = StoredFile(path=self.files.clip, sha256=self.sha256, size_bytes=self.size_bytes)
+        return (clip,) if self.original is None else (clip, self.original)
+
+
+class CostRecord(Record):
+    """What the clip cost by the price list."""
+
+    amount: Money
+    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
+    billed_seconds: Money
+    source: str
+    read_on: date
+
+
+class ClipRecord(Record):
+    """The part of a result that becomes the response; links are made anew each time."""
+
+    duration: Measure
+    fps: Measure
+    seed: Annotated[int, Field(ge=0, le=2**31 - 1)]
+    key: Key
+    model: Name
+    region: Name
+    task_id: TaskId
+    size: Annotated[str, Field(pattern=r"^\d{1,5}\*\d{1,5}$")]
+    size_bytes: Bytes
+    sha256: Sha256
+    cost: CostRecord | None = None
+    warnings: list[str] = Field(default_factory=list[str])
+
+
+class ResultRecord(Record):
+    """`result.json`: the finished clip."""
+
+    key: Key
+    endpoint: Address | None = None
+    attempt: Number | None = None
+    clip: ClipRecord
+    files: Files
+    original: StoredFile | None = None
+    # SHA-256 of the records that prove it, by path below the clip's folder.
+    evidence_sha256: dict[str, Sha256] = Field(default_factory=dict[str, str])
+
+    @property
+    def videos(self) -> tuple[StoredFile, ...]:
+        """The videos whose bytes are known."""
+        clip = StoredFile(path=self.files.clip, sha256=self.clip.sha256, size_bytes=self.clip.size_bytes)
+        return (clip,) if self.original is None else (clip, self.original)
+
+
+class OrderRecord(Record):
+    """`request.json`: what was ordered; the order inside is read by `footage.order`."""
+
+    key: Key
+    key_version: Annotated[int, Field(ge=1)]
+    request: dict[str, Any]

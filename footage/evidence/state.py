@@ -34,19 +34,24 @@ class Attempt:
     number: int
     intent: Intent
     receipt: Receipt | None = None
+    # False: the claim of the receipt's task is gone; it has to be made again before the task is followed.
+    claimed: bool = True
     outcome: Outcome | None = None
-    settlement: Outcome | None = None
+    # Later words about it; the last one counts.
+    settlements: tuple[Outcome, ...] = ()
     # Tasks that are ours if nobody else claimed them: the worker died before it wrote the receipt.
     found: tuple[Receipt, ...] = ()
 
     @property
     def ended(self) -> Outcome | None:
         """How it really ended; an abandoned attempt has no end until it is settled."""
-        if self.settlement is not None:
-            return self.settlement
-        if self.outcome is not None and self.outcome.status == "abandoned":
-            return None
-        return self.outcome
+        word = self.word
+        return None if word is not None and word.status == "abandoned" else word
+
+    @property
+    def word(self) -> Outcome | None:
+        """The last that was written down about its end."""
+        return self.settlements[-1] if self.settlements else self.outcome
 
     @property
     def unknown(self) -> bool:
@@ -73,7 +78,19 @@ class ClipState:
 
     @property
     def last(self) -> Attempt | None:
-        return self.attempts[-1] if self.attempts else None
+        """The attempt that counts: the last that is open or succeeded, else the last of all.
+
+        They differ only where the provider contradicted the record of an earlier one.
+        """
+        counting = (
+            one for one in reversed(self.attempts) if one.ended is None or one.ended.status == "succeeded"
+        )
+        return next(counting, self.attempts[-1] if self.attempts else None)
+
+    @property
+    def opened(self) -> int:
+        """The number of the attempt that was opened last, 0 if none was."""
+        return self.attempts[-1].number if self.attempts else 0
 
     @property
     def unfinished(self) -> bool:
@@ -105,8 +122,10 @@ class Permission:
         return self.may_buy and self.buy_again and attempt <= self.attempts_known
 
 
-def next_step(state: ClipState, permission: Permission) -> Step | None:
+def next_step(state: ClipState, permission: Permission, *, damaged: bool = False) -> Step | None:
     """The step that comes next; None when there is nothing to do for this run.
+
+    `damaged`: what is in the store is not what the evidence says that it delivered.
 
     Raises:
         Canceled: Somebody cancelled the clip, and nothing of it is left to finish.
@@ -114,6 +133,8 @@ def next_step(state: ClipState, permission: Permission) -> Step | None:
         ClipLost: The last attempt may have been billed and its result is gone.
         Unreachable: As many creates as one run may send did not reach the provider.
     """
+    if damaged and (state.result is not None or state.delivered is not None):
+        return Step.DELIVER
     if state.result is not None:
         return None
     if state.delivered is not None:

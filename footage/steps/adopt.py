@@ -14,8 +14,10 @@ from footage.evidence.clip import ClipEvidence
 from footage.evidence.lease import DeadWatch, Lease
 from footage.evidence.records import Receipt
 from footage.steady import steady_s
+from footage.steps.asking import client_of
 from footage.steps.booking import receipt_of
 from footage.steps.check import full_key
+from footage.steps.stored_order import stored_order
 
 if TYPE_CHECKING:
     from footage.studio import Studio
@@ -40,10 +42,10 @@ def _adopt(studio: Studio, evidence: ClipEvidence, task_id: str) -> Receipt:
     if last is None or not last.unknown:
         raise _no("key", evidence.key, "its last attempt is not unknown, so there is nothing to settle")
     intent = last.intent
-    answer = studio.client(intent.endpoint, intent.workspace).fetch(task_id)
+    answer = client_of(studio, intent).fetch(task_id)
     if answer.status.value == "UNKNOWN":
         raise _no("task_id", task_id, f"{intent.endpoint} knows no such task (tasks live 24 h)")
-    prompt = str(evidence.order()["request"]["prompt"])
+    prompt = stored_order(evidence).request.prompt
     if answer.orig_prompt is not None and answer.orig_prompt.split() != prompt.split():
         raise _no("task_id", task_id, "this task was made from another prompt")
     # Without the list's creation time the intent's own is the safe side: the result expires rather earlier.
@@ -62,9 +64,9 @@ def _held(studio: Studio, key: str) -> Generator[None]:
     lease = Lease(studio.store, key, studio.worker)
     dead = DeadWatch(studio.settings.lease_s)
     holding = lease.look()
-    first_beat = holding.beat
+    first_beat, began_s = holding.beat, steady_s()
     while not (dead.vacant(holding, steady_s()) and lease.take(holding)):
-        if holding.beat != first_beat:
+        if holding.beat != first_beat or steady_s() - began_s > studio.settings.deadline_s:
             raise TakenOver(
                 f"Worker {holding.owner} makes clip {key[:12]} right now.",
                 next_step="wait until it ends, or stop it first",

@@ -5,13 +5,36 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from footage.endpoints import NOT_KNOWN
 from footage.errors import Throttled, Unreachable
+from footage.evidence.reader import RecordReader
+from footage.evidence.records import Intent, Receipt
+from footage.printable import shown
 
 if TYPE_CHECKING:
     from footage.provider import TaskRow, WanClient
     from footage.studio import Studio
 
 logger = logging.getLogger(__name__)
+
+# Pages of 50: more tasks than an account makes in a day.
+MOST_PAGES = 2_000
+
+
+def client_of(studio: Studio, record: Intent | Receipt) -> WanClient:
+    """The client of the endpoint that a record names, if the key may be sent there.
+
+    Raises:
+        BadRecord: The endpoint is neither the provider's nor the configured one.
+        AccountProblem: There is no usable key.
+    """
+    if studio.knows(record.endpoint, record.workspace) is None:
+        name = "receipt" if isinstance(record, Receipt) else "intent"
+        path = f"evidence/{record.key}/attempt-{record.attempt}/{name}.json"
+        RecordReader(studio.store).refuse(
+            path, f"the key is not sent to its endpoint {shown(record.endpoint)}, because {NOT_KNOWN}"
+        )
+    return studio.client(record.endpoint, record.workspace)
 
 
 def learn_clock(studio: Studio, client: WanClient) -> None:
@@ -31,10 +54,9 @@ def list_all(client: WanClient, model: str | None = None) -> list[TaskRow]:
         AccountProblem, Unreachable, Throttled: The list could not be read to its end.
     """
     rows: list[TaskRow] = []
-    page = 1
-    while True:
+    for page in range(1, MOST_PAGES + 1):
         answer = client.list_tasks(model=model, page=page, page_size=50)
         rows.extend(answer.rows)
         if page >= answer.total_pages or not answer.rows:
             return rows
-        page += 1
+    raise Unreachable(f"The task list does not end after {MOST_PAGES} pages.")

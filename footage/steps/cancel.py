@@ -7,13 +7,15 @@ recorded as `abandoned`: it is billed, its cost stays on the books, and harvest 
 from __future__ import annotations
 
 import logging
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
 from footage.errors import FootageError, Throttled, Unreachable
-from footage.evidence.clip import ClipEvidence
+from footage.evidence.clip import ClipEvidence, is_key
 from footage.evidence.records import CancelWish, Outcome, Receipt
+from footage.steps.asking import client_of
 from footage.steps.poll import outcome_of
 
 if TYPE_CHECKING:
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
     from footage.studio import Studio
 
 logger = logging.getLogger(__name__)
+
+# A task that waits is asked for again so often: the provider's gateway may refuse once, or lag behind.
+PAUSES_S = (0.3, 1.0)
 
 Became = Literal["canceled", "abandoned", "finished", "failed", "lost", "nothing", "noted"]
 
@@ -70,38 +75,44 @@ def settle(studio: Studio, evidence: ClipEvidence, receipt: Receipt) -> Cancella
     Raises:
         AccountProblem: The key is not accepted.
     """
-    client = studio.client(receipt.endpoint, receipt.workspace)
+    client = client_of(studio, receipt)
     try:
         outcome = _ask(client, receipt)
     except (Unreachable, Throttled) as error:
         return Cancellation(
             receipt.key, "noted", f"the provider could not be asked ({error.message}); it is asked again"
         )
+    if outcome is None:
+        return Cancellation(
+            receipt.key,
+            "noted",
+            "the provider did not cancel the task, which does not run yet; it is asked again",
+        )
     kept = evidence.write_outcome(outcome)
     logger.info("Clip %s: cancel asked, now %s.", receipt.key[:12], kept.status)
     return _became(receipt.key, kept)
 
 
-def _ask(client: WanClient, receipt: Receipt) -> Outcome:
-    accepted = client.cancel(receipt.task_id)
-    # Believe the task, not the answer to the cancel.
-    answer = client.fetch(receipt.task_id)
-    if answer.status.value in ("SUCCEEDED", "FAILED", "CANCELED"):
-        return outcome_of(answer, receipt)
-    if answer.status.value == "UNKNOWN":
-        message = "the provider does not know the task at the moment; it may have been billed"
-    elif accepted:
-        message = "the provider accepted the cancel, but the task goes on"
-    else:
-        message = f"the task was {answer.status.value} and can no longer be cancelled; it will be billed"
-    return Outcome(
-        key=receipt.key,
-        attempt=receipt.attempt,
-        status="abandoned",
-        decided_at=datetime.now(UTC),
-        code=answer.status.value,
-        message=message,
-    )
+def _ask(client: WanClient, receipt: Receipt) -> Outcome | None:
+    """What became of the task; None while it neither ended nor runs, and the provider does not cancel it."""
+    for pause_s in (*PAUSES_S, None):
+        client.cancel(receipt.task_id)
+        # Believe the task, not the answer to the cancel.
+        answer = client.fetch(receipt.task_id)
+        if answer.status.value in ("SUCCEEDED", "FAILED", "CANCELED"):
+            return outcome_of(answer, receipt)
+        if answer.status.value == "RUNNING":
+            return Outcome(
+                key=receipt.key,
+                attempt=receipt.attempt,
+                status="abandoned",
+                decided_at=datetime.now(UTC),
+                code=answer.status.value,
+                message="the task was RUNNING and can no longer be cancelled; it will be billed",
+            )
+        if pause_s is not None:
+            time.sleep(pause_s)
+    return None
 
 
 def _became(key: str, outcome: Outcome) -> Cancellation:
@@ -128,6 +139,8 @@ def cancel_run(studio: Studio, run_id: str) -> list[Cancellation]:
     done: list[Cancellation] = []
     for name in studio.store.list(prefix):
         key = name[len(prefix) :]
+        if not is_key(key):
+            continue
         try:
             done.append(cancel(studio, key, by=f"run {run_id}"))
         except FootageError as error:

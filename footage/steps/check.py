@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from footage.aside import bring_back
 from footage.catalogue import IMAGE
 from footage.clip import Clip
-from footage.errors import InvalidRequest, NotThere, Problem, StorageProblem
-from footage.evidence.clip import ClipEvidence, keys_in
+from footage.errors import InvalidRequest, NotThere, Problem
+from footage.evidence.clip import ClipEvidence, is_key, keys_in
+from footage.evidence.reader import BadRecord
 from footage.evidence.records import CancelWish, Joined
 from footage.evidence.state import Permission
 from footage.money import money
@@ -19,7 +20,10 @@ from footage.order import Order, plan
 from footage.printable import shown
 from footage.reference import read_reference
 from footage.request import VideoRequest, parse_request
+from footage.runlog import RunLog, recorded
 from footage.steps.seal import response_of
+from footage.steps.stored_files import damage, videos_of
+from footage.steps.stored_order import stored_order
 
 if TYPE_CHECKING:
     from footage.reference import ReferenceImage
@@ -69,25 +73,26 @@ def check(
         Unreachable: The reference image's server does not answer now.
         StorageProblem: The store cannot be read or written.
     """
-    order, image = order_of(studio, request)
-    prepared = image.prepared if image else None
-    clip = Clip(studio, order, permission, image=prepared.data if prepared else None, name=name)
-    _recall(clip)
-    if clip.response is not None:
-        return clip
-    facts = order.image
-    keep = (facts.file_name, prepared.data) if facts and prepared else None
-    clip.evidence.write_order(
-        {
+    # Hundreds of clips are checked in one run, and each log is about one of them.
+    with recorded(RunLog()) as log:
+        order, image = order_of(studio, request)
+        prepared = image.prepared if image else None
+        data = prepared.data if prepared else None
+        clip = Clip(studio, order, permission, image=data, name=name, log=log)
+        _recall(clip)
+        if clip.response is not None:
+            return clip
+        facts = order.image
+        keep = (facts.file_name, prepared.data) if facts and prepared else None
+        document = {
             "checked_at": datetime.now(UTC).isoformat(),
             **order.to_json(),
             "wire": order.wire_preview(),
-        },
-        keep,
-    )
-    _enter(clip)
-    for warning in order.warnings:
-        clip.say.warning("%s", warning)
+        }
+        clip.evidence.write_order(document, keep)
+        _enter(clip)
+        for warning in order.warnings:
+            clip.say.warning("%s", warning)
     return clip
 
 
@@ -99,15 +104,12 @@ def reopen(studio: Studio, key: str, permission: Permission, *, name: str | None
         StorageProblem: The evidence or the finished video cannot be read.
     """
     key = full_key(studio, key)
-    evidence = ClipEvidence(studio.store, key)
-    try:
-        order = Order.from_json(_order_fields(evidence.order()))
-    except (ValueError, TypeError, LookupError, AttributeError) as error:
-        raise evidence.unreadable(f"{evidence.folder}/request.json", error) from error
-    clip = Clip(studio, order, permission, name=name)
-    _recall(clip)
-    if clip.response is None:
-        _enter(clip)
+    with recorded(RunLog()) as log:
+        order = stored_order(ClipEvidence(studio.store, key))
+        clip = Clip(studio, order, permission, name=name, reopened=True, log=log)
+        _recall(clip)
+        if clip.response is None:
+            _enter(clip)
     return clip
 
 
@@ -118,11 +120,14 @@ def full_key(studio: Studio, beginning: str) -> str:
         InvalidRequest: There is none, or there are several.
     """
     beginning = beginning.strip().lower()
-    if len(beginning) == 64:
+    if is_key(beginning):
         try:
             ClipEvidence(studio.store, beginning).order()
         except NotThere:
             pass
+        except BadRecord:
+            # What is wrong with it is for whoever reads it.
+            return beginning
         else:
             return beginning
     found = [key for key in keys_in(studio.store) if len(beginning) >= 6 and key.startswith(beginning)]
@@ -135,21 +140,23 @@ def full_key(studio: Studio, beginning: str) -> str:
 
 
 def _recall(clip: Clip) -> None:
+    """Give a clip that is stored already its response; not if its files are no longer what was delivered."""
     document = clip.evidence.result()
     if document is None:
         return
     clip.studio.refuse_mixed_evidence(document.get("endpoint"))
+    delivered = clip.evidence.delivered()
+    videos = videos_of(clip.evidence, document, delivered)
+    # Without the record of the delivery only the bytes can confirm what the result says.
+    damaged = damage(clip.studio.store, videos, hashed=delivered is None)
+    if damaged is not None:
+        clip.say.warning("%s", damaged)
+        return
     clip.response = response_of(clip.studio.store, document, cached=True)
     if clip.order.request.conform == "never" and clip.response.original_url is not None:
         # One key for both, because the purchase is the same.
         note = "This clip was converted for an earlier request; as the provider delivered it, it is original_url."
         clip.response = clip.response.model_copy(update={"warnings": [*clip.response.warnings, note]})
-    if not clip.studio.store.exists(document["files"]["clip"]):
-        raise StorageProblem(
-            f"Clip {clip.key[:12]} was finished, and its video is no longer in {clip.studio.store.url}.",
-            next_step=f"restore {document['files']['clip']} from a backup, or ask for another take",
-            key=clip.key,
-        )
     clip.say.info("clip %s is in the store already; nothing is bought", clip.key[:12])
 
 
@@ -157,7 +164,7 @@ def _enter(clip: Clip) -> None:
     state = clip.evidence.state()
     last = state.last
     now = datetime.now(UTC)
-    mine = joined = Joined(key=clip.key, joined_at=now, attempts=last.number if last else 0)
+    mine = joined = Joined(key=clip.key, joined_at=now, attempts=state.opened)
     run_id = clip.studio.run_id
     if run_id is not None:
         joined = clip.evidence.join_run(run_id, mine)
@@ -181,8 +188,3 @@ def _enter(clip: Clip) -> None:
             quote.seconds,
             money(quote.amount, quote.currency),
         )
-
-
-def _order_fields(document: dict[str, Any]) -> dict[str, Any]:
-    # What is written beside the order for people is not part of it.
-    return {name: value for name, value in document.items() if name not in ("checked_at", "wire")}

@@ -6,11 +6,16 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from footage.errors import BadDelivery, ClipLost, NotFinished, StorageProblem, Unreachable
+from footage.evidence.reader import BadRecord
 from footage.evidence.records import Outcome, Receipt
 from footage.redact import redact
+from footage.steps.asking import client_of
+from footage.steps.ownership import require_ours
+from footage.steps.stored_files import damage, videos_of
 
 if TYPE_CHECKING:
     from footage.clip import Clip
+    from footage.evidence.state import ClipState
 
 
 def deliver(clip: Clip) -> None:
@@ -24,7 +29,11 @@ def deliver(clip: Clip) -> None:
         Unreachable: The result could not be fetched now; the clip stays booked.
         StorageProblem: The store did not take it; the clip stays booked.
     """
-    last = clip.evidence.state().last
+    state = clip.evidence.state()
+    if state.delivered is not None or state.result is not None:
+        restore(clip, state)
+        return
+    last = state.last
     if last is None or last.receipt is None:
         raise NotFinished(f"Clip {clip.key[:12]} has no task to deliver from.", key=clip.key)
     receipt = last.receipt
@@ -62,9 +71,47 @@ def _deliver(clip: Clip, receipt: Receipt, billed_s: float | None) -> dict[str, 
         ) from error
 
 
+def restore(clip: Clip, state: ClipState) -> None:
+    """Bring back the videos of a delivered clip that are gone or damaged; what is whole is not touched.
+
+    Raises:
+        StorageProblem: They cannot be brought back: the provider no longer has them, or gives other bytes.
+        Unreachable: The provider cannot be asked now.
+    """
+    from footage.delivery import restore as fetch_and_compare
+
+    videos = videos_of(clip.evidence, state.result, state.delivered)
+    why = damage(clip.studio.store, videos, hashed=True)
+    if why is None:
+        return
+    number = (state.result or {}).get("attempt")
+    attempt = next((one for one in state.attempts if one.number == number), state.last)
+    receipt = attempt.receipt if attempt else None
+    try:
+        if receipt is None:
+            raise ClipLost("No receipt says which task it was.")
+        fetch_and_compare(
+            clip.order.expected,
+            lambda: _result_url(clip, receipt),
+            clip.studio.store,
+            videos,
+            conform=clip.order.request.conform,
+            limits=clip.studio.download_limits(),
+        )
+    except (ClipLost, BadDelivery) as error:
+        raise BadRecord(
+            f"Clip {clip.key[:12]} was delivered, but {why}, and it cannot be brought back: {error.message}",
+            next_step=f"restore it from a backup below {clip.studio.store.url}/videos, or ask for another take",
+            key=clip.key,
+        ) from error
+    clip.say.info("%s: it is back", why)
+
+
 def _give_up(clip: Clip, receipt: Receipt, why: BadDelivery | ClipLost) -> bool:
     """Close the attempt as lost where its time is over or a person said so; True: and it may be bought again."""
     replace = clip.permission.may_replace(receipt.attempt)
+    if replace:
+        clip.given_up.add(receipt.task_id)
     if replace or _expired(clip, receipt):
         clip.evidence.write_outcome(
             Outcome(
@@ -95,10 +142,11 @@ def _what_now(
 
 def _result_url(clip: Clip, receipt: Receipt) -> str:
     """A fresh result URL, asked from the task; asking is free."""
-    answer = clip.studio.client(receipt.endpoint, receipt.workspace).fetch(receipt.task_id)
+    answer = client_of(clip.studio, receipt).fetch(receipt.task_id)
     line = {"at": datetime.now(UTC).isoformat(), "for": "delivery", "answer": redact(answer.answer)}
     clip.evidence.log_poll(receipt.attempt, line)
     if answer.status.value == "SUCCEEDED" and answer.video_url:
+        require_ours(clip, receipt, answer)
         return answer.video_url
     if not _expired(clip, receipt):
         # Said before its time it is a passing fault or another account's key; either way the clip stays booked.

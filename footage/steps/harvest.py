@@ -76,7 +76,7 @@ def find_unfinished(studio: Studio) -> list[Unfinished]:
 
 
 def _describe(key: str, state: ClipState) -> Unfinished:
-    last = state.attempts[-1]
+    last = state.last or state.attempts[-1]
     if last.receipt is None:
         return Unfinished(key, None, "unknown", last.intent.written_at + timedelta(hours=24))
     status = last.outcome.status if last.outcome else "booked"
@@ -109,7 +109,12 @@ async def harvest(
         if clip.expires_within(EXPIRY_WARNING, now):
             report.expiring.append(clip)
             logger.warning(
-                "Clip %s (%s) expires at the provider at %s.", clip.key[:12], clip.status, clip.expires_at
+                "Clip %s (%s) expires at the provider at %s.",
+                clip.key[:12],
+                clip.status,
+                clip.expires_at,
+                # So that it gets into no other clip's log.
+                extra={"clip": clip.key},
             )
             if on_expiring is not None:
                 on_expiring(clip)

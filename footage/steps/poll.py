@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from footage.errors import AccountProblem, Canceled, NotFinished, StillRunning, Throttled, Unreachable
 from footage.evidence.records import Outcome, Receipt
 from footage.redact import redact
-from footage.steps.asking import learn_clock, list_all
+from footage.steps.asking import client_of, learn_clock, list_all
+from footage.steps.ownership import require_ours
 from footage.threads import in_thread
 
 if TYPE_CHECKING:
@@ -53,13 +54,14 @@ async def poll(clip: Clip, on_progress: OnProgress | None = None) -> Outcome:
         Canceled: Somebody cancelled the clip.
         Unreachable, Throttled: The provider did not answer several times in a row; call again.
         AccountProblem: The key is not accepted, or cannot see this task.
+        BadRecord: The key may not be sent where the receipt says, or the task is not this clip's.
     """
     state = await clip.state()
-    attempt = state.attempts[-1]
-    if attempt.receipt is None:
-        raise NotFinished(f"Attempt {attempt.number} has no task to ask for.", key=clip.key)
+    attempt = state.last
+    if attempt is None or attempt.receipt is None:
+        raise NotFinished(f"Clip {clip.key[:12]} has no task to ask for.", key=clip.key)
     receipt = attempt.receipt
-    client = await in_thread(clip.studio.client, receipt.endpoint, receipt.workspace)
+    client = await in_thread(client_of, clip.studio, receipt)
     await in_thread(learn_clock, clip.studio, client)
     # An abandoned task is only waited for: its cancel was carried out as far as it can be.
     heed_cancel = attempt.outcome is None or not state.cancel_wanted
@@ -119,7 +121,7 @@ class _Watch:
         self.receipt = receipt
         self.heed_cancel = heed_cancel
         self.settings = clip.studio.settings
-        self.began = time.monotonic()
+        self.began = clip.waiting_since.setdefault(receipt.task_id, time.monotonic())
         self.answers = _Answers(clip, receipt.attempt)
         self.status = "RUNNING" if receipt.task_id in clip.running_since else "PENDING"
         self.unknown_answers = 0
@@ -185,6 +187,8 @@ class _Watch:
             self.unknown_answers += 1
             return self._judge_unknown()
         self.unknown_answers = 0
+        if answer.status.value == "SUCCEEDED":
+            require_ours(self.clip, self.receipt, answer)
         return outcome_of(answer, self.receipt) if answer.status.final else None
 
     def _judge_unknown(self) -> Outcome | None:

@@ -9,12 +9,12 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from footage.errors import NotThere, SubmissionUnknown, Throttled, Unreachable
+from footage.errors import NotThere, StorageProblem, SubmissionUnknown, Throttled, Unreachable
 from footage.evidence.clip import ClipEvidence, keys_in, may_be_unknown
 from footage.evidence.records import Intent, Receipt
 from footage.evidence.state import Attempt
 from footage.reconcile import Adopt, Ambiguous, Decision, LookAgain, Lost, NotBought, decide
-from footage.steps.asking import learn_clock, list_all
+from footage.steps.asking import client_of, learn_clock, list_all
 from footage.steps.booking import TASK_LIFE, book, close_unbought, receipt_of
 from footage.threads import in_thread
 
@@ -48,7 +48,7 @@ async def reconcile(clip: Clip, attempt: Attempt) -> Receipt | None:
             f"it was sent with key {intent.key_fingerprint}…, and this is another key",
             first="run the same with that key",
         )
-    client = await in_thread(clip.studio.client, intent.endpoint, intent.workspace)
+    client = await in_thread(client_of, clip.studio, intent)
     await in_thread(learn_clock, clip.studio, client)
     not_before = _not_before(intent)
     if not_before is not None and clip.studio.provider_now() - not_before > TASK_LIFE - CLOCK_SLACK:
@@ -176,13 +176,18 @@ def _rivals(clip: Clip, attempt: Attempt) -> tuple[str, ...]:
         if key == clip.key or not may_be_unknown(names):
             continue
         evidence = ClipEvidence(clip.studio.store, key)
-        last = evidence.state().last
-        if last is None or not last.unknown or last.intent.model != attempt.intent.model:
-            continue
         try:
-            other = evidence.order().get("request", {})
+            same = (
+                str(evidence.order()["request"].get("prompt", "")).split()
+                == clip.order.request.prompt.split()
+            )
+            last = evidence.state().last if same else None
         except NotThere:
             continue
-        if str(other.get("prompt", "")).split() == clip.order.request.prompt.split():
+        except StorageProblem as error:
+            # What is wrong with another clip is told when it is taken up, and does not stop this one.
+            clip.say.warning("clip %s cannot be compared: %s", key[:12], error.message)
+            continue
+        if last is not None and last.unknown and last.intent.model == attempt.intent.model:
             rivals.append(f"{key[:12]}/{last.number}")
     return tuple(rivals)

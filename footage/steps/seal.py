@@ -68,13 +68,17 @@ def seal(clip: Clip) -> VideoResponse:
 def response_of(store: Store, document: dict[str, Any], *, cached: bool) -> VideoResponse:
     """The response from a `result.json`, with links as the store makes them today: signed ones expire."""
     files = document["files"]
+    # Fields that a later version added are kept in the evidence, and mean nothing here.
+    fields = {name: value for name, value in document["clip"].items() if name in VideoResponse.model_fields}
+    if cost := fields.get("cost"):
+        fields["cost"] = {name: value for name, value in cost.items() if name in Cost.model_fields}
 
     def link(name: str) -> str | None:
         return store.url_of(files[name]) if files.get(name) else None
 
     return VideoResponse.model_validate(
         {
-            **document["clip"],
+            **fields,
             "video_url": link("clip"),
             "original_url": link("original"),
             "thumbnail_url": link("poster"),

@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,7 @@ from footage.evidence.records import Intent, Outcome, Receipt
 from footage.evidence.state import Attempt
 from footage.steady import steady_s
 from footage.steps.booking import book, close_unbought, receipt_of
+from footage.steps.contradiction import contradicted
 from footage.steps.reconcile import reconcile
 from footage.threads import in_thread, in_thread_to_the_end
 
@@ -39,10 +41,15 @@ if TYPE_CHECKING:
     from footage.provider import WanClient
 
 
-async def submit(clip: Clip) -> Receipt | None:
+# Waits until one more create of a model may be sent; raises Throttled where none may.
+TakeTurn = Callable[[str], Awaitable[None]]
+
+
+async def submit(clip: Clip, take_turn: TakeTurn | None = None) -> Receipt | None:
     """Buy the clip, or settle a purchase whose answer was lost; at most one create of it is ever accepted.
 
-    None when a lost one turned out not to be bought: what comes next is then decided anew.
+    None when a lost one turned out not to be bought, or an earlier one to be alive: what comes next is then
+    decided anew. A turn is taken for each create that is sent, and for nothing else.
 
     Raises:
         Refused: The provider will not take this request; nothing was bought.
@@ -53,9 +60,12 @@ async def submit(clip: Clip) -> Receipt | None:
         OverBudget: `before_buying` found no money left for it; nothing was sent.
         TakenOver: Another worker drives this clip; nothing was sent here.
     """
-    last = (await clip.state()).last
+    state = await clip.state()
+    last = state.last
     if last is None or not last.unknown:
-        return await _buy(clip, last.number + 1 if last else 1)
+        if await in_thread(contradicted, clip, state):
+            return None
+        return await _buy(clip, state.opened + 1, take_turn or clip.studio.turns.take)
     try:
         return await reconcile(clip, last)
     except SubmissionUnknown:
@@ -65,11 +75,11 @@ async def submit(clip: Clip) -> Receipt | None:
     return None
 
 
-async def _buy(clip: Clip, number: int) -> Receipt | None:
+async def _buy(clip: Clip, number: int, take_turn: TakeTurn) -> Receipt | None:
     """Open attempt `number` and send its create until it is taken, refused, or patience ends."""
     client = await in_thread(clip.client)
     body = await in_thread(clip.wire_body)
-    await clip.studio.turns.take(clip.order.model)
+    await take_turn(clip.order.model)
     if await in_thread(clip.evidence.cancel_wanted):
         # In a queue of hundreds the turn comes minutes later.
         raise _canceled(clip)
@@ -100,11 +110,20 @@ async def _buy(clip: Clip, number: int) -> Receipt | None:
             return await reconcile(clip, (await clip.state()).attempts[-1])
         pause_s *= 2
         await asyncio.sleep(wait_s)
-        await clip.studio.turns.take(clip.order.model)
-        if await in_thread(clip.evidence.cancel_wanted):
-            canceled = _canceled(clip)
-            await in_thread(close_unbought, clip, number, canceled, may_retry=False)
-            raise canceled
+        await _wait_again(clip, number, take_turn)
+
+
+async def _wait_again(clip: Clip, number: int, take_turn: TakeTurn) -> None:
+    """Take another turn for a create that was refused for now; the attempt is closed if it is not to be sent."""
+    try:
+        await take_turn(clip.order.model)
+    except Throttled as stopped:
+        await in_thread(close_unbought, clip, number, stopped, may_retry=True)
+        raise
+    if await in_thread(clip.evidence.cancel_wanted):
+        canceled = _canceled(clip)
+        await in_thread(close_unbought, clip, number, canceled, may_retry=False)
+        raise canceled
 
 
 def _canceled(clip: Clip) -> Canceled:

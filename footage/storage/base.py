@@ -18,6 +18,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 from urllib.parse import quote
@@ -26,6 +27,14 @@ from footage.errors import AlreadyThere, FootageError, NotThere, StorageProblem
 
 # The longest name that every common file system takes is 255 bytes; temporary names add to it.
 _SEGMENT = re.compile(r"[A-Za-z0-9._-]{1,160}")
+
+
+@dataclass(frozen=True)
+class ObjectFacts:
+    """What a store tells of an object without giving its bytes; `sha256` only where it was kept beside them."""
+
+    size_bytes: int
+    sha256: str | None = None
 
 
 class Store(ABC):
@@ -49,10 +58,10 @@ class Store(ABC):
 
     # ------------------------------------------------------------------ reading
 
-    def read(self, path: str) -> bytes:
-        """Return the whole object; meant for evidence, not for videos. Raises NotThere."""
+    def read(self, path: str, *, max_bytes: int | None = None) -> bytes:
+        """Return the whole object, or its first `max_bytes`; meant for evidence, not for videos. Raises NotThere."""
         with self._doing("read", path):
-            return self._read(path)
+            return self._read(path, max_bytes)
 
     def get_file(self, path: str, local: Path) -> None:
         """Copy the object into the local file, replacing it, in bounded memory. Raises NotThere."""
@@ -62,26 +71,41 @@ class Store(ABC):
     def exists(self, path: str) -> bool:
         """Say whether the object is there now; nothing is answered from a cache."""
         with self._doing("look for", path):
-            return self._size(path) is not None
+            return self._facts(path) is not None
 
     def size(self, path: str) -> int:
         """Return the object's size in bytes. Raises NotThere."""
         with self._doing("look for", path):
-            size_bytes = self._size(path)
-            if size_bytes is None:
+            facts = self._facts(path)
+            if facts is None:
                 raise FileNotFoundError(path)
-            return size_bytes
+            return facts.size_bytes
 
-    def sha256(self, path: str) -> str:
-        """Return the SHA-256 of the object's bytes in hex. Raises NotThere."""
+    def facts(self, path: str) -> ObjectFacts | None:
+        """What the store tells of the object in one question; None when there is none."""
+        with self._doing("look for", path):
+            return self._facts(path)
+
+    def sha256(self, path: str, *, read: bool = False) -> str:
+        """Return the SHA-256 of the object's bytes in hex; `read`: of what is there, not as kept beside it.
+
+        Raises:
+            NotThere: There is no such object.
+        """
         with self._doing("read", path):
-            return self._sha256(path)
+            return self._sha256(path, read=read)
 
     def list(self, prefix: str = "") -> list[str]:
         """Return every path below the folder `prefix` ("" is the root), sorted; a missing folder is empty."""
         folder = prefix.strip("/")
         with self._doing("list", folder, empty_allowed=True):
             return sorted(self._list(folder))
+
+    def folders(self, prefix: str) -> list[str]:
+        """Return the names of the folders right below `prefix`, sorted; none of them is looked into."""
+        folder = prefix.strip("/")
+        with self._doing("list", folder, empty_allowed=True):
+            return sorted(self._folders(folder))
 
     # ------------------------------------------------------------------ writing
 
@@ -207,15 +231,19 @@ class Store(ABC):
         """Turn the backend's error into (reason, next step); reason None: the object is not there."""
 
     @abstractmethod
-    def _read(self, path: str) -> bytes: ...
+    def _read(self, path: str, max_bytes: int | None) -> bytes: ...
     @abstractmethod
     def _get_file(self, path: str, local: Path) -> None: ...
     @abstractmethod
-    def _size(self, path: str) -> int | None: ...
+    def _facts(self, path: str) -> ObjectFacts | None: ...
     @abstractmethod
-    def _sha256(self, path: str) -> str: ...
+    def _sha256(self, path: str, *, read: bool) -> str: ...
     @abstractmethod
-    def _list(self, folder: str) -> list[str]: ...
+    def _list(self, folder: str) -> list[str]:
+        """Every path below the folder. What cannot be listed is an error; only a missing folder is empty."""
+
+    @abstractmethod
+    def _folders(self, folder: str) -> list[str]: ...
     @abstractmethod
     def _create(self, path: str, body: bytes | Path) -> None:
         """Publish create-only; FileExistsError when the name is taken by other content."""

@@ -12,10 +12,11 @@ import os
 import re
 import secrets
 import shutil
+import stat
 import time
 from pathlib import Path
 
-from footage.storage.base import Store
+from footage.storage.base import ObjectFacts, Store
 from footage.storage.hashing import sha256_of, size_of
 
 # Unpublished files: ".<name>.<random>.part" beside the name they are for, so that publishing is a link.
@@ -37,6 +38,7 @@ _REASONS = {
     errno.ENOTDIR: ("a part of the path is a file, not a folder", "Choose another OUTPUT_DIR."),
     errno.ENOTSUP: ("the file system lets nothing be written there", "Choose another OUTPUT_DIR."),
     errno.EISDIR: ("there is a folder of that name", "Choose another OUTPUT_DIR."),
+    errno.EINVAL: ("it is not a file that can be read or written", "Look at what is there."),
 }
 
 
@@ -55,28 +57,46 @@ class LocalStore(Store):
             return known or (f"{os.strerror(error.errno)} ({errno.errorcode.get(error.errno)})", None)
         return f"{type(error).__name__}: {error}", None
 
-    def _read(self, path: str) -> bytes:
-        return (self._root / path).read_bytes()
+    def _read(self, path: str, max_bytes: int | None) -> bytes:
+        # Not blocking: a FIFO of this name would wait for its writer for ever.
+        handle = os.open(self._root / path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+        with os.fdopen(handle, "rb") as file:
+            _require_file(os.fstat(handle).st_mode, path)
+            return file.read(-1 if max_bytes is None else max_bytes)
 
     def _get_file(self, path: str, local: Path) -> None:
-        shutil.copyfile(self._root / path, local)
-
-    def _size(self, path: str) -> int | None:
         file = self._root / path
-        # is_file and not exists: a folder is not an object.
-        return file.stat().st_size if file.is_file() else None
+        _require_file(file.stat().st_mode, path)
+        shutil.copyfile(file, local)
 
-    def _sha256(self, path: str) -> str:
-        return sha256_of(self._root / path)
+    def _facts(self, path: str) -> ObjectFacts | None:
+        try:
+            found = (self._root / path).stat()
+        except FileNotFoundError:
+            return None
+        # A folder is not an object.
+        return ObjectFacts(found.st_size) if stat.S_ISREG(found.st_mode) else None
+
+    def _sha256(self, path: str, *, read: bool) -> str:  # noqa: ARG002 - a folder keeps nothing beside a file
+        file = self._root / path
+        _require_file(file.stat().st_mode, path)
+        return sha256_of(file)
 
     def _list(self, folder: str) -> list[str]:
-        start = self._root / folder
+        # os.walk leaves out what it cannot list, unless it is told to say so.
         return [
             (Path(parent) / name).relative_to(self._root).as_posix()
-            for parent, _, names in os.walk(start)
+            for parent, _, names in os.walk(self._root / folder, onerror=_refuse_to_skip)
             for name in names
             if not _PART.fullmatch(name)
         ]
+
+    def _folders(self, folder: str) -> list[str]:
+        try:
+            with os.scandir(self._root / folder) as entries:
+                return [entry.name for entry in entries if entry.is_dir()]
+        except FileNotFoundError:
+            return []
 
     def _create(self, path: str, body: bytes | Path) -> None:
         target = self._root / path
@@ -185,6 +205,18 @@ class LocalStore(Store):
                     stale.unlink()
             except FileNotFoundError:
                 continue
+
+
+def _require_file(mode: int, path: str) -> None:
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
+    if not stat.S_ISREG(mode):
+        raise OSError(errno.EINVAL, "it is not a file", path)
+
+
+def _refuse_to_skip(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError):
+        raise error
 
 
 def _fsync_folder(folder: Path) -> None:

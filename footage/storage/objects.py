@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from footage.errors import StorageProblem
-from footage.storage.base import Store
+from footage.storage.base import ObjectFacts, Store
 from footage.storage.hashing import sha256_of, size_of
 
 # fsspec's memory file system looks and then writes; one process-wide lock makes the two one step.
@@ -40,20 +40,20 @@ class FsspecStore(Store):
     def _name(self, path: str) -> str:
         return f"{self._root}/{path}" if self._root else path
 
-    def _read(self, path: str) -> bytes:
-        return cast(bytes, self._fs.cat_file(self._name(path)))
+    def _read(self, path: str, max_bytes: int | None) -> bytes:
+        return cast(bytes, self._fs.cat_file(self._name(path), end=max_bytes))
 
     def _get_file(self, path: str, local: Path) -> None:
         self._fs.get_file(self._name(path), str(local))
 
-    def _size(self, path: str) -> int | None:
+    def _facts(self, path: str) -> ObjectFacts | None:
         try:
             facts = self._fs.info(self._name(path))
         except FileNotFoundError:
             return None
-        return int(facts["size"]) if facts["type"] == "file" else None
+        return ObjectFacts(int(facts["size"])) if facts["type"] == "file" else None
 
-    def _sha256(self, path: str) -> str:
+    def _sha256(self, path: str, *, read: bool) -> str:  # noqa: ARG002 - nothing is kept beside an object
         with tempfile.TemporaryDirectory() as folder:
             copy = Path(folder) / "object"
             self._get_file(path, copy)
@@ -63,14 +63,43 @@ class FsspecStore(Store):
         # invalidate_cache, because fsspec's listings may be answered from before another process wrote.
         self._fs.invalidate_cache()
         cut = len(self._root) + 1 if self._root else 0
-        return [str(name).lstrip("/")[cut:] for name in self._fs.find(self._name(folder).rstrip("/"))]
+        start = self._name(folder).rstrip("/")
+        names = self._walk(start) if _finds_by_walking(self._fs) else self._fs.find(start)
+        return [str(name).lstrip("/")[cut:] for name in names]
+
+    def _walk(self, start: str) -> list[str]:
+        # fsspec's own walk leaves out what it cannot list, and hands `on_error` to the first folder alone.
+        names: list[str] = []
+        folders = [start]
+        while folders:
+            folder = folders.pop()
+            try:
+                rows = self._fs.ls(folder, detail=True)
+            except FileNotFoundError:
+                continue
+            for row in rows:
+                (folders if row["type"] == "directory" else names).append(str(row["name"]))
+        return names
+
+    def _folders(self, folder: str) -> list[str]:
+        self._fs.invalidate_cache()
+        try:
+            rows = self._fs.ls(self._name(folder).rstrip("/"), detail=True)
+        except FileNotFoundError:
+            return []
+        return [str(row["name"]).rstrip("/").rpartition("/")[2] for row in rows if row["type"] == "directory"]
 
     def _create(self, path: str, body: bytes | Path) -> None:
         try:
             with self._lock:
                 self._write(path, body, mode="create")
         except FileExistsError:
-            if self._size(path) != size_of(body) or self._sha256(path) != sha256_of(body):
+            found = self._facts(path)
+            if (
+                found is None
+                or found.size_bytes != size_of(body)
+                or self._sha256(path, read=True) != sha256_of(body)
+            ):
                 raise
 
     def _replace(self, path: str, body: bytes | Path) -> None:
@@ -85,7 +114,7 @@ class FsspecStore(Store):
     def _append(self, path: str, data: bytes) -> None:
         with self._lock:
             try:
-                before = self._read(path)
+                before = self._read(path, None)
             except FileNotFoundError:
                 before = b""
             self._write(path, before + data, mode="overwrite")
@@ -98,6 +127,17 @@ class FsspecStore(Store):
 
     def _plain_url(self, path: str) -> str:
         return f"{self.url.rstrip('/')}/{path}"
+
+
+def _finds_by_walking(fs: Any) -> bool:
+    """Whether `find` is fsspec's own; a store that knows better needs one question for all folders."""
+    from fsspec.asyn import AsyncFileSystem
+    from fsspec.spec import AbstractFileSystem
+
+    if isinstance(fs, AsyncFileSystem):
+        # The synchronous one is made from it for every instance.
+        return getattr(type(fs), "_find", None) is getattr(AsyncFileSystem, "_find")  # noqa: B009 - not public
+    return type(fs).find is AbstractFileSystem.find
 
 
 def open_fsspec(

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, cast
 from urllib.parse import urlsplit
 
-from footage.storage.base import Store
+from footage.storage.base import ObjectFacts, Store
 from footage.storage.hashing import sha256_of, size_of
 
 # The smallest parts that S3 allows, six at a time: a 30 MB clip then goes out on six connections at once
@@ -101,21 +101,30 @@ class S3Store(Store):
 
     # ------------------------------------------------------------------ reading
 
-    def _read(self, path: str) -> bytes:
-        return cast(bytes, self._fs.cat_file(self._name(path)))
+    def _read(self, path: str, max_bytes: int | None) -> bytes:
+        try:
+            return cast(bytes, self._fs.cat_file(self._name(path), end=max_bytes))
+        except OSError as error:
+            # No range fits an empty object.
+            if max_bytes is not None and _code(error) in {"InvalidRange", "416"}:
+                return b""
+            raise
 
     def _get_file(self, path: str, local: Path) -> None:
         self._fs.get_file(self._name(path), str(local), chunksize=CHUNK_BYTES, max_concurrency=CHUNKS_AT_ONCE)
 
-    def _size(self, path: str) -> int | None:
+    def _facts(self, path: str) -> ObjectFacts | None:
         head = self._head(path)
-        return None if head is None else int(head["ContentLength"])
+        if head is None:
+            return None
+        return ObjectFacts(int(head["ContentLength"]), head.get("Metadata", {}).get("sha256"))
 
-    def _sha256(self, path: str) -> str:
+    def _sha256(self, path: str, *, read: bool) -> str:
         head = self._head(path)
         if head is None:
             raise FileNotFoundError(path)
-        if noted := head.get("Metadata", {}).get("sha256"):
+        noted = head.get("Metadata", {}).get("sha256")
+        if noted and not read:
             return str(noted)
         with tempfile.TemporaryDirectory() as folder:
             copy = Path(folder) / "object"
@@ -134,8 +143,15 @@ class S3Store(Store):
             if not str(row["Key"]).endswith("/")
         ]
 
-    def _pages(self, start: str) -> Iterator[dict[str, Any]]:
-        more: dict[str, str] = {}
+    def _folders(self, folder: str) -> list[str]:
+        start = f"{self._key(folder)}/".lstrip("/")
+        return [
+            str(row["Prefix"])[len(start) :].rstrip("/")
+            for page in self._pages(start, Delimiter="/")
+            for row in page.get("CommonPrefixes", [])
+        ]
+
+    def _pages(self, start: str, **more: str) -> Iterator[dict[str, Any]]:
         while True:
             page = cast(
                 dict[str, Any],
@@ -144,7 +160,7 @@ class S3Store(Store):
             yield page
             if not page.get("IsTruncated"):
                 return
-            more = {"ContinuationToken": str(page["NextContinuationToken"])}
+            more["ContinuationToken"] = str(page["NextContinuationToken"])
 
     def _head(self, path: str) -> dict[str, Any] | None:
         try:
@@ -198,7 +214,7 @@ class S3Store(Store):
 
     def _append(self, path: str, data: bytes) -> None:
         try:
-            before = self._read(path)
+            before = self._read(path, None)
         except FileNotFoundError:
             before = b""
         self._replace(path, before + data)

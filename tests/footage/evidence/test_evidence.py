@@ -41,6 +41,12 @@ def receipt(task_id: str = "t1", attempt: int = 1, key: str = KEY) -> Receipt:
     return Receipt(**PLACE, **times, key=key, attempt=attempt, task_id=task_id, request_id=None)
 
 
+def result(key: str = KEY, **more: Any) -> dict[str, Any]:
+    clip = {"duration": 5.0, "fps": 30.0, "seed": 1, "model": PLACE["model"], "region": PLACE["region"]}
+    clip |= {"key": key, "task_id": "t1", "size": "832*480", "size_bytes": 3, "sha256": "0" * 64}
+    return {"key": key, "clip": clip, "files": {"clip": f"videos/{key}.mp4"}, **more}
+
+
 def outcome(status: Any, attempt: int = 1) -> Outcome:
     return Outcome(key=KEY, attempt=attempt, status=status, decided_at=NOW)
 
@@ -152,9 +158,11 @@ def test_a_run_that_is_started_over_finds_what_it_said_first(clip: ClipEvidence)
 
 
 def test_the_first_result_is_what_everybody_gets(clip: ClipEvidence) -> None:
-    assert clip.write_result({"n": 1}) == {"n": 1}
-    assert clip.write_result({"n": 2}) == {"n": 1}
-    assert clip.result() == {"n": 1}
+    first = clip.write_result(result(n=1))
+
+    assert first["n"] == 1
+    assert clip.write_result(result(n=2)) == first
+    assert clip.result() == first
 
 
 def test_the_manifest_covers_every_record_and_no_log(clip: ClipEvidence, store: Store) -> None:
@@ -200,7 +208,7 @@ def test_one_listing_tells_which_clips_are_unfinished_and_which_may_be_unknown(s
         if write != "intent":
             evidence.book(receipt(task_id=key, key=key * 32))
         if write == "result":
-            evidence.write_result({})
+            evidence.write_result(result(key * 32))
 
     names = keys_in(store)
 

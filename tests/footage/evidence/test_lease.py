@@ -195,3 +195,16 @@ def test_giving_back_never_hides_what_happened_before(workers: Workers, tmp_path
     lease.release()
 
     folder.unlink()
+
+
+@pytest.mark.parametrize("name", ["müller-büro", "工作站", "a b/../c", "\udcff", ""])
+def test_any_host_name_makes_a_worker_that_beats(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("socket.gethostname", lambda: name)
+    store = open_store(str(tmp_path))
+
+    worker = Worker(store, lease_s=1.0)
+    worker.beat()
+
+    assert store.exists(worker.path)

@@ -30,7 +30,7 @@ def attempt(number: int = 1, *, task: bool = True, settled: Any = None, **ended:
         if task
         else None,
         outcome=Outcome(key=KEY, attempt=number, decided_at=NOW, **ended) if ended else None,
-        settlement=Outcome(key=KEY, attempt=number, decided_at=NOW, status=settled) if settled else None,
+        settlements=(Outcome(key=KEY, attempt=number, decided_at=NOW, status=settled),) if settled else (),
     )
 
 

@@ -89,7 +89,7 @@ def test_a_running_clip_is_abandoned_and_harvest_delivers_it(bench: Any) -> None
     assert isinstance(run.error, Canceled)
     assert run.error.became == "abandoned"
     assert report.delivered == [clip.key]
-    assert clip.evidence.state().last.settlement.status == "succeeded"
+    assert clip.evidence.state().last.settlements[-1].status == "succeeded"
 
 
 def run_harvest(bench: Any) -> Any:
@@ -221,3 +221,26 @@ def test_one_clip_that_cannot_be_cancelled_does_not_spare_the_others(bench: Any)
     done = cancel_run(bench.studio(), "run-1")
 
     assert [one.became for one in done] == ["noted", "canceled"]
+
+
+def test_a_cancel_that_is_refused_once_is_asked_again_while_the_task_waits(bench: Any) -> None:
+    bench.emulator.turn(start_delay_s=5000.0)
+    clip = bench.clip()
+    bench.buy(clip)
+    bench.fault("cancel-refused", times=1)
+
+    done = cancel(bench.studio(), clip.key, by="test")
+
+    assert done.became == "canceled"
+
+
+def test_a_task_that_waits_and_is_never_cancelled_is_not_called_abandoned(bench: Any) -> None:
+    bench.emulator.turn(start_delay_s=5000.0)
+    clip = bench.clip()
+    bench.buy(clip)
+    bench.fault("cancel-refused", times=None)
+
+    done = cancel(bench.studio(), clip.key, by="test")
+
+    assert done.became == "noted"
+    assert clip.evidence.state().last.outcome is None

@@ -112,14 +112,27 @@ def test_after_a_day_a_result_is_lost_and_that_is_said(bench: Any) -> None:
     assert len(bench.tasks()) == 1
 
 
-def test_a_finished_clip_whose_video_was_deleted_is_not_called_finished(bench: Any) -> None:
+def test_a_finished_clip_whose_video_was_deleted_is_fetched_again(bench: Any) -> None:
     response = bench.make()
+    before = video(response).read_bytes()
     video(response).unlink()
 
+    again = bench.make()
+
+    assert (again.sha256, video(again).read_bytes()) == (response.sha256, before)
+    assert len(bench.tasks()) == 1
+
+
+def test_a_finished_clip_whose_video_is_gone_here_and_there_is_not_called_finished(bench: Any) -> None:
+    response = bench.make()
+    video(response).unlink()
+    bench.emulator.advance(25 * 3600)
+
     with pytest.raises(StorageProblem, match="no longer in") as problem:
-        bench.clip()
+        bench.make()
 
     assert "restore" in problem.value.next_step
+    assert len(bench.tasks()) == 1
 
 
 def test_evidence_alone_is_enough_to_finish(bench: Any) -> None:

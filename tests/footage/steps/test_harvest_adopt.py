@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from typing import Any
 
 import pytest
 from plainsteps import PLAIN_STEPS
 
+from footage.clip import follow
 from footage.errors import InvalidRequest, StillRunning, SubmissionUnknown, TakenOver
 from footage.evidence.lease import Lease, Worker
 from footage.evidence.state import Permission
+from footage.runlog import RunLog, collect_from, recorded
 from footage.steps.adopt import adopt
 from footage.steps.harvest import find_strangers, find_unfinished, harvest
 from footage.storage import open_store
+from footage.threads import in_thread
 
 
 def book(bench: Any, **request: Any) -> Any:
@@ -230,3 +234,26 @@ def test_a_clip_can_be_finished_with_its_image_gone(bench: Any, tmp_path: Any) -
     response = bench.make(reopen(bench.studio(), clip.key, Permission()))
 
     assert response.task_id == bench.tasks()[0]["task_id"]
+
+
+def test_the_log_of_one_clip_has_no_line_about_another(bench: Any) -> None:
+    collect_from("footage")
+    studio = bench.studio()
+
+    async def one(take: int) -> Any:
+        clip = await in_thread(lambda: bench.clip(studio, take=take, prompt=f"{bench.prompt} {take}"))
+        await follow(clip, PLAIN_STEPS)
+        return clip
+
+    async def run() -> list[Any]:
+        with recorded(RunLog()):
+            logging.getLogger("footage.test").info("the run begins")
+            return await asyncio.gather(*(one(take) for take in range(1, 7)))
+
+    clips = asyncio.run(run())
+
+    for clip in clips:
+        log = studio.store.read(f"evidence/{clip.key}/run.log").decode()
+        assert "the run begins" in log
+        assert clip.key[:12] in log
+        assert [other.key[:12] for other in clips if other is not clip and other.key[:12] in log] == []

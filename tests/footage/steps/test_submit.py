@@ -327,3 +327,40 @@ def test_harvest_settles_a_lost_create_and_buys_nothing(bench: Any) -> None:
     assert bench.buy(bench.clip(permission=replace(Permission(), may_buy=False))) is None
     assert last(bench, clip).outcome.status == "failed"
     assert bench.tasks() == []
+
+
+async def _no_turn(model: str) -> None:
+    raise Throttled(f"nothing is bought with {model} now", retry_after_s=None)
+
+
+def test_an_unknown_purchase_is_settled_also_while_nothing_may_be_bought(bench: Any) -> None:
+    clip = bench.clip(bench.studio(reconcile_grace_s=30.0, deadline_s=0.2))
+    bench.fault("create-accept-reset", times=1)
+    with pytest.raises(SubmissionUnknown):
+        bench.buy(clip)
+    again = bench.clip()
+
+    async def settle() -> Any:
+        async with again.held():
+            return await submit(again, _no_turn)
+
+    receipt = asyncio.run(settle())
+
+    assert receipt.task_id == bench.tasks()[0]["task_id"]
+
+
+def test_each_create_that_is_sent_takes_a_turn_of_its_own(bench: Any) -> None:
+    clip = bench.clip()
+    bench.fault("create-refused-Throttling", times=1)
+    turns: list[str] = []
+
+    async def take(model: str) -> None:
+        turns.append(model)
+
+    async def buy() -> Any:
+        async with clip.held():
+            return await submit(clip, take)
+
+    asyncio.run(buy())
+
+    assert turns == [clip.order.model] * 2

@@ -139,3 +139,18 @@ def test_the_link_to_a_local_file_opens_that_file(tmp_path: Path) -> None:
 
     assert url.startswith("file:///")
     assert Path(unquote(urlsplit(url).path)).read_bytes() == b"1"
+
+
+def test_what_is_no_folder_is_not_an_empty_one(tmp_path: Path) -> None:
+    store = open_store(str(tmp_path))
+    (tmp_path / "evidence").write_text("a file")
+
+    with pytest.raises(StorageProblem):
+        store.list("evidence")
+
+
+def test_a_fifo_in_place_of_a_file_is_told_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "record.json")
+
+    with pytest.raises(StorageProblem, match="not a file"):
+        open_store(str(tmp_path)).read("record.json")

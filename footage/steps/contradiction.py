@@ -1,0 +1,92 @@
+"""Before money is spent again: does the provider still have a task of this clip, whatever its records say?
+
+Records can be changed, and asking is free. While the provider remembers a task (24 h), its word about it counts
+more than a record that calls the task failed, cancelled or lost.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from footage.errors import SubmissionUnknown
+from footage.evidence.records import Outcome, Receipt
+from footage.settings import is_local
+from footage.steps.asking import client_of
+from footage.steps.booking import TASK_LIFE
+from footage.steps.ownership import require_ours
+from footage.steps.poll import outcome_of
+
+if TYPE_CHECKING:
+    from footage.clip import Clip
+    from footage.evidence.state import Attempt, ClipState
+
+
+def contradicted(clip: Clip, state: ClipState) -> bool:
+    """Ask the provider about every task that this clip had; True: one of them lives, which is written down now.
+
+    Raises:
+        SubmissionUnknown: The provider should remember a task that was not billed, and does not.
+        BadRecord: The key may not be sent where a receipt says, or the task is not this clip's.
+        AccountProblem, Unreachable, Throttled: The provider could not be asked; nothing is bought without that.
+    """
+    for attempt in reversed(state.attempts):
+        for receipt in _tasks_of(clip, attempt):
+            if receipt.task_id not in clip.given_up and _lives(clip, attempt, receipt):
+                return True
+    return False
+
+
+def _tasks_of(clip: Clip, attempt: Attempt) -> list[Receipt]:
+    if attempt.receipt is not None:
+        return [attempt.receipt]
+    return [receipt for receipt in attempt.found if clip.evidence.holds(receipt)]
+
+
+def _lives(clip: Clip, attempt: Attempt, receipt: Receipt) -> bool:
+    studio = clip.studio
+    if studio.settings.emulated and is_local(receipt.endpoint) and not studio.knows(receipt.endpoint, None):
+        # An emulator that ran at another port: its tasks are gone with it, and nothing was ever paid.
+        return False
+    answer = client_of(studio, receipt).fetch(receipt.task_id)
+    if answer.status.value in ("FAILED", "CANCELED"):
+        return False
+    if answer.status.value == "UNKNOWN":
+        _require_person(clip, attempt, receipt)
+        return False
+    if answer.status.value == "SUCCEEDED":
+        require_ours(clip, receipt, answer)
+        outcome = outcome_of(answer, receipt)
+    else:
+        outcome = Outcome(
+            key=receipt.key,
+            attempt=receipt.attempt,
+            status="abandoned",
+            decided_at=datetime.now(UTC),
+            code=answer.status.value,
+            message=f"the provider says that the task is {answer.status.value}",
+        )
+    said = attempt.word.status if attempt.word else "nothing"
+    clip.say.warning("task %s is %s, and the record says %s", receipt.task_id, answer.status, said)
+    clip.evidence.book(receipt)
+    clip.evidence.contradict(outcome)
+    return True
+
+
+def _require_person(clip: Clip, attempt: Attempt, receipt: Receipt) -> None:
+    """A task that failed or was cancelled is remembered for a day, so one that is not known may be another's."""
+    forgotten_at = max(receipt.submitted_at + TASK_LIFE, receipt.expires_at)
+    unbilled = attempt.word is not None and attempt.word.status in ("failed", "canceled")
+    if (
+        unbilled
+        and clip.studio.provider_now() < forgotten_at
+        and not clip.permission.may_replace(attempt.number)
+    ):
+        raise SubmissionUnknown(
+            f"Clip {clip.key[:12]}: its evidence says that task {receipt.task_id} was not billed, and the provider "
+            "does not know the task.",
+            next_step=f"use the key and region that it was bought with, or wan-video generate --key {clip.key} "
+            "--buy-again to pay for a new one",
+            key=clip.key,
+            task_ids=(receipt.task_id,),
+        )

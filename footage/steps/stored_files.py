@@ -1,0 +1,48 @@
+"""Are the stored videos the ones that were delivered?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from footage.evidence.records import DeliveredRecord, ResultRecord, StoredFile
+
+if TYPE_CHECKING:
+    from footage.evidence.clip import ClipEvidence
+    from footage.storage import Store
+
+
+def videos_of(
+    evidence: ClipEvidence, result: dict[str, Any] | None, delivered: dict[str, Any] | None
+) -> tuple[StoredFile, ...]:
+    """The videos of a delivered clip, on which both of its records agree.
+
+    Raises:
+        BadRecord: They contradict each other.
+    """
+    from_result = () if result is None else ResultRecord.model_validate(result).videos
+    from_delivery = () if delivered is None else DeliveredRecord.model_validate(delivered).videos
+    if from_result and from_delivery and _bytes_of(from_result) != _bytes_of(from_delivery):
+        evidence.reader.refuse(f"{evidence.folder}/result.json", "its videos are not those of delivered.json")
+    return from_delivery or from_result
+
+
+def _bytes_of(videos: Iterable[StoredFile]) -> list[tuple[str, str, int]]:
+    return [(video.path, video.sha256, video.size_bytes) for video in videos]
+
+
+def damage(store: Store, videos: Iterable[StoredFile], *, hashed: bool = False) -> str | None:
+    """What is wrong with the first stored video that is not as it was delivered; None: nothing.
+
+    The size is always compared, the SHA-256 where the store tells it; `hashed` reads the bytes where it does not.
+    """
+    for video in videos:
+        facts = store.facts(video.path)
+        if facts is None:
+            return f"{video.path} is no longer in {store.url}"
+        if facts.size_bytes != video.size_bytes:
+            return f"{video.path} has {facts.size_bytes:,} bytes, and {video.size_bytes:,} were delivered"
+        sha256 = facts.sha256 or (store.sha256(video.path) if hashed else None)
+        if sha256 is not None and sha256 != video.sha256:
+            return f"{video.path} has other bytes than were delivered"
+    return None

@@ -1,0 +1,112 @@
+"""An order from its evidence: believed as far as the clip's key proves it.
+
+The key is the hash of the request, so the request inside has to give this very key. What is sent and paid follows
+from the request alone; before it is sent again the order is planned anew and compared.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+from footage.errors import FootageError
+from footage.evidence.reader import RecordReader
+from footage.order import Order, plan
+from footage.order.key import VERSION, seed_and_key
+from footage.reference import PreparedImage, ReferenceImage
+from footage.request import VideoRequest
+
+if TYPE_CHECKING:
+    from footage.evidence.clip import ClipEvidence
+
+_FIELDS = {field.name for field in dataclasses.fields(Order)}
+_MOST_PIXELS = 100_000
+
+
+def stored_order(evidence: ClipEvidence) -> Order:
+    """The order of `request.json`.
+
+    Raises:
+        NotThere: Nobody ever ordered a clip with this key in this store.
+        BadRecord: It is not the order of this key, or a newer version wrote it.
+    """
+    document, path, reader = evidence.order(), f"{evidence.folder}/request.json", evidence.reader
+    if document["key_version"] > VERSION:
+        reader.refuse_newer(path)
+    try:
+        order = Order.from_json(_known_fields(document))
+    except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as error:
+        reader.refuse(path, f"it is no order ({type(error).__name__})")
+    if problem := _disagreement(order):
+        reader.refuse(path, problem)
+    # A link is kept without its signature, and other parts of it may be missing with that.
+    if order.audio_url_sha256 is None and _key_of(order) != evidence.key:
+        if set(document["request"]) - set(VideoRequest.model_fields):
+            reader.refuse_newer(path)
+        reader.refuse(path, "the request in it is not the one of this key")
+    return order
+
+
+def _known_fields(document: dict[str, Any]) -> dict[str, Any]:
+    """The order without what later versions, or we for people, write beside it."""
+    order = {name: value for name, value in document.items() if name in _FIELDS}
+    request = {
+        name: value for name, value in document["request"].items() if name in VideoRequest.model_fields
+    }
+    return {**order, "request": request}
+
+
+def _key_of(order: Order) -> str | None:
+    try:
+        return seed_and_key(order.request, order.image.source_sha256 if order.image else None)[1]
+    except (ValueError, TypeError):
+        return None
+
+
+def _disagreement(order: Order) -> str | None:
+    """What of the order contradicts its own request."""
+    request, expected, quote = order.request, order.expected, order.quote
+    same = (
+        (order.model, request.model, "model"),
+        (order.seed, request.seed, "seed"),
+        (order.region, request.region, "region"),
+        (expected.duration_s, request.duration, "expected.duration_s"),
+        (expected.fps, request.fps, "expected.fps"),
+        (order.audio_url_sha256 is not None and request.audio_url is None, False, "audio_url_sha256"),
+    )
+    for value, wanted, name in same:
+        if value != wanted:
+            return f"its {name} is not that of the request in it"
+    if not all(0 < side <= _MOST_PIXELS for side in (expected.width, expected.height)):
+        return "its expected size is no size"
+    money = (quote.amount, quote.amount_usd, quote.price_per_second)
+    if not all(value.is_finite() and 0 <= value <= 1_000_000 for value in money) or quote.seconds < 0:
+        return "its quote is no price"
+    return None
+
+
+def require_same_body(order: Order, prepared: bytes | None, reader: RecordReader) -> None:
+    """Make sure that what a stored order says is sent is what its request asks for.
+
+    Raises:
+        BadRecord: Somebody changed one of the two, or the kept image.
+        InvalidRequest: The rules of today refuse the request.
+    """
+    folder = f"evidence/{order.key}"
+    image = None
+    if order.image is not None:
+        facts = order.image
+        data = PreparedImage(prepared or b"", facts.mime, facts.width, facts.height, facts.changes)
+        if data.sha256 != facts.prepared_sha256:
+            reader.refuse(
+                f"{folder}/{facts.file_name}", "it is not the image that was prepared for this clip"
+            )
+        image = ReferenceImage(facts.source, facts.source_sha256, data, ())
+    try:
+        sent, asked = order.wire_preview(), plan(order.request, image=image).wire_preview()
+    except FootageError:
+        raise
+    except (ValueError, TypeError, LookupError) as error:
+        reader.refuse(f"{folder}/request.json", f"it cannot be sent ({type(error).__name__})")
+    if sent != asked:
+        reader.refuse(f"{folder}/request.json", "what it says is sent is not what the request in it asks for")

@@ -1,0 +1,224 @@
+"""Recompute everything that proves a clip: its records, what they say of each other, and the bytes of its files."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from pydantic import Field
+
+from footage.errors import NotThere, StorageProblem
+from footage.evidence.clip import GROWING, ClipEvidence, keys_in
+from footage.evidence.reader import BadRecord, RecordReader
+from footage.evidence.records import CancelWish, LeaseRecord, Record, ResultRecord, StoredFile
+from footage.steps.stored_files import videos_of
+from footage.steps.stored_order import stored_order
+
+if TYPE_CHECKING:
+    from footage.evidence.state import ClipState
+    from footage.storage import Store
+
+logger = logging.getLogger(__name__)
+
+# What the last night left off at, and which clips it had seen.
+_NIGHTS = "verified.json"
+# Reading the records of a clip takes a dozen questions to the store.
+CLIPS_A_NIGHT = 1_000
+
+
+@dataclass
+class Verified:
+    """What was found about one clip; `problems` is empty where everything fits."""
+
+    key: str
+    finished: bool = False
+    problems: list[str] = field(default_factory=list[str])
+    read_bytes: int = 0
+
+    def to_json(self) -> dict[str, Any]:
+        return {"key": self.key, "finished": self.finished, "problems": self.problems}
+
+
+def verify(store: Store, key: str, *, read_videos: bool = True) -> Verified:
+    """Check one clip; writes nothing and asks no provider.
+
+    `read_videos` reads the bytes of every video; else those whose SHA-256 the store keeps are not read.
+
+    Raises:
+        NotThere: There is no such clip.
+    """
+    evidence = ClipEvidence(store, key)
+    found = Verified(key)
+
+    def attempt_to(look: Callable[[], None]) -> None:
+        try:
+            look()
+        except StorageProblem as error:
+            found.problems.append(error.message)
+
+    try:
+        names = store.list(evidence.folder)
+    except StorageProblem as error:
+        found.problems.append(error.message)
+        return found
+    if not names:
+        raise NotThere(f"There is no clip {key} in {store.url}.", key=key)
+    attempt_to(lambda: _verify_order(evidence))
+    attempt_to(lambda: _verify_wishes(evidence, names))
+    states: list[ClipState] = []
+    attempt_to(lambda: states.append(evidence.state()))
+    for state in states:
+        found.finished = state.result is not None
+        for video in _videos(evidence, state, attempt_to):
+            attempt_to(lambda video=video: _verify_video(store, video, found, read=read_videos))
+        attempt_to(lambda state=state: _verify_pictures(store, state))
+        attempt_to(lambda state=state: _verify_task(evidence, state))
+    if f"{evidence.folder}/result.json" in names:
+        attempt_to(lambda: found.problems.extend(_differences(evidence)))
+    found.problems = list(dict.fromkeys(found.problems))
+    return found
+
+
+def _videos(
+    evidence: ClipEvidence, state: ClipState, attempt_to: Callable[[Callable[[], None]], None]
+) -> list[StoredFile]:
+    videos: list[StoredFile] = []
+    attempt_to(lambda: videos.extend(videos_of(evidence, state.result, state.delivered)))
+    return videos
+
+
+def _verify_order(evidence: ClipEvidence) -> None:
+    order = stored_order(evidence)
+    if order.image is not None:
+        path = f"{evidence.folder}/{order.image.file_name}"
+        if (
+            hashlib.sha256(evidence.reference_image(order.image.file_name)).hexdigest()
+            != order.image.prepared_sha256
+        ):
+            evidence.reader.refuse(path, "it is not the image that was prepared for this clip")
+
+
+def _verify_wishes(evidence: ClipEvidence, names: Iterable[str]) -> None:
+    """The records that say all they are needed for in their names."""
+    for path in names:
+        name = path.removeprefix(f"{evidence.folder}/")
+        kind: type[Record] | None = None
+        expected: dict[str, Any] = {"key": evidence.key}
+        if name.startswith(("cancel-", "override-")):
+            kind = CancelWish
+        elif name.startswith("lease-") and name.endswith(".json"):
+            number = name.removeprefix("lease-").removesuffix(".json")
+            kind, expected = LeaseRecord, {"number": int(number) if number.isdecimal() else None}
+        if kind is not None:
+            evidence.reader.record(path, kind, **expected)
+
+
+def _verify_video(store: Store, video: StoredFile, found: Verified, *, read: bool) -> None:
+    facts = store.facts(video.path)
+    if facts is None:
+        raise StorageProblem(f"{store.url}/{video.path} is gone.")
+    if facts.size_bytes != video.size_bytes:
+        raise StorageProblem(
+            f"{store.url}/{video.path} has {facts.size_bytes:,} bytes, and {video.size_bytes:,} were delivered."
+        )
+    sha256 = None if read else facts.sha256
+    if sha256 is None:
+        found.read_bytes += facts.size_bytes
+        sha256 = store.sha256(video.path, read=True)
+    if sha256 != video.sha256:
+        raise StorageProblem(f"{store.url}/{video.path} has other bytes than were delivered.")
+
+
+def _verify_pictures(store: Store, state: ClipState) -> None:
+    files = (state.result or state.delivered or {}).get("files", {})
+    for name in ("poster", "sheet"):
+        if files.get(name) and store.facts(files[name]) is None:
+            raise StorageProblem(f"{store.url}/{files[name]} is gone.")
+
+
+def _verify_task(evidence: ClipEvidence, state: ClipState) -> None:
+    """The receipt and the result are about the same task."""
+    if state.result is None:
+        return
+    result = ResultRecord.model_validate(state.result)
+    tasks = {attempt.receipt.task_id for attempt in state.attempts if attempt.receipt}
+    if result.clip.task_id not in tasks:
+        evidence.reader.refuse(
+            f"{evidence.folder}/result.json", f"no receipt is about its task {result.clip.task_id}"
+        )
+
+
+def _differences(evidence: ClipEvidence) -> list[str]:
+    """What is no longer as the result's manifest has it."""
+    result = evidence.reader.record(f"{evidence.folder}/result.json", ResultRecord, key=evidence.key)
+    problems: list[str] = []
+    for name, sha256 in sorted(result.evidence_sha256.items()):
+        # In evidence of 0.1.0 the answers are part of it, and they may have grown since.
+        if name.endswith(GROWING):
+            continue
+        path = f"{evidence.folder}/{name}"
+        try:
+            if hashlib.sha256(evidence.store.read(path)).hexdigest() != sha256:
+                problems.append(f"{evidence.store.url}/{path} was changed after the clip was sealed.")
+        except StorageProblem as error:
+            problems.append(error.message)
+    return problems
+
+
+@dataclass(frozen=True)
+class Night:
+    """What one nightly look found."""
+
+    clips: int
+    read_bytes: int
+    damaged: tuple[Verified, ...]
+
+
+class _Memory(Record):
+    """`verified.json`: where the last night stopped, and the finished clips that there were, by short key."""
+
+    cursor: str = ""
+    seen: list[str] = Field(default_factory=list[str])
+
+
+def verify_tonight(store: Store, most_bytes: int) -> Night:
+    """Check what was finished since the last night, then go on where that one stopped, for at most `most_bytes`.
+
+    A video whose SHA-256 the store keeps beside it is not read. The first clip is always checked.
+
+    Raises:
+        StorageProblem: The store cannot be listed or written.
+    """
+    finished = sorted(key for key, names in keys_in(store).items() if "result.json" in names)
+    memory = _remembered(store)
+    seen = set(memory.seen)
+    new = [key for key in finished if key[:12] not in seen]
+    row = [key for key in finished if key > memory.cursor] + [key for key in finished if key <= memory.cursor]
+    cursor, read_bytes, checked, damaged = memory.cursor, 0, set[str](), list[Verified]()
+    for key in dict.fromkeys([*new, *row]):
+        if checked and (read_bytes >= most_bytes or len(checked) >= CLIPS_A_NIGHT):
+            break
+        found = verify(store, key, read_videos=False)
+        checked.add(key)
+        read_bytes += found.read_bytes
+        if key not in new:
+            cursor = key
+        if found.problems:
+            damaged.append(found)
+    known = [key[:12] for key in finished if key[:12] in seen or key in checked]
+    document = {"at": datetime.now(UTC).isoformat(), "cursor": cursor, "seen": known}
+    store.replace(_NIGHTS, json.dumps(document).encode())
+    return Night(len(checked), read_bytes, tuple(damaged))
+
+
+def _remembered(store: Store) -> _Memory:
+    try:
+        return RecordReader(store).record(_NIGHTS, _Memory)
+    except (NotThere, BadRecord):
+        # Without it everything counts as new, and is checked within the same bounds.
+        return _Memory()

@@ -1,0 +1,76 @@
+"""What the last release wrote stays readable, provable, and bought."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from footage.credentials import parse_key
+from footage.errors import FootageError, GenerationFailed
+from footage.evidence.clip import ClipEvidence, keys_in
+from footage.evidence.state import Permission, Step, next_step
+from footage.settings import Settings
+from footage.steps.check import reopen
+from footage.steps.verify import verify
+from footage.storage import open_store
+from footage.studio import Studio
+
+KEPT = Path(__file__).parents[2] / "fixtures" / "evidence-0.1.0"
+KEYS: dict[str, str] = json.loads((KEPT / "keys.json").read_text())
+
+
+@pytest.fixture
+def studio(tmp_path: Path) -> Iterator[Studio]:
+    settings = Settings(http_base_url="http://127.0.0.1:8123/api/v1", output_dir=str(tmp_path))
+    shutil.copytree(KEPT, settings.store_url)
+    made = Studio(
+        settings, open_store(settings.store_url), find_api_key=lambda: parse_key("sk-emulator", "test")
+    )
+    yield made
+    made.close()
+
+
+def test_every_clip_of_it_verifies(studio: Studio) -> None:
+    found = [verify(studio.store, key) for key in keys_in(studio.store)]
+
+    assert len(found) == len(KEYS)
+    assert [problem for clip in found for problem in clip.problems] == []
+
+
+@pytest.mark.parametrize("what", ["t2v", "i2v", "adopted"])
+def test_a_clip_of_it_is_returned_and_not_bought(studio: Studio, what: str) -> None:
+    clip = reopen(studio, KEYS[what], Permission())
+
+    assert clip.response is not None
+    assert clip.response.cached
+    assert clip.response.key == KEYS[what]
+
+
+@pytest.mark.parametrize(("what", "step"), [("abandoned", Step.POLL), ("unfinished", Step.POLL)])
+def test_what_it_left_is_finished(studio: Studio, what: str, step: Step) -> None:
+    clip = reopen(studio, KEYS[what], Permission(may_buy=False))
+
+    assert next_step(clip.evidence.state(), clip.permission) is step
+
+
+def test_what_failed_there_has_failed(studio: Studio) -> None:
+    state = ClipEvidence(studio.store, KEYS["failed"]).state()
+
+    with pytest.raises(GenerationFailed) as failed:
+        next_step(state, Permission(attempts_before=1))
+    assert isinstance(failed.value, FootageError)
+
+
+def test_an_edited_prompt_is_not_bought_under_the_old_key(studio: Studio) -> None:
+    path = f"evidence/{KEYS['failed']}/request.json"
+    document: dict[str, Any] = json.loads(studio.store.read(path))
+    document["request"]["prompt"] += ", in gold"
+    studio.store.replace(path, json.dumps(document).encode())
+
+    with pytest.raises(FootageError, match="not the one of this key"):
+        reopen(studio, KEYS["failed"], Permission())
