@@ -17,9 +17,10 @@ from prefect.runtime import flow_run
 
 from footage.clip import follow
 from footage.errors import FootageError
+from footage.event import request_of
 from footage.evidence.state import Permission
 from footage.request import VideoRequest
-from tasks.check import check, check_again
+from tasks.check import check, check_again, event_name
 from tasks.ending import finished, stopped
 from tasks.hooks import cancel_clips
 from tasks.probe import probe
@@ -105,6 +106,31 @@ async def generate_video(
             clip = await check(studio, request, permission, model)
             if clip.response is None:
                 await probe(studio, clip.order.region, model)
+                await follow(clip, STEPS)
+            return await finished(clip)
+    except FootageError as error:
+        return await stopped("The clip", error)
+
+
+@flow(
+    name="generate-from-event",
+    flow_run_name=event_name,
+    on_cancellation=[cancel_clips],
+    persist_result=True,
+    result_serializer="json",
+)
+async def generate_from_event(payload: str) -> State[dict[str, Any]]:
+    """Make the clip that an event asks for. The payload can name fields of a request and nothing else.
+
+    Args:
+        payload: The request as JSON text. Taken literally: neither variables nor templates are filled in.
+    """
+    try:
+        request = request_of(payload)
+        async with studio_of(flow_run.id) as studio:
+            clip = await check(studio, request, Permission(), request.model)
+            if clip.response is None:
+                await probe(studio, clip.order.region, request.model)
                 await follow(clip, STEPS)
             return await finished(clip)
     except FootageError as error:

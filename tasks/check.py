@@ -7,8 +7,10 @@ from typing import Any
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
+from prefect.runtime import flow_run
 
 from footage.clip import Clip
+from footage.event import name_of
 from footage.evidence.state import Permission
 from footage.request import VideoRequest
 from footage.steps.check import check as check_request
@@ -30,3 +32,8 @@ async def check(
 async def check_again(studio: Studio, key: str, permission: Permission) -> Clip:
     """Take up a clip that was ordered earlier, from its evidence alone."""
     return await at_work(reopen, studio, key, permission)
+
+
+def event_name() -> str:
+    """What the run for an event is called."""
+    return name_of(str(flow_run.parameters.get("payload", "")))

@@ -1,0 +1,51 @@
+"""JSON from files that people write: no field twice, no NaN, and every mistake named."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+
+class NotJson(ValueError):
+    """The text is no JSON that means one thing: why, as words after its name, and at which line, if known."""
+
+    def __init__(self, message: str, line: int | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.line = line
+
+
+def parse(text: str) -> Any:
+    """The document in a text.
+
+    Raises:
+        NotJson: It is not JSON, has a field twice in one object, or a number that is none.
+        RecursionError: It is nested deeper than Python goes.
+    """
+    try:
+        # Editors on Windows put a byte order mark in front.
+        return json.loads(
+            text.removeprefix("\ufeff"), object_pairs_hook=_without_twins, parse_constant=_no_constant
+        )
+    except json.JSONDecodeError as error:
+        raise NotJson(f"is not JSON: {error.msg} (column {error.colno})", error.lineno) from error
+    except NotJson:
+        raise
+    except ValueError as error:
+        # Such as a number of more digits than Python reads.
+        raise NotJson(f"is not JSON: {error}") from error
+
+
+def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        seen: set[str] = set()
+        for name, _ in pairs:
+            if name in seen:
+                raise NotJson(f"has the field {name[:100]!r} twice in one object")
+            seen.add(name)
+    return found
+
+
+def _no_constant(name: str) -> Any:
+    raise NotJson(f"has {name}, which is no JSON number")
