@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from footage.credentials import ApiKey, find_key
 from footage.errors import AccountProblem, InvalidRequest, Problem, StorageProblem
 from footage.evidence.lease import Worker
+from footage.input_roots import InputRoots
 from footage.roster import Roster
 from footage.settings import Settings, is_local, load_settings
 from footage.steady import steady_s
@@ -55,7 +56,9 @@ class Studio:
         *,
         find_api_key: Callable[[], ApiKey] = key_of_environment,
         run_id: str | None = None,
+        input_roots: InputRoots | None = None,
     ) -> None:
+        self.input_roots = input_roots or InputRoots.anywhere()
         self.settings = settings
         self.store = store
         self.run_id = run_id
@@ -210,8 +213,10 @@ def open_studio(
     store: Store | None = None,
     find_api_key: Callable[[], ApiKey] = key_of_environment,
     run_id: str | None = None,
+    bounded: bool = False,
 ) -> Studio:
-    """A studio from the environment, or from what is given.
+    """A studio from the environment, or from what is given; `bounded`: files of requests come from the folders
+    that the operator allows, and from no other.
 
     Raises:
         InvalidRequest: A setting cannot be used.
@@ -227,4 +232,5 @@ def open_studio(
             public_base_url=settings.public_store_url,
             sign_seconds=settings.sign_urls_s,
         )
-    return Studio(settings, store, find_api_key=find_api_key, run_id=run_id)
+    roots = InputRoots(settings.readable_folders) if bounded else InputRoots.anywhere()
+    return Studio(settings, store, find_api_key=find_api_key, run_id=run_id, input_roots=roots)

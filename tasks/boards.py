@@ -75,9 +75,14 @@ async def plan(
     """
 
     def read_and_plan() -> tuple[Reading, BoardPlan, BoardQuote]:
-        reading = read_board(board, board_format, defaults=defaults)
+        reading = read_board(board, board_format, defaults=defaults, roots=studio.input_roots)
         capped_board = reading.board.model_copy(update={"budget": capped(reading.board.budget, caps)})
-        board_plan = plan_board(capped_board, reference_fetcher(studio), default_region=studio.region)
+        board_plan = plan_board(
+            capped_board,
+            reference_fetcher(studio),
+            default_region=studio.region,
+            roots=studio.input_roots,
+        )
         due = still_to_buy(studio, board_plan, buy_again=permission.buy_again)
         logger.info("%s", in_words(board_plan.quote, due, capped_board.budget))
         check_budget(due, capped_board.budget)

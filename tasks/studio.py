@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from prefect.blocks.core import Block
+from prefect.runtime import deployment
 
 from blocks.credentials import DashScopeCredentials
 from blocks.storage import VideoStorage
@@ -51,7 +52,13 @@ async def studio_of(
     _refuse_vanishing_output(settings)
     if deadline_s is not None:
         settings = settings.model_copy(update={"deadline_s": deadline_s})
-    studio = open_studio(settings, find_api_key=await _key_source(credentials_block), run_id=run_id)
+    studio = open_studio(
+        settings,
+        find_api_key=await _key_source(credentials_block),
+        run_id=run_id,
+        # What a deployed run is asked for comes from elsewhere; in a terminal the files are the user's own.
+        bounded=deployment.id is not None,
+    )
     collect_from("footage", "prefect.flow_runs", "prefect.task_runs")
     log_plainly()
     try:
