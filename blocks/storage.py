@@ -8,17 +8,16 @@ from prefect.blocks.core import Block
 from prefect.types import SecretDict
 from pydantic import ConfigDict, Field, SecretStr, field_validator
 
-from footage.redact import redact
+from footage.redact import is_secret_name, redact
 
 if TYPE_CHECKING:
     from footage.settings import Settings
     from footage.storage import Store
 
-# How s3fs, gcsfs and adlfs call what must not be seen.
-SECRET_OPTIONS = frozenset(
-    {"key", "secret", "token", "password", "account_key", "sas_token", "client_secret", "connection_string"}
-    | {"aws_access_key_id", "aws_secret_access_key", "aws_session_token"}
-)
+
+def is_secret_option(name: str) -> bool:
+    """Whether a storage option must not be seen; s3fs calls the access key plainly `key`."""
+    return name == "key" or is_secret_name(name)
 
 
 def _names_in(options: object) -> set[str]:
@@ -82,7 +81,7 @@ class VideoStorage(Block):
     @field_validator("base", "endpoint_url", "region_name", "public_base_url", "options")
     @classmethod
     def _no_secrets_in_clear(cls, value: Any) -> Any:
-        misplaced = sorted(_names_in(value) & SECRET_OPTIONS)
+        misplaced = sorted(filter(is_secret_option, _names_in(value)))
         if misplaced:
             raise ValueError(f"{', '.join(misplaced)} would be shown in clear; move it to secret_options")
         if redact(value) != value:

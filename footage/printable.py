@@ -48,14 +48,17 @@ def shown_reference(reference: str | bytes) -> str:
         return f"{len(reference)} bytes"
     if _DATA_URI.match(reference):
         return f"a data: URI of {len(reference)} characters"
-    return _without_query(reference) if _URL.match(reference) else reference
+    return shown_url(reference) if _URL.match(reference) else reference
 
 
-def _without_query(url: str) -> str:
-    """User, password, query and fragment are where URLs keep their secrets."""
+def shown_url(url: str) -> str:
+    """A URL as it may be shown: scheme, host, port and path.
+
+    User, password, query and fragment are where URLs keep their secrets; what looks like one in the path goes, too.
+    """
     try:
         parts = urlsplit(url)
     except ValueError:
         return "an unreadable URL"
     host = parts.netloc.rpartition("@")[2]
-    return f"{parts.scheme}://{host}{parts.path}" + ("?…" if parts.query else "")
+    return redact(f"{parts.scheme}://{host}{parts.path}") + ("?…" if parts.query else "")

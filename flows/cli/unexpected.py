@@ -17,7 +17,6 @@ from footage.redact import GONE, redact
 
 _SECRET_VARIABLE = re.compile(r"KEY|TOKEN|SECRET|PASSW|AUTH_STRING", re.IGNORECASE)
 _IN_JSON = re.compile(r':\s*"([^"]+)"')
-_USER_OF_URL = re.compile(r"(?<=://)[^/\s@]+(?=@)")
 # Shorter values would hit ordinary words, and no secret is that short.
 _SECRET_CHARS = 8
 
@@ -80,4 +79,4 @@ def _without_secrets(text: str) -> str:
     for secret in sorted(secrets, key=len, reverse=True):
         if len(secret) >= _SECRET_CHARS:
             text = text.replace(secret, GONE)
-    return _USER_OF_URL.sub(GONE, redact(text))
+    return redact(text)

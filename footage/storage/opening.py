@@ -10,6 +10,7 @@ from typing import Any, cast
 from urllib.parse import unquote, urlsplit
 
 from footage.errors import StorageProblem
+from footage.printable import shown_url
 from footage.storage.base import Store
 from footage.storage.local import LocalStore
 from footage.storage.objects import FsspecStore, open_fsspec
@@ -45,7 +46,7 @@ def open_store(
     rest = dict(options or {})
     flavour = rest.pop("flavour", None)
     if "::" in url:
-        raise StorageProblem(f"{_shown(url)} is a chain of file systems, which is not supported.")
+        raise StorageProblem(f"{shown_url(url)} is a chain of file systems, which is not supported.")
     if public_base_url is not None and sign_seconds is not None:
         raise StorageProblem("A store has either a public base URL or signed links, not both.")
     if flavour not in {None, "s3", "oss"}:
@@ -56,7 +57,7 @@ def open_store(
     if match and protocol != "file":
         _refuse_credentials(url)
     if sign_seconds is not None and protocol not in {"s3", "s3a", "oss"}:
-        raise StorageProblem(f"Only S3 and OSS make signed links; {_shown(url)} does not.")
+        raise StorageProblem(f"Only S3 and OSS make signed links; {shown_url(url)} does not.")
 
     if protocol == "file":
         return LocalStore(_folder(url, is_url=match is not None), public_base_url=public_base_url)
@@ -130,12 +131,6 @@ def _endpoint(options: Mapping[str, Any]) -> str | None:
 def _refuse_credentials(url: str) -> None:
     if urlsplit(url).username is not None or "@" in urlsplit(url).netloc or urlsplit(url).query:
         raise StorageProblem(
-            f"The store's URL ({_shown(url)}) may not hold credentials or a query; it appears in logs.",
+            f"The store's URL ({shown_url(url)}) may not hold credentials or a query; it appears in logs.",
             next_step="Put them into the storage options.",
         )
-
-
-def _shown(url: str) -> str:
-    """The URL without what may be a secret."""
-    head, mark, rest = url.partition("://")
-    return f"{head}{mark}{rest.split('?')[0].rpartition('@')[2]}"

@@ -10,6 +10,7 @@ from typing import Any, cast
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
 from footage.errors import Unreachable
+from footage.printable import shown_url
 
 _REDIRECTS = {301, 302, 303, 307, 308}
 _MAX_REDIRECTS = 3
@@ -57,7 +58,7 @@ def get(
             return response
         response.close()
         url = urljoin(url, location)
-    raise Unreachable(f"{shown(url)} was redirected more than {_MAX_REDIRECTS} times.")
+    raise Unreachable(f"{shown_url(url)} was redirected more than {_MAX_REDIRECTS} times.")
 
 
 def checked(url: str, *, allowed_hosts: tuple[str, ...], allow_loopback: bool) -> str:
@@ -70,7 +71,7 @@ def checked(url: str, *, allowed_hosts: tuple[str, ...], allow_loopback: bool) -
     host = (parts.hostname or "").lower()
     loopback = host in _LOOPBACK and allow_loopback
     if parts.scheme not in {"http", "https"} or parts.username is not None:
-        raise Unreachable(f"{shown(url)} is not a plain http(s) link, so it was not opened.")
+        raise Unreachable(f"{shown_url(url)} is not a plain http(s) link, so it was not opened.")
     if not loopback and not any(fnmatch.fnmatchcase(host, pattern.lower()) for pattern in allowed_hosts):
         raise Unreachable(
             f"The result is on {host}, which is not one of the hosts that results may come from "
@@ -81,9 +82,3 @@ def checked(url: str, *, allowed_hosts: tuple[str, ...], allow_loopback: bool) -
     if parts.scheme == "http" and host.endswith(".aliyuncs.com"):
         return urlunsplit(parts._replace(scheme="https", netloc=host))
     return url
-
-
-def shown(url: str) -> str:
-    """The URL without its query: the signature in it is a key to the clip for a day."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.hostname or ''}{parts.path}"

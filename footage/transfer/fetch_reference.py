@@ -8,8 +8,8 @@ from typing import Any, cast
 from urllib.parse import urlsplit
 
 from footage.errors import InvalidRequest, Problem, Unreachable
+from footage.printable import shown_url
 from footage.redact import Discreet
-from footage.transfer.connection import shown
 
 _CONNECT_S = 10.0
 _SILENCE_S = 20.0
@@ -73,13 +73,13 @@ def fetch_reference(url: str, *, max_bytes: int, allow_private: bool) -> bytes:
     except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
         # urllib3's own errors: the body is read from it directly.
         raise Unreachable(
-            f"The reference image {shown(url)} could not be fetched ({type(error).__name__})."
+            f"The reference image {shown_url(url)} could not be fetched ({type(error).__name__})."
         ) from None
 
 
 def _check(url: str, status: int, content_type: str) -> None:
     if status in {408, 425, 429} or status >= 500:
-        raise Unreachable(f"The server of the reference image {shown(url)} answered HTTP {status}.")
+        raise Unreachable(f"The server of the reference image {shown_url(url)} answered HTTP {status}.")
     if status != 200:
         raise _invalid(url, f"gives HTTP {status} instead of an image")
     kind = content_type.split(";")[0].strip().lower()
@@ -98,9 +98,9 @@ def _read(url: str, response: Any, max_bytes: int) -> bytes:
         if len(data) > max_bytes:
             raise _invalid(url, "is too large", f"at most {max_bytes} bytes")
         if time.monotonic() > deadline:
-            raise Unreachable(f"The reference image {shown(url)} took more than {_DEADLINE_S:.0f} s.")
+            raise Unreachable(f"The reference image {shown_url(url)} took more than {_DEADLINE_S:.0f} s.")
     return bytes(data)
 
 
 def _invalid(url: str, message: str, allowed: str | None = None) -> InvalidRequest:
-    return InvalidRequest(problems=(Problem("reference_image", shown(url), message, allowed),))
+    return InvalidRequest(problems=(Problem("reference_image", shown_url(url), message, allowed),))

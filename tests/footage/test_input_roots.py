@@ -123,7 +123,7 @@ def test_a_link_that_is_put_there_after_the_look_is_not_followed(folders: tuple[
 def test_by_default_it_is_the_working_folder_and_output_dir(
     folders: tuple[Path, Path], tmp_path: Path
 ) -> None:
-    inside, elsewhere = folders
+    _, elsewhere = folders
 
     roots = open_studio(load_settings(output_dir=str(tmp_path / "clips")), bounded=True).input_roots
 
