@@ -20,7 +20,7 @@ from footage.errors import FootageError
 from footage.event import request_of
 from footage.evidence.state import Permission
 from footage.request import VideoRequest
-from tasks.check import check, check_again, event_name
+from tasks.check import check, check_again, clip_name, event_name
 from tasks.ending import finished, stopped
 from tasks.hooks import cancel_clips
 from tasks.probe import probe
@@ -30,7 +30,7 @@ from tasks.studio import studio_of
 
 @flow(
     name="generate-video",
-    flow_run_name="{model}: {prompt:.40}",
+    flow_run_name=clip_name,
     on_cancellation=[cancel_clips],
     persist_result=True,
     result_serializer="json",

@@ -28,6 +28,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from footage.printable import plain
 from footage.redact import redact
 
 
@@ -36,7 +37,8 @@ class FootageError(Exception):
 
     Keyword arguments become attributes and survive pickling, because Prefect pickles exceptions.
     They are shown in logs and in the UI and must never hold a secret. What can be recognised as one is taken out
-    of message and next step, because somebody may type a key where a name belongs.
+    of message and next step, because somebody may type a key where a name belongs; and so is what a terminal would
+    act on, because file names and the provider's words are in them, too.
     """
 
     exit_code: ClassVar[int] = 1
@@ -44,8 +46,8 @@ class FootageError(Exception):
     retryable: ClassVar[bool] = False
 
     def __init__(self, message: str, *, next_step: str | None = None, **details: Any) -> None:
-        self.message = redact(message)
-        self.next_step = redact(next_step)
+        self.message = plain(redact(message))
+        self.next_step = None if next_step is None else plain(redact(next_step))
         super().__init__(self.message)
         self.details = details
 

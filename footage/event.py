@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from footage import strict_json
 from footage.errors import InvalidRequest, Problem
-from footage.printable import shown
+from footage.printable import one_line, shown
 from footage.request import VideoRequest, parse_request
 
 # A request with a prompt of 1,500 characters has about 4 KB; an inline image does not belong into an event.
@@ -54,7 +54,7 @@ def name_of(payload: str) -> str:
         request = request_of(payload)
     except InvalidRequest:
         return "a request that is refused"
-    return f"{request.model}: {' '.join(request.prompt.split())[:40]}"
+    return f"{request.model}: {one_line(request.prompt)[:40]}"
 
 
 def _unfilled(name: str, value: object) -> Problem | None:

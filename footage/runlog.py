@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from footage.errors import StorageProblem
+from footage.printable import plain
 from footage.redact import redact
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class RunLog:
         text = (f"{step}: " if step else "") + record.getMessage()
         with self._lock:
             self._lines.append(
-                f"{at} {record.levelname:<7} {redact(text)}\n".replace("\n", "\n    ").rstrip(" ")
+                f"{at} {record.levelname:<7} {plain(redact(text))}\n".replace("\n", "\n    ").rstrip(" ")
             )
 
     def begin_with(self, other: RunLog) -> None:

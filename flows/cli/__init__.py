@@ -23,6 +23,7 @@ from rich.console import Console
 
 from flows.cli.say import explain_error, patient_output, remember_place, stderr, tell
 from footage.errors import FootageError
+from footage.printable import plain
 from footage.redact import redact
 
 
@@ -139,7 +140,7 @@ def _run(command: Callable[[], object]) -> int:
         code = command()
     except CycloptsError as error:
         # In its own words, which repeat what was typed.
-        stderr.print(CycloptsPanel(redact(str(error))), soft_wrap=False)
+        stderr.print(CycloptsPanel(plain(redact(str(error)))), soft_wrap=False)
         _hint(error)
         return 2
     except FootageError as error:
