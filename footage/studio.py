@@ -231,6 +231,7 @@ def open_studio(
             settings.storage_options,
             public_base_url=settings.public_store_url,
             sign_seconds=settings.sign_urls_s,
+            single_worker=settings.single_worker,
         )
     roots = InputRoots(settings.readable_folders) if bounded else InputRoots.anywhere()
     return Studio(settings, store, find_api_key=find_api_key, run_id=run_id, input_roots=roots)

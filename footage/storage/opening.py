@@ -27,6 +27,7 @@ def open_store(
     *,
     public_base_url: str | None = None,
     sign_seconds: int | None = None,
+    single_worker: bool = False,
 ) -> Store:
     """Open the store at a folder path or a file://, s3://, oss://, gs://, az:// or memory:// URL.
 
@@ -36,6 +37,7 @@ def open_store(
             "oss" speaks to Alibaba OSS under a host name of your own, "s3" never does. Without it
             oss:// or an endpoint of *.aliyuncs.com decide.
         public_base_url: What the base URL is called by those who watch the clips, for example a CDN.
+        single_worker: Nobody else writes, so S3 is asked for no exclusive creation, which some stores do not know.
         sign_seconds: Make links that work this long without credentials (S3 and OSS only).
 
     Nothing is sent yet. Whoever relies on `create` having one winner calls `check_exclusive` first.
@@ -63,7 +65,7 @@ def open_store(
         return LocalStore(_folder(url, is_url=match is not None), public_base_url=public_base_url)
     where = url[len(protocol) + 3 :].strip("/")
     if protocol in {"s3", "s3a", "oss"}:
-        return _open_s3(protocol, where, rest, flavour, public_base_url, sign_seconds)
+        return _open_s3(protocol, where, rest, flavour, public_base_url, sign_seconds, single_worker)
     if protocol in _OTHER_PROTOCOLS:
         return _open_other(protocol, where, rest, public_base_url)
     raise StorageProblem(
@@ -89,6 +91,7 @@ def _open_s3(
     flavour: str | None,
     public_base_url: str | None,
     sign_seconds: int | None,
+    single_worker: bool,
 ) -> S3Store:
     bucket, *folders = where.split("/")
     if not bucket or any(part in {"", ".", ".."} or set(part) & set("?#\\") for part in folders):
@@ -107,6 +110,7 @@ def _open_s3(
         oss=oss,
         public_base_url=public_base_url,
         sign_seconds=sign_seconds,
+        single_worker=single_worker,
     )
 
 
