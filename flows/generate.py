@@ -93,7 +93,8 @@ async def generate_video(
         conform: auto converts a clip that arrives with another rate or size; never leaves it as it is.
         fit: How the reference image meets the shape of size.
         pad_color: Colour of added bars, as #RRGGBB.
-        credentials_block: Name of a DashScope Credentials block; empty: "dashscope", else the environment.
+        credentials_block: Name of a DashScope Credentials block, or secret/NAME for a Secret block; empty:
+            "dashscope" of either kind, else the environment.
         storage_block: Name of a Video Storage block; empty: OUTPUT_DIR.
         retry_failed: Try again what the provider refused or failed for good.
         buy_again: Pay a second time for a clip whose first purchase is lost or unknown.
@@ -155,7 +156,8 @@ async def finish_video(
 
     Args:
         key: The clip's key, or its beginning (6 characters or more).
-        credentials_block: Name of a DashScope Credentials block; empty: "dashscope", else the environment.
+        credentials_block: Name of a DashScope Credentials block, or secret/NAME for a Secret block; empty:
+            "dashscope" of either kind, else the environment.
         storage_block: Name of a Video Storage block; empty: OUTPUT_DIR.
         retry_failed: Try again what the provider refused or failed for good.
         buy_again: Pay a second time for a clip whose first purchase is lost or unknown.

@@ -132,7 +132,7 @@ class Settings(BaseSettings):
     @field_validator("http_base_url")
     @classmethod
     def _check_endpoint(cls, value: str | None) -> str | None:
-        if value is not None and not _is_address(value):
+        if value is not None and not is_address(value):
             raise PydanticCustomError("address", "is not an http(s) address")
         return value
 
@@ -164,7 +164,8 @@ class Settings(BaseSettings):
         return f"{self.public_base_url.rstrip('/')}/{ROOM}" if self.public_base_url else None
 
 
-def _is_address(text: str) -> bool:
+def is_address(text: str) -> bool:
+    """Whether a text is an http(s) address with a host."""
     try:
         parts = urlsplit(text)
         return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0

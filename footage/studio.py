@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from footage.credentials import ApiKey, find_key
 from footage.errors import AccountProblem, InvalidRequest, Problem, StorageProblem
@@ -71,6 +71,7 @@ class Studio:
         self._clients: dict[tuple[str, str | None], WanClient] = {}
         self._lock = threading.Lock()
         self._proving = threading.Lock()
+        self._closed = False
         self._exclusive = False
         # One list answers for all clips that wait in this process.
         self.roster = Roster(settings.poll_min_s, settings.poll_max_s)
@@ -133,22 +134,14 @@ class Studio:
         return self.settings.http_base_url or endpoint(region, self.workspace)
 
     def client(self, endpoint: str, workspace: str | None = None) -> WanClient:
-        """The client of one endpoint; the DashScope SDK is loaded here and not before."""
-        from footage.provider import WanClient
-
+        """The client of one endpoint, closed with the studio."""
         api_key = self.api_key
-        settings = self.settings
-        limit_s = min(CALL_LIMIT_S, CALL_SHARE * (settings.lease_s / 2 + settings.reconcile_grace_s))
         with self._lock:
+            if self._closed:
+                raise RuntimeError("This studio is closed; its connections would be left open.")
             wanted = (endpoint, workspace)
             if wanted not in self._clients:
-                self._clients[wanted] = WanClient(
-                    endpoint,
-                    api_key,
-                    workspace=workspace,
-                    call_limit_s=limit_s,
-                    queries_per_second=settings.queries_per_second,
-                )
+                self._clients[wanted] = make_client(self.settings, endpoint, api_key, workspace)
             return self._clients[wanted]
 
     def require_exclusive_store(self) -> None:
@@ -203,8 +196,31 @@ class Studio:
     def close(self) -> None:
         """Stop beating and close connections; call when the run is over."""
         self.worker.stop()
-        for client in self._clients.values():
+        with self._lock:
+            self._closed = True
+            clients = list(self._clients.values())
+        for client in clients:
             client.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def make_client(settings: Settings, endpoint: str, api_key: ApiKey, workspace: str | None) -> WanClient:
+    """A client of one endpoint, which whoever makes it closes; the DashScope SDK is loaded here and not before."""
+    from footage.provider import WanClient
+
+    limit_s = min(CALL_LIMIT_S, CALL_SHARE * (settings.lease_s / 2 + settings.reconcile_grace_s))
+    return WanClient(
+        endpoint,
+        api_key,
+        workspace=workspace,
+        call_limit_s=limit_s,
+        queries_per_second=settings.queries_per_second,
+    )
 
 
 def open_studio(
