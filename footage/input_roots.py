@@ -14,7 +14,7 @@ from pathlib import Path
 from footage.errors import InvalidRequest, Problem
 from footage.printable import shown
 
-_FLAGS = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0)
+_FLAGS = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 # Opening a named pipe would wait for a writer for ever.
 _NO_WAIT = getattr(os, "O_NONBLOCK", 0)
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
