@@ -78,8 +78,9 @@ async def generate_video(
         fps: Frames per second, 1 to 60. The models deliver 30; another rate is made here.
         size: Width*height in pixels, such as 1280*720; decides the price tier.
         seed: 0 to 2147483647; empty: chosen from the rest of the request.
-        reference_image: First frame for the i2v models: URL, absolute path on the worker, or data: URI. Prefect
-            stores it as it is: a signed link opens the image for whoever may read this run, until it expires.
+        reference_image: First frame for the i2v models: URL, absolute path on the worker (below a folder of
+            WAN_VIDEO_INPUT_ROOTS), or data: URI. Prefect stores it as it is: a signed link opens the image for
+            whoever may read this run, until it expires.
         motion_strength: No Wan model has it; it is reported as dropped.
         model: One of the seven, by exact name.
         region: Where the clip is made; empty: the region of the key.

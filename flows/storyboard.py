@@ -51,7 +51,8 @@ async def storyboard(
     """Make every shot of a storyboard, and the cut.
 
     Args:
-        board: Path of a storyboard file on the worker, or the storyboard itself.
+        board: Path of a storyboard file on the worker (below a folder of WAN_VIDEO_INPUT_ROOTS), or the storyboard
+            itself.
         board_format: One of the formats that are read; empty: found from the shape.
         defaults: Request fields for all shots, such as a model; a shot's own fields win.
         run: inline makes the shots in this process; deployments spreads them over workers.

@@ -235,3 +235,15 @@ def test_nothing_that_is_typed_or_read_acts_on_the_terminal(
     shown = "".join(capfd.readouterr())
     assert "evil.example" in shown
     assert not [char for char in shown if not char.isprintable() and char not in "\n\t"]
+
+
+def test_what_is_printed_without_a_thought_acts_on_no_terminal_either(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    guarded(lambda: print(f"{ESCAPES}\x1b[31mred\x1b[0m"))
+
+    shown = capfd.readouterr().out
+    assert "\x1b[31mred\x1b[0m" in shown, "colours stay"
+    assert not [
+        char for char in re.sub("\x1b\\[[0-9;]*m", "", shown) if not char.isprintable() and char != "\n"
+    ]
