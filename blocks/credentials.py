@@ -61,6 +61,15 @@ class DashScopeCredentials(CredentialsBlock):
             raise ValueError("looks like a key, which would be shown in clear; a key belongs into api_key")
         return value
 
+    @field_validator("region")
+    @classmethod
+    def _is_a_region(cls, value: str | None) -> str | None:
+        from footage.catalogue import REGION_NAMES
+
+        if value is not None and value not in REGION_NAMES:
+            raise ValueError(f"is no region; allowed: {', '.join(REGION_NAMES)}")
+        return value
+
     def __reduce__(self) -> NoReturn:
         # Pydantic would pickle the key in clear, and Prefect keeps pickles of what tasks return.
         raise TypeError("A credentials block is not pickled; pass its name and load it where it is needed.")
@@ -88,9 +97,16 @@ class DashScopeCredentials(CredentialsBlock):
             AccountProblem: The key cannot be used.
             InvalidRequest: The region is not known.
         """
+        from footage.catalogue import REGION_NAMES, endpoint
+        from footage.errors import InvalidRequest, Problem
         from footage.settings import load_settings
-        from footage.studio import open_studio
+        from footage.studio import make_client
 
-        studio = open_studio(load_settings(), find_api_key=self.get_api_key)
-        key = self.get_api_key()
-        return studio.client(studio.endpoint(key.region or "cn-beijing"), key.workspace)
+        settings, key = load_settings(), self.get_api_key()
+        if settings.http_base_url is None and key.region is None:
+            problem = Problem(
+                "region", "(empty)", "is needed for a client of its own", ", ".join(REGION_NAMES)
+            )
+            raise InvalidRequest(problems=(problem,), next_step="fill in the region of the block")
+        base_url = settings.http_base_url or endpoint(key.region or "", key.workspace)
+        return make_client(settings, base_url, key, key.workspace)

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from prefect.blocks.core import Block
 from prefect.types import SecretDict
-from pydantic import ConfigDict, Field, SecretStr, field_validator
+from pydantic import ConfigDict, Field, SecretStr, field_validator, model_validator
 
-from footage.redact import redact
+from footage.redact import is_secret_name, redact
+from footage.settings import is_address
 
 if TYPE_CHECKING:
     from footage.settings import Settings
     from footage.storage import Store
 
-# How s3fs, gcsfs and adlfs call what must not be seen.
-SECRET_OPTIONS = frozenset(
-    {"key", "secret", "token", "password", "account_key", "sas_token", "client_secret", "connection_string"}
-    | {"aws_access_key_id", "aws_secret_access_key", "aws_session_token"}
-)
+
+def is_secret_option(name: str) -> bool:
+    """Whether a storage option must not be seen; s3fs calls the access key plainly `key`."""
+    return name == "key" or is_secret_name(name)
 
 
 def _names_in(options: object) -> set[str]:
@@ -82,12 +82,35 @@ class VideoStorage(Block):
     @field_validator("base", "endpoint_url", "region_name", "public_base_url", "options")
     @classmethod
     def _no_secrets_in_clear(cls, value: Any) -> Any:
-        misplaced = sorted(_names_in(value) & SECRET_OPTIONS)
+        misplaced = sorted(filter(is_secret_option, _names_in(value)))
         if misplaced:
             raise ValueError(f"{', '.join(misplaced)} would be shown in clear; move it to secret_options")
         if redact(value) != value:
             raise ValueError("holds a password, a key or a signature, which would be shown in clear")
         return value
+
+    @field_validator("endpoint_url", "public_base_url")
+    @classmethod
+    def _is_an_address(cls, value: str | None) -> str | None:
+        if value is not None and not is_address(value):
+            raise ValueError("is not an http(s) address")
+        return value
+
+    @model_validator(mode="after")
+    def _can_be_opened(self) -> Self:
+        from footage.errors import StorageProblem
+        from footage.storage import check_store
+
+        try:
+            check_store(
+                self.base,
+                self.storage_options(),
+                public_base_url=self.public_base_url,
+                sign_seconds=self.sign_seconds,
+            )
+        except StorageProblem as problem:
+            raise ValueError(str(problem)) from None
+        return self
 
     def __reduce__(self) -> NoReturn:
         # Pydantic would pickle the secrets in clear, and Prefect keeps pickles of what tasks return.
@@ -109,9 +132,17 @@ class VideoStorage(Block):
         return options
 
     def apply_to(self, settings: Settings) -> Settings:
-        """`settings` with this block's base, options and links in place of the environment's."""
-        return settings.model_copy(
-            update={
+        """`settings` with this block's base, options and links in place of the environment's.
+
+        Raises:
+            InvalidRequest: This machine cannot use them; names the settings.
+        """
+        from footage.settings import load_settings
+
+        # Checked again: what is a folder where the block was saved may be nobody's home here.
+        return load_settings(
+            **settings.model_dump()
+            | {
                 "output_dir": self.base,
                 "storage_options": self.storage_options(),
                 "public_base_url": self.public_base_url,
@@ -124,6 +155,7 @@ class VideoStorage(Block):
 
         Raises:
             StorageProblem: It cannot be opened; says why without naming a secret.
+            InvalidRequest: This machine cannot use its base.
         """
         from footage.settings import load_settings
         from footage.studio import open_studio

@@ -17,9 +17,10 @@ from prefect.runtime import flow_run
 
 from footage.clip import follow
 from footage.errors import FootageError
+from footage.event import request_of
 from footage.evidence.state import Permission
 from footage.request import VideoRequest
-from tasks.check import check, check_again
+from tasks.check import check, check_again, clip_name, event_name
 from tasks.ending import finished, stopped
 from tasks.hooks import cancel_clips
 from tasks.probe import probe
@@ -29,7 +30,7 @@ from tasks.studio import studio_of
 
 @flow(
     name="generate-video",
-    flow_run_name="{model}: {prompt:.40}",
+    flow_run_name=clip_name,
     on_cancellation=[cancel_clips],
     persist_result=True,
     result_serializer="json",
@@ -77,8 +78,9 @@ async def generate_video(
         fps: Frames per second, 1 to 60; 23.976 is 24000/1001. The models deliver 30; another rate is made here.
         size: Width*height in pixels, such as 1280*720; decides the price tier.
         seed: 0 to 2147483647; empty: chosen from the rest of the request.
-        reference_image: First frame for the i2v models: URL, absolute path on the worker, or data: URI. Prefect
-            stores it as it is: a signed link opens the image for whoever may read this run, until it expires.
+        reference_image: First frame for the i2v models: URL, absolute path on the worker (below a folder of
+            WAN_VIDEO_INPUT_ROOTS), or data: URI. Prefect stores it as it is: a signed link opens the image for
+            whoever may read this run, until it expires.
         motion_strength: No Wan model has it; it is reported as dropped.
         model: One of the seven, by exact name.
         region: Where the clip is made; empty: the region of the key.
@@ -92,7 +94,8 @@ async def generate_video(
         conform: auto converts a clip that arrives with another rate or size; never leaves it as it is.
         fit: How the reference image meets the shape of size.
         pad_color: Colour of added bars, as #RRGGBB.
-        credentials_block: Name of a DashScope Credentials block; empty: "dashscope", else the environment.
+        credentials_block: Name of a DashScope Credentials block, or secret/NAME for a Secret block; empty:
+            "dashscope" of either kind, else the environment.
         storage_block: Name of a Video Storage block; empty: OUTPUT_DIR.
         retry_failed: Try again what the provider refused or failed for good.
         buy_again: Pay a second time for a clip whose first purchase is lost or unknown.
@@ -105,6 +108,31 @@ async def generate_video(
             clip = await check(studio, request, permission, model)
             if clip.response is None:
                 await probe(studio, clip.order.region, model)
+                await follow(clip, STEPS)
+            return await finished(clip)
+    except FootageError as error:
+        return await stopped("The clip", error)
+
+
+@flow(
+    name="generate-from-event",
+    flow_run_name=event_name,
+    on_cancellation=[cancel_clips],
+    persist_result=True,
+    result_serializer="json",
+)
+async def generate_from_event(payload: str) -> State[dict[str, Any]]:
+    """Make the clip that an event asks for. The payload can name fields of a request and nothing else.
+
+    Args:
+        payload: The request as JSON text. Taken literally: neither variables nor templates are filled in.
+    """
+    try:
+        request = request_of(payload)
+        async with studio_of(flow_run.id) as studio:
+            clip = await check(studio, request, Permission(), request.model)
+            if clip.response is None:
+                await probe(studio, clip.order.region, request.model)
                 await follow(clip, STEPS)
             return await finished(clip)
     except FootageError as error:
@@ -129,7 +157,8 @@ async def finish_video(
 
     Args:
         key: The clip's key, or its beginning (6 characters or more).
-        credentials_block: Name of a DashScope Credentials block; empty: "dashscope", else the environment.
+        credentials_block: Name of a DashScope Credentials block, or secret/NAME for a Secret block; empty:
+            "dashscope" of either kind, else the environment.
         storage_block: Name of a Video Storage block; empty: OUTPUT_DIR.
         retry_failed: Try again what the provider refused or failed for good.
         buy_again: Pay a second time for a clip whose first purchase is lost or unknown.

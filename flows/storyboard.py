@@ -51,7 +51,8 @@ async def storyboard(
     """Make every shot of a storyboard, and the cut.
 
     Args:
-        board: Path of a storyboard file on the worker, or the storyboard itself.
+        board: Path of a storyboard file on the worker (below a folder of WAN_VIDEO_INPUT_ROOTS), or the storyboard
+            itself.
         board_format: One of the formats that are read; empty: found from the shape.
         defaults: Request fields for all shots, such as a model; a shot's own fields win.
         run: inline makes the shots in this process; deployments spreads them over workers.
@@ -60,7 +61,8 @@ async def storyboard(
             board's own cap.
         approve_above: Above this price, in the same currency, a person has to approve; empty: the board's own
             limit.
-        credentials_block: Name of a DashScope Credentials block; empty: "dashscope", else the environment.
+        credentials_block: Name of a DashScope Credentials block, or secret/NAME for a Secret block; empty:
+            "dashscope" of either kind, else the environment.
         storage_block: Name of a Video Storage block; empty: OUTPUT_DIR.
         retry_failed: Try again what the provider refused or failed for good.
         buy_again: Pay a second time for shots whose first purchase is lost or unknown.

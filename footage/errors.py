@@ -28,6 +28,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from footage.printable import plain
 from footage.redact import redact
 
 
@@ -36,7 +37,8 @@ class FootageError(Exception):
 
     Keyword arguments become attributes and survive pickling, because Prefect pickles exceptions.
     They are shown in logs and in the UI and must never hold a secret. What can be recognised as one is taken out
-    of message and next step, because somebody may type a key where a name belongs.
+    of message and next step, because somebody may type a key where a name belongs; and so is what a terminal would
+    act on, because file names and the provider's words are in them, too.
     """
 
     exit_code: ClassVar[int] = 1
@@ -45,8 +47,8 @@ class FootageError(Exception):
 
     def __init__(self, message: str, *, next_step: str | None = None, **details: Any) -> None:
         # A name from a stranger may hold half of a character, which no log and no terminal takes.
-        self.message = redact(message).encode(errors="backslashreplace").decode()
-        self.next_step = redact(next_step)
+        self.message = _showable(message)
+        self.next_step = None if next_step is None else _showable(next_step)
         super().__init__(self.message)
         self.details = details
 
@@ -61,6 +63,10 @@ class FootageError(Exception):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild, (type(self), self.message, self.next_step, self.details)
+
+
+def _showable(text: str) -> str:
+    return plain(redact(text)).encode(errors="backslashreplace").decode()
 
 
 def _rebuild(

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from footage.errors import StorageProblem
+from footage.printable import plain
 from footage.redact import redact
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class RunLog:
         # Prefect's own lines say "Finished" and leave it to the record of which task run they speak.
         step = getattr(record, "task_run_name", None)
         text = (f"{step}: " if step else "") + record.getMessage()
-        line = f"{at} {record.levelname:<7} {redact(text)}\n".replace("\n", "\n    ").rstrip(" ")
+        line = f"{at} {record.levelname:<7} {plain(redact(text))}\n".replace("\n", "\n    ").rstrip(" ")
         with self._lock:
             self._lines.append(line)
             if not self._opened and step is None and not hasattr(record, "clip"):

@@ -23,6 +23,7 @@ _ALLOWED = {
     "OUTPUT_DIR": "a folder, or a URL such as s3://bucket/folder",
     "DASHSCOPE_HTTP_BASE_URL": "an address such as https://dashscope-intl.aliyuncs.com/api/v1",
     "WAN_VIDEO_STORAGE_OPTIONS": 'a JSON object, such as {"endpoint_url": "https://s3.example.com"}',
+    "WAN_VIDEO_INPUT_ROOTS": 'a JSON list of absolute paths, such as ["/srv/boards"]',
     "WAN_VIDEO_RESULT_HOSTS": 'a JSON list of host names, such as ["*.aliyuncs.com"]',
 }
 
@@ -101,7 +102,13 @@ class Settings(BaseSettings):
         False, description="Deployed runs use the local stand-in, and output below emulated/."
     )
 
-    @field_validator("storage_options", "result_hosts", mode="before")
+    input_roots: Annotated[tuple[str, ...] | None, NoDecode] = Field(
+        None,
+        description="Folders from which deployed runs read images, boards and other files, as JSON; not set: the "
+        "run's working folder and OUTPUT_DIR.",
+    )
+
+    @field_validator("storage_options", "result_hosts", "input_roots", mode="before")
     @classmethod
     def _read_json(cls, value: Any) -> Any:
         if not isinstance(value, str):
@@ -111,6 +118,15 @@ class Settings(BaseSettings):
         except (ValueError, RecursionError) as error:
             # json's errors name the place and never repeat the text, which may hold credentials.
             raise PydanticCustomError("json", "is not JSON: {why}", {"why": str(error)}) from None
+
+    @field_validator("input_roots")
+    @classmethod
+    def _check_folders(cls, value: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        for folder in value or ():
+            cls._check_place(folder)
+            if "://" in folder or not Path(folder).expanduser().is_absolute():
+                raise PydanticCustomError("folders", "has a folder that is no absolute path")
+        return value
 
     @field_validator("output_dir")
     @classmethod
@@ -124,7 +140,7 @@ class Settings(BaseSettings):
     @field_validator("http_base_url")
     @classmethod
     def _check_endpoint(cls, value: str | None) -> str | None:
-        if value is not None and not _is_address(value):
+        if value is not None and not is_address(value):
             raise PydanticCustomError("address", "is not an http(s) address")
         return value
 
@@ -142,12 +158,22 @@ class Settings(BaseSettings):
         return str(Path(base).expanduser().absolute() / ROOM)
 
     @property
+    def readable_folders(self) -> tuple[Path, ...]:
+        """From where a deployed run may read files; the store's own folder is always one of them."""
+        own = self.output_dir.removeprefix("file://")
+        kept = () if "://" in own else (Path(own).expanduser().absolute(),)
+        if self.input_roots is None:
+            return (Path.cwd(), *kept)
+        return (*(Path(folder).expanduser() for folder in self.input_roots), *(k / ROOM for k in kept))
+
+    @property
     def public_store_url(self) -> str | None:
         """What `store_url` is called by those who watch the clips; None when it is not public."""
         return f"{self.public_base_url.rstrip('/')}/{ROOM}" if self.public_base_url else None
 
 
-def _is_address(text: str) -> bool:
+def is_address(text: str) -> bool:
+    """Whether a text is an http(s) address with a host."""
     try:
         parts = urlsplit(text)
         return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0

@@ -10,13 +10,14 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from footage.credentials import ApiKey, find_key
 from footage.endpoints import NOT_KNOWN, known_endpoint
 from footage.errors import AccountProblem, InvalidRequest, Problem, StorageProblem
 from footage.evidence.lease import Worker
 from footage.evidence.reader import BadRecord
+from footage.input_roots import InputRoots
 from footage.printable import shown
 from footage.roster import Roster
 from footage.settings import Settings, is_local, load_settings
@@ -58,7 +59,9 @@ class Studio:
         *,
         find_api_key: Callable[[], ApiKey] = key_of_environment,
         run_id: str | None = None,
+        input_roots: InputRoots | None = None,
     ) -> None:
+        self.input_roots = input_roots or InputRoots.anywhere()
         self.settings = settings
         self.store = store
         self.run_id = run_id
@@ -71,6 +74,7 @@ class Studio:
         self._clients: dict[tuple[str, str | None], WanClient] = {}
         self._lock = threading.Lock()
         self._proving = threading.Lock()
+        self._closed = False
         self._exclusive = False
         # One list answers for all clips that wait in this process.
         self.roster = Roster(settings.poll_min_s, settings.poll_max_s)
@@ -133,28 +137,20 @@ class Studio:
         return self.settings.http_base_url or endpoint(region, self.workspace)
 
     def client(self, endpoint: str, workspace: str | None = None) -> WanClient:
-        """The client of one endpoint; the DashScope SDK is loaded here and not before.
+        """The client of one endpoint, closed with the studio.
 
         Raises:
             BadRecord: The key may not be sent to this address.
             AccountProblem: There is no usable key.
         """
         endpoint = self._known(endpoint, workspace)
-        from footage.provider import WanClient
-
         api_key = self.api_key
-        settings = self.settings
-        limit_s = min(CALL_LIMIT_S, CALL_SHARE * (settings.lease_s / 2 + settings.reconcile_grace_s))
         with self._lock:
+            if self._closed:
+                raise RuntimeError("This studio is closed; its connections would be left open.")
             wanted = (endpoint, workspace)
             if wanted not in self._clients:
-                self._clients[wanted] = WanClient(
-                    endpoint,
-                    api_key,
-                    workspace=workspace,
-                    call_limit_s=limit_s,
-                    queries_per_second=settings.queries_per_second,
-                )
+                self._clients[wanted] = make_client(self.settings, endpoint, api_key, workspace)
             return self._clients[wanted]
 
     def knows(self, endpoint: str, workspace: str | None) -> str | None:
@@ -223,8 +219,31 @@ class Studio:
     def close(self) -> None:
         """Stop beating and close connections; call when the run is over."""
         self.worker.stop()
-        for client in self._clients.values():
+        with self._lock:
+            self._closed = True
+            clients = list(self._clients.values())
+        for client in clients:
             client.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def make_client(settings: Settings, endpoint: str, api_key: ApiKey, workspace: str | None) -> WanClient:
+    """A client of one endpoint, which whoever makes it closes; the DashScope SDK is loaded here and not before."""
+    from footage.provider import WanClient
+
+    limit_s = min(CALL_LIMIT_S, CALL_SHARE * (settings.lease_s / 2 + settings.reconcile_grace_s))
+    return WanClient(
+        endpoint,
+        api_key,
+        workspace=workspace,
+        call_limit_s=limit_s,
+        queries_per_second=settings.queries_per_second,
+    )
 
 
 def open_studio(
@@ -233,8 +252,10 @@ def open_studio(
     store: Store | None = None,
     find_api_key: Callable[[], ApiKey] = key_of_environment,
     run_id: str | None = None,
+    bounded: bool = False,
 ) -> Studio:
-    """A studio from the environment, or from what is given.
+    """A studio from the environment, or from what is given; `bounded`: files of requests come from the folders
+    that the operator allows, and from no other.
 
     Raises:
         InvalidRequest: A setting cannot be used.
@@ -249,5 +270,7 @@ def open_studio(
             settings.storage_options,
             public_base_url=settings.public_store_url,
             sign_seconds=settings.sign_urls_s,
+            single_worker=settings.single_worker,
         )
-    return Studio(settings, store, find_api_key=find_api_key, run_id=run_id)
+    roots = InputRoots(settings.readable_folders) if bounded else InputRoots.anywhere()
+    return Studio(settings, store, find_api_key=find_api_key, run_id=run_id, input_roots=roots)

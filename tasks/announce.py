@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from prefect.events import emit_event
 
+from footage.printable import one_line
+
 if TYPE_CHECKING:
     from footage.clip import Clip
     from footage.steps.harvest import Unfinished
@@ -20,7 +22,7 @@ def announce(what: str, clip: Clip, **payload: Any) -> None:
         f"{PREFIX}.{what}",
         resource={
             "prefect.resource.id": f"{PREFIX}.{clip.key}",
-            "prefect.resource.name": clip.name,
+            "prefect.resource.name": one_line(clip.name),
             "wan-video.model": order.model,
             "wan-video.region": order.region,
         },

@@ -28,6 +28,8 @@ from footage.emulated import emulated_here
 from footage.errors import InvalidRequest, NotFinished, Problem
 from footage.evidence.state import Permission, next_step
 from footage.money import amount_text, money
+from footage.printable import one_line, plain
+from footage.redact import redact
 from footage.request import VideoRequest, VideoResponse
 from footage.steps.check import reference_fetcher
 from footage.steps.seal import response_of
@@ -50,6 +52,7 @@ from footage.storyboard.production import Crew
 from footage.threads import at_work, in_thread
 from tasks.artifacts import ProgressArtifact, published
 from tasks.check import check
+from tasks.markdown import as_text
 from tasks.steps import STEPS
 
 if TYPE_CHECKING:
@@ -80,9 +83,14 @@ async def plan(
     """
 
     def read_and_plan() -> tuple[Reading, BoardPlan, BoardQuote]:
-        reading = read_board(board, board_format, defaults=defaults)
+        reading = read_board(board, board_format, defaults=defaults, roots=studio.input_roots)
         capped_board = reading.board.model_copy(update={"budget": capped(reading.board.budget, caps)})
-        board_plan = plan_board(capped_board, reference_fetcher(studio), default_region=studio.region)
+        board_plan = plan_board(
+            capped_board,
+            reference_fetcher(studio),
+            default_region=studio.region,
+            roots=studio.input_roots,
+        )
         preflight(board_plan)
         due = still_to_buy(studio, board_plan, buy_again=permission.buy_again)
         logger.info("%s", in_words(board_plan.quote, due, capped_board.budget))
@@ -96,8 +104,8 @@ def board_name() -> str:
     """What the run is called: the board's title, or its file's name."""
     board = flow_run.parameters.get("board")
     if isinstance(board, dict):
-        return f"storyboard {board.get('title', '')}".strip()
-    return f"storyboard {PurePath(board).stem}" if isinstance(board, str) else "storyboard"
+        return one_line(f"storyboard {board.get('title', '')}")[:200]
+    return one_line(f"storyboard {PurePath(board).stem}")[:200] if isinstance(board, str) else "storyboard"
 
 
 class Approval(RunInput):
@@ -122,8 +130,8 @@ async def approved(board_plan: BoardPlan, due: BoardQuote) -> bool:
     await published(
         acreate_markdown_artifact(
             key="approval",
-            markdown=f"## Waiting for approval\n\n{reason}\n\nPress **Resume** on this run and tick **approve**, "
-            f"or: `{command}`. Cancel the run to refuse.",
+            markdown=f"## Waiting for approval\n\n{as_text(reason)}\n\nPress **Resume** on this run and tick "
+            f"**approve**, or: `{command}`. Cancel the run to refuse.",
             description="Waiting for approval",
         )
     )
@@ -171,7 +179,7 @@ async def crew(
             child = await arun_deployment(
                 finish,
                 parameters=parameters,
-                flow_run_name=f"{clip.name}: {clip.order.model}",
+                flow_run_name=f"{one_line(clip.name)}: {clip.order.model}",
                 # The same shot of the same attempt of this run is the same child, however often this is asked.
                 idempotency_key=f"{flow_run.id}:{flow_run.run_count}:{clip.key}",
                 poll_interval=2,
@@ -255,20 +263,21 @@ async def wrapped(
     counts = Counter(outcome.state for outcome in outcomes.values())
     total = ", ".join(f"{number} {state}" for state, number in counts.items())
     spent = statement.in_words()
+    title = one_line(board_plan.board.title)
     message = f"{total}; {spent}; {package.links['dailies.html']}"
     await published(
         acreate_table_artifact(
             key="storyboard-shots",
             table=[_row(board_plan, outcome) for outcome in outcomes.values()],
-            description=f"{board_plan.board.title}: {total}, {spent}",
+            description=f"{title}: {total}, {spent}",
         )
     )
-    links = "\n".join(f"- {name}: `{url}`" for name, url in package.links.items())
+    links = "\n".join(f"- {name}: `{one_line(redact(url))}`" for name, url in package.links.items())
     await published(
         acreate_markdown_artifact(
             key="storyboard",
-            markdown=f"## {board_plan.board.title}\n\n{total}, **{spent}**\n\n{links}",
-            description=f"{board_plan.board.title}: {total}",
+            markdown=f"## {as_text(title)}\n\n{total}, **{spent}**\n\n{links}",
+            description=f"{title}: {total}",
         )
     )
     data = {
@@ -301,12 +310,12 @@ def _row(board_plan: BoardPlan, outcome: ShotOutcome) -> dict[str, Any]:
     shot = board_plan.shot(outcome.shot_id)
     response = outcome.response
     return {
-        "shot": outcome.shot_id,
+        "shot": one_line(outcome.shot_id),
         "model": shot.request.model,
-        "starts from": shot.starts_from or "",
+        "starts from": one_line(shot.starts_from or ""),
         "state": outcome.state,
         "asked": f"{shot.expected.duration_s} s",
         "delivered": f"{response.duration:g} s" if response else "",
         "cost": money(response.cost.amount, response.cost.currency) if response and response.cost else "",
-        "what to know": outcome.reason or (response.video_url if response else ""),
+        "what to know": plain(outcome.reason or (redact(response.video_url) if response else "")),
     }

@@ -7,9 +7,12 @@ from typing import Any
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
+from prefect.runtime import flow_run
 
 from footage.clip import Clip
+from footage.event import name_of
 from footage.evidence.state import Permission
+from footage.printable import one_line
 from footage.request import VideoRequest
 from footage.steps.check import check as check_request
 from footage.steps.check import reopen
@@ -30,3 +33,14 @@ async def check(
 async def check_again(studio: Studio, key: str, permission: Permission) -> Clip:
     """Take up a clip that was ordered earlier, from its evidence alone."""
     return await at_work(reopen, studio, key, permission)
+
+
+def clip_name() -> str:
+    """What the run for a request is called: its model and the beginning of its prompt."""
+    asked = flow_run.parameters
+    return f"{asked.get('model')}: {one_line(str(asked.get('prompt')))[:40]}"
+
+
+def event_name() -> str:
+    """What the run for an event is called."""
+    return name_of(str(flow_run.parameters.get("payload", "")))

@@ -11,10 +11,12 @@ from prefect.artifacts import acreate_image_artifact, acreate_markdown_artifact
 from footage.errors import FootageError
 from footage.money import money
 from footage.order import explain_rows
+from footage.printable import one_line, plain
 from footage.rate import rate_number
 from footage.redact import redact
 from footage.threads import in_thread
 from tasks.artifacts import published
+from tasks.markdown import as_text
 
 if TYPE_CHECKING:
     from footage.clip import Clip
@@ -42,7 +44,7 @@ async def show_clip(clip: Clip, response: VideoResponse) -> None:
             acreate_image_artifact(
                 image_url=f"data:image/jpeg;base64,{base64.b64encode(poster).decode()}",
                 key=f"{name}-poster",
-                description=f"{clip.name}: poster",
+                description=f"{one_line(clip.name)}: poster",
             )
         )
 
@@ -71,11 +73,11 @@ def _page(clip: Clip, response: VideoResponse, cost: str) -> str:
         ("contact sheet", response.contact_sheet_url),
         ("evidence", response.evidence_url),
     ]
-    folder = clip.studio.store.url
+    folder = one_line(clip.studio.store.url).replace("`", "'")
     lines = [
-        f"## {_cell(clip.name)}",
+        f"## {as_text(clip.name)}",
         "",
-        f"> {_cell(request.prompt)}",
+        f"> {as_text(request.prompt)}",
         "",
         f"**{response.model}** in {response.region}, task `{response.task_id}`, **{cost}**",
         "",
@@ -87,7 +89,7 @@ def _page(clip: Clip, response: VideoResponse, cost: str) -> str:
         "",
         *(f"- {label}: {_link(redact(url), folder)}" for label, url in links if url),
         "",
-        *(f"- ⚠️ {_cell(warning)}" for warning in response.warnings),
+        *(f"- ⚠️ {as_text(warning)}" for warning in response.warnings),
         "",
         "<details><summary>What became of each field</summary>",
         "",
@@ -95,7 +97,7 @@ def _page(clip: Clip, response: VideoResponse, cost: str) -> str:
         "|---|---|---|---|---|",
         *(
             "| "
-            + " | ".join(_cell(row[name]) for name in ("field", "asked", "action", "wire", "reason"))
+            + " | ".join(as_text(row[name]) for name in ("field", "asked", "action", "wire", "reason"))
             + " |"
             for row in explain_rows(clip.order)
         ),
@@ -118,12 +120,6 @@ def _link(url: str, folder: str) -> str:
     return f"`{url.removeprefix('file://').removeprefix(folder).lstrip('/')}`"
 
 
-def _cell(text: str) -> str:
-    """User text for a Markdown table or heading: one line, and no markup of its own."""
-    flat = " ".join(text.split())[:300]
-    return flat.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("`", "'")
-
-
 class _Plainly(logging.Filter):
     """A wrong request or an empty account is no crash: its message says what to do, a traceback hides it.
 
@@ -135,10 +131,10 @@ class _Plainly(logging.Filter):
         if isinstance(error, FootageError):
             record.exc_info = None
             record.msg, record.args = str(error), ()
-        record.msg, record.args = redact(record.getMessage()), ()
+        record.msg, record.args = plain(redact(record.getMessage())), ()
         if record.exc_info:
             # What a formatter finds here it does not make anew.
-            record.exc_text = redact(logging.Formatter().formatException(record.exc_info))
+            record.exc_text = plain(redact(logging.Formatter().formatException(record.exc_info)))
         return True
 
 
@@ -158,14 +154,14 @@ async def show_failure(name: str, error: FootageError) -> None:
     """Publish what happened, what was paid, and what to do next."""
     key = error.details.get("key")
     lines = [
-        f"## {_cell(name)}: {type(error).__name__}",
+        f"## {as_text(name)}: {type(error).__name__}",
         "",
-        *(f"> {_cell(line)}" for line in error.message.splitlines()),
+        *(f"> {as_text(line)}" for line in error.message.splitlines()),
         "",
         # Without it the run stopped before it looked at anything.
         f"**Paid:** {error.details.get('paid', 'nothing new')}.",
         "",
-        f"**Next:** {_cell(error.next_step) if error.next_step else 'correct the cause, then run it again.'}",
+        f"**Next:** {as_text(error.next_step) if error.next_step else 'correct the cause, then run it again.'}",
     ]
     await published(
         acreate_markdown_artifact(

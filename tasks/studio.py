@@ -7,16 +7,20 @@ import logging
 import tempfile
 from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from prefect.blocks.core import Block
+from prefect.blocks.system import Secret
+from prefect.runtime import deployment
+from pydantic import ValidationError
 
 from blocks.credentials import DashScopeCredentials
 from blocks.storage import VideoStorage
-from footage.credentials import ApiKey
+from footage.credentials import ApiKey, parse_key
 from footage.emulated import below, emulated, emulated_here, emulator_key_given
 from footage.errors import AccountProblem, FootageError, InvalidRequest, Problem
 from footage.evidence.paid import paid_by_run
+from footage.printable import shown
 from footage.runlog import RunLog, collect_from, recorded
 from footage.settings import Settings, load_settings
 from footage.studio import Studio, key_of_environment, open_studio
@@ -30,6 +34,8 @@ logger = logging.getLogger("footage.tasks")
 
 # Used when it exists; a run that names no block must also work without one.
 DEFAULT_CREDENTIALS = "dashscope"
+_DASHSCOPE = DashScopeCredentials.get_block_type_slug()
+_SECRET = Secret.get_block_type_slug()
 
 
 @contextlib.asynccontextmanager
@@ -63,7 +69,13 @@ async def _opened(
     _refuse_vanishing_output(settings)
     if deadline_s is not None:
         settings = settings.model_copy(update={"deadline_s": deadline_s})
-    studio = open_studio(settings, find_api_key=await _key_source(credentials_block), run_id=run_id)
+    studio = open_studio(
+        settings,
+        find_api_key=await _key_source(credentials_block),
+        run_id=run_id,
+        # What a deployed run is asked for comes from elsewhere; in a terminal the files are the user's own.
+        bounded=deployment.id is not None,
+    )
     collect_from("footage", "prefect.flow_runs", "prefect.task_runs")
     log_plainly()
     try:
@@ -110,7 +122,9 @@ async def _settings(storage_block: str | None) -> Settings:
     if block is None:
         raise InvalidRequest(
             problems=(
-                Problem("storage_block", repr(storage_block), "there is no Video Storage block of this name"),
+                Problem(
+                    "storage_block", shown(storage_block), "there is no Video Storage block of this name"
+                ),
             ),
             next_step="create it in the Prefect UI under Blocks, or with: wan-video setup",
         )
@@ -121,24 +135,97 @@ async def _settings(storage_block: str | None) -> Settings:
 
 
 async def _key_source(credentials_block: str | None) -> Callable[[], ApiKey]:
-    """The block if there is one, else the environment, else the credentials file."""
+    """The block if there is one, else the environment, else the credentials file.
+
+    A block is a DashScope Credentials block, or one of Prefect's own Secret blocks, named as secret/NAME. Where none
+    is named, "dashscope" of the one kind and then of the other is looked for.
+    """
     if emulated_here() or (credentials_block is None and emulator_key_given()):
         # A real key has no business at the emulator.
         return key_of_environment
-    block = await _load(DashScopeCredentials, credentials_block or DEFAULT_CREDENTIALS)
-    if block is not None:
-        return block.get_api_key
-    if credentials_block is not None:
-        raise AccountProblem(
-            f"There is no DashScope Credentials block named {credentials_block!r}.",
-            next_step="create it in the Prefect UI under Blocks, or with: wan-video setup",
+    if credentials_block is None:
+        found = await _key_block(_DASHSCOPE, DEFAULT_CREDENTIALS) or await _key_block(
+            _SECRET, DEFAULT_CREDENTIALS
         )
-    return key_of_environment
+        return found or key_of_environment
+    kind, name = (
+        credentials_block.split("/", 1) if "/" in credentials_block else (_DASHSCOPE, credentials_block)
+    )
+    if kind not in (_DASHSCOPE, _SECRET):
+        raise AccountProblem(
+            f"A key is kept in no block of type {shown(kind)}.",
+            next_step="name a DashScope Credentials block, or a Secret block as secret/NAME",
+        )
+    found = await _key_block(kind, name)
+    if found is None:
+        what = "Secret" if kind == _SECRET else "DashScope Credentials"
+        raise AccountProblem(
+            f"There is no {what} block named {shown(name)}.",
+            next_step="create it in the Prefect UI under Blocks, or with: wan-video setup; "
+            "a Secret block is named as secret/NAME",
+        )
+    return found
+
+
+async def _key_block(kind: str, name: str) -> Callable[[], ApiKey] | None:
+    if kind == _DASHSCOPE:
+        block = await _load(DashScopeCredentials, name)
+        return block.get_api_key if block is not None else None
+    secret = await _load(Secret, name)
+    return None if secret is None else lambda: _key_of_secret(secret, name)
+
+
+def _key_of_secret(secret: Secret[Any], name: str) -> ApiKey:
+    """The key in a Secret block, which holds any value.
+
+    Raises:
+        AccountProblem: It is no text, or no text that can be a key.
+    """
+    value = secret.get()
+    if not isinstance(value, str):
+        raise AccountProblem(
+            f"The Secret block {shown(name)} holds no text.",
+            next_step="save the key itself in it, as a string",
+        )
+    return parse_key(value, f"block secret/{name}")
 
 
 async def _load(kind: type[B], name: str) -> B | None:
+    """The block of this name; None when there is none.
+
+    Raises:
+        InvalidRequest: There is one, and what is saved in it cannot be used any more.
+    """
     try:
-        return await kind.aload(name)
+        block = await kind.aload(name)
+    except RuntimeError as error:
+        # Prefect's "failed validation"; the values themselves may be secrets and are not repeated.
+        wrong = error.__cause__
+        if not isinstance(wrong, ValidationError):
+            raise
+        raise _unusable(
+            kind, name, [(".".join(map(str, e["loc"])), e["msg"]) for e in wrong.errors()]
+        ) from None
     except ValueError:
-        # Prefect says "Unable to find block document" this way.
+        # "Unable to find block document".
         return None
+    # A block that was saved by an older version is loaded without the fields it lacks.
+    missing = [
+        (field, "is missing")
+        for field, info in kind.model_fields.items()
+        if info.is_required() and getattr(block, field, None) is None
+    ]
+    if missing:
+        raise _unusable(kind, name, missing)
+    return block
+
+
+def _unusable(kind: type[Block], name: str, wrong: list[tuple[str, str]]) -> InvalidRequest:
+    block = f"{kind.get_block_type_name()} {name}"
+    return InvalidRequest(
+        problems=tuple(
+            Problem(f"{block}: {field or 'fields'}", "(saved)", message.removeprefix("Value error, "))
+            for field, message in wrong
+        ),
+        next_step="correct the block in the Prefect UI under Blocks, or save it anew",
+    )

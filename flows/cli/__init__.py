@@ -23,6 +23,7 @@ from rich.console import Console
 
 from flows.cli.say import explain_error, patient_output, remember_place, stderr, tell
 from footage.errors import FootageError
+from footage.printable import plain
 from footage.redact import redact
 
 
@@ -159,7 +160,8 @@ def _run(command: Callable[[], object]) -> int:
         code = command()
     except CycloptsError as error:
         # Else in its own words, which repeat what was typed.
-        stderr.print(CycloptsPanel(redact(_misspelt_flag(error) or str(error))), soft_wrap=False)
+        words = plain(redact(_misspelt_flag(error) or str(error)))
+        stderr.print(CycloptsPanel(words), soft_wrap=False)
         return 2
     except FootageError as error:
         explain_error(error)

@@ -52,7 +52,7 @@ def storyboard(
         json: Print the result as JSON, alone on stdout.
         retry_failed: Try again what the provider refused or failed for good.
         buy_again: Pay a second time for shots whose first purchase is lost or unknown.
-        credentials_block: Name of a DashScope Credentials block of the Prefect server.
+        credentials_block: DashScope Credentials block of the Prefect server, or secret/NAME for a Secret block.
         storage_block: Name of a Video Storage block of the Prefect server.
     """
     if approve is not None:
@@ -67,16 +67,16 @@ def storyboard(
 
     caps = {"max_seconds": max_seconds, "max_cost": max_cost, "approve_above": approve_above}
     with emulated(emulator):
-        studio = open_studio()
-        plan = _plan(studio, board, format, defaults, caps)
-        if dry_run:
-            from footage.storyboard.preflight import preflight
+        with open_studio() as studio:
+            plan = _plan(studio, board, format, defaults, caps)
+            if dry_run:
+                from footage.storyboard.preflight import preflight
 
-            preflight(plan)
-            _show_plan(studio, plan, buy_again, as_json=json)
-            return 0
-        if storage_block is None:
-            _refuse_over_budget(studio, plan, buy_again)
+                preflight(plan)
+                _show_plan(studio, plan, buy_again, as_json=json)
+                return 0
+            if storage_block is None:
+                _refuse_over_budget(studio, plan, buy_again)
         from flows.cli.running import board_result
         from flows.storyboard import storyboard as storyboard_flow
 

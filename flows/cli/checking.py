@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Iterable, Iterator
+import contextlib
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -34,7 +35,7 @@ def doctor(
     Args:
         emulator: Look at the local stand-in instead of the provider.
         json: Print the findings as JSON, alone on stdout.
-        credentials_block: Name of a DashScope Credentials block of the Prefect server.
+        credentials_block: DashScope Credentials block of the Prefect server, or secret/NAME for a Secret block.
         storage_block: Name of a Video Storage block of the Prefect server.
     """
     from footage.checkup import exit_code
@@ -59,9 +60,13 @@ def validate(*, emulator: Switch = False, json: Switch = False) -> int:
     from footage.studio import open_studio
     from tasks.validate import project_findings, write_report
 
-    with emulated(emulator):
-        found = _print(project_findings(flows, open_studio), json)
-        report = examine("report", lambda: Finding("report", "ok", write_report(found, open_studio())))
+    with emulated(emulator), contextlib.ExitStack() as opened:
+
+        def open_here() -> Studio:
+            return opened.enter_context(open_studio())
+
+        found = _print(project_findings(flows, open_here), json)
+        report = examine("report", lambda: Finding("report", "ok", write_report(found, open_here())))
     if report.level == "fail":
         tell(f"validate.txt could not be written: {report.message}", "bold red")
     else:
@@ -72,6 +77,7 @@ def validate(*, emulator: Switch = False, json: Switch = False) -> int:
 def _doctor(credentials_block: str | None, storage_block: str | None) -> Iterator[Finding]:
     from flows.cli.house.looking import database_finding, server_findings
     from flows.cli.server import found_server, talking_to
+    from flows.cli.studios import studio_alone, studio_with_blocks
     from footage.checkup import Finding, examine
     from footage.printable import shown_reference
 
@@ -89,45 +95,30 @@ def _doctor(credentials_block: str | None, storage_block: str | None) -> Iterato
     yield examine("database", database_finding).as_warning()
     url = addresses[0] if addresses else None
     if url is None:
-        yield from _work_findings(lambda: _open_alone(credentials_block, storage_block))
+        yield from _work_findings(studio_alone(credentials_block, storage_block))
         return
     with talking_to(url):
         from prefect.client.orchestration import get_client
 
         with get_client(sync_client=True) as client:
             yield from server_findings(client)
-        yield from _work_findings(lambda: asyncio.run(_open_with_blocks(credentials_block, storage_block)))
+        yield from _work_findings(studio_with_blocks(credentials_block, storage_block))
 
 
-def _work_findings(open_studio: Callable[[], Studio]) -> Iterator[Finding]:
+def _work_findings(place: AbstractContextManager[Studio]) -> Iterator[Finding]:
     from footage.checkup import Finding, examine, local_findings, provider_findings
 
     opened: list[Studio] = []
+    with contextlib.ExitStack() as stack:
 
-    def open_it() -> Finding:
-        opened.append(open_studio())
-        return Finding("output", "ok", opened[0].store.url)
+        def open_it() -> Finding:
+            opened.append(stack.enter_context(place))
+            return Finding("output", "ok", opened[0].store.url)
 
-    yield examine("output", open_it)
-    for studio in opened:
-        yield from local_findings(studio)
-        yield from provider_findings(studio)
-
-
-def _open_alone(credentials_block: str | None, storage_block: str | None) -> Studio:
-    from footage.errors import Unreachable
-    from footage.studio import open_studio
-
-    if credentials_block or storage_block:
-        raise Unreachable("Blocks are on a Prefect server, and none is running.", next_step="wan-video setup")
-    return open_studio()
-
-
-async def _open_with_blocks(credentials_block: str | None, storage_block: str | None) -> Studio:
-    from tasks.studio import studio_of
-
-    async with studio_of(None, credentials_block, storage_block) as studio:
-        return studio
+        yield examine("output", open_it)
+        for studio in opened:
+            yield from local_findings(studio)
+            yield from provider_findings(studio)
 
 
 def _print(findings: Iterable[Finding], as_json: bool) -> list[Finding]:

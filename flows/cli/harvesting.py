@@ -25,7 +25,7 @@ def harvest(
         wait: Seconds to wait for clips that the provider still works on.
         emulator: The clips were made with --emulator.
         json: Print the report as JSON, alone on stdout.
-        credentials_block: Name of a DashScope Credentials block of the Prefect server.
+        credentials_block: DashScope Credentials block of the Prefect server, or secret/NAME for a Secret block.
         storage_block: Name of a Video Storage block of the Prefect server.
     """
     if not 0 <= wait < math.inf:

@@ -79,10 +79,10 @@ def show_order(asked: dict[str, Any], *, as_json: bool) -> None:
     from footage.steps.check import order_of
     from footage.studio import open_studio
 
-    studio = open_studio()
-    order, _ = order_of(studio, asked)
+    with open_studio() as studio:
+        order, _ = order_of(studio, asked)
+        endpoint = studio.endpoint(order.region)
     body = order.wire_preview()
-    endpoint = studio.endpoint(order.region)
     if as_json:
         print_json({**order.to_json(), "wire": body, "endpoint": endpoint})
         return

@@ -41,7 +41,7 @@ def generate(
         json: Print the response as JSON, alone on stdout.
         retry_failed: Try again what the provider refused or failed for good.
         buy_again: Pay a second time for a clip whose first purchase is lost or unknown.
-        credentials_block: Name of a DashScope Credentials block of the Prefect server.
+        credentials_block: DashScope Credentials block of the Prefect server, or secret/NAME for a Secret block.
         storage_block: Name of a Video Storage block of the Prefect server.
     """
     if key is not None and (file is not None or request is not None):
@@ -105,7 +105,8 @@ def _check(asked: dict[str, Any]) -> None:
     from footage.steps.check import order_of
     from footage.studio import open_studio
 
-    order_of(open_studio(), asked)
+    with open_studio() as studio:
+        order_of(studio, asked)
 
 
 def _look_first(asked: dict[str, Any] | None, key: str | None) -> tuple[VideoResponse | None, str]:
@@ -115,16 +116,16 @@ def _look_first(asked: dict[str, Any] | None, key: str | None) -> tuple[VideoRes
     from footage.steps.check import check, order_of, reopen
     from footage.studio import open_studio
 
-    studio = open_studio()
-    if asked is None:
-        clip = reopen(studio, key or "", Permission())
+    with open_studio() as studio:
+        if asked is None:
+            clip = reopen(studio, key or "", Permission())
+            return clip.response, clip.key
+        # Nothing is written yet: the run may know another region, from its block.
+        order, _ = order_of(studio, asked)
+        if ClipEvidence(studio.store, order.key).result() is None:
+            return None, order.key
+        clip = check(studio, asked, Permission())
         return clip.response, clip.key
-    # Nothing is written yet: the run may know another region, from its block.
-    order, _ = order_of(studio, asked)
-    if ClipEvidence(studio.store, order.key).result() is None:
-        return None, order.key
-    clip = check(studio, asked, Permission())
-    return clip.response, clip.key
 
 
 def _show(response: VideoResponse) -> None:

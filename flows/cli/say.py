@@ -18,6 +18,15 @@ from rich.console import Console
 from rich.text import Text
 
 from footage.errors import FootageError
+from footage.printable import plain, plain_json
+
+# Colours, which rich writes.
+_COLOUR = re.compile(r"(\x1b\[[0-9;]*m)")
+
+
+def _shown_only(text: str) -> str:
+    """Text without anything that acts on a terminal but colours: the last fence, whoever printed it."""
+    return "".join(part if at % 2 else plain(part) for at, part in enumerate(_COLOUR.split(text)))
 
 
 class Patient:
@@ -28,7 +37,7 @@ class Patient:
         self.failed: OSError | None = None
 
     def write(self, text: str) -> int:
-        self._do(lambda stream: stream.write(text))
+        self._do(lambda stream: stream.write(_shown_only(text)))
         return len(text)
 
     def flush(self) -> None:
@@ -83,7 +92,7 @@ def _here(text: str) -> str:
 
 def tell(message: str, style: str = "") -> None:
     """A line for the person at the terminal."""
-    stderr.print(Text(_here(message), style=style))
+    stderr.print(Text(plain(_here(message)), style=style))
 
 
 class _Lines(logging.Handler):
@@ -92,7 +101,7 @@ class _Lines(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         at = datetime.fromtimestamp(record.created).astimezone()
         style = "yellow" if record.levelno >= logging.WARNING else ""
-        stderr.print(Text(f"{at:%H:%M:%S} ", "dim") + Text(_here(record.getMessage()), style))
+        stderr.print(Text(f"{at:%H:%M:%S} ", "dim") + Text(plain(_here(record.getMessage())), style))
 
 
 def show_progress() -> None:
@@ -120,5 +129,5 @@ def print_json(document: BaseModel | dict[str, Any] | list[Any]) -> None:
         text.encode(getattr(sys.stdout, "encoding", None) or "utf-8")
     except UnicodeEncodeError:
         text = json.dumps(document, indent=2, default=str)
-    print(text)
+    print(plain_json(text))
     sys.stdout.flush()

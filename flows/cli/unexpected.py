@@ -13,11 +13,11 @@ import traceback
 from pydantic import ValidationError
 
 from flows.cli.say import tell
+from footage.printable import plain
 from footage.redact import GONE, redact
 
 _SECRET_VARIABLE = re.compile(r"KEY|TOKEN|SECRET|PASSW|AUTH_STRING", re.IGNORECASE)
 _IN_JSON = re.compile(r':\s*"([^"]+)"')
-_USER_OF_URL = re.compile(r"(?<=://)[^/\s@]+(?=@)")
 # Shorter values would hit ordinary words, and no secret is that short.
 _SECRET_CHARS = 8
 
@@ -67,7 +67,7 @@ def _kept(error: Exception) -> str:
         # Readable by this user alone, like everything that mkstemp makes.
         handle, path = tempfile.mkstemp(prefix="wan-video-", suffix=".log")
         with open(handle, "w", encoding="utf-8", errors="backslashreplace") as file:  # noqa: PTH123
-            file.write(_without_secrets(report))
+            file.write(plain(_without_secrets(report)))
     except OSError as failure:
         return f"the traceback could not be kept ({failure.strerror})"
     return f"the traceback is in {path}"
@@ -80,4 +80,4 @@ def _without_secrets(text: str) -> str:
     for secret in sorted(secrets, key=len, reverse=True):
         if len(secret) >= _SECRET_CHARS:
             text = text.replace(secret, GONE)
-    return _USER_OF_URL.sub(GONE, redact(text))
+    return redact(text)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from flows.cli.emulated import emulated
 from flows.cli.flags import Switch
 from flows.cli.say import print_json, tell
+from flows.cli.studios import studio_here
 from footage.errors import InvalidRequest, Problem
 
 if TYPE_CHECKING:
@@ -32,14 +33,12 @@ def verify(
         json: Print what was found as JSON, alone on stdout.
         storage_block: Name of a Video Storage block of the Prefect server.
     """
-    from flows.cli.settling import in_studio
-
     if bool(keys) == all:
         given = "both" if all else "(nothing)"
         problem = Problem("keys", given, "name the clips, or all of them", "keys, or --all")
         raise InvalidRequest(problems=(problem,))
-    with emulated(emulator):
-        found = in_studio(lambda studio: _verify(studio, keys), None, storage_block)
+    with emulated(emulator), studio_here(None, storage_block) as studio:
+        found = _verify(studio, keys)
     damaged = [clip for clip in found if clip.problems]
     if json:
         print_json(

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from footage.errors import FootageError
+from footage.printable import plain
 from footage.redact import redact
 
 Level = Literal["ok", "warn", "fail"]
@@ -25,6 +26,12 @@ class Finding:
     fix: str | None = None
     exit_code: int = 0
 
+    def __post_init__(self) -> None:
+        for field in ("message", "fix"):
+            text = getattr(self, field)
+            # Frozen: this is the one moment at which it may be changed.
+            object.__setattr__(self, field, None if text is None else plain(redact(text)))
+
     def as_warning(self) -> Finding:
         """The same, where it is no reason to stop."""
         return replace(self, level="warn", exit_code=0) if self.level == "fail" else self
@@ -40,7 +47,7 @@ def examine(name: str, question: Callable[[], Finding]) -> Finding:
     except FootageError as error:
         return Finding(name, "fail", error.message, error.next_step, error.exit_code)
     except Exception as error:  # noqa: BLE001 - a broken installation can raise anything, and is what is looked for
-        return Finding(name, "fail", str(redact(f"{type(error).__name__}: {error}")), exit_code=1)
+        return Finding(name, "fail", f"{type(error).__name__}: {error}", exit_code=1)
 
 
 def exit_code(findings: Iterable[Finding]) -> int:

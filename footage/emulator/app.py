@@ -1,7 +1,6 @@
 """The ASGI application: finds the route, lets faults strike before it or its answer, keeps the counts."""
 
 import asyncio
-import json
 import re
 from typing import Any
 
@@ -10,6 +9,7 @@ from starlette.types import Receive, Scope, Send
 from footage.emulator import admin, breakage, routes
 from footage.emulator.errors import RefusedError
 from footage.emulator.faults import Strike, Subject
+from footage.emulator.json_body import read_json
 from footage.emulator.service import Service
 from footage.emulator.wire import Exchange, Reply, compress
 
@@ -128,7 +128,7 @@ def find_route(method: str, path: str) -> tuple[str, str]:
 
 def _subject_of_body(raw: bytes) -> Subject:
     try:
-        body: Any = json.loads(raw)
+        body: Any = read_json(raw)
         return Subject("create", str(body["model"]), str(body["input"].get("prompt") or ""))
     except (ValueError, KeyError, TypeError, AttributeError):
         return Subject("create")

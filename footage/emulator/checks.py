@@ -4,12 +4,12 @@ Only key, headers, JSON shape and model name are judged before a task is made. E
 that fails (measured by third parties, Singapore and Beijing, 2026-08 and 2026-09).
 """
 
-import json
 from collections.abc import Mapping
 from random import Random
 from typing import Any, cast
 
 from footage.emulator.errors import RefusedError
+from footage.emulator.json_body import read_json
 from footage.emulator.knobs import Knobs
 from footage.emulator.models import MODELS, SEED_MAX, Model, tier_of
 from footage.emulator.models import size_text as _size_text
@@ -50,7 +50,7 @@ def read_create(raw: bytes, headers: Mapping[str, str], knobs: Knobs) -> dict[st
     if len(raw) > knobs.max_body_mb * 1e6:
         raise RefusedError("BadRequest.TooLarge")
     try:
-        parsed: object = json.loads(raw)
+        parsed: object = read_json(raw)
     except ValueError:
         parsed = None
     if not isinstance(parsed, dict):

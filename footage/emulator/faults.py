@@ -5,6 +5,7 @@ directive in the prompt, with a count and a match; see `Order`.
 """
 
 import hashlib
+import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
@@ -231,7 +232,10 @@ class Order:
         for key, value in values.items():
             if key not in order.settings:
                 raise ValueError(f"fault {name} has no setting {key!r}; it has {sorted(order.settings)}")
-            order.settings[key] = float(value)
+            setting = float(value)
+            if not math.isfinite(setting):
+                raise ValueError(f"fault {name} cannot have {key} = {setting}")
+            order.settings[key] = setting
         return order
 
 

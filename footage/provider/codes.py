@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from footage.errors import AccountProblem, FootageError, GenerationFailed, Refused, Throttled, Unreachable
+from footage.printable import one_line
 from footage.redact import redact
 
 Kind = Literal["account", "throttle", "request", "content", "transient"]
@@ -205,7 +206,7 @@ def printable(message: str | None, limit: int = 500) -> str | None:
     """A provider's message fit for a log line: one line, no control characters, no secrets, not endless."""
     if not message:
         return None
-    text = re.sub(r"[\s\x00-\x1f\x7f-\x9f]+", " ", redact(message)).strip()
+    text = one_line(redact(message))
     return text if len(text) <= limit else f"{text[:limit]}…"
 
 

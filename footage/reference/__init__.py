@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 from footage.catalogue import MODEL_NAMES, card, tier_of
 from footage.errors import InvalidRequest, Problem
+from footage.input_roots import InputRoots
 from footage.printable import shown_reference
 from footage.reference.finding import load
 from footage.reference.image import PreparedImage, ReferenceImage
@@ -21,8 +22,12 @@ from footage.request import VideoRequest
 __all__ = ["PreparedImage", "ReferenceImage", "load", "read_reference"]
 
 
-def read_reference(request: VideoRequest, fetch_url: Callable[[str], bytes]) -> ReferenceImage | None:
+def read_reference(
+    request: VideoRequest, fetch_url: Callable[[str], bytes], roots: InputRoots | None = None
+) -> ReferenceImage | None:
     """Read and prepare the reference image of a request; None if it has none or its model takes none.
+
+    Files are read below `roots` alone; None: anywhere.
 
     What is wrong with the image is in `problems`, so that `plan` can report it with everything else. Errors
     of `fetch_url` other than InvalidRequest (nobody answers, for example) pass through.
@@ -38,7 +43,7 @@ def read_reference(request: VideoRequest, fetch_url: Callable[[str], bytes]) -> 
     color = request.pad_color if re.fullmatch("#[0-9A-Fa-f]{6}", request.pad_color) else "#000000"
     sha256 = None
     try:
-        data = load(reference, fetch_url)
+        data = load(reference, fetch_url, roots)
         sha256 = hashlib.sha256(data).hexdigest()
         return ReferenceImage(source, sha256, prepare(data, size, request.fit, color), ())
     except InvalidRequest as error:

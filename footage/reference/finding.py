@@ -13,14 +13,17 @@ from urllib.parse import SplitResult, unquote, unquote_to_bytes, urlsplit
 
 from footage.catalogue import IMAGE
 from footage.errors import InvalidRequest, Problem
+from footage.input_roots import InputRoots
 from footage.printable import shown
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
 _MEGABYTE = 1_000_000
 
 
-def load(reference: str | bytes, fetch_url: Callable[[str], bytes]) -> bytes:
+def load(reference: str | bytes, fetch_url: Callable[[str], bytes], roots: InputRoots | None = None) -> bytes:
     """The bytes behind a path, `~` path, file://, data: or http(s) reference; at most 20 MB.
+
+    Files are read below `roots` alone; None: anywhere.
 
     Raises:
         InvalidRequest: There is nothing usable there; the reference is never passed on as it is.
@@ -32,11 +35,11 @@ def load(reference: str | bytes, fetch_url: Callable[[str], bytes]) -> bytes:
     if reference[:5].lower() == "data:":
         return _limited(_from_data_uri(reference), reference)
     if reference[:5].lower() == "file:":
-        return _from_file(_path_of_file_url(reference), reference)
+        return _from_file(_path_of_file_url(reference), reference, roots)
     # Only "name://" makes a URL: "httpcat.png" and "a:b.png" are names of files.
     scheme = _SCHEME.match(reference)
     if scheme is None:
-        return _from_file(reference, reference)
+        return _from_file(reference, reference, roots)
     if scheme[1].lower() in ("http", "https"):
         _split(reference)
         return _limited(fetch_url(reference), reference)
@@ -90,16 +93,13 @@ def _path_of_file_url(url: str) -> str:
     return unquote(parts.path)
 
 
-def _from_file(path: str, reference: str) -> bytes:
-    place = Path(path)
+def _from_file(path: str, reference: str, roots: InputRoots | None) -> bytes:
     try:
-        place = place.expanduser()
-        # O_NONBLOCK: opening a named pipe would wait for a writer for ever.
-        descriptor = os.open(place, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        descriptor = (roots or InputRoots.anywhere()).open(path, "reference_image")
     except (OSError, ValueError, RuntimeError) as error:
         reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)
         where, allowed = "", None
-        if isinstance(error, FileNotFoundError) and not place.is_absolute():
+        if isinstance(error, FileNotFoundError) and not Path(path).expanduser().is_absolute():
             # A run of a deployment works in a folder that whoever asked for it has never seen.
             where = f" A relative path starts where this process works: {str(Path.cwd())!r}."
             allowed = "an absolute path on the machine that makes the clip, or a URL"

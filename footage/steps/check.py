@@ -42,7 +42,7 @@ def order_of(
     region = studio.region
     if not isinstance(request, VideoRequest):
         request = parse_request(bring_back(request), default_region=region)
-    image = read_reference(request, reference_fetcher(studio))
+    image = read_reference(request, reference_fetcher(studio), studio.input_roots)
     return plan(request, default_region=region, image=image), image
 
 

@@ -17,10 +17,12 @@ import time
 from pathlib import Path
 
 from footage.storage.base import ObjectFacts, Store
+from footage.storage.exclusively import ClaimedBySomebodyError, publish
 from footage.storage.hashing import sha256_of, size_of
 
-# Unpublished files: ".<name>.<random>.part" beside the name they are for, so that publishing is a link.
-_PART = re.compile(r"\..+\.[0-9a-f]{16}\.part")
+# Unpublished files: ".<name>.<random>.part" beside the name they are for, so that publishing is a link; and the
+# claims of `footage.storage.exclusively`.
+_PART = re.compile(r"\..+\.(?:[0-9a-f]{16}\.part|claim-[0-9]+)")
 # A part this old belongs to a killed process: publishing takes seconds, on a slow network disk minutes.
 _STALE_PART_S = 6 * 3600
 
@@ -52,6 +54,11 @@ class LocalStore(Store):
     def _explain(self, error: Exception) -> tuple[str | None, str | None]:
         if isinstance(error, FileNotFoundError):
             return None, None
+        if isinstance(error, ClaimedBySomebodyError):
+            return (
+                f"another writer has the right to make it and does not: {error.claim}",
+                "Delete that file if no other worker writes there any more, then run the same command again.",
+            )
         if isinstance(error, OSError) and error.errno is not None:
             known = _REASONS.get(error.errno)
             return known or (f"{os.strerror(error.errno)} ({errno.errorcode.get(error.errno)})", None)
@@ -109,7 +116,7 @@ class LocalStore(Store):
             except OSError as error:
                 if error.errno not in _NO_HARD_LINKS:
                     raise
-                self._claim_and_fill(part, target)
+                publish(part, target)
         except FileExistsError:
             # Compared after the fact: reading first and writing then would be two steps.
             if target.stat().st_size != size_of(body) or sha256_of(target) != sha256_of(body):
@@ -168,15 +175,6 @@ class LocalStore(Store):
             part.unlink(missing_ok=True)
             raise
         return part
-
-    def _claim_and_fill(self, part: Path, target: Path) -> None:
-        """Create without hard links: take the name with an empty file, then replace that by the whole one."""
-        os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
-        try:
-            part.replace(target)
-        except BaseException:
-            target.unlink(missing_ok=True)
-            raise
 
     def _make_folder(self, folder: Path) -> None:
         missing: list[Path] = []

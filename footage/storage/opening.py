@@ -10,6 +10,7 @@ from typing import Any, cast
 from urllib.parse import unquote, urlsplit
 
 from footage.errors import StorageProblem
+from footage.printable import shown_url
 from footage.storage.base import Store
 from footage.storage.local import LocalStore
 from footage.storage.objects import FsspecStore, open_fsspec
@@ -17,6 +18,7 @@ from footage.storage.s3 import S3Store, is_oss, s3_options
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 # An allow-list: fsspec knows 55 protocols, among them caches, archives, ssh and plain http.
+_S3 = ("s3", "s3a", "oss")
 _OTHER_PROTOCOLS = ("memory", "gs", "gcs", "az", "abfs", "abfss")
 
 
@@ -26,6 +28,7 @@ def open_store(
     *,
     public_base_url: str | None = None,
     sign_seconds: int | None = None,
+    single_worker: bool = False,
 ) -> Store:
     """Open the store at a folder path or a file://, s3://, oss://, gs://, az:// or memory:// URL.
 
@@ -35,6 +38,7 @@ def open_store(
             "oss" speaks to Alibaba OSS under a host name of your own, "s3" never does. Without it
             oss:// or an endpoint of *.aliyuncs.com decide.
         public_base_url: What the base URL is called by those who watch the clips, for example a CDN.
+        single_worker: Nobody else writes, so S3 is asked for no exclusive creation, which some stores do not know.
         sign_seconds: Make links that work this long without credentials (S3 and OSS only).
 
     Nothing is sent yet. Whoever relies on `create` having one winner calls `check_exclusive` first.
@@ -44,8 +48,34 @@ def open_store(
     """
     rest = dict(options or {})
     flavour = rest.pop("flavour", None)
+    protocol = check_store(url, options, public_base_url=public_base_url, sign_seconds=sign_seconds)
+    if protocol == "file":
+        return LocalStore(_folder(url), public_base_url=public_base_url)
+    where = url[len(protocol) + 3 :].strip("/")
+    if protocol in _S3:
+        return _open_s3(protocol, where, rest, flavour, public_base_url, sign_seconds, single_worker)
+    return _open_other(protocol, where, rest, public_base_url)
+
+
+def check_store(
+    url: str,
+    options: Mapping[str, Any] | None = None,
+    *,
+    public_base_url: str | None = None,
+    sign_seconds: int | None = None,
+) -> str:
+    """Everything about a store that can be known without opening it; the protocol of its URL.
+
+    Raises:
+        StorageProblem: It cannot be opened like this.
+    """
+    given = dict(options or {})
+    flavour = given.get("flavour")
+    for name in ("client_kwargs", "config_kwargs"):
+        if not isinstance(given.get(name) or {}, Mapping):
+            raise StorageProblem(f"The storage option {name!r} is not an object.")
     if "::" in url:
-        raise StorageProblem(f"{_shown(url)} is a chain of file systems, which is not supported.")
+        raise StorageProblem(f"{shown_url(url)} is a chain of file systems, which is not supported.")
     if public_base_url is not None and sign_seconds is not None:
         raise StorageProblem("A store has either a public base URL or signed links, not both.")
     if flavour not in {None, "s3", "oss"}:
@@ -55,30 +85,40 @@ def open_store(
     protocol = match.group(1).lower() if match else "file"
     if match and protocol != "file":
         _refuse_credentials(url)
-    if sign_seconds is not None and protocol not in {"s3", "s3a", "oss"}:
-        raise StorageProblem(f"Only S3 and OSS make signed links; {_shown(url)} does not.")
-
+    if sign_seconds is not None and protocol not in _S3:
+        raise StorageProblem(f"Only S3 and OSS make signed links; {shown_url(url)} does not.")
+    if protocol not in ("file", *_S3, *_OTHER_PROTOCOLS):
+        raise StorageProblem(
+            f"{protocol}:// is not a store that is supported.",
+            next_step="Use a folder, s3://, oss://, gs://, az:// or memory://.",
+        )
     if protocol == "file":
-        return LocalStore(_folder(url, is_url=match is not None), public_base_url=public_base_url)
-    where = url[len(protocol) + 3 :].strip("/")
-    if protocol in {"s3", "s3a", "oss"}:
-        return _open_s3(protocol, where, rest, flavour, public_base_url, sign_seconds)
-    if protocol in _OTHER_PROTOCOLS:
-        return _open_other(protocol, where, rest, public_base_url)
-    raise StorageProblem(
-        f"{protocol}:// is not a store that is supported.",
-        next_step="Use a folder, s3://, oss://, gs://, az:// or memory://.",
-    )
+        _folder(url)
+    elif protocol in _S3:
+        _bucket(url[len(protocol) + 3 :].strip("/"))
+    return protocol
 
 
-def _folder(url: str, *, is_url: bool) -> Path:
-    path = unquote(urlsplit(url).path) if is_url else url
-    if not path:
+def _folder(url: str) -> Path:
+    path = unquote(urlsplit(url).path) if _SCHEME.match(url) else url
+    if not path or "\0" in path:
         raise StorageProblem(
             "The store's folder has no name.", next_step="Set OUTPUT_DIR to a path or a URL."
         )
     # absolute and not resolve: a symlinked output folder keeps the name that people know.
-    return Path(path).expanduser().absolute()
+    try:
+        return Path(path).expanduser().absolute()
+    except RuntimeError:
+        raise StorageProblem(
+            f"The store's folder {path} is in the home of nobody on this machine.",
+            next_step="Set OUTPUT_DIR, or the base of the storage block, to another path or a URL.",
+        ) from None
+
+
+def _bucket(where: str) -> None:
+    bucket, *folders = where.split("/")
+    if not bucket or any(part in {"", ".", ".."} or set(part) & set("?#\\") for part in folders):
+        raise StorageProblem(f"s3://{where} is not a bucket and a folder in it.")
 
 
 def _open_s3(
@@ -88,10 +128,8 @@ def _open_s3(
     flavour: str | None,
     public_base_url: str | None,
     sign_seconds: int | None,
+    single_worker: bool,
 ) -> S3Store:
-    bucket, *folders = where.split("/")
-    if not bucket or any(part in {"", ".", ".."} or set(part) & set("?#\\") for part in folders):
-        raise StorageProblem(f"s3://{where} is not a bucket and a folder in it.")
     endpoint = _endpoint(options)
     oss = flavour == "oss" or (flavour is None and (protocol == "oss" or is_oss(endpoint)))
     if oss and endpoint is None:
@@ -106,6 +144,7 @@ def _open_s3(
         oss=oss,
         public_base_url=public_base_url,
         sign_seconds=sign_seconds,
+        single_worker=single_worker,
     )
 
 
@@ -128,14 +167,12 @@ def _endpoint(options: Mapping[str, Any]) -> str | None:
 
 
 def _refuse_credentials(url: str) -> None:
+    try:
+        urlsplit(url)
+    except ValueError:
+        raise StorageProblem(f"The store's URL cannot be read: {shown_url(url)}.") from None
     if urlsplit(url).username is not None or "@" in urlsplit(url).netloc or urlsplit(url).query:
         raise StorageProblem(
-            f"The store's URL ({_shown(url)}) may not hold credentials or a query; it appears in logs.",
+            f"The store's URL ({shown_url(url)}) may not hold credentials or a query; it appears in logs.",
             next_step="Put them into the storage options.",
         )
-
-
-def _shown(url: str) -> str:
-    """The URL without what may be a secret."""
-    head, mark, rest = url.partition("://")
-    return f"{head}{mark}{rest.split('?')[0].rpartition('@')[2]}"

@@ -15,6 +15,7 @@ from typing import Any
 
 from footage.catalogue import tier_of
 from footage.errors import InvalidRequest, Problem
+from footage.input_roots import InputRoots
 from footage.order import Expected, Order, Quote, plan
 from footage.printable import shown
 from footage.rate import rate_number
@@ -104,6 +105,7 @@ def plan_board(
     fetch_url: Callable[[str], bytes],
     *,
     default_region: str | None = None,
+    roots: InputRoots | None = None,
     drift_limit: int = DRIFT_LIMIT,
 ) -> BoardPlan:
     """Check a whole board, price it and put its shots in order. Sends nothing but the fetches of image links.
@@ -114,6 +116,7 @@ def plan_board(
         board: The board as it was read.
         fetch_url: Gives the bytes behind an http(s) link of a reference image.
         default_region: Region of the key or the settings, for shots that name none.
+        roots: Below which folders reference images are read; None: anywhere.
         drift_limit: Chains of last frames longer than this are warned about.
 
     Raises:
@@ -123,7 +126,7 @@ def plan_board(
     problems = graph.problems(board)
     if len(board.shots) > MAX_SHOTS:
         raise InvalidRequest(problems=tuple(problems))
-    checked = _Checker(board, fetch_url, default_region)
+    checked = _Checker(board, fetch_url, default_region, roots)
     drafts = {place: checked.check(shot) for place, shot in enumerate(board.shots)}
     problems += checked.problems
     try:
@@ -155,11 +158,18 @@ class _Draft:
 class _Checker:
     """Puts every shot through the rules of a single request and collects what they say."""
 
-    def __init__(self, board: Board, fetch_url: Callable[[str], bytes], default_region: str | None) -> None:
+    def __init__(
+        self,
+        board: Board,
+        fetch_url: Callable[[str], bytes],
+        default_region: str | None,
+        roots: InputRoots | None,
+    ) -> None:
         self.problems: list[Problem] = []
         self._board = board
         self._fetch_url = fetch_url
         self._region = default_region
+        self._roots = roots
         # One picture on fifty shots is read and prepared once.
         self._images: dict[tuple[Any, ...], ReferenceImage | None] = {}
         self._stand_ins: dict[str, bytes] = {}
@@ -209,7 +219,7 @@ class _Checker:
     def _image(self, request: VideoRequest) -> ReferenceImage | None:
         mark = (request.reference_image, request.model, request.size, request.fit, request.pad_color)
         if mark not in self._images:
-            self._images[mark] = read_reference(request, self._fetch_url)
+            self._images[mark] = read_reference(request, self._fetch_url, self._roots)
         return self._images[mark]
 
 

@@ -11,6 +11,7 @@ from typing import Any, cast
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
 from footage.errors import Unreachable
+from footage.printable import shown_url
 from footage.socket_deadline import current
 
 _REDIRECTS = {301, 302, 303, 307, 308}
@@ -94,8 +95,8 @@ def get(
         try:
             url = urljoin(url, location)
         except ValueError:
-            raise Unreachable(f"{shown(url)} was redirected to what is no address.") from None
-    raise Unreachable(f"{shown(url)} was redirected more than {_MAX_REDIRECTS} times.")
+            raise Unreachable(f"{shown_url(url)} was redirected to what is no address.") from None
+    raise Unreachable(f"{shown_url(url)} was redirected more than {_MAX_REDIRECTS} times.")
 
 
 def checked(url: str, *, allowed_hosts: tuple[str, ...], allow_loopback: bool) -> str:
@@ -111,7 +112,7 @@ def checked(url: str, *, allowed_hosts: tuple[str, ...], allow_loopback: bool) -
         raise _no_address(url) from None
     loopback = host in _LOOPBACK and allow_loopback
     if parts.scheme not in {"http", "https"} or parts.username is not None:
-        raise Unreachable(f"{shown(url)} is not a plain http(s) link, so it was not opened.")
+        raise Unreachable(f"{shown_url(url)} is not a plain http(s) link, so it was not opened.")
     if not loopback and not any(fnmatch.fnmatchcase(host, pattern.lower()) for pattern in allowed_hosts):
         raise Unreachable(
             f"The result is on {host}, which is not one of the hosts that results may come from "
@@ -124,14 +125,5 @@ def checked(url: str, *, allowed_hosts: tuple[str, ...], allow_loopback: bool) -
     return url
 
 
-def shown(url: str) -> str:
-    """The URL without its query: the signature in it is a key to the clip for a day."""
-    try:
-        parts = urlsplit(url)
-        return f"{parts.scheme}://{parts.hostname or ''}{parts.path}"
-    except ValueError:
-        return "an unreadable URL"
-
-
 def _no_address(url: str) -> Unreachable:
-    return Unreachable(f"The link or a redirect leads to {shown(url)!r}, which is no address.")
+    return Unreachable(f"The link or a redirect leads to {shown_url(url)!r}, which is no address.")

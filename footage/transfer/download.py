@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from footage.errors import BadDelivery, ClipLost, StorageProblem, Unreachable
+from footage.printable import shown_url
 from footage.socket_deadline import SocketDeadline
 from footage.transfer.answers import (
     Begun,
@@ -34,7 +35,7 @@ from footage.transfer.answers import (
     next_step,
     what_is_it,
 )
-from footage.transfer.connection import get, shown
+from footage.transfer.connection import get
 
 log = logging.getLogger(__name__)
 
@@ -213,7 +214,7 @@ class _Download:
                 url = self._renewed(step)
                 continue
             except _DamagedError as error:
-                log.warning("%s: %s", shown(url), error.reason)
+                log.warning("%s: %s", shown_url(url), error.reason)
                 self._restart(error.reason)
                 failures, wait_s = 0, self.limits.first_wait_s
                 # A fresh link may lead to another copy.
@@ -223,7 +224,7 @@ class _Download:
                 failures = 1 if moved else failures + 1
                 log.warning(
                     "%s: %s, at byte %d of %s",
-                    shown(url),
+                    shown_url(url),
                     error.reason,
                     self.begun.size_bytes,
                     self.begun.total_bytes,

@@ -9,9 +9,9 @@ from typing import Any, cast
 from urllib.parse import urlsplit
 
 from footage.errors import InvalidRequest, Problem, Unreachable
+from footage.printable import shown_url
 from footage.redact import Discreet
 from footage.socket_deadline import SocketDeadline, watched
-from footage.transfer.connection import shown
 
 _CONNECT_S = 10.0
 _SILENCE_S = 20.0
@@ -91,7 +91,7 @@ def fetch_reference(
         if deadline.expired:
             raise _too_slow(url, deadline) from None
         raise Unreachable(
-            f"The reference image {shown(url)} could not be fetched ({type(error).__name__})."
+            f"The reference image {shown_url(url)} could not be fetched ({type(error).__name__})."
         ) from None
     except ValueError:
         # Addresses in a redirect that none of the libraries expects, such as http://[::1
@@ -108,7 +108,7 @@ def _plain(url: str) -> bool:
 
 def _check(url: str, status: int, content_type: str) -> None:
     if status in {408, 425, 429} or status >= 500:
-        raise Unreachable(f"The server of the reference image {shown(url)} answered HTTP {status}.")
+        raise Unreachable(f"The server of the reference image {shown_url(url)} answered HTTP {status}.")
     if status != 200:
         raise _invalid(url, f"gives HTTP {status} instead of an image")
     kind = content_type.split(";")[0].strip().lower()
@@ -157,8 +157,8 @@ def _too_large(url: str, max_bytes: int) -> InvalidRequest:
 
 
 def _too_slow(url: str, deadline: SocketDeadline) -> Unreachable:
-    return Unreachable(f"The reference image {shown(url)} took more than {deadline.limit_s:g} s.")
+    return Unreachable(f"The reference image {shown_url(url)} took more than {deadline.limit_s:g} s.")
 
 
 def _invalid(url: str, message: str, allowed: str | None = None) -> InvalidRequest:
-    return InvalidRequest(problems=(Problem("reference_image", shown(url), message, allowed),))
+    return InvalidRequest(problems=(Problem("reference_image", shown_url(url), message, allowed),))

@@ -1,7 +1,9 @@
 """The blocks, by Prefect's own standard for blocks and by ours for secrets."""
 
+import asyncio
 import copy
 import pickle
+from pathlib import Path
 from typing import Any
 
 import cloudpickle
@@ -15,7 +17,10 @@ from pydantic import ValidationError
 
 from blocks.credentials import DashScopeCredentials
 from blocks.storage import VideoStorage
+from footage.credentials import ApiKey
+from footage.errors import AccountProblem, InvalidRequest
 from footage.settings import load_settings
+from tasks.studio import studio_of
 
 SECRET = "sk-5ec7e7ab1e5ec7e7ab1e"
 
@@ -97,6 +102,101 @@ def test_a_secret_in_a_field_that_is_shown_is_refused_and_not_repeated(
 
     assert SECRET not in str(refusal.value)
     assert "ca9a51e5" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("fields", "complaint"),
+    [
+        ({"base": "~nobody-of-that-name/x"}, "home of nobody"),
+        ({"base": ""}, "no name"),
+        ({"base": "ftp://host/x"}, "not a store that is supported"),
+        ({"base": "s3://"}, "not a bucket"),
+        ({"base": "s3://bucket/../x"}, "not a bucket"),
+        ({"base": "s3://[bucket"}, "cannot be read"),
+        ({"base": "file::s3://x"}, "chain of file systems"),
+        ({"base": "clips", "sign_seconds": 60}, "signed links"),
+        ({"base": "s3://b", "sign_seconds": 60, "public_base_url": "https://cdn.example"}, "not both"),
+        ({"base": "s3://b", "sign_seconds": -1}, "sign_seconds"),
+        ({"base": "s3://b", "public_base_url": "cdn"}, "public_base_url\n.*address"),
+        ({"base": "s3://b", "endpoint_url": "s3.example.com"}, "endpoint_url\n.*address"),
+        ({"base": "s3://b", "endpoint_url": "http://[::1"}, "endpoint_url\n.*address"),
+        ({"base": "s3://b", "options": {"client_kwargs": "x"}}, "client_kwargs"),
+        ({"base": "s3://b", "options": {"flavour": "b2"}}, "flavour"),
+    ],
+)
+def test_a_storage_block_that_no_run_could_use_is_not_saved(fields: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(ValidationError, match=complaint):
+        VideoStorage(**fields)
+
+
+def test_a_region_that_there_is_not_is_not_saved() -> None:
+    with pytest.raises(ValidationError, match="ap-southeast-1"):
+        DashScopeCredentials(api_key=SECRET, region="singapore")
+
+
+def test_a_client_needs_a_region_and_opens_no_store(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("OUTPUT_DIR", "nostore://x")
+    block = DashScopeCredentials(api_key=SECRET)
+
+    with pytest.raises(InvalidRequest, match=r"region = .*ap-southeast-1"):
+        block.get_client()
+
+    credentials().get_client().close()
+    monkeypatch.setenv("DASHSCOPE_HTTP_BASE_URL", "http://127.0.0.1:9/api/v1")
+    block.get_client().close()
+
+
+async def _key(name: str | None) -> ApiKey:
+    async with studio_of(None, name) as studio:
+        return studio.api_key
+
+
+@pytest.fixture
+def no_key_here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("OUTPUT_DIR", str(tmp_path / "out"))
+
+
+def test_the_key_may_be_in_a_secret_block_of_prefect(prefect_server: Any, no_key_here: None) -> None:
+    Secret(value=SECRET).save("the-key")
+
+    key = asyncio.run(_key("secret/the-key"))
+
+    assert (key.reveal(), key.source) == (SECRET, "block secret/the-key")
+
+
+def test_a_block_of_another_kind_or_without_a_key_is_refused_in_words(
+    prefect_server: Any, no_key_here: None
+) -> None:
+    Secret(value={"key": SECRET}).save("no-text")
+    Secret(value="two words").save("two-words")
+
+    for name, complaint in (
+        ("secret/nope", "no Secret block named 'nope'.*\n.*secret/NAME"),
+        ("nope", "no DashScope Credentials block named 'nope'"),
+        ("slack-webhook/x", "no block of type 'slack-webhook'.*\n.*secret/NAME"),
+        ("secret/no-text", "holds no text"),
+        ("secret/two-words", "white space"),
+    ):
+        with pytest.raises(AccountProblem, match=complaint) as caught:
+            asyncio.run(_key(name))
+        assert SECRET not in str(caught.value)
+
+
+def test_what_an_older_version_saved_and_this_one_refuses_is_named_by_field(
+    prefect_server: Any, no_key_here: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    VideoStorage(base="clips").save("old")
+    found = httpx.get(f"{prefect_server.url}/block_types/slug/video-storage/block_documents/name/old").json()
+    changed = {"data": {"base": "~nobody-of-that-name/x"}, "merge_existing_data": True}
+    httpx.patch(f"{prefect_server.url}/block_documents/{found['id']}", json=changed).raise_for_status()
+
+    async def use() -> None:
+        async with studio_of(None, None, "old"):
+            pass
+
+    with pytest.raises(InvalidRequest, match=r"Video Storage old: .*home of nobody"):
+        asyncio.run(use())
 
 
 def test_the_storage_block_gives_its_secrets_to_the_store_alone() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from emulatedrun import environment, fast_emulator
+from prefect.blocks.system import Secret
 
 from flows.cli import run
 from footage.checkup import exit_code, provider_findings
@@ -102,6 +103,53 @@ def test_doctor_with_a_store_that_cannot_be_written_ends_like_generate_would(
 
     assert code == 7
     assert findings["store"]["level"] == "fail"
+
+
+def test_doctor_asks_the_provider_with_the_key_of_a_block(
+    prefect_server: Any, out: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DASHSCOPE_API_KEY")
+    Secret(value=Emulator.api_key).save("doctors", overwrite=True)
+
+    run(["doctor", "--json", "--credentials-block", "secret/doctors"])
+
+    findings = {finding["name"]: finding for finding in json.loads(capsys.readouterr().out)}
+    assert findings["provider"]["level"] == "ok"
+    assert findings["models"]["level"] != "fail"
+
+
+CLIP = ["--prompt", "A kite", "--model", "wan2.2-t2v-plus", "--size", "832*480"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["doctor"],
+        ["validate"],
+        ["explain", *CLIP],
+        ["generate", *CLIP, "--dry-run"],
+        ["generate", "--key", "abcdef"],
+        ["storyboard", "--dry-run", "footage/storyboard/examples/lighthouse.yaml"],
+        ["cancel", "abcdef"],
+        ["adopt", "abcdef", "a-task"],
+    ],
+    ids=" ".join,
+)
+def test_a_command_closes_every_studio_that_it_opens(
+    arguments: list[str], out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[Studio] = []
+    closed: list[Studio] = []
+    made, ended = Studio.__init__, Studio.close
+    monkeypatch.setattr(
+        Studio, "__init__", lambda self, *a, **b: (opened.append(self), made(self, *a, **b))[1]
+    )
+    monkeypatch.setattr(Studio, "close", lambda self: (closed.append(self), ended(self))[1])
+
+    run(arguments)
+
+    assert opened
+    assert {*map(id, closed)} == {*map(id, opened)}
 
 
 def test_doctor_leaves_nothing_behind(out: Path, capsys: pytest.CaptureFixture[str]) -> None:

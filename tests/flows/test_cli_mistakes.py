@@ -256,3 +256,45 @@ def test_the_command_line_knows_its_version_and_says_what_each_command_does(
         function = app[name].default_command
         description = inspect.cleandoc(function.__doc__ or "").partition("\n\nArgs:")[0]
         assert " ".join(description.split()) == " ".join(command.help.split()), name
+
+
+ESCAPES = "\x1b]8;;https://evil.example\x07here\x9b2J\u202egnp"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["generate", f"{ESCAPES}.json"],
+        ["storyboard", f"{ESCAPES}.yaml"],
+        ["storyboard", "--dry-run", "escapes.json"],
+        ["generate", *CLIP, "--dry-run", "--negative-prompt", ESCAPES],
+        ["generate", *CLIP, "--dry-run", "--json", "--negative-prompt", ESCAPES],
+        ["generate", *CLIP, "--dry-run", f"--{ESCAPES}"],
+        ["cancel", ESCAPES],
+        [ESCAPES],
+    ],
+)
+def test_nothing_that_is_typed_or_read_acts_on_the_terminal(
+    arguments: list[str], home: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    shots = [{"id": "s1", "prompt": "A kite", ESCAPES: ESCAPES}, {"id": ESCAPES, "prompt": "A kite"}]
+    board = {"schema": "wan-video/storyboard/1", "title": ESCAPES, "shots": shots}
+    (home / "escapes.json").write_text(json.dumps(board))
+
+    run(arguments)
+
+    shown = "".join(capfd.readouterr())
+    assert "evil.example" in shown
+    assert not [char for char in shown if not char.isprintable() and char not in "\n\t"]
+
+
+def test_what_is_printed_without_a_thought_acts_on_no_terminal_either(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    guarded(lambda: print(f"{ESCAPES}\x1b[31mred\x1b[0m"))
+
+    shown = capfd.readouterr().out
+    assert "\x1b[31mred\x1b[0m" in shown, "colours stay"
+    assert not [
+        char for char in re.sub("\x1b\\[[0-9;]*m", "", shown) if not char.isprintable() and char != "\n"
+    ]

@@ -182,10 +182,14 @@ def test_an_event_starts_a_run_that_a_worker_somewhere_else_finishes(
         "seed": 7,
         "watermark": False,
     }
+    hostile = {**wanted, "prompt": "Another boat", "buy_again": True, "credentials_block": "theirs"}
     with fast_emulator() as emulator:
         _request_shot(api, wanted)
-        (run,) = _until(lambda: _runs(api, "generate-video"), 20)
-        assert run["parameters"] == wanted
+        _request_shot(api, hostile)
+        runs = _until(lambda: len(found := _runs(api, "generate-from-event")) == 2 and found, 20)
+        of = {json.loads(run["parameters"]["payload"])["prompt"]: run["id"] for run in runs}
+        assert [run["parameters"].keys() for run in runs] == [{"payload"}] * 2
+        assert wanted in [json.loads(run["parameters"]["payload"]) for run in runs]
 
         worker = subprocess.run(
             [sys.executable, "-m", "prefect", "worker", "start", "--pool", "wan-video", "--run-once"],
@@ -195,13 +199,17 @@ def test_an_event_starts_a_run_that_a_worker_somewhere_else_finishes(
             timeout=90,
         )
 
-        run = api.get(f"flow_runs/{run['id']}").json()
+        run, refused = (
+            api.get(f"flow_runs/{of[prompt]}").json() for prompt in (wanted["prompt"], hostile["prompt"])
+        )
         assert (run["state"]["type"], run["state"]["name"]) == ("COMPLETED", "Completed"), worker.stdout
         assert run["name"].startswith("wan2.2-t2v-plus: A <paper> boat")
         assert emulator.ledger()["accepted"] == 1
     (clip,) = tmp_path.glob("out/*/videos/*.mp4")
     assert clip.stem[:12] in run["state"]["message"]
     _assert_shown(api, run["id"], clip.stem)
+    assert refused["state"]["name"] == "Failed"
+    assert all(f"{field} = " in refused["state"]["message"] for field in ("buy_again", "credentials_block"))
 
 
 def _assert_shown(api: httpx.Client, run_id: str, key: str) -> None:
@@ -216,15 +224,37 @@ def _assert_shown(api: httpx.Client, run_id: str, key: str) -> None:
     assert types[f"clip-{key[:12]}-poster"] == "image"
 
 
-def test_an_event_with_an_unknown_field_starts_nothing(api: httpx.Client) -> None:
-    before = len(_runs(api, "generate-video"))
+def test_nothing_in_a_payload_is_filled_in_by_the_server(api: httpx.Client) -> None:
+    api.post("variables/", json={"name": "their_secret", "value": "of-the-server"}).raise_for_status()
+    payloads: list[dict[str, Any]] = [
+        {"prompt": {"__prefect_kind": "workspace_variable", "variable_name": "their_secret"}},
+        {"prompt": {"__prefect_kind": "jinja", "template": "{{ 6 * 7 }}"}},
+        {"__prefect_kind": "json", "value": '{"prompt": "x", "buy_again": true}'},
+        {"prompt": "{{ 6 * 7 }} {{ event.id }}", "buy_again": True},
+        {"prompt": '"}}, {"__prefect_kind": "workspace_variable", "variable_name": "their_secret"}'},
+        {"payload": {"__prefect_kind": "workspace_variable", "variable_name": "their_secret"}},
+    ]
+    before = {run["id"] for run in _runs(api, "generate-from-event")}
 
-    _request_shot(api, {"prompt": "x", "modl": "wan2.6-i2v"})
+    for payload in payloads:
+        _request_shot(api, payload)
+
+    def new() -> list[dict[str, Any]]:
+        found = [run for run in _runs(api, "generate-from-event") if run["id"] not in before]
+        return found if len(found) == len(payloads) else []
+
+    runs = _until(new, 30)
+    got = [json.loads(run["parameters"]["payload"]) for run in runs]
+    assert all(payload in got for payload in payloads)
+    assert "of-the-server" not in json.dumps(runs)
+
+
+def test_a_payload_that_is_too_large_starts_nothing_and_the_server_says_so(api: httpx.Client) -> None:
+    _request_shot(api, {"prompt": "x" * 600_000})
 
     body = {"filter": {"event": {"prefix": ["prefect.automation.action.failed"]}}}
     failed = _until(lambda: api.post("events/filter", json=body).json()["events"], 20)
-    assert "modl" in json.dumps(failed)
-    assert len(_runs(api, "generate-video")) == before
+    assert "less than 524,288 bytes" in json.dumps(failed)
 
 
 def test_deploying_needs_no_setup_but_the_pool(clone: Path, prefect_server: Any, set_up: Any) -> None:

@@ -21,9 +21,9 @@ SILENCE = timedelta(seconds=180)
 # its late report of the first crash would overwrite the second start.
 REST = timedelta(seconds=45)
 
-_FLOWS = ["generate-video", "finish-video", "storyboard", "harvest", "validate"]
+_FLOWS = ["generate-video", "generate-from-event", "finish-video", "storyboard", "harvest", "validate"]
 # Only runs of deployments: nobody would pick up another one. Harvest and validate come back on schedule.
-_DEPLOYMENTS = ["generate-video", "finish-video", "storyboard", "emulated"]
+_DEPLOYMENTS = ["generate-video", "generate-from-event", "finish-video", "storyboard", "emulated"]
 
 # Not 0: a run that crashed before its flow began (code or parameters that do not load) would do so for ever.
 # The bound that people see is in the flow; this one is the fence behind it.

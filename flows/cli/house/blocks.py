@@ -10,7 +10,7 @@ from prefect.exceptions import ObjectNotFound
 from pydantic import SecretStr
 
 from blocks.credentials import DashScopeCredentials
-from blocks.storage import SECRET_OPTIONS, VideoStorage
+from blocks.storage import VideoStorage, is_secret_option
 from flows.cli.house import Done
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ async def save_credentials(name: str, key: ApiKey, settings: Settings) -> None:
 async def save_storage(name: str, settings: Settings) -> None:
     """Keep where clips go, with the bucket's credentials apart from what may be seen."""
     options = dict(settings.storage_options)
-    secret = {option: options.pop(option) for option in sorted(options.keys() & SECRET_OPTIONS)}
+    secret = {option: options.pop(option) for option in sorted(filter(is_secret_option, options))}
     document: dict[str, Any] = {
         "base": settings.store_url.rsplit("/", 1)[0],
         "options": options,

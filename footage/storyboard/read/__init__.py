@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, cast
 from pydantic import ValidationError
 
 from footage.errors import InvalidRequest, Problem
+from footage.input_roots import InputRoots
 from footage.printable import shown
 from footage.storyboard.board import MAX_SHOTS, SPLIT, Board
 from footage.storyboard.guesses import Guess
@@ -22,7 +23,7 @@ from footage.storyboard.read.document import (
     plain_data,
     unreadable,
 )
-from footage.storyboard.read.draft import Parsed
+from footage.storyboard.read.draft import Parsed, pictures_below
 from footage.storyboard.read.fit import fit
 from footage.storyboard.read.source import read_file
 from footage.storyboard.read.yaml_text import parse_yaml
@@ -52,6 +53,7 @@ def read_board(
     base: Path | None = None,
     name: str | None = None,
     defaults: Mapping[str, Any] | None = None,
+    roots: InputRoots | None = None,
 ) -> Reading:
     """Read a storyboard from a file path, from its bytes, or from data that is already loaded.
 
@@ -62,6 +64,7 @@ def read_board(
         name: What messages call the board; the file's name when `source` is a path.
         defaults: Request fields for all shots, such as a model from the command line; they win over the
             board's own defaults, not over what a shot says itself.
+        roots: Below which folders the board and its pictures are read; None: anywhere.
 
     Raises:
         InvalidRequest: It cannot be read (with the line where there is one), is in no known format, or its
@@ -71,7 +74,9 @@ def read_board(
     if format is not None and format not in FORMATS:
         allowed = ", ".join(FORMATS)
         raise InvalidRequest(problems=(Problem("format", shown(format), "is not a format we read", allowed),))
+    roots = roots or InputRoots.anywhere()
     if isinstance(source, str | Path):
+        roots.require(source, "board")
         try:
             path = Path(source).expanduser()
         except RuntimeError as error:  # a home of nobody
@@ -95,7 +100,8 @@ def read_board(
     if format is None:
         data, wrapper = _unwrapped(data)
     found = format or _recognize(data, name)
-    board, guesses = _as_board(found, data, text, base, name, dict(defaults or {}))
+    with pictures_below(roots):
+        board, guesses = _as_board(found, data, text, base, name, dict(defaults or {}))
     if wrapper:
         board = board.model_copy(update={"metadata": {**wrapper, **board.metadata}})
     if encoding:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from footage.input_roots import InputRoots
 from footage.storyboard.guesses import Guess
 from footage.storyboard.read import words
 from footage.storyboard.read.document import as_list, as_mapping
@@ -152,6 +154,20 @@ def as_text(value: object) -> str:
     return value.strip() if isinstance(value, str) else "" if value is None else str(value)
 
 
+# Set for one reading: the readers of all dialects hand on the board's folder, and this is not theirs to decide.
+_allowed: ContextVar[InputRoots] = ContextVar("pictures_below", default=InputRoots.anywhere())  # noqa: B039
+
+
+@contextlib.contextmanager
+def pictures_below(roots: InputRoots) -> Generator[None]:
+    """Within this block, whether a picture is there is looked up below `roots` alone."""
+    token = _allowed.set(roots)
+    try:
+        yield
+    finally:
+        _allowed.reset(token)
+
+
 def picture(value: str, base: Path | None) -> str | None:
     """Where an image that a board names can be read: links as they are, files absolute; None if not there."""
     if value.startswith(("http://", "https://", "data:", "file://")):
@@ -162,9 +178,13 @@ def picture(value: str, base: Path | None) -> str | None:
         path = path.expanduser()
     # Tools write paths from their project's root, while the script lies one or two folders below it.
     roots = [Path()] if path.is_absolute() or base is None else [base, base.parent, base.parent.parent]
+    allowed = _allowed.get()
+    if not allowed.allows(roots[0] / path):
+        # Refused when the picture is read, like everything outside: to look would tell whether it is there.
+        return str((roots[0] / path).absolute())
     for root in roots:
         try:
-            if (root / path).is_file():
+            if allowed.allows(root / path) and (root / path).is_file():
                 return str((root / path).resolve())
         except (OSError, ValueError):  # a name with a null byte, or 5,000 characters long
             continue

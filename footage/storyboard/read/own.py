@@ -121,7 +121,7 @@ def _local_image(fields: dict[str, Any], base: Path | None) -> dict[str, Any]:
         or image.startswith(("http:", "https:", "data:", "file:", "~", "/"))
     ):
         return fields
-    return {**fields, "reference_image": str((base / image).resolve())}
+    return {**fields, "reference_image": str((base / image).absolute())}
 
 
 def _short(value: object) -> str:

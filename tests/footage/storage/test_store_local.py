@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import ctypes
 import errno
 import os
+import platform
 import resource
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -32,6 +35,108 @@ class TestLocalStoreWithoutHardLinks(StoreContract):
 
         monkeypatch.setattr(os, "link", no_links)
         return open_store(str(tmp_path / "folder"))
+
+
+class TestLocalStoreWithoutLinksAndExclusiveRenames(StoreContract):
+    """A FUSE server of an old kind, or a system without renameat2."""
+
+    @pytest.fixture
+    def store(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+        _take_away_what_publishes(monkeypatch.setattr)
+        return open_store(str(tmp_path / "folder"))
+
+
+def _take_away_what_publishes(set_attribute: Callable[[object, str, object], None]) -> None:
+    def no_links(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+    set_attribute(os, "link", no_links)
+    set_attribute(ctypes, "CDLL", lambda *_, **__: object())
+
+
+CREATE_FOR_EVER = """
+import ctypes, errno, os, sys
+def no_links(*_, **__):
+    raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+os.link = no_links
+if sys.argv[2] == "claims":
+    ctypes.CDLL = lambda *_, **__: object()
+    # A slow disk, so that kills come between the claim and the rename.
+    import time
+    for name in ("rename", "replace"):
+        def slowly(*names, act=getattr(os, name), **more):
+            time.sleep(0.03)
+            act(*names, **more)
+        setattr(os, name, slowly)
+from footage.storage import open_store
+store = open_store(sys.argv[1])
+for number in range(10**9):
+    store.create(f"evidence/{sys.argv[3]}-{number}/intent.json", b"an intent")
+    print(number, flush=True)
+"""
+
+
+@pytest.mark.parametrize("how", ["renames", "claims"])
+def test_a_kill_leaves_no_empty_intent_where_there_are_no_hard_links(
+    how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = open_store(str(tmp_path / "store"))
+
+    for turn in range(6):
+        command = [sys.executable, "-c", CREATE_FOR_EVER, store.url, how, str(turn)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
+            assert child.stdout is not None
+            made = [int(child.stdout.readline()) for _ in range(3 + 2 * turn)]
+            time.sleep(0.02)
+            child.kill()
+
+    assert made
+    assert {store.read(path) for path in store.list()} == {b"an intent"}
+    # What the killed ones may have claimed is free for the next.
+    if how == "claims":
+        _take_away_what_publishes(monkeypatch.setattr)
+    for folder in (tmp_path / "store" / "evidence").iterdir():
+        store.create(f"evidence/{folder.name}/intent.json", b"an intent")
+
+
+def _claim(folder: Path, owner: str, number: int = 1) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    claim = folder / f".intent.json.claim-{number}"
+    claim.write_text(owner)
+    return claim
+
+
+def test_claims_of_dead_processes_of_this_machine_are_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _take_away_what_publishes(monkeypatch.setattr)
+    store = open_store(str(tmp_path))
+    # A number that no process has, and one that another process has by now.
+    _claim(tmp_path / "k", f"{platform.node()} {2**22 + 1} 1.0")
+    _claim(tmp_path / "k", f"{platform.node()} {os.getpid()} 1.0", number=2)
+
+    store.create("k/intent.json", b"mine")
+
+    assert store.read("k/intent.json") == b"mine"
+    assert [path.name for path in (tmp_path / "k").iterdir()] == ["intent.json"]
+
+
+@pytest.mark.parametrize("owner", ["another-machine 7 1.0", "", "half"])
+def test_a_claim_that_proves_nothing_publishes_nothing_and_is_named(
+    owner: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _take_away_what_publishes(monkeypatch.setattr)
+    monkeypatch.setattr("footage.storage.exclusively._PATIENCE_S", 0.05)
+    claim = _claim(tmp_path / "k", owner)
+    store = open_store(str(tmp_path))
+
+    with pytest.raises(StorageProblem, match=r"intent\.json\.claim-1") as caught:
+        store.create("k/intent.json", b"mine")
+
+    assert not isinstance(caught.value, AlreadyThere)
+    assert store.list() == []
+    claim.unlink()
+    store.create("k/intent.json", b"mine")
 
 
 PUBLISH_FOR_EVER = """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,49 @@ from s3proxy import DROP, LOSE_ANSWER, SLOW_DOWN, S3Proxy, Seen, first
 from storecontract import KEY, SECRET, StoreContract, s3_options
 
 from footage.errors import AlreadyThere, NotThere, StorageProblem
+from footage.settings import load_settings
 from footage.storage import Store, open_store
+from footage.studio import open_studio
 
 
 class TestS3Store(StoreContract):
     @pytest.fixture
     def store(self, moto_address: str, bucket: str) -> Store:
         return open_store(f"s3://{bucket}/some/base", s3_options(f"http://{moto_address}"))
+
+
+class TestS3StoreOfASingleWorker(StoreContract):
+    """On a store that answers 501 to If-None-Match, as Backblaze B2 does."""
+
+    @pytest.fixture
+    def store(self, moto_address: str, bucket: str) -> Iterator[Store]:
+        def b2(seen: Seen) -> tuple[int, str] | None:
+            return (501, "NotImplemented") if "if-none-match" in seen.headers else None
+
+        with S3Proxy(moto_address, b2) as proxy:
+            yield open_store(
+                f"s3://{bucket}/base", s3_options(f"http://127.0.0.1:{proxy.port}"), single_worker=True
+            )
+
+
+def test_a_store_without_conditional_writes_says_how_a_single_worker_does_without(
+    moto_address: str, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def b2(seen: Seen) -> tuple[int, str] | None:
+        return (501, "NotImplemented") if "if-none-match" in seen.headers else None
+
+    with S3Proxy(moto_address, b2) as proxy:
+        options = s3_options(f"http://127.0.0.1:{proxy.port}")
+        several = open_studio(load_settings(output_dir=f"s3://{bucket}/base", storage_options=options))
+        with pytest.raises(StorageProblem, match="WAN_VIDEO_SINGLE_WORKER=1"):
+            several.require_exclusive_store()
+
+        monkeypatch.setenv("WAN_VIDEO_SINGLE_WORKER", "1")
+        alone = open_studio(load_settings(output_dir=f"s3://{bucket}/base", storage_options=options))
+        alone.require_exclusive_store()
+        alone.store.create("evidence/k/intent.json", b"mine")
+        with pytest.raises(AlreadyThere):
+            alone.store.create("evidence/k/intent.json", b"another's")
 
 
 def through(proxy: S3Proxy, bucket: str) -> Store:

@@ -1,0 +1,21 @@
+"""Texts of others in Markdown: prompts, titles and the provider's words are shown as they are written."""
+
+from __future__ import annotations
+
+import re
+
+from footage.printable import one_line
+
+# Markdown takes a backslash before any of them for the character itself, so no link, picture, heading, table, HTML
+# tag or bare address can begin. What needs no protection stays readable in the source.
+_MARKS = re.compile(r"[!#$&()*+\-.:<=>@\[\\\]^_`{|}~]")
+# The Prefect UI makes links of bare addresses after escapes were read (mdast-util-gfm-autolink-literal); a comment
+# inside of one leaves two texts of which neither is an address.
+_ADDRESS = re.compile(r"(?<=:)(?=//)|(?<=www)(?=\.)|(?=@)", re.IGNORECASE)
+_NOTHING = "<!-- -->"
+
+
+def as_text(text: str, longest: int = 300) -> str:
+    """One line of Markdown that shows exactly this text."""
+    parts = _ADDRESS.split(one_line(text)[:longest])
+    return _NOTHING.join(_MARKS.sub(r"\\\g<0>", part) for part in parts)

@@ -1,0 +1,39 @@
+"""Where a flow run works."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from footage.errors import InvalidRequest
+from footage.evidence.state import Permission
+from footage.steps.check import check
+from tasks.studio import studio_of
+
+REQUEST = {"prompt": "A boat", "model": "wan2.6-i2v-flash", "reference_image": "/etc/hostname"}
+
+
+def _refused() -> str:
+    async def ask() -> None:
+        async with studio_of(None) as studio:
+            check(studio, REQUEST, Permission())
+
+    with pytest.raises(InvalidRequest) as caught:
+        asyncio.run(ask())
+    return str(caught.value)
+
+
+def test_a_deployed_run_reads_no_file_outside_of_its_folders_and_a_command_does(
+    prefect_server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OUTPUT_DIR", str(tmp_path / "out"))
+
+    of_a_command = _refused()
+    # As Prefect's own tests say that a deployment is behind a run.
+    monkeypatch.setenv("PREFECT__RUNTIME__DEPLOYMENT__ID", "a-deployment")
+    of_a_deployment = _refused()
+
+    assert "not an image" in of_a_command
+    assert "WAN_VIDEO_INPUT_ROOTS" in of_a_deployment
