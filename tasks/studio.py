@@ -14,8 +14,8 @@ from prefect.blocks.core import Block
 from blocks.credentials import DashScopeCredentials
 from blocks.storage import VideoStorage
 from footage.credentials import ApiKey
-from footage.errors import AccountProblem, FootageError, InvalidRequest, Problem
-from footage.evidence.paid import paid_by_run
+from footage.errors import AccountProblem, FootageError, InvalidRequest, Problem, Unreachable
+from footage.evidence.paid import NOTHING, paid_by_run
 from footage.runlog import RunLog, collect_from, recorded
 from footage.settings import Settings, load_settings
 from footage.studio import Studio, key_of_environment, open_studio
@@ -61,6 +61,8 @@ async def studio_of(
     except FootageError as error:
         if run_id is not None:
             error.details["paid"] = await in_thread(paid_by_run, studio.store, run_id)
+            if isinstance(error, Unreachable) and error.details["paid"] != NOTHING:
+                raise error.booked() from None
         raise
     finally:
         await in_thread(studio.close)

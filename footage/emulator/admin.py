@@ -10,6 +10,8 @@ from footage.emulator.faults import FAULTS, Order
 from footage.emulator.service import Service
 from footage.emulator.wire import Exchange, Reply
 
+SERVICE = "wan-video emulator"
+
 
 async def answer(service: Service, exchange: Exchange) -> Reply:
     """JSON of the asked-for route; 400 with the reason, or 404."""
@@ -29,6 +31,8 @@ def _serve(service: Service, exchange: Exchange, raw: bytes) -> Any:
         case "GET", "health":
             return {
                 "ok": True,
+                # By this, and by nothing else, others know that nothing can be bought here.
+                "service": SERVICE,
                 "now_s": service.now_s(),
                 "speed": service.clock.speed,
                 "cpu_s": time.process_time(),

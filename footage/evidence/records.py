@@ -32,6 +32,8 @@ class Intent(Record):
     workspace: str | None = None
     key_fingerprint: str
     written_at: datetime
+    # Whether the endpoint said that it is the emulator; None in records that were written before it was asked.
+    emulated: bool | None = None
     # Provider's clock minus ours as last seen; None when it never answered with a date.
     clock_offset_s: float | None = None
 

@@ -14,6 +14,7 @@ What the SDK does and why it is not left to do it (DashScope SDK 2.0.2):
 
 from __future__ import annotations
 
+import http.client
 import socket
 import threading
 import time
@@ -33,6 +34,7 @@ from urllib3.connection import HTTPConnection
 
 from footage.credentials import ApiKey
 from footage.provider.results import RawAnswer
+from footage.proxies import proxy_for
 
 # A page of 50 tasks is about 25 kB; whatever is a hundred times as long is no answer of this service.
 MAX_BODY_BYTES = 4 * 1024 * 1024
@@ -44,6 +46,10 @@ class NoAnswer:
 
     why: str
     may_have_left: bool
+    # The resolver says for certain that there is no such name (EAI_NONAME), and not that it cannot tell now.
+    no_such_name: bool = False
+    # What a proxy answered instead of opening a way, such as 407.
+    proxy_status: int | None = None
 
 
 class CallEnded(Exception):
@@ -87,6 +93,14 @@ class OneCall(requests.Session):
         self.mount("https://", adapter)
         self.mount("http://", adapter)
 
+    def merge_environment_settings(self, url: Any, *given: Any, **named: Any) -> Any:
+        """As requests does it (CA bundle and all), but for the proxy, which is chosen in one place for everything."""
+        settings = super().merge_environment_settings(url, *given, **named)
+        proxy = proxy_for(str(url))
+        # requests changes `no_proxy` into nothing, and never looks again when this is not empty.
+        settings["proxies"] = {"http": proxy, "https": proxy} if proxy else {}
+        return settings
+
     def get_redirect_target(self, resp: requests.Response) -> None:
         """Nothing is a redirect: the key and the order go to the address that was asked for, or nowhere."""
 
@@ -101,7 +115,12 @@ class OneCall(requests.Session):
             try:
                 answer = self._read(super().send(request, **kwargs), watch, asked_at)
             except Exception as error:  # noqa: BLE001 - whatever it was, only what had left counts
-                self.outcome = NoAnswer(_in_words(error, watch), watch.may_have_left)
+                self.outcome = NoAnswer(
+                    _in_words(error, watch),
+                    watch.may_have_left,
+                    no_such_name=_no_such_name(error),
+                    proxy_status=watch.proxy_status,
+                )
             else:
                 self.outcome = answer
         if isinstance(self.outcome, NoAnswer):
@@ -171,6 +190,7 @@ class _Watch:
     def __init__(self, limit_s: float, may_send: Callable[[], bool]) -> None:
         self.may_have_left = False
         self.expired = False
+        self.proxy_status: int | None = None
         self.limit_s = limit_s
         self._may_send = may_send
         self._ends_at = time.monotonic() + limit_s
@@ -233,6 +253,16 @@ class _Watch:
 _current: ContextVar[_Watch] = ContextVar("_current")
 
 
+class _ProxyAnswer(http.client.HTTPResponse):
+    """Notes what a proxy says to CONNECT."""
+
+    def _read_status(self) -> tuple[str, int, str]:
+        version, status, reason = super()._read_status()  # pyright: ignore[reportUnknownVariableType, reportAttributeAccessIssue]
+        if status >= 300:
+            _current.get().proxy_status = int(status)
+        return version, status, reason
+
+
 class _WatchedConnection(HTTPConnection):
     """Put over whatever connection class urllib3 would use: plain, TLS, through a proxy."""
 
@@ -247,10 +277,13 @@ class _WatchedConnection(HTTPConnection):
 
     def connect(self) -> None:
         self._opening = True
+        # Whatever answers while a way is opened is a proxy (CONNECT); http.client tells its status in prose only.
+        self.response_class = _ProxyAnswer
         try:
             super().connect()
         finally:
             self._opening = False
+            self.response_class = HTTPConnection.response_class
 
     def send(self, data: Any) -> None:
         if self.sock is None:
@@ -304,10 +337,23 @@ def _in_words(error: BaseException, watch: _Watch) -> str:
     while (inner := _inside(chain[-1])) is not None:
         chain.append(inner)
     names = [type(item).__name__ for item in chain]
+    if watch.proxy_status is not None:
+        return f"the proxy answered {watch.proxy_status}" + (
+            ", it wants another user or password" if watch.proxy_status == 407 else ""
+        )
     words = next((_WORDS[name] for name in names if name in _WORDS), None)
     if words is None and isinstance(chain[-1], OSError) and chain[-1].strerror:
         words = chain[-1].strerror.lower()
     return ("the proxy failed, " if "ProxyError" in names else "") + (words or names[-1])
+
+
+def _no_such_name(error: BaseException) -> bool:
+    inner: BaseException | None = error
+    while inner is not None:
+        if isinstance(inner, socket.gaierror):
+            return inner.errno == socket.EAI_NONAME
+        inner = _inside(inner)
+    return False
 
 
 def _inside(error: BaseException) -> BaseException | None:
@@ -318,6 +364,11 @@ def _inside(error: BaseException) -> BaseException | None:
 
 _WORDS: Mapping[str, str] = {
     "NoLongerAllowed": "it took so long to connect that it may no longer be sent",
+    "SOCKS5AuthError": "the proxy wants another user or password",
+    "ProxyConnectionError": "the proxy does not answer",
+    "SOCKS5Error": "the proxy could not open the way",
+    "SOCKS4Error": "the proxy could not open the way",
+    "GeneralProxyError": "the proxy could not open the way",
     "ConnectTimeoutError": "no connection in time",
     "NameResolutionError": "the host name is not known",
     "gaierror": "the host name is not known",

@@ -48,7 +48,10 @@ def reference_fetcher(studio: Studio) -> Callable[[str], bytes]:
         from footage.transfer import fetch_reference
 
         return fetch_reference(
-            url, max_bytes=IMAGE.max_bytes, allow_private=studio.settings.allow_private_hosts
+            url,
+            max_bytes=IMAGE.max_bytes,
+            allow_private=studio.settings.allow_private_hosts,
+            allow_nets=studio.settings.allow_nets,
         )
 
     return fetch
@@ -137,7 +140,7 @@ def _recall(clip: Clip) -> None:
     document = clip.evidence.result()
     if document is None:
         return
-    clip.studio.refuse_mixed_evidence(document.get("endpoint"))
+    clip.studio.refuse_mixed_evidence(document.get("endpoint"), document.get("emulated"))
     clip.response = response_of(clip.studio.store, document, cached=True)
     if clip.order.request.conform == "never" and clip.response.original_url is not None:
         # One key for both, because the purchase is the same.
@@ -168,7 +171,7 @@ def _enter(clip: Clip) -> None:
         again = CancelWish(key=clip.key, asked_at=now, by=run_id or "a later request")
         clip.evidence.override_cancel(state.wishes, again)
     if last is not None:
-        clip.studio.refuse_mixed_evidence(last.intent.endpoint)
+        clip.studio.refuse_mixed_evidence(last.intent.endpoint, last.intent.emulated)
         clip.say.info("clip %s, attempt %d goes on", clip.key[:12], last.number)
     else:
         quote = clip.order.quote

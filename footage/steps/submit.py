@@ -16,6 +16,7 @@ import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from footage.emulated import emulator_at
 from footage.errors import (
     AccountProblem,
     AlreadyThere,
@@ -128,6 +129,7 @@ def _open_attempt(clip: Clip, number: int) -> Intent:
         model=clip.order.model,
         region=clip.order.region,
         endpoint=clip.endpoint,
+        emulated=emulator_at(clip.endpoint),
         workspace=clip.studio.workspace,
         key_fingerprint=clip.studio.api_key.fingerprint,
         written_at=datetime.now(UTC),

@@ -3,35 +3,54 @@
 from __future__ import annotations
 
 import fnmatch
-import http.client
-import urllib.request
+import functools
+import os
 from collections.abc import Mapping
-from typing import Any, cast
-from urllib.parse import urljoin, urlsplit, urlunsplit
+from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
 
-from footage.errors import Unreachable
+from footage.errors import Unanswered
+from footage.proxies import is_socks, proxy_for
+
+if TYPE_CHECKING:
+    from urllib3 import BaseHTTPResponse
 
 _REDIRECTS = {301, 302, 303, 307, 308}
 _MAX_REDIRECTS = 3
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    def redirect_request(self, *_: Any, **__: Any) -> None:
-        return None
+class ConnectionFailed(OSError):
+    """No connection, or it broke; `reason` is urllib3's error, whose text may hold the signed link."""
+
+    def __init__(self, reason: BaseException) -> None:
+        super().__init__(type(reason).__name__)
+        self.reason = getattr(reason, "reason", None) or reason
 
 
-class _Everything(urllib.request.HTTPErrorProcessor):
-    """Hand out every answer as it is: what a status means is decided in `answers`."""
+@functools.cache
+def _pool(proxy: str | None) -> Any:
+    """urllib3 and not more: no cookies, no netrc, no Authorization, no retries, no redirects."""
+    import urllib3
+    from urllib3.contrib.socks import SOCKSProxyManager
 
-    def http_response(self, request: Any, response: Any) -> Any:  # noqa: ARG002 - urllib's signature
-        return response
+    options = {"ca_certs": _ca_file(), "retries": False, "maxsize": 16}
+    if proxy is None:
+        return urllib3.PoolManager(**options)
+    if is_socks(proxy):
+        return SOCKSProxyManager(proxy, **options)
+    parts = urlsplit(proxy)
+    login = f"{unquote(parts.username or '')}:{unquote(parts.password or '')}" if parts.username else None
+    headers = urllib3.make_headers(proxy_basic_auth=login) if login else None
+    plain = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+    return urllib3.ProxyManager(plain, proxy_headers=headers, **options)
 
-    https_response = http_response
 
+def _ca_file() -> str:
+    """The certificates that requests would trust, so that a clip's own link works where the provider does."""
+    import certifi
 
-# urllib and not http.client, because it honours the proxy variables; no cookies, no netrc, no Authorization.
-_OPENER = urllib.request.build_opener(_NoRedirect, _Everything)
+    return os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("SSL_CERT_FILE") or certifi.where()
 
 
 def get(
@@ -41,38 +60,55 @@ def get(
     timeout_s: float,
     allowed_hosts: tuple[str, ...],
     allow_loopback: bool,
-) -> http.client.HTTPResponse:
+) -> BaseHTTPResponse:
     """Open the URL and return the answer, whatever its status, with the body unread.
 
     Raises:
-        Unreachable: The URL or a redirect leads to a host that is not allowed, or in circles.
-        OSError, http.client.HTTPException: The connection failed.
+        Unanswered: The URL or a redirect leads to a host that is not allowed, or in circles.
+        ConnectionFailed: The connection failed.
     """
+    import urllib3
+
     for _ in range(_MAX_REDIRECTS + 1):
         url = checked(url, allowed_hosts=allowed_hosts, allow_loopback=allow_loopback)
-        request = urllib.request.Request(url, headers=dict(headers))  # noqa: S310 - `checked` allows http(s) only
-        response = cast(http.client.HTTPResponse, _OPENER.open(request, timeout=timeout_s))
+        try:
+            response = cast(
+                "BaseHTTPResponse",
+                _pool(proxy_for(url)).request(
+                    "GET",
+                    url,
+                    headers=dict(headers),
+                    timeout=timeout_s,
+                    redirect=False,
+                    preload_content=False,
+                    decode_content=False,
+                    # What counts as an end is decided by who reads, who may go on from there.
+                    enforce_content_length=False,
+                ),
+            )
+        except urllib3.exceptions.HTTPError as error:
+            raise ConnectionFailed(error) from None
         location = response.headers.get("Location")
         if response.status not in _REDIRECTS or location is None:
             return response
         response.close()
         url = urljoin(url, location)
-    raise Unreachable(f"{shown(url)} was redirected more than {_MAX_REDIRECTS} times.")
+    raise Unanswered(f"{shown(url)} was redirected more than {_MAX_REDIRECTS} times.")
 
 
 def checked(url: str, *, allowed_hosts: tuple[str, ...], allow_loopback: bool) -> str:
     """Return the URL to really open: https for Alibaba's hosts, which are sometimes given as http.
 
     Raises:
-        Unreachable: Scheme or host are not allowed.
+        Unanswered: Scheme or host are not allowed.
     """
     parts = urlsplit(url)
     host = (parts.hostname or "").lower()
     loopback = host in _LOOPBACK and allow_loopback
     if parts.scheme not in {"http", "https"} or parts.username is not None:
-        raise Unreachable(f"{shown(url)} is not a plain http(s) link, so it was not opened.")
+        raise Unanswered(f"{shown(url)} is not a plain http(s) link, so it was not opened.")
     if not loopback and not any(fnmatch.fnmatchcase(host, pattern.lower()) for pattern in allowed_hosts):
-        raise Unreachable(
+        raise Unanswered(
             f"The result is on {host}, which is not one of the hosts that results may come from "
             f"({', '.join(allowed_hosts) or 'none'}).",
             next_step="If the host is right, add it to the allowed result hosts and run the command again.",

@@ -20,7 +20,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import BinaryIO
 
-from footage.errors import BadDelivery, ClipLost, StorageProblem, Unreachable
+from footage.errors import BadDelivery, ClipLost, StorageProblem, Unanswered
 from footage.transfer.answers import (
     Begun,
     Later,
@@ -99,7 +99,7 @@ def download(url_source: Callable[[], str], local: Path, limits: Limits | None =
     Raises:
         BadDelivery: What the link gives is not an MP4, is damaged each time, or is too large.
         ClipLost: The provider's fresh links lead to nothing.
-        Unreachable: The server stays away or is too slow; nothing is lost, try later.
+        Unanswered: The server stays away or is too slow; nothing is lost, try later.
         StorageProblem: The local disk does not take it.
     """
     try:
@@ -352,8 +352,8 @@ class _Download:
             seconds=time.monotonic() - self.started,
         )
 
-    def _unreachable(self, reason: str) -> Unreachable:
-        return Unreachable(
+    def _unreachable(self, reason: str) -> Unanswered:
+        return Unanswered(
             f"Could not download the result: {reason} ({self.begun.size_bytes} of "
             f"{self.begun.total_bytes if self.begun.total_bytes is not None else 'unknown'} bytes came).",
             next_step="Run the same command again; the result stays at the provider for 24 hours.",

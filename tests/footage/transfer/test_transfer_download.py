@@ -22,7 +22,7 @@ from resultserver import (
     wrong_length,
 )
 
-from footage.errors import BadDelivery, ClipLost, FootageError, StorageProblem, Unreachable
+from footage.errors import BadDelivery, ClipLost, FootageError, StorageProblem, Unanswered
 from footage.transfer import Limits, download
 from footage.transfer.connection import checked
 
@@ -101,13 +101,13 @@ FINAL: dict[str, tuple[Fault, type[FootageError], str]] = {
     "always too long": (wrong_length(1000), BadDelivery, "changed"),
     "always an HTML page": (status(200, b"<html>Sorry about that</html>"), BadDelivery, "an HTML page"),
     "always nothing": (status(200), BadDelivery, "nothing"),
-    "always expired": (status(403), Unreachable, "with fresh links too"),
+    "always expired": (status(403), Unanswered, "with fresh links too"),
     "always gone": (status(404), ClipLost, "gone at the provider"),
-    "always 503": (status(503), Unreachable, "HTTP 503"),
-    "always dripping": (drip(0.005), Unreachable, "bytes/s came"),
-    "always stalled": (stall(100), Unreachable, "no byte came"),
-    "a refusal": (status(405), Unreachable, "HTTP 405"),
-    "encoded": (status(200, BODY[:99], Content_Encoding="gzip"), Unreachable, "gzip"),
+    "always 503": (status(503), Unanswered, "HTTP 503"),
+    "always dripping": (drip(0.005), Unanswered, "bytes/s came"),
+    "always stalled": (stall(100), Unanswered, "no byte came"),
+    "a refusal": (status(405), Unanswered, "HTTP 405"),
+    "encoded": (status(200, BODY[:99], Content_Encoding="gzip"), Unanswered, "gzip"),
 }
 
 
@@ -129,7 +129,7 @@ def test_the_whole_download_has_a_deadline(tmp_path: Path) -> None:
 
     with (
         ResultServer(BODY, otherwise=drip(0.002)) as server,
-        pytest.raises(Unreachable, match="time for the download is up"),
+        pytest.raises(Unanswered, match="time for the download is up"),
     ):
         download(server.url, tmp_path / "clip", limits)
 
@@ -224,11 +224,11 @@ def test_a_redirect_is_followed_to_an_allowed_host_only(tmp_path: Path) -> None:
         assert (tmp_path / "clip").read_bytes() == BODY
 
         server.faults = [redirect(lambda: "http://169.254.169.254/latest/meta-data")]
-        with pytest.raises(Unreachable, match=r"169\.254\.169\.254, which is not one of the hosts"):
+        with pytest.raises(Unanswered, match=r"169\.254\.169\.254, which is not one of the hosts"):
             download(server.url, tmp_path / "clip", QUICK)
 
         server.otherwise = redirect(server.url)
-        with pytest.raises(Unreachable, match="redirected more than 3 times"):
+        with pytest.raises(Unanswered, match="redirected more than 3 times"):
             download(server.url, tmp_path / "clip", QUICK)
 
 
@@ -245,7 +245,7 @@ def test_a_redirect_is_followed_to_an_allowed_host_only(tmp_path: Path) -> None:
     ],
 )
 def test_a_link_to_anywhere_else_is_not_opened(url: str) -> None:
-    with pytest.raises(Unreachable):
+    with pytest.raises(Unanswered):
         checked(url, allowed_hosts=("*.aliyuncs.com",), allow_loopback=False)
 
 
