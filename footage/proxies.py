@@ -68,11 +68,12 @@ def _checked(proxy: str, url: str) -> str:
         parts = urlsplit(address)
         scheme = _REMOTE_NAMES.get(parts.scheme, parts.scheme)
         usable = bool(parts.hostname) and parts.port != 0 and scheme in ("http", "https", *SOCKS)
+        usable = usable and parts.path in ("", "/") and not parts.query
     except ValueError:
         usable = False
     else:
         if usable:
-            return parts._replace(scheme=scheme).geturl()
+            return parts._replace(scheme=scheme, path="").geturl()
     name = f"{urlsplit(url).scheme.upper()}_PROXY or ALL_PROXY"
     problem = Problem(name, "(not shown)", "is not the address of a proxy", _ALLOWED)
     raise InvalidRequest(problems=(problem,), next_step="correct the environment variable, or unset it")

@@ -48,9 +48,9 @@ def _pool(proxy: str | None) -> Any:
 
 def _ca_file() -> str:
     """The certificates that requests would trust, so that a clip's own link works where the provider does."""
-    import certifi
+    from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
-    return os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("SSL_CERT_FILE") or certifi.where()
+    return os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("SSL_CERT_FILE") or DEFAULT_CA_BUNDLE_PATH
 
 
 def get(
@@ -77,7 +77,7 @@ def get(
                 _pool(proxy_for(url)).request(
                     "GET",
                     url,
-                    headers=dict(headers),
+                    headers={**headers, "Connection": "close"},
                     timeout=timeout_s,
                     redirect=False,
                     preload_content=False,

@@ -2,13 +2,11 @@
 
 One plain stream: on one connection parallel ranges gain nothing, and `read1` returns after every receive,
 so that a server that drips is noticed (a large `readinto` would block until its buffer is full). What
-counts as an end is decided by length, not by the end of the connection: urllib hands out a cut body
-without any error.
+counts as an end is decided by length, not by the end of the connection.
 """
 
 from __future__ import annotations
 
-import http.client
 import logging
 import queue
 import random
@@ -19,6 +17,8 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from typing import BinaryIO
+
+import urllib3
 
 from footage.errors import BadDelivery, ClipLost, StorageProblem, Unanswered
 from footage.transfer.answers import (
@@ -259,10 +259,10 @@ class _Download:
                         raise _BrokenError(reason, retry_after_s)
                     case Stop(reason):
                         raise self._unreachable(reason)
-        except (OSError, http.client.HTTPException) as error:
+        except (OSError, urllib3.exceptions.HTTPError) as error:
             raise _BrokenError(_words(error)) from None
 
-    def _take(self, response: http.client.HTTPResponse, headers: dict[str, str], take: Take) -> None:
+    def _take(self, response: urllib3.BaseHTTPResponse, headers: dict[str, str], take: Take) -> None:
         if take.offset == 0:
             self._forget()
         self.begun = Begun(take.offset, take.total_bytes, headers.get("etag") or self.begun.etag)
@@ -367,7 +367,7 @@ def _words(error: Exception) -> str:
     """Say what broke without quoting the library, whose text may hold the signed link."""
     reason = getattr(error, "reason", None)
     inner = reason if isinstance(reason, BaseException) else error
-    if isinstance(inner, TimeoutError):
+    if isinstance(inner, (TimeoutError, urllib3.exceptions.TimeoutError)):
         return "no byte came for too long"
     if isinstance(inner, ConnectionResetError):
         return "the connection was reset"

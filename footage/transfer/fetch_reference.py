@@ -25,7 +25,9 @@ _CHUNK_BYTES = 64 << 10
 _DISCREET = Discreet()
 
 
-def fetch_reference(url: str, *, max_bytes: int, allow_private: bool, allow_nets: tuple[Net, ...] = ()) -> bytes:
+def fetch_reference(
+    url: str, *, max_bytes: int, allow_private: bool, allow_nets: tuple[Net, ...] = ()
+) -> bytes:
     """Return the bytes behind an http(s) URL; every redirect is checked like the URL itself.
 
     Args:
@@ -125,7 +127,7 @@ def _not_public(url: str, host: str) -> InvalidRequest:
         return _invalid(
             url,
             f"resolves to an address in {FAKE_IP}, which no host has: a proxy on this machine or network answers "
-            "so for every name (\"fake IP\")",
+            'so for every name ("fake IP")',
             f"WAN_VIDEO_ALLOW_NETS='[\"{FAKE_IP}\"]' opens that network alone",
         )
     return _invalid(
