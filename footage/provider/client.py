@@ -259,7 +259,7 @@ def _through(url: str) -> str:
 
 
 def _mistake_of(outcome: NoAnswer) -> str | None:
-    if outcome.proxy_status == 407:
+    if outcome.login_refused:
         return "proxy"
     return "name" if outcome.no_such_name else None
 

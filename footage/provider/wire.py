@@ -31,6 +31,7 @@ from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 from urllib3 import HTTPResponse
 from urllib3.connection import HTTPConnection
+from urllib3.exceptions import NewConnectionError
 
 from footage.credentials import ApiKey
 from footage.provider.results import RawAnswer
@@ -48,8 +49,8 @@ class NoAnswer:
     may_have_left: bool
     # The resolver says for certain that there is no such name (EAI_NONAME), and not that it cannot tell now.
     no_such_name: bool = False
-    # What a proxy answered instead of opening a way, such as 407.
-    proxy_status: int | None = None
+    # The proxy wants another user or password.
+    login_refused: bool = False
 
 
 class CallEnded(Exception):
@@ -119,7 +120,7 @@ class OneCall(requests.Session):
                     _in_words(error, watch),
                     watch.may_have_left,
                     no_such_name=_no_such_name(error),
-                    proxy_status=watch.proxy_status,
+                    login_refused=watch.proxy_status == 407 or "SOCKS5AuthError" in _names(error),
                 )
             else:
                 self.outcome = answer
@@ -333,9 +334,7 @@ def _in_words(error: BaseException, watch: _Watch) -> str:
     """What went wrong, without the exception's own text, which may quote addresses, headers and proxies."""
     if watch.expired:
         return f"not finished within {watch.limit_s:g} s"
-    chain = [error]
-    while (inner := _inside(chain[-1])) is not None:
-        chain.append(inner)
+    chain = _chain(error)
     names = [type(item).__name__ for item in chain]
     if watch.proxy_status is not None:
         return f"the proxy answered {watch.proxy_status}" + (
@@ -348,17 +347,32 @@ def _in_words(error: BaseException, watch: _Watch) -> str:
 
 
 def _no_such_name(error: BaseException) -> bool:
-    inner: BaseException | None = error
-    while inner is not None:
-        if isinstance(inner, socket.gaierror):
-            return inner.errno == socket.EAI_NONAME
-        inner = _inside(inner)
-    return False
+    found = next((item for item in _chain(error) if isinstance(item, socket.gaierror)), None)
+    return found is not None and found.errno == socket.EAI_NONAME
+
+
+def _names(error: BaseException) -> list[str]:
+    return [type(item).__name__ for item in _chain(error)]
+
+
+def _chain(error: BaseException) -> list[BaseException]:
+    chain = [error]
+    while (inner := _inside(chain[-1])) is not None:
+        chain.append(inner)
+    return chain
 
 
 def _inside(error: BaseException) -> BaseException | None:
-    """The exception that another one wraps: requests and urllib3 put it into `reason`, args or the cause."""
-    candidates = [getattr(error, "reason", None), *error.args, error.__cause__]
+    """The exception that another one wraps: in `reason` (requests, urllib3), `socket_err` (PySocks), args or cause."""
+    candidates = [
+        getattr(error, "reason", None),
+        getattr(error, "socket_err", None),
+        *error.args,
+        error.__cause__,
+    ]
+    if isinstance(error, NewConnectionError):
+        # What a SOCKS proxy refused is not named as the cause.
+        candidates.append(error.__context__)
     return next((item for item in candidates if isinstance(item, BaseException)), None)
 
 
@@ -368,7 +382,6 @@ _WORDS: Mapping[str, str] = {
     "ProxyConnectionError": "the proxy does not answer",
     "SOCKS5Error": "the proxy could not open the way",
     "SOCKS4Error": "the proxy could not open the way",
-    "GeneralProxyError": "the proxy could not open the way",
     "ConnectTimeoutError": "no connection in time",
     "NameResolutionError": "the host name is not known",
     "gaierror": "the host name is not known",

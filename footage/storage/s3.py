@@ -41,7 +41,7 @@ AWS = "https://s3.amazonaws.com"
 NO_SOCKS = (
     "S3 and OSS cannot be reached through a SOCKS proxy, and the variables name no other one for the store"
 )
-USE_HTTP = "set HTTPS_PROXY (and HTTP_PROXY) to an HTTP proxy, most SOCKS tools offer both; or put the store's host into NO_PROXY"
+USE_HTTP = "set HTTPS_PROXY to an HTTP proxy (most SOCKS tools offer one, too), or put the store's host into NO_PROXY"
 
 _CREDENTIALS = (
     "Check key, secret and token of the storage options, or the AWS credentials of this environment."

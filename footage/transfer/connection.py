@@ -34,7 +34,7 @@ def _pool(proxy: str | None) -> Any:
     import urllib3
     from urllib3.contrib.socks import SOCKSProxyManager
 
-    options = {"ca_certs": _ca_file(), "retries": False, "maxsize": 16}
+    options: dict[str, Any] = {"ca_certs": _ca_file(), "retries": False, "maxsize": 16}
     if proxy is None:
         return urllib3.PoolManager(**options)
     if is_socks(proxy):

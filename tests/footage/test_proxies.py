@@ -158,7 +158,6 @@ def test_a_result_comes_through_the_proxy(
         "db.internal",
         "metadata.google.internal",
         "metadata.tencentyun.com",
-        "localhost.",
         "198.18.0.7",
     ],
 )
