@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from flows.cli.booked import about_clips, about_what_is_booked
 from flows.cli.emulated import emulated
 from flows.cli.flags import Switch
 from flows.cli.request_flags import RequestFile, RequestFlags, collect
@@ -77,6 +78,12 @@ def _make(asked: dict[str, Any] | None, key: str | None, options: dict[str, Any]
         _check(asked)
     if stored is not None:
         return stored
+    # What is booked in a block's store cannot be looked up without the server.
+    with about_what_is_booked() if options["storage_block"] else about_clips([key or ""]):
+        return _run(asked, key, options)
+
+
+def _run(asked: dict[str, Any] | None, key: str | None, options: dict[str, Any]) -> VideoResponse:
     from flows.cli.server import require_key
 
     if not options["credentials_block"]:

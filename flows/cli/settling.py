@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
+from flows.cli.booked import about_what_is_booked
 from flows.cli.emulated import emulated
 from flows.cli.flags import Switch
 from flows.cli.say import print_json, tell
@@ -40,7 +41,7 @@ def cancel(
     if not keys:
         problem = Problem("keys", "(nothing)", "name the clips to cancel", "keys, or their beginnings")
         raise InvalidRequest(problems=(problem,))
-    with emulated(emulator):
+    with about_what_is_booked(), emulated(emulator):
         done = _in_studio(lambda studio: _cancel(studio, keys), credentials_block, storage_block)
     if json:
         print_json([asdict(one) for one in done])
@@ -78,7 +79,7 @@ def adopt(
     """
     from footage.steps.adopt import adopt as adopt_task
 
-    with emulated(emulator):
+    with about_what_is_booked(), emulated(emulator):
         receipt = _in_studio(
             lambda studio: adopt_task(studio, key, task_id), credentials_block, storage_block
         )

@@ -57,7 +57,7 @@ def paid_for(store: Store, keys: Iterable[str]) -> str:
         words = Counter(paid(ClipEvidence(store, key).state()) for key in keys)
     except StorageProblem:
         return _NOT_TOLD
-    if words.total() <= 1:
+    if words.total() <= 1 or set(words) == {NOTHING}:
         return next(iter(words), NOTHING)
     return "; ".join(f"{count} clips: {told}" for told, count in words.items())
 
