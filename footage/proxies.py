@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import ipaddress
 from urllib.parse import urlsplit
+from urllib.request import getproxies
 
 from footage.errors import InvalidRequest, Problem
 
-SOCKS = ("socks5", "socks5h", "socks4", "socks4a")
+SOCKS = ("socks5", "socks5h")
 # Those that leave names to the proxy.
-_REMOTE_NAMES = {"socks5": "socks5h", "socks4": "socks4a", "socks": "socks5h"}
+_REMOTE_NAMES = {"socks5": "socks5h", "socks": "socks5h"}
 _ALLOWED = (
     "http://host:port, https://host:port or socks5://host:port, with user:password@ before host if needed"
 )
@@ -49,6 +50,17 @@ def proxy_for(url: str) -> str | None:
     return _checked(chosen, url) if chosen else None
 
 
+def check_proxies() -> None:
+    """Look at every proxy variable once, before a library stumbles over one.
+
+    Raises:
+        InvalidRequest: One holds no proxy address; its value is not shown.
+    """
+    for kind, proxy in getproxies().items():
+        if kind in ("http", "https", "all"):
+            _checked(proxy, f"{kind}:")
+
+
 def is_socks(proxy: str) -> bool:
     """Whether a proxy speaks SOCKS."""
     return urlsplit(proxy).scheme in SOCKS
@@ -74,6 +86,7 @@ def _checked(proxy: str, url: str) -> str:
     else:
         if usable:
             return parts._replace(scheme=scheme, path="").geturl()
-    name = f"{urlsplit(url).scheme.upper()}_PROXY or ALL_PROXY"
+    scheme = urlsplit(url).scheme.upper()
+    name = "ALL_PROXY" if scheme == "ALL" else f"{scheme}_PROXY or ALL_PROXY"
     problem = Problem(name, "(not shown)", "is not the address of a proxy", _ALLOWED)
     raise InvalidRequest(problems=(problem,), next_step="correct the environment variable, or unset it")

@@ -15,7 +15,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from footage.errors import InvalidRequest, Problem
 from footage.pacing.interval import DEFAULT_MIN_S
 from footage.printable import shown
-from footage.proxies import is_loopback
+from footage.proxies import check_proxies, is_loopback
 
 # Fixed by those who use this project's output; not configurable.
 ROOM = "alicloud-ai-video-wan-video"
@@ -176,6 +176,7 @@ def load_settings(**overrides: Any) -> Settings:
     Raises:
         InvalidRequest: A variable has a value that cannot be used; names all of them.
     """
+    check_proxies()
     try:
         return Settings(**overrides)
     except ValidationError as error:

@@ -122,6 +122,10 @@ def guarded(command: Callable[[], object]) -> int:
     # A proxy, if there is one, cannot reach the Prefect server and the emulator of this machine. What we open
     # ourselves knows that (footage/proxies.py); Prefect's clients have to be told.
     direct = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
+    for name in ("all_proxy", "ALL_PROXY"):
+        # As desktops write it; Prefect's client knows only the exact word.
+        if os.environ.get(name, "").startswith("socks://"):
+            os.environ[name] = "socks5" + os.environ[name].removeprefix("socks")
     # A lone * is no proxy at all, and would be an ordinary name beside another one.
     if direct.strip() != "*":
         named = {name.strip() for name in direct.split(",")}

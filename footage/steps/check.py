@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -15,14 +16,17 @@ from footage.evidence.clip import ClipEvidence, keys_in
 from footage.evidence.records import CancelWish, Joined
 from footage.evidence.state import Permission
 from footage.order import Order, plan
-from footage.printable import shown
+from footage.printable import shown, shown_reference
 from footage.reference import read_reference
 from footage.request import VideoRequest, parse_request
+from footage.slow import said_if_slow
 from footage.steps.seal import response_of
 
 if TYPE_CHECKING:
     from footage.reference import ReferenceImage
     from footage.studio import Studio
+
+logger = logging.getLogger(__name__)
 
 
 def order_of(
@@ -47,12 +51,14 @@ def reference_fetcher(studio: Studio) -> Callable[[str], bytes]:
     def fetch(url: str) -> bytes:
         from footage.transfer import fetch_reference
 
-        return fetch_reference(
-            url,
-            max_bytes=IMAGE.max_bytes,
-            allow_private=studio.settings.allow_private_hosts,
-            allow_nets=studio.settings.allow_nets,
-        )
+        slow = "Waiting for the reference image %s; a connection may take 10 s, the image 60 s."
+        with said_if_slow(logger, slow, shown_reference(url)):
+            return fetch_reference(
+                url,
+                max_bytes=IMAGE.max_bytes,
+                allow_private=studio.settings.allow_private_hosts,
+                allow_nets=studio.settings.allow_nets,
+            )
 
     return fetch
 

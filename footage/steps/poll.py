@@ -164,7 +164,13 @@ class _Watch:
         except (Unreachable, Throttled) as error:
             self.silent += 1
             await in_thread(self.answers.keep, {"error": type(error).__name__, "message": error.message})
-            self.clip.say.warning("no answer about task %s (%s)", self.receipt.task_id, error.message)
+            self.clip.say.warning(
+                "no answer about task %s (%s); answer %d of %d that is missing in a row",
+                self.receipt.task_id,
+                error.message,
+                self.silent,
+                MAX_SILENCE,
+            )
             if self.silent >= MAX_SILENCE:
                 # An Unreachable would say that nothing was bought.
                 raise (Unanswered if isinstance(error, Unreachable) else Throttled)(

@@ -10,6 +10,7 @@ from footage.catalogue import card
 from footage.errors import AccountProblem, InvalidRequest, Problem, Unreachable
 from footage.printable import shown
 from footage.proxies import proxy_for, shown_proxy
+from footage.slow import said_if_slow
 
 if TYPE_CHECKING:
     from footage.provider import Probe
@@ -59,9 +60,12 @@ def ask(studio: Studio, endpoint: str) -> Probe:
         InvalidRequest, AccountProblem, Unreachable, Throttled: As for `probe`.
     """
     proxy = proxy_for(endpoint)
-    logger.info("Asking %s%s …", endpoint, f" {shown_proxy(proxy)}" if proxy else "")
+    way = f"{endpoint} {shown_proxy(proxy)}" if proxy else endpoint
+    logger.info("Asking %s …", way)
+    slow = "No answer from %s yet; a connection may take 10 s and an answer 60 s."
     try:
-        answer = studio.client(endpoint, studio.workspace).probe()
+        with said_if_slow(logger, slow, way):
+            answer = studio.client(endpoint, studio.workspace).probe()
     except Unreachable as error:
         raise _sorted(studio, endpoint, error) from None
     studio.answered.add(endpoint)

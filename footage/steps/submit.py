@@ -88,7 +88,12 @@ async def _buy(clip: Clip, number: int) -> Receipt | None:
             if time.monotonic() + wait_s > give_up_at:
                 await in_thread(close_unbought, clip, number, refusal, may_retry=True)
                 raise
-            clip.say.warning("not accepted (%s); trying again in %.0f s", refusal.message, wait_s)
+            clip.say.warning(
+                "not accepted (%s); trying again in %.0f s, and for %.0f s more at the most",
+                refusal.message,
+                wait_s,
+                give_up_at - time.monotonic(),
+            )
         except (Refused, InvalidRequest) as refusal:
             await in_thread(close_unbought, clip, number, refusal, may_retry=False)
             raise

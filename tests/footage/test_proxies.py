@@ -13,6 +13,7 @@ from footage.emulator import Emulator
 from footage.errors import InvalidRequest, Unreachable
 from footage.provider import WanClient
 from footage.proxies import is_loopback, proxy_for, shown_proxy
+from footage.settings import load_settings
 from footage.transfer import Limits, download, fetch_reference
 
 IMAGE = b"\x89PNG\r\n\x1a\n" + bytes(10_000)
@@ -77,6 +78,13 @@ def test_what_is_no_proxy_is_refused_without_being_shown(value: str, monkeypatch
         proxy_for("https://a.example")
 
     assert value not in str(caught.value)
+
+
+def test_a_variable_that_holds_no_proxy_is_told_at_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "ftp://p:1")
+
+    with pytest.raises(InvalidRequest, match="HTTP_PROXY"):
+        load_settings()
 
 
 def test_a_proxy_is_shown_without_user_and_password() -> None:
