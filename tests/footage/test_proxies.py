@@ -204,5 +204,6 @@ def test_a_wrong_password_is_told_and_not_shown(
         with pytest.raises(Unreachable, match="another user or password") as caught:
             client.probe()
 
+    assert caught.value.details["mistake"] == "proxy"
     assert "wrong-canary" not in f"{caught.value}{caught.value.details}{caplog.text}"
     assert f"127.0.0.1:{proxy.port}" in str(caught.value) or "407" in str(caught.value)
