@@ -9,7 +9,8 @@
     │   ├── BadDelivery         4    what was delivered is not the video that was bought
     │   └── ClipLost            4    task or result are gone at the provider; it may have been billed
     ├── NotFinished             5    continue later with the command in `next_step`
-    │   ├── Unreachable         5    nothing reached the provider, or a question got no answer
+    │   ├── Unreachable         8    the provider or the network does not answer; nothing was bought
+    │   │   └── Unanswered      5    the same, and a clip is booked or may be: it stays so
     │   ├── Throttled           5    the provider asks to come back later
     │   ├── StillRunning        5    the deadline passed; the clip stays booked
     │   ├── TakenOver           5    another worker owns this clip now
@@ -146,9 +147,26 @@ class NotFinished(FootageError):
 
 
 class Unreachable(NotFinished):
-    """No connection, or no readable answer to a question that is free to repeat; nothing was bought."""
+    """No connection, or no readable answer to a question that is free to repeat; nothing was bought.
 
+    `mistake` is set where the cause is rather a wrong address than an outage: "name" (it does not exist),
+    "path" (404), "page" (HTML instead of an answer) or "proxy" (407: it wants another user or password).
+    """
+
+    exit_code = 8
     retryable = True
+
+    def booked(self) -> Unanswered:
+        """The same error, where the evidence has something that is bought or may be."""
+        if isinstance(self, Unanswered):
+            return self
+        return Unanswered(self.message, next_step=self.next_step, **self.details)
+
+
+class Unanswered(Unreachable):
+    """The provider or the network does not answer, while a clip is booked or may be; it stays so."""
+
+    exit_code = 5
 
 
 class Throttled(NotFinished):

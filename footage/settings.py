@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -14,6 +15,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from footage.errors import InvalidRequest, Problem
 from footage.pacing.interval import DEFAULT_MIN_S
 from footage.printable import shown
+from footage.proxies import check_proxies, is_loopback
 
 # Fixed by those who use this project's output; not configurable.
 ROOM = "alicloud-ai-video-wan-video"
@@ -24,6 +26,7 @@ _ALLOWED = {
     "DASHSCOPE_HTTP_BASE_URL": "an address such as https://dashscope-intl.aliyuncs.com/api/v1",
     "WAN_VIDEO_STORAGE_OPTIONS": 'a JSON object, such as {"endpoint_url": "https://s3.example.com"}',
     "WAN_VIDEO_INPUT_ROOTS": 'a JSON list of absolute paths, such as ["/srv/boards"]',
+    "WAN_VIDEO_ALLOW_NETS": 'a JSON list of networks, such as ["198.18.0.0/15"]',
     "WAN_VIDEO_RESULT_HOSTS": 'a JSON list of host names, such as ["*.aliyuncs.com"]',
 }
 
@@ -101,14 +104,16 @@ class Settings(BaseSettings):
     emulator: bool = Field(
         False, description="Deployed runs use the local stand-in, and output below emulated/."
     )
-
     input_roots: Annotated[tuple[str, ...] | None, NoDecode] = Field(
         None,
         description="Folders from which deployed runs read images, boards and other files, as JSON; not set: the "
         "run's working folder and OUTPUT_DIR.",
     )
+    allow_nets: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = Field(
+        (), description="Networks that reference images may come from although they are not public, as JSON."
+    )
 
-    @field_validator("storage_options", "result_hosts", "input_roots", mode="before")
+    @field_validator("storage_options", "result_hosts", "input_roots", "allow_nets", mode="before")
     @classmethod
     def _read_json(cls, value: Any) -> Any:
         if not isinstance(value, str):
@@ -142,12 +147,9 @@ class Settings(BaseSettings):
     def _check_endpoint(cls, value: str | None) -> str | None:
         if value is not None and not is_address(value):
             raise PydanticCustomError("address", "is not an http(s) address")
+        if value is not None and (mistake := _wrong_path(value)):
+            raise PydanticCustomError("path", "{why}", {"why": mistake})
         return value
-
-    @property
-    def emulated(self) -> bool:
-        """Whether the provider is on this machine, so nothing can be bought."""
-        return is_local(self.http_base_url)
 
     @property
     def store_url(self) -> str:
@@ -181,10 +183,24 @@ def is_address(text: str) -> bool:
         return False
 
 
+def _wrong_path(url: str) -> str | None:
+    """What is certainly wrong with the path of a base address; a reverse proxy may have paths of its own."""
+    parts = urlsplit(url)
+    path = parts.path.rstrip("/")
+    folders = path.split("/")
+    if "compatible-mode" in folders:
+        return "is the address of the OpenAI-compatible service, which makes no videos; it ends with /api/v1"
+    if "services" in folders or folders[-1] == "tasks":
+        return "is the address of one request; the base address ends with /api/v1"
+    host = (parts.hostname or "").rstrip(".")
+    if (host == "aliyuncs.com" or host.endswith(".aliyuncs.com")) and path != "/api/v1":
+        return "is not a base address of Model Studio, which ends with /api/v1"
+    return None
+
+
 def is_local(url: str | None) -> bool:
-    """Whether an endpoint is a loopback address: an emulator, not the provider."""
-    host = urlsplit(url or "").hostname or ""
-    return host in ("localhost", "::1") or host.startswith("127.")
+    """Whether an endpoint is on this machine: an emulator, or a forwarder to the provider."""
+    return is_loopback(urlsplit(url or "").hostname or "")
 
 
 def load_settings(**overrides: Any) -> Settings:
@@ -193,6 +209,7 @@ def load_settings(**overrides: Any) -> Settings:
     Raises:
         InvalidRequest: A variable has a value that cannot be used; names all of them.
     """
+    check_proxies()
     try:
         return Settings(**overrides)
     except ValidationError as error:

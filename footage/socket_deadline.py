@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Self, cast
 
 if TYPE_CHECKING:
     from requests.adapters import HTTPAdapter
+    from urllib3 import PoolManager
 
 
 class SocketDeadline:
@@ -97,6 +98,16 @@ class _Told(http.client.HTTPConnection):
         sock = cast(socket.socket, cast(Any, super())._new_conn())
         current.get().opened(sock.fileno())
         return sock
+
+
+def under_deadline(manager: PoolManager) -> PoolManager:
+    """urllib3's manager, with every connection that it opens under the deadline of its context."""
+    classes: dict[str, Any] = cast(Any, manager).pool_classes_by_scheme
+    cast(Any, manager).pool_classes_by_scheme = {
+        scheme: type("Told", (pool,), {"ConnectionCls": type("Told", (_Told, pool.ConnectionCls), {})})
+        for scheme, pool in classes.items()
+    }
+    return manager
 
 
 def watched(adapter: HTTPAdapter) -> HTTPAdapter:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from footage.credentials import ApiKey, find_key
+from footage.emulator_check import emulator_at
 from footage.endpoints import NOT_KNOWN, known_endpoint
 from footage.errors import AccountProblem, InvalidRequest, Problem, StorageProblem
 from footage.evidence.lease import Worker
@@ -72,6 +73,8 @@ class Studio:
         self._find_api_key = find_api_key
         self._api_key: ApiKey | None = None
         self._clients: dict[tuple[str, str | None], WanClient] = {}
+        # Endpoints that gave a good answer: what they do from then on is no mistake in a setting.
+        self.answered: set[str] = set()
         self._lock = threading.Lock()
         self._proving = threading.Lock()
         self._closed = False
@@ -186,19 +189,25 @@ class Studio:
                 ) from error
             self._exclusive = True
 
-    def refuse_mixed_evidence(self, result_endpoint: str | None) -> None:
+    @property
+    def emulated(self) -> bool:
+        """Whether this studio's endpoint says that it is the emulator, so that nothing can be bought."""
+        return emulator_at(self.settings.http_base_url) is True
+
+    def refuse_mixed_evidence(self, made_at: str | None, by_emulator: bool | None) -> None:
         """Keep clips of the emulator and of the provider apart.
+
+        `by_emulator` is None in older evidence: then an endpoint on this machine was an emulator.
 
         Raises:
             InvalidRequest: The stored clip was made on the other kind of endpoint.
         """
-        if result_endpoint is None or is_local(result_endpoint) == self.settings.emulated:
+        emulated = emulator_at(self.settings.http_base_url)
+        if made_at is None or emulated is None:
             return
-        made, now = (
-            ("the emulator", "the provider")
-            if not self.settings.emulated
-            else ("the provider", "the emulator")
-        )
+        if (is_local(made_at) if by_emulator is None else by_emulator) == emulated:
+            return
+        made, now = ("the provider", "the emulator") if emulated else ("the emulator", "the provider")
         raise InvalidRequest(
             problems=(
                 Problem(
@@ -214,7 +223,7 @@ class Studio:
         """Where results may come from and how patient their download is."""
         from footage.transfer import Limits
 
-        return Limits(allowed_hosts=self.settings.result_hosts, allow_loopback=self.settings.emulated)
+        return Limits(allowed_hosts=self.settings.result_hosts, allow_loopback=self.emulated)
 
     def close(self) -> None:
         """Stop beating and close connections; call when the run is over."""

@@ -11,7 +11,7 @@ from prefect.states import Cancelled, Completed, Failed
 
 from footage.checkup import Finding
 from footage.clip import Clip
-from footage.errors import Canceled, FootageError, NotFinished
+from footage.errors import Canceled, FootageError, NotFinished, Unreachable
 from footage.redact import redact
 from footage.steps.harvest import Harvest
 from tasks.artifacts import published
@@ -53,6 +53,8 @@ async def stopped(name: str, error: FootageError) -> State[Any]:
     if isinstance(error, GaveUp):
         return Failed(name="GaveUp", message=str(error), data=error)
     state_name = "Booked" if isinstance(error, NotFinished) else "Failed"
+    if error.exit_code == Unreachable.exit_code:
+        state_name = "Unreachable"
     return Failed(name=state_name, message=str(error), data=error)
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
+from footage.errors import Throttled, Unreachable
+from footage.evidence.paid import with_what_is_booked
 from footage.steps.probe import ProbeReport
 from footage.steps.probe import probe as probe_provider
 from footage.storyboard import BoardPlan
 from footage.studio import Studio
 from footage.threads import in_thread
-from tasks.retrying import RETRIES, RETRY_DELAYS_S, is_transient
+from tasks.retrying import RETRIES, RETRY_DELAYS_S, is_transient, tell_retry
 
 
 @task(
@@ -24,11 +26,20 @@ from tasks.retrying import RETRIES, RETRY_DELAYS_S, is_transient
 )
 async def probe(studio: Studio, region: str, model: str) -> ProbeReport:
     """Ask the provider one free question: key, region, reachability, clock."""
-    return await in_thread(probe_provider, studio, region, model)
+    try:
+        return await in_thread(probe_provider, studio, region, model)
+    except (Unreachable, Throttled) as error:
+        tell_retry(error)
+        raise
 
 
 async def probe_board(studio: Studio, plan: BoardPlan) -> None:
     """Probe each region that a board needs, once."""
     models = {shot.region: shot.request.model for shot in plan.shots}
-    for region, model in models.items():
-        await probe(studio, region, model)
+    try:
+        for region, model in models.items():
+            await probe(studio, region, model)
+    except Unreachable as error:
+        # The run works on no clip yet, but an earlier one may have bought some of these shots.
+        keys = [shot.order.key for shot in plan.shots if shot.order is not None]
+        raise await in_thread(with_what_is_booked, error, studio.store, keys) from None

@@ -18,8 +18,8 @@ from blocks.credentials import DashScopeCredentials
 from blocks.storage import VideoStorage
 from footage.credentials import ApiKey, parse_key
 from footage.emulated import below, emulated, emulated_here, emulator_key_given
-from footage.errors import AccountProblem, FootageError, InvalidRequest, Problem
-from footage.evidence.paid import paid_by_run
+from footage.errors import AccountProblem, FootageError, InvalidRequest, Problem, Unreachable
+from footage.evidence.paid import NOTHING, paid_by_run
 from footage.printable import shown
 from footage.runlog import RunLog, collect_from, recorded
 from footage.settings import Settings, load_settings
@@ -85,6 +85,8 @@ async def _opened(
     except FootageError as error:
         if run_id is not None:
             error.details["paid"] = await in_thread(paid_by_run, studio.store, run_id)
+            if isinstance(error, Unreachable) and error.details["paid"] != NOTHING:
+                raise error.booked() from None
         raise
     finally:
         await in_thread(studio.close)

@@ -3,7 +3,7 @@
 On stdout there is only the result; everything else goes to stderr. Exit codes: 0 done, 1 a mistake of this
 program (its traceback is in the file that is named), 2 refused here, 3 key, permission, quota or balance,
 4 the provider refused or failed the clip, 5 not finished yet or unknown, 6 over budget, 7 storage, or the
-result could not be printed, 130 interrupted.
+result could not be printed, 8 the provider or the network does not answer and nothing was bought, 130 interrupted.
 
 Modules of this folder import Prefect, the SDK and the media libraries inside their functions: `--help`,
 `models`, `explain` and a clip that is stored already must not wait for them.
@@ -140,11 +140,18 @@ def guarded(command: Callable[[], object]) -> int:
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
     # What is logged before and after a run has no page to be shown on, and needs no warning for that.
     os.environ.setdefault("PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW", "ignore")
-    # A proxy, if there is one, cannot reach the Prefect server and the emulator of this machine.
+    # A proxy, if there is one, cannot reach the Prefect server and the emulator of this machine. What we open
+    # ourselves knows that (footage/proxies.py); Prefect's clients have to be told.
     direct = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
+    for name in ("all_proxy", "ALL_PROXY"):
+        # As desktops write it; Prefect's client knows only the exact word.
+        if os.environ.get(name, "").startswith("socks://"):
+            os.environ[name] = "socks5" + os.environ[name].removeprefix("socks")
     # A lone * is no proxy at all, and would be an ordinary name beside another one.
-    if direct.strip() != "*" and "127.0.0.1" not in direct:
-        os.environ["no_proxy"] = os.environ["NO_PROXY"] = f"{direct},127.0.0.1".removeprefix(",")
+    if direct.strip() != "*":
+        named = {name.strip() for name in direct.split(",")}
+        missing = [name for name in ("127.0.0.1", "localhost", "::1") if name not in named]
+        os.environ["no_proxy"] = os.environ["NO_PROXY"] = ",".join(filter(None, [direct, *missing]))
     with patient_output() as out:
         code = _run(command)
     # Whoever reads a pipe no longer has seen enough.

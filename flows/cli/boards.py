@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
+from flows.cli.booked import about_clips, about_what_is_booked
 from flows.cli.emulated import emulated
 from flows.cli.flags import BlockName, ModelName, Switch
 from flows.cli.say import print_json, tell
@@ -80,20 +81,21 @@ def storyboard(
         from flows.cli.running import board_result
         from flows.storyboard import storyboard as storyboard_flow
 
-        result = board_result(
-            storyboard_flow,
-            {
-                "board": board,
-                "board_format": format,
-                "defaults": defaults,
-                "run": run,
-                **caps,
-                "retry_failed": retry_failed,
-                "buy_again": buy_again,
-                "credentials_block": credentials_block,
-                "storage_block": storage_block,
-            },
-        )
+        parameters = {
+            "board": board,
+            "board_format": format,
+            "defaults": defaults,
+            "run": run,
+            **caps,
+            "retry_failed": retry_failed,
+            "buy_again": buy_again,
+            "credentials_block": credentials_block,
+            "storage_block": storage_block,
+        }
+        keys = [shot.order.key for shot in plan.shots if shot.order is not None]
+        # What is booked in a block's store cannot be looked up without the server.
+        with about_what_is_booked() if storage_block else about_clips(keys):
+            result = board_result(storyboard_flow, parameters)
     if json:
         print_json(result)
     else:

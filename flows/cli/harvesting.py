@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from flows.cli.booked import about_what_is_booked
 from flows.cli.emulated import emulated
 from flows.cli.flags import BlockName, Seconds, Switch
 from flows.cli.say import print_json, tell
@@ -34,7 +35,7 @@ def harvest(
     from flows.cli.running import outcome, run_state
     from flows.harvest import harvest as harvest_flow
 
-    with emulated(emulator):
+    with about_what_is_booked(), emulated(emulator):
         state = run_state(
             harvest_flow,
             {

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 from fractions import Fraction
 from typing import Annotated, Any
 
 from cyclopts import Parameter
 
+from flows.cli.booked import about_clips, about_what_is_booked
 from flows.cli.emulated import emulated
 from flows.cli.flags import BlockName, Switch
 from flows.cli.request_flags import RequestFile, RequestFlags, collect
-from flows.cli.say import print_json, tell
+from flows.cli.say import print_json, show_progress, tell
 from footage.aside import put_aside
 from footage.errors import InvalidRequest, Problem
 from footage.money import money
 from footage.request import VideoResponse
+from footage.slow import said_if_slow
+
+logger = logging.getLogger("footage.cli")
 
 
 def generate(
@@ -74,6 +79,7 @@ def generate(
 
 def _make(asked: dict[str, Any] | None, key: str | None, options: dict[str, Any]) -> VideoResponse:
     """The response, from the store or from a flow run."""
+    show_progress()
     stored = None
     if not options["storage_block"]:
         stored, key = _look_first(asked, key)
@@ -81,12 +87,21 @@ def _make(asked: dict[str, Any] | None, key: str | None, options: dict[str, Any]
         _check(asked)
     if stored is not None:
         return stored
+    # What is booked in a block's store cannot be looked up without the server.
+    with about_what_is_booked() if options["storage_block"] else about_clips([key or ""]):
+        return _run(asked, key, options)
+
+
+def _run(asked: dict[str, Any] | None, key: str | None, options: dict[str, Any]) -> VideoResponse:
     from flows.cli.server import require_key
 
+    # Prefect takes seconds to load, and its server longer to start.
+    tell("Starting the run …", "dim")
     if not options["credentials_block"]:
         require_key()
-    from flows.cli.running import run_flow
-    from flows.generate import finish_video, generate_video
+    with said_if_slow(logger, "Prefect is still loading …"):
+        from flows.cli.running import run_flow
+        from flows.generate import finish_video, generate_video
 
     if asked is None:
         return run_flow(finish_video, {"key": key, **options})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from flows.cli.booked import about_what_is_booked
 from flows.cli.emulated import emulated
 from flows.cli.flags import BlockName, Switch
 from flows.cli.say import print_json, tell
@@ -36,7 +37,11 @@ def cancel(
     if not keys:
         problem = Problem("keys", "(nothing)", "name the clips to cancel", "keys, or their beginnings")
         raise InvalidRequest(problems=(problem,))
-    with emulated(emulator), studio_here(credentials_block, storage_block) as studio:
+    with (
+        about_what_is_booked(),
+        emulated(emulator),
+        studio_here(credentials_block, storage_block) as studio,
+    ):
         done = _cancel(studio, keys)
     if json:
         print_json([asdict(one) for one in done])
@@ -74,7 +79,11 @@ def adopt(
     """
     from footage.steps.adopt import adopt as adopt_task
 
-    with emulated(emulator), studio_here(credentials_block, storage_block) as studio:
+    with (
+        about_what_is_booked(),
+        emulated(emulator),
+        studio_here(credentials_block, storage_block) as studio,
+    ):
         receipt = adopt_task(studio, key, task_id)
     tell(f"Task {receipt.task_id} is attempt {receipt.attempt} of clip {receipt.key[:12]} now.")
     tell(f"→ wan-video generate --key {receipt.key}", "bold")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import os
 import platform
 import secrets
 import tempfile
@@ -12,8 +13,10 @@ from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from footage.catalogue import CATALOGUE
 from footage.checkup.finding import Finding, examine
 from footage.errors import StorageProblem
+from footage.proxies import proxy_for, shown_proxy
 
 if TYPE_CHECKING:
     from footage.settings import Settings
@@ -28,6 +31,7 @@ def local_findings(studio: Studio) -> Generator[Finding]:
     """Everything that needs neither key nor network; the store is written to, and left as it was."""
     yield examine("packages", _packages)
     yield examine("settings", lambda: _settings(studio.settings))
+    yield examine("network", lambda: _network(studio))
     yield examine("catalogue", _catalogue)
     yield examine("orders", _orders)
     yield examine("media", _media)
@@ -81,9 +85,26 @@ def _settings(settings: Settings) -> Finding:
     return Finding(name, "ok", f"output to {settings.store_url}, {endpoint}")
 
 
-def _catalogue() -> Finding:
-    from footage.catalogue import CATALOGUE
+def _network(studio: Studio) -> Finding:
+    """Which way each thing goes: asked of the variables alone, nothing is sent."""
+    settings = studio.settings
+    region = studio.region or next(iter(CATALOGUE.regions))
+    ways = {
+        "provider": shown_proxy(proxy_for(studio.endpoint(region))),
+        "images": shown_proxy(proxy_for("https://images.example")),
+        "results": shown_proxy(proxy_for(f"https://{settings.result_hosts[0].lstrip('*.')}"))
+        if settings.result_hosts
+        else "nowhere",
+    }
+    if server := os.environ.get("PREFECT_API_URL"):
+        ways["Prefect"] = shown_proxy(proxy_for(server))
+    if endpoint := studio.store.network_address:
+        ways["store"] = shown_proxy(proxy_for(endpoint))
+    told = ", ".join(f"{name} {way}" for name, way in ways.items())
+    return Finding("network", "ok", told if len(set(ways.values())) > 1 else f"everything {ways['provider']}")
 
+
+def _catalogue() -> Finding:
     cards = CATALOGUE.models.values()
     oldest = min(card.read_on for card in cards)
     guessed = [card.name for card in cards if not card.documented]
@@ -97,7 +118,6 @@ def _catalogue() -> Finding:
 
 def _orders() -> Finding:
     """An example of every model, as far as it goes without sending it: rules, image, price, body."""
-    from footage.catalogue import CATALOGUE
     from footage.order import plan
     from footage.reference import read_reference
     from footage.request import VideoRequest

@@ -10,6 +10,7 @@ from footage.catalogue import CATALOGUE, card
 from footage.checkup.finding import Finding, examine
 from footage.errors import AccountProblem
 from footage.request import VideoRequest
+from footage.steps.probe import ask
 
 if TYPE_CHECKING:
     from footage.provider import WanClient
@@ -47,7 +48,7 @@ def _access(studio: Studio, region: str) -> Finding:
     """Whether the key works in its region; where no region is given, in which one it does."""
     endpoint = studio.endpoint(region)
     try:
-        probe = studio.client(endpoint, studio.workspace).probe()
+        probe = ask(studio, endpoint)
     except AccountProblem as refusal:
         elsewhere = None
         if studio.region is None and studio.settings.http_base_url is None:
@@ -85,7 +86,7 @@ def _clock(studio: Studio) -> Finding:
     offset_s = studio.clock_offset_s
     if offset_s is None:
         return Finding("clock", "warn", "the provider's answer had no date")
-    if studio.settings.emulated:
+    if studio.emulated:
         return Finding("clock", "ok", "the emulator keeps its own time")
     if abs(offset_s) > CLOCK_TOLERANCE_S:
         return Finding(

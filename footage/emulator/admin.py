@@ -14,6 +14,7 @@ from footage.emulator.json_body import read_json
 from footage.emulator.service import Service
 from footage.emulator.wire import Exchange, Reply
 
+SERVICE = "wan-video emulator"
 _LOOPBACK = re.compile(r"(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d{1,5})?", re.IGNORECASE)
 
 
@@ -57,6 +58,8 @@ def _serve(service: Service, exchange: Exchange, raw: bytes) -> Any:
         case "GET", "health":
             return {
                 "ok": True,
+                # By this, and by nothing else, others know that nothing can be bought here.
+                "service": SERVICE,
                 "now_s": service.now_s(),
                 "speed": service.clock.speed,
                 "cpu_s": time.process_time(),

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from footage.errors import StorageProblem
+from footage.errors import StorageProblem, Unreachable
 from footage.evidence.clip import ClipEvidence, is_key
 
 if TYPE_CHECKING:
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from footage.storage import Store
 
 NOTHING = "nothing"
+_NOT_TOLD = "not known, because the store does not tell; nothing is bought a second time"
 
 
 def paid(state: ClipState) -> str:
@@ -45,9 +47,26 @@ def paid_by_run(store: Store, run_id: str) -> str:
     prefix = f"runs/{run_id}/"
     try:
         keys = [name[len(prefix) :] for name in store.list(prefix)]
-        words = Counter(paid(ClipEvidence(store, key).state()) for key in keys if is_key(key))
+        return paid_for(store, [key for key in keys if is_key(key)])
     except StorageProblem:
-        return "not known, because the store does not tell; nothing is bought a second time"
-    if words.total() <= 1:
+        return _NOT_TOLD
+
+
+def paid_for(store: Store, keys: Iterable[str]) -> str:
+    """What these clips cost so far, in words for a person."""
+    try:
+        words = Counter(paid(ClipEvidence(store, key).state()) for key in keys)
+    except StorageProblem:
+        return _NOT_TOLD
+    if words.total() <= 1 or set(words) == {NOTHING}:
         return next(iter(words), NOTHING)
     return "; ".join(f"{count} clips: {told}" for told, count in words.items())
+
+
+def with_what_is_booked(error: Unreachable, store: Store, keys: Iterable[str]) -> Unreachable:
+    """The error that says whether something of these clips is bought, or may be: that decides its exit code."""
+    told = paid_for(store, keys)
+    if told == NOTHING:
+        return error
+    error.details["paid"] = told
+    return error.booked()

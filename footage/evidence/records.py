@@ -66,6 +66,8 @@ class Intent(Record):
     workspace: Name | None = None
     key_fingerprint: Name
     written_at: Moment
+    # Whether the endpoint said that it is the emulator; None in records that were written before it was asked.
+    emulated: bool | None = None
     # Provider's clock minus ours as last seen; None when it never answered with a date.
     clock_offset_s: Offset | None = None
 

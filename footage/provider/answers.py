@@ -250,7 +250,18 @@ class _Reading:
     @property
     def details(self) -> dict[str, Any]:
         """What every error about this answer carries."""
-        return {"request_id": self.request_id, "retry_after_s": self._retry_after_s()}
+        return {
+            "request_id": self.request_id,
+            "retry_after_s": self._retry_after_s(),
+            "mistake": self._mistake(),
+        }
+
+    def _mistake(self) -> str | None:
+        """Where the answer is rather a wrong address than an outage; see `Unreachable`."""
+        if self.raw.status == 404:
+            return "path"
+        html = self.text.lstrip()[:20].lower().startswith(("<!doctype html", "<html"))
+        return "page" if html and 200 <= self.raw.status < 300 else None
 
     @property
     def in_short(self) -> str:
@@ -272,6 +283,12 @@ class _Reading:
 
     def refusal(self, doing: str) -> FootageError:
         """The error for an answer to a question: asking is free, so at worst it is asked again."""
+        if self.raw.status == 407:
+            return Unreachable(
+                f"{doing}: a proxy answered 407, it wants another user or password.",
+                next_step="check user and password in HTTPS_PROXY, HTTP_PROXY or ALL_PROXY",
+                **self.details | {"mistake": "proxy", "http_status": 407},
+            )
         error = classify(self.raw.status, self.code, self.message, doing=doing, **self.details)
         if not isinstance(error, Refused):
             return error

@@ -34,6 +34,7 @@ from footage.provider.results import (
     TaskPage,
     TaskStatus,
 )
+from footage.proxies import proxy_for, shown_proxy
 
 if TYPE_CHECKING:
     from requests.adapters import HTTPAdapter
@@ -245,10 +246,22 @@ class WanClient:
 
     def _unreachable(self, outcome: NoAnswer) -> Unreachable:
         return Unreachable(
-            f"No answer from {self.base_url}: {outcome.why}.",
+            f"No answer from {self.base_url}{_through(self.base_url)}: {outcome.why}.",
             next_step="check the network and the address; it is safe to try again",
             reason=outcome.why,
+            mistake=_mistake_of(outcome),
         )
+
+
+def _through(url: str) -> str:
+    proxy = proxy_for(url)
+    return f" ({shown_proxy(proxy)})" if proxy else ""
+
+
+def _mistake_of(outcome: NoAnswer) -> str | None:
+    if outcome.login_refused:
+        return "proxy"
+    return "name" if outcome.no_such_name else None
 
 
 def _check_order(body: dict[str, Any], wire_body: bytes) -> None:

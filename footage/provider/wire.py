@@ -14,6 +14,7 @@ What the SDK does and why it is not left to do it (DashScope SDK 2.0.2):
 
 from __future__ import annotations
 
+import http.client
 import socket
 import time
 import zlib
@@ -27,9 +28,11 @@ from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 from urllib3 import HTTPResponse
 from urllib3.connection import HTTPConnection
+from urllib3.exceptions import NewConnectionError
 
 from footage.credentials import ApiKey
 from footage.provider.results import RawAnswer
+from footage.proxies import proxy_for
 from footage.socket_deadline import SocketDeadline, current
 
 # A page of 50 tasks is about 25 kB; whatever is a hundred times as long is no answer of this service.
@@ -42,6 +45,10 @@ class NoAnswer:
 
     why: str
     may_have_left: bool
+    # The resolver says for certain that there is no such name (EAI_NONAME), and not that it cannot tell now.
+    no_such_name: bool = False
+    # The proxy wants another user or password.
+    login_refused: bool = False
 
 
 class CallEnded(Exception):
@@ -85,6 +92,14 @@ class OneCall(requests.Session):
         self.mount("https://", adapter)
         self.mount("http://", adapter)
 
+    def merge_environment_settings(self, url: Any, *given: Any, **named: Any) -> Any:
+        """As requests does it (CA bundle and all), but for the proxy, which is chosen in one place for everything."""
+        settings = super().merge_environment_settings(url, *given, **named)
+        proxy = proxy_for(str(url))
+        # requests changes `no_proxy` into nothing, and never looks again when this is not empty.
+        settings["proxies"] = {"http": proxy, "https": proxy} if proxy else {}
+        return settings
+
     def get_redirect_target(self, resp: requests.Response) -> None:
         """Nothing is a redirect: the key and the order go to the address that was asked for, or nowhere."""
 
@@ -99,7 +114,12 @@ class OneCall(requests.Session):
             try:
                 answer = self._read(super().send(request, **kwargs), watch, asked_at)
             except Exception as error:  # noqa: BLE001 - whatever it was, only what had left counts
-                self.outcome = NoAnswer(_in_words(error, watch), watch.may_have_left)
+                self.outcome = NoAnswer(
+                    _in_words(error, watch),
+                    watch.may_have_left,
+                    no_such_name=_no_such_name(error),
+                    login_refused=watch.proxy_status == 407 or "SOCKS5AuthError" in _names(error),
+                )
             else:
                 self.outcome = answer
         if isinstance(self.outcome, NoAnswer):
@@ -167,6 +187,7 @@ class _Watch(SocketDeadline):
     def __init__(self, limit_s: float, may_send: Callable[[], bool]) -> None:
         super().__init__(limit_s)
         self.may_have_left = False
+        self.proxy_status: int | None = None
         self._may_send = may_send
 
     def leaving(self) -> float:
@@ -184,6 +205,16 @@ def _current() -> _Watch:
     return cast(_Watch, current.get())
 
 
+class _ProxyAnswer(http.client.HTTPResponse):
+    """Notes what a proxy says to CONNECT."""
+
+    def _read_status(self) -> tuple[str, int, str]:
+        version, status, reason = super()._read_status()  # pyright: ignore[reportUnknownVariableType, reportAttributeAccessIssue]
+        if status >= 300:
+            _current().proxy_status = int(status)
+        return version, status, reason
+
+
 class _WatchedConnection(HTTPConnection):
     """Put over whatever connection class urllib3 would use: plain, TLS, through a proxy."""
 
@@ -198,10 +229,13 @@ class _WatchedConnection(HTTPConnection):
 
     def connect(self) -> None:
         self._opening = True
+        # Whatever answers while a way is opened is a proxy (CONNECT); http.client tells its status in prose only.
+        self.response_class = _ProxyAnswer
         try:
             super().connect()
         finally:
             self._opening = False
+            self.response_class = HTTPConnection.response_class
 
     def send(self, data: Any) -> None:
         if self.sock is None:
@@ -251,24 +285,54 @@ def _in_words(error: BaseException, watch: _Watch) -> str:
     """What went wrong, without the exception's own text, which may quote addresses, headers and proxies."""
     if watch.expired:
         return f"not finished within {watch.limit_s:g} s"
-    chain = [error]
-    while (inner := _inside(chain[-1])) is not None:
-        chain.append(inner)
+    chain = _chain(error)
     names = [type(item).__name__ for item in chain]
+    if watch.proxy_status is not None:
+        return f"the proxy answered {watch.proxy_status}" + (
+            ", it wants another user or password" if watch.proxy_status == 407 else ""
+        )
     words = next((_WORDS[name] for name in names if name in _WORDS), None)
     if words is None and isinstance(chain[-1], OSError) and chain[-1].strerror:
         words = chain[-1].strerror.lower()
     return ("the proxy failed, " if "ProxyError" in names else "") + (words or names[-1])
 
 
+def _no_such_name(error: BaseException) -> bool:
+    found = next((item for item in _chain(error) if isinstance(item, socket.gaierror)), None)
+    return found is not None and found.errno == socket.EAI_NONAME
+
+
+def _names(error: BaseException) -> list[str]:
+    return [type(item).__name__ for item in _chain(error)]
+
+
+def _chain(error: BaseException) -> list[BaseException]:
+    chain = [error]
+    while (inner := _inside(chain[-1])) is not None:
+        chain.append(inner)
+    return chain
+
+
 def _inside(error: BaseException) -> BaseException | None:
-    """The exception that another one wraps: requests and urllib3 put it into `reason`, args or the cause."""
-    candidates = [getattr(error, "reason", None), *error.args, error.__cause__]
+    """The exception that another one wraps: in `reason` (requests, urllib3), `socket_err` (PySocks), args or cause."""
+    candidates = [
+        getattr(error, "reason", None),
+        getattr(error, "socket_err", None),
+        *error.args,
+        error.__cause__,
+    ]
+    if isinstance(error, NewConnectionError):
+        # What a SOCKS proxy refused is not named as the cause.
+        candidates.append(error.__context__)
     return next((item for item in candidates if isinstance(item, BaseException)), None)
 
 
 _WORDS: Mapping[str, str] = {
     "NoLongerAllowed": "it took so long to connect that it may no longer be sent",
+    "SOCKS5AuthError": "the proxy wants another user or password",
+    "ProxyConnectionError": "the proxy does not answer",
+    "SOCKS5Error": "the proxy could not open the way",
+    "SOCKS4Error": "the proxy could not open the way",
     "ConnectTimeoutError": "no connection in time",
     "NameResolutionError": "the host name is not known",
     "gaierror": "the host name is not known",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -17,10 +18,11 @@ from footage.evidence.records import CancelWish, Joined
 from footage.evidence.state import Permission
 from footage.money import money
 from footage.order import Order, plan
-from footage.printable import shown
+from footage.printable import shown, shown_reference
 from footage.reference import read_reference
 from footage.request import VideoRequest, parse_request
 from footage.runlog import RunLog, recorded
+from footage.slow import said_if_slow
 from footage.steps.seal import response_of
 from footage.steps.stored_files import damage, videos_of
 from footage.steps.stored_order import stored_order
@@ -28,6 +30,8 @@ from footage.steps.stored_order import stored_order
 if TYPE_CHECKING:
     from footage.reference import ReferenceImage
     from footage.studio import Studio
+
+logger = logging.getLogger(__name__)
 
 
 def order_of(
@@ -52,9 +56,14 @@ def reference_fetcher(studio: Studio) -> Callable[[str], bytes]:
     def fetch(url: str) -> bytes:
         from footage.transfer import fetch_reference
 
-        return fetch_reference(
-            url, max_bytes=IMAGE.max_bytes, allow_private=studio.settings.allow_private_hosts
-        )
+        slow = "Waiting for the reference image %s; a connection may take 10 s, the image 60 s."
+        with said_if_slow(logger, slow, shown_reference(url)):
+            return fetch_reference(
+                url,
+                max_bytes=IMAGE.max_bytes,
+                allow_private=studio.settings.allow_private_hosts,
+                allow_nets=studio.settings.allow_nets,
+            )
 
     return fetch
 
@@ -144,7 +153,7 @@ def _recall(clip: Clip) -> None:
     document = clip.evidence.result()
     if document is None:
         return
-    clip.studio.refuse_mixed_evidence(document.get("endpoint"))
+    clip.studio.refuse_mixed_evidence(document.get("endpoint"), document.get("emulated"))
     delivered = clip.evidence.delivered()
     videos = videos_of(clip.evidence, document, delivered)
     # Without the record of the delivery only the bytes can confirm what the result says.
@@ -176,7 +185,7 @@ def _enter(clip: Clip) -> None:
         again = CancelWish(key=clip.key, asked_at=now, by=run_id or "a later request")
         clip.evidence.override_cancel(state.wishes, again)
     if last is not None:
-        clip.studio.refuse_mixed_evidence(last.intent.endpoint)
+        clip.studio.refuse_mixed_evidence(last.intent.endpoint, last.intent.emulated)
         clip.say.info("clip %s, attempt %d goes on", clip.key[:12], last.number)
     else:
         quote = clip.order.quote

@@ -45,7 +45,7 @@ def _tasks_of(clip: Clip, attempt: Attempt) -> list[Receipt]:
 
 def _lives(clip: Clip, attempt: Attempt, receipt: Receipt) -> bool:
     studio = clip.studio
-    if studio.settings.emulated and is_local(receipt.endpoint) and not studio.knows(receipt.endpoint, None):
+    if studio.emulated and is_local(receipt.endpoint) and not studio.knows(receipt.endpoint, None):
         # An emulator that ran at another port: its tasks are gone with it, and nothing was ever paid.
         return False
     answer = client_of(studio, receipt).fetch(receipt.task_id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from footage.errors import BadDelivery, ClipLost, NotFinished, StorageProblem, Unreachable
+from footage.errors import BadDelivery, ClipLost, NotFinished, StorageProblem, Unanswered
 from footage.evidence.reader import BadRecord
 from footage.evidence.records import Outcome, Receipt
 from footage.redact import redact
@@ -26,7 +26,7 @@ def deliver(clip: Clip) -> None:
     Raises:
         ClipLost: The result is gone at the provider (it lives 24 h), and was not fetched in time.
         BadDelivery: What arrived, several times, is not a playable video; nothing was stored.
-        Unreachable: The result could not be fetched now; the clip stays booked.
+        Unanswered: The result could not be fetched now; the clip stays booked.
         StorageProblem: The store did not take it; the clip stays booked.
     """
     state = clip.evidence.state()
@@ -129,7 +129,7 @@ def _give_up(clip: Clip, receipt: Receipt, why: BadDelivery | ClipLost) -> bool:
 
 def _what_now(
     clip: Clip, receipt: Receipt, error: BadDelivery | ClipLost
-) -> BadDelivery | ClipLost | Unreachable:
+) -> BadDelivery | ClipLost | Unanswered:
     again = f"wan-video generate --key {clip.key} --buy-again to pay for a new one"
     if _expired(clip, receipt):
         return ClipLost(f"{error.message} Its 24 hours are over.", next_step=again, key=clip.key)
@@ -137,7 +137,7 @@ def _what_now(
     if isinstance(error, BadDelivery):
         return BadDelivery(error.message, next_step=next_step, key=clip.key)
     # Its time is not over, so the provider may find it again.
-    return Unreachable(error.message, next_step=next_step, key=clip.key)
+    return Unanswered(error.message, next_step=next_step, key=clip.key)
 
 
 def _result_url(clip: Clip, receipt: Receipt) -> str:
@@ -150,7 +150,7 @@ def _result_url(clip: Clip, receipt: Receipt) -> str:
         return answer.video_url
     if not _expired(clip, receipt):
         # Said before its time it is a passing fault or another account's key; either way the clip stays booked.
-        raise Unreachable(f"Task {receipt.task_id} is {answer.status} and gives no result now.")
+        raise Unanswered(f"Task {receipt.task_id} is {answer.status} and gives no result now.")
     raise ClipLost(
         f"Task {receipt.task_id} is {answer.status} now: its result can no longer be fetched. It was billed."
     )

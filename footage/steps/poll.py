@@ -10,7 +10,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from footage.errors import AccountProblem, Canceled, NotFinished, StillRunning, Throttled, Unreachable
+from footage.errors import (
+    AccountProblem,
+    Canceled,
+    NotFinished,
+    StillRunning,
+    Throttled,
+    Unanswered,
+    Unreachable,
+)
 from footage.evidence.records import Outcome, Receipt
 from footage.redact import redact
 from footage.steps.asking import client_of, learn_clock, list_all
@@ -52,7 +60,7 @@ async def poll(clip: Clip, on_progress: OnProgress | None = None) -> Outcome:
     Raises:
         StillRunning: The deadline passed; the clip stays booked.
         Canceled: Somebody cancelled the clip.
-        Unreachable, Throttled: The provider did not answer several times in a row; call again.
+        Unanswered, Throttled: The provider did not answer several times in a row; call again.
         AccountProblem: The key is not accepted, or cannot see this task.
         BadRecord: The key may not be sent where the receipt says, or the task is not this clip's.
     """
@@ -158,9 +166,16 @@ class _Watch:
         except (Unreachable, Throttled) as error:
             self.silent += 1
             await in_thread(self.answers.keep, {"error": type(error).__name__, "message": error.message})
-            self.clip.say.warning("no answer about task %s (%s)", self.receipt.task_id, error.message)
+            self.clip.say.warning(
+                "no answer about task %s (%s); answer %d of %d that is missing in a row",
+                self.receipt.task_id,
+                error.message,
+                self.silent,
+                MAX_SILENCE,
+            )
             if self.silent >= MAX_SILENCE:
-                raise type(error)(
+                # An Unreachable would say that nothing was bought.
+                raise (Unanswered if isinstance(error, Unreachable) else Throttled)(
                     f"{error.message} Task {self.receipt.task_id} stays booked, and nothing is bought again.",
                     next_step=f"wan-video generate --key {self.clip.key}, or wan-video harvest",
                     **error.details | {"key": self.clip.key, "task_id": self.receipt.task_id},

@@ -7,8 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from footage.catalogue import card
+from footage.errors import AccountProblem, InvalidRequest, Problem, Unreachable
+from footage.printable import shown
+from footage.proxies import proxy_for, shown_proxy
+from footage.slow import said_if_slow
 
 if TYPE_CHECKING:
+    from footage.provider import Probe
     from footage.studio import Studio
 
 logger = logging.getLogger(__name__)
@@ -28,24 +33,70 @@ def probe(studio: Studio, region: str, model: str) -> ProbeReport:
     """Ask the endpoint one free question, and a second one for a model that no official table lists.
 
     Raises:
-        AccountProblem: Key, permission or workspace; nothing else will work either.
+        InvalidRequest: The address that the operator set never answered, and is rather wrong than away.
+        AccountProblem: Key, permission, workspace or the proxy's password; nothing else will work either.
         Unreachable, Throttled: No answer now; try again.
     """
     endpoint = studio.endpoint(region)
     client = studio.client(endpoint, studio.workspace)
-    answer = client.probe()
+    answer = ask(studio, endpoint)
     studio.note_clock(answer.clock_offset_s)
     warnings: list[str] = []
     if not card(model).documented and client.model_known(model) is False:
         warnings.append(f"{endpoint} does not list {model} for this key; the create will probably be refused")
     # More than the width of a time zone mistake would not matter; this much confuses people who read logs.
-    if (
-        answer.clock_offset_s is not None
-        and abs(answer.clock_offset_s) > 300
-        and not studio.settings.emulated
-    ):
+    if answer.clock_offset_s is not None and abs(answer.clock_offset_s) > 300 and not studio.emulated:
         warnings.append(f"this machine's clock differs from the provider's by {answer.clock_offset_s:+.0f} s")
     for warning in warnings:
         logger.warning("%s", warning)
     logger.info("%s answers in %.0f ms.", endpoint, answer.latency_s * 1000)
     return ProbeReport(endpoint, answer.latency_s, answer.clock_offset_s, tuple(warnings))
+
+
+def ask(studio: Studio, endpoint: str) -> Probe:
+    """The probe's one question, with a word before it: an address that never answers takes a while to say so.
+
+    Raises:
+        InvalidRequest, AccountProblem, Unreachable, Throttled: As for `probe`.
+    """
+    proxy = proxy_for(endpoint)
+    way = f"{endpoint} {shown_proxy(proxy)}" if proxy else endpoint
+    logger.info("Asking %s …", way)
+    slow = "No answer from %s yet; a connection may take 10 s and an answer 60 s."
+    try:
+        with said_if_slow(logger, slow, way):
+            answer = studio.client(endpoint, studio.workspace).probe()
+    except Unreachable as error:
+        raise _sorted(studio, endpoint, error) from None
+    studio.answered.add(endpoint)
+    return answer
+
+
+# What was wrong, for a person; certain enough to ask no second time while the address never gave a good answer.
+_MISTAKES = {
+    "name": "there is no host of this name",
+    "path": "the host has nothing at this path (404)",
+    "page": "a web page answers there, not Model Studio",
+}
+
+
+def _sorted(
+    studio: Studio, endpoint: str, error: Unreachable
+) -> Unreachable | InvalidRequest | AccountProblem:
+    """A mistake in what the operator set, if it looks like one at the first contact; else the outage that it is."""
+    mistake = error.details.get("mistake")
+    if endpoint in studio.answered:
+        return error
+    if mistake == "proxy":
+        return AccountProblem(
+            error.message, next_step="check user and password in HTTPS_PROXY, HTTP_PROXY or ALL_PROXY"
+        )
+    if mistake not in _MISTAKES or endpoint != studio.settings.http_base_url:
+        return error
+    problem = Problem(
+        "DASHSCOPE_HTTP_BASE_URL",
+        shown(endpoint),
+        _MISTAKES[mistake],
+        "an address such as https://dashscope-intl.aliyuncs.com/api/v1",
+    )
+    return InvalidRequest(problems=(problem,), next_step="correct the environment variable, or unset it")

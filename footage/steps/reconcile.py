@@ -33,7 +33,7 @@ async def reconcile(clip: Clip, attempt: Attempt) -> Receipt | None:
 
     Raises:
         SubmissionUnknown: The list leaves more than one explanation, or tells too little until the deadline.
-        Unreachable, Throttled: The list could not be read several times in a row.
+        Unanswered, Throttled: The list could not be read several times in a row.
     """
     for receipt in attempt.found:
         kept = await in_thread(book, clip, receipt)
@@ -88,7 +88,8 @@ class _Search:
                 self.clip.say.warning("reconciling: %s", error.message)
                 silent += 1
                 if silent >= MAX_SILENCE:
-                    raise
+                    # A lost submission may have been bought.
+                    raise (error.booked() if isinstance(error, Unreachable) else error) from None
                 decision = LookAgain("the list could not be read")
             match decision:
                 case Adopt(task_id):

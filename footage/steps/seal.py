@@ -40,6 +40,7 @@ def seal(clip: Clip) -> VideoResponse:
             "sealed_at": datetime.now(UTC).isoformat(),
             "sealed_by": f"wan-video {version('wan-video')}",
             "endpoint": last.receipt.endpoint,
+            "emulated": last.intent.emulated,
             "attempt": last.number,
             "clip": {
                 "duration": delivered["facts"]["duration_s"],

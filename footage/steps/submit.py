@@ -17,6 +17,7 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from footage.emulator_check import emulator_at
 from footage.errors import (
     AccountProblem,
     AlreadyThere,
@@ -97,7 +98,12 @@ async def _buy(clip: Clip, number: int, take_turn: TakeTurn) -> Receipt | None:
             if time.monotonic() + wait_s > give_up_at:
                 await in_thread(close_unbought, clip, number, refusal, may_retry=True)
                 raise
-            clip.say.warning("not accepted (%s); trying again in %.0f s", refusal.message, wait_s)
+            clip.say.warning(
+                "not accepted (%s); trying again in %.0f s, and for %.0f s more at the most",
+                refusal.message,
+                wait_s,
+                give_up_at - time.monotonic(),
+            )
         except (Refused, InvalidRequest) as refusal:
             await in_thread(close_unbought, clip, number, refusal, may_retry=False)
             raise
@@ -147,6 +153,7 @@ def _open_attempt(clip: Clip, number: int) -> Intent:
         model=clip.order.model,
         region=clip.order.region,
         endpoint=clip.endpoint,
+        emulated=emulator_at(clip.endpoint),
         workspace=clip.studio.workspace,
         key_fingerprint=clip.studio.api_key.fingerprint,
         written_at=datetime.now(UTC),

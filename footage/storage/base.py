@@ -46,6 +46,8 @@ class Store(ABC):
 
     def __init__(self, url: str, *, public_base_url: str | None, sign_seconds: int | None) -> None:
         self.url = url
+        # Where a store is asked over the network, for those who say which way that goes.
+        self.network_address: str | None = None
         self._public_base_url = public_base_url.rstrip("/") if public_base_url else None
         self._sign_seconds = sign_seconds
 

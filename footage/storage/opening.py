@@ -11,10 +11,11 @@ from urllib.parse import unquote, urlsplit
 
 from footage.errors import StorageProblem
 from footage.printable import shown_url
+from footage.proxies import is_socks, proxy_for
 from footage.storage.base import Store
 from footage.storage.local import LocalStore
 from footage.storage.objects import FsspecStore, open_fsspec
-from footage.storage.s3 import S3Store, is_oss, s3_options
+from footage.storage.s3 import AWS, NO_SOCKS, USE_HTTP, S3Store, is_oss, s3_options
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 # An allow-list: fsspec knows 55 protocols, among them caches, archives, ssh and plain http.
@@ -138,7 +139,9 @@ def _open_s3(
             next_step='Set "endpoint_url" in the storage options, for example '
             '"https://s3.oss-cn-beijing.aliyuncs.com".',
         )
-    return S3Store(
+    if is_socks(proxy_for(endpoint or AWS) or ""):
+        raise StorageProblem(f"{NO_SOCKS}.", next_step=f"{USE_HTTP[0].upper()}{USE_HTTP[1:]}.")
+    store = S3Store(
         f"s3://{where}",
         s3_options(options, oss=oss, endpoint=endpoint),
         oss=oss,
@@ -146,6 +149,8 @@ def _open_s3(
         sign_seconds=sign_seconds,
         single_worker=single_worker,
     )
+    store.network_address = endpoint or AWS
+    return store
 
 
 def _open_other(

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, cast
 from urllib.parse import urlsplit
 
+from footage.proxies import proxy_for
 from footage.storage.base import ObjectFacts, Store
 from footage.storage.hashing import sha256_of, size_of
 
@@ -34,6 +35,14 @@ _TAKEN = {"PreconditionFailed", "412", "FileAlreadyExists"}
 # "Somebody else is writing this very key right now": the outcome is not known yet, ask again. NoSuchUpload
 # is what a completion gets that is sent again after its answer was lost: it may have been done.
 _UNDECIDED = {"ConditionalRequestConflict", "409", "NoSuchUpload"}
+
+# Where s3fs goes when no endpoint is given.
+AWS = "https://s3.amazonaws.com"
+# Its transport (aiohttp behind aiobotocore) asks HTTP proxies only; past a SOCKS proxy it would try to go directly.
+NO_SOCKS = (
+    "S3 and OSS cannot be reached through a SOCKS proxy, and the variables name no other one for the store"
+)
+USE_HTTP = "set HTTPS_PROXY to an HTTP proxy (most SOCKS tools offer one, too), or put the store's host into NO_PROXY"
 
 _CREDENTIALS = (
     "Check key, secret and token of the storage options, or the AWS credentials of this environment."
@@ -291,7 +300,10 @@ def is_oss(endpoint: str | None) -> bool:
 
 def s3_options(options: Mapping[str, Any], *, oss: bool, endpoint: str | None) -> dict[str, Any]:
     """Put our defaults below the user's s3fs options: bounded memory, and foreign servers that work."""
+    proxy = proxy_for(endpoint or AWS)
     config: dict[str, Any] = {
+        # Said here, because botocore does not know ALL_PROXY.
+        "proxies": {"http": proxy, "https": proxy} if proxy else {},
         "connect_timeout": 10,
         "read_timeout": 60,
         # s3fs tries five times by itself; with botocore's own five an absent server would take minutes.

@@ -3,65 +3,57 @@
 from __future__ import annotations
 
 import fnmatch
+import functools
 import http.client
-import socket
-import urllib.request
+import os
 from collections.abc import Mapping
-from typing import Any, cast
-from urllib.parse import urljoin, urlsplit, urlunsplit
+from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
 
-from footage.errors import Unreachable
+from footage.errors import Unanswered
 from footage.printable import shown_url
-from footage.socket_deadline import current
+from footage.proxies import is_socks, proxy_for
+from footage.socket_deadline import under_deadline
+
+if TYPE_CHECKING:
+    from urllib3 import BaseHTTPResponse
 
 _REDIRECTS = {301, 302, 303, 307, 308}
 _MAX_REDIRECTS = 3
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    def redirect_request(self, *_: Any, **__: Any) -> None:
-        return None
+class ConnectionFailed(OSError):
+    """No connection, or it broke; `reason` is urllib3's error, whose text may hold the signed link."""
+
+    def __init__(self, reason: BaseException) -> None:
+        super().__init__(type(reason).__name__)
+        self.reason = getattr(reason, "reason", None) or reason
 
 
-class _Everything(urllib.request.HTTPErrorProcessor):
-    """Hand out every answer as it is: what a status means is decided in `answers`."""
+@functools.cache
+def _pool(proxy: str | None) -> Any:
+    """urllib3 and not more: no cookies, no netrc, no Authorization, no retries, no redirects."""
+    import urllib3
+    from urllib3.contrib.socks import SOCKSProxyManager
 
-    def http_response(self, request: Any, response: Any) -> Any:  # noqa: ARG002 - urllib's signature
-        return response
-
-    https_response = http_response
-
-
-class _Told(http.client.HTTPConnection):
-    """Tells the deadline of each socket before a byte goes over it, TLS and proxies included."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._create_connection = self._opened
-
-    def _opened(self, *args: Any, **kwargs: Any) -> socket.socket:
-        sock = socket.create_connection(*args, **kwargs)
-        current.get().opened(sock.fileno())
-        return sock
+    options: dict[str, Any] = {"ca_certs": _ca_file(), "retries": False, "maxsize": 16}
+    if proxy is None:
+        return under_deadline(urllib3.PoolManager(**options))
+    if is_socks(proxy):
+        return under_deadline(SOCKSProxyManager(proxy, **options))
+    parts = urlsplit(proxy)
+    login = f"{unquote(parts.username or '')}:{unquote(parts.password or '')}" if parts.username else None
+    headers = urllib3.make_headers(proxy_basic_auth=login) if login else None
+    plain = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+    return under_deadline(urllib3.ProxyManager(plain, proxy_headers=headers, **options))
 
 
-class _ToldTls(_Told, http.client.HTTPSConnection):
-    pass
+def _ca_file() -> str:
+    """The certificates that requests would trust, so that a clip's own link works where the provider does."""
+    from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
-
-class _Http(urllib.request.HTTPHandler):
-    def http_open(self, req: Any) -> Any:
-        return self.do_open(cast(Any, _Told), req)
-
-
-class _Https(urllib.request.HTTPSHandler):
-    def https_open(self, req: Any) -> Any:
-        return self.do_open(cast(Any, _ToldTls), req)
-
-
-# urllib and not http.client, because it honours the proxy variables; no cookies, no netrc, no Authorization.
-_OPENER = urllib.request.build_opener(_NoRedirect, _Everything, _Http, _Https)
+    return os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("SSL_CERT_FILE") or DEFAULT_CA_BUNDLE_PATH
 
 
 def get(
@@ -71,23 +63,39 @@ def get(
     timeout_s: float,
     allowed_hosts: tuple[str, ...],
     allow_loopback: bool,
-) -> http.client.HTTPResponse:
+) -> BaseHTTPResponse:
     """Open the URL and return the answer, whatever its status, with the body unread.
 
     Called under a SocketDeadline, which ends it.
 
     Raises:
-        Unreachable: The URL or a redirect leads to a host that is not allowed, to no address, or in circles.
-        OSError, http.client.HTTPException: The connection failed.
+        Unanswered: The URL or a redirect leads to a host that is not allowed, to no address, or in circles.
+        ConnectionFailed: The connection failed.
     """
+    import urllib3
+
     for _ in range(_MAX_REDIRECTS + 1):
         url = checked(url, allowed_hosts=allowed_hosts, allow_loopback=allow_loopback)
         try:
-            request = urllib.request.Request(url, headers=dict(headers))  # noqa: S310 - `checked` allows http(s) only
-            response = cast(http.client.HTTPResponse, _OPENER.open(request, timeout=timeout_s))
-        except (ValueError, http.client.InvalidURL):
+            response = cast(
+                "BaseHTTPResponse",
+                _pool(proxy_for(url)).request(
+                    "GET",
+                    url,
+                    headers={**headers, "Connection": "close"},
+                    timeout=timeout_s,
+                    redirect=False,
+                    preload_content=False,
+                    decode_content=False,
+                    # What counts as an end is decided by who reads, who may go on from there.
+                    enforce_content_length=False,
+                ),
+            )
+        except (ValueError, urllib3.exceptions.LocationValueError, http.client.InvalidURL):
             # Spaces, letters outside ASCII, labels of 64 characters: what no URL has.
             raise _no_address(url) from None
+        except (urllib3.exceptions.HTTPError, http.client.HTTPException) as error:
+            raise ConnectionFailed(error) from None
         location = response.headers.get("Location")
         if response.status not in _REDIRECTS or location is None:
             return response
@@ -95,15 +103,15 @@ def get(
         try:
             url = urljoin(url, location)
         except ValueError:
-            raise Unreachable(f"{shown_url(url)} was redirected to what is no address.") from None
-    raise Unreachable(f"{shown_url(url)} was redirected more than {_MAX_REDIRECTS} times.")
+            raise Unanswered(f"{shown_url(url)} was redirected to what is no address.") from None
+    raise Unanswered(f"{shown_url(url)} was redirected more than {_MAX_REDIRECTS} times.")
 
 
 def checked(url: str, *, allowed_hosts: tuple[str, ...], allow_loopback: bool) -> str:
     """Return the URL to really open: https for Alibaba's hosts, which are sometimes given as http.
 
     Raises:
-        Unreachable: Scheme or host are not allowed.
+        Unanswered: Scheme or host are not allowed.
     """
     try:
         parts = urlsplit(url)
@@ -112,9 +120,9 @@ def checked(url: str, *, allowed_hosts: tuple[str, ...], allow_loopback: bool) -
         raise _no_address(url) from None
     loopback = host in _LOOPBACK and allow_loopback
     if parts.scheme not in {"http", "https"} or parts.username is not None:
-        raise Unreachable(f"{shown_url(url)} is not a plain http(s) link, so it was not opened.")
+        raise Unanswered(f"{shown_url(url)} is not a plain http(s) link, so it was not opened.")
     if not loopback and not any(fnmatch.fnmatchcase(host, pattern.lower()) for pattern in allowed_hosts):
-        raise Unreachable(
+        raise Unanswered(
             f"The result is on {host}, which is not one of the hosts that results may come from "
             f"({', '.join(allowed_hosts) or 'none'}).",
             next_step="If the host is right, add it to the allowed result hosts and run the command again.",
@@ -125,5 +133,5 @@ def checked(url: str, *, allowed_hosts: tuple[str, ...], allow_loopback: bool) -
     return url
 
 
-def _no_address(url: str) -> Unreachable:
-    return Unreachable(f"The link or a redirect leads to {shown_url(url)!r}, which is no address.")
+def _no_address(url: str) -> Unanswered:
+    return Unanswered(f"The link or a redirect leads to {shown_url(url)!r}, which is no address.")

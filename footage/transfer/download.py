@@ -2,13 +2,11 @@
 
 One plain stream: on one connection parallel ranges gain nothing, and `read1` returns after every receive,
 so that a server that drips is noticed (a large `readinto` would block until its buffer is full). What
-counts as an end is decided by length, not by the end of the connection: urllib hands out a cut body
-without any error.
+counts as an end is decided by length, not by the end of the connection.
 """
 
 from __future__ import annotations
 
-import http.client
 import logging
 import queue
 import random
@@ -20,7 +18,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import BinaryIO
 
-from footage.errors import BadDelivery, ClipLost, StorageProblem, Unreachable
+import urllib3
+
+from footage.errors import BadDelivery, ClipLost, StorageProblem, Unanswered
 from footage.printable import shown_url
 from footage.socket_deadline import SocketDeadline
 from footage.transfer.answers import (
@@ -105,7 +105,7 @@ def download(url_source: Callable[[], str], local: Path, limits: Limits | None =
     Raises:
         BadDelivery: What the link gives is not an MP4, is damaged each time, or is too large.
         ClipLost: The provider's fresh links lead to nothing.
-        Unreachable: The server stays away or is too slow; nothing is lost, try later.
+        Unanswered: The server stays away or is too slow; nothing is lost, try later.
         StorageProblem: The local disk does not take it.
     """
     try:
@@ -273,13 +273,13 @@ class _Download:
                         raise _BrokenError(reason, retry_after_s)
                     case Stop(reason):
                         raise self._unreachable(reason)
-        except (OSError, http.client.HTTPException) as error:
+        except (OSError, urllib3.exceptions.HTTPError) as error:
             raise _BrokenError(_words(error)) from None
 
     def _left_s(self) -> float:
         return max(self.started + self.limits.deadline_s - time.monotonic(), 0.001)
 
-    def _take(self, response: http.client.HTTPResponse, headers: dict[str, str], take: Take) -> None:
+    def _take(self, response: urllib3.BaseHTTPResponse, headers: dict[str, str], take: Take) -> None:
         if take.offset == 0:
             self._forget()
         self.begun = Begun(take.offset, take.total_bytes, headers.get("etag") or self.begun.etag)
@@ -369,8 +369,8 @@ class _Download:
             seconds=time.monotonic() - self.started,
         )
 
-    def _unreachable(self, reason: str) -> Unreachable:
-        return Unreachable(
+    def _unreachable(self, reason: str) -> Unanswered:
+        return Unanswered(
             f"Could not download the result: {reason} ({self.begun.size_bytes} of "
             f"{self.begun.total_bytes if self.begun.total_bytes is not None else 'unknown'} bytes came).",
             next_step="Run the same command again; the result stays at the provider for 24 hours.",
@@ -384,7 +384,7 @@ def _words(error: Exception) -> str:
     """Say what broke without quoting the library, whose text may hold the signed link."""
     reason = getattr(error, "reason", None)
     inner = reason if isinstance(reason, BaseException) else error
-    if isinstance(inner, TimeoutError):
+    if isinstance(inner, (TimeoutError, urllib3.exceptions.TimeoutError)):
         return "no byte came for too long"
     if isinstance(inner, ConnectionResetError):
         return "the connection was reset"

@@ -2,34 +2,50 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import logging
+import os
 import zlib
-from typing import Any, cast
-from urllib.parse import urlsplit
+from collections.abc import Generator
+from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import urljoin, urlsplit
 
 from footage.errors import InvalidRequest, Problem, Unreachable
 from footage.printable import shown_url
+from footage.proxies import proxy_for, shown_proxy
 from footage.redact import Discreet
 from footage.socket_deadline import SocketDeadline, watched
+from footage.transfer.reach import FAKE_IP, Net, checked_address, is_fake_ip, refused_name
+
+if TYPE_CHECKING:
+    from requests.adapters import HTTPAdapter
 
 _CONNECT_S = 10.0
 _SILENCE_S = 20.0
 _DEADLINE_S = 60.0
 _MAX_REDIRECTS = 3
+_REDIRECTS = {301, 302, 303, 307, 308}
 _CHUNK_BYTES = 64 << 10
 _DISCREET = Discreet()
 
 
 def fetch_reference(
-    url: str, *, max_bytes: int, allow_private: bool, deadline_s: float = _DEADLINE_S
+    url: str,
+    *,
+    max_bytes: int,
+    allow_private: bool,
+    allow_nets: tuple[Net, ...] = (),
+    deadline_s: float = _DEADLINE_S,
 ) -> bytes:
     """Return the bytes behind an http(s) URL; every redirect is checked like the URL itself.
 
     Args:
         url: The user's URL. Addresses of this machine, of private networks and of cloud metadata services
-            are refused unless `allow_private`; the address that was checked is the one connected to.
+            are refused unless `allow_private`; the address that was checked is the one connected to. Through a
+            proxy the names are the proxy's to resolve: then literal addresses and local names are refused.
         max_bytes: Reading stops there, whatever the server announced.
+        allow_nets: Networks that are not public and are allowed all the same.
         deadline_s: From the first byte that is asked for to the last that comes, redirects included.
 
     Raises:
@@ -38,47 +54,25 @@ def fetch_reference(
     """
     import requests
     import urllib3
-    from requests_hardened import Config, Manager
     from requests_hardened.ip_filter import InvalidIPAddress
 
     # At DEBUG it logs every address whole; adding a filter twice changes nothing.
     logging.getLogger("urllib3.connectionpool").addFilter(_DISCREET)
-    if not _plain(url):
-        raise _invalid(url, "is not a plain http(s) URL")
-    session = cast(
-        Any,
-        Manager(
-            Config(
-                ip_filter_enable=not allow_private,
-                ip_filter_allow_loopback_ips=allow_private,
-                never_redirect=False,
-                default_timeout=(_CONNECT_S, _SILENCE_S),
-                user_agent_override="wan-video",
-            )
-        ).get_session(),
-    )
-    session.max_redirects = _MAX_REDIRECTS
-    # No netrc: a login of this user must not go to a host that somebody else named.
-    session.trust_env = False
-    for adapter in session.adapters.values():
-        watched(adapter)
-    # A connection of its own each time, so that the deadline knows which one is in use.
-    headers = {"Accept-Encoding": "identity", "Connection": "close"}
+    place = url
     deadline = SocketDeadline(deadline_s)
     try:
-        with session, deadline, session.get(url, stream=True, headers=headers) as response:
-            _check(url, response.status_code, response.headers.get("Content-Type", ""))
-            data = _read(url, response, max_bytes, deadline)
-            return _decoded(url, data, response.headers.get("Content-Encoding", ""), max_bytes)
+        with deadline:
+            for _ in range(_MAX_REDIRECTS + 1):
+                with _opened(place, allow_private, allow_nets) as response:
+                    following = response.headers.get("Location")
+                    if response.status_code not in _REDIRECTS or following is None:
+                        _check(url, response.status_code, response.headers.get("Content-Type", ""))
+                        data = _read(url, response, max_bytes, deadline)
+                        return _decoded(url, data, response.headers.get("Content-Encoding", ""), max_bytes)
+                place = urljoin(place, following)
     # "from None": what requests and urllib3 say names the address with its signature.
     except InvalidIPAddress:
-        raise _invalid(
-            url,
-            "leads to a private address",
-            "a public URL, a file, or private addresses allowed in the settings",
-        ) from None
-    except requests.TooManyRedirects:
-        raise _invalid(url, f"is redirected more than {_MAX_REDIRECTS} times") from None
+        raise _not_public(url, urlsplit(place).hostname or "") from None
     except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema):
         raise _invalid(url, "is not a plain http(s) URL, or is redirected to what is none") from None
     except (
@@ -90,20 +84,85 @@ def fetch_reference(
         # urllib3's own errors and those below it: the body is read from it directly.
         if deadline.expired:
             raise _too_slow(url, deadline) from None
+        through = shown_proxy(proxy_for(place))
         raise Unreachable(
-            f"The reference image {shown_url(url)} could not be fetched ({type(error).__name__})."
+            f"The reference image {shown_url(url)} could not be fetched {through} ({type(error).__name__}).",
+            next_step="check the network and the address; it is safe to try again",
         ) from None
     except ValueError:
         # Addresses in a redirect that none of the libraries expects, such as http://[::1
         raise _invalid(url, "is redirected to what is no http(s) URL") from None
+    raise _invalid(url, f"is redirected more than {_MAX_REDIRECTS} times")
 
 
-def _plain(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        return parts.scheme in {"http", "https"} and parts.username is None and bool(parts.hostname)
-    except ValueError:
-        return False
+@contextlib.contextmanager
+def _opened(url: str, allow_private: bool, allow_nets: tuple[Net, ...]) -> Generator[Any]:
+    """One GET, with the body unread and no redirect followed."""
+    import requests
+    from requests_hardened.ip_filter import InvalidIPAddress
+
+    parts = urlsplit(url)
+    host = parts.hostname
+    if parts.scheme not in {"http", "https"} or parts.username is not None or not host:
+        raise _invalid(url, "is not a plain http(s) URL")
+    proxy = proxy_for(url)
+    with requests.Session() as session:
+        # No netrc: a login of this user must not go to a host that somebody else named.
+        session.trust_env = False
+        session.headers["User-Agent"] = "wan-video"
+        session.verify = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True
+        if proxy is not None:
+            if not allow_private and refused_name(host):
+                raise InvalidIPAddress
+            session.proxies = {"http": proxy, "https": proxy}
+        elif not allow_private:
+            session.mount(f"{parts.scheme}://", _pinned(allow_nets))
+        for adapter in session.adapters.values():
+            watched(cast("HTTPAdapter", adapter))
+        with session.get(
+            url,
+            stream=True,
+            # A connection of its own each time, so that the deadline knows which one is in use.
+            headers={"Accept-Encoding": "identity", "Connection": "close"},
+            timeout=(_CONNECT_S, _SILENCE_S),
+            allow_redirects=False,
+        ) as response:
+            yield response
+
+
+def _pinned(allow_nets: tuple[Net, ...]) -> Any:
+    """An adapter that resolves once, checks the address, and connects to that very address."""
+    from requests.adapters import HTTPAdapter
+
+    class Pinned(HTTPAdapter):
+        def build_connection_pool_key_attributes(self, request: Any, *given: Any, **named: Any) -> Any:
+            parts = urlsplit(request.url)
+            address = checked_address(
+                parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80), allow_nets
+            )
+            host_params, pool_kwargs = super().build_connection_pool_key_attributes(request, *given, **named)
+            request.headers["Host"] = parts.netloc
+            if parts.scheme == "https":
+                pool_kwargs |= {"assert_hostname": parts.hostname, "server_hostname": parts.hostname}
+            return {**host_params, "host": address}, pool_kwargs
+
+    return Pinned()
+
+
+def _not_public(url: str, host: str) -> InvalidRequest:
+    if proxy_for(f"{urlsplit(url).scheme}://{host}") is None and is_fake_ip(host):
+        return _invalid(
+            url,
+            f"resolves to an address in {FAKE_IP}, which no host has: a proxy on this machine or network answers "
+            'so for every name ("fake IP")',
+            f"WAN_VIDEO_ALLOW_NETS='[\"{FAKE_IP}\"]' opens that network alone",
+        )
+    return _invalid(
+        url,
+        "leads to a private address",
+        "a public URL, a file, or what WAN_VIDEO_ALLOW_NETS (some networks) or WAN_VIDEO_ALLOW_PRIVATE_HOSTS "
+        "(all) opens",
+    )
 
 
 def _check(url: str, status: int, content_type: str) -> None:

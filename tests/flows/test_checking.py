@@ -89,7 +89,7 @@ def test_doctor_without_the_provider_ends_like_generate_would(
 
     code, findings = _doctor(capsys)
 
-    assert code == 5
+    assert code == 8
     assert findings["provider"]["level"] == "fail"
 
 

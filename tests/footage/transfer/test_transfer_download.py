@@ -26,7 +26,7 @@ from resultserver import (
     wrong_length,
 )
 
-from footage.errors import BadDelivery, ClipLost, FootageError, StorageProblem, Unreachable
+from footage.errors import BadDelivery, ClipLost, FootageError, StorageProblem, Unanswered
 from footage.transfer import Downloaded, Limits, download
 from footage.transfer.connection import checked
 
@@ -105,13 +105,13 @@ FINAL: dict[str, tuple[Fault, type[FootageError], str]] = {
     "always too long": (wrong_length(1000), BadDelivery, "changed"),
     "always an HTML page": (status(200, b"<html>Sorry about that</html>"), BadDelivery, "an HTML page"),
     "always nothing": (status(200), BadDelivery, "nothing"),
-    "always expired": (status(403), Unreachable, "with fresh links too"),
+    "always expired": (status(403), Unanswered, "with fresh links too"),
     "always gone": (status(404), ClipLost, "gone at the provider"),
-    "always 503": (status(503), Unreachable, "HTTP 503"),
-    "always dripping": (drip(0.005), Unreachable, "bytes/s came"),
-    "always stalled": (stall(100), Unreachable, "no byte came"),
-    "a refusal": (status(405), Unreachable, "HTTP 405"),
-    "encoded": (status(200, BODY[:99], Content_Encoding="gzip"), Unreachable, "gzip"),
+    "always 503": (status(503), Unanswered, "HTTP 503"),
+    "always dripping": (drip(0.005), Unanswered, "bytes/s came"),
+    "always stalled": (stall(100), Unanswered, "no byte came"),
+    "a refusal": (status(405), Unanswered, "HTTP 405"),
+    "encoded": (status(200, BODY[:99], Content_Encoding="gzip"), Unanswered, "gzip"),
 }
 
 
@@ -133,7 +133,7 @@ def test_the_whole_download_has_a_deadline(tmp_path: Path) -> None:
 
     with (
         ResultServer(BODY, otherwise=drip(0.002)) as server,
-        pytest.raises(Unreachable, match="time for the download is up"),
+        pytest.raises(Unanswered, match="time for the download is up"),
     ):
         download(server.url, tmp_path / "clip", limits)
 
@@ -228,11 +228,11 @@ def test_a_redirect_is_followed_to_an_allowed_host_only(tmp_path: Path) -> None:
         assert (tmp_path / "clip").read_bytes() == BODY
 
         server.faults = [redirect(lambda: "http://169.254.169.254/latest/meta-data")]
-        with pytest.raises(Unreachable, match=r"169\.254\.169\.254, which is not one of the hosts"):
+        with pytest.raises(Unanswered, match=r"169\.254\.169\.254, which is not one of the hosts"):
             download(server.url, tmp_path / "clip", QUICK)
 
         server.otherwise = redirect(server.url)
-        with pytest.raises(Unreachable, match="redirected more than 3 times"):
+        with pytest.raises(Unanswered, match="redirected more than 3 times"):
             download(server.url, tmp_path / "clip", QUICK)
 
 
@@ -249,7 +249,7 @@ def test_a_redirect_is_followed_to_an_allowed_host_only(tmp_path: Path) -> None:
     ],
 )
 def test_a_link_to_anywhere_else_is_not_opened(url: str) -> None:
-    with pytest.raises(Unreachable):
+    with pytest.raises(Unanswered):
         checked(url, allowed_hosts=("*.aliyuncs.com",), allow_loopback=False)
 
 
@@ -289,7 +289,7 @@ def test_a_download_in_drips_ends_at_its_deadline(tmp_path: Path) -> None:
     slow = raw_drip(b"HTTP/1.1 200 OK\r\nX-A: " + b"a" * 10_000, every_s=0.05)
     started = time.monotonic()
 
-    with pytest.raises(Unreachable):
+    with pytest.raises(Unanswered):
         answered(tmp_path, slow, deadline_s=0.5)
 
     assert time.monotonic() - started < 5
@@ -301,7 +301,7 @@ def test_a_download_in_drips_ends_at_its_deadline(tmp_path: Path) -> None:
 def test_a_redirect_to_what_is_no_address_is_refused_at_once(location: bytes, tmp_path: Path) -> None:
     answer = b"HTTP/1.1 302 Found\r\nLocation: " + location + b"\r\nContent-Length: 0\r\n\r\n"
 
-    with pytest.raises(Unreachable, match=r"no address|not a plain|not one of the hosts|redirected"):
+    with pytest.raises(Unanswered, match=r"no address|not a plain|not one of the hosts|redirected"):
         answered(tmp_path, verbatim(answer))
 
 
@@ -317,7 +317,7 @@ def test_a_header_that_says_nothing_is_no_traceback(name: str, value: str, tmp_p
 
     try:
         assert answered(tmp_path, verbatim(answer)).size_bytes == 5000
-    except (Unreachable, BadDelivery):
+    except (Unanswered, BadDelivery):
         return
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gzip
+import ipaddress
 import logging
 import time
 import traceback
@@ -190,3 +191,22 @@ def test_a_body_that_comes_gzip_coded_is_decoded() -> None:
 def test_a_coding_that_does_not_lead_to_an_image_is_named(coding: str, body: bytes, says: str) -> None:
     with pytest.raises(InvalidRequest, match=says):
         fetched(reply(body, headers={"Content-Encoding": coding}))
+
+
+def test_an_opened_network_is_opened_alone() -> None:
+    nets = (ipaddress.ip_network("127.0.0.0/8"),)
+
+    with ResultServer(IMAGE) as server:
+        assert (
+            fetch_reference(server.url(), max_bytes=1_000_000, allow_private=False, allow_nets=nets) == IMAGE
+        )
+    with pytest.raises(InvalidRequest, match="WAN_VIDEO_ALLOW_NETS"):
+        fetch_reference("http://10.0.0.1/a.png", max_bytes=1_000, allow_private=False, allow_nets=nets)
+
+
+def test_an_answer_of_a_fake_ip_resolver_is_named_with_the_setting_that_opens_it() -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        fetch_reference("http://198.18.3.4/a.png", max_bytes=1_000, allow_private=False)
+
+    assert "fake IP" in str(caught.value)
+    assert """WAN_VIDEO_ALLOW_NETS='["198.18.0.0/15"]'""" in str(caught.value)

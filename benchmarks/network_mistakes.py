@@ -1,0 +1,150 @@
+"""What a wrong address, a broken network or a proxy does to `wan-video generate`: seconds until a word and the end.
+
+Prints a table as Markdown. The longest silence counts from the command's start and between any two lines.
+"""
+
+from __future__ import annotations
+
+import os
+import selectors
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
+
+from proxies import Proxy
+from rawserver import RawServer, reply
+
+from footage.emulator import Emulator
+
+WAN_VIDEO = Path(sys.executable).with_name("wan-video")
+ARGUMENTS = ["generate", "--model", "wan2.2-t2v-plus", "--size", "832*480", "--prompt", "A paper boat"]
+AT_ONCE = int(os.environ.get("AT_ONCE", "2"))
+
+
+@dataclass
+class Case:
+    """One network, as environment variables over a clean environment."""
+
+    name: str
+    environment: dict[str, str]
+    more: list[str] = field(default_factory=list[str])
+
+
+def measured(case: Case) -> str:
+    """One row of the table."""
+    with tempfile.TemporaryDirectory() as out:
+        # What every row has, unless the row says otherwise.
+        given = {"DASHSCOPE_API_KEY": "sk-emulator", "OUTPUT_DIR": out, "WAN_VIDEO_POLL_MIN_S": "0.2"}
+        process = subprocess.Popen(
+            [WAN_VIDEO, *ARGUMENTS, *case.more],
+            env={**os.environ, **given, **case.environment},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+        )
+        began_s = last_s = time.monotonic()
+        first_s, silence_s, said = None, 0.0, b""
+        assert process.stderr is not None
+        with selectors.DefaultSelector() as selector:
+            selector.register(process.stderr, selectors.EVENT_READ)
+            while selector.select():
+                piece = os.read(process.stderr.fileno(), 65536)
+                now_s = time.monotonic()
+                silence_s = max(silence_s, now_s - last_s)
+                last_s = now_s
+                if not piece:
+                    break
+                said += piece
+                first_s = first_s or now_s - began_s
+        code = process.wait()
+        end_s = time.monotonic() - began_s
+    # The error comes last, with its next step and what was paid.
+    lines = [line for line in said.decode(errors="replace").splitlines() if line.strip()]
+    words = next(
+        (line for line in lines if line.startswith(("  - ", "Unreach", "Account", "Unanswered"))), lines[-1]
+    )
+    return f"| {case.name} | {first_s or 0:.1f} | {silence_s:.1f} | {end_s:.1f} | {code} | {words.strip()[:110]} |"
+
+
+@contextmanager
+def blackhole() -> Generator[int]:
+    """A port of this machine on which no connection is ever taken."""
+    with socket.socket() as listener, ExitStack() as full:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        for _ in range(2):
+            filler = full.enter_context(socket.socket())
+            filler.setblocking(False)
+            filler.connect_ex(listener.getsockname())
+        yield listener.getsockname()[1]
+
+
+def main() -> None:
+    base = "DASHSCOPE_HTTP_BASE_URL"
+    html = reply(b"<!DOCTYPE html><html>Welcome</html>", headers={"Content-Type": "text/html"})
+    gateway = reply(b"<html>Bad gateway</html>", 502, {"Content-Type": "text/html"})
+    names = {"far.example": "127.0.0.1"}
+    with ExitStack() as stack:
+        emulator = stack.enter_context(Emulator(speed=200, render="tiny"))
+        hole = stack.enter_context(blackhole())
+        page, bad, nothing = (
+            stack.enter_context(RawServer(answer)) for answer in (html, gateway, reply({}, 404))
+        )
+        http = stack.enter_context(Proxy(names=names))
+        socks = stack.enter_context(Proxy("socks5", names=names))
+        locked = stack.enter_context(Proxy(names=names, login="mia:right"))
+        deaf = stack.enter_context(Proxy(silent=True))
+        port = emulator.url.rpartition(":")[2]
+        far = f"http://far.example:{port}/api/v1"
+        results = {"WAN_VIDEO_RESULT_HOSTS": '["far.example", "127.0.0.1"]'}
+        wrong = locked.url.replace("right", "wrong")
+        cases = [
+            Case("base address without /api/v1", {base: "https://dashscope.aliyuncs.com"}),
+            Case(
+                "base address with /compatible-mode/v1",
+                {base: "https://dashscope.aliyuncs.com/compatible-mode/v1"},
+            ),
+            Case(
+                "base address with the endpoint",
+                {base: f"{emulator.base_url}/services/aigc/video-generation"},
+            ),
+            Case("name that does not exist", {base: "https://no-such-host.invalid/api/v1"}),
+            Case("404", {base: nothing.base_url}),
+            Case("HTML with 200", {base: page.base_url}),
+            Case("proxy wants a password (407)", {base: far, "HTTP_PROXY": wrong}),
+            Case(
+                "proxy wants a password (407), https",
+                {base: "https://far.example/api/v1", "HTTPS_PROXY": wrong},
+            ),
+            Case("no address of a proxy", {base: far, "HTTP_PROXY": "ftp://p:1"}),
+            Case("S3 behind SOCKS alone", {base: far, "ALL_PROXY": socks.url, "OUTPUT_DIR": "s3://bucket/x"}),
+            Case("HTTP proxy", {base: far, "HTTP_PROXY": http.url, **results}),
+            Case("SOCKS proxy", {base: far, "ALL_PROXY": socks.url, **results}),
+            Case("SOCKS proxy and --emulator", {"ALL_PROXY": socks.url}, ["--emulator"]),
+            Case("HTML with 502", {base: bad.base_url}),
+            Case("refused connection", {base: "http://127.0.0.1:9/api/v1"}),
+            Case("TLS failure", {base: emulator.base_url.replace("http:", "https:")}),
+            Case("no connection is taken", {base: f"http://127.0.0.1:{hole}/api/v1"}),
+            Case("proxy is down", {base: far, "HTTP_PROXY": "http://127.0.0.1:9"}),
+            Case("proxy never answers", {base: far, "HTTP_PROXY": deaf.url}),
+        ]
+        wanted = os.environ.get("ONLY", "")
+        print(
+            "| network | first word s | longest silence s | end s | code | last word |\n|---|---|---|---|---|---|"
+        )
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            for row in pool.map(measured, [case for case in cases if wanted in case.name]):
+                print(row, flush=True)
+
+
+if __name__ == "__main__":
+    main()

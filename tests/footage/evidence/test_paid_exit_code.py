@@ -1,0 +1,84 @@
+"""A network that does not answer ends with 8 only where nothing is booked, or may be."""
+
+from __future__ import annotations
+
+import pickle
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from footage import errors
+from footage.errors import FootageError, Unanswered, Unreachable
+from footage.evidence.clip import ClipEvidence
+from footage.evidence.paid import with_what_is_booked
+from footage.evidence.records import Intent, Outcome, Receipt
+from footage.storage import open_store
+
+KEY = "ab" * 32
+NOW = datetime(2026, 11, 1, tzinfo=UTC)
+COMMON = {"key": KEY, "attempt": 1}
+AT = {"model": "m", "region": "r", "endpoint": "https://x/api/v1", "key_fingerprint": "f"}
+INTENT = Intent(**COMMON, **AT, owner="o", lease=1, written_at=NOW)
+RECEIPT = Receipt(**COMMON, **AT, task_id="t1", request_id=None, submitted_at=NOW, expires_at=NOW)
+
+
+def failed(**more: object) -> Outcome:
+    return Outcome(**{**COMMON, "status": "failed", "decided_at": NOW, "billed": False, **more})
+
+
+@pytest.mark.parametrize(
+    ("records", "code"),
+    [
+        pytest.param([], 8, id="nothing was ever sent"),
+        pytest.param([INTENT], 5, id="sent, and the answer is not known"),
+        pytest.param([INTENT, RECEIPT], 5, id="booked"),
+        pytest.param([INTENT, failed()], 8, id="the create never reached the provider"),
+        pytest.param([INTENT, RECEIPT, failed()], 8, id="failed at the provider, which is not billed"),
+        pytest.param([INTENT, RECEIPT, failed(status="abandoned")], 5, id="runs on and is billed"),
+        pytest.param([INTENT, RECEIPT, failed(status="succeeded", billed=True)], 5, id="made, not fetched"),
+        pytest.param([INTENT, RECEIPT, failed(status="lost", billed=None)], 5, id="perhaps billed"),
+    ],
+)
+def test_the_evidence_decides_the_exit_code(records: list[object], code: int, tmp_path: Path) -> None:
+    store = open_store(str(tmp_path))
+    evidence = ClipEvidence(store, KEY)
+    for record in records:
+        if isinstance(record, Intent):
+            evidence.write_intent(record)
+        elif isinstance(record, Receipt):
+            evidence.book(record)
+        elif isinstance(record, Outcome):
+            evidence.write_outcome(record)
+
+    error = with_what_is_booked(Unreachable("No answer.", reason="refused"), store, [KEY, "cd" * 32])
+
+    assert (error.exit_code, error.retryable, error.reason) == (code, True, "refused")
+    assert pickle.loads(pickle.dumps(error)).exit_code == code
+
+
+def test_what_is_booked_stays_so_however_often_it_is_asked() -> None:
+    booked = Unreachable("No answer.").booked()
+
+    assert type(booked) is Unanswered
+    assert booked.booked() is booked
+
+
+def test_the_drawn_tree_of_errors_is_the_real_one() -> None:
+    drawn: dict[str, tuple[str | None, int]] = {}
+    above: list[str] = []
+    for line in (errors.__doc__ or "").splitlines():
+        found = re.match(r"^ {4}([│├└─ ]*)([A-Z]\w+)(?: +(\d))?", line)
+        if found is None:
+            continue
+        depth = len(found[1]) // 4
+        above[depth:] = [found[2]]
+        drawn[found[2]] = (above[depth - 1] if depth else None, int(found[3] or 1))
+    real = {
+        name: (kind.__base__.__name__ if kind is not FootageError else None, kind.exit_code)
+        for name, kind in vars(errors).items()
+        if isinstance(kind, type) and issubclass(kind, FootageError)
+    }
+
+    assert drawn == real

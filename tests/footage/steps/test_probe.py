@@ -1,0 +1,100 @@
+"""The first contact: a mistake in what an operator set is told at once, an outage is tried again."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import pytest
+from rawserver import Act, RawServer, reply
+
+from footage.credentials import parse_key
+from footage.errors import AccountProblem, FootageError, InvalidRequest, Unreachable
+from footage.settings import Settings, load_settings
+from footage.steps.probe import ask, probe
+from footage.storage import open_store
+from footage.studio import Studio
+
+GOOD = {"data": [], "total": 0, "total_page": 0, "page_no": 1}
+HTML = reply(b"<!DOCTYPE html><html>Welcome</html>", headers={"Content-Type": "text/html"})
+BUSY = reply(b"<html>Bad gateway</html>", 502, {"Content-Type": "text/html"})
+
+
+def studio_at(url: str, folder: Path) -> Studio:
+    settings = Settings(http_base_url=url, output_dir=str(folder))
+    return Studio(
+        settings, open_store(settings.store_url), find_api_key=lambda: parse_key("sk-emulator", "test")
+    )
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind", "code"),
+    [
+        pytest.param(reply({"code": "NotFound"}, 404), InvalidRequest, 2, id="nothing at this path"),
+        pytest.param(reply(b"404 page not found", 404), InvalidRequest, 2, id="nothing, in plain text"),
+        pytest.param(HTML, InvalidRequest, 2, id="a web page"),
+        pytest.param(reply(b"", 407), AccountProblem, 3, id="a proxy that wants a password"),
+        pytest.param(BUSY, Unreachable, 8, id="a gateway's page is an outage"),
+        pytest.param(reply({"code": "InternalError"}, 500), Unreachable, 8, id="the provider's own fault"),
+        pytest.param(reply({"code": "InvalidApiKey"}, 401), AccountProblem, 3, id="a wrong key"),
+    ],
+)
+def test_what_the_first_answer_means(
+    answer: Act, kind: type[FootageError], code: int, tmp_path: Path
+) -> None:
+    with RawServer(answer) as server, pytest.raises(kind) as caught:
+        probe(studio_at(server.base_url, tmp_path), "cn-beijing", "wan2.2-t2v-plus")
+
+    assert (type(caught.value), caught.value.exit_code) == (kind, code)
+
+
+def test_a_host_that_does_not_exist_is_a_mistake(tmp_path: Path) -> None:
+    with pytest.raises(InvalidRequest, match="DASHSCOPE_HTTP_BASE_URL") as caught:
+        probe(studio_at("https://no-such-host.invalid/api/v1", tmp_path), "cn-beijing", "wan2.2-t2v-plus")
+
+    assert "no host of this name" in str(caught.value)
+
+
+def test_after_a_good_answer_everything_is_an_outage(tmp_path: Path) -> None:
+    with RawServer(reply(GOOD), reply({}, 404), HTML) as server:
+        studio = studio_at(server.base_url, tmp_path)
+        ask(studio, server.base_url)
+        for _ in range(2):
+            with pytest.raises(Unreachable):
+                ask(studio, server.base_url)
+
+
+def test_what_is_asked_is_said_before_the_answer(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with RawServer(reply(GOOD)) as server, caplog.at_level(logging.INFO):
+        ask(studio_at(server.base_url, tmp_path), server.base_url)
+
+    assert caplog.messages[0].startswith(f"Asking {server.base_url}")
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("https://dashscope.aliyuncs.com", "ends with /api/v1"),
+        ("https://dashscope.aliyuncs.com/api", "ends with /api/v1"),
+        ("https://dashscope.aliyuncs.com/compatible-mode/v1", "OpenAI-compatible"),
+        ("http://127.0.0.1:9/compatible-mode/v1", "OpenAI-compatible"),
+        ("https://x.example/api/v1/services/aigc/video-generation/video-synthesis", "address of one request"),
+        ("https://x.example/api/v1/tasks", "address of one request"),
+    ],
+)
+def test_an_address_that_is_certainly_wrong_is_refused(url: str, told: str) -> None:
+    with pytest.raises(InvalidRequest, match=told):
+        load_settings(http_base_url=url)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://dashscope-intl.aliyuncs.com/api/v1/",
+        "https://gateway.example/wan",
+        "http://127.0.0.1:8080",
+        "https://notaliyuncs.com/x",
+    ],
+)
+def test_a_reverse_proxy_may_have_a_path_of_its_own(url: str) -> None:
+    assert load_settings(http_base_url=url).http_base_url == url
