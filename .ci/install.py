@@ -13,6 +13,7 @@ nothing was left out.
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import os
 import re
@@ -26,6 +27,8 @@ ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 NEEDS = (3, 11)
+# The sum of the pyproject.toml that this project was installed with.
+DESCRIBED = VENV / "pyproject.sha256"
 # Settings that make pip install elsewhere than into the environment that it runs in.
 ELSEWHERE = (
     "PIP_USER",
@@ -119,6 +122,7 @@ def install(lock: Path, uv: str | None) -> None:
             end(
                 f"{lock.name} could not be installed; what failed is said above. The same command goes on from here."
             )
+    DESCRIBED.write_text(description())
 
 
 def look(lock: Path) -> list[str]:
@@ -156,9 +160,26 @@ def damaged(lock: Path) -> list[str]:
             missing.append(canonical(wanted.name))
     ours = there.get("wan-video")
     origin = json.loads((ours.read_text("direct_url.json") if ours else None) or "{}").get("url")
-    if ours is None or origin != ROOT.as_uri() or not PYTHON.with_name("wan-video").exists():
+    if (
+        ours is None
+        or origin != ROOT.as_uri()
+        or not PYTHON.with_name("wan-video").exists()
+        or not as_described()
+    ):
         missing.append("wan-video")
     return missing
+
+
+def as_described() -> bool:
+    """Whether this project was installed with the pyproject.toml that is there now."""
+    try:
+        return DESCRIBED.read_text() == description()
+    except OSError:
+        return False
+
+
+def description() -> str:
+    return hashlib.sha256((ROOT / "pyproject.toml").read_bytes()).hexdigest()
 
 
 def whole(found: Any) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from flows.cli.emulated import emulated
-from flows.cli.flags import Switch
+from flows.cli.flags import BlockName, Switch
 from flows.cli.say import print_json, tell
 from flows.cli.studios import studio_here
 from footage.errors import InvalidRequest, Problem
@@ -20,7 +20,7 @@ def verify(
     all: Switch = False,
     emulator: Switch = False,
     json: Switch = False,
-    storage_block: str | None = None,
+    storage_block: BlockName = None,
 ) -> int:
     """Recompute everything that proves stored clips: records, links between them, and the hashes of all files.
 

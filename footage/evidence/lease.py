@@ -26,9 +26,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from footage.errors import AlreadyThere, NotThere, StorageProblem, TakenOver
-from footage.evidence.process import gone, identity
 from footage.evidence.reader import BadRecord, RecordReader
 from footage.evidence.records import LeaseRecord, Record, WorkerRecord
+from footage.process import gone, identity
 from footage.steady import steady_s
 
 if TYPE_CHECKING:

@@ -19,13 +19,14 @@ import contextlib
 import ctypes
 import errno
 import itertools
+import json
 import os
-import platform
 import sys
 import time
 from pathlib import Path
+from typing import Any, cast
 
-import psutil
+from footage.process import gone, identity
 
 # Longer than any owner needs between claim and rename, which are two system calls apart.
 _PATIENCE_S = 10.0
@@ -117,20 +118,12 @@ def _made(claim: Path) -> bool:
 
 
 def _owner() -> str:
-    pid = os.getpid()
-    return f"{platform.node()} {pid} {psutil.Process(pid).create_time()}"
+    return json.dumps(identity())
 
 
 def _owner_is_gone(claim: Path) -> bool:
     """Whether the process that made a claim ran on this machine and is provably no more."""
-    with contextlib.suppress(OSError, ValueError, OverflowError):
-        node, pid, started = claim.read_text().split(" ")
-        if node != platform.node():
-            return False
-        try:
-            return psutil.Process(int(pid)).create_time() != float(started)
-        except psutil.NoSuchProcess:
-            return True
-        except psutil.Error:
-            return False
+    with contextlib.suppress(OSError, ValueError):
+        owner: Any = json.loads(claim.read_text())
+        return isinstance(owner, dict) and gone(cast("dict[str, Any]", owner))
     return False

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fnmatch
 import functools
 import http.client
+import logging
 import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
@@ -13,11 +14,13 @@ from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
 from footage.errors import Unanswered
 from footage.printable import shown_url
 from footage.proxies import is_socks, proxy_for
+from footage.redact import Discreet
 from footage.socket_deadline import under_deadline
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse
 
+_DISCREET = Discreet()
 _REDIRECTS = {301, 302, 303, 307, 308}
 _MAX_REDIRECTS = 3
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
@@ -36,6 +39,9 @@ def _pool(proxy: str | None) -> Any:
     """urllib3 and not more: no cookies, no netrc, no Authorization, no retries, no redirects."""
     import urllib3
     from urllib3.contrib.socks import SOCKSProxyManager
+
+    # At DEBUG it logs every address whole, signatures included.
+    logging.getLogger("urllib3.connectionpool").addFilter(_DISCREET)
 
     options: dict[str, Any] = {"ca_certs": _ca_file(), "retries": False, "maxsize": 16}
     if proxy is None:

@@ -273,6 +273,8 @@ class _Download:
                         raise _BrokenError(reason, retry_after_s)
                     case Stop(reason):
                         raise self._unreachable(reason)
+        except urllib3.exceptions.InvalidHeader:
+            raise _DamagedError("the answer contradicts itself: its length is said twice") from None
         except (OSError, urllib3.exceptions.HTTPError) as error:
             raise _BrokenError(_words(error)) from None
 

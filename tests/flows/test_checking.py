@@ -171,6 +171,9 @@ def test_doctor_finds_the_region_that_a_key_belongs_to(
             def endpoint(self, region: str) -> str:
                 return singapore.base_url if region == "ap-southeast-1" else beijing.base_url
 
+            def knows(self, endpoint: str, workspace: str | None) -> str | None:
+                return endpoint
+
         studio = TwoPlaces(
             load_settings(), open_studio().store, find_api_key=lambda: parse_key("sk-of-singapore", "test")
         )

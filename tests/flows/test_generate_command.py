@@ -31,6 +31,8 @@ def provider(
             "OUTPUT_DIR": str(tmp_path / "out"),
             "WAN_VIDEO_POLL_MIN_S": "0.05",
             "WAN_VIDEO_POLL_MAX_S": "0.1",
+            # It is not the emulator, so its results come from nowhere unless it is said.
+            "WAN_VIDEO_RESULT_HOSTS": '["127.0.0.1"]',
         }.items():
             monkeypatch.setenv(name, value)
         yield provider

@@ -43,7 +43,7 @@ def test_commands_and_workers_import_nothing_that_only_linux_has(tmp_path: Path)
     code = """
 import flows.cli, flows.cli.server, flows.cli.making, flows.cli.checking, flows.cli.demo
 import flows.generate, flows.storyboard, flows.harvest, flows.validate
-import footage.media.child, footage.media.decoding, footage.storage, footage.emulator.server
+import footage.child, footage.media.decoding, footage.storage, footage.emulator.server
 import footage.provider.client, footage.evidence.lease
 print("imported")
 """

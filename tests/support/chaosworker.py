@@ -164,14 +164,14 @@ class CuedStore:
         return self._counted(found) if name in counted else found
 
     def _counted(self, method: Callable[..., Any]) -> Callable[..., Any]:
-        def call(path: str, *args: Any) -> Any:
+        def call(path: str, *args: Any, **named: Any) -> Any:
             if path.startswith("workers/"):
-                return method(path, *args)
+                return method(path, *args, **named)
             with self._counting:
                 self._calls += 1
                 number = self._calls
             self._act(number, "before")
-            result = method(path, *args)
+            result = method(path, *args, **named)
             self._act(number, "after")
             return result
 

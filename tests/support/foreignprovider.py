@@ -84,6 +84,8 @@ class _Handler(BaseHTTPRequestHandler):
             return self._answer(200, {"total": 0, "data": [], "total_page": 0, "page_no": 1, "page_size": 1})
         if path == "/api/v1/models":
             return self._answer(200, {"output": {"models": []}})
+        if not path.startswith("/api/v1/tasks/"):
+            return self._answer(404, {"code": "NotFound"})
         return self._task(path.rsplit("/", 1)[1])
 
     def _task(self, task_id: str) -> None:

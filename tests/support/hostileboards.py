@@ -103,7 +103,7 @@ BOARDS: dict[str, tuple[Callable[[], bytes], str]] = {
     "a rate of nearly 0": (lambda: timeline(clip(1e-308)), "are no length"),
     "a length that is no number": (
         lambda: timeline(clip()).replace(b"120", b"NaN"),
-        "NaN is not a JSON number",
+        "NaN, which is no JSON number",
     ),
     "a number of 400 digits in OTIO": (
         lambda: timeline(clip(metadata={"id": 10**399})),

@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from wan_video import KNOWN_BY
+
 import flows
 from footage.emulated import WANTED
 from footage.errors import InvalidRequest, Problem
-
-# A module of each package by which a clone beside the installed code is told from other people's packages.
-_KNOWN_BY = {"flows": "generate.py", "tasks": "submit.py", "blocks": "credentials.py", "footage": "clip.py"}
 
 # The name of each deployment that works with the stand-in, and the events that start them.
 EMULATED = "emulated"
@@ -77,7 +76,7 @@ def _read(file: Path, root: Path) -> Project | None:
 
 def _refuse_foreign_packages(root: Path, code: Path) -> None:
     """Runs start in `root`, where Python looks for packages first."""
-    for name, module in _KNOWN_BY.items():
+    for name, module in KNOWN_BY.items():
         found = root / name
         # A folder without __init__.py, such as one of clips, does not hide an installed package.
         package = (found / "__init__.py").exists() and not (found / module).exists()

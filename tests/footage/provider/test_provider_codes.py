@@ -124,7 +124,7 @@ def test_without_code_and_message_an_error_still_has_words(status: int | None):
     [
         (None, None),
         ("", None),
-        ("a\r\n\x1b[31mred\x00  b", "a [31mred b"),
+        ("a\r\n\x1b[31mred\x00  b", "a \\x1b[31mred\\x00 b"),
         ("https://h/a?Signature=abc", "https://h/a?Signature=[redacted]"),
         ("x" * 600, "x" * 500 + "…"),
     ],

@@ -12,7 +12,8 @@ import importlib.util
 import sys
 from pathlib import Path
 
-PACKAGES = ("flows", "tasks", "blocks", "footage")
+# A module of each package by which ours are told from others of the same name.
+KNOWN_BY = {"flows": "generate.py", "tasks": "submit.py", "blocks": "credentials.py", "footage": "request.py"}
 
 
 def main() -> None:
@@ -24,7 +25,7 @@ def main() -> None:
         command_line = importlib.import_module("flows.cli")
     except ImportError as error:
         # Of two distributions with a package of one name, the last one installed has overwritten the other's files.
-        if (error.name or "").partition(".")[0] not in PACKAGES:
+        if (error.name or "").partition(".")[0] not in KNOWN_BY:
             raise
         sys.exit(
             f"wan-video cannot start: its `{error.name}` is gone; install it into an environment of its own."
@@ -34,14 +35,13 @@ def main() -> None:
 
 def foreign_package() -> str | None:
     """What is imported in place of one of our packages, and what to do; None when all are ours."""
-    ours = Path(__file__).resolve().parent
-    for name in PACKAGES:
+    for name, module in KNOWN_BY.items():
         spec = importlib.util.find_spec(name)
         places = [Path(place).resolve() for place in (spec.submodule_search_locations or [])] if spec else []
         if not places:
             found = f" ({spec.origin})" if spec and spec.origin else ""
             return f"its package `{name}` is not installed{found}; install wan-video into an environment of its own."
-        if places[0].parent != ours:
+        if not (places[0] / module).is_file():
             return (
                 f"`{name}` is {places[0]}, which is not part of it; "
                 "take that folder off PYTHONPATH, or install wan-video into an environment of its own."
