@@ -100,6 +100,9 @@ def get(
         except (ValueError, urllib3.exceptions.LocationValueError, http.client.InvalidURL):
             # Spaces, letters outside ASCII, labels of 64 characters: what no URL has.
             raise _no_address(url) from None
+        except urllib3.exceptions.InvalidHeader:
+            # Two lengths: for whoever reads to decide.
+            raise
         except (urllib3.exceptions.HTTPError, http.client.HTTPException) as error:
             raise ConnectionFailed(error) from None
         location = response.headers.get("Location")

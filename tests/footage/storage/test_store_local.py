@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import json
 import os
-import platform
 import resource
 import subprocess
 import sys
@@ -16,6 +16,7 @@ import pytest
 from storecontract import StoreContract
 
 from footage.errors import AlreadyThere, NotThere, StorageProblem
+from footage.process import identity
 from footage.storage import Store, open_store
 
 
@@ -112,8 +113,8 @@ def test_claims_of_dead_processes_of_this_machine_are_passed_over(
     _take_away_what_publishes(monkeypatch.setattr)
     store = open_store(str(tmp_path))
     # A number that no process has, and one that another process has by now.
-    _claim(tmp_path / "k", f"{platform.node()} {2**22 + 1} 1.0")
-    _claim(tmp_path / "k", f"{platform.node()} {os.getpid()} 1.0", number=2)
+    _claim(tmp_path / "k", json.dumps({**identity(), "pid": 2**22 + 1}))
+    _claim(tmp_path / "k", json.dumps({**identity(), "started": "1"}), number=2)
 
     store.create("k/intent.json", b"mine")
 
