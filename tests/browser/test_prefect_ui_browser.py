@@ -42,7 +42,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield done.stderr
     finally:
         subprocess.run(
-            [sys.executable, "-m", "prefect", "server", "stop"],
+            [*COMMAND, "server", "stop"],
             env=environment,
             capture_output=True,
             check=False,
@@ -70,6 +70,11 @@ def test_the_run_page_shows_state_steps_and_the_lines_of_the_clip(told: str, pag
     ui = _ui(told)
 
     page.goto(f"{ui}/runs")
+    # What the terminal says to paste.
+    page.locator("input[type=password]").fill(_login(told))
+    page.keyboard.press("Enter")
+    page.wait_for_url(lambda url: "login" not in url)
+    page.goto(f"{ui}/runs")
     page.get_by_text("wan2.2-t2v-plus: A kite over the harbour").first.click()
 
     expect(page.get_by_text("Completed").first).to_be_visible(timeout=30_000)
@@ -89,6 +94,12 @@ def test_the_artifact_shows_what_was_asked_and_what_was_delivered(told: str, pag
         timeout=30_000
     )
     expect(page.get_by_text(re.compile(r"0\.70 CNY")).first).to_be_visible()
+
+
+def _login(told: str) -> str:
+    found = re.search(r"log in with: (\S+)", told)
+    assert found, told
+    return found[1]
 
 
 def _ui(told: str) -> str:
