@@ -76,6 +76,11 @@ class _Source(NamedTuple):
     base: Path | None
 
     @property
+    def argument(self) -> str:
+        """What the command calls it."""
+        return str(self.path) if self.path is not None else self.name
+
+    @property
     def suffix(self) -> str:
         return self.path.suffix.casefold() if self.path is not None else ""
 
@@ -124,13 +129,23 @@ def read_board(
     roots = roots or InputRoots.anywhere()
     given = _source(source, base, name, roots)
     said = settled or Settlement()
-    if given.path is not None and (beside := settlement.found_beside(given.path)):
-        said = said.over(beside[0])
+    used: Path | None = None
+    if given.path is not None and (beside := settlement.found_beside(given.path, roots)):
+        said, used = said.over(beside[0]), beside[1]
     content = _content(given, format, said)
     if given.path is not None and content.table is not None and not said.columns:
-        shared = settlement.found_for_shape(given.path, content.table.head)
-        said = said.over(shared[0]) if shared else said
-    return _reading(given, content, said, dict(defaults or {}), roots)
+        shared = settlement.found_for_shape(given.path, content.table.head, roots)
+        said, used = (said.over(shared[0]), shared[1]) if shared else (said, used)
+    if said.assets is not None and "://" not in said.assets:
+        roots.require(said.assets, "assets")
+    reading = _reading(given, content, said, dict(defaults or {}), roots)
+    if used is None:
+        return reading
+    return reading._replace(guesses=(_map_used(used), *reading.guesses))
+
+
+def _map_used(path: Path) -> Guess:
+    return Guess(None, "mapping", path.name, str(path), "answers about this board or one of its shape")
 
 
 def _source(
@@ -169,6 +184,7 @@ def _content(given: _Source, format: str | None, said: Settlement) -> _Content:
     text, part = decode(
         data,
         name=given.name,
+        board=given.argument,
         given=said.encoding,
         knows=table.head_is_told_by_words,
         accept=said.accept_guesses,
@@ -189,6 +205,8 @@ def _reading(
     if content.format is None:
         data, wrapper = _unwrapped(data)
     format = content.format or _recognize(data, given.name)
+    if format == otio_file.FORMAT and (ours := own.kept_in_timeline(data, given.name)) is not None:
+        format, data = own.FORMAT, ours
     with pictures_below(roots, said.assets):
         if format == own.FORMAT:
             board, guesses, parts = _own_board(data, given, said, defaults)
@@ -281,7 +299,7 @@ def _foreign_board(
     if open_parts and not (said.accept_guesses and all(part.acceptable for part in open_parts)):
         if said.accept_guesses:
             open_parts = [part for part in open_parts if not part.acceptable]
-        raise refusal(open_parts, str(given.path) if given.path is not None else given.name)
+        raise refusal(open_parts, given.argument)
     guesses = [*parsed.guesses, *(guess for draft in parsed.drafts for guess in draft.guesses)]
     guesses += [Guess(p.shot_id, p.field, p.source, p.becomes, f"{p.why}; accepted") for p in open_parts]
     plain = {

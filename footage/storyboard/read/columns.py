@@ -44,6 +44,8 @@ class Columns:
     roles: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
     units: dict[str, str] = field(default_factory=dict[str, str])
     parts: list[Part] = field(default_factory=list[Part])
+    # Those that a person gave their role.
+    settled: set[str] = field(default_factory=set[str])
     # Written in the words of our requests: then a value that a field cannot have is a mistake, not a crew's word.
     of_requests: bool = False
 
@@ -54,7 +56,6 @@ class Columns:
 def assign(rows: Sequence[Row], settlement: Settlement) -> Columns:
     """Give each column of these rows (of shots alone) its role. Does not depend on the order of the columns."""
     columns = Columns()
-    settled: set[str] = set()
     names = dict.fromkeys(name for row in rows for name in row)
     columns.of_requests = _of_requests(rows, list(names))
     for name in names:
@@ -63,7 +64,7 @@ def assign(rows: Sequence[Row], settlement: Settlement) -> Columns:
         exact = _request_field(name) if columns.of_requests else None
         role = said[0] if said else exact or role_of(name, values)
         if said:
-            settled.add(name)
+            columns.settled.add(name)
             if said[1]:
                 columns.units[name] = said[1]
         if role in (None, METADATA) or (role != "id" and not values):
@@ -73,7 +74,9 @@ def assign(rows: Sequence[Row], settlement: Settlement) -> Columns:
         why = "a person said so" if said else f"the column {name!r} is read as {role}"
         columns.parts.append(Part(name, role, sure, why, values=samples(values), becomes=role))
     for role, named in columns.roles.items():
-        named.sort(key=lambda name, role=role: (name not in settled, words.place_of(name, role), name))
+        named.sort(
+            key=lambda name, role=role: (name not in columns.settled, words.place_of(name, role), name)
+        )
     return columns
 
 

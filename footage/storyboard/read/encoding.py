@@ -25,13 +25,20 @@ class Decoded(NamedTuple):
 
 
 def decode(
-    data: bytes, *, name: str, given: str | None = None, knows: Callable[[str], bool], accept: bool
+    data: bytes,
+    *,
+    name: str,
+    board: str,
+    given: str | None = None,
+    knows: Callable[[str], bool],
+    accept: bool,
 ) -> Decoded:
     """Text of a board file.
 
     Args:
         data: The bytes.
         name: What messages call the board.
+        board: What the command calls it.
         given: The encoding that a person named.
         knows: Whether the head of a decoded text is made of words that are known.
         accept: Take the likeliest encoding without a person's word.
@@ -65,7 +72,7 @@ def decode(
     part = _doubt(known or texts)
     if accept:
         return Decoded((known or texts)[part.becomes], part)
-    raise refusal([part], name)
+    raise refusal([part], board)
 
 
 def _named(data: bytes, given: str, name: str) -> str:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, Literal
 
 from footage.storyboard.read import words
 
@@ -39,10 +39,10 @@ _RATE = re.compile(r"^\s*(\d{1,3}(?:\.\d{1,6})?)\s*(?:p|fps|帧|/s)?\s*$", re.IG
 
 @dataclass(frozen=True)
 class Length:
-    """Seconds, and why they are doubtful (None: they are not)."""
+    """Seconds; doubtful for want of a unit or of a rate (None: they are certain); for a range, where it starts."""
 
     seconds: float
-    doubt: str | None = None
+    doubt: Literal["unit", "rate"] | None = None
     start: float | None = None
 
 
@@ -100,16 +100,14 @@ def _with_unit(count: float, written: str, unit: str | None, rate: float | None)
     if unit is not None:
         return Length(count * _UNITS[unit])
     if count > MAX_BARE_S:
-        return Length(count, f"{count:g} without a unit can be seconds or frames")
+        return Length(count / USUAL_RATE, "unit")
     return Length(count)
 
 
 def _frames(count: float, rate: float | None, before: float = 0.0) -> Length:
     if rate is not None:
         return Length(before + count / rate)
-    return Length(
-        before + count / USUAL_RATE, f"frames, and the board does not say how many a second; {USUAL_RATE:g}?"
-    )
+    return Length(before + count / USUAL_RATE, "rate")
 
 
 def _range(first: str, last: str, unit: str | None, rate: float | None) -> Length | None:

@@ -91,30 +91,32 @@ def _next_step(parts: Sequence[Part], board: str) -> str:
     )
 
 
-_HEADS = ("column", "values", "would become", "doubtful because", "or else")
-_WIDTHS = (22, 44, 26, 58, 60)
+_HEADS = ("column", "values", "would become", "doubtful because")
+_WIDTHS = (24, 48, 34, 100)
+_OTHER_WIDTH = 160
 
 
 def table_of(parts: Sequence[Part]) -> str:
-    """Parts of a mapping as a plain table, each cell on one line."""
+    """Parts of a mapping as a plain table, each cell on one line, what else it could be on lines of their own."""
     rows = [
         (
             part.source if part.shot_id is None else f"{part.source} of {part.shot_id}",
             " | ".join(part.values),
             f"{part.field} {part.becomes}".strip() if part.becomes else part.field,
             part.why,
-            "; ".join(part.others),
         )
         for part in parts
     ]
-    cells = [
-        tuple(_cut(cell, width) for cell, width in zip(row, _WIDTHS, strict=True)) for row in (_HEADS, *rows)
-    ]
+    cells = [tuple(map(_cut, row, _WIDTHS)) for row in (_HEADS, *rows)]
     widths = [max(len(row[place]) for row in cells) for place in range(len(_HEADS))]
-    return "\n".join(
+    lines = [
         "  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in cells
-    )
+    ]
+    table = [lines[0]]
+    for line, part in zip(lines[1:], parts, strict=True):
+        table += [line, *(f"      or else: {_cut(other, _OTHER_WIDTH)}" for other in part.others)]
+    return "\n".join(table)
 
 
 def _cut(text: str, width: int) -> str:

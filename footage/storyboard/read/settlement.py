@@ -12,10 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from footage.errors import InvalidRequest, Problem, StorageProblem
+from footage.input_roots import InputRoots
 from footage.printable import shown
 from footage.storyboard.board import REQUEST_FIELDS, SHOT_FIELDS, nearest
 from footage.storyboard.read import words
-from footage.storyboard.read.document import as_list, as_mapping, decode_known
+from footage.storyboard.read.document import as_list, as_mapping, decode_known, plain_data
+from footage.storyboard.read.mapping import Part
+from footage.storyboard.read.source import read_file
 from footage.storyboard.read.yaml_text import parse_yaml
 
 METADATA = "metadata"
@@ -45,6 +48,14 @@ class Settlement:
             {**other.columns, **self.columns}, shots, self.encoding or other.encoding, self.assets or other.assets,
             self.accept_guesses or other.accept_guesses, self.shape or other.shape,
         )  # fmt: skip
+
+    def plain(self) -> dict[str, Any]:
+        """As a map file or the `mapping` parameter of a deployment has it; empty where nothing is said."""
+        said: dict[str, Any] = {
+            "map": dict(self.columns), "set": {shot: dict(fields) for shot, fields in self.shots.items()},
+            "encoding": self.encoding, "assets": self.assets,
+        }  # fmt: skip
+        return {key: value for key, value in said.items() if value}
 
     def of(self, column: str) -> tuple[str, str | None] | None:
         """(field, unit) that a person gave a column; None when nobody did."""
@@ -174,28 +185,26 @@ def read_map(path: Path) -> Settlement:
     Raises:
         InvalidRequest: It cannot be read or is of another form.
     """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        message = f"cannot be read: {error.strerror}"
-        raise InvalidRequest(problems=(Problem("map_file", shown(str(path)), message),)) from error
-    return from_plain(parse_yaml(decode_known(data, name=path.name), name=path.name), path.name)
+    text = decode_known(read_file(path, name=str(path)), name=path.name)
+    return from_plain(plain_data(parse_yaml(text, name=path.name), name=path.name), path.name)
 
 
 def map_beside(board: Path) -> Path:
     return board.with_name(f"{board.stem}.map.yaml")
 
 
-def found_beside(board: Path) -> tuple[Settlement, Path] | None:
-    """The board's own map file, if it has one."""
+def found_beside(board: Path, roots: InputRoots) -> tuple[Settlement, Path] | None:
+    """The board's own map file, if it has one that may be read."""
     path = map_beside(board)
-    return (read_map(path), path) if path.is_file() else None
+    return (read_map(path), path) if roots.allows(path) and path.is_file() else None
 
 
-def found_for_shape(board: Path, shape: Sequence[str]) -> tuple[Settlement, Path] | None:
+def found_for_shape(board: Path, shape: Sequence[str], roots: InputRoots) -> tuple[Settlement, Path] | None:
     """A map file in the board's folder that was written for a board with the same columns; None for several."""
     found: list[tuple[Settlement, Path]] = []
     for path in sorted(board.parent.glob("*.map.yaml"))[:50]:
+        if not roots.allows(path):
+            continue
         try:
             settlement = read_map(path)
         except InvalidRequest:
@@ -206,6 +215,17 @@ def found_for_shape(board: Path, shape: Sequence[str]) -> tuple[Settlement, Path
     return found[0] if agree else None
 
 
+def with_accepted(settlement: Settlement, parts: Iterable[Part]) -> Settlement:
+    """With the guesses that were accepted as if each had been settled the way it was shown."""
+    found: dict[str, list[str]] = {"--map": [], "--set": [], "--encoding": []}
+    for part in parts:
+        for option, value in zip(part.settle[::2], part.settle[1::2], strict=False):
+            if part.sureness == "guessed":
+                found[option].append(value)
+    encoding = next(iter(found["--encoding"]), None)
+    return settlement.over(settle(found["--map"], found["--set"], encoding=encoding))
+
+
 def save_map(settlement: Settlement, path: Path) -> None:
     """Write a map file.
 
@@ -214,14 +234,8 @@ def save_map(settlement: Settlement, path: Path) -> None:
     """
     import yaml
 
-    plain: dict[str, Any] = {
-        "columns": list(settlement.shape), "map": dict(settlement.columns),
-        "set": {shot: dict(fields) for shot, fields in settlement.shots.items()},
-        "encoding": settlement.encoding, "assets": settlement.assets,
-    }  # fmt: skip
-    text = yaml.safe_dump(
-        {key: value for key, value in plain.items() if value}, allow_unicode=True, sort_keys=False
-    )
+    plain = {"columns": list(settlement.shape), **settlement.plain()}
+    text = yaml.safe_dump(plain, allow_unicode=True, sort_keys=False)
     try:
         path.write_text(text, "utf-8")
     except OSError as error:

@@ -83,20 +83,24 @@ def _from_column(
         else:
             draft.length(length.seconds, name, cell)
             if length.doubt:
-                doubtful.setdefault(length.doubt.partition(" ")[2], []).append((draft, cell))
-    return [_unit_doubt(name, why, found) for why, found in doubtful.items()]
+                doubtful.setdefault(length.doubt, []).append((draft, cell))
+    return [_unit_doubt(name, doubt, found) for doubt, found in doubtful.items()]
 
 
-def _unit_doubt(name: str, why: str, found: Sequence[tuple[Draft, Any]]) -> Part:
-    rate = f"{lengths.USUAL_RATE:g}"
-    bare = "without a unit" in why
-    becomes = ", ".join(f"{draft.fields.get('duration')} s" for draft, _ in found[:3])
+_UNSURE = {
+    "unit": "a number so large, without a unit, can be seconds or frames",
+    "rate": "it counts frames, and the board does not say how many there are a second",
+}
+
+
+def _unit_doubt(name: str, doubt: str, found: Sequence[tuple[Draft, Any]]) -> Part:
+    usual = f"{name}=duration:frames@{lengths.USUAL_RATE:g}"
+    others = [f"--map '{name}=duration:frames@{rate}'" for rate in (25, 30)]
+    if doubt == "unit":
+        others.append(f"--map '{name}=duration:s'")
     return Part(
-        name, "duration", "guessed", f"the number is {why}" if bare else f"it counts {why}",
-        values=samples(cell for _, cell in found), becomes=becomes,
-        others=(f"--map '{name}=duration:frames@{rate}'",) if bare
-        else (f"--map '{name}=duration:frames@25'", f"--map '{name}=duration:frames@30'"),
-        settle=("--map", f"{name}=duration:{'s' if bare else f'frames@{rate}'}"),
+        name, "duration", "guessed", _UNSURE[doubt], values=samples(cell for _, cell in found),
+        becomes=f"at {lengths.USUAL_RATE:g} frames a second", others=tuple(others), settle=("--map", usual),
     )  # fmt: skip
 
 

@@ -27,7 +27,7 @@ def find(rows: Sequence[Row], columns: Columns) -> tuple[TextSource, list[Part]]
     for role in ("prompt", "description"):
         if names := _saying(rows, columns.roles.get(role, [])):
             source = TextSource(tuple(names), role == "description")
-            if len(names) == 1 or all(_is_settled(columns, name) for name in names):
+            if len(names) == 1 or all(name in columns.settled for name in names):
                 return source, []
             return _several(rows, names, role)
     for role, why in (
@@ -69,10 +69,6 @@ def _is_prose(values: Sequence[Any]) -> bool:
     return bool(texts) and sum(
         len(text.split()) >= 3 or (not text.isascii() and len(text) >= 4) for text in texts
     ) * 2 > len(texts)
-
-
-def _is_settled(columns: Columns, name: str) -> bool:
-    return any(part.source == name and part.why == "a person said so" for part in columns.parts)
 
 
 def _one(rows: Sequence[Row], name: str, why: str, others: Sequence[str]) -> Part:
