@@ -170,7 +170,7 @@ def text_of(value: Any) -> str | None:
         if words.nothing(item):
             continue
         role = next(iter(words.roles_of(key)), None)
-        if role == "description" or words.plain(key) in _INNER:
+        if role in ("description", "perhaps_prompt") or words.plain(key) in _INNER:
             role = "description"
         elif role not in ("prompt", "framing", "angle", "movement", "lens"):
             return None

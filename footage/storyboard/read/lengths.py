@@ -120,8 +120,13 @@ def _range(first: str, last: str, unit: str | None, rate: float | None) -> Lengt
 
 def are_start_times(lengths: Sequence[Length | None]) -> bool:
     """Whether a column rises from 0: then it says when each shot starts, not how long it is."""
+    return rise(lengths) and lengths[0] is not None and lengths[0].seconds == 0
+
+
+def rise(lengths: Sequence[Length | None]) -> bool:
+    """Whether a column of at least two times rises from line to line."""
     starts = [length.seconds for length in lengths if length is not None]
-    whole = len(starts) == len(lengths) >= 2 and starts[0] == 0
+    whole = len(starts) == len(lengths) >= 2
     return whole and all(later > earlier for earlier, later in pairwise(starts))
 
 

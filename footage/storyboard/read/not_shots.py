@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 
 from footage.storyboard.read import lengths, words
 
-Kind = Literal["shot", "total", "head", "heading", "comment", "unsure"]
+Kind = Literal["shot", "total", "head", "heading", "comment", "omitted shot", "unsure"]
 _HEADING = re.compile(
     r"^\W*(?:(?:INT|EXT|I/E|INT\.?/EXT|EXT\.?/INT)[.\s/]|内景|外景|內景|(?:SCENE|SZENE|SC[ÈE]NE|ESCENA|S[ÉE]QUENCE|SEQUENCE|ACT|"
     r"シーン|씬|장면)\s*[#\d]|第\s*[\d一二三四五六七八九十百]+\s*[场場幕集]|S#\s*\d)",
@@ -37,9 +37,12 @@ def classify(cells: Mapping[str, str], roles: Mapping[str, str | None], usual: i
     rest = [text for text in texts if not words.is_total(text)]
     if len(rest) < len(texts) and all(lengths.parse(text) is not None or text.isdigit() for text in rest):
         return Line("total")
-    different = set(texts)
-    if len(different) == 1 and _HEADING.match(texts[0]):
-        return Line("heading", texts[0])
+    if any(words.is_omitted(text) for text in texts):
+        return Line("omitted shot")
+    # A heading often has its number in the column of scenes.
+    said = {str(cell).strip() for name, cell in cells.items() if roles.get(name) != "scene"} or set(texts)
+    if len(said) == 1 and _HEADING.match(heading := said.pop()):
+        return Line("heading", heading)
     if usual >= 3 and len(cells) == 1:
         role = roles.get(next(iter(cells)))
         if role in ("duration", "frames"):

@@ -58,8 +58,13 @@ def _from_column(
         None if cell is None else lengths.parse(cell, None if unit == "start" else unit, rate)
         for cell, rate in zip(cells, rates, strict=True)
     ]
-    if unit == "start" or (said == "" and lengths.are_start_times(read)):
+    if unit == "start":
         return _differences(name, drafts, read)
+    if said == "" and lengths.are_start_times(read):
+        differences = _differences(name, drafts, read)
+        # `Time` can be either; what is named a length and is none is not ours to decide.
+        named_so = words.has_one_meaning(name)
+        return [_starts_doubt(name, rows, "it rises from 0")] if named_so else differences
     ranges = [length for length in read if length is not None and length.start is not None]
     places = lengths.are_places(read) or (
         bool(ranges) and all(":" in str(cell) for cell in cells if cell is not None)
@@ -181,8 +186,21 @@ def _from_starts(
         return []
     if lengths.are_start_times(starts):
         return _differences(first, drafts, starts)
+    if lengths.rise(starts):
+        return [
+            _starts_doubt(first, rows, "its times rise, but not from 0"),
+            *_differences(first, drafts, starts)[1:],
+        ]
     # Timecodes of a slate or a source say nothing about the length of a shot.
     return []
+
+
+def _starts_doubt(name: str, rows: Sequence[Row], why: str) -> Part:
+    return Part(
+        name, "duration", "guessed", f"{why}: where each shot starts?",
+        values=samples(row[name] for row in rows if name in row), becomes="the differences",
+        others=(f"--map '{name}=metadata'",), settle=("--map", f"{name}=duration:start"),
+    )  # fmt: skip
 
 
 def _whole(seconds: float) -> int:

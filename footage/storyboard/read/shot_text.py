@@ -26,6 +26,7 @@ def find(rows: Sequence[Row], columns: Columns) -> tuple[TextSource, list[Part]]
     """The source of the text, and what of it is guessed."""
     for role in ("prompt", "description"):
         if names := _saying(rows, columns.roles.get(role, [])):
+            names = _without_placeholders(rows, names, columns)
             source = TextSource(tuple(names), role == "description")
             if len(names) == 1 or all(name in columns.settled for name in names):
                 return source, []
@@ -58,6 +59,16 @@ def _saying(rows: Sequence[Row], names: Sequence[str]) -> list[str]:
             seen.append(values)
             kept.append(name)
     return kept
+
+
+def _without_placeholders(rows: Sequence[Row], names: Sequence[str], columns: Columns) -> list[str]:
+    """Of several columns, those whose name says that they are the text, or that have sentences."""
+    sure = [
+        name
+        for name in names
+        if name in columns.settled or words.has_one_meaning(name) or _is_prose(_values(rows, name))
+    ]
+    return sure or list(names)
 
 
 def _values(rows: Sequence[Row], name: str) -> list[Any]:

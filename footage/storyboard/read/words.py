@@ -80,6 +80,11 @@ def is_total(value: object) -> bool:
     return isinstance(value, str) and plain(value.rstrip(":： ")) in VALUES["total"]
 
 
+def is_omitted(value: object) -> bool:
+    """Whether a cell says that its shot was taken out, and nothing else."""
+    return isinstance(value, str) and plain(value) in VALUES["omitted"]
+
+
 def is_framing(value: object) -> bool:
     """Whether a cell is a shot size alone, such as CU or 全景."""
     parts = re.split(r"[/,+&、，]| to ", str(value).strip().casefold())
