@@ -92,6 +92,21 @@ def test_saved_answers_are_found_beside_the_board_and_serve_another_board_of_the
     assert run(["storyboard", strange, "--dry-run", "--map-file", str(tmp_path / "list.map.yaml")]) == 2
 
 
+def test_answers_about_single_shots_are_kept_for_their_own_board_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, other = board(tmp_path, WEAK), board(tmp_path, WEAK, "other.csv")
+    answers = ["--map", "Text=description", "--set", "2.skip=true"]
+
+    assert run(["storyboard", first, "--dry-run", "--save-map", *answers]) == 0
+    capsys.readouterr()
+
+    assert run(["storyboard", first, "--dry-run", "--json"]) == 0
+    assert len(shots(capsys)) == 1
+    assert run(["storyboard", other, "--dry-run", "--json"]) == 0
+    assert len(shots(capsys)) == 2
+
+
 def test_accepted_guesses_are_saved_as_the_answers_they_are(tmp_path: Path) -> None:
     path = board(tmp_path, WEAK)
 

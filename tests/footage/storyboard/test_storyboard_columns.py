@@ -57,6 +57,17 @@ def test_order_names_and_unknown_columns_do_not_change_what_is_bought(data: some
     assert [shot.dialogue for shot in board.shots] == ["Listen!", None, None]
 
 
+def test_two_columns_of_one_role_stand_in_the_prompt_in_the_same_order_wherever_they_are():
+    columns = {"Shot": ["1"], "Type": ["MS"], "Framing": ["Medium"], "Description": ["A bell rings"]}
+
+    prompts = {
+        read_board(table({name: columns[name] for name in order})).board.shots[0].request["prompt"]
+        for order in (list(columns), list(reversed(columns)))
+    }
+
+    assert prompts == {"Medium. MS. A bell rings."}
+
+
 def test_no_word_stands_under_two_roles():
     under = [(word, role) for role, known in words.ROLES.items() for word in known]
     twice = {word for word, _ in under if sum(word == other for other, _ in under) > 1}

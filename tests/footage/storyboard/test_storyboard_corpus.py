@@ -101,6 +101,7 @@ def test_no_board_of_the_corpus_is_bought_wrong_and_few_that_can_be_read_are_ref
 
     assert len(EXPECTED) >= 60
     assert counts["wrong"] == 0
+    assert counts["refused"] == 0
     assert len(held_back) <= len(readable) / 5
 
 

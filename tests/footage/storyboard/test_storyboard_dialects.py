@@ -13,6 +13,7 @@ from PIL import Image
 from footage.errors import InvalidRequest
 from footage.storyboard import Reading, plan_board, read_board
 
+BOARDS = Path(__file__).parents[2] / "boards"
 VIMAX = [
     {
         "idx": 0, "is_last": False, "cam_idx": 0, "visual_desc": "A man at a door", "audio_desc": "Wind",
@@ -300,3 +301,9 @@ def test_pictures_that_are_not_there_refuse_all_their_shots_at_once_and_say_wher
     assert [problem.field for problem in caught.value.problems] == [
         "shots[row1].reference_image", "shots[row2].reference_image",
     ]  # fmt: skip
+
+
+def test_a_clip_without_a_range_of_its_own_is_as_long_as_its_media():
+    board = read_board(BOARDS / "otio-available.otio").board
+
+    assert [shot.request["duration"] for shot in board.shots] == [5, 5]
