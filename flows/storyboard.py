@@ -21,7 +21,18 @@ from footage.errors import FootageError
 from footage.evidence.state import Permission
 from footage.storyboard import Ledger
 from footage.storyboard.production import patience, produce
-from tasks.boards import BoardProgress, approved, board_name, crew, cut, guesses_of, plan, refused, wrapped
+from tasks.boards import (
+    Answers,
+    BoardProgress,
+    approved,
+    board_name,
+    crew,
+    cut,
+    guesses_of,
+    plan,
+    refused,
+    wrapped,
+)
 from tasks.ending import stopped
 from tasks.hooks import cancel_clips
 from tasks.probe import probe_board
@@ -39,6 +50,8 @@ async def storyboard(
     board: str | dict[str, Any],
     board_format: str | None = None,
     defaults: dict[str, Any] | None = None,
+    mapping: dict[str, Any] | None = None,
+    accept_guesses: bool = False,
     run: Literal["inline", "deployments"] = "inline",
     max_seconds: float | None = None,
     max_cost: float | None = None,
@@ -55,6 +68,9 @@ async def storyboard(
             itself.
         board_format: One of the formats that are read; empty: found from the shape.
         defaults: Request fields for all shots, such as a model; a shot's own fields win.
+        mapping: What a person says about the board: {column: field}, or the contents of a map file (map, set, encoding,
+            assets). A board with a guess in what is bought is refused; the refusal says what to put here.
+        accept_guesses: Buy also what is only guessed about the board.
         run: inline makes the shots in this process; deployments spreads them over workers.
         max_seconds: Most seconds of video this run may buy; empty: the board's own cap.
         max_cost: Most money this run may spend, in the board's currency (USD if it names none); empty: the
@@ -72,7 +88,10 @@ async def storyboard(
     permission = Permission(retry_failed=retry_failed, buy_again=buy_again)
     try:
         async with studio_of(flow_run.id, credentials_block, storage_block) as studio:
-            reading, board_plan, due = await plan(studio, board, board_format, defaults, caps, permission)
+            answers = Answers(mapping, accept_guesses)
+            reading, board_plan, due = await plan(
+                studio, board, board_format, defaults, answers, caps, permission
+            )
             studio.settings = patience(board_plan, studio.settings)
             makers = await crew(studio, run, permission, blocks)
             await probe_board(studio, board_plan)

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import httpx
 from prefect import task
@@ -49,6 +49,7 @@ from footage.storyboard.due import still_to_buy
 from footage.storyboard.package import Package, make_package
 from footage.storyboard.preflight import preflight
 from footage.storyboard.production import Crew
+from footage.storyboard.read.settlement import Settlement, from_plain
 from footage.threads import at_work, in_thread
 from tasks.artifacts import ProgressArtifact, published
 from tasks.check import check
@@ -68,12 +69,24 @@ FINISH_DEPLOYMENT = "finish-video/finish-video"
 EMULATED_FINISH_DEPLOYMENT = "finish-video/emulated"
 
 
+class Answers(NamedTuple):
+    """What the parameters of a run say about how its board is meant."""
+
+    mapping: dict[str, Any] | None
+    accept_guesses: bool
+
+    def settlement(self) -> Settlement:
+        said = from_plain(self.mapping, "mapping") if self.mapping else Settlement()
+        return replace(said, accept_guesses=self.accept_guesses or said.accept_guesses)
+
+
 @task(name="plan", task_run_name="plan", cache_policy=NO_CACHE, persist_result=False)
 async def plan(
     studio: Studio,
     board: str | dict[str, Any] | list[Any],
     board_format: str | None,
     defaults: Mapping[str, Any] | None,
+    answers: Answers,
     caps: Mapping[str, Any],
     permission: Permission,
 ) -> tuple[Reading, BoardPlan, BoardQuote]:
@@ -83,7 +96,13 @@ async def plan(
     """
 
     def read_and_plan() -> tuple[Reading, BoardPlan, BoardQuote]:
-        reading = read_board(board, board_format, defaults=defaults, roots=studio.input_roots)
+        reading = read_board(
+            board,
+            board_format,
+            defaults=defaults,
+            roots=studio.input_roots,
+            settled=answers.settlement(),
+        )
         capped_board = reading.board.model_copy(update={"budget": capped(reading.board.budget, caps)})
         board_plan = plan_board(
             capped_board,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
@@ -13,8 +14,11 @@ from flows.cli.say import print_json, tell
 from footage.errors import InvalidRequest, OverBudget, Problem
 
 if TYPE_CHECKING:
-    from footage.storyboard import BoardPlan
+    from footage.storyboard import BoardPlan, Reading
+    from footage.storyboard.read import Settlement
     from footage.studio import Studio
+
+_Repeated = Annotated[list[str] | None, Parameter(negative="")]
 
 
 def storyboard(
@@ -23,6 +27,13 @@ def storyboard(
     *,
     format: Annotated[str | None, Parameter(metavar="FORMAT")] = None,
     model: ModelName = None,
+    map_column: Annotated[_Repeated, Parameter(name="--map", metavar="COLUMN=FIELD")] = None,
+    set_field: Annotated[_Repeated, Parameter(name="--set", metavar="SHOT.FIELD=VALUE")] = None,
+    map_file: Annotated[Path | None, Parameter(metavar="FILE")] = None,
+    save_map: Switch = False,
+    accept_guesses: Switch = False,
+    encoding: Annotated[str | None, Parameter(metavar="NAME")] = None,
+    assets: Annotated[str | None, Parameter(metavar="DIR_OR_URL")] = None,
     run: Literal["inline", "deployments"] = "inline",
     max_seconds: Annotated[float | None, Parameter(metavar="SECONDS")] = None,
     max_cost: Annotated[float | None, Parameter(metavar="AMOUNT")] = None,
@@ -39,10 +50,19 @@ def storyboard(
     """Make every shot of a storyboard, and the cut: film, timeline, edit list, dailies.
 
     Args:
-        board: The storyboard: our YAML or JSON, a CSV shot list, ViMax, huobao-drama, Toonflow, ArcReel or .otio.
+        board: The storyboard: our YAML or JSON, a shot list (CSV, .xlsx), ViMax, huobao-drama, Toonflow, ArcReel, .otio
+            or .otioz.
         format: How to read it, if its shape does not tell: wan-video, csv, json, vimax, huobao-drama, toonflow,
             arcreel or otio.
         model: Model for all shots that name none, such as wan2.2-t2v-plus; wan-video models has all.
+        map_column: What a column of the board is, such as Beat=description; metadata: nothing that is bought. A length
+            may have its unit: Len=duration:frames@24. May be repeated.
+        set_field: One field of one shot, such as 3.duration=5 or 7.skip=true. May be repeated.
+        map_file: A file with such answers; the board's own BOARD.map.yaml is found by itself.
+        save_map: Keep the answers beside the board, as BOARD.map.yaml.
+        accept_guesses: Buy also what is only guessed about the board.
+        encoding: Encoding of the file, such as gb18030, where it is not UTF-8.
+        assets: Folder or address of the pictures that the board names.
         run: inline makes the shots in this process; deployments spreads them over workers.
         max_seconds: Most seconds of video this run may buy.
         max_cost: Most money this run may spend, in the board's currency; USD if it names none.
@@ -67,14 +87,18 @@ def storyboard(
     from footage.studio import open_studio
 
     caps = {"max_seconds": max_seconds, "max_cost": max_cost, "approve_above": approve_above}
+    settled = _settled(map_column, set_field, map_file, encoding, assets, accept_guesses)
     with emulated(emulator):
         with open_studio() as studio:
-            plan = _plan(studio, board, format, defaults, caps)
+            reading, plan = _plan(studio, board, format, defaults, caps, settled)
+            if save_map:
+                _save_map(reading, board)
             if dry_run:
+                from flows.cli.board_plan import show_plan
                 from footage.storyboard.preflight import preflight
 
                 preflight(plan)
-                _show_plan(studio, plan, buy_again, as_json=json)
+                show_plan(studio, plan, reading.mapping, buy_again, as_json=json)
                 return 0
             if storage_block is None:
                 _refuse_over_budget(studio, plan, buy_again)
@@ -85,6 +109,8 @@ def storyboard(
             "board": board,
             "board_format": format,
             "defaults": defaults,
+            "mapping": reading.settlement.plain() or None,
+            "accept_guesses": accept_guesses,
             "run": run,
             **caps,
             "retry_failed": retry_failed,
@@ -109,14 +135,15 @@ def _plan(
     board_format: str | None,
     defaults: dict[str, Any] | None,
     caps: dict[str, float | None],
-) -> BoardPlan:
+    settled: Settlement,
+) -> tuple[Reading, BoardPlan]:
     """Check the whole board before Prefect is loaded; a mistake is answered at once."""
     from footage.steps.check import reference_fetcher
     from footage.storyboard import capped, grouped, plan_board, read_board
 
-    reading = read_board(board, board_format, defaults=defaults)
+    reading = read_board(board, board_format, defaults=defaults, settled=settled)
     for guess in grouped(reading.guesses):
-        tell(f"guessed: {guess}", "dim")
+        tell(f"read: {guess}", "dim")
     budget = capped(reading.board.budget, caps)
     plan = plan_board(
         reading.board.model_copy(update={"budget": budget}),
@@ -125,7 +152,31 @@ def _plan(
     )
     for warning in plan.warnings:
         tell(f"note: {warning}", "yellow")
-    return plan
+    return reading, plan
+
+
+def _settled(
+    maps: list[str] | None,
+    sets: list[str] | None,
+    map_file: Path | None,
+    encoding: str | None,
+    assets: str | None,
+    accept_guesses: bool,
+) -> Settlement:
+    from footage.storyboard.read.settlement import read_map, settle
+
+    if assets is not None and "://" not in assets:
+        assets = str(Path(assets).expanduser().absolute())
+    said = settle(maps or (), sets or (), encoding=encoding, assets=assets, accept_guesses=accept_guesses)
+    return said.over(read_map(map_file)) if map_file is not None else said
+
+
+def _save_map(reading: Reading, board: str) -> None:
+    from footage.storyboard.read.settlement import map_beside, save_map, with_accepted
+
+    path = map_beside(Path(board))
+    save_map(with_accepted(reading.settlement, reading.mapping), path)
+    tell(f"The answers about this board are in {path}.")
 
 
 def _refuse_over_budget(studio: Studio, plan: BoardPlan, buy_again: bool) -> None:
@@ -142,50 +193,6 @@ def _refuse_over_budget(studio: Studio, plan: BoardPlan, buy_again: bool) -> Non
         check_budget(plan.quote, budget)
     except OverBudget:
         check_budget(still_to_buy(studio, plan, buy_again=buy_again), budget)
-
-
-def _show_plan(studio: Studio, plan: BoardPlan, buy_again: bool, *, as_json: bool) -> None:
-    """Print shots and price.
-
-    Raises:
-        OverBudget: The run would refuse this board.
-    """
-    from footage.catalogue import CATALOGUE
-    from footage.money import amount_text
-    from footage.storyboard import approval_reason, check_budget, in_words
-    from footage.storyboard.due import still_to_buy
-
-    budget = plan.board.budget
-    due = still_to_buy(studio, plan, buy_again=buy_again)
-    if as_json:
-        print_json(
-            {
-                "title": plan.board.title,
-                "seconds": plan.quote.seconds,
-                "cost": amount_text(plan.quote.amount_in(budget.currency)),
-                "currency": budget.currency,
-                "to_buy": {
-                    "clips": due.clips,
-                    "seconds": due.seconds,
-                    "cost": amount_text(due.amount_in(budget.currency)),
-                    "prices": {currency: amount_text(sum) for currency, sum in due.amounts.items()},
-                },
-                "cny_per_usd": str(CATALOGUE.cny_per_usd),
-                "budget": budget.model_dump(mode="json"),
-                "shots": [
-                    {"id": shot.id, "model": shot.request.model, "from": shot.starts_from}
-                    for shot in plan.shots
-                ],
-            }
-        )
-    else:
-        for shot in plan.shots:
-            start = f" from {shot.starts_from}" if shot.starts_from else ""
-            print(f"{shot.id:<8} {shot.request.model:<18} {shot.expected.duration_s:>3} s{start}")
-        print(in_words(plan.quote, due, budget))
-    check_budget(due, budget)
-    if reason := approval_reason(due, budget):
-        tell(f"note: {reason}", "yellow")
 
 
 def _show(result: dict[str, Any]) -> None:

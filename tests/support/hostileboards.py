@@ -109,7 +109,7 @@ BOARDS: dict[str, tuple[Callable[[], bytes], str]] = {
         lambda: timeline(clip(metadata={"id": 10**399})),
         "OpenTimelineIO cannot read it",
     ),
-    "an id of 64 bits in OTIO": (lambda: timeline(clip(metadata={"id": 2**63})), ""),
+    "an id of 64 bits in OTIO": (lambda: timeline(clip(metadata={"id": 2**63, "prompt": "x"})), ""),
     "an id of 64 bits": (lambda: (_HERE / "b11.json").read_bytes(), ""),
     "bytes in YAML": (
         lambda: (_HERE / "b12.yaml").read_bytes(),

@@ -14,21 +14,37 @@ from footage.input_roots import InputRoots
 from footage.printable import shown
 from footage.storyboard.board import MAX_SHOTS, SPLIT, Board
 from footage.storyboard.guesses import Guess
-from footage.storyboard.read import arcreel, huobao, otio_child, otio_file, own, rows, toonflow, vimax
+from footage.storyboard.read import (
+    arcreel,
+    containers,
+    huobao,
+    otio_child,
+    otio_file,
+    own,
+    rows,
+    settlement,
+    table,
+    toonflow,
+    vimax,
+    words,
+)
 from footage.storyboard.read.document import (
+    MAX_BYTES,
     as_list,
     as_mapping,
-    decode,
     parse_json,
     plain_data,
     unreadable,
 )
 from footage.storyboard.read.draft import Parsed, pictures_below
-from footage.storyboard.read.fit import fit
+from footage.storyboard.read.encoding import decode
+from footage.storyboard.read.finish import finish
+from footage.storyboard.read.mapping import Part, refusal
+from footage.storyboard.read.settlement import Settlement
 from footage.storyboard.read.source import read_file
 from footage.storyboard.read.yaml_text import parse_yaml
 
-__all__ = ["FORMATS", "Reading", "read_board"]
+__all__ = ["FORMATS", "Part", "Reading", "Settlement", "read_board"]
 
 FORMATS: tuple[str, ...] = (
     own.FORMAT, rows.FORMAT, rows.JSON_FORMAT, vimax.FORMAT, huobao.FORMAT, toonflow.FORMAT, arcreel.FORMAT,
@@ -39,11 +55,44 @@ _DIALECTS = (vimax, arcreel, toonflow, huobao)
 
 
 class Reading(NamedTuple):
-    """A board, what had to be guessed to read it, and the format it was read as."""
+    """A board, what was worked out to read it, its format, and the whole mapping.
+
+    `settlement` is what a person said, map file included, with the names of the columns.
+    """
 
     board: Board
     guesses: tuple[Guess, ...]
     format: str
+    mapping: tuple[Part, ...] = ()
+    settlement: Settlement = Settlement()
+
+
+class _Source(NamedTuple):
+    """What is read: bytes or data, and what is known about where it comes from."""
+
+    data: Any
+    name: str
+    path: Path | None
+    base: Path | None
+
+    @property
+    def argument(self) -> str:
+        """What the command calls it."""
+        return str(self.path) if self.path is not None else self.name
+
+    @property
+    def suffix(self) -> str:
+        return self.path.suffix.casefold() if self.path is not None else ""
+
+
+class _Content(NamedTuple):
+    """What the bytes hold: a format and its text, lines of cells, or data."""
+
+    format: str | None
+    text: str = ""
+    data: Any = None
+    table: table.Table | None = None
+    part: Part | None = None
 
 
 def read_board(
@@ -54,6 +103,7 @@ def read_board(
     name: str | None = None,
     defaults: Mapping[str, Any] | None = None,
     roots: InputRoots | None = None,
+    settled: Settlement | None = None,
 ) -> Reading:
     """Read a storyboard from a file path, from its bytes, or from data that is already loaded.
 
@@ -65,50 +115,110 @@ def read_board(
         defaults: Request fields for all shots, such as a model from the command line; they win over the
             board's own defaults, not over what a shot says itself.
         roots: Below which folders the board and its pictures are read; None: anywhere.
+        settled: What a person said about the board; a map file beside it is read as well, and says less.
 
     Raises:
-        InvalidRequest: It cannot be read (with the line where there is one), is in no known format, or its
-            fields do not fit; all problems at once, with shot ids. Whether the board can be *made* is
-            found out by `plan_board`.
+        InvalidRequest: It cannot be read (with the line where there is one), is in no known format, its
+            fields do not fit, or something that would change what is bought is guessed (`mapping` and
+            `suggestion` then say what and how to settle it); all problems at once, with shot ids. Whether the
+            board can be *made* is found out by `plan_board`.
     """
     if format is not None and format not in FORMATS:
         allowed = ", ".join(FORMATS)
         raise InvalidRequest(problems=(Problem("format", shown(format), "is not a format we read", allowed),))
     roots = roots or InputRoots.anywhere()
-    if isinstance(source, str | Path):
-        roots.require(source, "board")
-        try:
-            path = Path(source).expanduser()
-        except RuntimeError as error:  # a home of nobody
-            raise unreadable(str(error), name=str(source)) from error
-        data: Any = read_file(path, name=str(source))
-        base, name, suffix = base or path.resolve().parent, name or path.name, path.suffix.casefold()
-    else:
-        data, name, suffix = source, name or "storyboard", ""
+    given = _source(source, base, name, roots)
+    said = settled or Settlement()
+    used: Path | None = None
+    if given.path is not None and (beside := settlement.found_beside(given.path, roots)):
+        said, used = said.over(beside[0]), beside[1]
+    content = _content(given, format, said)
+    if given.path is not None and content.table is not None and not said.columns:
+        shared = settlement.found_for_shape(given.path, content.table.head, roots)
+        said, used = (said.over(shared[0]), shared[1]) if shared else (said, used)
+    if said.assets is not None and "://" not in said.assets:
+        roots.require(said.assets, "assets")
+    reading = _reading(given, content, said, dict(defaults or {}), roots)
+    if used is None:
+        return reading
+    return reading._replace(guesses=(_map_used(used), *reading.guesses))
 
-    encoding: str | None = None
-    text = ""
-    if isinstance(data, bytes):
-        text, encoding = decode(data, name=name)
-        if _looks_like_table(text, suffix, format):
-            format, data = rows.FORMAT, None
-        else:
-            data = _parse(text, suffix, name)
-    if data is not None:
-        data = plain_data(data, name=name)
-    wrapper: dict[str, Any] = {}
-    if format is None:
+
+def _map_used(path: Path) -> Guess:
+    return Guess(None, "mapping", path.name, str(path), "answers about this board or one of its shape")
+
+
+def _source(
+    source: str | Path | bytes | Mapping[str, Any] | list[Any],
+    base: Path | None,
+    name: str | None,
+    roots: InputRoots,
+) -> _Source:
+    if not isinstance(source, str | Path):
+        return _Source(source, name or "storyboard", None, base)
+    roots.require(source, "board")
+    try:
+        path = Path(source).expanduser()
+    except RuntimeError as error:  # a home of nobody
+        raise unreadable(str(error), name=str(source)) from error
+    data = read_file(path, name=str(source))
+    return _Source(data, name or path.name, path, base or path.resolve().parent)
+
+
+def _content(given: _Source, format: str | None, said: Settlement) -> _Content:
+    """What the bytes hold, as far as no board has to be understood for it."""
+    data = given.data
+    if not isinstance(data, bytes):
+        return _Content(format, data=plain_data(data, name=given.name))
+    if len(data) > MAX_BYTES:
+        message = f"the file has {len(data):,} bytes, allowed are {MAX_BYTES:,}"
+        raise unreadable(message, name=given.name)
+    named = frozenset(map(words.plain, said.columns))
+    if containers.is_zip(data):
+        with containers.opened(data, name=given.name) as archive:
+            if (timeline := containers.timeline_of(archive, name=given.name)) is not None:
+                return _Content(otio_file.FORMAT, timeline, parse_json(timeline, name=given.name))
+            lines = containers.sheet_of(data, archive, name=given.name)
+        return _Content(rows.FORMAT, table=table.from_lines(lines, name=given.name, named=named))
+    containers.refuse_other_kinds(data, given.suffix, given.name)
+    text, part = decode(
+        data,
+        name=given.name,
+        board=given.argument,
+        given=said.encoding,
+        knows=table.head_is_told_by_words,
+        accept=said.accept_guesses,
+    )
+    if _looks_like_table(text, given.suffix, format):
+        if not text.strip():
+            raise unreadable("it is empty", name=given.name)
+        found = table.parse(text, name=given.name, named=named)
+        return _Content(rows.FORMAT, text, table=found, part=part)
+    parsed = _parse(text, given.suffix, given.name)
+    return _Content(format, text, None if parsed is None else plain_data(parsed, name=given.name), part=part)
+
+
+def _reading(
+    given: _Source, content: _Content, said: Settlement, defaults: dict[str, Any], roots: InputRoots
+) -> Reading:
+    data, wrapper = content.data, dict[str, Any]()
+    if content.format is None:
         data, wrapper = _unwrapped(data)
-    found = format or _recognize(data, name)
-    with pictures_below(roots):
-        board, guesses = _as_board(found, data, text, base, name, dict(defaults or {}))
+    format = content.format or _recognize(data, given.name)
+    if format == otio_file.FORMAT and (ours := own.kept_in_timeline(data, given.name)) is not None:
+        format, data = own.FORMAT, ours
+    with pictures_below(roots, said.assets):
+        if format == own.FORMAT:
+            board, guesses, parts = _own_board(data, given, said, defaults)
+        else:
+            board, guesses, parts, shape = _foreign_board(format, data, content, given, said, defaults)
+            said = said.over(Settlement(shape=shape))
+    if content.part is not None:
+        parts.insert(0, content.part)
+        guesses.insert(0, Guess(None, "encoding", "the bytes", content.part.becomes, content.part.why))
     if wrapper:
         board = board.model_copy(update={"metadata": {**wrapper, **board.metadata}})
-    if encoding:
-        guesses.insert(
-            0, Guess(None, "encoding", "the bytes", encoding, "it is not UTF-8 and does not say what it is")
-        )
-    return Reading(board, tuple(guesses), found)
+    return Reading(board, tuple(guesses), format, tuple(parts), said)
 
 
 def _looks_like_table(text: str, suffix: str, format: str | None) -> bool:
@@ -157,42 +267,62 @@ def _recognize(data: object, name: str) -> str:
     )
 
 
-def _as_board(
-    format: str, data: object, text: str, base: Path | None, name: str, given: dict[str, Any]
-) -> tuple[Board, list[Guess]]:
-    if format == own.FORMAT:
-        plain, guesses, problems = own.read(data, base)
-        if not plain.get("title"):
-            plain["title"] = Path(name).stem
-        if given:
-            plain["defaults"] = {**(as_mapping(plain.get("defaults")) or {}), **given}
-        return _validated(plain, problems), guesses
-    parsed = _dialect(format, data, text, base, name)
-    parsed.defaults.update(given)
-    for draft in parsed.drafts:
-        fit(draft, parsed.defaults)
+def _own_board(
+    data: object, given: _Source, said: Settlement, defaults: dict[str, Any]
+) -> tuple[Board, list[Guess], list[Part]]:
+    plain, guesses, problems = own.read(data, given.base)
+    if not plain.get("title"):
+        plain["title"] = Path(given.name).stem
+    if defaults:
+        plain["defaults"] = {**(as_mapping(plain.get("defaults")) or {}), **defaults}
+    if said.columns:
+        message = "a board of our own schema has no columns to map"
+        problems.append(Problem("map", shown(", ".join(said.columns)), message))
+    ids = [str((as_mapping(shot) or {}).get("id")) for shot in as_list(plain.get("shots")) or []]
+    unknown = [shot for shot in said.shots if shot not in ids]
+    allowed = ", ".join(ids[:20])
+    problems += [Problem("set", shown(shot), "no shot of the board has this id", allowed) for shot in unknown]
+    plain["shots"] = [
+        {**shot, **{name: value for name, value in said.shots.get(shot_id, {}).items() if name != "skip"}}
+        for shot_id, shot in zip(ids, as_list(plain.get("shots")) or [], strict=True)
+        if not said.shots.get(shot_id, {}).get("skip")
+    ]
+    return _validated(plain, problems), guesses, []
+
+
+def _foreign_board(
+    format: str, data: object, content: _Content, given: _Source, said: Settlement, defaults: dict[str, Any]
+) -> tuple[Board, list[Guess], list[Part], tuple[str, ...]]:
+    parsed = _dialect(format, data, content, given, said)
+    parts = finish(parsed, said, defaults)
+    open_parts = [part for part in parts if part.sureness == "guessed"]
+    if open_parts and not (said.accept_guesses and all(part.acceptable for part in open_parts)):
+        if said.accept_guesses:
+            open_parts = [part for part in open_parts if not part.acceptable]
+        raise refusal(open_parts, given.argument)
     guesses = [*parsed.guesses, *(guess for draft in parsed.drafts for guess in draft.guesses)]
+    guesses += [Guess(p.shot_id, p.field, p.source, p.becomes, f"{p.why}; accepted") for p in open_parts]
     plain = {
-        "title": parsed.title or Path(name).stem,
+        "title": parsed.title or Path(given.name).stem,
         "defaults": parsed.defaults,
         "shots": [draft.finished() for draft in parsed.drafts],
         "metadata": {"format": parsed.format, **parsed.metadata},
     }
-    return _validated(plain, []), guesses
+    return _validated(plain, []), guesses, parts, parsed.shape
 
 
-def _dialect(format: str, data: object, text: str, base: Path | None, name: str) -> Parsed:
+def _dialect(format: str, data: object, content: _Content, given: _Source, said: Settlement) -> Parsed:
     if format == rows.FORMAT:
-        if not text:
+        if content.table is None:
             empty = "it is empty" if data is None else "a CSV shot list has to be given as a file or as bytes"
-            raise unreadable(empty, name=name)
-        return rows.read_csv(text, base, name=name)
+            raise unreadable(empty, name=given.name)
+        return rows.read_table(content.table, given.base, said)
     if format == otio_file.FORMAT:
-        return otio_child.read(text or json.dumps(data), base, name=name)
+        return otio_child.read(content.text or json.dumps(data), given.base, name=given.name)
     if format == rows.JSON_FORMAT:
-        return rows.read_json(data, base)
+        return rows.read_json(data, given.base, said)
     dialect = next(dialect for dialect in _DIALECTS if format == dialect.FORMAT)
-    return dialect.read(data, base)
+    return dialect.read(data, given.base)
 
 
 def _validated(plain: Mapping[str, Any], problems: list[Problem]) -> Board:

@@ -1,4 +1,4 @@
-"""ArcReel: an episode script with `segments` (narration) or `scenes` (drama).
+"""ArcReel: an episode script with `segments` (narration), `scenes` (drama), `shots` (ad) or `video_units`.
 
 Field names from ArcReel/ArcReel, lib/script_models.py, read 2026-11.
 """
@@ -13,30 +13,37 @@ from footage.storyboard.read.document import as_list, as_mapping
 from footage.storyboard.read.draft import Draft, Parsed, has, others, sentence, shot_rows
 
 FORMAT = "arcreel"
+_LISTS = ("segments", "scenes", "shots", "video_units")
+_IDS = ("segment_id", "scene_id", "shot_id", "unit_id")
 
 
 def matches(data: object) -> bool:
-    rows = shot_rows(data, "segments", "scenes")
+    rows = shot_rows(data, *_LISTS)
     if not rows or as_mapping(data) is None:
         return False
-    named = has(rows[0], "segment_id") or has(rows[0], "scene_id")
-    return named and has(rows[0], "video_prompt")
+    if has(rows[0], "unit_id") and has(rows[0], "shots"):
+        return True
+    if has(rows[0], "shot_id") and not (
+        has(rows[0], "generated_assets") or has(as_mapping(data) or {}, "content_mode")
+    ):
+        return False
+    return any(has(rows[0], name) for name in _IDS) and has(rows[0], "video_prompt")
 
 
 def read(data: object, base: Path | None) -> Parsed:
     drafts: list[Draft] = []
     scene = 1
-    for row in shot_rows(data, "segments", "scenes"):
+    for row in shot_rows(data, *_LISTS):
         if row.get("segment_break") and drafts:
             scene += 1
         drafts.append(_shot(row, scene, base))
     around = as_mapping(data) or {}
     title = str(around.get("title") or "") or None
-    return Parsed(FORMAT, drafts, title=title, metadata=others(data, "segments", "scenes", "title"))
+    return Parsed(FORMAT, drafts, title=title, metadata=others(data, *_LISTS, "title"))
 
 
 def _shot(row: Mapping[str, Any], scene: int, base: Path | None) -> Draft:
-    name = "segment_id" if "segment_id" in row else "scene_id"
+    name = next((name for name in _IDS if name in row), "segment_id")
     assets = as_mapping(row.get("generated_assets")) or {}
     inner = {"generated_assets.storyboard_image": assets.get("storyboard_image")}
     draft = Draft(str(row.get(name) or ""), row, inner)
@@ -47,11 +54,16 @@ def _shot(row: Mapping[str, Any], scene: int, base: Path | None) -> Draft:
     draft.carry("notes", "note")
     draft.image(base, "generated_assets.storyboard_image")
 
+    if not row.get("video_prompt") and as_list(row.get("shots")):
+        _unit(draft, row)
+        return draft
     motion = row.get("video_prompt")
     still = row.get("image_prompt")
     lines = _lines(row, as_mapping(motion) or {})
     if lines:
         draft.guess("dialogue", "\n".join(lines), "dialogue, utterances", "put together as speaker: line")
+    elif spoken := draft.text("voiceover_text"):
+        draft.guess("dialogue", spoken, "voiceover_text", "taken over")
     moving = as_mapping(motion)
     if moving is None:
         draft.guess("prompt", str(motion or ""), "video_prompt", "taken as it is")
@@ -72,6 +84,25 @@ def _shot(row: Mapping[str, Any], scene: int, base: Path | None) -> Draft:
         if sound := str(moving.get("ambiance_audio") or ""):
             draft.guess("sound", sound, "video_prompt.ambiance_audio", "taken over")
     return draft
+
+
+def _unit(draft: Draft, row: Mapping[str, Any]) -> None:
+    """A clip of several shots, one after the other; its length is that of all of them."""
+    shots = [shot for shot in map(as_mapping, as_list(row.get("shots")) or []) if shot is not None]
+    draft.guess(
+        "prompt",
+        sentence(str(shot.get("text") or "") for shot in shots),
+        "shots[].text",
+        "one after the other",
+    )
+    lengths = [shot.get("duration") for shot in shots]
+    if (
+        "duration" not in draft.fields
+        and lengths
+        and all(isinstance(length, int | float) for length in lengths)
+    ):
+        total = sum(length for length in lengths if isinstance(length, int | float))
+        draft.duration_of(float(total), "shots[].duration", f"{total:g} s")
 
 
 def _camera(moving: Mapping[str, Any]) -> str:

@@ -44,23 +44,12 @@ def unreadable(message: str, *, line: int | None = None, name: str = "storyboard
     )
 
 
-def decode(data: bytes, *, name: str) -> tuple[str, str | None]:
-    """Text of a board file, and the encoding when it had to be guessed (None: it said so, or UTF-8)."""
-    if len(data) > MAX_BYTES:
-        raise unreadable(f"the file has {len(data):,} bytes, allowed are {MAX_BYTES:,}", name=name)
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        codec, guessed = "utf-16", None
-    else:
-        codec, guessed = "utf-8-sig", None
+def decode_known(data: bytes, *, name: str) -> str:
+    """Text of a file that is UTF-8 by its format."""
     try:
-        return data.decode(codec), guessed
-    except UnicodeDecodeError:
-        pass
-    # Excel on a Chinese Windows saves CSV as GBK without saying so.
-    try:
-        return data.decode("gb18030"), "gb18030"
+        return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise unreadable("the file is neither UTF-8, UTF-16 nor GB18030 text", name=name) from error
+        raise unreadable("it is not UTF-8 text", name=name) from error
 
 
 # Strings are skipped; what is left of these begins a value or a field. Possessive, so that nothing is tried again.
@@ -198,13 +187,12 @@ def _check_rows(items: Iterable[Any], name: str) -> None:
             )
 
 
-def parse_rows(text: str, *, name: str) -> list[tuple[int, list[str]]]:
-    """A CSV table as (line number, cells) per line that is not blank."""
-    delimiter = _delimiter(text)
+def parse_rows(text: str, *, name: str, delimiter: str, strict: bool = True) -> list[tuple[int, list[str]]]:
+    """A delimited table as (line number, cells) per line that is not blank."""
     lines: list[tuple[int, list[str]]] = []
     values = 0
     try:
-        reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=strict)
         for row in reader:
             # Lines without a word are not kept and not counted.
             if any(map(str.strip, row)):
@@ -220,12 +208,6 @@ def parse_rows(text: str, *, name: str) -> list[tuple[int, list[str]]]:
     except csv.Error as error:
         raise unreadable(f"not a readable CSV table: {error}", name=name) from error
     return lines
-
-
-def _delimiter(text: str) -> str:
-    """The delimiter that the first line uses most; csv.Sniffer is misled by commas inside prompts."""
-    first = next((line for line in io.StringIO(text) if line.strip()), "")
-    return max((",", ";", "\t"), key=lambda mark: (first.count(mark), mark == ","))
 
 
 def as_mapping(value: object) -> Mapping[str, Any] | None:

@@ -13,8 +13,9 @@ from typing import Any
 
 from footage.input_roots import InputRoots
 from footage.storyboard.guesses import Guess
-from footage.storyboard.read import words
+from footage.storyboard.read import lengths, words
 from footage.storyboard.read.document import as_list, as_mapping
+from footage.storyboard.read.mapping import Part, samples
 
 _CHINESE = re.compile(r"[\u3400-\u9fff]")
 
@@ -32,9 +33,13 @@ class Draft:
         # Values that the source keeps deeper inside, under names of ours; never metadata by themselves.
         self._inner = inner or {}
         self.fields: dict[str, Any] = {}
+        # What was worked out and is only told; what is doubtful is in `parts`.
         self.guesses: list[Guess] = []
         # A dictionary and not a set: a draft travels between processes as JSON.
         self._carried: dict[str, None] = {}
+        self.parts: list[Part] = []
+        # Why the default length holds, where the source has lengths but none for this shot.
+        self.no_length: str | None = None
 
     def find(self, *names: str) -> tuple[str, Any] | None:
         """The first of these source fields that says something, with the name it has in the source."""
@@ -74,23 +79,56 @@ class Draft:
     def report(self, field: str, value: Any, taken_from: str, why: str) -> None:
         self.guesses.append(Guess(self.id, field, taken_from, value, why))
 
+    def take(self, field: str, key: str, value: Any) -> None:
+        """Set a field of ours to what the source field of this very name says."""
+        self._carried[key] = None
+        self.fields[field] = value
+
+    def doubt(
+        self,
+        field: str,
+        value: Any,
+        source: str,
+        said: object,
+        why: str,
+        *,
+        settle: tuple[str, ...] = (),
+        others: tuple[str, ...] = (),
+        acceptable: bool = True,
+    ) -> None:
+        """Set a field (None: leave it) to what it may mean; a person has to say before anything is bought."""
+        if value is not None:
+            self.fields[field] = value
+        self.parts.append(
+            Part(
+                source, field, "guessed", why, self.id, samples([said]), "" if value is None else str(value),
+                others, settle, acceptable,
+            )
+        )  # fmt: skip
+
     def duration(self, *names: str) -> None:
-        """Length in whole seconds, rounded up: what is too long can be cut, what is short cannot grow."""
+        """Length of a tool that counts in seconds; what cannot be read is doubted."""
         found = self.find(*names)
         if found is None:
             return
         key, value = found
-        length = words.seconds(value)
-        if length is None:
-            self.report(
-                "duration", None, key, f"{str(value)[:40]!r} is not a length in seconds; the default holds"
-            )
-            return
-        if length == int(length) and words.plain(str(value)).isdigit():
-            self._carried[key] = None
-            self.fields["duration"] = int(length)
+        length = lengths.parse(value, "s")
+        if words.nothing(value):
+            self.no_length = f"{key} says nothing"
+        elif length is None or length.seconds <= 0 or length.doubt or length.start is not None:
+            self.doubt(
+                "duration", None, key, value, "it is no length in seconds",
+                settle=("--set", f"{self.id}.duration=5"), others=(f"--set {self.id}.duration=SECONDS",),
+            )  # fmt: skip
         else:
-            self.duration_of(length, key, str(value))
+            self.length(length.seconds, key, value)
+
+    def length(self, seconds: float, taken_from: str, written: object) -> None:
+        """A length in seconds: rounded up, because what is too long can be cut and what is short cannot grow."""
+        if seconds == int(seconds) and words.plain(str(written)).isdigit() and taken_from in self.row:
+            self.take("duration", taken_from, int(seconds))
+        else:
+            self.duration_of(seconds, taken_from, str(written))
 
     def duration_of(self, length: float, taken_from: str, written: str) -> None:
         """A length worked out from something else, in seconds; rounded up and reported unless it is whole."""
@@ -116,25 +154,32 @@ class Draft:
             self.report("transition", kind, key, f"{value!r} is read as {kind}")
 
     def image(self, base: Path | None, *names: str) -> None:
-        """First frame: a link or data URI as it is, a path only when the file is really there."""
+        """First frame: a link or data URI as it is, a path where it is; one that is not there is doubted."""
         for name in names:
             found = self.find(name)
-            if found is None:
+            if found is None or words.nothing(found[1]):
                 continue
             key, value = found
             first = value[0] if isinstance(value, list) and value else value
             if not isinstance(first, str):
                 continue
-            where = picture(first, base)
-            if where is None:
-                self.report("reference_image", None, key, f"there is no file {first[:80]!r} here; not used")
-                continue
-            if "reference_image" in words.meaning(key) and first is value:
-                self._carried[key] = None
-                self.fields["reference_image"] = where
-            else:
-                self.guess("reference_image", where, key, "taken as the first frame")
+            self.first_frame(key, first, base, whole=first is value)
             return
+
+    def first_frame(self, key: str, said: str, base: Path | None, *, whole: bool = True) -> None:
+        """Start from this picture, if it is there."""
+        where = picture(said, base)
+        if where is None:
+            folders = ", ".join(str(folder) for folder in _folders(said, base))
+            self.doubt(
+                "reference_image", None, key, said, f"there is no such file; looked for in {folders}",
+                others=("put the file there", "--assets DIR_OR_URL", f"--set {self.id}.reference_image=none"),
+                acceptable=False,
+            )  # fmt: skip
+        elif "reference_image" in words.roles_of(key) and whole:
+            self.take("reference_image", key, where)
+        else:
+            self.guess("reference_image", where, key, "taken as the first frame")
 
     def finished(self) -> dict[str, Any]:
         """The shot as our own schema has it."""
@@ -156,39 +201,57 @@ def as_text(value: object) -> str:
 
 # Set for one reading: the readers of all dialects hand on the board's folder, and this is not theirs to decide.
 _allowed: ContextVar[InputRoots] = ContextVar("pictures_below", default=InputRoots.anywhere())  # noqa: B039
+_assets: ContextVar[str | None] = ContextVar("assets", default=None)
 
 
 @contextlib.contextmanager
-def pictures_below(roots: InputRoots) -> Generator[None]:
-    """Within this block, whether a picture is there is looked up below `roots` alone."""
-    token = _allowed.set(roots)
+def pictures_below(roots: InputRoots, assets: str | None = None) -> Generator[None]:
+    """Within this block, whether a picture is there is looked up below `roots` alone, and in `assets` first."""
+    tokens = _allowed.set(roots), _assets.set(assets)
     try:
         yield
     finally:
-        _allowed.reset(token)
+        _allowed.reset(tokens[0])
+        _assets.reset(tokens[1])
 
 
 def picture(value: str, base: Path | None) -> str | None:
     """Where an image that a board names can be read: links as they are, files absolute; None if not there."""
     if value.startswith(("http://", "https://", "data:", "file://")):
         return value
+    assets = _assets.get()
+    if assets is not None and assets.startswith(("http://", "https://")):
+        return f"{assets.rstrip('/')}/{value.lstrip('/')}"
+    allowed = _allowed.get()
+    for number, place in enumerate(_places(value, base)):
+        if number == 0 and assets is None and not allowed.allows(place):
+            # Refused when the picture is read, like everything outside: to look would tell whether it is there.
+            return str(place.absolute())
+        try:
+            if allowed.allows(place) and place.is_file():
+                return str(place.resolve())
+        except (OSError, ValueError):  # a name with a null byte, or 5,000 characters long
+            continue
+    return None
+
+
+def _folders(value: str, base: Path | None) -> list[Path]:
+    return list(dict.fromkeys(place.parent.absolute() for place in _places(value, base)))
+
+
+def _places(value: str, base: Path | None) -> list[Path]:
+    """Where a picture may be: by its path below the assets, each leading folder left out in turn, then the board."""
     path = Path(value)
     # "~1.png" is a name, too, and nobody's home.
     with contextlib.suppress(RuntimeError):
         path = path.expanduser()
     # Tools write paths from their project's root, while the script lies one or two folders below it.
-    roots = [Path()] if path.is_absolute() or base is None else [base, base.parent, base.parent.parent]
-    allowed = _allowed.get()
-    if not allowed.allows(roots[0] / path):
-        # Refused when the picture is read, like everything outside: to look would tell whether it is there.
-        return str((roots[0] / path).absolute())
-    for root in roots:
-        try:
-            if allowed.allows(root / path) and (root / path).is_file():
-                return str((root / path).resolve())
-        except (OSError, ValueError):  # a name with a null byte, or 5,000 characters long
-            continue
-    return None
+    below = [Path()] if path.is_absolute() or base is None else [base, base.parent, base.parent.parent]
+    found = [root / path for root in below]
+    if (assets := _assets.get()) is None:
+        return found
+    parts = [part for part in path.parts if part not in (path.anchor, "..")]
+    return [Path(assets).joinpath(*parts[start:]) for start in range(len(parts))] + found
 
 
 def sentence(parts: Iterable[str]) -> str:
@@ -208,6 +271,9 @@ class Parsed:
     defaults: dict[str, Any] = field(default_factory=dict[str, Any])
     metadata: dict[str, Any] = field(default_factory=dict[str, Any])
     guesses: list[Guess] = field(default_factory=list[Guess])
+    parts: list[Part] = field(default_factory=list[Part])
+    # The names of the columns, by which a map file is found again.
+    shape: tuple[str, ...] = ()
 
 
 def shot_rows(data: object, *names: str) -> list[Mapping[str, Any]]:

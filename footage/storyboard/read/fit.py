@@ -10,7 +10,7 @@ from typing import Any
 
 from footage.catalogue import CATALOGUE, MODEL_NAMES, ModelCard, tier_of
 from footage.request import VideoRequest
-from footage.storyboard.read import words
+from footage.storyboard.read import sizes
 from footage.storyboard.read.draft import Draft
 
 # Of the text-to-video models it lives in the most regions, and its 480P is the cheapest second there is.
@@ -30,12 +30,15 @@ def fit(draft: Draft, defaults: dict[str, Any]) -> None:
 def _model(draft: Draft, defaults: dict[str, Any]) -> ModelCard | None:
     named = draft.fields.get("model")
     if named is not None and named not in MODEL_NAMES:
-        draft.report("model", None, "model", f"{str(named)[:60]!r} is not one of the seven models; not used")
         del draft.fields["model"]
+        if "model" not in defaults:
+            draft.doubt(
+                "model", None, "model", named, "it is not one of the seven models",
+                settle=("--set", f"{draft.id}.model={_usual(draft)}"), others=("--model MODEL for all of them",),
+            )  # fmt: skip
     if "model" in draft.fields or "model" in defaults:
         return CATALOGUE.models.get(str(draft.fields.get("model", defaults.get("model"))))
-    pictured = "reference_image" in draft.fields or draft.fields.get("start_from", "none") != "none"
-    if pictured:
+    if _usual(draft) == IMAGE_MODEL:
         draft.guess("model", IMAGE_MODEL, "nothing", "no model is named, and the shot starts from a picture")
         return CATALOGUE.models[IMAGE_MODEL]
     draft.guess(
@@ -44,14 +47,20 @@ def _model(draft: Draft, defaults: dict[str, Any]) -> ModelCard | None:
     return CATALOGUE.models[TEXT_MODEL]
 
 
+def _usual(draft: Draft) -> str:
+    """The model of a shot that names none: by whether it starts from a picture."""
+    pictured = draft.fields.get("reference_image") or draft.fields.get("start_from", "none") != "none"
+    return IMAGE_MODEL if pictured else TEXT_MODEL
+
+
 def _size(draft: Draft, defaults: dict[str, Any], card: ModelCard) -> None:
     asked = draft.fields.get("size", defaults.get("size", VideoRequest.model_fields["size"].default))
     if not card.sizes or asked in card.sizes:
         return
-    shape = words.shape_of(asked)
+    shape = sizes.shape_of(asked)
     # The cheapest tier of the model: a guess may cost quality, but not money.
     cheapest = [size for size in card.sizes if tier_of(size) == card.tiers[0]]
-    size = words.nearest_shape(shape, cheapest) if shape else None
+    size = sizes.nearest_shape(shape, cheapest) if shape else None
     if size:
         draft.guess(
             "size",
@@ -66,17 +75,24 @@ def _duration(draft: Draft, defaults: dict[str, Any], card: ModelCard) -> None:
     if asked is None:
         given = defaults.get("duration")
         length = given if given is not None else VideoRequest.model_fields["duration"].default
-        why = "the board's default" if given is not None else "the source says no length"
+        why = draft.no_length or ("the board's default" if given is not None else "the source says no length")
         draft.report("duration", length, "nothing", why)
         return
     possible = card.durations_of(draft.fields.get("region", defaults.get("region")))
     if not isinstance(asked, int) or asked in possible or not possible:
         return
-    # Longer rather than shorter: an editor can cut what is too long.
-    made = min((length for length in possible if length > asked), default=max(possible))
-    draft.guess(
-        "duration", made, f"duration {asked}", f"{card.name} makes clips of {_listed(possible)} s only"
-    )
+    made = min((length for length in possible if length > asked), default=None)
+    if made is not None:
+        # Longer rather than shorter: an editor can cut what is too long.
+        draft.guess(
+            "duration", made, f"duration {asked}", f"{card.name} makes clips of {_listed(possible)} s only"
+        )
+        return
+    longest = max(possible)
+    draft.doubt(
+        "duration", longest, "duration", f"{asked} s", f"{card.name} makes clips of {_listed(possible)} s only",
+        settle=("--set", f"{draft.id}.duration={longest}"), others=("--model with longer clips", "two shots"),
+    )  # fmt: skip
 
 
 def _listed(lengths: tuple[int, ...]) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from footage.storyboard.guesses import Guess
-from footage.storyboard.read import words
+from footage.storyboard.read import sizes
 from footage.storyboard.read.document import as_mapping
 from footage.storyboard.read.draft import Draft, Parsed, has, others, sentence, shot_rows
 
@@ -31,7 +31,7 @@ def read(data: object, base: Path | None) -> Parsed:
     drama = as_mapping(around.get("drama")) or around
     parsed.title = str(drama.get("title") or "") or None
     ratio = drama.get("aspect_ratio") or drama.get("aspectRatio")
-    if size := words.size_of(ratio):
+    if size := sizes.size_of(ratio):
         parsed.defaults["size"] = size
         parsed.guesses.append(Guess(None, "defaults.size", "aspect_ratio", size, f"{ratio} at 720P"))
     return parsed

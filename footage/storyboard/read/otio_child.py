@@ -10,6 +10,7 @@ from footage.errors import InvalidRequest
 from footage.storyboard.guesses import Guess
 from footage.storyboard.read.document import unreadable
 from footage.storyboard.read.draft import Draft, Parsed
+from footage.storyboard.read.mapping import as_rows, part_of
 
 # A timeline of 2,000 clips takes 1 s and 60 MB.
 _BOUNDS = Bounds(wall_s=60, processor_s=5, data_bytes=190 << 20)
@@ -26,7 +27,6 @@ def read(text: str, base: Path | None, *, name: str) -> Parsed:
             f"{__name__}:parsed",
             _BOUNDS,
             data=text.encode(),
-            base=None if base is None else str(base),
             name=name,
         )
     except ChildError as error:
@@ -35,7 +35,7 @@ def read(text: str, base: Path | None, *, name: str) -> Parsed:
         raise unreadable(answer["refused"], name=name)
     return Parsed(
         format=answer["format"],
-        drafts=[_draft(given) for given in answer["drafts"]],
+        drafts=[_draft(given, base) for given in answer["drafts"]],
         title=answer["title"],
         defaults=answer["defaults"],
         metadata=answer["metadata"],
@@ -43,12 +43,12 @@ def read(text: str, base: Path | None, *, name: str) -> Parsed:
     )
 
 
-def parsed(data: bytes, *, base: str | None, name: str) -> dict[str, Any]:
+def parsed(data: bytes, *, name: str) -> dict[str, Any]:
     """In the child: the text as a board of another tool, as JSON."""
     from footage.storyboard.read import otio_file
 
     try:
-        found = otio_file.read(data.decode(), None if base is None else Path(base), name=name)
+        found = otio_file.read(data.decode(), name=name)
     except InvalidRequest as error:
         return {"refused": error.problems[0].message}
     return {
@@ -57,13 +57,20 @@ def parsed(data: bytes, *, base: str | None, name: str) -> dict[str, Any]:
         "defaults": found.defaults,
         "metadata": found.metadata,
         "guesses": _plain(found.guesses),
-        "drafts": [vars(draft) | {"guesses": _plain(draft.guesses)} for draft in found.drafts],
+        "drafts": [
+            vars(draft) | {"guesses": _plain(draft.guesses), "parts": as_rows(draft.parts)}
+            for draft in found.drafts
+        ],
     }
 
 
-def _draft(given: dict[str, Any]) -> Draft:
+def _draft(given: dict[str, Any], base: Path | None) -> Draft:
     draft = Draft(given["id"], given["row"])
-    vars(draft).update(given, guesses=[Guess(*guess) for guess in given["guesses"]])
+    guesses = [Guess(*guess) for guess in given["guesses"]]
+    vars(draft).update(given, guesses=guesses, parts=[part_of(part) for part in given["parts"]])
+    # Looked up here and not in the child, which does not know below which folders pictures may lie.
+    if isinstance(image := draft.fields.pop("reference_image", None), str):
+        draft.first_frame("reference_image", image, base)
     return draft
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 from typing import Any
 
 from footage.storyboard.guesses import Guess
@@ -21,7 +20,7 @@ def matches(data: object) -> bool:
     return outer is not None and "OTIO_SCHEMA" in outer
 
 
-def read(text: str, base: Path | None, *, name: str) -> Parsed:
+def read(text: str, *, name: str) -> Parsed:
     """The clips of the video tracks in their order.
 
     Called in a child process only (`otio_child`), because OpenTimelineIO may end the one that it runs in.
@@ -53,12 +52,15 @@ def read(text: str, base: Path | None, *, name: str) -> Parsed:
             continue
         if not isinstance(item, otio.schema.Clip) or _track_kind(item) == "Audio":
             continue
+        if not item.enabled:
+            parsed.guesses.append(Guess(None, "shots", f"clip {item.name}", None, "it is disabled; not made"))
+            continue
         if not isinstance(item.media_reference, otio.schema.MissingReference):
             parsed.guesses.append(
                 Guess(None, "shots", f"clip {item.name}", None, "it has media already; not made again")
             )
             continue
-        parsed.drafts.append(_shot(item, base, used))
+        parsed.drafts.append(_shot(item, used))
     return parsed
 
 
@@ -78,7 +80,7 @@ def _plain(metadata: Any) -> dict[str, Any]:
     return json.loads(otio.core.serialize_json_to_string(metadata)) if len(metadata) else {}
 
 
-def _shot(clip: Any, base: Path | None, used: set[str]) -> Draft:
+def _shot(clip: Any, used: set[str]) -> Draft:
     metadata = _plain(clip.metadata)
     said = as_mapping(metadata.get(OURS)) or {}
     given = str(said.get("shot_id") or clip.name or "")
@@ -94,8 +96,9 @@ def _shot(clip: Any, base: Path | None, used: set[str]) -> Draft:
         )
     if clip.name and clip.name != shot_id:
         draft.fields["title"] = clip.name
-    _prompt(draft, metadata)
+    _prompt(draft, metadata, clip)
     for field in (
+        "reference_image",
         "model",
         "size",
         "negative_prompt",
@@ -107,12 +110,9 @@ def _shot(clip: Any, base: Path | None, used: set[str]) -> Draft:
         "slug",
     ):
         draft.carry(field, f"{OURS}.{field}", field)
-    draft.image(base, f"{OURS}.reference_image", "reference_image")
-    if clip.source_range is not None:
-        length = clip.source_range.duration
-        draft.duration_of(
-            _seconds(length, shot_id), "source_range", f"{length.value:g} frames at {length.rate:g}"
-        )
+    if (span := _span(clip)) is not None:
+        length = span.duration
+        draft.duration_of(_seconds(length, shot_id), "range", f"{length.value:g} frames at {length.rate:g}")
     return draft
 
 
@@ -123,7 +123,7 @@ def _seconds(time: Any, of: str) -> float:
     return seconds
 
 
-def _prompt(draft: Draft, metadata: dict[str, Any]) -> None:
+def _prompt(draft: Draft, metadata: dict[str, Any], clip: Any) -> None:
     if draft.carry("prompt", f"{OURS}.prompt", "prompt"):
         return
     # Tools keep their own fields one level down: {"some tool": {"prompt": …}}.
@@ -131,14 +131,29 @@ def _prompt(draft: Draft, metadata: dict[str, Any]) -> None:
         if text := (as_mapping(inner) or {}).get("prompt"):
             draft.guess("prompt", str(text), f"metadata.{name}.prompt", "the clip has no prompt of its own")
             return
-    for key in ("description", "comment", "notes"):
-        if text := draft.text(key):
-            draft.guess("prompt", text, f"metadata.{key}", "the clip has no prompt")
+    if text := draft.text("description"):
+        draft.guess("prompt", text, "metadata.description", "the clip has no prompt")
+        return
+    notes = [(f"metadata.{key}", draft.text(key)) for key in ("comment", "notes")]
+    notes += [
+        ("a marker's comment", str(marker.comment))
+        for marker in clip.markers
+        if getattr(marker, "comment", "")
+    ]
+    for source, text in (*notes, ("the clip's name", str(clip.name or ""))):
+        if text:
+            draft.doubt(
+                "prompt", text, source, text, "the clip has neither a prompt nor a description",
+                settle=("--set", f"{draft.id}.prompt={text}"), others=(f"--set {draft.id}.prompt=TEXT",),
+            )  # fmt: skip
             return
-    if "title" in draft.fields or draft.id:
-        draft.guess(
-            "prompt", draft.fields.get("title", draft.id), "clip name", "nothing else describes the clip"
-        )
+
+
+def _span(clip: Any) -> Any:
+    """What of the clip is in the cut: its own range, else all that its media has; None where neither is said."""
+    if clip.source_range is not None:
+        return clip.source_range
+    return clip.media_reference.available_range
 
 
 def _transition(draft: Draft, item: Any) -> None:

@@ -10,12 +10,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from footage.errors import Problem
+from footage.errors import InvalidRequest, Problem
 from footage.storyboard.board import BOARD_FIELDS, REQUEST_FIELDS, SCHEMA, SHOT_FIELDS, nearest
 from footage.storyboard.guesses import Guess
 from footage.storyboard.read.document import MAX_NAMES, as_list, as_mapping
 
 FORMAT = "wan-video"
+# Where a timeline of ours keeps what it was made from.
+OURS = "wan_video"
 
 
 def matches(data: object) -> bool:
@@ -26,6 +28,33 @@ def matches(data: object) -> bool:
         return str(outer["schema"]).startswith("wan-video/storyboard")
     # Only our own boards have these words beside `shots`.
     return "shots" in outer and any(name in outer for name in ("defaults", "budget"))
+
+
+def kept_in_timeline(data: object, name: str) -> Mapping[str, Any] | None:
+    """The board that a timeline of ours was made from; None for other timelines.
+
+    Raises:
+        InvalidRequest: Its shots are no longer those of the board; which of both is meant is not ours to guess.
+    """
+    timeline = as_mapping(data) or {}
+    ours = as_mapping((as_mapping(timeline.get("metadata")) or {}).get(OURS)) or {}
+    board = as_mapping(ours.get("board"))
+    if board is None:
+        return None
+    tracks = as_list((as_mapping(timeline.get("tracks")) or {}).get("children")) or []
+    video = next((track for track in map(as_mapping, tracks) if track and track.get("kind") == "Video"), {})
+    there = [_shot_id(item) for item in as_list(video.get("children")) or []]
+    planned = [str((as_mapping(shot) or {}).get("id")) for shot in as_list(board.get("shots")) or []]
+    if there != planned:
+        message = "it was edited since it was made: its shots are no longer those of its board"
+        problem = Problem("shots", name, message, ", ".join(planned[:20]))
+        raise InvalidRequest(problems=(problem,), next_step="give the board.json that lies beside it")
+    return board
+
+
+def _shot_id(item: object) -> str:
+    metadata = as_mapping((as_mapping(item) or {}).get("metadata")) or {}
+    return str((as_mapping(metadata.get(OURS)) or {}).get("shot_id"))
 
 
 def read(data: object, base: Path | None) -> tuple[dict[str, Any], list[Guess], list[Problem]]:

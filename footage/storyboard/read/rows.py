@@ -2,148 +2,152 @@
 
 from __future__ import annotations
 
-import io
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from footage.errors import InvalidRequest
-from footage.field_types import number_in
-from footage.request import NUMBER_FIELDS
 from footage.storyboard.board import REQUEST_FIELDS
 from footage.storyboard.guesses import Guess
-from footage.storyboard.read import words
-from footage.storyboard.read.document import parse_rows, unreadable
-from footage.storyboard.read.draft import Draft, Parsed, others, sentence, shot_rows
+from footage.storyboard.read import columns as column_roles
+from footage.storyboard.read import lengths, not_shots, shot_lengths, shot_text, sizes, table, words
+from footage.storyboard.read.columns import Columns
+from footage.storyboard.read.draft import Draft, Parsed, others, shot_rows
+from footage.storyboard.read.mapping import Part, samples
+from footage.storyboard.read.settlement import METADATA, Settlement
 
 FORMAT = "csv"
 JSON_FORMAT = "json"
 _LISTS = ("shots", "shot_list", "storyboard", "storyboards", "scenes", "panels", "frames", "items", "rows")
-# A title, a date and a blank line often stand above the head of a shot list.
-_HEAD_WITHIN_LINES = 10
+_STORY = ("scene", "slug", "title", "dialogue", "sound", "notes", "negative_prompt")
+_HANDLED = ("prompt", "duration", "reference_image", "size", "fps", "model")
+_TEXT_ROLES = ("prompt", "description", "perhaps_prompt", "still_prompt")
+
+has_head = table.has_head
 
 
-def read_csv(text: str, base: Path | None, *, name: str) -> Parsed:
-    lines = parse_rows(text, name=name)
-    head_at = _head(lines)
-    if head_at is None:
-        raise unreadable(
-            "no head line found: a shot list needs a line that names its columns, such as "
-            "scene, shot, description, duration",
-            name=name,
-        )
-    head = [cell or f"column {place}" for place, cell in enumerate(lines[head_at][1], start=1)]
-    rows: list[Mapping[str, Any]] = []
-    for line, cells in lines[head_at + 1 :]:
-        if len(cells) > len(head) and any(cells[len(head) :]):
-            raise unreadable(
-                f"{len(cells)} cells under a head of {len(head)}; is a comma missing its quotes?",
-                line=line,
-                name=name,
-            )
-        rows.append({key: words.number(cell) for key, cell in zip(head, cells, strict=False) if cell})
-    parsed = read_rows(rows, base, FORMAT)
-    above = [" ".join(cell for cell in cells if cell) for _, cells in lines[:head_at]]
-    if above:
-        parsed.title = above[0]
-        parsed.guesses.append(
-            Guess(None, "title", f"line {lines[0][0]}", above[0], "it stands above the head line")
-        )
+def read_table(found: table.Table, base: Path | None, settlement: Settlement) -> Parsed:
+    rows, parts, skipped = _shots_alone(found)
+    parsed = _read_rows(rows, base, FORMAT, settlement)
+    parsed.parts += parts
+    parsed.shape = tuple(found.head)
+    parsed.guesses += skipped
+    if found.above:
+        parsed.title = found.above[0]
+        parsed.guesses.append(Guess(None, "title", "line 1", found.above[0], "it stands above the head line"))
     return parsed
 
 
-def has_head(text: str) -> bool:
-    """Whether a text without a telling file name starts like a shot list."""
-    try:
-        first = "".join(islice(io.StringIO(text), _HEAD_WITHIN_LINES))
-        return _head(parse_rows(first, name="")) is not None
-    except InvalidRequest:
-        return False
+def _shots_alone(found: table.Table) -> tuple[list[dict[str, Any]], list[Part], list[Guess]]:
+    """The lines that are shots, each with its scene; what is not certain to be one or none is doubted."""
+    usual = not_shots.usual_count([cells for _, cells in found.rows])
+    roles = {
+        name: column_roles.role_of(name, [c[name] for _, c in found.rows if name in c]) for name in found.head
+    }
+    scene_column = next((name for name, role in roles.items() if role == "scene"), None)
+    rows: list[dict[str, Any]] = []
+    parts: list[Part] = []
+    skipped: list[Guess] = []
+    scene: str | None = None
+    for line, cells in found.rows:
+        kind, text = not_shots.classify(cells, roles, usual)
+        if kind == "heading":
+            scene = text
+        elif kind in ("shot", "unsure"):
+            row: dict[str, Any] = {
+                key: cell if roles[key] in ("id", "scene") else words.number(cell)
+                for key, cell in cells.items()
+            }
+            if scene_column and not cells.get(scene_column) and scene:
+                row[scene_column] = scene
+            elif scene_column:
+                scene = cells.get(scene_column)
+            elif scene:
+                row["scene"] = scene
+            rows.append(row)
+            if kind == "unsure":
+                parts.append(
+                    _lone(
+                        f"row{len(rows)}",
+                        cells,
+                        line,
+                        cells.get(next((n for n, r in roles.items() if r == "id"), "")),
+                    )
+                )
+            continue
+        skipped.append(Guess(None, "shots", f"line {line}", None, f"a {kind}, not a shot"))
+    return rows, parts, skipped
 
 
-def _head(lines: Sequence[tuple[int, Sequence[str]]]) -> int | None:
-    """The line in which the most cells are words we know; at least two, or the only column is a prompt."""
-    best, most = None, 0
-    for place, (_, cells) in enumerate(lines[:_HEAD_WITHIN_LINES]):
-        known = sum(
-            1 for cell in cells if cell and (words.meaning(cell) or words.plain(cell) in _request_words())
-        )
-        if known > most:
-            best, most = place, known
-    enough = most >= 2 or (best is not None and len(lines[best][1]) == 1)
-    return best if enough else None
-
-
-def _request_words() -> dict[str, str]:
-    return {words.plain(name): name for name in REQUEST_FIELDS}
+def _lone(shot_id: str, cells: Mapping[str, str], line: int, said_id: str | None) -> Part:
+    name = next(iter(cells))
+    shot_id = said_id or shot_id
+    return Part(
+        f"line {line}, {name}", "shots", "guessed", "one cell alone is a remark, or no finished shot", shot_id,
+        samples(cells.values()), "no shot",
+        others=(f"--set {shot_id}.skip=false",), settle=("--set", f"{shot_id}.skip=true"),
+    )  # fmt: skip
 
 
 def matches(data: object) -> bool:
     rows = shot_rows(data, *_LISTS)
-    return bool(rows) and any("prompt" in words.meaning(key) for key in rows[0])
+    known = {role for row in rows[:3] for key in row for role in words.roles_of(key)}
+    return bool(rows) and bool(known.intersection(_TEXT_ROLES))
 
 
-def read_json(data: object, base: Path | None) -> Parsed:
-    parsed = read_rows(shot_rows(data, *_LISTS), base, JSON_FORMAT)
-    parsed.metadata = others(data, *_LISTS)
+def read_json(data: object, base: Path | None, settlement: Settlement) -> Parsed:
+    around = others(data, *_LISTS)
+    rate = next(
+        (lengths.rate_of(value) for key, value in around.items() if "rate" in words.roles_of(key)), None
+    )
+    rows = shot_rows(data, *_LISTS)
+    parsed = _read_rows(rows, base, JSON_FORMAT, settlement, rate)
+    parsed.metadata = around
+    parsed.shape = tuple(dict.fromkeys(name for row in rows for name in row))
     title = parsed.metadata.get("title") or parsed.metadata.get("name")
     if isinstance(title, str):
         parsed.title = title
     ratio = parsed.metadata.get("aspect_ratio") or parsed.metadata.get("aspectRatio")
-    if size := words.size_of(ratio):
+    if size := sizes.size_of(ratio):
         parsed.defaults["size"] = size
         parsed.guesses.append(Guess(None, "defaults.size", "aspect_ratio", size, f"{ratio} at 720P"))
     return parsed
 
 
-def read_rows(rows: Sequence[Mapping[str, Any]], base: Path | None, format: str) -> Parsed:
-    columns = _columns(rows)
-    guesses = [
-        Guess(None, f"shots[].{field}", name, name, f"the column {name!r} is read as {field}")
-        for field, name in columns.items()
-        if words.plain(field) != words.plain(name)
-    ]
+def _read_rows(
+    rows: Sequence[Mapping[str, Any]],
+    base: Path | None,
+    format: str,
+    settlement: Settlement,
+    rate: float | None = None,
+) -> Parsed:
+    columns = column_roles.assign(rows, settlement)
+    source, parts = shot_text.find(rows, columns)
     ids = _ids(rows, columns)
-    drafts = [_shot(row, shot_id, why, columns, base) for row, (shot_id, why) in zip(rows, ids, strict=True)]
-    return Parsed(format, drafts, guesses=guesses)
+    drafts: list[Draft] = []
+    for row, (shot_id, why) in zip(rows, ids, strict=True):
+        draft = _shot(row, shot_id, why, columns, base)
+        shot_text.put(draft, row, source, columns)
+        drafts.append(draft)
+    parts += shot_lengths.put(drafts, rows, columns, rate)
+    parts += _sketches(rows, columns, drafts)
+    guesses = [
+        Guess(None, f"shots[].{part.field}", part.source, part.source, part.why)
+        for part in columns.parts
+        if part.sureness != "known"
+    ]
+    return Parsed(format, drafts, guesses=guesses, parts=[*columns.parts, *parts])
 
 
-def _columns(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-    """Which column each field is read from: the first that means it, each column used once."""
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    taken: dict[str, str] = {}
-    used: set[str] = set()
-    exact = _request_words()
-    # `shot_type` is a framing in every shot list we have seen, never the request field of that name.
-    for name in names:
-        field = exact.get(words.plain(name))
-        if field and field != "shot_type" and field not in taken:
-            taken[field] = name
-            used.add(name)
-    for field, synonyms in words.SYNONYMS.items():
-        if field in taken:
-            continue
-        best = min(
-            (name for name in names if name not in used and words.plain(name) in synonyms),
-            key=lambda name, order=synonyms: order.index(words.plain(name)),
-            default=None,
-        )
-        if best is not None:
-            taken[field] = best
-            used.add(best)
-    return taken
-
-
-def _ids(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) -> list[tuple[str, str | None]]:
-    shots = [_cell(row, columns.get("id")) for row in rows]
+def _ids(rows: Sequence[Mapping[str, Any]], columns: Columns) -> list[tuple[str, str | None]]:
+    # A list of scenes of one shot each numbers the scenes alone.
+    shots = [_cell(row, columns.first("id") or columns.first("scene")) for row in rows]
     if len({shot for shot in shots if shot}) == len([shot for shot in shots if shot]):
         return [
             (shot, None) if shot else (f"row{n}", "it has no number") for n, shot in enumerate(shots, start=1)
         ]
     # Crews count the shots of each scene from 1.
-    joined = ["-".join(part for part in (_cell(row, columns.get("scene")), shot) if part) for row, shot in
+    joined = ["-".join(part for part in (_cell(row, columns.first("scene")), shot) if part) for row, shot in
               zip(rows, shots, strict=True)]  # fmt: skip
     counted = Counter(joined)
     why = "shot numbers start again in every scene, so the scene stands before them"
@@ -155,77 +159,77 @@ def _ids(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) -> list[
 
 def _cell(row: Mapping[str, Any], column: str | None) -> str:
     value = row.get(column) if column is not None else None
-    return "" if value is None else str(value).strip()
+    return "" if words.nothing(value) else str(value).strip()
 
 
 def _shot(
-    row: Mapping[str, Any], shot_id: str, why: str | None, columns: Mapping[str, str], base: Path | None
+    row: Mapping[str, Any], shot_id: str, why: str | None, columns: Columns, base: Path | None
 ) -> Draft:
     draft = Draft(shot_id, row)
-    if "id" in columns:
-        draft.forget(columns["id"])
+    if name := columns.first("id"):
+        draft.forget(name)
     if why:
-        draft.report("id", shot_id, columns.get("id", "position"), why)
-    for field, column in columns.items():
-        if field in ("id", "prompt", "framing", "angle", "movement", "lens"):
+        draft.report("id", shot_id, columns.first("id") or "position", why)
+    for role in columns.roles:
+        name = columns.first(role) or ""
+        found = draft.find(name)
+        if found is None or words.nothing(found[1]):
             continue
-        if field == "duration":
-            draft.duration(column)
-        elif field == "transition":
-            draft.transition(column)
-        elif field == "reference_image":
-            draft.image(base, column)
-        elif field == "size":
-            _size(draft, column)
-        elif field == "start_from":
-            _start(draft, column)
-        elif (found := draft.find(column)) is not None and field in REQUEST_FIELDS:
-            draft.carry(field, column)
-            draft.fields[field] = _typed(field, found[1])
-        else:
-            draft.carry(field, column)
-    _prompt(draft, columns)
+        if role in _STORY:
+            draft.take(role, found[0], column_roles.text_of(found[1]) or "")
+        elif role in REQUEST_FIELDS and role not in _HANDLED:
+            draft.take(role, found[0], column_roles.typed(role, found[1]))
+    if name := columns.first("transition"):
+        draft.transition(name)
+    if name := columns.first("reference_image"):
+        draft.image(base, name)
+    if name := columns.first("start_from"):
+        _start(draft, name)
+    _model(draft, columns)
+    _size(draft, columns)
+    _rate(draft, columns)
     return draft
 
 
-def _prompt(draft: Draft, columns: Mapping[str, str]) -> None:
-    column = columns.get("prompt")
-    said = draft.text(column) if column else ""
-    extra = {
-        field: draft.text(columns[field])
-        for field in ("framing", "angle", "movement", "lens")
-        if field in columns
-    }
-    extra = {field: text for field, text in extra.items() if text}
-    if not extra or words.plain(column or "") in ("prompt", "videoprompt"):
-        if column:
-            draft.carry("prompt", column)
+def _model(draft: Draft, columns: Columns) -> None:
+    found = draft.find(columns.first("model") or "")
+    if found and (
+        columns.of_requests
+        or column_roles.is_video_model(found[1])
+        or column_roles.request_value("model", found[1])
+    ):
+        draft.take("model", found[0], str(found[1]).strip())
+
+
+def _size(draft: Draft, columns: Columns) -> None:
+    if found := draft.find(columns.first("size") or ""):
+        size = sizes.pixels(found[1])
+        draft.take("size", found[0], size or found[1])
+        if size and size != str(found[1]).strip():
+            draft.report("size", size, found[0], "written with an asterisk")
+    elif (found := draft.find(columns.first("aspect_ratio") or "")) and (size := sizes.size_of(found[1])):
+        draft.guess("size", size, found[0], f"{found[1]} at 720P")
+
+
+def _rate(draft: Draft, columns: Columns) -> None:
+    """A rate that the request can have; `24 fps` and 23.976 are what the crew's camera runs at."""
+    if columns.of_requests and (found := draft.find(columns.first("fps") or "")):
+        draft.take("fps", found[0], column_roles.typed("fps", found[1]))
         return
-    parts = [
-        extra.get("framing", ""),
-        extra.get("angle", ""),
-        said,
-        extra.get("movement", ""),
-        extra.get("lens", ""),
-    ]
-    used = [columns[field] for field in extra] + ([column] if column else [])
-    draft.guess("prompt", sentence(parts), ", ".join(used), "put together, since there is no prompt column")
-
-
-def _size(draft: Draft, column: str) -> None:
-    if found := draft.find(column):
-        size = words.pixels(found[1])
-        if size is None:
-            draft.report(
-                "size", None, column, f"{str(found[1])[:40]!r} is not a size in pixels; the default holds"
-            )
-        elif draft.carry("size", column) and size != draft.fields["size"]:
-            draft.guess("size", size, column, "written with an asterisk")
+    name = columns.first("rate") or ""
+    found = draft.find(name)
+    if (
+        found
+        and words.plain(name) in ("fps", "framerate")
+        and isinstance(found[1], int)
+        and 1 <= found[1] <= 60
+    ):
+        draft.take("fps", found[0], found[1])
 
 
 def _start(draft: Draft, column: str) -> None:
     found = draft.find(column)
-    if found is None:
+    if found is None or words.nothing(found[1]):
         return
     text = str(found[1]).strip()
     draft.forget(column)
@@ -235,9 +239,15 @@ def _start(draft: Draft, column: str) -> None:
         draft.guess("start_from", f"shot:{text}", column, "read as the id of the shot it continues")
 
 
-def _typed(field: str, value: Any) -> Any:
-    """CSV has only text: numbers, true and false become what they say."""
-    if field in NUMBER_FIELDS:
-        return number_in(value) if isinstance(value, str) else value
-    word = str(value).strip().casefold()
-    return {"true": True, "yes": True, "false": False, "no": False}.get(word, value)
+def _sketches(rows: Sequence[Mapping[str, Any]], columns: Columns, drafts: Sequence[Draft]) -> list[Part]:
+    """Pictures of a board that may be drawings: whether clips start from them is a person's to say."""
+    if any("reference_image" in draft.fields for draft in drafts):
+        return []
+    return [
+        Part(
+            name, "reference_image", "guessed", "it holds pictures: drawings for people, or first frames?",
+            values=samples(row[name] for row in rows if name in row), becomes="not used",
+            others=(f"--map '{name}=reference_image'",), settle=("--map", f"{name}={METADATA}"),
+        )
+        for name in columns.roles.get("sketch", [])
+    ]  # fmt: skip

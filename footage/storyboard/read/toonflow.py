@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from footage.storyboard.read import words
+from footage.storyboard.read import sizes
 from footage.storyboard.read.document import as_list, as_mapping
 from footage.storyboard.read.draft import Draft, Parsed, has, others, sentence, shot_rows
 
@@ -56,12 +56,12 @@ def _new_shot(row: Mapping[str, Any], position: int, base: Path | None) -> Draft
         else:
             draft.guess("prompt", sentence(parts), ", ".join(used), "put together")
     else:
-        draft.guess(
-            "prompt",
-            draft.text("prompt"),
-            "prompt",
-            "there is no videoDesc; the still picture's prompt is used",
-        )
+        still = draft.text("prompt")
+        if still:
+            draft.doubt(
+                "prompt", still, "prompt", still, "it is the still picture's; there is no videoDesc for the clip",
+                settle=("--set", f"{draft.id}.prompt={still}"), others=(f"--set {draft.id}.prompt=TEXT",),
+            )  # fmt: skip
     draft.image(base, "filePath")
     return draft
 
@@ -88,6 +88,6 @@ def _old_shot(row: Mapping[str, Any], segments: Mapping[str, Mapping[str, Any]],
         )
     if tier := config.get("resolution"):
         ratio = config.get("ratio") or config.get("aspectRatio") or "16:9"
-        draft.guess("size", words.size_of(ratio, tier), "videoConfig.resolution", f"{tier} at {ratio}")
+        draft.guess("size", sizes.size_of(ratio, tier), "videoConfig.resolution", f"{tier} at {ratio}")
     draft.image(base, "first cell")
     return draft

@@ -13,6 +13,7 @@ from PIL import Image
 from footage.errors import InvalidRequest
 from footage.storyboard import Reading, plan_board, read_board
 
+BOARDS = Path(__file__).parents[2] / "boards"
 VIMAX = [
     {
         "idx": 0, "is_last": False, "cam_idx": 0, "visual_desc": "A man at a door", "audio_desc": "Wind",
@@ -81,7 +82,7 @@ CREW_CSV = (
     "Red Door\n\nScene,Shot,Shot Size,Angle,Movement,Lens,Description,Dialogue,Duration,Crew\n"
     '1,1,WS,low,push in,35mm,"A house, at night",,3.5s,Bob\n'
     "1,2,CU,,,,A hand knocks,Hello?,5,\n"
-    "2,1,MS,,,,A corridor,,soon,\n"
+    "2,1,MS,,,,A corridor,,TBD,\n"
 )
 
 
@@ -212,7 +213,7 @@ def test_a_crew_shot_list_is_read_with_title_quotes_units_and_repeated_numbers()
     assert first.metadata["Crew"] == "Bob"
     assert "duration" not in third.request
     lengths = [(g.shot_id, g.value) for g in reading.guesses if g.field == "duration"]
-    assert lengths == [("1-1", 4), ("1-1", 5), ("2-1", None), ("2-1", 5)]
+    assert lengths == [("1-1", 4), ("1-1", 5), ("2-1", 5)]
 
 
 def test_a_chinese_shot_list_from_excel_is_read_in_its_own_encoding():
@@ -268,12 +269,20 @@ def test_a_length_that_the_chosen_model_does_not_make_becomes_the_next_longer_an
 
 @pytest.mark.parametrize(
     ("model", "asked", "made"),
-    [("wan2.6-t2v-us", 6, 10), ("wan2.6-t2v-us", 5, 5), ("wan2.6-t2v-us", 40, 10), ("wan2.2-t2v-plus", 9, 5)],
+    [("wan2.6-t2v-us", 6, 10), ("wan2.6-t2v-us", 5, 5), ("wan2.2-t2v-plus", 3, 5)],
 )
-def test_a_length_is_rather_made_longer_than_shorter(model: str, asked: int, made: int):
+def test_a_length_that_is_not_made_becomes_the_next_longer(model: str, asked: int, made: int):
     reading = read_board([{"description": "A dog", "duration": asked, "model": model}])
 
     assert reading.board.shots[0].request["duration"] == made
+
+
+@pytest.mark.parametrize(("model", "asked"), [("wan2.6-t2v-us", 40), ("wan2.2-t2v-plus", 9)])
+def test_a_shot_is_never_made_shorter_than_its_board_says_without_a_persons_word(model: str, asked: int):
+    with pytest.raises(InvalidRequest, match="makes clips of") as caught:
+        read_board([{"description": "A dog", "duration": asked, "model": model}])
+
+    assert [problem.field for problem in caught.value.problems] == ["shots[row1].duration"]
 
 
 def test_a_model_from_outside_wins_over_the_choice_made_here():
@@ -283,9 +292,18 @@ def test_a_model_from_outside_wins_over_the_choice_made_here():
     assert reading.board.defaults["model"] == "wan2.6-t2v-us"
 
 
-def test_a_picture_that_is_not_there_is_not_used_and_that_is_said():
-    reading = read_board([{"description": "A dog", "first_frame_image": "lost.png"}], base=Path("/nowhere"))
+def test_pictures_that_are_not_there_refuse_all_their_shots_at_once_and_say_where_they_were_looked_for():
+    rows = [{"description": "A dog", "first_frame_image": f"lost-{n}.png"} for n in range(2)]
 
-    assert "reference_image" not in reading.board.shots[0].request
-    assert reading.board.shots[0].metadata["first_frame_image"] == "lost.png"
-    assert any("there is no file 'lost.png'" in guess.why for guess in reading.guesses)
+    with pytest.raises(InvalidRequest, match="looked for in /nowhere") as caught:
+        read_board(rows, base=Path("/nowhere"))
+
+    assert [problem.field for problem in caught.value.problems] == [
+        "shots[row1].reference_image", "shots[row2].reference_image",
+    ]  # fmt: skip
+
+
+def test_a_clip_without_a_range_of_its_own_is_as_long_as_its_media():
+    board = read_board(BOARDS / "otio-available.otio").board
+
+    assert [shot.request["duration"] for shot in board.shots] == [5, 5]

@@ -12,6 +12,7 @@ import opentimelineio as otio
 import pytest
 from boards import all_delivered, chained, delivered, planned
 
+from footage.errors import InvalidRequest
 from footage.storyboard import ShotOutcome, read_board
 from footage.storyboard.cut import cut
 from footage.storyboard.edl import edl, timecode
@@ -139,10 +140,30 @@ def test_shots_whose_names_would_be_one_file_name_are_both_in_the_bundle(tmp_pat
         assert {bundle.read(name) for name in media} == {b"1.mp4", b"2.mp4"}
 
 
-def test_our_own_timeline_read_as_a_board_asks_for_nothing_that_is_there():
-    reading = read_board(timeline_otio(*three()))
+def test_our_own_timeline_read_back_gives_the_board_that_made_it():
+    plan, outcomes, media = three()
 
-    assert reading.board.shots == ()
+    reading = read_board(timeline_otio(plan, outcomes, media))
+
+    assert reading.format == "wan-video"
+    assert reading.board == plan.board
+
+
+def test_our_own_timeline_with_its_clips_in_another_order_is_refused_since_its_board_says_otherwise():
+    timeline = json.loads(timeline_otio(*three()))
+    timeline["tracks"]["children"][0]["children"].reverse()
+
+    with pytest.raises(InvalidRequest, match="edited since it was made"):
+        read_board(json.dumps(timeline).encode())
+
+
+def test_a_board_with_a_signed_link_is_not_kept_in_its_timeline():
+    plan = planned({"id": "a", "metadata": {"preview": "https://example.com/a.png?Signature=abc123"}})
+
+    text = timeline_otio(plan, {}, {}).decode()
+
+    assert "abc123" not in text
+    assert read_board(text.encode()).board.shots == ()
 
 
 def test_the_edit_list_has_reels_whole_timecodes_and_black_for_what_is_missing():

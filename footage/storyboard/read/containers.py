@@ -1,0 +1,167 @@
+"""Files that are no text: workbooks and timeline bundles are opened within bounds, others named as what they are."""
+
+from __future__ import annotations
+
+import io
+import re
+import zipfile
+from typing import Any
+
+from footage.errors import InvalidRequest, Problem
+from footage.storyboard.read.document import MAX_BYTES, MAX_NAMES, MAX_ROWS, MAX_VALUES, unreadable
+
+# Office formats are zips, and of text: 100 times smaller than what is in them is usual.
+MAX_UNPACKED_BYTES = 64 * 1024 * 1024
+MAX_ENTRIES = 2000
+
+# What begins like this, or is named like this, is no board; how the same can be saved as one.
+_AS_LIST = "break it down into a shot list and save that as CSV"
+_AS_TIMELINE = "export the timeline as .otio, or a shot list as CSV"
+_EDL = re.compile(r"\A\s*TITLE:.*\n(?:.*\n){0,4}?\s*\d{3,6}\s+\S+\s+\S+\s+C\s", re.MULTILINE)
+_KINDS = (
+    (".edl", _EDL, "an edit list (EDL): timecodes without descriptions", _AS_TIMELINE),
+    (
+        ".fcpxml",
+        re.compile(r"<(?:!DOCTYPE )?(?:fcpxml|xmeml)\b"),
+        "a Final Cut or Premiere project",
+        _AS_TIMELINE,
+    ),
+    (".fountain", None, "a screenplay (Fountain): scenes without shots", _AS_LIST),
+    (".fdx", re.compile(r"<FinalDraft\b"), "a Final Draft screenplay: scenes without shots", _AS_LIST),
+    (".pdf", re.compile(r"\A%PDF-"), "a PDF", "export the shot list as CSV"),
+    (".numbers", None, "a Numbers document", "export it as CSV"),
+    (".ods", None, "an OpenDocument sheet", "save it as CSV (UTF-8) or .xlsx"),
+    (".xls", re.compile(r"\AÐÏ\x11à"), "an old Excel workbook (.xls)", "save it as CSV (UTF-8) or .xlsx"),
+)
+
+
+def refuse_other_kinds(data: bytes, suffix: str, name: str) -> None:
+    """Raises InvalidRequest for a file of a kind that is no board, with what it is and how to save it."""
+    start = data[:4000].decode("latin-1")
+    for ending, sign, kind, advice in _KINDS:
+        if suffix == ending or (sign is not None and sign.search(start)):
+            raise InvalidRequest(
+                problems=(Problem("format", name, f"it is {kind}, not a board", None),), next_step=advice
+            )
+
+
+def is_zip(data: bytes) -> bool:
+    return data.startswith(b"PK\x03\x04")
+
+
+def opened(data: bytes, *, name: str) -> zipfile.ZipFile:
+    """A zip that can be read within bounds: what it says of its sizes is checked before, what it gives when read.
+
+    Raises:
+        InvalidRequest: It is damaged, or holds too much.
+    """
+    try:
+        archive = zipfile.ZipFile(io.BytesIO(data))
+    except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError) as error:
+        raise unreadable(f"it begins like a zip and is none: {str(error)[:100]}", name=name) from error
+    if len(archive.infolist()) > MAX_ENTRIES:
+        raise unreadable(f"it holds more than {MAX_ENTRIES:,} files", name=name)
+    return archive
+
+
+def member(archive: zipfile.ZipFile, wanted: str, *, name: str, limit: int = MAX_BYTES) -> bytes:
+    """One file of a zip, at most `limit` bytes.
+
+    Raises:
+        InvalidRequest: It is not there, damaged, or larger.
+    """
+    try:
+        with archive.open(wanted) as file:
+            data = file.read(limit + 1)
+    except (
+        KeyError,
+        zipfile.BadZipFile,
+        ValueError,
+        NotImplementedError,
+        RuntimeError,
+        EOFError,
+        OSError,
+    ) as error:
+        raise unreadable(f"{wanted} in it cannot be read: {str(error)[:100]}", name=name) from error
+    except Exception as error:  # zlib's and lzma's own errors share no base class
+        raise unreadable(f"{wanted} in it is damaged", name=name) from error
+    if len(data) > limit:
+        raise unreadable(f"{wanted} in it is larger than {limit:,} bytes", name=name)
+    return data
+
+
+def timeline_of(archive: zipfile.ZipFile, *, name: str) -> str | None:
+    """The text of the timeline in an .otioz bundle; None where the zip is none."""
+    if "content.otio" not in archive.namelist():
+        return None
+    try:
+        return member(archive, "content.otio", name=name).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise unreadable("content.otio in it is not UTF-8", name=name) from error
+
+
+def sheet_of(data: bytes, archive: zipfile.ZipFile, *, name: str) -> list[tuple[int, list[str]]]:
+    """The lines of a workbook's only sheet with something in it, as text.
+
+    Raises:
+        InvalidRequest: It is no workbook, holds too much, has several sheets, or the extra `xlsx` is not installed.
+    """
+    if "[Content_Types].xml" not in archive.namelist() or not any(
+        n.startswith("xl/") for n in archive.namelist()
+    ):
+        raise unreadable(
+            "it is a zip, but neither a workbook (.xlsx) nor a timeline bundle (.otioz)", name=name
+        )
+    if sum(info.file_size for info in archive.infolist()) > MAX_UNPACKED_BYTES:
+        raise unreadable(f"it unpacks to more than {MAX_UNPACKED_BYTES:,} bytes", name=name)
+    for info in archive.infolist():
+        # What an entry says of its size may be a lie; what it gives is not.
+        member(archive, info.filename, name=name, limit=min(info.file_size, MAX_UNPACKED_BYTES))
+    try:
+        import defusedxml  # noqa: F401  # pyright: ignore[reportUnusedImport]
+        import openpyxl
+    except ImportError as error:
+        raise InvalidRequest(
+            problems=(Problem("format", name, "it is an Excel workbook, which needs an extra"),),
+            next_step="pip install 'wan-video[xlsx]', or save the sheet as CSV (UTF-8)",
+        ) from error
+    try:
+        book: Any = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True)
+        sheets = [lines for sheet in book.worksheets if (lines := _lines(sheet, name))]
+    except InvalidRequest:
+        raise
+    except Exception as error:  # openpyxl raises what its parsers raise
+        raise unreadable(f"the workbook cannot be read: {type(error).__name__}", name=name) from error
+    if len(sheets) > 1:
+        raise unreadable(
+            f"the workbook has {len(sheets)} sheets with cells; save the one that is meant as CSV", name=name
+        )
+    return sheets[0] if sheets else []
+
+
+def _lines(sheet: Any, name: str) -> list[tuple[int, list[str]]]:
+    if getattr(sheet, "sheet_state", "visible") != "visible":
+        return []
+    lines: list[tuple[int, list[str]]] = []
+    values = 0
+    for number, row in enumerate(sheet.iter_rows(values_only=True, max_col=MAX_NAMES), start=1):
+        cells = [_text(value) for value in row]
+        values += len(cells)
+        if values > MAX_VALUES or number > 10 * MAX_ROWS:
+            raise unreadable(f"more than {MAX_VALUES:,} cells", name=name)
+        while cells and not cells[-1]:
+            cells.pop()
+        if cells:
+            lines.append((number, cells))
+        if len(lines) > MAX_ROWS:
+            raise unreadable(f"a sheet of more than {MAX_ROWS:,} lines", name=name)
+    return lines
+
+
+def _text(value: Any) -> str:
+    """A cell as people see it: 5.0 is 5, a time of Excel is a clock time."""
+    if value is None:
+        return ""
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value).strip()

@@ -1,0 +1,207 @@
+"""How long the shots of a list are: from a length, from frames, from where they start and end, or not said."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+from footage.storyboard.read import lengths, words
+from footage.storyboard.read.columns import Columns
+from footage.storyboard.read.draft import Draft
+from footage.storyboard.read.lengths import Length
+from footage.storyboard.read.mapping import Part, samples
+
+Row = Mapping[str, Any]
+
+
+def put(
+    drafts: Sequence[Draft], rows: Sequence[Row], columns: Columns, rate: float | None = None
+) -> list[Part]:
+    """Give each draft its length; what cannot be told is doubted, once for a column or for one shot.
+
+    Args:
+        drafts: The shots.
+        rows: Their rows, in the same order.
+        columns: What is what.
+        rate: Frames per second that the board says outside of its rows.
+    """
+    rates = [_rate(row, columns, rate) for row in rows]
+    name = columns.first("duration") or columns.first("frames")
+    if name is not None:
+        return _from_column(name, drafts, rows, columns, rates)
+    if (first := columns.first("frame_in")) and (last := columns.first("frame_out")):
+        return _from_frames(first, last, drafts, rows, rates)
+    if first := columns.first("start"):
+        return _from_starts(first, columns.first("end"), drafts, rows, rates)
+    return []
+
+
+def _rate(row: Row, columns: Columns, otherwise: float | None) -> float | None:
+    for role in ("rate", "fps"):
+        if (name := columns.first(role)) and (rate := lengths.rate_of(row.get(name))):
+            return rate
+    return otherwise
+
+
+def _from_column(
+    name: str, drafts: Sequence[Draft], rows: Sequence[Row], columns: Columns, rates: Sequence[float | None]
+) -> list[Part]:
+    said, _, given_rate = (columns.units.get(name) or "").partition("@")
+    unit = said or ("frames" if name in columns.roles.get("frames", []) else lengths.unit_of(name))
+    if given_rate:
+        rates = [lengths.rate_of(given_rate)] * len(rows)
+    cells = [None if words.nothing(row.get(name)) else row[name] for row in rows]
+    # Zero is no length, but where a film starts.
+    read = [
+        None if cell is None else lengths.parse(cell, None if unit == "start" else unit, rate)
+        for cell, rate in zip(cells, rates, strict=True)
+    ]
+    if unit == "start":
+        return _differences(name, drafts, read)
+    if said == "" and lengths.are_start_times(read):
+        differences = _differences(name, drafts, read)
+        # `Time` can be either; what is named a length and is none is not ours to decide.
+        named_so = words.has_one_meaning(name)
+        return [_starts_doubt(name, rows, "it rises from 0")] if named_so else differences
+    ranges = [length for length in read if length is not None and length.start is not None]
+    places = lengths.are_places(read) or (
+        bool(ranges) and all(":" in str(cell) for cell in cells if cell is not None)
+    )
+    doubtful: dict[str, list[tuple[Draft, Any]]] = {}
+    for draft, cell, length, rate in zip(drafts, cells, read, rates, strict=True):
+        if cell is None:
+            continue
+        if length is None or length.seconds <= 0:
+            draft.doubt(
+                "duration", None, name, cell, "it is no length that we can read",
+                settle=("--set", f"{draft.id}.duration=5"), others=(f"--set {draft.id}.duration=SECONDS",),
+            )  # fmt: skip
+        elif length.start is not None and not places:
+            high = lengths.highest(cell, unit, rate)
+            whole = _whole(high.seconds if high else length.seconds)
+            draft.doubt(
+                "duration", whole, name, cell, "it is a range, and not a place in the film",
+                settle=("--set", f"{draft.id}.duration={whole}"), others=(f"--set {draft.id}.duration=SECONDS",),
+            )  # fmt: skip
+        else:
+            draft.length(length.seconds, name, cell)
+            if length.doubt:
+                doubtful.setdefault(length.doubt, []).append((draft, cell))
+    return [_unit_doubt(name, doubt, found) for doubt, found in doubtful.items()]
+
+
+_UNSURE = {
+    "unit": "a number so large, without a unit, can be seconds or frames",
+    "rate": "it counts frames, and the board does not say how many there are a second",
+}
+
+
+def _unit_doubt(name: str, doubt: str, found: Sequence[tuple[Draft, Any]]) -> Part:
+    usual = f"{name}=duration:frames@{lengths.USUAL_RATE:g}"
+    others = [f"--map '{name}=duration:frames@{rate}'" for rate in (25, 30)]
+    if doubt == "unit":
+        others.append(f"--map '{name}=duration:s'")
+    return Part(
+        name, "duration", "guessed", _UNSURE[doubt], values=samples(cell for _, cell in found),
+        becomes=f"at {lengths.USUAL_RATE:g} frames a second", others=tuple(others), settle=("--map", usual),
+    )  # fmt: skip
+
+
+def _differences(name: str, drafts: Sequence[Draft], starts: Sequence[Length | None]) -> list[Part]:
+    """Lengths from where each shot starts; the last one has none and takes the default."""
+    for (draft, start), (_, following) in pairwise(zip(drafts, starts, strict=True)):
+        if start is not None and following is not None and following.seconds > start.seconds:
+            draft.length(
+                following.seconds - start.seconds, name, f"{start.seconds:g} to {following.seconds:g} s"
+            )
+        else:
+            draft.doubt(
+                "duration", None, name, draft.row.get(name), "the start times do not rise here",
+                settle=("--set", f"{draft.id}.duration=5"), others=(f"--set {draft.id}.duration=SECONDS",),
+            )  # fmt: skip
+    if drafts:
+        drafts[-1].no_length = "no shot follows whose start would end it"
+    return [
+        Part(name, "duration", "evident", "it rises from 0: start times, whose differences are the lengths")
+    ]
+
+
+def _from_frames(
+    first: str, last: str, drafts: Sequence[Draft], rows: Sequence[Row], rates: Sequence[float | None]
+) -> list[Part]:
+    doubtful: list[tuple[Draft, Any]] = []
+    for draft, row, rate in zip(drafts, rows, rates, strict=True):
+        start, end = (words.number(row.get(name)) for name in (first, last))
+        if not isinstance(start, int) or not isinstance(end, int) or end <= start:
+            if row.get(first) is not None or row.get(last) is not None:
+                draft.doubt(
+                    "duration", None, f"{first}, {last}", f"{row.get(first)} to {row.get(last)}",
+                    "they are no frame numbers that rise", settle=("--set", f"{draft.id}.duration=5"),
+                    others=(f"--set {draft.id}.duration=SECONDS",),
+                )  # fmt: skip
+            continue
+        # Whether the last frame counts is not said; one frame more or less is not worth a second.
+        draft.length(
+            (end - start - 0.5) / (rate or lengths.USUAL_RATE), f"{first}, {last}", f"{start} to {end}"
+        )
+        if rate is None:
+            doubtful.append((draft, f"{start} to {end}"))
+    if not doubtful:
+        return []
+    why = f"they are frames, and the board does not say how many a second; {lengths.USUAL_RATE:g}?"
+    options = tuple(
+        option
+        for draft, _ in doubtful
+        for option in ("--set", f"{draft.id}.duration={draft.fields['duration']}")
+    )
+    values = samples(cell for _, cell in doubtful)
+    others = ("a column FPS",)
+    return [
+        Part(f"{first}, {last}", "duration", "guessed", why, values=values, others=others, settle=options)
+    ]
+
+
+def _from_starts(
+    first: str, last: str | None, drafts: Sequence[Draft], rows: Sequence[Row], rates: Sequence[float | None]
+) -> list[Part]:
+    starts, ends = (
+        [
+            lengths.parse(row.get(name), None, rate) if name else None
+            for row, rate in zip(rows, rates, strict=True)
+        ]
+        for name in (first, last)
+    )
+    if last is not None:
+        for draft, start, end, row in zip(drafts, starts, ends, rows, strict=True):
+            if start is not None and end is not None and end.seconds > start.seconds:
+                draft.length(end.seconds - start.seconds, f"{first}, {last}", f"{row[first]} to {row[last]}")
+            elif row.get(first) is not None or row.get(last) is not None:
+                draft.doubt(
+                    "duration", None, f"{first}, {last}", f"{row.get(first)} to {row.get(last)}",
+                    "they are no times that rise", settle=("--set", f"{draft.id}.duration=5"),
+                    others=(f"--set {draft.id}.duration=SECONDS",),
+                )  # fmt: skip
+        return []
+    if lengths.are_start_times(starts):
+        return _differences(first, drafts, starts)
+    if lengths.rise(starts):
+        return [
+            _starts_doubt(first, rows, "its times rise, but not from 0"),
+            *_differences(first, drafts, starts)[1:],
+        ]
+    # Timecodes of a slate or a source say nothing about the length of a shot.
+    return []
+
+
+def _starts_doubt(name: str, rows: Sequence[Row], why: str) -> Part:
+    return Part(
+        name, "duration", "guessed", f"{why}: where each shot starts?",
+        values=samples(row[name] for row in rows if name in row), becomes="the differences",
+        others=(f"--map '{name}=metadata'",), settle=("--map", f"{name}=duration:start"),
+    )  # fmt: skip
+
+
+def _whole(seconds: float) -> int:
+    return max(1, math.ceil(seconds - 1e-6))

@@ -1,0 +1,37 @@
+"""Picture sizes and shapes as boards write them."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+
+from footage.catalogue import CATALOGUE
+
+_SIZE = re.compile(r"^\s*(\d{2,5})\s*[*x×X:]\s*(\d{2,5})\s*$")
+
+
+def shape_of(ratio: object) -> float | None:
+    """Width by height of `16:9`, `9x16` or `1280*720`; None when it is neither."""
+    match = re.fullmatch(r"\s*(\d{1,5})\s*[:/x×X*]\s*(\d{1,5})\s*", str(ratio or ""))
+    return int(match[1]) / int(match[2]) if match and int(match[1]) and int(match[2]) else None
+
+
+def size_of(ratio: object, tier: object = None) -> str | None:
+    """Width*height of the tier (720P if it is none) nearest to a shape such as 9:16; None for no shape."""
+    shape = shape_of(ratio)
+    if shape is None:
+        return None
+    sizes = CATALOGUE.tiers.get(str(tier or "").upper()) or CATALOGUE.tiers["720P"]
+    return nearest_shape(shape, sizes)
+
+
+def nearest_shape(shape: float, sizes: Sequence[str]) -> str | None:
+    """The size whose shape is nearest; None when there are no sizes."""
+    return min(sizes, key=lambda size: abs(math.log((shape_of(size) or shape) / shape)), default=None)
+
+
+def pixels(value: object) -> str | None:
+    """`1280x720` in our spelling, `1280*720`; None when it is not a size."""
+    match = _SIZE.match(str(value))
+    return f"{match[1]}*{match[2]}" if match else None

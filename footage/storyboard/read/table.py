@@ -1,0 +1,127 @@
+"""Delimited text as a table: the delimiter that yields the best head, below titles, and its rows."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+from footage.errors import InvalidRequest
+from footage.storyboard.board import REQUEST_FIELDS
+from footage.storyboard.read import words
+from footage.storyboard.read.document import parse_rows, unreadable
+
+_DELIMITERS = (",", ";", "\t", "|")
+# A title, a date and a blank line often stand above the head of a shot list.
+_HEAD_WITHIN_LINES = 10
+_SEP = re.compile(r"^\ufeff?\s*\"?sep=(.)\"?[ \t]*\r?\n", re.IGNORECASE)
+_REQUEST_WORDS = frozenset(map(words.plain, REQUEST_FIELDS))
+
+Lines = Sequence[tuple[int, Sequence[str]]]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A head, the rows below it as (line, cells by column), and the lines above it."""
+
+    head: list[str]
+    rows: list[tuple[int, dict[str, str]]]
+    above: list[str]
+
+
+def is_known(cell: str, named: Collection[str] = ()) -> bool:
+    """Whether a cell is a word that a head can have; `named` are columns that a person named."""
+    word = words.plain(cell)
+    return bool(cell) and bool(words.roles_of(cell) or word in _REQUEST_WORDS or word in named)
+
+
+def parse(text: str, *, name: str, named: Collection[str] = ()) -> Table:
+    """A delimited text as a table.
+
+    Raises:
+        InvalidRequest: It has no head, a row has more cells than the head, or it is larger than a board.
+    """
+    if match := _SEP.match(text):
+        text, delimiter = text[match.end() :], match[1]
+    else:
+        delimiter = _delimiter(text, named)
+    return from_lines(parse_rows(text, name=name, delimiter=delimiter), name=name, named=named)
+
+
+def from_lines(lines: Lines, *, name: str, named: Collection[str] = ()) -> Table:
+    """Lines of cells, such as those of a sheet, as a table.
+
+    Raises:
+        InvalidRequest: They have no head, or a row has more cells than it.
+    """
+    found = _head(lines, named)
+    if found is None:
+        raise unreadable(
+            "no head line found: a shot list needs a line that names its columns, such as "
+            "scene, shot, description, duration",
+            name=name,
+        )
+    head = _names(lines[found][1])
+    rows: list[tuple[int, dict[str, str]]] = []
+    for line, cells in lines[found + 1 :]:
+        if any(cells[len(head) :]):
+            raise unreadable(
+                f"{len(cells)} cells under a head of {len(head)}; is a comma missing its quotes?",
+                line=line,
+                name=name,
+            )
+        rows.append((line, {key: cell for key, cell in zip(head, cells, strict=False) if cell}))
+    above = [" ".join(cell for cell in cells if cell) for _, cells in lines[:found]]
+    return Table(head, rows, above)
+
+
+def _names(cells: Sequence[str]) -> list[str]:
+    """Names of the columns, each once."""
+    names: list[str] = []
+    for place, cell in enumerate(cells, start=1):
+        name = cell or f"column {place}"
+        names.append(name if name not in names else f"{name} ({place})")
+    return names
+
+
+def has_head(text: str) -> bool:
+    """Whether a text without a telling file name starts like a shot list."""
+    return _quality(text, _delimiter(text, ()), ()) > 0
+
+
+def head_is_told_by_words(text: str) -> bool:
+    """Whether the head has words beyond ASCII and all of those are known: then the text is decoded right."""
+    try:
+        head = parse("".join(islice(io.StringIO(text), _HEAD_WITHIN_LINES * 4)), name="").head
+    except InvalidRequest:
+        return False
+    telling = [cell for cell in head if not cell.isascii()]
+    return bool(telling) and all(map(is_known, telling))
+
+
+def _delimiter(text: str, named: Collection[str]) -> str:
+    """The delimiter under which a line has most words that a head has; commas inside prompts mislead counting."""
+    return max(_DELIMITERS, key=lambda mark: _quality(text, mark, named))
+
+
+def _quality(text: str, delimiter: str, named: Collection[str]) -> int:
+    first = "".join(islice(io.StringIO(text), _HEAD_WITHIN_LINES))
+    try:
+        lines = parse_rows(first, name="", delimiter=delimiter, strict=False)
+    except InvalidRequest:
+        return 0
+    found = _head(lines, named)
+    return sum(is_known(cell, named) for cell in lines[found][1]) if found is not None else 0
+
+
+def _head(lines: Lines, named: Collection[str]) -> int | None:
+    """The line in which the most cells are words we know; at least two, or the only column is one."""
+    best, most = None, 0
+    for place, (_, cells) in enumerate(lines[:_HEAD_WITHIN_LINES]):
+        known = sum(1 for cell in cells if is_known(cell, named))
+        if known > most:
+            best, most = place, known
+    enough = most >= 2 or (best is not None and len(lines[best][1]) == 1)
+    return best if enough else None
