@@ -126,6 +126,17 @@ def judge(
     return Verdict(fps=fps, size=size, warnings=tuple(warnings))
 
 
+def conversion_fault(before: VideoFacts, after: VideoFacts) -> str | None:
+    """What is wrong with a file that was made here of a delivered one; it is verified like what was bought."""
+    if not after.playable:
+        return f"is damaged: {after.problems[0]}"
+    if abs(after.duration_s - before.duration_s) > max(1 / before.fps, 1 / after.fps) + 1e-3:
+        return f"lasts {after.duration_s:.3f} s, not {before.duration_s:.3f} s"
+    if before.audio and not after.audio:
+        return "lost its sound"
+    return None
+
+
 @dataclass(frozen=True)
 class StoredVideo:
     """One published video: its path in the store and what was measured in the published bytes."""
@@ -365,15 +376,8 @@ class _Delivery:
     ) -> VideoFacts:
         make_conform(source, conformed, fps=verdict.fps, size=verdict.size)
         after = inspect(conformed)
-        # What was made here is verified like what was bought.
-        if not after.playable:
-            raise BadDelivery(f"the conformed file is damaged: {after.problems[0]}")
-        if abs(after.duration_s - before.duration_s) > max(1 / before.fps, 1 / after.fps) + 1e-3:
-            raise BadDelivery(
-                f"the conformed file lasts {after.duration_s:.3f} s, not {before.duration_s:.3f} s"
-            )
-        if before.audio and not after.audio:
-            raise BadDelivery("the conformed file lost its sound")
+        if (wrong := conversion_fault(before, after)) is not None:
+            raise BadDelivery(f"the conformed file {wrong}")
         return after
 
 

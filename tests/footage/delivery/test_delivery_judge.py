@@ -2,10 +2,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from fractions import Fraction
+from typing import Any
 
 import pytest
 
-from footage.delivery import judge
+from footage.delivery import conversion_fault, judge
 from footage.media import VideoFacts
 from footage.order import Expected
 
@@ -132,3 +133,21 @@ def test_differences_within_a_frame_or_a_tenth_of_a_second_are_none(
     facts: dict[str, float], expected: dict[str, float]
 ) -> None:
     assert judge(replace(FACTS, **facts), replace(EXPECTED, **expected)).warnings == ()  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("before", "made", "fault"),
+    [
+        pytest.param({}, {"fps": 24.0, "frames": 120}, None, id="another rate, the same length"),
+        pytest.param({}, {"fps": 24.0, "duration_s": 4.96}, None, id="one frame more or less is rounding"),
+        pytest.param({}, {"duration_s": 4.0}, "lasts 4.000 s, not 5.000 s", id="its end is missing"),
+        pytest.param({}, {"duration_s": 5.5}, "lasts 5.500 s, not 5.000 s", id="it is slower than it was"),
+        pytest.param({"audio": True}, {}, "lost its sound", id="silent"),
+        pytest.param({"audio": True}, {"audio": True}, None, id="with its sound"),
+        pytest.param({}, {"problems": ("no frames",)}, "is damaged: no frames", id="no video"),
+    ],
+)
+def test_what_was_converted_here_is_verified_like_what_was_bought(
+    before: dict[str, Any], made: dict[str, Any], fault: str | None
+) -> None:
+    assert conversion_fault(replace(FACTS, **before), replace(FACTS, **made)) == fault

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from bench import Bench
 from plainsteps import PLAIN_STEPS
 
 from footage.errors import Canceled, FootageError, SubmissionUnknown
@@ -20,7 +21,7 @@ from footage.steps.harvest import harvest
 class Run:
     """A clip on its way in a thread, as in another process."""
 
-    def __init__(self, bench: Any, clip: Any) -> None:
+    def __init__(self, bench: Bench, clip: Any) -> None:
         self.error: FootageError | None = None
         self.response: Any = None
 
@@ -46,11 +47,11 @@ def until(seen: Callable[[], Any]) -> Any:
     return found
 
 
-def queued(bench: Any) -> None:
+def queued(bench: Bench) -> None:
     bench.emulator.turn(start_delay_s=1e6)
 
 
-def running(bench: Any) -> None:
+def running(bench: Bench) -> None:
     bench.emulator.turn(generation_s=5000.0)
 
 
@@ -59,7 +60,7 @@ def booked(clip: Any) -> Any:
     return last and last.receipt
 
 
-def test_a_queued_clip_is_cancelled_at_the_provider_and_its_run_ends(bench: Any) -> None:
+def test_a_queued_clip_is_cancelled_at_the_provider_and_its_run_ends(bench: Bench) -> None:
     queued(bench)
     clip = bench.clip()
     run = Run(bench, clip)
@@ -74,7 +75,7 @@ def test_a_queued_clip_is_cancelled_at_the_provider_and_its_run_ends(bench: Any)
     assert clip.evidence.state().last.outcome.billed is False
 
 
-def test_a_running_clip_is_abandoned_and_harvest_delivers_it(bench: Any) -> None:
+def test_a_running_clip_is_abandoned_and_harvest_delivers_it(bench: Bench) -> None:
     running(bench)
     clip = bench.clip()
     run = Run(bench, clip)
@@ -92,13 +93,15 @@ def test_a_running_clip_is_abandoned_and_harvest_delivers_it(bench: Any) -> None
     assert clip.evidence.state().last.settlements[-1].status == "succeeded"
 
 
-def run_harvest(bench: Any) -> Any:
+def run_harvest(bench: Bench) -> Any:
     import asyncio
 
     return asyncio.run(harvest(bench.studio(), PLAIN_STEPS))
 
 
-def test_a_wish_that_came_while_the_purchase_was_unknown_is_carried_out_once_it_is_known(bench: Any) -> None:
+def test_a_wish_that_came_while_the_purchase_was_unknown_is_carried_out_once_it_is_known(
+    bench: Bench,
+) -> None:
     queued(bench)
     bench.fault("create-accept-reset")
     with pytest.raises(SubmissionUnknown):
@@ -118,7 +121,7 @@ def test_a_wish_that_came_while_the_purchase_was_unknown_is_carried_out_once_it_
     assert len(bench.tasks()) == 1
 
 
-def test_a_wish_that_came_before_anything_was_bought_keeps_it_from_being_bought(bench: Any) -> None:
+def test_a_wish_that_came_before_anything_was_bought_keeps_it_from_being_bought(bench: Bench) -> None:
     clip = bench.clip()
 
     done = cancel(bench.studio(), clip.key, by="test")
@@ -129,7 +132,7 @@ def test_a_wish_that_came_before_anything_was_bought_keeps_it_from_being_bought(
     assert bench.tasks() == []
 
 
-def test_a_wish_between_two_attempts_stops_the_second(bench: Any) -> None:
+def test_a_wish_between_two_attempts_stops_the_second(bench: Bench) -> None:
     bench.fault("create-refused-Throttling.RateQuota", times=None)
     clip = bench.clip(bench.studio(submit_patience_s=30.0))
     run = Run(bench, clip)
@@ -142,7 +145,7 @@ def test_a_wish_between_two_attempts_stops_the_second(bench: Any) -> None:
     assert bench.tasks() == []
 
 
-def test_somebody_who_asks_later_gets_the_clip_after_all(bench: Any) -> None:
+def test_somebody_who_asks_later_gets_the_clip_after_all(bench: Bench) -> None:
     queued(bench)
     clip = bench.clip()
     run = Run(bench, clip)
@@ -157,7 +160,7 @@ def test_somebody_who_asks_later_gets_the_clip_after_all(bench: Any) -> None:
     assert response.task_id == bench.tasks()[1]["task_id"]
 
 
-def test_a_run_that_is_started_over_after_a_cancel_does_not_override_it(bench: Any) -> None:
+def test_a_run_that_is_started_over_after_a_cancel_does_not_override_it(bench: Bench) -> None:
     clip = bench.clip(bench.studio(run_id="run-1"))
     cancel(bench.studio(), clip.key, by="test")
 
@@ -167,7 +170,7 @@ def test_a_run_that_is_started_over_after_a_cancel_does_not_override_it(bench: A
     assert bench.tasks() == []
 
 
-def test_a_cancel_that_comes_too_late_delivers_the_clip(bench: Any) -> None:
+def test_a_cancel_that_comes_too_late_delivers_the_clip(bench: Bench) -> None:
     clip = bench.clip()
     response = bench.make(clip)
 
@@ -178,7 +181,7 @@ def test_a_cancel_that_comes_too_late_delivers_the_clip(bench: Any) -> None:
 
 
 @pytest.mark.parametrize("fault", ["cancel-reset", "cancel-429"])
-def test_a_cancel_whose_answer_is_lost_is_asked_again_by_the_run(bench: Any, fault: str) -> None:
+def test_a_cancel_whose_answer_is_lost_is_asked_again_by_the_run(bench: Bench, fault: str) -> None:
     queued(bench)
     clip = bench.clip()
     run = Run(bench, clip)
@@ -192,7 +195,7 @@ def test_a_cancel_whose_answer_is_lost_is_asked_again_by_the_run(bench: Any, fau
     assert clip.evidence.state().last.outcome.status == "canceled"
 
 
-def test_cancelling_a_run_cancels_each_of_its_clips_and_no_other(bench: Any) -> None:
+def test_cancelling_a_run_cancels_each_of_its_clips_and_no_other(bench: Bench) -> None:
     queued(bench)
     studio = bench.studio(run_id="run-1", deadline_s=0.05)
     mine = [bench.clip(studio, take=take) for take in (1, 2)]
@@ -208,7 +211,7 @@ def test_cancelling_a_run_cancels_each_of_its_clips_and_no_other(bench: Any) -> 
     assert sorted(task["status"] for task in bench.tasks()) == ["CANCELED", "CANCELED", "PENDING"]
 
 
-def test_one_clip_that_cannot_be_cancelled_does_not_spare_the_others(bench: Any) -> None:
+def test_one_clip_that_cannot_be_cancelled_does_not_spare_the_others(bench: Bench) -> None:
     queued(bench)
     studio = bench.studio(run_id="run-1", deadline_s=0.05)
     clips = [bench.clip(studio, take=take) for take in (1, 2)]
@@ -223,7 +226,7 @@ def test_one_clip_that_cannot_be_cancelled_does_not_spare_the_others(bench: Any)
     assert [one.became for one in done] == ["noted", "canceled"]
 
 
-def test_a_cancel_that_is_refused_once_is_asked_again_while_the_task_waits(bench: Any) -> None:
+def test_a_cancel_that_is_refused_once_is_asked_again_while_the_task_waits(bench: Bench) -> None:
     bench.emulator.turn(start_delay_s=5000.0)
     clip = bench.clip()
     bench.buy(clip)
@@ -234,7 +237,7 @@ def test_a_cancel_that_is_refused_once_is_asked_again_while_the_task_waits(bench
     assert done.became == "canceled"
 
 
-def test_a_task_that_waits_and_is_never_cancelled_is_not_called_abandoned(bench: Any) -> None:
+def test_a_task_that_waits_and_is_never_cancelled_is_not_called_abandoned(bench: Bench) -> None:
     bench.emulator.turn(start_delay_s=5000.0)
     clip = bench.clip()
     bench.buy(clip)

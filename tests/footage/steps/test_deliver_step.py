@@ -8,16 +8,19 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from bench import Bench
 
-from footage.errors import BadDelivery, ClipLost, StorageProblem, Unreachable
+from footage.credentials import parse_key
+from footage.errors import BadDelivery, ClipLost, InvalidRequest, StorageProblem, Unreachable
 from footage.evidence.state import Permission
+from footage.studio import Studio
 
 
 def video(response: Any) -> Path:
     return Path(urlsplit(response.video_url).path)
 
 
-def test_the_response_tells_what_was_measured_in_the_stored_file(bench: Any) -> None:
+def test_the_response_tells_what_was_measured_in_the_stored_file(bench: Bench) -> None:
     response = bench.make()
 
     data = video(response).read_bytes()
@@ -26,7 +29,7 @@ def test_the_response_tells_what_was_measured_in_the_stored_file(bench: Any) -> 
     assert response.cached is False
 
 
-def test_a_finished_clip_is_returned_without_a_question(bench: Any) -> None:
+def test_a_finished_clip_is_returned_without_a_question(bench: Bench) -> None:
     first = bench.make()
     before = bench.emulator.ledger()["requests"]
 
@@ -36,7 +39,7 @@ def test_a_finished_clip_is_returned_without_a_question(bench: Any) -> None:
     assert clip.response == first.model_copy(update={"cached": True})
 
 
-def test_who_asks_for_a_converted_clip_as_it_came_hears_where_that_is(bench: Any) -> None:
+def test_who_asks_for_a_converted_clip_as_it_came_hears_where_that_is(bench: Bench) -> None:
     converted = bench.make(bench.clip(conform="auto", fps=15))
 
     same = bench.clip(conform="auto", fps=15).response
@@ -52,7 +55,7 @@ def test_who_asks_for_a_converted_clip_as_it_came_hears_where_that_is(bench: Any
     "fault",
     ["result-reset", "result-truncated", "result-expired", "result-damaged", "result-html", "result-503"],
 )
-def test_a_download_that_goes_wrong_costs_no_second_clip(bench: Any, fault: str) -> None:
+def test_a_download_that_goes_wrong_costs_no_second_clip(bench: Bench, fault: str) -> None:
     bench.fault(fault)
 
     response = bench.make()
@@ -61,7 +64,7 @@ def test_a_download_that_goes_wrong_costs_no_second_clip(bench: Any, fault: str)
     assert len(bench.tasks()) == 1
 
 
-def test_a_result_that_is_not_there_today_stays_booked(bench: Any) -> None:
+def test_a_result_that_is_not_there_today_stays_booked(bench: Bench) -> None:
     bench.fault("result-404", times=None)
     with pytest.raises(Unreachable) as gone:
         bench.make()
@@ -72,7 +75,7 @@ def test_a_result_that_is_not_there_today_stays_booked(bench: Any) -> None:
     assert len(bench.tasks()) == 1
 
 
-def test_a_result_that_is_no_video_stays_booked_and_names_both_ways_out(bench: Any) -> None:
+def test_a_result_that_is_no_video_stays_booked_and_names_both_ways_out(bench: Bench) -> None:
     bench.fault("result-html", times=None)
     with pytest.raises(BadDelivery) as bad:
         bench.make()
@@ -82,7 +85,7 @@ def test_a_result_that_is_no_video_stays_booked_and_names_both_ways_out(bench: A
     assert bench.clip().evidence.state().last.ended.status == "succeeded"
 
 
-def test_a_person_can_give_a_worthless_result_up_and_have_the_clip_bought_again(bench: Any) -> None:
+def test_a_person_can_give_a_worthless_result_up_and_have_the_clip_bought_again(bench: Bench) -> None:
     bench.fault("result-html", times=4)
     with pytest.raises(BadDelivery):
         bench.make()
@@ -95,7 +98,7 @@ def test_a_person_can_give_a_worthless_result_up_and_have_the_clip_bought_again(
     assert response.task_id == bench.tasks()[1]["task_id"]
 
 
-def test_after_a_day_a_result_is_lost_and_that_is_said(bench: Any) -> None:
+def test_after_a_day_a_result_is_lost_and_that_is_said(bench: Bench) -> None:
     bench.fault("result-404", times=None)
     with pytest.raises(Unreachable):
         bench.make()
@@ -112,7 +115,7 @@ def test_after_a_day_a_result_is_lost_and_that_is_said(bench: Any) -> None:
     assert len(bench.tasks()) == 1
 
 
-def test_a_finished_clip_whose_video_was_deleted_is_fetched_again(bench: Any) -> None:
+def test_a_finished_clip_whose_video_was_deleted_is_fetched_again(bench: Bench) -> None:
     response = bench.make()
     before = video(response).read_bytes()
     video(response).unlink()
@@ -123,7 +126,7 @@ def test_a_finished_clip_whose_video_was_deleted_is_fetched_again(bench: Any) ->
     assert len(bench.tasks()) == 1
 
 
-def test_a_finished_clip_whose_video_is_gone_here_and_there_is_not_called_finished(bench: Any) -> None:
+def test_a_finished_clip_whose_video_is_gone_here_and_there_is_not_called_finished(bench: Bench) -> None:
     response = bench.make()
     video(response).unlink()
     bench.emulator.advance(25 * 3600)
@@ -135,7 +138,7 @@ def test_a_finished_clip_whose_video_is_gone_here_and_there_is_not_called_finish
     assert len(bench.tasks()) == 1
 
 
-def test_evidence_alone_is_enough_to_finish(bench: Any) -> None:
+def test_evidence_alone_is_enough_to_finish(bench: Bench) -> None:
     from footage.steps.check import reopen
 
     bench.fault("result-404", times=None)
@@ -147,3 +150,16 @@ def test_evidence_alone_is_enough_to_finish(bench: Any) -> None:
     response = bench.make(reopen(bench.studio(), key[:12], Permission(may_buy=False)))
 
     assert response.key == key
+
+
+def test_a_clip_of_the_emulator_is_never_taken_for_one_of_the_provider(bench: Bench) -> None:
+    finished, booked = bench.clip(take=1), bench.clip(take=2)
+    bench.make(finished)
+    bench.buy(booked)
+    # The same store, and the provider's own address: nothing is sent to it here.
+    real = bench.studio().settings.model_copy(update={"http_base_url": None})
+    with Studio(real, bench.studio().store, find_api_key=lambda: parse_key("sk-real", "test")) as studio:
+        for take in (1, 2):
+            with pytest.raises(InvalidRequest, match="made by the emulator") as mixed:
+                bench.clip(studio, take=take)
+            assert mixed.value.problems[0].field == "OUTPUT_DIR"

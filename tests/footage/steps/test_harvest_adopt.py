@@ -8,6 +8,7 @@ import time
 from typing import Any
 
 import pytest
+from bench import Bench
 from plainsteps import PLAIN_STEPS
 
 from footage.clip import follow
@@ -21,7 +22,7 @@ from footage.storage import open_store
 from footage.threads import in_thread
 
 
-def book(bench: Any, **request: Any) -> Any:
+def book(bench: Bench, **request: Any) -> Any:
     """A clip that is bought and left alone."""
     bench.emulator.turn(generation_s=5000.0)
     clip = bench.clip(bench.studio(deadline_s=0.05), **request)
@@ -30,11 +31,11 @@ def book(bench: Any, **request: Any) -> Any:
     return clip
 
 
-def run_harvest(bench: Any, **settings: Any) -> Any:
+def run_harvest(bench: Bench, **settings: Any) -> Any:
     return asyncio.run(harvest(bench.studio(**settings), PLAIN_STEPS))
 
 
-def test_harvest_finishes_what_was_bought_and_buys_nothing(bench: Any) -> None:
+def test_harvest_finishes_what_was_bought_and_buys_nothing(bench: Bench) -> None:
     clips = [book(bench, take=take) for take in (1, 2, 3)]
     bench.clip(take=4)
     bench.emulator.advance(6_000)
@@ -46,7 +47,7 @@ def test_harvest_finishes_what_was_bought_and_buys_nothing(bench: Any) -> None:
     assert find_unfinished(bench.studio()) == []
 
 
-def test_the_clip_that_expires_first_comes_first(bench: Any) -> None:
+def test_the_clip_that_expires_first_comes_first(bench: Bench) -> None:
     clips = []
     for take in (1, 2, 3):
         clips.append(book(bench, take=take))
@@ -55,7 +56,7 @@ def test_the_clip_that_expires_first_comes_first(bench: Any) -> None:
     assert [found.key for found in find_unfinished(bench.studio())] == [clip.key for clip in clips]
 
 
-def test_people_are_warned_before_a_result_expires(bench: Any) -> None:
+def test_people_are_warned_before_a_result_expires(bench: Bench) -> None:
     early = book(bench, take=1)
     bench.emulator.advance(21 * 3600)
     book(bench, take=2)
@@ -72,7 +73,7 @@ def test_people_are_warned_before_a_result_expires(bench: Any) -> None:
     assert warned == [early.key]
 
 
-def test_harvest_says_why_a_clip_will_not_come(bench: Any) -> None:
+def test_harvest_says_why_a_clip_will_not_come(bench: Bench) -> None:
     bench.fault("failed-DataInspectionFailed")
     bench.emulator.turn(generation_s=5000.0)
     clip = bench.clip(bench.studio(deadline_s=0.05))
@@ -96,7 +97,7 @@ def test_harvest_says_why_a_clip_will_not_come(bench: Any) -> None:
     ],
 )
 def test_one_clip_whose_evidence_is_damaged_does_not_hold_up_the_others(
-    bench: Any, name: str, content: bytes
+    bench: Bench, name: str, content: bytes
 ) -> None:
     bad, good = book(bench, take=1), book(bench, take=2)
     bench.emulator.advance(6_000)
@@ -109,7 +110,7 @@ def test_one_clip_whose_evidence_is_damaged_does_not_hold_up_the_others(
     assert "restore" in report.failed[bad.key]
 
 
-def test_harvest_leaves_a_clip_to_the_worker_that_makes_it_and_does_not_wait(bench: Any) -> None:
+def test_harvest_leaves_a_clip_to_the_worker_that_makes_it_and_does_not_wait(bench: Bench) -> None:
     clip = book(bench)
     owner = Worker(clip.studio.store, 1.0)
     lease = Lease(clip.studio.store, clip.key, owner)
@@ -125,7 +126,7 @@ def test_harvest_leaves_a_clip_to_the_worker_that_makes_it_and_does_not_wait(ben
     assert time.monotonic() - began_s < 30
 
 
-def test_a_key_of_no_clip_is_refused_and_one_of_a_finished_clip_is_noted(bench: Any) -> None:
+def test_a_key_of_no_clip_is_refused_and_one_of_a_finished_clip_is_noted(bench: Bench) -> None:
     done = bench.make(bench.clip())
 
     with pytest.raises(InvalidRequest, match="keys = 'feedface': No clip in this store"):
@@ -135,7 +136,7 @@ def test_a_key_of_no_clip_is_refused_and_one_of_a_finished_clip_is_noted(bench: 
     assert report.warnings == [f"Clip {done.key[:8]} has nothing to finish."]
 
 
-def test_tasks_that_nobody_here_claims_are_reported(bench: Any) -> None:
+def test_tasks_that_nobody_here_claims_are_reported(bench: Bench) -> None:
     clip = book(bench)
     elsewhere = open_store(str(bench.folder / "elsewhere"))
     assert elsewhere.list() == []
@@ -152,7 +153,7 @@ def test_tasks_that_nobody_here_claims_are_reported(bench: Any) -> None:
     assert not any(line.startswith(mine) for line in found)
 
 
-def lose(bench: Any, **request: Any) -> Any:
+def lose(bench: Bench, **request: Any) -> Any:
     """A clip whose create was taken and whose answer was lost, not settled yet."""
     bench.fault("create-accept-reset")
     clip = bench.clip(bench.studio(deadline_s=0.05, reconcile_grace_s=60.0), **request)
@@ -161,7 +162,7 @@ def lose(bench: Any, **request: Any) -> Any:
     return clip
 
 
-def test_an_adopted_task_is_delivered_as_the_clip(bench: Any) -> None:
+def test_an_adopted_task_is_delivered_as_the_clip(bench: Bench) -> None:
     clip = lose(bench)
     task_id = bench.tasks()[0]["task_id"]
 
@@ -173,7 +174,7 @@ def test_an_adopted_task_is_delivered_as_the_clip(bench: Any) -> None:
     assert len(bench.tasks()) == 1
 
 
-def test_a_task_with_another_prompt_is_not_adopted(bench: Any) -> None:
+def test_a_task_with_another_prompt_is_not_adopted(bench: Bench) -> None:
     clip = lose(bench)
     other = bench.make(bench.clip(prompt=f"{bench.prompt}, and a dog"))
 
@@ -183,7 +184,7 @@ def test_a_task_with_another_prompt_is_not_adopted(bench: Any) -> None:
     assert clip.evidence.state().last.unknown
 
 
-def test_a_task_of_another_clip_is_not_adopted(bench: Any) -> None:
+def test_a_task_of_another_clip_is_not_adopted(bench: Bench) -> None:
     clip = lose(bench)
     other = bench.make(bench.clip(take=2))
 
@@ -191,21 +192,21 @@ def test_a_task_of_another_clip_is_not_adopted(bench: Any) -> None:
         adopt(bench.studio(), clip.key, other.task_id)
 
 
-def test_a_task_that_does_not_exist_is_not_adopted(bench: Any) -> None:
+def test_a_task_that_does_not_exist_is_not_adopted(bench: Bench) -> None:
     clip = lose(bench)
 
     with pytest.raises(InvalidRequest, match="knows no such task"):
         adopt(bench.studio(), clip.key, "0385dc79-5ff8-4d82-bcb6-0a1b2c3d4e5f")
 
 
-def test_where_nothing_is_unknown_nothing_is_adopted(bench: Any) -> None:
+def test_where_nothing_is_unknown_nothing_is_adopted(bench: Bench) -> None:
     clip = book(bench)
 
     with pytest.raises(InvalidRequest, match="nothing to settle"):
         adopt(bench.studio(), clip.key, bench.tasks()[0]["task_id"])
 
 
-def test_nobody_adopts_while_a_living_worker_makes_the_clip(bench: Any) -> None:
+def test_nobody_adopts_while_a_living_worker_makes_the_clip(bench: Bench) -> None:
     clip = lose(bench)
     owner = Worker(clip.studio.store, 1.0)
     lease = Lease(clip.studio.store, clip.key, owner)
@@ -218,7 +219,7 @@ def test_nobody_adopts_while_a_living_worker_makes_the_clip(bench: Any) -> None:
     assert adopt(bench.studio(), clip.key, bench.tasks()[0]["task_id"]).adopted
 
 
-def test_a_clip_can_be_finished_with_its_image_gone(bench: Any, tmp_path: Any) -> None:
+def test_a_clip_can_be_finished_with_its_image_gone(bench: Bench, tmp_path: Any) -> None:
     from PIL import Image
 
     from footage.steps.check import reopen
@@ -236,7 +237,7 @@ def test_a_clip_can_be_finished_with_its_image_gone(bench: Any, tmp_path: Any) -
     assert response.task_id == bench.tasks()[0]["task_id"]
 
 
-def test_the_log_of_one_clip_has_no_line_about_another(bench: Any) -> None:
+def test_the_log_of_one_clip_has_no_line_about_another(bench: Bench) -> None:
     collect_from("footage")
     studio = bench.studio()
 
@@ -257,3 +258,19 @@ def test_the_log_of_one_clip_has_no_line_about_another(bench: Any) -> None:
         assert "the run begins" in log
         assert clip.key[:12] in log
         assert [other.key[:12] for other in clips if other is not clip and other.key[:12] in log] == []
+
+
+def test_the_log_of_each_clip_begins_with_what_its_run_said_before(bench: Bench) -> None:
+    collect_from("footage")
+    said = logging.getLogger("footage.test_beginning")
+    with recorded(RunLog()):
+        said.info("the key is accepted")
+        first, second = bench.clip(take=1), bench.clip(take=2)
+        bench.make(first)
+        said.info("said between the two")
+        bench.make(second)
+
+    for clip in (first, second):
+        lines = clip.studio.store.read(f"evidence/{clip.key}/run.log").decode().splitlines()
+        assert "the key is accepted" in lines[0]
+        assert not any("said between the two" in line for line in lines)

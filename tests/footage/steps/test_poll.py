@@ -10,11 +10,14 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from bench import Bench
 
+from footage.clip import Clip
 from footage.errors import AccountProblem, ClipLost, GenerationFailed, StillRunning, Unreachable
 from footage.evidence.records import Receipt
 from footage.provider.results import TaskAnswer, TaskStatus, Usage
 from footage.steps.poll import Progress, outcome_of, poll
+from footage.steps.submit import submit
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 
@@ -66,7 +69,7 @@ def test_what_an_end_means(told: Any, status: str, billed: bool, may_retry: bool
 
 
 @pytest.mark.parametrize("fault", ["query-reset", "query-truncated", "query-429"])
-def test_a_question_without_an_answer_ends_nothing(bench: Any, fault: str) -> None:
+def test_a_question_without_an_answer_ends_nothing(bench: Bench, fault: str) -> None:
     bench.fault(fault, times=2)
     clip = bench.clip()
 
@@ -87,7 +90,7 @@ def read(clip: Any, name: str) -> str:
     return clip.studio.store.read(f"evidence/{clip.key}/attempt-1/{name}").decode()
 
 
-def test_an_answer_that_says_the_same_again_is_counted_and_not_written_again(bench: Any) -> None:
+def test_an_answer_that_says_the_same_again_is_counted_and_not_written_again(bench: Bench) -> None:
     clip = bench.clip(bench.studio(poll_min_s=0.005, poll_max_s=0.005))
 
     bench.make(clip)
@@ -100,7 +103,7 @@ def test_an_answer_that_says_the_same_again_is_counted_and_not_written_again(ben
     assert all(line["first_at"] <= line["last_at"] and line["unchanged"] > 0 for line in again)
 
 
-def test_what_is_kept_of_the_answers_opens_no_result(bench: Any) -> None:
+def test_what_is_kept_of_the_answers_opens_no_result(bench: Bench) -> None:
     clip = bench.clip()
     bench.make(clip)
 
@@ -111,7 +114,7 @@ def test_what_is_kept_of_the_answers_opens_no_result(bench: Any) -> None:
     assert url.partition("Signature=")[2] not in kept
 
 
-def test_a_long_silence_ends_the_run_and_not_the_clip(bench: Any) -> None:
+def test_a_long_silence_ends_the_run_and_not_the_clip(bench: Bench) -> None:
     bench.fault("query-503", times=None)
     with pytest.raises(Unreachable) as silence:
         bench.make()
@@ -123,7 +126,7 @@ def test_a_long_silence_ends_the_run_and_not_the_clip(bench: Any) -> None:
     assert len(bench.tasks()) == 1
 
 
-def test_a_deadline_ends_the_run_and_not_the_clip(bench: Any) -> None:
+def test_a_deadline_ends_the_run_and_not_the_clip(bench: Bench) -> None:
     bench.emulator.turn(generation_s=2000.0)
     with pytest.raises(StillRunning) as still:
         bench.make(bench.clip(bench.studio(deadline_s=0.3)))
@@ -134,7 +137,7 @@ def test_a_deadline_ends_the_run_and_not_the_clip(bench: Any) -> None:
     assert len(bench.tasks()) == 1
 
 
-def test_a_poll_that_is_called_again_counts_on_and_gets_no_new_deadline(bench: Any) -> None:
+def test_a_poll_that_is_called_again_counts_on_and_gets_no_new_deadline(bench: Bench) -> None:
     bench.emulator.turn(generation_s=2000.0)
     clip = bench.clip(bench.studio(deadline_s=0.4))
     bench.buy(clip)
@@ -153,15 +156,55 @@ def test_a_poll_that_is_called_again_counts_on_and_gets_no_new_deadline(bench: A
     assert len(seen[0]) > len(seen[1]) == 1
 
 
-def test_unknown_is_not_believed_while_the_list_has_the_task(bench: Any) -> None:
-    # Twelve answers take longer than the minute after which UNKNOWN could be believed.
+def test_unknown_is_not_believed_while_the_list_has_the_task(bench: Bench) -> None:
     bench.fault("unknown-at-first", polls=12)
+    bench.buy()
+    # By the provider's clock the task is older now than the minute after which UNKNOWN could be believed.
+    bench.emulator.advance(300)
 
     assert bench.make().task_id == bench.tasks()[0]["task_id"]
     assert len(bench.tasks()) == 1
 
 
-def test_a_task_that_list_and_query_deny_is_lost_and_only_a_person_buys_again(bench: Any) -> None:
+async def _at_once(model: str) -> None:
+    """No turn is waited for."""
+
+
+def test_many_clips_that_wait_are_asked_for_with_one_list(bench: Bench) -> None:
+    bench.emulator.turn(generation_s=1e6)
+    studio = bench.studio(deadline_s=1.0)
+    clips = [bench.clip(studio, take=take) for take in range(1, 21)]
+
+    async def buy_and_wait(clip: Clip) -> None:
+        async with clip.held():
+            await submit(clip, _at_once)
+        with pytest.raises(StillRunning):
+            await poll(clip)
+
+    async def all_of_them() -> None:
+        await asyncio.gather(*(buy_and_wait(clip) for clip in clips))
+
+    before = bench.emulator.ledger(tasks=False)
+    asyncio.run(all_of_them())
+    after = bench.emulator.ledger(tasks=False)
+
+    asked = [json.loads(line) for clip in clips for line in read(clip, "polls.jsonl").splitlines()]
+    assert sum("listed" in line for line in asked) >= len(clips)
+    # Those that asked before enough of them waited for a list.
+    assert after["queries"] - before["queries"] < 3 * len(clips)
+
+
+def test_how_long_clips_took_is_what_the_next_one_is_expected_to_take(bench: Bench) -> None:
+    studio = bench.studio()
+    usual_s = bench.clip(studio).typical_s
+    for take in (1, 2, 3):
+        bench.make(bench.clip(studio, take=take))
+
+    assert bench.clip(studio, take=4).typical_s == pytest.approx(40, abs=5)
+    assert usual_s != pytest.approx(40, abs=5)
+
+
+def test_a_task_that_list_and_query_deny_is_lost_and_only_a_person_buys_again(bench: Bench) -> None:
     bench.fault("unknown-forever")
     with pytest.raises(StillRunning):
         bench.make(bench.clip(bench.studio(deadline_s=0.3)))
@@ -175,7 +218,7 @@ def test_a_task_that_list_and_query_deny_is_lost_and_only_a_person_buys_again(be
     assert len(bench.tasks()) == 1
 
 
-def test_a_key_of_another_account_does_not_make_a_clip_lost(bench: Any) -> None:
+def test_a_key_of_another_account_does_not_make_a_clip_lost(bench: Bench) -> None:
     bench.fault("unknown-forever")
     with pytest.raises(StillRunning):
         bench.make(bench.clip(bench.studio(deadline_s=0.01)))
@@ -187,7 +230,7 @@ def test_a_key_of_another_account_does_not_make_a_clip_lost(bench: Any) -> None:
     assert bench.clip().evidence.state().last.outcome is None
 
 
-def test_a_failure_by_chance_is_tried_again_and_only_the_good_one_is_billed(bench: Any) -> None:
+def test_a_failure_by_chance_is_tried_again_and_only_the_good_one_is_billed(bench: Bench) -> None:
     bench.fault("failed-InternalError")
 
     response = bench.make()
@@ -197,7 +240,7 @@ def test_a_failure_by_chance_is_tried_again_and_only_the_good_one_is_billed(benc
     assert response.cost.billed_seconds == 5
 
 
-def test_a_failure_that_would_repeat_is_told_with_the_providers_reason(bench: Any) -> None:
+def test_a_failure_that_would_repeat_is_told_with_the_providers_reason(bench: Bench) -> None:
     bench.fault("failed-DataInspectionFailed")
 
     with pytest.raises(GenerationFailed, match="DataInspectionFailed") as failed:

@@ -5,12 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+from bench import Bench
 
+from footage.emulator import Emulator
 from footage.errors import (
     AccountProblem,
+    Canceled,
     FootageError,
     GenerationFailed,
     Refused,
@@ -20,10 +25,11 @@ from footage.errors import (
 )
 from footage.evidence.records import Intent
 from footage.evidence.state import Permission
+from footage.steps.cancel import cancel
 from footage.steps.submit import submit
 
 
-def last(bench: Any, clip: Any) -> Any:
+def last(bench: Bench, clip: Any) -> Any:
     return clip.evidence.state().last
 
 
@@ -43,7 +49,7 @@ def last(bench: Any, clip: Any) -> Any:
     ],
 )
 def test_whatever_happens_to_a_create_one_clip_is_bought(
-    bench: Any, fault: str | None, attempts: int, adopted: bool
+    bench: Bench, fault: str | None, attempts: int, adopted: bool
 ) -> None:
     if fault:
         bench.fault(fault)
@@ -69,7 +75,7 @@ def test_whatever_happens_to_a_create_one_clip_is_bought(
     ],
 )
 def test_a_refusal_is_final_for_the_run_and_nothing_is_bought(
-    bench: Any, fault: str, error: type[FootageError], may_retry: bool
+    bench: Bench, fault: str, error: type[FootageError], may_retry: bool
 ) -> None:
     bench.fault(fault)
     clip = bench.clip()
@@ -82,7 +88,7 @@ def test_a_refusal_is_final_for_the_run_and_nothing_is_bought(
     assert bench.tasks() == []
 
 
-def test_after_a_refusal_the_same_request_waits_for_a_persons_word(bench: Any) -> None:
+def test_after_a_refusal_the_same_request_waits_for_a_persons_word(bench: Bench) -> None:
     bench.fault("create-refused-InvalidParameter")
     with pytest.raises(Refused):
         bench.buy()
@@ -94,7 +100,7 @@ def test_after_a_refusal_the_same_request_waits_for_a_persons_word(bench: Any) -
     assert [task["task_id"] for task in bench.tasks()] == [receipt.task_id]
 
 
-def test_once_the_account_is_mended_the_same_request_just_works(bench: Any) -> None:
+def test_once_the_account_is_mended_the_same_request_just_works(bench: Bench) -> None:
     bench.fault("create-refused-Arrearage")
     with pytest.raises(AccountProblem):
         bench.buy()
@@ -102,7 +108,7 @@ def test_once_the_account_is_mended_the_same_request_just_works(bench: Any) -> N
     assert bench.buy().task_id == bench.tasks()[0]["task_id"]
 
 
-def test_patience_with_refusals_ends_and_nothing_was_bought(bench: Any) -> None:
+def test_patience_with_refusals_ends_and_nothing_was_bought(bench: Bench) -> None:
     bench.fault("create-refused-Throttling.RateQuota", times=None)
     clip = bench.clip(bench.studio(submit_patience_s=0.5))
 
@@ -113,7 +119,7 @@ def test_patience_with_refusals_ends_and_nothing_was_bought(bench: Any) -> None:
     assert bench.tasks() == []
 
 
-def test_a_run_sends_no_more_creates_than_it_may(bench: Any) -> None:
+def test_a_run_sends_no_more_creates_than_it_may(bench: Bench) -> None:
     bench.fault("create-reset", times=None)
     clip = bench.clip(bench.studio(max_attempts=2))
 
@@ -124,7 +130,7 @@ def test_a_run_sends_no_more_creates_than_it_may(bench: Any) -> None:
     assert bench.tasks() == []
 
 
-def test_a_task_that_lags_behind_in_list_and_query_is_found_all_the_same(bench: Any) -> None:
+def test_a_task_that_lags_behind_in_list_and_query_is_found_all_the_same(bench: Bench) -> None:
     bench.fault("create-accept-reset")
     bench.fault("list-lag", seconds=120)
     bench.fault("unknown-at-first", polls=3)
@@ -134,7 +140,7 @@ def test_a_task_that_lags_behind_in_list_and_query_is_found_all_the_same(bench: 
     assert [task["task_id"] for task in bench.tasks()] == [receipt.task_id]
 
 
-def lose_two_takes(bench: Any) -> list[Any]:
+def lose_two_takes(bench: Bench) -> list[Any]:
     """Two clips with one prompt, both accepted, both answers lost: nobody can tell which is which."""
     bench.fault("create-accept-reset", times=2)
     clips = [bench.clip(take=take) for take in (1, 2)]
@@ -151,7 +157,7 @@ def lose_two_takes(bench: Any) -> list[Any]:
     return clips
 
 
-def test_what_cannot_be_told_apart_stops_with_both_candidates_and_the_commands(bench: Any) -> None:
+def test_what_cannot_be_told_apart_stops_with_both_candidates_and_the_commands(bench: Bench) -> None:
     clips = lose_two_takes(bench)
 
     with pytest.raises(SubmissionUnknown) as unknown:
@@ -163,7 +169,101 @@ def test_what_cannot_be_told_apart_stops_with_both_candidates_and_the_commands(b
     assert len(bench.tasks()) == 2
 
 
-def test_buy_again_pays_once_more_and_only_where_nothing_could_be_found(bench: Any) -> None:
+def test_the_task_of_another_lost_create_with_the_same_prompt_is_not_taken(bench: Bench) -> None:
+    bench.fault("create-accept-reset")
+    with pytest.raises(SubmissionUnknown):
+        bench.buy(bench.clip(bench.studio(deadline_s=0.1, reconcile_grace_s=60.0), take=1))
+    never_sent = bench.clip(take=2)
+    leave_unknown(never_sent)
+
+    with pytest.raises(SubmissionUnknown, match="another unknown submission has the same prompt"):
+        bench.buy(never_sent)
+
+    assert last(bench, never_sent).receipt is None
+    assert len(bench.tasks()) == 1
+
+
+@pytest.mark.parametrize(
+    ("younger_s", "ours"),
+    [
+        pytest.param(100, True, id="clocks differ by less than two minutes: it can be ours"),
+        pytest.param(140, False, id="it was there before ours was sent"),
+    ],
+)
+def test_clocks_may_differ_by_two_minutes_and_no_more(bench: Bench, younger_s: float, ours: bool) -> None:
+    clip = bench.clip()
+    task_id = clip.client().create(clip.wire_body()).task_id
+    [row] = [row for row in clip.client().list_tasks().rows if row.task_id == task_id]
+    leave_unknown(clip, written_at=row.created_at + timedelta(seconds=younger_s), clock_offset_s=0.0)
+
+    receipt = bench.buy(clip)
+
+    assert (receipt.task_id == task_id) is ours
+    assert len(bench.tasks()) == (1 if ours else 2)
+
+
+def test_a_cancel_while_a_clip_waits_for_its_turn_keeps_it_from_being_bought(bench: Bench) -> None:
+    clip = bench.clip()
+
+    async def cancel_meanwhile(model: str) -> None:
+        await asyncio.to_thread(cancel, bench.studio(), clip.key, "test")
+
+    async def buy() -> Any:
+        async with clip.held():
+            return await submit(clip, cancel_meanwhile)
+
+    with pytest.raises(Canceled, match="nothing was bought"):
+        asyncio.run(buy())
+
+    assert clip.evidence.state().attempts == ()
+    assert bench.tasks() == []
+
+
+def test_a_cancel_while_a_refused_create_waits_closes_its_attempt(bench: Bench) -> None:
+    clip = bench.clip()
+    bench.fault("create-refused-Throttling", times=1)
+    turns: list[str] = []
+
+    async def cancel_before_the_second(model: str) -> None:
+        turns.append(model)
+        if len(turns) == 2:
+            await asyncio.to_thread(cancel, bench.studio(), clip.key, "test")
+
+    async def buy() -> Any:
+        async with clip.held():
+            return await submit(clip, cancel_before_the_second)
+
+    with pytest.raises(Canceled, match="nothing was bought"):
+        asyncio.run(buy())
+
+    assert last(bench, clip).outcome.status == "canceled"
+    assert bench.tasks() == []
+
+
+def test_creates_of_one_process_keep_to_the_submit_rate_of_their_model(tmp_path: Path) -> None:
+    # With the provider's limits: two creates a second of this model, and a 429 for the third.
+    with Emulator(render="tiny", render_workers=1, concurrency=1000) as limited:
+        bench = Bench(limited, tmp_path)
+        studio = bench.studio(submit_patience_s=60.0)
+        clips = [bench.clip(studio, take=take) for take in range(1, 6)]
+
+        async def buy(clip: Any) -> Any:
+            async with clip.held():
+                return await submit(clip)
+
+        async def all_of_them() -> Any:
+            return await asyncio.gather(*(buy(clip) for clip in clips))
+
+        asyncio.run(all_of_them())
+        books = limited.ledger()
+        bench.close()
+
+    # Sent at once, three of them would be refused.
+    assert books["accepted"] == 5
+    assert books["creates"] < 5 + 3
+
+
+def test_buy_again_pays_once_more_and_only_where_nothing_could_be_found(bench: Bench) -> None:
     lose_two_takes(bench)
 
     receipt = bench.buy(bench.clip(permission=Permission(buy_again=True), take=1))
@@ -172,7 +272,7 @@ def test_buy_again_pays_once_more_and_only_where_nothing_could_be_found(bench: A
     assert receipt.task_id == bench.tasks()[-1]["task_id"]
 
 
-def test_buy_again_finds_a_lost_purchase_instead_of_paying_twice(bench: Any) -> None:
+def test_buy_again_finds_a_lost_purchase_instead_of_paying_twice(bench: Bench) -> None:
     bench.fault("create-accept-reset")
     with pytest.raises(SubmissionUnknown):
         # Nothing can be concluded within this deadline.
@@ -183,7 +283,7 @@ def test_buy_again_finds_a_lost_purchase_instead_of_paying_twice(bench: Any) -> 
     assert [task["task_id"] for task in bench.tasks()] == [receipt.task_id]
 
 
-def test_a_word_to_buy_again_is_not_repeated_by_a_run_that_is_started_over(bench: Any) -> None:
+def test_a_word_to_buy_again_is_not_repeated_by_a_run_that_is_started_over(bench: Bench) -> None:
     clip = bench.clip(bench.studio(run_id="run-1"), Permission(buy_again=True))
     leave_unknown(clip, attempt=1)
 
@@ -212,7 +312,7 @@ def leave_unknown(clip: Any, attempt: int = 1, **changes: Any) -> None:
     clip.evidence.write_intent(intent.model_copy(update=changes))
 
 
-def test_an_intent_whose_create_was_never_sent_is_bought_once(bench: Any) -> None:
+def test_an_intent_whose_create_was_never_sent_is_bought_once(bench: Bench) -> None:
     clip = bench.clip()
     leave_unknown(clip)
 
@@ -222,7 +322,7 @@ def test_an_intent_whose_create_was_never_sent_is_bought_once(bench: Any) -> Non
     assert last(bench, clip).number == 2
 
 
-def test_another_key_proves_nothing_about_a_lost_create(bench: Any) -> None:
+def test_another_key_proves_nothing_about_a_lost_create(bench: Bench) -> None:
     clip = bench.clip()
     leave_unknown(clip, key_fingerprint="0123456789ab")
 
@@ -233,7 +333,7 @@ def test_another_key_proves_nothing_about_a_lost_create(bench: Any) -> None:
     assert bench.tasks() == []
 
 
-def test_a_list_of_one_day_proves_nothing_about_an_older_create(bench: Any) -> None:
+def test_a_list_of_one_day_proves_nothing_about_an_older_create(bench: Bench) -> None:
     clip = bench.clip()
     leave_unknown(clip, clock_offset_s=-86_400.0)
 
@@ -243,7 +343,7 @@ def test_a_list_of_one_day_proves_nothing_about_an_older_create(bench: Any) -> N
     assert bench.tasks() == []
 
 
-def test_a_list_that_cannot_be_read_leaves_the_question_open(bench: Any) -> None:
+def test_a_list_that_cannot_be_read_leaves_the_question_open(bench: Bench) -> None:
     clip = bench.clip()
     leave_unknown(clip)
     bench.fault("list-503", times=None)
@@ -256,7 +356,7 @@ def test_a_list_that_cannot_be_read_leaves_the_question_open(bench: Any) -> None
     assert bench.buy(bench.clip()).task_id == bench.tasks()[0]["task_id"]
 
 
-def test_others_who_work_on_the_account_all_the_time_do_not_hold_up_the_verdict(bench: Any) -> None:
+def test_others_who_work_on_the_account_all_the_time_do_not_hold_up_the_verdict(bench: Bench) -> None:
     clip = bench.clip()
     leave_unknown(clip)
     stranger = bench.studio()
@@ -280,7 +380,7 @@ def test_others_who_work_on_the_account_all_the_time_do_not_hold_up_the_verdict(
     assert last(bench, clip).outcome.code == "Unreachable"
 
 
-def test_a_create_whose_wait_is_cancelled_is_written_down_before_the_clip_is_given_back(bench: Any) -> None:
+def test_a_create_whose_wait_is_cancelled_is_written_down_before_the_clip_is_given_back(bench: Bench) -> None:
     clip = bench.clip()
     bench.fault("latency", route="create", seconds=0.4)
 
@@ -310,7 +410,7 @@ async def until(seen: Callable[[], bool]) -> None:
     raise AssertionError("it did not happen")
 
 
-def test_a_permission_that_ran_out_sends_nothing(bench: Any) -> None:
+def test_a_permission_that_ran_out_sends_nothing(bench: Bench) -> None:
     clip = bench.clip()
     client = clip.client()
 
@@ -320,7 +420,7 @@ def test_a_permission_that_ran_out_sends_nothing(bench: Any) -> None:
     assert bench.tasks() == []
 
 
-def test_harvest_settles_a_lost_create_and_buys_nothing(bench: Any) -> None:
+def test_harvest_settles_a_lost_create_and_buys_nothing(bench: Bench) -> None:
     clip = bench.clip()
     leave_unknown(clip)
 
@@ -333,7 +433,7 @@ async def _no_turn(model: str) -> None:
     raise Throttled(f"nothing is bought with {model} now", retry_after_s=None)
 
 
-def test_an_unknown_purchase_is_settled_also_while_nothing_may_be_bought(bench: Any) -> None:
+def test_an_unknown_purchase_is_settled_also_while_nothing_may_be_bought(bench: Bench) -> None:
     clip = bench.clip(bench.studio(reconcile_grace_s=30.0, deadline_s=0.2))
     bench.fault("create-accept-reset", times=1)
     with pytest.raises(SubmissionUnknown):
@@ -349,7 +449,7 @@ def test_an_unknown_purchase_is_settled_also_while_nothing_may_be_bought(bench: 
     assert receipt.task_id == bench.tasks()[0]["task_id"]
 
 
-def test_each_create_that_is_sent_takes_a_turn_of_its_own(bench: Any) -> None:
+def test_each_create_that_is_sent_takes_a_turn_of_its_own(bench: Bench) -> None:
     clip = bench.clip()
     bench.fault("create-refused-Throttling", times=1)
     turns: list[str] = []

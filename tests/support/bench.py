@@ -1,0 +1,99 @@
+"""A bench to make clips on, step by step, against an emulator; what the provider's books say about them."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from pathlib import Path
+from typing import Any
+
+from plainsteps import PLAIN_STEPS
+
+from footage.clip import Clip, follow
+from footage.credentials import parse_key
+from footage.emulator import Emulator
+from footage.evidence.records import Receipt
+from footage.evidence.state import Permission, Step
+from footage.settings import Settings
+from footage.steps.check import check
+from footage.steps.probe import probe
+from footage.steps.submit import submit
+from footage.storage import open_store
+from footage.studio import Studio
+from footage.transfer import Limits
+
+MODEL = "wan2.2-t2v-plus"
+REGION = "ap-southeast-1"
+_numbers = itertools.count()
+
+
+class Bench:
+    """A store of its own, requests with prompts of their own, and what the provider's books say about them."""
+
+    def __init__(self, emulator: Emulator, folder: Path) -> None:
+        self.emulator = emulator
+        self.folder = folder
+        self.prompt = f"a cat, number {next(_numbers)}"
+        self._studios: list[Studio] = []
+
+    def studio(self, key: str = "sk-emulator", run_id: str | None = None, **settings: Any) -> Studio:
+        """A new worker on the same store. Times are scaled down; a request is never longer than 0.8 s."""
+        scaled: dict[str, Any] = {
+            "lease_s": 1.0,
+            "reconcile_grace_s": 0.5,
+            "poll_min_s": 0.05,
+            "poll_max_s": 0.2,
+        }
+        scaled |= {
+            "submit_patience_s": 3.0,
+            "deadline_s": 8.0,
+            "queries_per_second": 1000.0,
+            "region": REGION,
+        }
+        chosen = Settings(
+            http_base_url=self.emulator.base_url, output_dir=str(self.folder), **(scaled | settings)
+        )
+        store = open_store(chosen.store_url)
+        studio = _Quick(chosen, store, find_api_key=lambda: parse_key(key, "test"), run_id=run_id)
+        # As every flow does before it sends anything: the provider's clock is known then.
+        probe(studio, REGION, MODEL)
+        self._studios.append(studio)
+        return studio
+
+    def clip(
+        self, studio: Studio | None = None, permission: Permission | None = None, **request: Any
+    ) -> Clip:
+        asked = {"prompt": self.prompt, "model": MODEL, "size": "832*480", "conform": "never", **request}
+        return check(studio or self.studio(), asked, permission or Permission())
+
+    def make(self, clip: Clip | None = None) -> Any:
+        """Drive a clip as far as it goes."""
+        return asyncio.run(follow(clip or self.clip(), PLAIN_STEPS))
+
+    def buy(self, clip: Clip | None = None) -> Receipt | None:
+        """Drive a clip until it is bought, and no further."""
+
+        async def drive(clip: Clip) -> Receipt | None:
+            async with clip.held():
+                while await clip.next_step() is Step.SUBMIT:
+                    await submit(clip)
+                last = (await clip.state()).last
+                return last.receipt if last else None
+
+        return asyncio.run(drive(clip or self.clip()))
+
+    def fault(self, name: str, **conditions: Any) -> None:
+        self.emulator.fault(name, **conditions)
+
+    def tasks(self) -> list[dict[str, Any]]:
+        """What the provider accepted of this bench's requests."""
+        return [t for t in self.emulator.tasks() if t["body"]["input"]["prompt"].startswith(self.prompt)]
+
+    def close(self) -> None:
+        for studio in self._studios:
+            studio.close()
+
+
+class _Quick(Studio):
+    def download_limits(self) -> Limits:
+        return Limits(silence_s=1.0, first_wait_s=0.02, allow_loopback=True)
