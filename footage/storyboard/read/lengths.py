@@ -30,8 +30,20 @@ _UNITS: dict[str, float] = {
     **dict.fromkeys(_SECONDS, 1.0), **dict.fromkeys(_MILLISECONDS, 0.001), **dict.fromkeys(_MINUTES, 60.0),
 }  # fmt: skip
 _FRAMES = ("f", "fr", "frame", "frames", "帧", "幀", "格", "コマ", "프레임", "images", "fotogramas")
-_LENGTH = re.compile(rf"^(?:ca\.?|~|≈|about|约)?\s*{_NUMBER}\s*([^\d\s]*)\.?$", re.IGNORECASE)
-_CLOCK = re.compile(r"^(?:(\d{1,2}):)?(\d{1,2}):(\d{1,2}(?:[.,]\d{1,6})?)$")
+_ABOUT = (
+    r"(?:~|≈|±|ca\.?|circa|approx\.?|approximately|about|around|etwa|ungefähr|env\.?|environ|aprox\.?|unos|"
+    "大约|大約|约|約|およそ|약)"
+)
+_LENGTH = re.compile(rf"^{_NUMBER}\s*([^\d\s.()（）]*)\.?$", re.IGNORECASE)
+_MINUTES_AND_SECONDS = re.compile(
+    rf"^(\d{{1,3}})\s*(?:'|′|’|{'|'.join(_MINUTES)})\s*{_NUMBER}\s*(?:{'|'.join(filter(None, _SECONDS))})?\.?$", re.IGNORECASE
+)  # fmt: skip
+_ISO = re.compile(rf"^PT(?:(\d{{1,3}})M)?{_NUMBER}S$")
+# `144f@24`, `144 frames (24 fps)`: the rate stands beside the count.
+_AT_RATE = re.compile(r"^(.+?)\s*(?:@|[(（\[])\s*(\d{1,3}(?:\.\d{1,6})?)\s*(?:p|fps|帧/秒)?\s*[)）\]]?$", re.IGNORECASE)
+# Seconds and frames, as animators write them: `6+12`.
+_SECONDS_AND_FRAMES = re.compile(r"^(\d{1,3})\s*\+\s*(\d{1,2})$")
+_CLOCK = re.compile(r"^(?:(\d{1,2}):)?(\d{0,2}):(\d{1,2}(?:[.,]\d{1,6})?)$")
 _TIMECODE = re.compile(r"^(\d{1,2}):(\d{2}):(\d{2})[:;](\d{2,3})$")
 _RANGE = re.compile(r"^(.+?)\s*(?:-|–|—|~|〜|→|to|bis|à|至|到)\s*(.+)$", re.IGNORECASE)
 _RATE = re.compile(r"^\s*(\d{1,3}(?:\.\d{1,6})?)\s*(?:p|fps|帧|/s)?\s*$", re.IGNORECASE)
@@ -76,15 +88,42 @@ def parse(value: object, unit: str | None = None, rate: float | None = None) -> 
     """
     if isinstance(value, bool) or value is None:
         return None
-    text = str(value).strip()
+    text = re.sub(rf"^{_ABOUT}\s*(?=\d|:)", "", str(value).strip(), flags=re.IGNORECASE)
     if match := _LENGTH.match(text):
-        return _with_unit(float(match[1].replace(",", ".")), match[2].casefold(), unit, rate)
+        return _with_unit(_float(match[1]), match[2].casefold(), unit, rate)
+    return _of_several_numbers(text, rate) or _in_brackets(text, unit, rate) or _from_to(text, unit, rate)
+
+
+def _float(number: str) -> float:
+    return float(number.replace(",", "."))
+
+
+def _of_several_numbers(text: str, rate: float | None) -> Length | None:
     if match := _TIMECODE.match(text):
         whole = int(match[1]) * 3600 + int(match[2]) * 60 + int(match[3])
         return _frames(int(match[4]), rate, whole) if int(match[4]) else Length(float(whole))
     if match := _CLOCK.match(text):
-        rest = float(match[3].replace(",", "."))
-        return Length(int(match[1] or 0) * 3600 + int(match[2]) * 60 + rest)
+        return Length(int(match[1] or 0) * 3600 + int(match[2] or 0) * 60 + _float(match[3]))
+    if match := _MINUTES_AND_SECONDS.match(text) or _ISO.match(text):
+        return Length(int(match[1] or 0) * 60 + _float(match[2]))
+    if match := _SECONDS_AND_FRAMES.match(text):
+        return _frames(int(match[2]), rate, int(match[1])) if int(match[2]) else Length(float(match[1]))
+    return None
+
+
+def _in_brackets(text: str, unit: str | None, rate: float | None) -> Length | None:
+    """A count with its rate, or a length that brackets say again: `6s (144f)`; what disagrees is no length."""
+    if (match := _AT_RATE.match(text)) and (count := _LENGTH.match(match[1])) and count[2].casefold() in _FRAMES:
+        return _frames(_float(count[1]), rate_of(match[2]))
+    if (match := re.match(r"^([^()（）]+?)\s*[(（]([^()（）]*)[)）]$", text)) is None:
+        return None
+    length, again = parse(match[1], unit, rate), parse(match[2], None, rate)
+    if length is None or again is None or again.doubt:
+        return length
+    return length if abs(length.seconds - again.seconds) < 0.05 else None
+
+
+def _from_to(text: str, unit: str | None, rate: float | None) -> Length | None:
     if match := _RANGE.match(text):
         return _range(match[1], match[2], unit, rate)
     return None

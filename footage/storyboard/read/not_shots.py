@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from footage.storyboard.read import lengths, words
 
@@ -14,6 +14,8 @@ _HEADING = re.compile(
     r"シーン|씬|장면)\s*[#\d]|第\s*[\d一二三四五六七八九十百]+\s*[场場幕集]|S#\s*\d)",
     re.IGNORECASE,
 )
+_SAYS = re.compile(r"\s*[:：=]\s*(?=\S)")
+_WORDS = re.compile(r"[^\W\d_]")
 
 
 class Line(NamedTuple):
@@ -34,8 +36,7 @@ def classify(cells: Mapping[str, str], roles: Mapping[str, str | None], usual: i
         return Line("comment")
     if len(cells) >= 2 and all(words.plain(str(cell)) == words.plain(name) for name, cell in cells.items()):
         return Line("head")
-    rest = [text for text in texts if not words.is_total(text)]
-    if len(rest) < len(texts) and all(lengths.parse(text) is not None or text.isdigit() for text in rest):
+    if _is_sum(texts):
         return Line("total")
     if any(words.is_omitted(text) for text in texts):
         return Line("omitted shot")
@@ -51,6 +52,30 @@ def classify(cells: Mapping[str, str], roles: Mapping[str, str | None], usual: i
             return Line("heading", texts[0])
         return Line("unsure", texts[0])
     return Line("shot")
+
+
+def _is_sum(texts: Sequence[str]) -> bool:
+    """Whether a line is the word for a sum and amounts: `Total | 12 s | € 200`, `Running time: 11 sec`."""
+    parts = [part for text in texts for part in _SAYS.split(text, maxsplit=1)]
+    rest = [part for part in (parts if words.is_total(parts[0]) else texts) if not words.is_total(part)]
+    return any(map(words.is_total, parts)) and all(map(_is_amount, rest))
+
+
+def _is_amount(text: str) -> bool:
+    return lengths.parse(text) is not None or not _WORDS.search(text)
+
+
+def taken_out(row: Mapping[str, Any]) -> tuple[str, bool] | None:
+    """The column that says that this shot is not made, and whether it says just that; None where none does."""
+    for name, value in row.items():
+        said = words.plain(str(value))
+        yes, no = said in words.VALUES["yes"], said in words.VALUES["no"]
+        word = words.plain(name)
+        if (word in words.VALUES["asks_whether_in"] and no) or (word in words.VALUES["asks_whether_out"] and yes):
+            return name, True
+        if word in words.VALUES["asks_state"] and (words.is_omitted(value) or said in words.VALUES["dropped"]):
+            return name, words.is_omitted(value)
+    return None
 
 
 def usual_count(rows: Sequence[Mapping[str, str]]) -> int:

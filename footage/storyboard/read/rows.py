@@ -124,6 +124,8 @@ def _read_rows(
     columns = column_roles.assign(rows, settlement)
     source, parts = shot_text.find(rows, columns)
     ids = _ids(rows, columns)
+    rows, ids, out, doubts = _made(rows, ids)
+    parts += doubts
     drafts: list[Draft] = []
     for row, (shot_id, why) in zip(rows, ids, strict=True):
         draft = _shot(row, shot_id, why, columns, base)
@@ -136,7 +138,31 @@ def _read_rows(
         for part in columns.parts
         if part.sureness != "known"
     ]
-    return Parsed(format, drafts, guesses=guesses, parts=[*columns.parts, *parts])
+    return Parsed(format, drafts, guesses=[*guesses, *out], parts=[*columns.parts, *parts])
+
+
+def _made(
+    rows: Sequence[Mapping[str, Any]], ids: Sequence[tuple[str, str | None]]
+) -> tuple[list[Mapping[str, Any]], list[tuple[str, str | None]], list[Guess], list[Part]]:
+    """The shots that the board does not say are left out; where a word can mean that, it is doubted."""
+    kept: list[tuple[Mapping[str, Any], tuple[str, str | None]]] = []
+    out: list[Guess] = []
+    doubts: list[Part] = []
+    for row, name in zip(rows, ids, strict=True):
+        said = not_shots.taken_out(row)
+        if said is not None and said[1]:
+            out.append(Guess(None, "shots", said[0], None, f"{name[0]} is left out: {row[said[0]]}"))
+            continue
+        if said is not None:
+            doubts.append(
+                Part(
+                    said[0], "shots", "guessed", "it can mean that this shot is not made", name[0],
+                    samples([row[said[0]]]), "no shot",
+                    others=(f"--set {name[0]}.skip=false",), settle=("--set", f"{name[0]}.skip=true"),
+                )  # fmt: skip
+            )
+        kept.append((row, name))
+    return [row for row, _ in kept], [name for _, name in kept], out, doubts
 
 
 def _ids(rows: Sequence[Mapping[str, Any]], columns: Columns) -> list[tuple[str, str | None]]:
@@ -243,11 +269,18 @@ def _sketches(rows: Sequence[Mapping[str, Any]], columns: Columns, drafts: Seque
     """Pictures of a board that may be drawings: whether clips start from them is a person's to say."""
     if any("reference_image" in draft.fields for draft in drafts):
         return []
+    taken = {name for named in columns.roles.values() for name in named} - set(columns.roles.get("sketch", []))
     return [
         Part(
             name, "reference_image", "guessed", "it holds pictures: drawings for people, or first frames?",
             values=samples(row[name] for row in rows if name in row), becomes="not used",
             others=(f"--map '{name}=reference_image'",), settle=("--map", f"{name}={METADATA}"),
         )
-        for name in columns.roles.get("sketch", [])
+        for name in dict.fromkeys(name for row in rows for name in row)
+        if name not in taken and _holds_pictures(rows, name)
     ]  # fmt: skip
+
+
+def _holds_pictures(rows: Sequence[Mapping[str, Any]], name: str) -> bool:
+    values = [row[name] for row in rows if not words.nothing(row.get(name))]
+    return bool(values) and all(map(column_roles.is_picture, values))

@@ -58,6 +58,8 @@ def _from_column(
         None if cell is None else lengths.parse(cell, None if unit == "start" else unit, rate)
         for cell, rate in zip(cells, rates, strict=True)
     ]
+    if unit is None:
+        read = _as_milliseconds(cells, read)
     if unit == "start":
         return _differences(name, drafts, read)
     if said == "" and lengths.are_start_times(read):
@@ -74,9 +76,10 @@ def _from_column(
         if cell is None:
             continue
         if length is None or length.seconds <= 0:
+            # No length is suggested: any would be invented.
             draft.doubt(
                 "duration", None, name, cell, "it is no length that we can read",
-                settle=("--set", f"{draft.id}.duration=5"), others=(f"--set {draft.id}.duration=SECONDS",),
+                others=(f"--set {draft.id}.duration=SECONDS",), acceptable=False,
             )  # fmt: skip
         elif length.start is not None and not places:
             high = lengths.highest(cell, unit, rate)
@@ -92,20 +95,37 @@ def _from_column(
     return [_unit_doubt(name, doubt, found) for doubt, found in doubtful.items()]
 
 
+def _as_milliseconds(cells: Sequence[Any], read: Sequence[Length | None]) -> list[Length | None]:
+    """Bare numbers of which one is in the thousands are milliseconds rather than frames; doubtful still."""
+    numbers = [words.number(cell) for cell in cells]
+    if not any(isinstance(number, int) and number >= _MILLISECONDS_FROM for number in numbers):
+        return list(read)
+    return [
+        Length(number / 1000, "unit") if isinstance(number, int) and number > 0 else length
+        for number, length in zip(numbers, read, strict=True)
+    ]
+
+
+# A shot of so many frames is longer than any model makes.
+_MILLISECONDS_FROM = 1000
 _UNSURE = {
-    "unit": "a number so large, without a unit, can be seconds or frames",
+    "unit": "a number so large, without a unit, can be seconds, milliseconds or frames",
     "rate": "it counts frames, and the board does not say how many there are a second",
 }
 
 
 def _unit_doubt(name: str, doubt: str, found: Sequence[tuple[Draft, Any]]) -> Part:
-    usual = f"{name}=duration:frames@{lengths.USUAL_RATE:g}"
-    others = [f"--map '{name}=duration:frames@{rate}'" for rate in (25, 30)]
+    usual, becomes = f"frames@{lengths.USUAL_RATE:g}", f"at {lengths.USUAL_RATE:g} frames a second"
+    others = ["frames@25", "frames@30"]
     if doubt == "unit":
-        others.append(f"--map '{name}=duration:s'")
+        others += ["ms", "s"]
+        numbers = [words.number(cell) for _, cell in found]
+        if any(isinstance(number, int) and number >= _MILLISECONDS_FROM for number in numbers):
+            usual, becomes, others = "ms", "milliseconds", [usual, "s"]
     return Part(
-        name, "duration", "guessed", _UNSURE[doubt], values=samples(cell for _, cell in found),
-        becomes=f"at {lengths.USUAL_RATE:g} frames a second", others=tuple(others), settle=("--map", usual),
+        name, "duration", "guessed", _UNSURE[doubt], values=samples(cell for _, cell in found), becomes=becomes,
+        others=tuple(f"--map '{name}=duration:{unit}'" for unit in others),
+        settle=("--map", f"{name}=duration:{usual}"),
     )  # fmt: skip
 
 
@@ -119,7 +139,7 @@ def _differences(name: str, drafts: Sequence[Draft], starts: Sequence[Length | N
         else:
             draft.doubt(
                 "duration", None, name, draft.row.get(name), "the start times do not rise here",
-                settle=("--set", f"{draft.id}.duration=5"), others=(f"--set {draft.id}.duration=SECONDS",),
+                others=(f"--set {draft.id}.duration=SECONDS",), acceptable=False,
             )  # fmt: skip
     if drafts:
         drafts[-1].no_length = "no shot follows whose start would end it"
@@ -138,8 +158,8 @@ def _from_frames(
             if row.get(first) is not None or row.get(last) is not None:
                 draft.doubt(
                     "duration", None, f"{first}, {last}", f"{row.get(first)} to {row.get(last)}",
-                    "they are no frame numbers that rise", settle=("--set", f"{draft.id}.duration=5"),
-                    others=(f"--set {draft.id}.duration=SECONDS",),
+                    "they are no frame numbers that rise", others=(f"--set {draft.id}.duration=SECONDS",),
+                    acceptable=False,
                 )  # fmt: skip
             continue
         # Whether the last frame counts is not said; one frame more or less is not worth a second.
@@ -180,8 +200,8 @@ def _from_starts(
             elif row.get(first) is not None or row.get(last) is not None:
                 draft.doubt(
                     "duration", None, f"{first}, {last}", f"{row.get(first)} to {row.get(last)}",
-                    "they are no times that rise", settle=("--set", f"{draft.id}.duration=5"),
-                    others=(f"--set {draft.id}.duration=SECONDS",),
+                    "they are no times that rise", others=(f"--set {draft.id}.duration=SECONDS",),
+                    acceptable=False,
                 )  # fmt: skip
         return []
     if lengths.are_start_times(starts):

@@ -17,6 +17,9 @@ _DELIMITERS = (",", ";", "\t", "|")
 # A title, a date and a blank line often stand above the head of a shot list.
 _HEAD_WITHIN_LINES = 10
 _SEP = re.compile(r"^\ufeff?\s*\"?sep=(.)\"?[ \t]*\r?\n", re.IGNORECASE)
+_UNIT = re.compile(
+    r"^[(（\[]?\s*(s|secs?|seconds|sek|seg|ms|min|f|frames?|fps|mm|cm|m|px|°|秒|帧|幀|コマ|초|毫秒)\.?\s*[)）\]]?$", re.IGNORECASE
+)  # fmt: skip
 _REQUEST_WORDS = frozenset(map(words.plain, REQUEST_FIELDS))
 
 Lines = Sequence[tuple[int, Sequence[str]]]
@@ -63,9 +66,13 @@ def from_lines(lines: Lines, *, name: str, named: Collection[str] = ()) -> Table
             "scene, shot, description, duration",
             name=name,
         )
-    head = _names(lines[found][1])
+    titles, below = list(lines[found][1]), lines[found + 1 :]
+    if below and (units := _units(below[0][1], len(titles))):
+        titles = [f"{title} {unit}".strip() for title, unit in zip(titles, units, strict=True)]
+        below = below[1:]
+    head = _names(titles)
     rows: list[tuple[int, dict[str, str]]] = []
-    for line, cells in lines[found + 1 :]:
+    for line, cells in below:
         if any(cells[len(head) :]):
             raise unreadable(
                 f"{len(cells)} cells under a head of {len(head)}; is a comma missing its quotes?",
@@ -75,6 +82,14 @@ def from_lines(lines: Lines, *, name: str, named: Collection[str] = ()) -> Table
         rows.append((line, {key: cell for key, cell in zip(head, cells, strict=False) if cell}))
     above = [" ".join(cell for cell in cells if cell) for _, cells in lines[:found]]
     return Table(head, rows, above)
+
+
+def _units(cells: Sequence[str], width: int) -> list[str] | None:
+    """The units of the columns in brackets, where the line below the head has nothing else."""
+    known = [_UNIT.match(cell) for cell in cells]
+    if len(cells) > width or not any(known) or any(cell and not unit for cell, unit in zip(cells, known, strict=True)):
+        return None
+    return [*(f"({unit[1]})" if unit else "" for unit in known), *[""] * (width - len(cells))]
 
 
 def _names(cells: Sequence[str]) -> list[str]:
