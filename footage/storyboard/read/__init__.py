@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -27,6 +28,7 @@ from footage.storyboard.read import (
     toonflow,
     vimax,
     words,
+    written,
 )
 from footage.storyboard.read.document import (
     MAX_BYTES,
@@ -50,6 +52,9 @@ FORMATS: tuple[str, ...] = (
     own.FORMAT, rows.FORMAT, rows.JSON_FORMAT, vimax.FORMAT, huobao.FORMAT, toonflow.FORMAT, arcreel.FORMAT,
     otio_file.FORMAT,
 )  # fmt: skip
+_TABLES = (".csv", ".tsv")
+# Text that people and language models write: the table or the data stands somewhere in it.
+_WRITTEN = ("", ".txt", ".md", ".markdown")
 # The order matters where shapes overlap: a huobao row also has what a plain list needs.
 _DIALECTS = (vimax, arcreel, toonflow, huobao)
 
@@ -178,8 +183,9 @@ def _content(given: _Source, format: str | None, said: Settlement) -> _Content:
         with containers.opened(data, name=given.name) as archive:
             if (timeline := containers.timeline_of(archive, name=given.name)) is not None:
                 return _Content(otio_file.FORMAT, timeline, parse_json(timeline, name=given.name))
-            lines = containers.sheet_of(data, archive, name=given.name)
-        return _Content(rows.FORMAT, table=table.from_lines(lines, name=given.name, named=named))
+            sheet = containers.sheet_of(data, archive, name=given.name)
+        found = table.from_lines(sheet.lines, name=given.name, named=named)
+        return _Content(rows.FORMAT, table=replace(found, hidden=sheet.hidden))
     containers.refuse_other_kinds(data, given.suffix, given.name)
     text, part = decode(
         data,
@@ -189,6 +195,10 @@ def _content(given: _Source, format: str | None, said: Settlement) -> _Content:
         knows=table.head_is_told_by_words,
         accept=said.accept_guesses,
     )
+    if (lines := written.markdown_lines(text)) is not None and given.suffix in _WRITTEN:
+        found = table.from_lines(lines, name=given.name, named=named)
+        return _Content(rows.FORMAT, text, table=found, part=part)
+    text = written.without_fence(text, name=given.name) if given.suffix not in _TABLES else text
     if _looks_like_table(text, given.suffix, format):
         if not text.strip():
             raise unreadable("it is empty", name=given.name)
@@ -224,12 +234,14 @@ def _reading(
 def _looks_like_table(text: str, suffix: str, format: str | None) -> bool:
     if format is not None:
         return format == rows.FORMAT
-    if suffix in (".csv", ".tsv"):
+    if suffix in _TABLES:
         return True
-    return suffix in ("", ".txt") and text.lstrip()[:1] not in ("{", "[") and rows.has_head(text)
+    return suffix in _WRITTEN and text.lstrip()[:1] not in ("{", "[") and rows.has_head(text)
 
 
 def _parse(text: str, suffix: str, name: str) -> Any:
+    if suffix in (".jsonl", ".ndjson"):
+        return [parse_json(line, name=name) for line in text.splitlines() if line.strip()]
     if suffix in (".json", ".otio") or text.lstrip()[:1] in ("{", "["):
         return parse_json(text, name=name)
     return parse_yaml(text, name=name)

@@ -13,7 +13,7 @@ from footage.request import NUMBER_FIELDS
 from footage.storyboard.board import REQUEST_FIELDS
 from footage.storyboard.read import lengths, sizes, words
 from footage.storyboard.read.document import as_list, as_mapping
-from footage.storyboard.read.draft import sentence
+from footage.storyboard.read.draft import picture_in, sentence
 from footage.storyboard.read.mapping import Part, samples
 from footage.storyboard.read.settlement import METADATA, Settlement
 
@@ -143,7 +143,9 @@ def is_video_model(value: Any) -> bool:
 def is_picture(value: Any) -> bool:
     items = as_list(value)
     first = items[0] if items else value
-    return isinstance(first, str) and "\n" not in first.strip() and bool(_PICTURE.match(first.strip()))
+    if not isinstance(first, str) or "\n" in first.strip():
+        return False
+    return bool(_PICTURE.match(picture_in(first).strip()))
 
 
 def is_text(value: Any) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 import zipfile
-from typing import Any
+from typing import Any, NamedTuple
 
 from footage.errors import InvalidRequest, Problem
 from footage.storyboard.read.document import MAX_BYTES, MAX_NAMES, MAX_ROWS, MAX_VALUES, unreadable
@@ -100,7 +100,14 @@ def timeline_of(archive: zipfile.ZipFile, *, name: str) -> str | None:
         raise unreadable("content.otio in it is not UTF-8", name=name) from error
 
 
-def sheet_of(data: bytes, archive: zipfile.ZipFile, *, name: str) -> list[tuple[int, list[str]]]:
+class Sheet(NamedTuple):
+    """Lines of cells by their number, and the numbers of those that a person hid or filtered out."""
+
+    lines: list[tuple[int, list[str]]]
+    hidden: frozenset[int] = frozenset()
+
+
+def sheet_of(data: bytes, archive: zipfile.ZipFile, *, name: str) -> Sheet:
     """The lines of a workbook's only sheet with something in it, as text.
 
     Raises:
@@ -127,7 +134,9 @@ def sheet_of(data: bytes, archive: zipfile.ZipFile, *, name: str) -> list[tuple[
         ) from error
     try:
         book: Any = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True)
-        sheets = [lines for sheet in book.worksheets if (lines := _lines(sheet, name))]
+        filled = [(sheet, lines) for sheet in book.worksheets if (lines := _lines(sheet, name))]
+        # Read row by row openpyxl does not tell which are hidden; read whole, a workbook fills the memory.
+        sheets = [Sheet(lines, _hidden_rows(archive.read(sheet._worksheet_path))) for sheet, lines in filled]
     except InvalidRequest:
         raise
     except Exception as error:  # openpyxl raises what its parsers raise
@@ -136,7 +145,21 @@ def sheet_of(data: bytes, archive: zipfile.ZipFile, *, name: str) -> list[tuple[
         raise unreadable(
             f"the workbook has {len(sheets)} sheets with cells; save the one that is meant as CSV", name=name
         )
-    return sheets[0] if sheets else []
+    return sheets[0] if sheets else Sheet([])
+
+
+_ROW = re.compile(rb"<(?:\w+:)?row\b([^<>]*)>")
+
+
+def _hidden_rows(sheet_xml: bytes) -> frozenset[int]:
+    hidden: set[int] = set()
+    number = 0
+    for row in _ROW.finditer(sheet_xml):
+        said = re.search(rb'\br="(\d{1,7})"', row[1])
+        number = int(said[1]) if said else number + 1
+        if re.search(rb'\bhidden="(?:1|true)"', row[1]):
+            hidden.add(number)
+    return frozenset(hidden)
 
 
 def _lines(sheet: Any, name: str) -> list[tuple[int, list[str]]]:

@@ -168,6 +168,7 @@ class Draft:
 
     def first_frame(self, key: str, said: str, base: Path | None, *, whole: bool = True) -> None:
         """Start from this picture, if it is there."""
+        said = picture_in(said)
         where = picture(said, base)
         if where is None:
             folders = ", ".join(str(folder) for folder in _folders(said, base))
@@ -197,6 +198,20 @@ def _blank(value: object) -> bool:
 
 def as_text(value: object) -> str:
     return value.strip() if isinstance(value, str) else "" if value is None else str(value)
+
+
+# How sheets and databases write a picture into a cell: a formula, `frame.png (https://…)`, Markdown, HTML.
+_IN_CELL = re.compile(
+    r"""^(?:=(?:IMAGE|HYPERLINK)\(\s*"([^"]+)"[^\n]*\)|[^()\n]+\.\w{3,4}\s+\((https?://[^\s()]+)\)|!\[[^\]\n]*\]\(([^\s()]+)\)"""
+    r"""|<img\b[^>\n]*\bsrc=["']([^"'\n]+)["'][^>\n]*>)$""",
+    re.IGNORECASE,
+)
+
+
+def picture_in(cell: str) -> str:
+    """The address or path of the picture that a cell holds; the cell itself where it is just that."""
+    match = _IN_CELL.match(cell.strip())
+    return next(part for part in match.groups() if part) if match else cell
 
 
 # Set for one reading: the readers of all dialects hand on the board's folder, and this is not theirs to decide.

@@ -48,6 +48,9 @@ def decode(
     """
     if given is not None:
         return Decoded(_named(data, given, name), Part("the bytes", "encoding", "known", f"named: {given}"))
+    if (codec := _by_zeros(data)) is not None:
+        why = "every second byte is zero: UTF-16 without the mark that says so"
+        return Decoded(_named(data, codec, name), Part("the bytes", "encoding", "evident", why, becomes=codec))
     for bom, codec in (*_BOMS, (b"", "utf-8")):
         if data.startswith(bom):
             try:
@@ -83,6 +86,15 @@ def _named(data: bytes, given: str, name: str) -> str:
         raise InvalidRequest(
             problems=(Problem("encoding", shown(given), why, ", ".join(CANDIDATES)),)
         ) from None
+
+
+def _by_zeros(data: bytes) -> str | None:
+    """UTF-16 without a mark: no text has zero bytes, and those of its ASCII signs are all on one side."""
+    start = data[:4000]
+    first, second = start[::2].count(0), start[1::2].count(0)
+    if first + second < 3 or (first and second) or len(data) % 2 or start.startswith(tuple(bom for bom, _ in _BOMS)):
+        return None
+    return "utf-16-be" if first else "utf-16-le"
 
 
 def _texts(data: bytes) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 from footage.storyboard.read import lengths, words
@@ -42,7 +42,7 @@ def classify(cells: Mapping[str, str], roles: Mapping[str, str | None], usual: i
         return Line("omitted shot")
     # A heading often has its number in the column of scenes.
     said = {str(cell).strip() for name, cell in cells.items() if roles.get(name) != "scene"} or set(texts)
-    if len(said) == 1 and _HEADING.match(heading := said.pop()):
+    if len(said) == 1 and is_heading(heading := said.pop()):
         return Line("heading", heading)
     if usual >= 3 and len(cells) == 1:
         role = roles.get(next(iter(cells)))
@@ -52,6 +52,11 @@ def classify(cells: Mapping[str, str], roles: Mapping[str, str | None], usual: i
             return Line("heading", texts[0])
         return Line("unsure", texts[0])
     return Line("shot")
+
+
+def is_heading(text: str) -> bool:
+    """Whether a text is the heading of a scene, such as `INT. BAKERY - DAWN` or `Scene 3`."""
+    return bool(_HEADING.match(text))
 
 
 def _is_sum(texts: Sequence[str]) -> bool:
@@ -65,17 +70,32 @@ def _is_amount(text: str) -> bool:
     return lengths.parse(text) is not None or not _WORDS.search(text)
 
 
-def taken_out(row: Mapping[str, Any]) -> tuple[str, bool] | None:
-    """The column that says that this shot is not made, and whether it says just that; None where none does."""
-    for name, value in row.items():
-        said = words.plain(str(value))
-        yes, no = said in words.VALUES["yes"], said in words.VALUES["no"]
-        word = words.plain(name)
-        if (word in words.VALUES["asks_whether_in"] and no) or (word in words.VALUES["asks_whether_out"] and yes):
+def taken_out(row: Mapping[str, Any], marked: Collection[str] = ()) -> tuple[str, bool] | None:
+    """The column by which this shot is not made, and whether it says just that; None where none does.
+
+    Args:
+        row: The shot.
+        marked: Columns in which other shots have a yes, so that an empty cell can be a no.
+    """
+    for name in dict.fromkeys((*row, *marked)):
+        said, word = words.plain(str(row.get(name, ""))), words.plain(name)
+        no = said in words.VALUES["no"]
+        if word in words.VALUES["asks_whether_out"] and said in words.VALUES["yes"]:
             return name, True
-        if word in words.VALUES["asks_state"] and (words.is_omitted(value) or said in words.VALUES["dropped"]):
-            return name, words.is_omitted(value)
+        if word in words.VALUES["asks_whether_in"] and (no or (name in marked and not said)):
+            return name, no
+        if word in words.VALUES["perhaps_whether_in"] and (no or (name in marked and not said)):
+            return name, False
+        if word in words.VALUES["asks_state"] and (words.is_omitted(said) or said in words.VALUES["dropped"]):
+            return name, words.is_omitted(said)
     return None
+
+
+def marked_columns(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Columns that ask whether a shot is made, and are answered with a yes for some."""
+    asks = words.VALUES["asks_whether_in"] | words.VALUES["perhaps_whether_in"]
+    names = dict.fromkeys(name for row in rows for name in row if words.plain(name) in asks)
+    return [name for name in names if any(words.plain(str(row.get(name))) in words.VALUES["yes"] for row in rows)]
 
 
 def usual_count(rows: Sequence[Mapping[str, str]]) -> int:

@@ -10,15 +10,14 @@ from typing import Any
 from footage.storyboard.board import REQUEST_FIELDS
 from footage.storyboard.guesses import Guess
 from footage.storyboard.read import columns as column_roles
-from footage.storyboard.read import lengths, not_shots, shot_lengths, shot_text, sizes, table, words
+from footage.storyboard.read import lengths, nesting, not_shots, shot_lengths, shot_text, sizes, table, words
 from footage.storyboard.read.columns import Columns
-from footage.storyboard.read.draft import Draft, Parsed, others, shot_rows
+from footage.storyboard.read.draft import Draft, Parsed
 from footage.storyboard.read.mapping import Part, samples
 from footage.storyboard.read.settlement import METADATA, Settlement
 
 FORMAT = "csv"
 JSON_FORMAT = "json"
-_LISTS = ("shots", "shot_list", "storyboard", "storyboards", "scenes", "panels", "frames", "items", "rows")
 _STORY = ("scene", "slug", "title", "dialogue", "sound", "notes", "negative_prompt")
 _HANDLED = ("prompt", "duration", "reference_image", "size", "fps", "model")
 _TEXT_ROLES = ("prompt", "description", "perhaps_prompt", "still_prompt")
@@ -65,42 +64,36 @@ def _shots_alone(found: table.Table) -> tuple[list[dict[str, Any]], list[Part], 
             elif scene:
                 row["scene"] = scene
             rows.append(row)
+            said_id = cells.get(next((n for n, r in roles.items() if r == "id"), ""))
             if kind == "unsure":
-                parts.append(
-                    _lone(
-                        f"row{len(rows)}",
-                        cells,
-                        line,
-                        cells.get(next((n for n, r in roles.items() if r == "id"), "")),
-                    )
-                )
+                why = "one cell alone is a remark, or no finished shot"
+                parts.append(_perhaps_no_shot(said_id or f"row{len(rows)}", cells, line, why))
+            elif line in found.hidden:
+                why = "the line is hidden in the workbook"
+                parts.append(_perhaps_no_shot(said_id or f"row{len(rows)}", cells, line, why))
             continue
         skipped.append(Guess(None, "shots", f"line {line}", None, f"a {kind}, not a shot"))
     return rows, parts, skipped
 
 
-def _lone(shot_id: str, cells: Mapping[str, str], line: int, said_id: str | None) -> Part:
-    name = next(iter(cells))
-    shot_id = said_id or shot_id
+def _perhaps_no_shot(shot_id: str, cells: Mapping[str, str], line: int, why: str) -> Part:
     return Part(
-        f"line {line}, {name}", "shots", "guessed", "one cell alone is a remark, or no finished shot", shot_id,
-        samples(cells.values()), "no shot",
+        f"line {line}, {next(iter(cells))}", "shots", "guessed", why, shot_id, samples(cells.values()), "no shot",
         others=(f"--set {shot_id}.skip=false",), settle=("--set", f"{shot_id}.skip=true"),
     )  # fmt: skip
 
 
 def matches(data: object) -> bool:
-    rows = shot_rows(data, *_LISTS)
+    rows = nesting.shots_of(data).rows
     known = {role for row in rows[:3] for key in row for role in words.roles_of(key)}
     return bool(rows) and bool(known.intersection(_TEXT_ROLES))
 
 
 def read_json(data: object, base: Path | None, settlement: Settlement) -> Parsed:
-    around = others(data, *_LISTS)
+    rows, around = nesting.shots_of(data)
     rate = next(
         (lengths.rate_of(value) for key, value in around.items() if "rate" in words.roles_of(key)), None
     )
-    rows = shot_rows(data, *_LISTS)
     parsed = _read_rows(rows, base, JSON_FORMAT, settlement, rate)
     parsed.metadata = around
     parsed.shape = tuple(dict.fromkeys(name for row in rows for name in row))
@@ -125,7 +118,7 @@ def _read_rows(
     source, parts = shot_text.find(rows, columns)
     ids = _ids(rows, columns)
     rows, ids, out, doubts = _made(rows, ids)
-    parts += doubts
+    parts += [*doubts, *_again(rows, ids, columns, source)]
     drafts: list[Draft] = []
     for row, (shot_id, why) in zip(rows, ids, strict=True):
         draft = _shot(row, shot_id, why, columns, base)
@@ -148,8 +141,9 @@ def _made(
     kept: list[tuple[Mapping[str, Any], tuple[str, str | None]]] = []
     out: list[Guess] = []
     doubts: list[Part] = []
+    marked = not_shots.marked_columns(rows)
     for row, name in zip(rows, ids, strict=True):
-        said = not_shots.taken_out(row)
+        said = not_shots.taken_out(row, marked)
         if said is not None and said[1]:
             out.append(Guess(None, "shots", said[0], None, f"{name[0]} is left out: {row[said[0]]}"))
             continue
@@ -157,12 +151,36 @@ def _made(
             doubts.append(
                 Part(
                     said[0], "shots", "guessed", "it can mean that this shot is not made", name[0],
-                    samples([row[said[0]]]), "no shot",
+                    samples([row.get(said[0], "")]), "no shot",
                     others=(f"--set {name[0]}.skip=false",), settle=("--set", f"{name[0]}.skip=true"),
                 )  # fmt: skip
             )
         kept.append((row, name))
     return [row for row, _ in kept], [name for _, name in kept], out, doubts
+
+
+def _again(
+    rows: Sequence[Mapping[str, Any]],
+    ids: Sequence[tuple[str, str | None]],
+    columns: Columns,
+    source: shot_text.TextSource,
+) -> list[Part]:
+    """Shots of the same number that show the same: takes or versions of one, or to be made as often?"""
+    seen: dict[tuple[str, ...], str] = {}
+    parts: list[Part] = []
+    number = columns.first("id")
+    for row, (shot_id, _) in zip(rows, ids, strict=True):
+        said = tuple(_cell(row, name) for name in (number, columns.first("scene"), *source.names))
+        if said[0] and any(said[2:]) and said in seen:
+            parts.append(
+                Part(
+                    number or "", "shots", "guessed", f"it says the same as {seen[said]}: another take or version?",
+                    shot_id, samples([said[0]]), "no shot",
+                    others=(f"--set {shot_id}.skip=false",), settle=("--set", f"{shot_id}.skip=true"),
+                )  # fmt: skip
+            )
+        seen.setdefault(said, shot_id)
+    return parts
 
 
 def _ids(rows: Sequence[Mapping[str, Any]], columns: Columns) -> list[tuple[str, str | None]]:

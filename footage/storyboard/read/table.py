@@ -27,11 +27,12 @@ Lines = Sequence[tuple[int, Sequence[str]]]
 
 @dataclass(frozen=True)
 class Table:
-    """A head, the rows below it as (line, cells by column), and the lines above it."""
+    """A head, the rows below it as (line, cells by column), the lines above it, and the lines that a person hid."""
 
     head: list[str]
     rows: list[tuple[int, dict[str, str]]]
     above: list[str]
+    hidden: frozenset[int] = frozenset()
 
 
 def is_known(cell: str, named: Collection[str] = ()) -> bool:

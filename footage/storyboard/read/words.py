@@ -75,6 +75,10 @@ _NOTHING = frozenset(
 )
 
 
+def one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
 def is_total(value: object) -> bool:
     """Whether a cell is the word in front of a sum."""
     return isinstance(value, str) and plain(value.rstrip(":： ")) in VALUES["total"]
