@@ -195,7 +195,8 @@ def _content(given: _Source, format: str | None, said: Settlement) -> _Content:
         knows=table.head_is_told_by_words,
         accept=said.accept_guesses,
     )
-    if (lines := written.markdown_lines(text)) is not None and given.suffix in _WRITTEN:
+    lines = written.markdown_lines(text, name=given.name) if given.suffix in _WRITTEN else None
+    if lines is not None:
         found = table.from_lines(lines, name=given.name, named=named)
         return _Content(rows.FORMAT, text, table=found, part=part)
     text = written.without_fence(text, name=given.name) if given.suffix not in _TABLES else text

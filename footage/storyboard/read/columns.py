@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ from footage.request import NUMBER_FIELDS
 from footage.storyboard.board import REQUEST_FIELDS
 from footage.storyboard.read import lengths, sizes, words
 from footage.storyboard.read.document import as_list, as_mapping
-from footage.storyboard.read.draft import picture_in, sentence
+from footage.storyboard.read.draft import first_picture, picture_in, sentence
 from footage.storyboard.read.mapping import Part, samples
 from footage.storyboard.read.settlement import METADATA, Settlement
 
@@ -141,8 +142,7 @@ def is_video_model(value: Any) -> bool:
 
 
 def is_picture(value: Any) -> bool:
-    items = as_list(value)
-    first = items[0] if items else value
+    first = first_picture(value)
     if not isinstance(first, str) or "\n" in first.strip():
         return False
     return bool(_PICTURE.match(picture_in(first).strip()))
@@ -158,10 +158,23 @@ def is_text(value: Any) -> bool:
     )
 
 
+# What rich text fields of other tools export.
+_TAG = re.compile(
+    r"</?(?:p|br|b|i|u|em|strong|span|div|ul|ol|li|font|h[1-6])(?:\s[^<>]{0,500})?/?>", re.IGNORECASE
+)
+
+
+def without_tags(text: str) -> str:
+    """A text without the tags of rich text fields; one without such tags as it is."""
+    if not _TAG.search(text):
+        return text
+    return " ".join(html.unescape(_TAG.sub(" ", text)).split())
+
+
 def text_of(value: Any) -> str | None:
     """A cell as text; lists and objects of known fields joined as words; None where they are not known."""
     if isinstance(value, str):
-        return "" if words.nothing(value) else value.strip()
+        return "" if words.nothing(value) else without_tags(value).strip()
     if value is None or isinstance(value, int | float):
         return "" if value is None else str(value)
     if (items := as_list(value)) is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import zipfile
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from footage.errors import InvalidRequest, Problem
@@ -134,9 +135,7 @@ def sheet_of(data: bytes, archive: zipfile.ZipFile, *, name: str) -> Sheet:
         ) from error
     try:
         book: Any = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True)
-        filled = [(sheet, lines) for sheet in book.worksheets if (lines := _lines(sheet, name))]
-        # Read row by row openpyxl does not tell which are hidden; read whole, a workbook fills the memory.
-        sheets = [Sheet(lines, _hidden_rows(archive.read(sheet._worksheet_path))) for sheet, lines in filled]
+        sheets = [read for sheet in book.worksheets if (read := _sheet(sheet, archive, name)).lines]
     except InvalidRequest:
         raise
     except Exception as error:  # openpyxl raises what its parsers raise
@@ -146,6 +145,28 @@ def sheet_of(data: bytes, archive: zipfile.ZipFile, *, name: str) -> Sheet:
             f"the workbook has {len(sheets)} sheets with cells; save the one that is meant as CSV", name=name
         )
     return sheets[0] if sheets else Sheet([])
+
+
+def _sheet(sheet: Any, archive: zipfile.ZipFile, name: str) -> Sheet:
+    if getattr(sheet, "sheet_state", "visible") != "visible" or not hasattr(sheet, "iter_rows"):
+        return Sheet([])
+    # Row by row openpyxl does not tell what is hidden or which formula has no value; whole it fills the memory.
+    xml = archive.read(sheet._worksheet_path)
+    lines, struck = _lines(sheet, _formulas_without_value(xml), name)
+    return Sheet(lines, _hidden_rows(xml) | struck)
+
+
+_NO_VALUE = re.compile(
+    rb'<(?:\w+:)?c\b[^<>]*?\br="([A-Z]{1,3}\d{1,7})"[^<>]*><(?:\w+:)?f\b[^<>]*>([^<>]*)</(?:\w+:)?f>(?:<(?:\w+:)?v\s*/>|<(?:\w+:)?v></(?:\w+:)?v>)?</'
+)
+
+
+def _formulas_without_value(sheet_xml: bytes) -> dict[str, str]:
+    """By cell; programs that write workbooks leave the values of formulas to the one that opens them."""
+    return {
+        found[1].decode(): "=" + found[2].decode("utf-8", "replace")
+        for found in _NO_VALUE.finditer(sheet_xml)
+    }
 
 
 _ROW = re.compile(rb"<(?:\w+:)?row\b([^<>]*)>")
@@ -162,23 +183,31 @@ def _hidden_rows(sheet_xml: bytes) -> frozenset[int]:
     return frozenset(hidden)
 
 
-def _lines(sheet: Any, name: str) -> list[tuple[int, list[str]]]:
-    if getattr(sheet, "sheet_state", "visible") != "visible":
-        return []
+def _lines(
+    sheet: Any, formulas: Mapping[str, str], name: str
+) -> tuple[list[tuple[int, list[str]]], frozenset[int]]:
+    """The lines of a sheet that are not empty, and the numbers of those that are struck through."""
     lines: list[tuple[int, list[str]]] = []
+    struck: set[int] = set()
     values = 0
-    for number, row in enumerate(sheet.iter_rows(values_only=True, max_col=MAX_NAMES), start=1):
-        cells = [_text(value) for value in row]
-        values += len(cells)
+    for number, row in enumerate(sheet.iter_rows(max_col=MAX_NAMES), start=1):
+        values += len(row)
         if values > MAX_VALUES or number > 10 * MAX_ROWS:
             raise unreadable(f"more than {MAX_VALUES:,} cells", name=name)
+        cells = [
+            _text(cell.value) if cell.value is not None else formulas.get(getattr(cell, "coordinate", ""), "")
+            for cell in row
+        ]
         while cells and not cells[-1]:
             cells.pop()
-        if cells:
-            lines.append((number, cells))
+        if not cells:
+            continue
+        lines.append((number, cells))
+        if all(cell.font.strike for cell in row if cell.value is not None):
+            struck.add(number)
         if len(lines) > MAX_ROWS:
             raise unreadable(f"a sheet of more than {MAX_ROWS:,} lines", name=name)
-    return lines
+    return lines, frozenset(struck)
 
 
 def _text(value: Any) -> str:

@@ -160,7 +160,7 @@ class Draft:
             if found is None or words.nothing(found[1]):
                 continue
             key, value = found
-            first = value[0] if isinstance(value, list) and value else value
+            first = first_picture(value)
             if not isinstance(first, str):
                 continue
             self.first_frame(key, first, base, whole=first is value)
@@ -206,6 +206,18 @@ _IN_CELL = re.compile(
     r"""|<img\b[^>\n]*\bsrc=["']([^"'\n]+)["'][^>\n]*>)$""",
     re.IGNORECASE,
 )
+
+
+def first_picture(value: object) -> object:
+    """The first of a list of pictures, and of an object that describes one its address."""
+    items = as_list(value)
+    first = items[0] if items else value
+    inner = as_mapping(first)
+    if inner is None:
+        return first
+    return next(
+        (inner[key] for key in ("url", "uri", "src", "href", "path", "file") if inner.get(key)), first
+    )
 
 
 def picture_in(cell: str) -> str:

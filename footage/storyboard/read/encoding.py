@@ -50,7 +50,9 @@ def decode(
         return Decoded(_named(data, given, name), Part("the bytes", "encoding", "known", f"named: {given}"))
     if (codec := _by_zeros(data)) is not None:
         why = "every second byte is zero: UTF-16 without the mark that says so"
-        return Decoded(_named(data, codec, name), Part("the bytes", "encoding", "evident", why, becomes=codec))
+        return Decoded(
+            _named(data, codec, name), Part("the bytes", "encoding", "evident", why, becomes=codec)
+        )
     for bom, codec in (*_BOMS, (b"", "utf-8")):
         if data.startswith(bom):
             try:
@@ -92,7 +94,12 @@ def _by_zeros(data: bytes) -> str | None:
     """UTF-16 without a mark: no text has zero bytes, and those of its ASCII signs are all on one side."""
     start = data[:4000]
     first, second = start[::2].count(0), start[1::2].count(0)
-    if first + second < 3 or (first and second) or len(data) % 2 or start.startswith(tuple(bom for bom, _ in _BOMS)):
+    if (
+        first + second < 3
+        or (first and second)
+        or len(data) % 2
+        or start.startswith(tuple(bom for bom, _ in _BOMS))
+    ):
         return None
     return "utf-16-be" if first else "utf-16-le"
 

@@ -35,12 +35,15 @@ _ABOUT = (
     "大约|大約|约|約|およそ|약)"
 )
 _LENGTH = re.compile(rf"^{_NUMBER}\s*([^\d\s.()（）]*)\.?$", re.IGNORECASE)
+_ANY_MINUTES, _ANY_SECONDS = "|".join(_MINUTES), "|".join(filter(None, _SECONDS))
 _MINUTES_AND_SECONDS = re.compile(
-    rf"^(\d{{1,3}})\s*(?:'|′|’|{'|'.join(_MINUTES)})\s*{_NUMBER}\s*(?:{'|'.join(filter(None, _SECONDS))})?\.?$", re.IGNORECASE
-)  # fmt: skip
+    rf"^(\d{{1,3}})\s*(?:'|′|’|{_ANY_MINUTES})\s*{_NUMBER}\s*(?:{_ANY_SECONDS})?\.?$", re.IGNORECASE
+)
 _ISO = re.compile(rf"^PT(?:(\d{{1,3}})M)?{_NUMBER}S$")
 # `144f@24`, `144 frames (24 fps)`: the rate stands beside the count.
-_AT_RATE = re.compile(r"^(.+?)\s*(?:@|[(（\[])\s*(\d{1,3}(?:\.\d{1,6})?)\s*(?:p|fps|帧/秒)?\s*[)）\]]?$", re.IGNORECASE)
+_AT_RATE = re.compile(
+    r"^(.+?)\s*(?:@|[(（\[])\s*(\d{1,3}(?:\.\d{1,6})?)\s*(?:p|fps|帧/秒)?\s*[)）\]]?$", re.IGNORECASE
+)
 # Seconds and frames, as animators write them: `6+12`.
 _SECONDS_AND_FRAMES = re.compile(r"^(\d{1,3})\s*\+\s*(\d{1,2})$")
 _CLOCK = re.compile(r"^(?:(\d{1,2}):)?(\d{0,2}):(\d{1,2}(?:[.,]\d{1,6})?)$")
@@ -113,7 +116,11 @@ def _of_several_numbers(text: str, rate: float | None) -> Length | None:
 
 def _in_brackets(text: str, unit: str | None, rate: float | None) -> Length | None:
     """A count with its rate, or a length that brackets say again: `6s (144f)`; what disagrees is no length."""
-    if (match := _AT_RATE.match(text)) and (count := _LENGTH.match(match[1])) and count[2].casefold() in _FRAMES:
+    if (
+        (match := _AT_RATE.match(text))
+        and (count := _LENGTH.match(match[1]))
+        and count[2].casefold() in _FRAMES
+    ):
         return _frames(_float(count[1]), rate_of(match[2]))
     if (match := re.match(r"^([^()（）]+?)\s*[(（]([^()（）]*)[)）]$", text)) is None:
         return None

@@ -8,19 +8,9 @@ from typing import Any, NamedTuple
 from footage.storyboard.read import words
 from footage.storyboard.read.document import as_list, as_mapping
 
-_LISTS = tuple(map(words.plain, (
-    "shots", "shot list", "storyboard", "storyboards", "prompts", "panels", "boards", "frames", "clips", "segments",
-    "items", "rows", "scenes", "sequences", "acts",
-    "分镜", "分镜列表", "分镜表", "分镜脚本", "镜头", "镜头列表", "分鏡", "分鏡表", "鏡頭", "场景", "场景列表", "カット", "カットリスト", "ショット",
-    "シーン", "컷", "샷", "장면", "씬", "einstellungen", "szenen", "plans", "séquences", "planos", "escenas", "inquadrature", "scene",
-)))  # fmt: skip
 # Inside a shot or a scene: its shots, or its key frames and parts?
-_UNSURE_INSIDE = frozenset(("frames", "boards", "prompts", "segments", "items", "rows", "sequences", "acts", "plans"))
+_UNSURE_INSIDE = frozenset(("frames", "boards", "prompts", "segments", "items", "rows", "parts"))
 _TEXT = frozenset(("prompt", "description", "perhaps_prompt", "still_prompt"))
-_WRAPPERS = tuple(map(words.plain, (
-    "storyboard", "project", "result", "results", "output", "response", "answer", "video", "film", "movie", "script", "episode",
-    "data", "content", "分镜脚本", "项目", "作品",
-)))  # fmt: skip
 _MAX_WRAPPERS = 4
 
 
@@ -36,12 +26,12 @@ def shots_of(data: object, wrappers: int = _MAX_WRAPPERS) -> Shots:
     if (items := as_list(data)) is not None:
         return Shots(_by_scene(_rows(items)), {})
     outer = as_mapping(data) or {}
-    for name in _LISTS:
+    for name in words.LISTS:
         for key, value in outer.items():
             if words.plain(key) == name and (rows := _by_scene(_rows(value))):
                 return Shots(rows, {other: inner for other, inner in outer.items() if other != key})
     for key, value in outer.items():
-        if wrappers and words.plain(key) in _WRAPPERS and as_mapping(value) is not None:
+        if wrappers and words.plain(key) in words.WRAPPERS and as_mapping(value) is not None:
             inside = shots_of(value, wrappers - 1)
             if inside.rows:
                 rest = {other: inner for other, inner in outer.items() if other != key}
@@ -79,9 +69,11 @@ def _by_scene(rows: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
 
 
 def _inner_list(scene: Mapping[str, Any]) -> list[Mapping[str, Any]] | None:
-    for name in _LISTS:
+    for name in words.LISTS:
         for key, value in scene.items():
-            if words.plain(key) == name not in _UNSURE_INSIDE and (as_list(value) == [] or _is_list_of_rows(value)):
+            if words.plain(key) == name not in _UNSURE_INSIDE and (
+                as_list(value) == [] or _is_list_of_rows(value)
+            ):
                 return _by_scene(_rows(value))
     return None
 

@@ -14,7 +14,9 @@ _HEADING = re.compile(
     r"シーン|씬|장면)\s*[#\d]|第\s*[\d一二三四五六七八九十百]+\s*[场場幕集]|S#\s*\d)",
     re.IGNORECASE,
 )
-_SAYS = re.compile(r"\s*[:：=]\s*(?=\S)")
+# `Legend:`, `Notes:` begin a remark below the list.
+_LABEL = re.compile(r"^[^\W\d][^:：]{0,40}[:：]$")
+_SAYS = re.compile(r"\s*[:：]\s*(?=\S)")
 _WORDS = re.compile(r"[^\W\d_]")
 
 
@@ -38,6 +40,8 @@ def classify(cells: Mapping[str, str], roles: Mapping[str, str | None], usual: i
         return Line("head")
     if _is_sum(texts):
         return Line("total")
+    if _LABEL.match(texts[0]) or (len(texts) == 1 and words.plain(texts[0]) in words.VALUES["end"]):
+        return Line("comment")
     if any(words.is_omitted(text) for text in texts):
         return Line("omitted shot")
     # A heading often has its number in the column of scenes.
@@ -61,13 +65,15 @@ def is_heading(text: str) -> bool:
 
 def _is_sum(texts: Sequence[str]) -> bool:
     """Whether a line is the word for a sum and amounts: `Total | 12 s | € 200`, `Running time: 11 sec`."""
-    parts = [part for text in texts for part in _SAYS.split(text, maxsplit=1)]
-    rest = [part for part in (parts if words.is_total(parts[0]) else texts) if not words.is_total(part)]
+    parts = [
+        part for text in texts for part in ([text] if text.startswith("=") else _SAYS.split(text, maxsplit=1))
+    ]
+    rest = [part for part in parts if not words.is_total(part)]
     return any(map(words.is_total, parts)) and all(map(_is_amount, rest))
 
 
 def _is_amount(text: str) -> bool:
-    return lengths.parse(text) is not None or not _WORDS.search(text)
+    return lengths.parse(text) is not None or not _WORDS.search(text) or text.startswith("=")
 
 
 def taken_out(row: Mapping[str, Any], marked: Collection[str] = ()) -> tuple[str, bool] | None:
@@ -95,7 +101,9 @@ def marked_columns(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """Columns that ask whether a shot is made, and are answered with a yes for some."""
     asks = words.VALUES["asks_whether_in"] | words.VALUES["perhaps_whether_in"]
     names = dict.fromkeys(name for row in rows for name in row if words.plain(name) in asks)
-    return [name for name in names if any(words.plain(str(row.get(name))) in words.VALUES["yes"] for row in rows)]
+    return [
+        name for name in names if any(words.plain(str(row.get(name))) in words.VALUES["yes"] for row in rows)
+    ]
 
 
 def usual_count(rows: Sequence[Mapping[str, str]]) -> int:

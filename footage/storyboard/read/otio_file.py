@@ -52,7 +52,7 @@ def read(text: str, *, name: str) -> Parsed:
             continue
         if not isinstance(item, otio.schema.Clip) or _track_kind(item) == "Audio":
             continue
-        if not item.enabled:
+        if not _is_enabled(item):
             parsed.guesses.append(Guess(None, "shots", f"clip {item.name}", None, "it is disabled; not made"))
             continue
         if not isinstance(item.media_reference, otio.schema.MissingReference):
@@ -62,6 +62,15 @@ def read(text: str, *, name: str) -> Parsed:
             continue
         parsed.drafts.append(_shot(item, used))
     return parsed
+
+
+def _is_enabled(item: Any) -> bool:
+    """Whether neither the clip nor a track or stack around it is disabled."""
+    while item is not None:
+        if not getattr(item, "enabled", True):
+            return False
+        item = item.parent()
+    return True
 
 
 def _track_kind(item: Any) -> str:

@@ -69,7 +69,7 @@ def _shots_alone(found: table.Table) -> tuple[list[dict[str, Any]], list[Part], 
                 why = "one cell alone is a remark, or no finished shot"
                 parts.append(_perhaps_no_shot(said_id or f"row{len(rows)}", cells, line, why))
             elif line in found.hidden:
-                why = "the line is hidden in the workbook"
+                why = "the line is hidden or struck through in the workbook"
                 parts.append(_perhaps_no_shot(said_id or f"row{len(rows)}", cells, line, why))
             continue
         skipped.append(Guess(None, "shots", f"line {line}", None, f"a {kind}, not a shot"))
@@ -117,7 +117,7 @@ def _read_rows(
     columns = column_roles.assign(rows, settlement)
     source, parts = shot_text.find(rows, columns)
     ids = _ids(rows, columns)
-    rows, ids, out, doubts = _made(rows, ids)
+    rows, ids, out, doubts = _made(rows, ids, not_shots.marked_columns(rows) if format == FORMAT else ())
     parts += [*doubts, *_again(rows, ids, columns, source)]
     drafts: list[Draft] = []
     for row, (shot_id, why) in zip(rows, ids, strict=True):
@@ -135,13 +135,12 @@ def _read_rows(
 
 
 def _made(
-    rows: Sequence[Mapping[str, Any]], ids: Sequence[tuple[str, str | None]]
+    rows: Sequence[Mapping[str, Any]], ids: Sequence[tuple[str, str | None]], marked: Sequence[str]
 ) -> tuple[list[Mapping[str, Any]], list[tuple[str, str | None]], list[Guess], list[Part]]:
     """The shots that the board does not say are left out; where a word can mean that, it is doubted."""
     kept: list[tuple[Mapping[str, Any], tuple[str, str | None]]] = []
     out: list[Guess] = []
     doubts: list[Part] = []
-    marked = not_shots.marked_columns(rows)
     for row, name in zip(rows, ids, strict=True):
         said = not_shots.taken_out(row, marked)
         if said is not None and said[1]:
@@ -150,10 +149,16 @@ def _made(
         if said is not None:
             doubts.append(
                 Part(
-                    said[0], "shots", "guessed", "it can mean that this shot is not made", name[0],
-                    samples([row.get(said[0], "")]), "no shot",
-                    others=(f"--set {name[0]}.skip=false",), settle=("--set", f"{name[0]}.skip=true"),
-                )  # fmt: skip
+                    said[0],
+                    "shots",
+                    "guessed",
+                    "it can mean that this shot is not made",
+                    name[0],
+                    samples([row.get(said[0], "")]),
+                    "no shot",
+                    others=(f"--set {name[0]}.skip=false",),
+                    settle=("--set", f"{name[0]}.skip=true"),
+                )
             )
         kept.append((row, name))
     return [row for row, _ in kept], [name for _, name in kept], out, doubts
@@ -174,10 +179,16 @@ def _again(
         if said[0] and any(said[2:]) and said in seen:
             parts.append(
                 Part(
-                    number or "", "shots", "guessed", f"it says the same as {seen[said]}: another take or version?",
-                    shot_id, samples([said[0]]), "no shot",
-                    others=(f"--set {shot_id}.skip=false",), settle=("--set", f"{shot_id}.skip=true"),
-                )  # fmt: skip
+                    number or "",
+                    "shots",
+                    "guessed",
+                    f"it says the same as {seen[said]}: another take or version?",
+                    shot_id,
+                    samples([said[0]]),
+                    "no shot",
+                    others=(f"--set {shot_id}.skip=false",),
+                    settle=("--set", f"{shot_id}.skip=true"),
+                )
             )
         seen.setdefault(said, shot_id)
     return parts
@@ -287,7 +298,9 @@ def _sketches(rows: Sequence[Mapping[str, Any]], columns: Columns, drafts: Seque
     """Pictures of a board that may be drawings: whether clips start from them is a person's to say."""
     if any("reference_image" in draft.fields for draft in drafts):
         return []
-    taken = {name for named in columns.roles.values() for name in named} - set(columns.roles.get("sketch", []))
+    taken = {name for named in columns.roles.values() for name in named} - set(
+        columns.roles.get("sketch", [])
+    )
     return [
         Part(
             name, "reference_image", "guessed", "it holds pictures: drawings for people, or first frames?",
@@ -296,6 +309,15 @@ def _sketches(rows: Sequence[Mapping[str, Any]], columns: Columns, drafts: Seque
         )
         for name in dict.fromkeys(name for row in rows for name in row)
         if name not in taken and _holds_pictures(rows, name)
+    ] + [
+        Part(
+            name, "reference_image", "guessed", "it is named as the first frame, and holds no picture that we can read",
+            values=samples(row[name] for row in rows if not words.nothing(row.get(name))), becomes="not used",
+            others=("--set SHOT.reference_image=PATH",), settle=("--map", f"{name}={METADATA}"),
+        )
+        for name in dict.fromkeys(name for row in rows for name in row)
+        if name not in taken and words.roles_of(name) == ("reference_image",)
+        and not _holds_pictures(rows, name) and any(not words.nothing(row.get(name)) for row in rows)
     ]  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
@@ -30,12 +31,77 @@ def put(
     rates = [_rate(row, columns, rate) for row in rows]
     name = columns.first("duration") or columns.first("frames")
     if name is not None:
-        return _from_column(name, drafts, rows, columns, rates)
+        parts = _from_column(name, drafts, rows, columns, rates)
+        return [*parts, *_contradicted(name, drafts, rows, columns, rates)]
     if (first := columns.first("frame_in")) and (last := columns.first("frame_out")):
         return _from_frames(first, last, drafts, rows, rates)
     if first := columns.first("start"):
+        ranges = [lengths.parse(row.get(first), None, rate) for row, rate in zip(rows, rates, strict=True)]
+        if columns.first("end") is None and all(length and length.start is not None for length in ranges):
+            return _from_column(first, drafts, rows, columns, rates)
         return _from_starts(first, columns.first("end"), drafts, rows, rates)
+    return _unnamed(rows, columns)
+
+
+def _unnamed(rows: Sequence[Row], columns: Columns) -> list[Part]:
+    """Columns of an unknown name that hold lengths: to take the default instead would be a guess."""
+    taken = {name for named in columns.roles.values() for name in named} | columns.settled
+    return [
+        Part(
+            name, "duration", "guessed", "it holds lengths, under a name that we do not know",
+            values=samples(row.get(name) for row in rows), becomes="the length of each shot",
+            others=(f"--map '{name}=metadata'",), settle=("--map", f"{name}=duration:s"), acceptable=False,
+        )
+        for name in dict.fromkeys(name for row in rows for name in row)
+        if name not in taken and _is_column_of_lengths([row.get(name) for row in rows])
+    ]  # fmt: skip
+
+
+def _is_column_of_lengths(cells: Sequence[Any]) -> bool:
+    said = [cell for cell in cells if not words.nothing(cell)]
+    return bool(said) and all(_has_unit(str(cell)) and lengths.parse(cell) is not None for cell in said)
+
+
+def _has_unit(text: str) -> bool:
+    return bool(re.search(r"s(?:ec(?:onds?)?)?\.?$|秒$|초$|sek\.?$|seg\.?$|\d\"$", text, re.IGNORECASE))
+
+
+def _contradicted(
+    name: str, drafts: Sequence[Draft], rows: Sequence[Row], columns: Columns, rates: Sequence[float | None]
+) -> list[Part]:
+    """Shots to which another column gives another length; which one holds is a person's to say."""
+    if name in columns.settled:
+        return []
+    others = [*columns.roles.get("duration", []), *columns.roles.get("frames", [])]
+    for draft, row, rate in zip(drafts, rows, rates, strict=True):
+        mine = draft.fields.get("duration")
+        if mine is None or any(part.field == "duration" for part in draft.parts):
+            continue
+        for other in others:
+            unit = "frames" if other in columns.roles.get("frames", []) else lengths.unit_of(other)
+            length = None if other == name else lengths.parse(row.get(other), unit, rate)
+            if length and not length.doubt and length.start is None and 0 < length.seconds < _LONGEST_SHOT_S:
+                _doubt_if_other(draft, mine, length.seconds, f"{name}, {other}")
+        first, last = columns.first("start"), columns.first("end")
+        start, end = (
+            lengths.parse(row.get(column), None, rate) if column else None for column in (first, last)
+        )
+        if start and end and 0 < (length_s := end.seconds - start.seconds) < _LONGEST_SHOT_S:
+            _doubt_if_other(draft, mine, length_s, f"{name}, {first}, {last}")
     return []
+
+
+# Times of a shooting day stand further apart, and are no lengths of shots.
+_LONGEST_SHOT_S = 120
+
+
+def _doubt_if_other(draft: Draft, mine: int, seconds: float, source: str) -> None:
+    if abs(seconds - mine) < 1.01 or any(part.field == "duration" for part in draft.parts):
+        return
+    draft.doubt(
+        "duration", mine, source, f"{mine} s, {seconds:g} s", "two columns say different lengths",
+        settle=("--set", f"{draft.id}.duration={mine}"), others=(f"--set {draft.id}.duration={_whole(seconds)}",),
+    )  # fmt: skip
 
 
 def _rate(row: Row, columns: Columns, otherwise: float | None) -> float | None:

@@ -120,6 +120,12 @@ def put(draft: Draft, row: Row, source: TextSource, columns: Columns) -> None:
                 others=(f"--set {draft.id}.prompt=TEXT",), acceptable=False,
             )  # fmt: skip
             return
+        if text and words.is_placeholder(text):
+            draft.doubt(
+                "prompt", None, name, value, "it only stands for a text",
+                others=(f"--set {draft.id}.prompt=TEXT", f"--set {draft.id}.skip=true"), acceptable=False,
+            )  # fmt: skip
+            return
         if text and not is_text(value) and source.around:
             draft.doubt(
                 "prompt", text, name, value, "it does not say what is seen",

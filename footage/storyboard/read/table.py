@@ -18,8 +18,9 @@ _DELIMITERS = (",", ";", "\t", "|")
 _HEAD_WITHIN_LINES = 10
 _SEP = re.compile(r"^\ufeff?\s*\"?sep=(.)\"?[ \t]*\r?\n", re.IGNORECASE)
 _UNIT = re.compile(
-    r"^[(（\[]?\s*(s|secs?|seconds|sek|seg|ms|min|f|frames?|fps|mm|cm|m|px|°|秒|帧|幀|コマ|초|毫秒)\.?\s*[)）\]]?$", re.IGNORECASE
-)  # fmt: skip
+    r"^[(（\[]?\s*(s|secs?|seconds|sek|seg|ms|min|f|frames?|fps|mm|cm|m|px|°|秒|帧|幀|コマ|초|毫秒)\.?\s*[)）\]]?$",
+    re.IGNORECASE,
+)
 _REQUEST_WORDS = frozenset(map(words.plain, REQUEST_FIELDS))
 
 Lines = Sequence[tuple[int, Sequence[str]]]
@@ -88,7 +89,11 @@ def from_lines(lines: Lines, *, name: str, named: Collection[str] = ()) -> Table
 def _units(cells: Sequence[str], width: int) -> list[str] | None:
     """The units of the columns in brackets, where the line below the head has nothing else."""
     known = [_UNIT.match(cell) for cell in cells]
-    if len(cells) > width or not any(known) or any(cell and not unit for cell, unit in zip(cells, known, strict=True)):
+    if (
+        len(cells) > width
+        or not any(known)
+        or any(cell and not unit for cell, unit in zip(cells, known, strict=True))
+    ):
         return None
     return [*(f"({unit[1]})" if unit else "" for unit in known), *[""] * (width - len(cells))]
 

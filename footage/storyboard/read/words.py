@@ -31,6 +31,9 @@ def _load() -> tuple[dict[str, dict[str, int]], dict[str, tuple[str, ...]], dict
 
 # ROLES: role -> word -> place, the best word first. EITHER: word -> roles that are tried in this order.
 ROLES, EITHER, VALUES = _load()
+_DOCUMENTS = tomllib.loads(Path(__file__).with_name("words.toml").read_text("utf-8"))["documents"]
+LISTS: tuple[str, ...] = tuple(map(plain, _DOCUMENTS["lists"]))
+WRAPPERS = frozenset(map(plain, _DOCUMENTS["wrappers"]))
 _ROLE_OF = {word: role for role, words in reversed(ROLES.items()) for word in words}
 
 
@@ -77,6 +80,20 @@ _NOTHING = frozenset(
 
 def one_line(text: str) -> str:
     return " ".join(text.split())
+
+
+_REFERS = re.compile(
+    r"^(?:(?:see|same as|as in|like|cf\.?|siehe|wie|vgl\.?|voir|véase|vedi|参见|见|同|參見)\s*(?:in\s)?"
+    r"(?:shot|scene|panel|frame|row|#|einstellung|szene|plan|plano|inquadratura|镜头?|鏡頭?|カット|컷|샷)?\s*[#.]?\s*\d+\w?"
+    r"|#(?:REF|N/A|VALUE|NAME|DIV/0|NUM|NULL|SPILL|CALC|ERROR)[!?]?|=.*|(?:tbd|tba|tbc|todo|fixme)\b.*|lorem ipsum.*"
+    r"|[\[<{]+[^\]>}]*[\]>}]+|[\"″〃'`]+)$",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
+def is_placeholder(text: str) -> bool:
+    """Whether a text only stands for one: TODO, `same`, `see shot 1`, `[insert description]`, `#REF!`, a formula."""
+    return plain(text) in VALUES["placeholder"] or bool(_REFERS.match(text.strip()))
 
 
 def is_total(value: object) -> bool:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 from footage.storyboard.read import not_shots, words
-from footage.storyboard.read.document import MAX_ROWS, unreadable
+from footage.storyboard.read.document import unreadable
 
-_FENCE = re.compile(r"^[ \t]*(`{3,}|~{3,})[ \t]*[\w+-]*[ \t]*\r?\n(.*?)^[ \t]*\1[ \t]*$", re.MULTILINE | re.DOTALL)
+_FENCE = re.compile(
+    r"^[ \t]*(`{3,}|~{3,})[ \t]*[\w+-]*[ \t]*\r?\n(.*?)^[ \t]*\1[ \t]*$", re.MULTILINE | re.DOTALL
+)
 _CELL_END = re.compile(r"(?<!\\)\|")
 _RULE = re.compile(r"^\s*:?-+:?\s*$")
 _MARKUP = re.compile(r"\*\*|__|`|<br\s*/?>", re.IGNORECASE)
@@ -30,26 +33,33 @@ def without_fence(text: str, *, name: str) -> str:
     return blocks[0]
 
 
-def markdown_lines(text: str) -> list[tuple[int, list[str]]] | None:
-    """The lines of a text's Markdown tables, and the headings of scenes between them; None where it has no table."""
+def markdown_lines(text: str, *, name: str) -> list[tuple[int, list[str]]] | None:
+    """The lines of a text's tables of shots, and the headings of scenes between them; None where it has no table.
+
+    Raises:
+        InvalidRequest: Several tables with different heads can be the board.
+    """
     lines = text.splitlines()
-    if not any(_is_rule(line) for line in lines):
+    heads = [_cells(before) for before, rule in pairwise(lines) if _is_rule(rule)]
+    if not heads:
         return None
+    known = [head for head in heads if sum(bool(words.roles_of(cell)) for cell in head) >= min(2, len(head))]
+    if any(head != known[0] for head in known):
+        raise unreadable(
+            "it has several tables with different heads; save the one that is the board", name=name
+        )
+    wanted, inside = known[0] if known else heads[0], False
     found: list[tuple[int, list[str]]] = []
     for number, line in enumerate(lines, start=1):
-        heading = line.strip().lstrip("#*_ ").rstrip("*_ ")
-        if line.strip().startswith("|") or (line.count("|") > 1 and not line.strip().startswith("#")):
-            if not _is_rule(line):
+        heading = line.strip().strip("#*_ ")
+        if "|" in line and not line.strip().startswith("#"):
+            following = lines[number] if number < len(lines) else ""
+            inside = _cells(line) == wanted if _is_rule(following) else inside
+            if inside and not _is_rule(line):
                 found.append((number, _cells(line)))
-        elif heading and (found or line.lstrip().startswith("#")) and _is_heading(line, heading):
+        elif heading and (line.lstrip().startswith("#") or not_shots.is_heading(heading)):
             found.append((number, [heading]))
-        if len(found) > MAX_ROWS:
-            break  # refused where rows are counted
     return found
-
-
-def _is_heading(line: str, heading: str) -> bool:
-    return line.lstrip().startswith("#") or not_shots.is_heading(heading)
 
 
 def _is_rule(line: str) -> bool:
