@@ -37,7 +37,14 @@ def finish(parsed: Parsed, settlement: Settlement, defaults: Mapping[str, Any]) 
         if not (part.field == "shots" and "skip" in settlement.shots.get(part.shot_id or "", {}))
     ]
     settled = [part for part in parts if not (part.sureness == "guessed" and _is_settled(part, settlement))]
-    return [*settled, *(part for draft in parsed.drafts for part in draft.parts)]
+    # What is doubtful about a shot matters once it is known to be one.
+    perhaps_none = {part.shot_id for part in settled if part.leaves_out}
+    if settlement.accept_guesses:
+        parsed.drafts = [draft for draft in parsed.drafts if draft.id not in perhaps_none]
+    return [
+        *settled,
+        *(part for draft in parsed.drafts if draft.id not in perhaps_none for part in draft.parts),
+    ]
 
 
 def _is_settled(part: Part, settlement: Settlement) -> bool:

@@ -13,6 +13,8 @@ from footage.printable import shown
 # known: the format says so. evident: one possibility, and a check agrees. guessed: a person has to say.
 Sureness = Literal["known", "evident", "guessed"]
 
+NO_SHOT = "no shot"
+
 # More options than these are no command that anybody reads.
 _MAX_OPTIONS = 24
 
@@ -34,6 +36,11 @@ class Part:
     settle: tuple[str, ...] = ()
     # False where there is nothing to accept: a shot without text, a picture that is not there.
     acceptable: bool = True
+
+    @property
+    def leaves_out(self) -> bool:
+        """Whether it asks if its shot is made at all, and shows it as none."""
+        return self.sureness == "guessed" and self.field == "shots" and self.becomes == NO_SHOT
 
     @property
     def name(self) -> str:

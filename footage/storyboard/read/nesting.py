@@ -52,29 +52,30 @@ def _rows(value: object) -> list[Mapping[str, Any]]:
     return [_named("id", name, dict(as_mapping(item) or {})) for name, item in inner.items()]
 
 
-def _by_scene(rows: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+def _by_scene(rows: list[Mapping[str, Any]], before: str = "") -> list[Mapping[str, Any]]:
     """Shots that stand in their scenes, each with its scene; rows that are shots themselves as they are."""
-    inside = [_inner_list(row) for row in rows]
+    names = [before + _name_of(row, place) for place, row in enumerate(rows, start=1)]
+    inside = [_inner_list(row, f"{name}-") for row, name in zip(rows, names, strict=True)]
     if any(map(_holds_perhaps_shots, rows)):
         return []
     if all(found is None for found in inside):
         return rows
     shots: list[Mapping[str, Any]] = []
-    for place, (scene, found) in enumerate(zip(rows, inside, strict=True), start=1):
+    for name, found in zip(names, inside, strict=True):
         if found is None:
             # Whether a scene without a list of shots is one itself, nobody says.
             return []
-        shots += [_named("scene", _name_of(scene, place), dict(shot)) for shot in found]
+        shots += [_named("scene", name, dict(shot)) for shot in found]
     return shots
 
 
-def _inner_list(scene: Mapping[str, Any]) -> list[Mapping[str, Any]] | None:
+def _inner_list(scene: Mapping[str, Any], before: str) -> list[Mapping[str, Any]] | None:
     for name in words.LISTS:
         for key, value in scene.items():
             if words.plain(key) == name not in _UNSURE_INSIDE and (
                 as_list(value) == [] or _is_list_of_rows(value)
             ):
-                return _by_scene(_rows(value))
+                return _by_scene(_rows(value), before)
     return None
 
 

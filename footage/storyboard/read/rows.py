@@ -13,7 +13,7 @@ from footage.storyboard.read import columns as column_roles
 from footage.storyboard.read import lengths, nesting, not_shots, shot_lengths, shot_text, sizes, table, words
 from footage.storyboard.read.columns import Columns
 from footage.storyboard.read.draft import Draft, Parsed
-from footage.storyboard.read.mapping import Part, samples
+from footage.storyboard.read.mapping import NO_SHOT, Part, samples
 from footage.storyboard.read.settlement import METADATA, Settlement
 
 FORMAT = "csv"
@@ -47,7 +47,7 @@ def _shots_alone(found: table.Table) -> tuple[list[dict[str, Any]], list[Part], 
     rows: list[dict[str, Any]] = []
     parts: list[Part] = []
     skipped: list[Guess] = []
-    scene: str | None = None
+    scene = next((text for text in reversed(found.above) if not_shots.is_heading(text)), None)
     for line, cells in found.rows:
         kind, text = not_shots.classify(cells, roles, usual)
         if kind == "heading":
@@ -78,7 +78,7 @@ def _shots_alone(found: table.Table) -> tuple[list[dict[str, Any]], list[Part], 
 
 def _perhaps_no_shot(shot_id: str, cells: Mapping[str, str], line: int, why: str) -> Part:
     return Part(
-        f"line {line}, {next(iter(cells))}", "shots", "guessed", why, shot_id, samples(cells.values()), "no shot",
+        f"line {line}, {next(iter(cells))}", "shots", "guessed", why, shot_id, samples(cells.values()), NO_SHOT,
         others=(f"--set {shot_id}.skip=false",), settle=("--set", f"{shot_id}.skip=true"),
     )  # fmt: skip
 
@@ -155,7 +155,7 @@ def _made(
                     "it can mean that this shot is not made",
                     name[0],
                     samples([row.get(said[0], "")]),
-                    "no shot",
+                    NO_SHOT,
                     others=(f"--set {name[0]}.skip=false",),
                     settle=("--set", f"{name[0]}.skip=true"),
                 )
@@ -170,46 +170,62 @@ def _again(
     columns: Columns,
     source: shot_text.TextSource,
 ) -> list[Part]:
-    """Shots of the same number that show the same: takes or versions of one, or to be made as often?"""
-    seen: dict[tuple[str, ...], str] = {}
+    """Shots whose number stands twice: takes or versions of one, or a slip of the pen?"""
+    number, scene = columns.first("id"), columns.first("scene")
+    if number is None:
+        return []
+    first: dict[tuple[str, str], tuple[str, list[str]]] = {}
     parts: list[Part] = []
-    number = columns.first("id")
     for row, (shot_id, _) in zip(rows, ids, strict=True):
-        said = tuple(_cell(row, name) for name in (number, columns.first("scene"), *source.names))
-        if said[0] and any(said[2:]) and said in seen:
-            parts.append(
-                Part(
-                    number or "",
-                    "shots",
-                    "guessed",
-                    f"it says the same as {seen[said]}: another take or version?",
-                    shot_id,
-                    samples([said[0]]),
-                    "no shot",
-                    others=(f"--set {shot_id}.skip=false",),
-                    settle=("--set", f"{shot_id}.skip=true"),
-                )
+        key = (_cell(row, scene), _cell(row, number))
+        text = [_cell(row, name) for name in source.names]
+        if not key[1] or key not in first:
+            first.setdefault(key, (shot_id, text))
+            continue
+        skip, keep = f"{shot_id}.skip=true", f"{shot_id}.skip=false"
+        same = text == first[key][1]
+        why = f"its number is that of {first[key][0]}" + (", and so is its text" if same else "")
+        parts.append(
+            Part(
+                number, "shots", "guessed", f"{why}: another take or version?", shot_id, samples(text),
+                NO_SHOT if same else f"shot {shot_id}", (f"--set {keep if same else skip}",),
+                ("--set", skip if same else keep),
             )
-        seen.setdefault(said, shot_id)
+        )  # fmt: skip
     return parts
 
 
 def _ids(rows: Sequence[Mapping[str, Any]], columns: Columns) -> list[tuple[str, str | None]]:
+    """An id for each shot, each once, and why it is not the one that the board has."""
+    number, scene = columns.first("id"), columns.first("scene")
     # A list of scenes of one shot each numbers the scenes alone.
-    shots = [_cell(row, columns.first("id") or columns.first("scene")) for row in rows]
-    if len({shot for shot in shots if shot}) == len([shot for shot in shots if shot]):
+    shots = [_cell(row, number or scene) for row in rows]
+    said = [shot for shot in shots if shot]
+    if len(set(said)) == len(said):
         return [
             (shot, None) if shot else (f"row{n}", "it has no number") for n, shot in enumerate(shots, start=1)
         ]
     # Crews count the shots of each scene from 1.
-    joined = ["-".join(part for part in (_cell(row, columns.first("scene")), shot) if part) for row, shot in
-              zip(rows, shots, strict=True)]  # fmt: skip
-    counted = Counter(joined)
-    why = "shot numbers start again in every scene, so the scene stands before them"
-    return [
-        (name, why if name != shot else None) if name and counted[name] == 1 else (name or f"row{n}", None)
-        for n, (name, shot) in enumerate(zip(joined, shots, strict=True), start=1)
-    ]
+    scenes = [_cell(row, scene) if number else "" for row in rows]
+    names = ["-".join(filter(None, pair)) for pair in zip(scenes, shots, strict=True)]
+    used: Counter[str] = Counter()
+    found: list[tuple[str, str | None]] = []
+    for n, (name, shot) in enumerate(zip(names, shots, strict=True), start=1):
+        used[name] += bool(name)
+        if not name:
+            found.append((f"row{n}", "it has no number"))
+        elif names.count(name) > 1 and (used[name] > 1 or number is None):
+            found.append((_free(f"{name}-{used[name]}", names), "its number stands on several lines"))
+        else:
+            why = "shot numbers start again in every scene, so the scene stands before them"
+            found.append((name, why if name != shot else None))
+    return found
+
+
+def _free(name: str, taken: Sequence[str]) -> str:
+    while name in taken:
+        name += "_"
+    return name
 
 
 def _cell(row: Mapping[str, Any], column: str | None) -> str:

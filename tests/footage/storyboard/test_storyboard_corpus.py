@@ -17,7 +17,7 @@ import pytest
 from footage.catalogue import CATALOGUE
 from footage.errors import InvalidRequest
 from footage.storyboard import Board, read_board
-from footage.storyboard.read.settlement import settle
+from footage.storyboard.read.settlement import Settlement, from_plain, settle
 
 BOARDS = Path(__file__).parents[2] / "boards"
 EXPECTED = {
@@ -105,7 +105,7 @@ def test_no_board_of_the_corpus_is_bought_wrong_and_few_that_can_be_read_are_ref
     assert len(held_back) <= len(readable) / 5
 
 
-def settled_as_suggested(name: str) -> Board | None:
+def settled_as_suggested(name: str) -> tuple[Board | None, Settlement]:
     """The board after its refusal's own suggestion was followed to the letter; None where it names no command."""
     options: list[str] = []
     while True:
@@ -114,12 +114,12 @@ def settled_as_suggested(name: str) -> Board | None:
         encoding = next((value for flag, value in pairs(options) if flag == "--encoding"), None)
         said = settle(maps, sets, encoding=encoding, accept_guesses="--accept-guesses" in options)
         try:
-            return read_board(BOARDS / name, settled=said).board
+            return read_board(BOARDS / name, settled=said).board, said
         except InvalidRequest as error:
             command = next((line for line in str(error.next_step).splitlines() if "wan-video" in line), "")
             following = shlex.split(command)[3:]
             if not following or len(options) > 40:
-                return None
+                return None, said
             options += following
 
 
@@ -129,7 +129,29 @@ def pairs(options: list[str]) -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize("name", [name for name, right in EXPECTED.items() if "reading" in right])
 def test_the_suggestion_of_a_refusal_followed_to_the_letter_leads_to_the_right_board(name: str):
-    board = settled_as_suggested(name)
+    board, _ = settled_as_suggested(name)
 
     assert board is not None
+    assert differences(board, EXPECTED[name]["reading"]) == []
+
+
+@pytest.mark.parametrize("name", [name for name, right in EXPECTED.items() if "reading" in right])
+def test_the_same_answers_as_the_parameter_of_a_deployment_lead_to_the_same_board(name: str):
+    board, said = settled_as_suggested(name)
+    assert board is not None
+
+    again = read_board(BOARDS / name, settled=from_plain(said.plain(), "mapping"))
+
+    assert again.board == board
+
+
+@pytest.mark.parametrize("name", [name for name, right in EXPECTED.items() if "reading" in right])
+def test_accepting_all_guesses_gives_the_board_that_was_shown(name: str):
+    with pytest.raises(InvalidRequest) as refused:
+        read_board(BOARDS / name)
+    if "--accept-guesses" not in str(refused.value.next_step):
+        return
+
+    board = read_board(BOARDS / name, settled=settle(accept_guesses=True)).board
+
     assert differences(board, EXPECTED[name]["reading"]) == []
