@@ -143,6 +143,8 @@ def read_board(
         said, used = (said.over(shared[0]), shared[1]) if shared else (said, used)
     if said.assets is not None and "://" not in said.assets:
         roots.require(said.assets, "assets")
+        if not Path(said.assets).expanduser().is_dir():
+            raise InvalidRequest(problems=(Problem("assets", shown(said.assets), "is no folder"),))
     reading = _reading(given, content, said, dict(defaults or {}), roots)
     if used is None:
         return reading
@@ -242,7 +244,9 @@ def _looks_like_table(text: str, suffix: str, format: str | None) -> bool:
 
 def _parse(text: str, suffix: str, name: str) -> Any:
     if suffix in (".jsonl", ".ndjson"):
-        return [parse_json(line, name=name) for line in text.splitlines() if line.strip()]
+        # One list, so that the bounds of a document hold for all of its lines.
+        lines = [line for line in text.splitlines() if line.strip()]
+        return parse_json(f"[{','.join(lines)}]", name=name)
     if suffix in (".json", ".otio") or text.lstrip()[:1] in ("{", "["):
         return parse_json(text, name=name)
     return parse_yaml(text, name=name)

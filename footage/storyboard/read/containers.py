@@ -152,6 +152,8 @@ def _sheet(sheet: Any, archive: zipfile.ZipFile, name: str) -> Sheet:
         return Sheet([])
     # Row by row openpyxl does not tell what is hidden or which formula has no value; whole it fills the memory.
     xml = archive.read(sheet._worksheet_path)
+    # Some programs write a wrong extent, outside of which openpyxl would not look.
+    sheet.reset_dimensions()
     lines, struck = _lines(sheet, _formulas_without_value(xml), name)
     return Sheet(lines, _hidden_rows(xml) | struck)
 

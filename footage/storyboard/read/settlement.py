@@ -6,7 +6,7 @@ too, without what it says about single shots.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -96,7 +96,7 @@ def settle(
             problems.append(Problem("set", shown(option), "has to be SHOT.field=value"))
         else:
             shots.setdefault(shot, {})[name.strip()] = _value(value)
-    problems += _wrong(columns, shots)
+    problems += [*_wrong(columns, shots), *_wrong_assets(assets)]
     if problems:
         raise InvalidRequest(problems=tuple(problems))
     return Settlement(columns, shots, encoding, assets, accept_guesses)
@@ -161,6 +161,12 @@ def from_plain(data: object, name: str) -> Settlement:
         for key in outer
         if key not in _KEYS
     ]
+    problems += [
+        Problem(f"{name}.{key}", shown(outer[key]), f"has to be {form}")
+        for key, (form, fits) in _FORMS.items()
+        if outer.get(key) is not None and not fits(outer[key])
+    ]
+    problems += _wrong_assets(_text(outer.get("assets")))
     columns = {str(key): str(value) for key, value in (as_mapping(outer.get("map")) or {}).items()}
     shots = {
         str(shot): dict(as_mapping(fields) or {})
@@ -173,6 +179,42 @@ def from_plain(data: object, name: str) -> Settlement:
         columns, shots, _text(outer.get("encoding")), _text(outer.get("assets")), outer.get("accept_guesses") is True,
         tuple(map(str, as_list(outer.get("columns")) or [])),
     )  # fmt: skip
+
+
+def _is_mapping(value: object) -> bool:
+    return as_mapping(value) is not None
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+# What each part of a map file has to be, in words and as a check.
+_FORMS: dict[str, tuple[str, Callable[[object], bool]]] = {
+    "columns": ("a list of names", lambda value: as_list(value) is not None),
+    "map": ("a mapping of columns to fields", _is_mapping),
+    "set": (
+        "a mapping of shots to their fields",
+        lambda value: all(map(_is_mapping, (as_mapping(value) or {"": None}).values())),
+    ),
+    "encoding": ("the name of an encoding", _is_text),
+    "assets": ("a folder or an address", _is_text),
+    "accept_guesses": ("true or false", lambda value: isinstance(value, bool)),
+}
+
+
+def _wrong_assets(assets: str | None) -> list[Problem]:
+    scheme, separator, rest = (assets or "").partition("://")
+    if not separator:
+        return []
+    if scheme not in ("http", "https"):
+        return [
+            Problem("assets", shown(scheme), "is no address that pictures are read from", "http://, https://")
+        ]
+    if "@" in rest.partition("/")[0]:
+        # The value is not repeated: it holds a password.
+        return [Problem("assets", shown(rest.rpartition("@")[2]), "must not hold a user name or a password")]
+    return []
 
 
 def _text(value: object) -> str | None:

@@ -6,11 +6,9 @@ import re
 from itertools import pairwise
 
 from footage.storyboard.read import not_shots, words
-from footage.storyboard.read.document import unreadable
+from footage.storyboard.read.document import MAX_ROWS, unreadable
 
-_FENCE = re.compile(
-    r"^[ \t]*(`{3,}|~{3,})[ \t]*[\w+-]*[ \t]*\r?\n(.*?)^[ \t]*\1[ \t]*$", re.MULTILINE | re.DOTALL
-)
+_FENCE = re.compile(r"^[ \t]*(`{3,}|~{3,})[ \t]*([\w+-]*)[ \t]*$")
 _CELL_END = re.compile(r"(?<!\\)\|")
 _RULE = re.compile(r"^\s*:?-+:?\s*$")
 _MARKUP = re.compile(r"\*\*|__|`|<br\s*/?>", re.IGNORECASE)
@@ -24,13 +22,30 @@ def without_fence(text: str, *, name: str) -> str:
     """
     if "```" not in text and "~~~" not in text:
         return text
-    blocks = [match[2] for match in _FENCE.finditer(text)]
+    blocks = _blocks(text)
     # Data that holds a fence inside one of its texts is data.
     if not blocks or text.lstrip()[:1] in ("{", "["):
         return text
     if len(blocks) > 1:
         raise unreadable(f"it has {len(blocks)} blocks of code; save the one that is the board", name=name)
     return blocks[0]
+
+
+def _blocks(text: str) -> list[str]:
+    """The contents of the fenced blocks of a text; one that is not closed is none."""
+    blocks: list[str] = []
+    inside: list[str] = []
+    mark = ""
+    for line in text.splitlines(keepends=True):
+        fence = _FENCE.match(line.rstrip("\r\n"))
+        if not mark:
+            mark, inside = (fence[1] if fence else ""), []
+        elif fence and fence[1] == mark and not fence[2]:
+            blocks.append("".join(inside))
+            mark = ""
+        else:
+            inside.append(line)
+    return blocks
 
 
 def markdown_lines(text: str, *, name: str) -> list[tuple[int, list[str]]] | None:
@@ -40,6 +55,8 @@ def markdown_lines(text: str, *, name: str) -> list[tuple[int, list[str]]] | Non
         InvalidRequest: Several tables with different heads can be the board.
     """
     lines = text.splitlines()
+    if sum("|" in line for line in lines) > MAX_ROWS:
+        raise unreadable(f"tables of more than {MAX_ROWS:,} lines", name=name)
     heads = [_cells(before) for before, rule in pairwise(lines) if _is_rule(rule)]
     if not heads:
         return None

@@ -1,0 +1,52 @@
+"""What a person says about a board: wrong answers are refused by name, none is passed over."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from footage.errors import InvalidRequest
+from footage.storyboard import read_board
+from footage.storyboard.read.settlement import from_plain, settle
+
+
+@pytest.mark.parametrize(
+    ("answers", "field"),
+    [
+        ({"map": [1, 2]}, "mapping.map"),
+        ({"map": "Beat=description"}, "mapping.map"),
+        ({"set": 5}, "mapping.set"),
+        ({"set": {"3": 5}}, "mapping.set"),
+        ({"encoding": 5}, "mapping.encoding"),
+        ({"assets": ["a"]}, "mapping.assets"),
+        ({"columns": {}}, "mapping.columns"),
+        ({"accept_guesses": "yes please"}, "mapping.accept_guesses"),
+        ({"map": {}, "colour": "red"}, "mapping.colour"),
+    ],
+)
+def test_an_answer_of_another_form_is_refused_by_name(answers: dict[str, Any], field: str):
+    with pytest.raises(InvalidRequest) as refused:
+        from_plain(answers, "mapping")
+
+    assert [problem.field for problem in refused.value.problems] == [field]
+
+
+@pytest.mark.parametrize("address", ["ftp://pictures.example/a", "https://me:hunter2@pictures.example/a"])
+def test_pictures_are_read_from_plain_web_addresses_alone_and_a_password_is_not_repeated(address: str):
+    with pytest.raises(InvalidRequest) as refused:
+        settle(assets=address)
+
+    assert [problem.field for problem in refused.value.problems] == ["assets"]
+    assert "hunter2" not in str(refused.value)
+
+
+def test_a_folder_of_pictures_that_is_not_there_is_named(tmp_path: Path):
+    board = tmp_path / "list.csv"
+    board.write_text("Shot,Description\n1,A bell rings in the square\n")
+
+    with pytest.raises(InvalidRequest) as refused:
+        read_board(board, settled=settle(assets=str(tmp_path / "frames")))
+
+    assert [problem.field for problem in refused.value.problems] == ["assets"]
