@@ -19,6 +19,9 @@ MAX_BARE_S = 60
 # What a doubtful frame count is shown at.
 USUAL_RATE = 24.0
 
+# No length is written in more characters; patterns need not look at whole prompts.
+_LONGEST_TEXT = 80
+
 _NUMBER = r"(\d{1,9}(?:[.,]\d{1,6})?)"
 _SECONDS = (
     "", "s", "sec", "secs", "second", "seconds", "sek", "sekunden", "seg", "segundos", "secondes", "秒", "秒钟", "초",
@@ -90,6 +93,8 @@ def parse(value: object, unit: str | None = None, rate: float | None = None) -> 
         rate: Frames per second of the board, where it says them.
     """
     if isinstance(value, bool) or value is None:
+        return None
+    if len(str(value)) > _LONGEST_TEXT:
         return None
     text = re.sub(rf"^{_ABOUT}\s*(?=\d|:)", "", str(value).strip(), flags=re.IGNORECASE)
     if match := _LENGTH.match(text):

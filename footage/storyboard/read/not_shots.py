@@ -16,6 +16,7 @@ _HEADING = re.compile(
 )
 # `Legend:`, `Notes:` begin a remark below the list.
 _LABEL = re.compile(r"^[^\W\d][^:：]{0,40}[:：]$")
+_LONGEST_SUM = 200
 _SAYS = re.compile(r"\s*[:：]\s*(?=\S)")
 _WORDS = re.compile(r"[^\W\d_]")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 _NOT_WORD = re.compile(r"[\s_\-./()（）\[\]【】#:：'’\"]+")
-_BRACKETS = re.compile(r"[(（\[【][^)）\]】]*[)）\]】]")
+_BRACKETS = re.compile(r"[(（\[【][^()（）\[\]【】]*[)）\]】]")
 
 
 @lru_cache(4096)
@@ -93,7 +93,7 @@ _REFERS = re.compile(
 
 def is_placeholder(text: str) -> bool:
     """Whether a text only stands for one: TODO, `same`, `see shot 1`, `[insert description]`, `#REF!`, a formula."""
-    return plain(text) in VALUES["placeholder"] or bool(_REFERS.match(text.strip()))
+    return len(text) <= 200 and (plain(text) in VALUES["placeholder"] or bool(_REFERS.match(text.strip())))
 
 
 def is_total(value: object) -> bool:

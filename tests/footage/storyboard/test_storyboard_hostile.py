@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -107,3 +109,32 @@ shots:
 def test_more_shots_than_a_board_may_have_are_refused_before_they_are_looked_at() -> None:
     with pytest.raises(InvalidRequest, match=r"2,001 shots: Split the board"):
         read_board({"schema": "wan-video/storyboard/1", "shots": [{"id": f"s{n}"} for n in range(2001)]})
+
+
+@pytest.mark.parametrize(
+    "cell", ["[a" * 30_000, "a" + " " * 60_000 + "(", "5 " * 30_000, "<p " * 30_000, "a.abc (" * 9_000]
+)
+@pytest.mark.parametrize("column", ["Description", "Duration", "Picture"])
+def test_a_cell_that_no_pattern_can_decide_early_costs_no_more_than_another(
+    column: str, cell: str, tmp_path: Path
+) -> None:
+    board = tmp_path / "list.csv"
+    cells = {"Description": "A bell rings", "Duration": "5"} | {column: cell}
+    board.write_text(f"{','.join(cells)}\n{','.join(cells.values())}\n")
+    begun = time.process_time()
+
+    with contextlib.suppress(InvalidRequest):
+        read_board(board)
+
+    assert time.process_time() - begun < 3
+
+
+def test_fences_that_never_end_cost_no_more_than_other_text(tmp_path: Path) -> None:
+    board = tmp_path / "board.md"
+    board.write_text("```a\n" * 100_000)
+    begun = time.process_time()
+
+    with pytest.raises(InvalidRequest):
+        read_board(board)
+
+    assert time.process_time() - begun < 3
