@@ -17,7 +17,7 @@ _HEADING = re.compile(
 # `Legend:`, `Notes:` begin a remark below the list.
 _LABEL = re.compile(r"^[^\W\d][^:：]{0,40}[:：]$")
 _LONGEST_SUM = 200
-_SAYS = re.compile(r"\s*[:：]\s*(?=\S)")
+_SAYS = re.compile(r"[:：]\s*(?=\S)")
 _WORDS = re.compile(r"[^\W\d_]")
 
 
@@ -66,6 +66,8 @@ def is_heading(text: str) -> bool:
 
 def _is_sum(texts: Sequence[str]) -> bool:
     """Whether a line is the word for a sum and amounts: `Total | 12 s | € 200`, `Running time: 11 sec`."""
+    if any(len(text) > _LONGEST_SUM for text in texts):
+        return False
     parts = [
         part for text in texts for part in ([text] if text.startswith("=") else _SAYS.split(text, maxsplit=1))
     ]
