@@ -25,6 +25,7 @@ from footage.clip import follow
 from footage.credentials import parse_key
 from footage.emulator import Emulator
 from footage.errors import FootageError, InvalidRequest, StillRunning
+from footage.evidence.clip import ClipEvidence
 from footage.evidence.state import Permission, Step
 from footage.settings import Settings
 from footage.steps.cancel import cancel
@@ -513,3 +514,34 @@ def test_a_loopback_address_that_is_not_configured_gets_no_key(world: World, tmp
     assert "the key is not sent" in given.message
     assert "the key is not sent" in canceled.message
     assert world.foreign.requests == []
+
+def _lost(*names: str) -> Damage:
+    def damage(clip: Path, world: World) -> None:
+        for pattern in names:
+            for path in clip.glob(pattern):
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+    return damage
+
+
+@pytest.mark.parametrize(
+    "lost",
+    [
+        pytest.param(["attempt-1"], id="the attempt's folder"),
+        pytest.param(["attempt-1/receipt.json", "attempt-1/found-*"], id="its receipt and what it found"),
+    ],
+)
+def test_a_task_that_only_its_claim_still_knows_is_not_bought_again(
+    world: World, tmp_path: Path, lost: list[str]
+) -> None:
+    root, key, bought = copy(world, tmp_path), world.keys["open"], world.creates
+    _lost(*lost)(root / f"evidence/{key}", world)
+    studio = world.studio(root.parent)
+
+    with pytest.raises(StillRunning):
+        asyncio.run(follow(check(studio, request("open"), Permission()), PLAIN_STEPS))
+
+    last = ClipEvidence(studio.store, key).state().last
+    studio.close()
+    assert last.receipt.task_id == world.tasks["open"]
+    assert world.creates == bought
