@@ -91,6 +91,10 @@ class Problem:
         return f"{self.field} = {self.value}: {self.message.rstrip('.')}. Allowed: {self.allowed}."
 
 
+# A message is read, redacted and shown as a whole; `problems` has all of them.
+MOST_LISTED = 1000
+
+
 class InvalidRequest(FootageError):
     """The request cannot be sent as it is; `problems` names every field that is wrong, at once."""
 
@@ -106,9 +110,10 @@ class InvalidRequest(FootageError):
     ) -> None:
         if message is None:
             many = f"{len(problems)} problems" if len(problems) != 1 else "1 problem"
-            message = f"The request was refused here, nothing was sent ({many}):" + "".join(
-                f"\n  - {problem}" for problem in problems
-            )
+            lines = [f"\n  - {problem}" for problem in problems[:MOST_LISTED]]
+            if len(problems) > MOST_LISTED:
+                lines.append(f"\n  … and {len(problems) - MOST_LISTED:,} more")
+            message = f"The request was refused here, nothing was sent ({many}):" + "".join(lines)
         super().__init__(message, next_step=next_step, problems=problems, **details)
 
 

@@ -18,6 +18,8 @@ from footage.storyboard.read import words
 MAX_BARE_S = 60
 # What a doubtful frame count is shown at.
 USUAL_RATE = 24.0
+# Two timecodes with words around them have 60 characters.
+_LONGEST = 100
 
 _NUMBER = r"(\d{1,9}(?:[.,]\d{1,6})?)"
 _SECONDS = (
@@ -77,6 +79,8 @@ def parse(value: object, unit: str | None = None, rate: float | None = None) -> 
     if isinstance(value, bool) or value is None:
         return None
     text = str(value).strip()
+    if len(text) > _LONGEST:
+        return None
     if match := _LENGTH.match(text):
         return _with_unit(float(match[1].replace(",", ".")), match[2].casefold(), unit, rate)
     if match := _TIMECODE.match(text):
@@ -143,7 +147,8 @@ def are_places(lengths: Sequence[Length | None]) -> bool:
 
 def highest(value: object, unit: str | None, rate: float | None) -> Length | None:
     """The upper end of a range such as `3-5 s`; any other length as it is."""
-    match = _RANGE.match(str(value).strip())
+    text = str(value).strip()
+    match = _RANGE.match(text) if len(text) <= _LONGEST else None
     return parse(match[2], unit, rate) if match else parse(value, unit, rate)
 
 

@@ -10,6 +10,8 @@ from typing import Any
 
 _NOT_WORD = re.compile(r"[\s_\-./()（）\[\]【】#:：'’\"]+")
 _BRACKETS = re.compile(r"[(（\[【][^)）\]】]*[)）\]】]")
+# Each bracket is looked for to the end of the name.
+_LONGEST_NAME = 500
 
 
 @lru_cache(4096)
@@ -36,6 +38,8 @@ _ROLE_OF = {word: role for role, words in reversed(ROLES.items()) for word in wo
 
 def without_brackets(name: str) -> str:
     """`Description (what, where)` is a Description; brackets hold units and explanations."""
+    if len(name) > _LONGEST_NAME:
+        return name
     return _BRACKETS.sub(" ", name).strip() or name
 
 
