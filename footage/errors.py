@@ -19,6 +19,7 @@
     ├── OverBudget              6    raise the cap or ask for less; nothing was bought
     └── StorageProblem          7    mend the store; what was bought is still at the provider for 24 h
         ├── NotThere            7    the object does not exist
+        ├── NotAFile            7    a folder, pipe or device stands where the object belongs
         └── AlreadyThere        7    somebody else created the object first
 
 The number is the exit code of the command line.
@@ -213,6 +214,12 @@ class StorageProblem(FootageError):
 
 class NotThere(StorageProblem):
     """The object does not exist."""
+
+    retryable = False
+
+
+class NotAFile(StorageProblem):
+    """There is something else in the place of the object."""
 
     retryable = False
 

@@ -515,6 +515,7 @@ def test_a_loopback_address_that_is_not_configured_gets_no_key(world: World, tmp
     assert "the key is not sent" in canceled.message
     assert world.foreign.requests == []
 
+
 def _lost(*names: str) -> Damage:
     def damage(clip: Path, world: World) -> None:
         for pattern in names:

@@ -67,12 +67,18 @@ BOARDS: dict[str, tuple[Callable[[], bytes], str]] = {
     ),
     "100,000 unknown fields of the defaults": (
         lambda: json.dumps(
-            {"schema": "wan-video/storyboard/1", "shots": [], "defaults": {f"f{n}": 1 for n in range(100_000)}}
+            {
+                "schema": "wan-video/storyboard/1",
+                "shots": [],
+                "defaults": {f"f{n}": 1 for n in range(100_000)},
+            }
         ).encode(),
         "100,000 fields that no request has",
     ),
     "200,000 fields that are nearly ours": (
-        lambda: _ours(shots=[{"id": f"s{n}"} | {f"prompt{f:02}": n for f in range(100)} for n in range(2000)]),
+        lambda: _ours(
+            shots=[{"id": f"s{n}"} | {f"prompt{f:02}": n for f in range(100)} for n in range(2000)]
+        ),
         "and 199,000 more",
     ),
     "900 fields with names of 10,000 letters": (
@@ -84,7 +90,7 @@ BOARDS: dict[str, tuple[Callable[[], bytes], str]] = {
         "more than 1,000 columns",
     ),
     "16,384 columns, nearly all of them without a word": (
-        lambda: (("shot,prompt,model" + "," * 16_381 + "\n1,x,wan2.2-t2v-plus" + "," * 16_381)).encode(),
+        lambda: ("shot,prompt,model" + "," * 16_381 + "\n1,x,wan2.2-t2v-plus" + "," * 16_381).encode(),
         "",
     ),
     "columns that open brackets": (
