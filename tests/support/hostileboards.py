@@ -95,11 +95,15 @@ BOARDS: dict[str, tuple[Callable[[], bytes], str]] = {
     ),
     "columns that open brackets": (
         lambda: ("shot,prompt," + "(" * 100_000 + "\n1,x,5").encode(),
-        "has to say which model",
+        "",
     ),
     "lengths of 60,000 ranges": (
         lambda: ("shot,prompt,duration\n" + f"1,x,{'5-' * 60_000}5\n" * 90).encode(),
         "no length that we can read",
+    ),
+    "pictures 60,000 folders deep": (
+        lambda: ("shot,prompt,reference_image\n" + f"1,x,{'a/' * 60_000}b.png\n" * 90).encode(),
+        "there is no such file",
     ),
     "2,000 shots with 55 unknown fields each": (
         lambda: _ours(
