@@ -19,6 +19,7 @@
     ├── OverBudget              6    raise the cap or ask for less; nothing was bought
     └── StorageProblem          7    mend the store; what was bought is still at the provider for 24 h
         ├── NotThere            7    the object does not exist
+        ├── NotAFile            7    a folder, pipe or device stands where the object belongs
         └── AlreadyThere        7    somebody else created the object first
 
 The number is the exit code of the command line.
@@ -91,6 +92,10 @@ class Problem:
         return f"{self.field} = {self.value}: {self.message.rstrip('.')}. Allowed: {self.allowed}."
 
 
+# A message is read, redacted and shown as a whole; `problems` has all of them.
+MOST_LISTED = 1000
+
+
 class InvalidRequest(FootageError):
     """The request cannot be sent as it is; `problems` names every field that is wrong, at once."""
 
@@ -106,9 +111,10 @@ class InvalidRequest(FootageError):
     ) -> None:
         if message is None:
             many = f"{len(problems)} problems" if len(problems) != 1 else "1 problem"
-            message = f"The request was refused here, nothing was sent ({many}):" + "".join(
-                f"\n  - {problem}" for problem in problems
-            )
+            lines = [f"\n  - {problem}" for problem in problems[:MOST_LISTED]]
+            if len(problems) > MOST_LISTED:
+                lines.append(f"\n  … and {len(problems) - MOST_LISTED:,} more")
+            message = f"The request was refused here, nothing was sent ({many}):" + "".join(lines)
         super().__init__(message, next_step=next_step, problems=problems, **details)
 
 
@@ -208,6 +214,12 @@ class StorageProblem(FootageError):
 
 class NotThere(StorageProblem):
     """The object does not exist."""
+
+    retryable = False
+
+
+class NotAFile(StorageProblem):
+    """There is something else in the place of the object."""
 
     retryable = False
 

@@ -53,7 +53,7 @@ from footage.storyboard.read.settlement import Settlement, from_plain
 from footage.threads import at_work, in_thread
 from tasks.artifacts import ProgressArtifact, published
 from tasks.check import check
-from tasks.markdown import as_text
+from tasks.markdown import as_cell, as_text
 from tasks.steps import STEPS
 
 if TYPE_CHECKING:
@@ -288,7 +288,7 @@ async def wrapped(
         acreate_table_artifact(
             key="storyboard-shots",
             table=[_row(board_plan, outcome) for outcome in outcomes.values()],
-            description=f"{title}: {total}, {spent}",
+            description=f"{as_cell(title)}: {total}, {spent}",
         )
     )
     links = "\n".join(f"- {name}: `{one_line(redact(url))}`" for name, url in package.links.items())
@@ -296,7 +296,7 @@ async def wrapped(
         acreate_markdown_artifact(
             key="storyboard",
             markdown=f"## {as_text(title)}\n\n{total}, **{spent}**\n\n{links}",
-            description=f"{title}: {total}",
+            description=f"{as_cell(title)}: {total}",
         )
     )
     data = {
@@ -329,12 +329,14 @@ def _row(board_plan: BoardPlan, outcome: ShotOutcome) -> dict[str, Any]:
     shot = board_plan.shot(outcome.shot_id)
     response = outcome.response
     return {
-        "shot": one_line(outcome.shot_id),
+        "shot": as_cell(outcome.shot_id),
         "model": shot.request.model,
-        "starts from": one_line(shot.starts_from or ""),
+        "starts from": as_cell(shot.starts_from or ""),
         "state": outcome.state,
         "asked": f"{shot.expected.duration_s} s",
         "delivered": f"{response.duration:g} s" if response else "",
         "cost": money(response.cost.amount, response.cost.currency) if response and response.cost else "",
-        "what to know": plain(outcome.reason or (redact(response.video_url) if response else "")),
+        "what to know": as_cell(outcome.reason)
+        if outcome.reason
+        else plain(redact(response.video_url) if response else ""),
     }

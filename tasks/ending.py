@@ -15,6 +15,7 @@ from footage.errors import Canceled, FootageError, NotFinished, Unreachable
 from footage.redact import redact
 from footage.steps.harvest import Harvest
 from tasks.artifacts import published
+from tasks.markdown import as_cell
 from tasks.resuming import GaveUp
 from tasks.showing import show_failure
 
@@ -62,11 +63,20 @@ async def harvested(report: Harvest) -> State[Any]:
     """Completed with the counts as message and a table of every clip that was looked at."""
     rows = [
         *({"clip": key[:12], "state": "delivered", "what to know": ""} for key in report.delivered),
-        *({"clip": key[:12], "state": "waiting", "what to know": why} for key, why in report.waiting.items()),
-        *({"clip": key[:12], "state": "failed", "what to know": why} for key, why in report.failed.items()),
+        *(
+            {"clip": key[:12], "state": "waiting", "what to know": as_cell(why)}
+            for key, why in report.waiting.items()
+        ),
+        *(
+            {"clip": key[:12], "state": "failed", "what to know": as_cell(why)}
+            for key, why in report.failed.items()
+        ),
         *({"clip": key[:12], "state": "canceled", "what to know": ""} for key in report.canceled),
-        *({"clip": "not ours", "state": "unclaimed", "what to know": task} for task in report.strangers),
-        *({"clip": "", "state": "warning", "what to know": warning} for warning in report.warnings),
+        *(
+            {"clip": "not ours", "state": "unclaimed", "what to know": as_cell(task)}
+            for task in report.strangers
+        ),
+        *({"clip": "", "state": "warning", "what to know": as_cell(warning)} for warning in report.warnings),
     ]
     message = (
         f"{len(report.delivered)} delivered, {len(report.waiting)} waiting, {len(report.failed)} failed, "
@@ -82,7 +92,12 @@ async def validated(findings: list[Finding], report_url: str) -> State[Any]:
     await published(
         acreate_table_artifact(
             table=[
-                {"check": found.name, "is": found.level, "what": found.message, "fix": found.fix or ""}
+                {
+                    "check": found.name,
+                    "is": found.level,
+                    "what": as_cell(found.message),
+                    "fix": as_cell(found.fix or ""),
+                }
                 for found in findings
             ],
             key="validate",

@@ -13,9 +13,19 @@ _MARKS = re.compile(r"[!#$&()*+\-.:<=>@\[\\\]^_`{|}~]")
 # inside of one leaves two texts of which neither is an address.
 _ADDRESS = re.compile(r"(?<=:)(?=//)|(?<=www)(?=\.)|(?=@)", re.IGNORECASE)
 _NOTHING = "<!-- -->"
+_WORD_JOINER = "\u2060"
+_WIDE = str.maketrans({"[": "\uff3b", "]": "\uff3d", "<": "\uff1c", "`": "'"})
 
 
 def as_text(text: str, longest: int = 300) -> str:
     """One line of Markdown that shows exactly this text."""
     parts = _ADDRESS.split(one_line(text)[:longest])
     return _NOTHING.join(_MARKS.sub(r"\\\g<0>", part) for part in parts)
+
+
+def as_cell(text: str, longest: int = 2_000) -> str:
+    """One line for a cell or a description: the older pages of the UI read Markdown there, the newer ones do not.
+
+    So what begins a link, a picture or a tag is replaced by the wide form of it, which reads the same in both.
+    """
+    return _WORD_JOINER.join(_ADDRESS.split(one_line(text)[:longest])).translate(_WIDE)

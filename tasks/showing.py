@@ -16,7 +16,7 @@ from footage.rate import rate_number
 from footage.redact import redact
 from footage.threads import in_thread
 from tasks.artifacts import published
-from tasks.markdown import as_text
+from tasks.markdown import as_cell, as_text
 
 if TYPE_CHECKING:
     from footage.clip import Clip
@@ -44,7 +44,7 @@ async def show_clip(clip: Clip, response: VideoResponse) -> None:
             acreate_image_artifact(
                 image_url=f"data:image/jpeg;base64,{base64.b64encode(poster).decode()}",
                 key=f"{name}-poster",
-                description=f"{one_line(clip.name)}: poster",
+                description=f"{as_cell(clip.name)}: poster",
             )
         )
 
@@ -167,6 +167,6 @@ async def show_failure(name: str, error: FootageError) -> None:
         acreate_markdown_artifact(
             key=f"clip-{key[:12]}-stopped" if isinstance(key, str) else "request-stopped",
             markdown="\n".join(lines),
-            description=f"{name}: {type(error).__name__}",
+            description=f"{as_cell(name)}: {type(error).__name__}",
         )
     )

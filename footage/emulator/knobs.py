@@ -1,8 +1,9 @@
 """Everything about the service that is inferred or unknown, and what a test bench wants to set."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any, cast
+from typing import Any, cast, get_args, get_type_hints
 
 
 def _knob(default: Any, doc: str) -> Any:
@@ -65,7 +66,9 @@ class Knobs:
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any]) -> "Knobs":
-        """Knobs from names and JSON values. ValueError names the unknown ones and lists the known."""
+        """Knobs from names and JSON values. ValueError names what is wrong and what is allowed."""
+        if not isinstance(values, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance] - JSON of strangers
+            raise ValueError("emulator knobs are a JSON object of names and values")
         known = {entry.name for entry in fields(cls)}
         if unknown := sorted(set(values) - known):
             raise ValueError(f"unknown emulator knobs {unknown}; known: {sorted(known)}")
@@ -73,9 +76,44 @@ class Knobs:
         for name, value in values.items():
             # JSON has no tuples.
             turned[name] = tuple(cast("list[str]", value)) if isinstance(value, list) else value
+            if (allowed := _wanted(get_type_hints(cls)[name], name, turned[name])) is not None:
+                raise ValueError(f"the emulator knob {name} is {allowed}, not {value!r:.80}")
         return cls(**turned)
 
     def with_changes(self, values: Mapping[str, Any]) -> "Knobs":
         return self.from_mapping(
             {**{entry.name: getattr(self, entry.name) for entry in fields(self)}, **values}
         )
+
+
+# Where 0 has no meaning.
+_AT_LEAST_1 = ("fps", "render_workers", "page_size_max", "submit_rps", "query_qps", "concurrency")
+_WORDS = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    str: "a text",
+    tuple[str, ...]: "a list of texts",
+    type(None): "null",
+}
+
+
+def _wanted(kind: Any, name: str, value: Any) -> str | None:
+    """What a knob may be, in words; None when the value is that."""
+    kinds = get_args(kind) if type(None) in get_args(kind) else (kind,)
+    least = 1 if name in _AT_LEAST_1 else -24 if name == "utc_offset_hours" else 0
+    if any(_is(one, value, least) for one in kinds):
+        return None
+    numbers = f" of {least} or more" if int in kinds or float in kinds else ""
+    return f"{_WORDS[kinds[0]]}{numbers}" + (" or null" if len(kinds) > 1 else "")
+
+
+def _is(kind: Any, value: Any, least: int) -> bool:
+    if kind is float:
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        return number and math.isfinite(value) and least <= value <= 1e15
+    if kind is int:
+        return isinstance(value, int) and not isinstance(value, bool) and least <= value <= 10**9
+    if kind is bool or kind is str or kind is type(None):
+        return isinstance(value, kind)
+    return isinstance(value, tuple) and all(isinstance(item, str) for item in cast("tuple[Any, ...]", value))

@@ -51,7 +51,8 @@ def book(clip: Clip, receipt: Receipt) -> Receipt | None:
             kept = clip.evidence.book(receipt)
             break
         except StorageProblem as error:
-            pause_s = next(pauses, None)
+            # What stands in the place of the record will still be there in eight seconds.
+            pause_s = next(pauses, None) if error.retryable else None
             if pause_s is None:
                 raise StorageProblem(
                     f"Task {receipt.task_id} was bought for clip {clip.key}, and the store failed to keep its "

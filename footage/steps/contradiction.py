@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 from footage.errors import SubmissionUnknown
 from footage.evidence.records import Outcome, Receipt
 from footage.settings import is_local
-from footage.steps.asking import client_of
+from footage.steps.asking import client_of, list_all
 from footage.steps.booking import TASK_LIFE
+from footage.steps.claimed_tasks import claimed_in, lost_claims
 from footage.steps.ownership import require_ours
 from footage.steps.poll import outcome_of
 
@@ -34,6 +35,36 @@ def contradicted(clip: Clip, state: ClipState) -> bool:
         for receipt in _tasks_of(clip, attempt):
             if receipt.task_id not in clip.given_up and _lives(clip, attempt, receipt):
                 return True
+    # The folder of a clip that nobody held before has lost nothing, so the first purchase costs no list.
+    return (state.opened > 0 or clip.lease.number > 1) and _claimed_before(clip, state)
+
+
+def _claimed_before(clip: Clip, state: ClipState) -> bool:
+    """Find a task that only its claim still knows, and book it again."""
+    client = clip.client()
+    rows = {row.task_id: row for row in list_all(client, clip.order.model)}
+    for task_id, claim in lost_claims(clip, rows.values(), claimed_in(clip.studio.store)).items():
+        known = any(one.number == claim.attempt and one.receipt for one in state.attempts)
+        if known or task_id in clip.given_up:
+            continue
+        row = rows[task_id]
+        clip.say.warning("task %s is claimed for attempt %d, whose records are gone", task_id, claim.attempt)
+        receipt = Receipt(
+            key=clip.key,
+            attempt=claim.attempt,
+            task_id=task_id,
+            request_id=row.request_id,
+            model=row.model,
+            region=clip.order.region,
+            endpoint=clip.endpoint,
+            workspace=clip.studio.workspace,
+            key_fingerprint=clip.studio.api_key.fingerprint,
+            submitted_at=row.created_at,
+            expires_at=row.created_at + TASK_LIFE,
+            adopted=True,
+        )
+        if clip.evidence.book(receipt) is not None:
+            return True
     return False
 
 

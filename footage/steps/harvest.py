@@ -18,6 +18,7 @@ from footage.evidence.state import ClipState, Permission, Step, why_stopped
 from footage.printable import shown
 from footage.steps.asking import learn_clock, list_all
 from footage.steps.check import reopen
+from footage.steps.claimed_tasks import claimed_in
 from footage.threads import in_thread
 
 if TYPE_CHECKING:
@@ -175,7 +176,7 @@ def find_strangers(studio: Studio) -> list[str]:
     Raises:
         AccountProblem, Unreachable, Throttled: The list could not be read.
     """
-    claimed = {name.removeprefix("claims/").removesuffix(".json") for name in studio.store.list("claims")}
+    claimed = claimed_in(studio.store)
     return [
         f"{row.task_id} {row.model} {row.status}"
         for row in list_all(studio.client(_endpoint_in_use(studio), studio.workspace))

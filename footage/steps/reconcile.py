@@ -16,6 +16,7 @@ from footage.evidence.state import Attempt
 from footage.reconcile import Adopt, Ambiguous, Decision, LookAgain, Lost, NotBought, decide
 from footage.steps.asking import client_of, learn_clock, list_all
 from footage.steps.booking import TASK_LIFE, book, close_unbought, receipt_of
+from footage.steps.claimed_tasks import claimed_in, lost_claims
 from footage.threads import in_thread
 
 if TYPE_CHECKING:
@@ -76,6 +77,8 @@ class _Search:
         self.answers: dict[str, TaskAnswer] = {}
         self.first_listed_s: float | None = None
         self.complete = False
+        # Claims never change, so each is read once.
+        self.claims_read: set[str] = set()
 
     async def until_settled(self) -> Receipt | None:
         began_s = time.monotonic()
@@ -121,6 +124,8 @@ class _Search:
         self._remember(list_all(self.client, self.attempt.intent.model))
         if self.first_listed_s is None:
             self.first_listed_s = asked_s
+        if (claimed := self._claimed_by_us()) is not None:
+            return Adopt(claimed)
         listed_for_s = asked_s - self.first_listed_s
         self.complete = listed_for_s >= self.settings.reconcile_grace_s
         decision = self._decide(listed_for_s)
@@ -129,14 +134,20 @@ class _Search:
                 self.answers[task_id] = self.client.fetch(task_id)
         return decision
 
+    def _claimed_by_us(self) -> str | None:
+        """A listed task whose claim names this very attempt: only the records that follow a claim were lost."""
+        claimed = claimed_in(self.clip.studio.store) - self.claims_read
+        ours = lost_claims(self.clip, self.rows.values(), claimed)
+        self.claims_read |= claimed & self.rows.keys()
+        return next((task for task, claim in ours.items() if claim.attempt == self.attempt.number), None)
+
     def _remember(self, rows: Iterable[TaskRow]) -> None:
         # What is listed for the first time after the grace was sent by somebody else since. Without this an
         # account on which others work all the time would never be settled.
         self.rows.update((row.task_id, row) for row in rows if not self.complete or row.task_id in self.rows)
 
     def _decide(self, listed_for_s: float) -> Decision:
-        store = self.clip.studio.store
-        claimed = {name.removeprefix("claims/").removesuffix(".json") for name in store.list("claims")}
+        claimed = claimed_in(self.clip.studio.store)
 
         def judged(lost: Lost) -> Decision:
             grace_s = self.settings.reconcile_grace_s

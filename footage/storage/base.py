@@ -12,6 +12,7 @@ an owner, a time, a random number.
 
 from __future__ import annotations
 
+import errno
 import re
 import secrets
 from abc import ABC, abstractmethod
@@ -23,7 +24,7 @@ from pathlib import Path
 from typing import NoReturn
 from urllib.parse import quote
 
-from footage.errors import AlreadyThere, FootageError, NotThere, StorageProblem
+from footage.errors import AlreadyThere, FootageError, NotAFile, NotThere, StorageProblem
 
 # The longest name that every common file system takes is 255 bytes; temporary names add to it.
 _SEGMENT = re.compile(r"[A-Za-z0-9._-]{1,160}")
@@ -224,7 +225,8 @@ class Store(ABC):
             reason, next_step = self._explain(error)
             if reason is None:
                 raise NotThere(f"Could not {what} {where}: it is not there.", path=path) from error
-            raise StorageProblem(
+            other = isinstance(error, OSError) and error.errno in (errno.EISDIR, errno.EINVAL)
+            raise (NotAFile if other else StorageProblem)(
                 f"Could not {what} {where}: {reason}.", next_step=next_step, path=path
             ) from error
 

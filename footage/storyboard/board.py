@@ -225,6 +225,8 @@ SHOT_FIELDS: tuple[str, ...] = (*STORY_FIELDS, *VideoRequest.model_fields)
 @lru_cache(4096)
 def nearest(name: str, known: tuple[str, ...]) -> str | None:
     """The known field that `name` is probably a slip of, or None when it is a word of its own."""
+    if len(name) > 2 * max(map(len, known)):
+        return None
     close = difflib.get_close_matches(name.casefold(), known, n=1, cutoff=0.8)
     return close[0] if close else None
 

@@ -103,3 +103,31 @@ def test_a_create_that_means_nothing_is_answered_with_400(emulator: Any, body: s
     answer = httpx.post(f"{_base(emulator)}{CREATE}", content=body, headers=headers, trust_env=False)
 
     assert (answer.status_code, answer.json()["code"]) == (400, "InvalidParameter")
+
+
+@pytest.mark.parametrize(
+    ("knob", "value", "allowed"),
+    [
+        ("fps", "x", "a whole number of 1 or more"),
+        ("fps", True, "a whole number of 1 or more"),
+        ("fps", 0, "a whole number of 1 or more"),
+        ("generation_s", "4", "a number of 0 or more or null"),
+        ("generation_s", [4], "a number of 0 or more or null"),
+        ("list_lag_s", None, "a number of 0 or more"),
+        ("rate_limits", 1, "true or false"),
+        ("render", None, "a text"),
+        ("keys", "sk-1", "a list of texts or null"),
+        ("keys", [1], "a list of texts or null"),
+    ],
+)
+def test_a_knob_of_a_wrong_type_is_refused_with_what_it_may_be(
+    emulator: Any, knob: str, value: Any, allowed: str
+) -> None:
+    url = f"{_base(emulator)}/_emulator/knobs"
+    before = httpx.get(url, trust_env=False).json()
+
+    answer = httpx.post(url, json={knob: value}, trust_env=False)
+
+    assert answer.status_code == 400
+    assert f"the emulator knob {knob} is {allowed}, not " in answer.json()["error"]
+    assert httpx.get(url, trust_env=False).json() == before

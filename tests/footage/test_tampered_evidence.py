@@ -14,6 +14,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from footage.clip import follow
 from footage.credentials import parse_key
 from footage.emulator import Emulator
 from footage.errors import FootageError, InvalidRequest, StillRunning
+from footage.evidence.clip import ClipEvidence
 from footage.evidence.state import Permission, Step
 from footage.settings import Settings
 from footage.steps.cancel import cancel
@@ -279,18 +281,28 @@ def require_true(world: World, root: Path, what: str, given: Any) -> None:
     assert (root / f"videos/{given.key}.mp4").stat().st_size == true["size_bytes"]
 
 
-@pytest.mark.parametrize("record", RECORDS)
+def _rounds() -> Iterator[tuple[str, ...]]:
+    """Records that are damaged together: one of each clip, so that every clip also stands beside damaged ones."""
+    clips = {what: [name for name, (of, _) in RECORDS.items() if of == what] for what, _ in RECORDS.values()}
+    for together in zip_longest(*clips.values()):
+        yield tuple(name for name in together if name is not None)
+
+
+@pytest.mark.parametrize("records", list(_rounds()), ids=" and ".join)
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_record_costs_nothing_and_stops_nothing_else(
-    world: World, tmp_path: Path, record: str, damage: str
+    world: World, tmp_path: Path, records: tuple[str, ...], damage: str
 ) -> None:
-    what, place = RECORDS[record]
-    root, key, bought = copy(world, tmp_path), world.keys[what], world.creates
-    DAMAGES[damage](root / place.format(key=key, task=world.tasks[what]), world)
+    root, bought = copy(world, tmp_path), world.creates
+    for record in records:
+        what, place = RECORDS[record]
+        DAMAGES[damage](root / place.format(key=world.keys[what], task=world.tasks[what]), world)
     studio = world.studio(root.parent)
 
-    for command in COMMANDS.values():
-        require_true(world, root, what, attempt(lambda: command(studio, what, key)))  # noqa: B023 - called at once
+    for what, command in (
+        (RECORDS[record][0], command) for record in records for command in COMMANDS.values()
+    ):
+        require_true(world, root, what, attempt(lambda: command(studio, what, world.keys[what])))  # noqa: B023 - called at once
     report = attempt(lambda: asyncio.run(harvest(studio, PLAIN_STEPS)))
 
     studio.close()
@@ -513,3 +525,35 @@ def test_a_loopback_address_that_is_not_configured_gets_no_key(world: World, tmp
     assert "the key is not sent" in given.message
     assert "the key is not sent" in canceled.message
     assert world.foreign.requests == []
+
+
+def _lost(*names: str) -> Damage:
+    def damage(clip: Path, world: World) -> None:
+        for pattern in names:
+            for path in clip.glob(pattern):
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+    return damage
+
+
+@pytest.mark.parametrize(
+    "lost",
+    [
+        pytest.param(["attempt-1"], id="the attempt's folder"),
+        pytest.param(["attempt-1/receipt.json", "attempt-1/found-*"], id="its receipt and what it found"),
+    ],
+)
+def test_a_task_that_only_its_claim_still_knows_is_not_bought_again(
+    world: World, tmp_path: Path, lost: list[str]
+) -> None:
+    root, key, bought = copy(world, tmp_path), world.keys["open"], world.creates
+    _lost(*lost)(root / f"evidence/{key}", world)
+    studio = world.studio(root.parent)
+
+    with pytest.raises(StillRunning):
+        asyncio.run(follow(check(studio, request("open"), Permission()), PLAIN_STEPS))
+
+    last = ClipEvidence(studio.store, key).state().last
+    studio.close()
+    assert last.receipt.task_id == world.tasks["open"]
+    assert world.creates == bought

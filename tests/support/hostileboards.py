@@ -65,6 +65,46 @@ BOARDS: dict[str, tuple[Callable[[], bytes], str]] = {
         lambda: _ours(shots=[], **{f"f{n}": 1 for n in range(100_000)}),
         "are too many to keep",
     ),
+    "100,000 unknown fields of the defaults": (
+        lambda: json.dumps(
+            {
+                "schema": "wan-video/storyboard/1",
+                "shots": [],
+                "defaults": {f"f{n}": 1 for n in range(100_000)},
+            }
+        ).encode(),
+        "100,000 fields that no request has",
+    ),
+    "200,000 fields that are nearly ours": (
+        lambda: _ours(
+            shots=[{"id": f"s{n}"} | {f"prompt{f:02}": n for f in range(100)} for n in range(2000)]
+        ),
+        "and 199,000 more",
+    ),
+    "900 fields with names of 10,000 letters": (
+        lambda: _ours(shots=[{"id": "a", "prompt": "x"} | {f"{'promp' * 2000}{n}": 1 for n in range(900)}]),
+        "",
+    ),
+    "100,000 columns": (
+        lambda: ("shot,prompt," + ",".join(f"c{n}" for n in range(100_000)) + "\n1,x").encode(),
+        "more than 1,000 columns",
+    ),
+    "16,384 columns, nearly all of them without a word": (
+        lambda: ("shot,prompt,model" + "," * 16_381 + "\n1,x,wan2.2-t2v-plus" + "," * 16_381).encode(),
+        "",
+    ),
+    "columns that open brackets": (
+        lambda: ("shot,prompt," + "(" * 100_000 + "\n1,x,5").encode(),
+        "",
+    ),
+    "lengths of 60,000 ranges": (
+        lambda: ("shot,prompt,duration\n" + f"1,x,{'5-' * 60_000}5\n" * 90).encode(),
+        "no length that we can read",
+    ),
+    "pictures 60,000 folders deep": (
+        lambda: ("shot,prompt,reference_image\n" + f"1,x,{'a/' * 60_000}b.png\n" * 90).encode(),
+        "there is no such file",
+    ),
     "2,000 shots with 55 unknown fields each": (
         lambda: _ours(
             shots=[{"id": f"s{n}", "prompt": "x"} | {f"f{f}": n for f in range(55)} for n in range(2000)]

@@ -5,7 +5,7 @@ import re
 import pytest
 from markdown_it import MarkdownIt
 
-from tasks.markdown import as_text
+from tasks.markdown import as_cell, as_text
 
 TEXTS = [
     "![x](https://evil.example/beacon.png)",
@@ -57,3 +57,15 @@ def test_a_cell_stays_one_cell() -> None:
     table = f"| a | b |\n|---|---|\n| {as_text('x | y')} | z |\n"
 
     assert MarkdownIt("gfm-like", {"linkify": False}).render(table).count("<td>") == 2
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_a_cell_of_a_table_has_no_link_picture_or_tag_and_reads_the_same_unrendered(text: str) -> None:
+    cell = as_cell(text)
+
+    tokens = MarkdownIt("gfm-like", {"linkify": False}).parse(cell)
+
+    kinds = {child.type for token in tokens for child in [token, *(token.children or [])]}
+    assert not kinds & {"link_open", "image", "html_inline", "html_block", "code_inline"}
+    assert not re.search(r"(https?://|www(?=\.))[-.\w]+|[-.\w+]+@[-\w]+\.", cell, re.IGNORECASE)
+    assert "\\" not in cell.replace("\\*", "")

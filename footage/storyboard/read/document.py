@@ -196,10 +196,12 @@ def parse_rows(text: str, *, name: str, delimiter: str, strict: bool = True) -> 
         for row in reader:
             # Lines without a word are not kept and not counted.
             if any(map(str.strip, row)):
+                if any(map(str.strip, row[MAX_NAMES:])):
+                    raise unreadable(f"more than {MAX_NAMES:,} columns", line=reader.line_num, name=name)
                 values += len(row)
                 if values > MAX_VALUES:
                     raise unreadable(f"more than {MAX_VALUES:,} values", line=reader.line_num, name=name)
-                lines.append((reader.line_num, [cell.strip() for cell in row]))
+                lines.append((reader.line_num, [cell.strip() for cell in row[:MAX_NAMES]]))
             if len(lines) > MAX_ROWS:
                 raise unreadable(
                     f"a table of more than {MAX_ROWS:,} lines; a board has at most {MAX_SHOTS:,} shots",

@@ -242,10 +242,17 @@ def pictures_below(roots: InputRoots, assets: str | None = None) -> Generator[No
         _assets.reset(tokens[1])
 
 
+# Each folder of a path is looked up, for each place where the picture may be; PATH_MAX of Linux is 4,096.
+_LONGEST_PATH = 4096
+_MOST_FOLDERS = 60
+
+
 def picture(value: str, base: Path | None) -> str | None:
     """Where an image that a board names can be read: links as they are, files absolute; None if not there."""
     if value.startswith(("http://", "https://", "data:", "file://")):
         return value
+    if len(value) > _LONGEST_PATH or len(Path(value).parts) > _MOST_FOLDERS:
+        return None
     assets = _assets.get()
     if assets is not None and assets.startswith(("http://", "https://")):
         return f"{assets.rstrip('/')}/{value.lstrip('/')}"
@@ -268,7 +275,7 @@ def _folders(value: str, base: Path | None) -> list[Path]:
 
 def _places(value: str, base: Path | None) -> list[Path]:
     """Where a picture may be: by its path below the assets, each leading folder left out in turn, then the board."""
-    path = Path(value)
+    path = Path(value[:_LONGEST_PATH])
     # "~1.png" is a name, too, and nobody's home.
     with contextlib.suppress(RuntimeError):
         path = path.expanduser()

@@ -194,7 +194,8 @@ def are_places(lengths: Sequence[Length | None]) -> bool:
 
 def highest(value: object, unit: str | None, rate: float | None) -> Length | None:
     """The upper end of a range such as `3-5 s`; any other length as it is."""
-    match = _RANGE.match(str(value).strip())
+    text = str(value).strip()
+    match = _RANGE.match(text) if len(text) <= _LONGEST_TEXT else None
     return parse(match[2], unit, rate) if match else parse(value, unit, rate)
 
 

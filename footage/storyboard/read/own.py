@@ -80,13 +80,17 @@ def read(data: object, base: Path | None) -> tuple[dict[str, Any], list[Guess], 
 
 
 def _defaults(defaults: Mapping[str, Any], base: Path | None, problems: list[Problem]) -> dict[str, Any]:
-    for name in defaults:
-        if name not in REQUEST_FIELDS:
-            near = nearest(str(name), tuple(REQUEST_FIELDS))
-            hint = f"; is {near} meant?" if near else ""
-            problems.append(
-                Problem(f"defaults.{name}", _short(defaults[name]), f"is no field of a request{hint}")
-            )
+    unknown = [name for name in defaults if name not in REQUEST_FIELDS]
+    if len(unknown) > MAX_NAMES:
+        message = f"{len(unknown):,} fields that no request has"
+        problems.append(Problem(f"defaults.{unknown[0]}", _short(defaults[unknown[0]]), message))
+        return {}
+    for name in unknown:
+        near = nearest(str(name), tuple(REQUEST_FIELDS))
+        hint = f"; is {near} meant?" if near else ""
+        problems.append(
+            Problem(f"defaults.{name}", _short(defaults[name]), f"is no field of a request{hint}")
+        )
     return _local_image({name: value for name, value in defaults.items() if value is not None}, base)
 
 

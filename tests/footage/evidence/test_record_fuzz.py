@@ -7,8 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-import pytest
-from hypothesis import HealthCheck, given, settings
+from fuzzing import fuzz
 from hypothesis import strategies as st
 
 from footage.errors import StorageProblem
@@ -40,9 +39,6 @@ _VALUES = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
     max_leaves=8,
 )
-_SHORT = settings(
-    max_examples=150, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck), database=None
-)
 
 
 def _changed(data: st.DataObject, value: Any) -> Any:
@@ -54,11 +50,9 @@ def _changed(data: st.DataObject, value: Any) -> Any:
     return data.draw(_VALUES) if data.draw(st.integers(0, 12)) == 0 else value
 
 
-@pytest.mark.parametrize("name", KINDS)
-@_SHORT
-@given(data=st.data())
-def test_a_record_is_read_or_refused(name: str, data: st.DataObject, tmp_path: Path) -> None:
-    store = open_store(str(tmp_path))
+@fuzz(examples=600, name=st.sampled_from(list(KINDS)), data=st.data())
+def test_a_record_is_read_or_refused(name: str, data: st.DataObject) -> None:
+    store = open_store("memory://record-fuzz")
     path = CLIP / name
     original = (
         json.loads(path.read_text()) if path.exists() else {"task_id": "x", "key": KEYS["i2v"], "attempt": 1}
@@ -71,10 +65,9 @@ def test_a_record_is_read_or_refused(name: str, data: st.DataObject, tmp_path: P
         RecordReader(store).record("record.json", KINDS[name])
 
 
-@_SHORT
-@given(data=st.data())
-def test_an_order_is_read_or_refused(data: st.DataObject, tmp_path: Path) -> None:
-    store = open_store(str(tmp_path))
+@fuzz(examples=150, data=st.data())
+def test_an_order_is_read_or_refused(data: st.DataObject) -> None:
+    store = open_store("memory://order-fuzz")
     original = json.loads((CLIP / "request.json").read_text())
     store.replace(f"evidence/{KEYS['i2v']}/request.json", json.dumps(_changed(data, original)).encode())
 

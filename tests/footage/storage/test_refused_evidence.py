@@ -1,0 +1,87 @@
+"""A store that refuses some of its objects: that is not taken for absence, and stops nothing else."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from s3proxy import S3Proxy, Seen
+from storecontract import s3_options
+
+from footage.errors import NotThere, StorageProblem
+from footage.evidence.clip import ClipEvidence
+from footage.evidence.reader import BadRecord
+from footage.settings import Settings
+from footage.steps.harvest import find_unfinished
+from footage.steps.verify import verify, verify_tonight
+from footage.storage import Store, open_store
+from footage.studio import Studio
+
+KEPT = Path(__file__).parents[2] / "fixtures" / "evidence-0.1.0"
+KEYS: dict[str, str] = json.loads((KEPT / "keys.json").read_text())
+CLIPS = ("t2v", "adopted", "unfinished", "abandoned")
+ANSWERS = [
+    pytest.param((403, "AccessDenied"), id="403"),
+    pytest.param((503, "ServiceUnavailable"), id="503"),
+]
+
+
+class Refusing:
+    """The answer to whoever reads what has this in its path."""
+
+    part: str | None = None
+    answer: tuple[int, str] | None = None
+
+    def __call__(self, seen: Seen) -> tuple[int, str] | None:
+        asked_for = seen.operation in ("get", "head") and self.part is not None
+        return self.answer if asked_for and f"{self.part}" in seen.path.partition("?")[0] else None
+
+
+@pytest.fixture
+def refusing() -> Refusing:
+    return Refusing()
+
+
+@pytest.fixture
+def store(moto_address: str, bucket: str, refusing: Refusing) -> Iterator[Store]:
+    with S3Proxy(moto_address, refusing) as proxy:
+        store = open_store(f"s3://{bucket}/base", s3_options(f"http://127.0.0.1:{proxy.port}"))
+        for path in KEPT.rglob("*"):
+            name = path.relative_to(KEPT).as_posix()
+            if path.is_file() and (name.startswith("claims/") or any(KEYS[clip] in name for clip in CLIPS)):
+                store.replace(name, path.read_bytes())
+        yield store
+
+
+@pytest.mark.parametrize("answer", ANSWERS)
+def test_a_refused_record_is_neither_absent_nor_damaged_and_stops_no_other_clip(
+    store: Store, refusing: Refusing, answer: tuple[int, str]
+) -> None:
+    open_clip = KEYS["unfinished"]
+    refusing.part, refusing.answer = f"{open_clip}/attempt-1/receipt.json", answer
+
+    with pytest.raises(StorageProblem) as told:
+        ClipEvidence(store, open_clip).state()
+    found = {clip.key: clip.status for clip in find_unfinished(Studio(Settings(), store))}
+
+    assert not isinstance(told.value, NotThere | BadRecord)
+    assert told.value.retryable
+    assert found[open_clip] == "unreadable"
+    assert found[KEYS["abandoned"]] == "abandoned"
+
+
+@pytest.mark.parametrize("answer", ANSWERS)
+def test_a_refused_video_is_no_whole_video_and_the_night_goes_on(
+    store: Store, refusing: Refusing, answer: tuple[int, str]
+) -> None:
+    refusing.part, refusing.answer = f"videos/{KEYS['t2v']}.mp4", answer
+
+    one = verify(store, KEYS["t2v"])
+    night = verify_tonight(store, 1 << 40)
+
+    assert one.problems
+    assert not any("is gone" in problem for problem in one.problems)
+    assert night.clips == 2
+    assert [damaged.key for damaged in night.damaged] == [KEYS["t2v"]]
