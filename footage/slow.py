@@ -13,13 +13,17 @@ SLOW_S = 2.5
 
 @contextlib.contextmanager
 def said_if_slow(logger: logging.Logger, message: str, *given: object) -> Generator[None]:
-    """Log the message once if this block takes longer than SLOW_S seconds."""
-    # The thread of the timer belongs to the same clip and run.
+    """Log the message each SLOW_S seconds that this block takes."""
+    ended = threading.Event()
+
+    def say() -> None:
+        while not ended.wait(SLOW_S):
+            logger.info(message, *given)
+
+    # The thread belongs to the same clip and run.
     context = contextvars.copy_context()
-    timer = threading.Timer(SLOW_S, lambda: context.run(logger.info, message, *given))
-    timer.daemon = True
-    timer.start()
+    threading.Thread(target=context.run, args=(say,), daemon=True).start()
     try:
         yield
     finally:
-        timer.cancel()
+        ended.set()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -10,13 +11,16 @@ from cyclopts import Parameter
 from flows.cli.booked import about_clips, about_what_is_booked
 from flows.cli.emulated import emulated
 from flows.cli.flags import BlockName, ModelName, Switch
-from flows.cli.say import print_json, tell
+from flows.cli.say import print_json, show_progress, tell
 from footage.errors import InvalidRequest, OverBudget, Problem
+from footage.slow import said_if_slow
 
 if TYPE_CHECKING:
     from footage.storyboard import BoardPlan, Reading
     from footage.storyboard.read import Settlement
     from footage.studio import Studio
+
+logger = logging.getLogger("footage.cli")
 
 _Repeated = Annotated[list[str] | None, Parameter(negative="")]
 
@@ -102,8 +106,12 @@ def storyboard(
                 return 0
             if storage_block is None:
                 _refuse_over_budget(studio, plan, buy_again)
-        from flows.cli.running import board_result
-        from flows.storyboard import storyboard as storyboard_flow
+                if credentials_block is None:
+                    _meet_provider(studio, plan)
+        tell("Starting the run …", "dim")
+        with said_if_slow(logger, "Prefect is still loading …"):
+            from flows.cli.running import board_result
+            from flows.storyboard import storyboard as storyboard_flow
 
         parameters = {
             "board": board,
@@ -127,6 +135,19 @@ def storyboard(
     else:
         _show(result)
     return _code(result)
+
+
+def _meet_provider(studio: Studio, plan: BoardPlan) -> None:
+    """Ask each region once in which a shot is left to make; a board that is all stored needs no provider."""
+    from footage.evidence.clip import ClipEvidence
+    from footage.steps.probe import first_contact
+
+    show_progress()
+    orders = [shot.order for shot in plan.shots if shot.order is not None]
+    # A shot without an order begins with another's last frame, which is open, too, or its pictures are stored.
+    left = {one.region for one in orders if ClipEvidence(studio.store, one.key).result() is None}
+    for region in sorted(left):
+        first_contact(studio, region)
 
 
 def _plan(

@@ -82,7 +82,7 @@ def _make(asked: dict[str, Any] | None, key: str | None, options: dict[str, Any]
     show_progress()
     stored = None
     if not options["storage_block"]:
-        stored, key = _look_first(asked, key)
+        stored, key = _look_first(asked, key, meet=not options["credentials_block"])
     elif asked is not None:
         _check(asked)
     if stored is not None:
@@ -124,20 +124,30 @@ def _check(asked: dict[str, Any]) -> None:
         order_of(studio, asked)
 
 
-def _look_first(asked: dict[str, Any] | None, key: str | None) -> tuple[VideoResponse | None, str]:
-    """Check the request before Prefect is loaded: most mistakes, and every stored clip, need none of it."""
+def _look_first(
+    asked: dict[str, Any] | None, key: str | None, *, meet: bool
+) -> tuple[VideoResponse | None, str]:
+    """Check the request before Prefect is loaded: most mistakes, and every stored clip, need none of it.
+
+    `meet`: whether the provider is asked once where something is left to do.
+    """
     from footage.evidence.clip import ClipEvidence
     from footage.evidence.state import Permission
     from footage.steps.check import check, order_of, reopen
+    from footage.steps.probe import first_contact
     from footage.studio import open_studio
 
     with open_studio() as studio:
         if asked is None:
             clip = reopen(studio, key or "", Permission())
+            if clip.response is None and meet:
+                first_contact(studio, clip.order.region)
             return clip.response, clip.key
         # Nothing is written yet: the run may know another region, from its block.
         order, _ = order_of(studio, asked)
         if ClipEvidence(studio.store, order.key).result() is None:
+            if meet:
+                first_contact(studio, order.region)
             return None, order.key
         clip = check(studio, asked, Permission())
         return clip.response, clip.key

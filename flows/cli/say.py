@@ -107,6 +107,9 @@ class _Lines(logging.Handler):
 def show_progress() -> None:
     """Let the core's log lines appear in the terminal; calling it again changes nothing."""
     logger = logging.getLogger("footage")
+    # Prefect would set it, too, but what is said before and while it loads counts as well.
+    if logger.getEffectiveLevel() > logging.INFO:
+        logger.setLevel(logging.INFO)
     if not any(isinstance(handler, _Lines) for handler in logger.handlers):
         logger.addHandler(_Lines(logging.INFO))
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import logging
 import os
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
@@ -24,10 +25,13 @@ from flows.cli.local_server import (
 from flows.cli.say import tell
 from footage.errors import AccountProblem, Unreachable
 from footage.printable import shown_reference
+from footage.slow import said_if_slow
 from footage.studio import key_of_environment
 
 if TYPE_CHECKING:
     from prefect.settings import Settings
+
+logger = logging.getLogger("footage.cli")
 
 
 @contextlib.contextmanager
@@ -42,7 +46,8 @@ def prefect_server() -> Generator[str]:
     """
     url = found_server()
     if url is None:
-        url = start_local_server()
+        with said_if_slow(logger, "The Prefect server is still starting …"):
+            url = start_local_server()
         check_access(url)
         tell(f"{ui_line(_shown_ui(url))}   (stop the server with: wan-video server stop)", "dim")
     with talking_to(url):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from footage.catalogue import card
-from footage.errors import AccountProblem, InvalidRequest, Problem, Unreachable
+from footage.errors import AccountProblem, InvalidRequest, Problem, Throttled, Unreachable
 from footage.printable import shown
 from footage.proxies import proxy_for, shown_proxy
 from footage.slow import said_if_slow
@@ -72,6 +72,24 @@ def ask(studio: Studio, endpoint: str) -> Probe:
     return answer
 
 
+def first_contact(studio: Studio, region: str) -> None:
+    """Ask once before a run is started, so that a mistake in an address or a proxy is told within seconds.
+
+    Everything else is left to the run: it is patient with outages, and its key may come from a block.
+
+    Raises:
+        InvalidRequest: The address that the operator set is wrong.
+        AccountProblem: The proxy wants another user or password.
+    """
+    try:
+        ask(studio, studio.endpoint(region))
+    except (Unreachable, Throttled):
+        return
+    except AccountProblem as error:
+        if error.details.get("mistake") == "proxy":
+            raise
+
+
 # What was wrong, for a person; certain enough to ask no second time while the address never gave a good answer.
 _MISTAKES = {
     "name": "there is no host of this name",
@@ -89,7 +107,9 @@ def _sorted(
         return error
     if mistake == "proxy":
         return AccountProblem(
-            error.message, next_step="check user and password in HTTPS_PROXY, HTTP_PROXY or ALL_PROXY"
+            error.message,
+            next_step="check user and password in HTTPS_PROXY, HTTP_PROXY or ALL_PROXY",
+            mistake="proxy",
         )
     if mistake not in _MISTAKES or endpoint != studio.settings.http_base_url:
         return error

@@ -11,7 +11,7 @@ from rawserver import Act, RawServer, reply
 from footage.credentials import parse_key
 from footage.errors import AccountProblem, FootageError, InvalidRequest, Unreachable
 from footage.settings import Settings, load_settings
-from footage.steps.probe import ask, probe
+from footage.steps.probe import ask, first_contact, probe
 from footage.storage import open_store
 from footage.studio import Studio
 
@@ -98,3 +98,31 @@ def test_an_address_that_is_certainly_wrong_is_refused(url: str, told: str) -> N
 )
 def test_a_reverse_proxy_may_have_a_path_of_its_own(url: str) -> None:
     assert load_settings(http_base_url=url).http_base_url == url
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        pytest.param(HTML, InvalidRequest, id="a web page"),
+        pytest.param(reply({"code": "NotFound"}, 404), InvalidRequest, id="nothing at this path"),
+        pytest.param(reply(b"", 407), AccountProblem, id="a proxy that wants a password"),
+    ],
+)
+def test_a_mistake_in_an_address_is_told_before_a_run(
+    answer: Act, kind: type[FootageError], tmp_path: Path
+) -> None:
+    with RawServer(answer) as server, pytest.raises(kind):
+        first_contact(studio_at(server.base_url, tmp_path), "cn-beijing")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param(BUSY, id="an outage, with which the run is patient"),
+        pytest.param(reply({"code": "InvalidApiKey"}, 401), id="a key, which the run may have from a block"),
+        pytest.param(reply(GOOD), id="a good answer"),
+    ],
+)
+def test_everything_else_is_left_to_the_run(answer: Act, tmp_path: Path) -> None:
+    with RawServer(answer) as server:
+        first_contact(studio_at(server.base_url, tmp_path), "cn-beijing")
