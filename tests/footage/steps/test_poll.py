@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+import statistics
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -195,13 +196,16 @@ def test_many_clips_that_wait_are_asked_for_with_one_list(bench: Bench) -> None:
 
 
 def test_how_long_clips_took_is_what_the_next_one_is_expected_to_take(bench: Bench) -> None:
+    bench.emulator.turn(generation_s=400.0)
     studio = bench.studio()
     usual_s = bench.clip(studio).typical_s
     for take in (1, 2, 3):
         bench.make(bench.clip(studio, take=take))
 
-    assert bench.clip(studio, take=4).typical_s == pytest.approx(40, abs=5)
-    assert usual_s != pytest.approx(40, abs=5)
+    # A busy machine renders later than it should, and the provider's own times say so.
+    took_s = statistics.median(task["ended_s"] - task["scheduled_s"] for task in bench.tasks())
+    assert took_s >= 400 > usual_s
+    assert bench.clip(studio, take=4).typical_s == pytest.approx(took_s, abs=0.1)
 
 
 def test_a_task_that_list_and_query_deny_is_lost_and_only_a_person_buys_again(bench: Bench) -> None:
