@@ -11,7 +11,7 @@ help:
 
 ## make demo      two clips through the real flow on the local stand-in: no key, nothing bought
 demo: runtime
-	@$(RUN) -m flows.cli.demo
+	@$(RUN) -m flows.cli.commands.demo
 
 ## make test      the test suite
 test: dev

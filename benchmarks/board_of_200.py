@@ -28,7 +28,7 @@ def main() -> int:
         "WAN_VIDEO_ALLOW_PRIVATE_HOSTS": "1",
         "PREFECT_LOGGING_LEVEL": "ERROR",
     }
-    from flows.cli.server import prefect_server
+    from flows.cli.server_address import prefect_server
     from footage.emulator import Emulator
 
     knobs: dict[str, Any] = {

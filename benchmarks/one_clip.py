@@ -17,6 +17,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 
 from footage.clip import Clip
+from footage.context import Studio
 from footage.credentials import parse_key
 from footage.emulator import Emulator
 from footage.evidence.state import Permission, Step
@@ -26,7 +27,6 @@ from footage.steps.poll import poll
 from footage.steps.probe import probe
 from footage.steps.submit import submit
 from footage.storage import open_store
-from footage.studio import Studio
 
 MODEL, REGION = "wan2.2-t2v-plus", "cn-beijing"
 LENGTHS_S = [float(text) for text in os.environ.get("LENGTHS_S", "20,60").split(",")]

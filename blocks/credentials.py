@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 from prefect.blocks.abstract import CredentialsBlock
 from pydantic import ConfigDict, Field, SecretStr, field_validator
 
-from footage.redact import redact
+from footage.privacy.redact import redact
 
 if TYPE_CHECKING:
     from footage.credentials import ApiKey
@@ -98,9 +98,9 @@ class DashScopeCredentials(CredentialsBlock):
             InvalidRequest: The region is not known.
         """
         from footage.catalogue import REGION_NAMES, endpoint
+        from footage.context import make_client
         from footage.errors import InvalidRequest, Problem
         from footage.settings import load_settings
-        from footage.studio import make_client
 
         settings, key = load_settings(), self.get_api_key()
         if settings.http_base_url is None and key.region is None:

@@ -8,7 +8,7 @@ from prefect.blocks.core import Block
 from prefect.types import SecretDict
 from pydantic import ConfigDict, Field, SecretStr, field_validator, model_validator
 
-from footage.redact import is_secret_name, redact
+from footage.privacy.redact import is_secret_name, redact
 from footage.settings import is_address
 
 if TYPE_CHECKING:
@@ -157,7 +157,7 @@ class VideoStorage(Block):
             StorageProblem: It cannot be opened; says why without naming a secret.
             InvalidRequest: This machine cannot use its base.
         """
+        from footage.context import open_studio
         from footage.settings import load_settings
-        from footage.studio import open_studio
 
         return open_studio(self.apply_to(load_settings())).store

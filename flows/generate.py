@@ -17,15 +17,15 @@ from prefect.runtime import flow_run
 
 from footage.clip import follow
 from footage.errors import FootageError
-from footage.event import request_of
 from footage.evidence.state import Permission
+from footage.order.event_payload import request_of
 from footage.request import VideoRequest
 from tasks.check import check, check_again, clip_name, event_name
-from tasks.ending import finished, stopped
+from tasks.context import studio_of
+from tasks.final_states import finished, stopped
 from tasks.hooks import cancel_clips
 from tasks.probe import probe
 from tasks.steps import STEPS
-from tasks.studio import studio_of
 
 
 @flow(

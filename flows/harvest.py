@@ -17,11 +17,11 @@ from pydantic import Field
 
 from footage.errors import FootageError
 from footage.steps.harvest import harvest as harvest_store
-from tasks.announce import announce_expiring
-from tasks.ending import harvested, stopped
+from tasks.context import studio_of
+from tasks.events import announce_expiring
+from tasks.final_states import harvested, stopped
 from tasks.steps import STEPS
-from tasks.strangers import note_strangers
-from tasks.studio import studio_of
+from tasks.unclaimed_tasks import note_strangers
 
 
 @flow(name="harvest", flow_run_name="harvest", persist_result=True, result_serializer="json")

@@ -21,7 +21,11 @@ from footage.errors import FootageError
 from footage.evidence.state import Permission
 from footage.storyboard import Ledger
 from footage.storyboard.production import patience, produce
-from tasks.boards import (
+from tasks.context import studio_of
+from tasks.final_states import stopped
+from tasks.hooks import cancel_clips
+from tasks.probe import probe_board
+from tasks.storyboard import (
     Answers,
     BoardProgress,
     approved,
@@ -33,10 +37,6 @@ from tasks.boards import (
     refused,
     wrapped,
 )
-from tasks.ending import stopped
-from tasks.hooks import cancel_clips
-from tasks.probe import probe_board
-from tasks.studio import studio_of
 
 
 @flow(

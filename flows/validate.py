@@ -14,8 +14,8 @@ from prefect.runtime import flow_run
 
 import flows
 from footage.errors import FootageError
-from tasks.ending import stopped, validated
-from tasks.studio import studio_of
+from tasks.context import studio_of
+from tasks.final_states import stopped, validated
 from tasks.validate import validate_project
 
 

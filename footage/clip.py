@@ -16,22 +16,22 @@ import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, MutableMapping
 from typing import TYPE_CHECKING, Any
 
+from footage.concurrency.boot_clock import steady_s
+from footage.concurrency.executors import in_thread
 from footage.errors import StillRunning, TakenOver
-from footage.evidence.clip import ClipEvidence
+from footage.evidence.clip_evidence import ClipEvidence
 from footage.evidence.lease import DeadWatch, Holding, Lease
+from footage.evidence.run_log import RunLog, current, recorded
 from footage.evidence.state import ClipState, Permission, Step, next_step
 from footage.request import VideoResponse
-from footage.runlog import RunLog, current, recorded
-from footage.steady import steady_s
 from footage.steps.seal import response_of
 from footage.steps.stored_files import damage, videos_of
 from footage.steps.stored_order import require_same_body
-from footage.threads import in_thread
 
 if TYPE_CHECKING:
+    from footage.context import Studio
     from footage.order import Order
     from footage.provider import WanClient
-    from footage.studio import Studio
 
 logger = logging.getLogger(__name__)
 

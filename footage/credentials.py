@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from footage.errors import AccountProblem
-from footage.redact import never_show
+from footage.privacy.redact import never_show
 
 ENVIRONMENT_VARIABLE = "DASHSCOPE_API_KEY"
 # Alibaba Cloud's own names; which of the two its tools read differs.

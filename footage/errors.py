@@ -30,8 +30,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from footage.printable import plain
-from footage.redact import redact
+from footage.privacy.display import plain
+from footage.privacy.redact import redact
 
 
 class FootageError(Exception):

@@ -28,8 +28,8 @@ from pydantic_core import ErrorDetails
 
 from footage.catalogue import MODEL_NAMES, REGION_NAMES
 from footage.errors import InvalidRequest, Problem
-from footage.field_types import HALF_CHARACTER, Number, Rate, Seconds, Text, Whole
-from footage.printable import shown
+from footage.privacy.display import shown
+from footage.values.field_types import HALF_CHARACTER, Number, Rate, Seconds, Text, Whole
 
 # A request has about twenty fields. Somebody who sends thousands gets so many named, and the number of the rest.
 _MAX_NAMED = 20

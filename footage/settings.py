@@ -13,9 +13,9 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from footage.errors import InvalidRequest, Problem
+from footage.network.proxies import check_proxies, is_loopback
 from footage.pacing.interval import DEFAULT_MIN_S
-from footage.printable import shown
-from footage.proxies import check_proxies, is_loopback
+from footage.privacy.display import shown
 
 # Fixed by those who use this project's output; not configurable.
 ROOM = "alicloud-ai-video-wan-video"

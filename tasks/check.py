@@ -10,14 +10,14 @@ from prefect.cache_policies import NO_CACHE
 from prefect.runtime import flow_run
 
 from footage.clip import Clip
-from footage.event import name_of
+from footage.concurrency.executors import at_work
+from footage.context import Studio
 from footage.evidence.state import Permission
-from footage.printable import one_line
+from footage.order.event_payload import name_of
+from footage.privacy.display import one_line
 from footage.request import VideoRequest
 from footage.steps.check import check as check_request
 from footage.steps.check import reopen
-from footage.studio import Studio
-from footage.threads import at_work
 
 
 # Not retried: a wrong request stays wrong, and storage errors are told at once.

@@ -6,9 +6,9 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from footage.clip import Clip
+from footage.concurrency.executors import at_work
 from footage.steps.deliver import deliver as deliver_clip
-from footage.threads import at_work
-from tasks.retrying import RETRIES, RETRY_DELAYS_S, is_transient
+from tasks.retries import RETRIES, RETRY_DELAYS_S, is_transient
 
 
 # Retried apart from the generation: a broken download must never lead to a second purchase.

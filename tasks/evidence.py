@@ -6,13 +6,13 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from footage.clip import Clip
-from footage.redact import redact
+from footage.concurrency.executors import in_thread
+from footage.privacy.redact import redact
 from footage.request import VideoResponse
 from footage.steps.seal import seal as seal_clip
-from footage.threads import in_thread
-from tasks.announce import announce
-from tasks.retrying import RETRIES, RETRY_DELAYS_S, is_transient
-from tasks.showing import show_clip
+from tasks.clip_page import show_clip
+from tasks.events import announce
+from tasks.retries import RETRIES, RETRY_DELAYS_S, is_transient
 
 
 @task(

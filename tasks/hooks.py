@@ -15,10 +15,10 @@ from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterParentFlo
 from prefect.client.schemas.objects import FlowRun
 from prefect.states import Cancelling
 
+from footage.concurrency.executors import in_thread
 from footage.errors import FootageError
 from footage.steps.cancel import Cancellation, cancel_run
-from footage.threads import in_thread
-from tasks.studio import studio_of
+from tasks.context import studio_of
 
 logger = logging.getLogger("footage.tasks")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from footage.printable import one_line
+from footage.privacy.display import one_line
 
 # Markdown takes a backslash before any of them for the character itself, so no link, picture, heading, table, HTML
 # tag or bare address can begin. What needs no protection stays readable in the source.

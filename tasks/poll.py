@@ -9,9 +9,9 @@ from footage.clip import Clip
 from footage.evidence.records import Outcome
 from footage.steps.poll import Progress
 from footage.steps.poll import poll as poll_clip
-from tasks.announce import announce
 from tasks.artifacts import ProgressArtifact
-from tasks.retrying import RETRIES, RETRY_DELAYS_S, is_transient
+from tasks.events import announce
+from tasks.retries import RETRIES, RETRY_DELAYS_S, is_transient
 
 
 # A loop within one task run: a task run retried for every query costs the server five times as much.

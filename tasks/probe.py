@@ -5,14 +5,14 @@ from __future__ import annotations
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
+from footage.concurrency.executors import in_thread
+from footage.context import Studio
 from footage.errors import Throttled, Unreachable
 from footage.evidence.paid import with_what_is_booked
 from footage.steps.probe import ProbeReport
 from footage.steps.probe import probe as probe_provider
 from footage.storyboard import BoardPlan
-from footage.studio import Studio
-from footage.threads import in_thread
-from tasks.retrying import RETRIES, RETRY_DELAYS_S, is_transient, tell_retry
+from tasks.retries import RETRIES, RETRY_DELAYS_S, is_transient, tell_retry
 
 
 @task(

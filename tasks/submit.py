@@ -8,7 +8,7 @@ from prefect.cache_policies import NO_CACHE
 from footage.clip import Clip
 from footage.evidence.records import Receipt
 from footage.steps.submit import submit as submit_clip
-from tasks.announce import announce
+from tasks.events import announce
 from tasks.limits import await_turn
 
 

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any
 from prefect import Flow
 
 from footage.checkup import Finding, Level, examine, local_findings, provider_findings
+from footage.concurrency.executors import at_work, in_thread
 from footage.errors import AccountProblem
 from footage.steps.verify import verify_tonight
-from footage.threads import at_work, in_thread
 
 if TYPE_CHECKING:
-    from footage.studio import Studio
+    from footage.context import Studio
 
 logger = logging.getLogger("footage.tasks")
 

@@ -21,10 +21,10 @@ from typing import NamedTuple
 from cyclopts import App, CycloptsError, CycloptsPanel, UnusedCliTokensError
 from rich.console import Console
 
-from flows.cli.say import explain_error, patient_output, remember_place, stderr, tell
+from flows.cli.console import explain_error, patient_output, remember_place, stderr, tell
 from footage.errors import FootageError
-from footage.printable import plain
-from footage.redact import redact
+from footage.privacy.display import plain
+from footage.privacy.redact import redact
 
 
 class Command(NamedTuple):
@@ -135,13 +135,13 @@ def run(arguments: list[str]) -> int:
 def guarded(command: Callable[[], object]) -> int:
     """Run a command so that no mistake, of the user or of ours, shows a traceback; its exit code."""
     # Read by Prefect when it is imported: what the core logs shows in the UI, and the terminal shows our own
-    # lines (flows/cli/say.py) instead of Prefect's.
+    # lines (flows/cli/console.py) instead of Prefect's.
     os.environ.setdefault("PREFECT_LOGGING_EXTRA_LOGGERS", "footage")
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
     # What is logged before and after a run has no page to be shown on, and needs no warning for that.
     os.environ.setdefault("PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW", "ignore")
     # A proxy, if there is one, cannot reach the Prefect server and the emulator of this machine. What we open
-    # ourselves knows that (footage/proxies.py); Prefect's clients have to be told.
+    # ourselves knows that (footage/network/proxies.py); Prefect's clients have to be told.
     direct = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
     for name in ("all_proxy", "ALL_PROXY"):
         # As desktops write it; Prefect's client knows only the exact word.
@@ -176,7 +176,7 @@ def _run(command: Callable[[], object]) -> int:
     except KeyboardInterrupt:
         return 130
     except Exception as error:  # noqa: BLE001
-        from flows.cli.unexpected import explain_mistake
+        from flows.cli.crash_report import explain_mistake
 
         return explain_mistake(error)
     return code if isinstance(code, int) else 0

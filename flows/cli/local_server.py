@@ -24,9 +24,9 @@ from typing import TYPE_CHECKING
 import filelock
 import httpx
 
-from flows.cli.say import tell
+from flows.cli.console import tell
 from footage.errors import StorageProblem, Unreachable
-from footage.redact import redact
+from footage.privacy.redact import redact
 
 if TYPE_CHECKING:
     import psutil

@@ -12,10 +12,10 @@ from cyclopts import Parameter
 from pydantic import BaseModel, create_model
 
 from flows.cli.flags import offering
-from footage import strict_json
 from footage.errors import InvalidRequest, Problem
-from footage.field_types import number_in
 from footage.request import NUMBER_FIELDS, VideoRequest
+from footage.values import strict_json
+from footage.values.field_types import number_in
 
 _SWITCHES = ("prompt_extend", "audio", "watermark", "strict")
 # How the values are called in `--help`.

@@ -11,7 +11,7 @@ import re
 
 from footage.catalogue.table import Catalogue, ImageLimits, ModelCard, Price, Region, read_catalogue
 from footage.errors import AccountProblem, InvalidRequest, Problem
-from footage.printable import shown
+from footage.privacy.display import shown
 
 __all__ = [
     "CATALOGUE",

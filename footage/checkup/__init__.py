@@ -4,8 +4,8 @@
 provider what is free to ask. Both give each finding as soon as it is known.
 """
 
+from footage.checkup.account import provider_findings
 from footage.checkup.finding import Finding, Level, examine, exit_code
-from footage.checkup.local import local_findings
-from footage.checkup.provider import provider_findings
+from footage.checkup.installation import local_findings
 
 __all__ = ["Finding", "Level", "examine", "exit_code", "local_findings", "provider_findings"]

@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from footage.errors import FootageError
-from footage.printable import plain
-from footage.redact import redact
+from footage.privacy.display import plain
+from footage.privacy.redact import redact
 
 Level = Literal["ok", "warn", "fail"]
 

@@ -10,9 +10,9 @@ from typing import Any
 
 from footage.emulator.faults import FAULTS, Fault
 from footage.emulator.knobs import Knobs
-from footage.emulator.process import DEMO_KEY, Emulator
-from footage.emulator.standing import standing, stop_standing
-from footage.emulator.starting import CannotStart, StateInUse
+from footage.emulator.shared_instance import standing, stop_standing
+from footage.emulator.start_error import CannotStart, StateInUse
+from footage.emulator.subprocess_handle import DEMO_KEY, Emulator
 
 __all__ = [
     "DEMO_KEY",
@@ -38,9 +38,9 @@ def serve(
     ready_line: Callable[[str], None] | None = None,
     knobs: Mapping[str, Any] | None = None,
 ) -> None:
-    """Serve until interrupted; see `footage.emulator.server.serve`."""
+    """Serve until interrupted; see `footage.emulator.asgi_server.serve`."""
     # Imported late: clients and tests need none of the web framework.
-    from footage.emulator import server
+    from footage.emulator import asgi_server as server
 
     server.serve(
         port, speed, seed, faults_file, state_dir, ready_line=ready_line or server.print_ready, knobs=knobs

@@ -4,9 +4,9 @@ import argparse
 import json
 import sys
 
-from footage.emulator.server import print_ready, serve
-from footage.emulator.standing import IN_USE_EXIT
-from footage.emulator.starting import CannotStart, StateInUse
+from footage.emulator.asgi_server import print_ready, serve
+from footage.emulator.shared_instance import IN_USE_EXIT
+from footage.emulator.start_error import CannotStart, StateInUse
 
 
 def _tell_parent(base_url: str) -> None:

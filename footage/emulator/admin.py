@@ -10,9 +10,9 @@ from dataclasses import asdict
 from typing import Any
 
 from footage.emulator.faults import FAULTS, Order
+from footage.emulator.http_answers import Exchange, Reply
 from footage.emulator.json_body import read_json
 from footage.emulator.service import Service
-from footage.emulator.wire import Exchange, Reply
 
 SERVICE = "wan-video emulator"
 _LOOPBACK = re.compile(r"(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d{1,5})?", re.IGNORECASE)

@@ -6,12 +6,13 @@ from typing import Any
 
 from starlette.types import Receive, Scope, Send
 
-from footage.emulator import admin, breakage, routes
-from footage.emulator.errors import RefusedError
+from footage.emulator import admin, routes
+from footage.emulator import fault_effects as breakage
 from footage.emulator.faults import Strike, Subject
+from footage.emulator.http_answers import Exchange, Reply, compress
 from footage.emulator.json_body import read_json
+from footage.emulator.refusals import RefusedError
 from footage.emulator.service import Service
-from footage.emulator.wire import Exchange, Reply, compress
 
 _CREATE = "/api/v1/services/aigc/video-generation/video-synthesis"
 _ROUTES: tuple[tuple[str, str, re.Pattern[str]], ...] = tuple(

@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from random import Random
 from typing import Any, cast
 
-from footage.emulator.errors import RefusedError
 from footage.emulator.json_body import read_json
 from footage.emulator.knobs import Knobs
-from footage.emulator.models import MODELS, SEED_MAX, Model, tier_of
-from footage.emulator.models import size_text as _size_text
+from footage.emulator.model_specs import MODELS, SEED_MAX, Model, tier_of
+from footage.emulator.model_specs import size_text as _size_text
+from footage.emulator.refusals import RefusedError
 from footage.emulator.tasks import Plan
 
 # The SDK 2.0.2 adds `extend_prompt` and `function` to every request, so the service must take them.

@@ -13,9 +13,9 @@ from random import Random
 from typing import Any
 
 from footage.emulator.checks import judge, parameters_of
-from footage.emulator.errors import BY_CODE, RefusedError, new_request_id
 from footage.emulator.knobs import Knobs
-from footage.emulator.models import MODELS, i2v_size
+from footage.emulator.model_specs import MODELS, i2v_size
+from footage.emulator.refusals import BY_CODE, RefusedError, new_request_id
 from footage.emulator.tasks import Task
 
 # The service gives a running task up after three hours (Model Studio docs, error codes).

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from footage.emulator.errors import CODES
+from footage.emulator.refusals import CODES
 
 
 @dataclass(frozen=True, slots=True)

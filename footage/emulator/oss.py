@@ -17,8 +17,8 @@ from urllib.parse import quote
 from xml.sax.saxutils import escape
 
 from footage.emulator.clock import http_date
+from footage.emulator.http_answers import Reply
 from footage.emulator.tasks import Task
-from footage.emulator.wire import Reply
 
 _ACCESS_KEY = "LTAI5tEmulatedEmulated00"
 _SECRET = b"the emulator's own secret; it protects nothing"

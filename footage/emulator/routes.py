@@ -7,11 +7,11 @@ from starlette.requests import Request
 
 from footage.emulator.checks import authorise, read_create, served_models
 from footage.emulator.clock import http_date, parse_compact
-from footage.emulator.errors import RefusedError, envelope, new_request_id
+from footage.emulator.http_answers import Exchange, Reply
 from footage.emulator.oss import OssError, check_signature, error_reply, object_reply
+from footage.emulator.refusals import RefusedError, envelope, new_request_id
 from footage.emulator.service import Service
 from footage.emulator.tasks import answer, list_row
-from footage.emulator.wire import Exchange, Reply
 
 _TASK_JSON = "application/json;charset=UTF-8"
 _DAY_S = 86400.0

@@ -9,17 +9,17 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from footage.emulator import media
+from footage.emulator import reference_media as media
 from footage.emulator.checks import foreign_names
 from footage.emulator.clock import Clock
 from footage.emulator.engine import GIVE_UP_S, Engine
-from footage.emulator.errors import BY_CODE, RefusedError
 from footage.emulator.faults import FaultBook, Subject
 from footage.emulator.knobs import Knobs
-from footage.emulator.models import MODELS
+from footage.emulator.model_specs import MODELS
 from footage.emulator.oss import Uploads, sign_result
-from footage.emulator.store import Store
-from footage.emulator.studio import Studio
+from footage.emulator.refusals import BY_CODE, RefusedError
+from footage.emulator.render_pool import Studio
+from footage.emulator.state_file import Store
 from footage.emulator.tasks import Task
 
 _log = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ from typing import Any
 
 from footage.emulator.clock import task_time
 from footage.emulator.knobs import Knobs
-from footage.emulator.models import MODELS
+from footage.emulator.model_specs import MODELS
 
 FINAL = ("SUCCEEDED", "FAILED", "CANCELED")
 

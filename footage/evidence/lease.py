@@ -25,11 +25,11 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from footage.concurrency.boot_clock import steady_s
+from footage.concurrency.process_identity import gone, identity
 from footage.errors import AlreadyThere, NotThere, StorageProblem, TakenOver
 from footage.evidence.reader import BadRecord, RecordReader
 from footage.evidence.records import LeaseRecord, Record, WorkerRecord
-from footage.process import gone, identity
-from footage.steady import steady_s
 
 if TYPE_CHECKING:
     from footage.storage import Store

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from footage.errors import StorageProblem, Unreachable
-from footage.evidence.clip import ClipEvidence, is_key
+from footage.evidence.clip_evidence import ClipEvidence, is_key
 
 if TYPE_CHECKING:
     from footage.evidence.state import Attempt, ClipState

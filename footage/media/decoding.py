@@ -14,7 +14,7 @@ import av.error
 import av.logging
 from PIL import Image, ImageDraw, ImageFont, ImageStat
 
-from footage.rate import exact_rate
+from footage.values.frame_rate import exact_rate
 
 # The only decoders that bytes of strangers ever reach, by FFmpeg's names; it has hundreds.
 _VIDEO_CODECS = ("h264", "hevc")

@@ -11,7 +11,7 @@ from footage.child import Bounds, ChildError, call
 from footage.errors import BadDelivery, StorageProblem
 from footage.media.boxes import walk
 from footage.media.facts import VideoFacts
-from footage.rate import exact_rate
+from footage.values.frame_rate import exact_rate
 
 # Inspecting 5 s of 1080p takes well under a second; a file that needs minutes was made to.
 _LOOK_TIMEOUT_S = 120.0
@@ -117,7 +117,7 @@ def join(clips: Sequence[Path], out: Path) -> bool:
         raise BadDelivery("There are no clips to join.")
     timeout_s = _ENCODE_TIMEOUT_S + 30.0 * len(clips)
     answer = _do(
-        "footage.media.joining:join", timeout_s, out, paths=[_name(clip) for clip in clips], out=_name(out)
+        "footage.media.concat:join", timeout_s, out, paths=[_name(clip) for clip in clips], out=_name(out)
     )
     return bool(answer["copied"])
 

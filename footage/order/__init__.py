@@ -6,7 +6,7 @@ Nothing here talks to anyone: the same request gives the same order everywhere.
 from __future__ import annotations
 
 from footage.order.document import Action, Expected, FieldReport, ImageFacts, Order, Quote, explain_rows
-from footage.order.planning import plan, request_problems
+from footage.order.planner import plan, request_problems
 
 __all__ = [
     "Action",

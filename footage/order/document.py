@@ -17,8 +17,8 @@ from typing import Any, Literal
 from pydantic import TypeAdapter
 
 from footage.errors import InvalidRequest, Problem
-from footage.field_types import Rate
 from footage.request import VideoRequest
+from footage.values.field_types import Rate
 
 # sent: as it was asked. converted: sent in the provider's form. emulated: made here after delivery. dropped:
 # cannot be honoured. chosen: not asked, decided here. native: nothing is sent, the model does this anyway.

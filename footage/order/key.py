@@ -12,8 +12,8 @@ import re
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
-from footage.rate import rate_in_key
 from footage.request import VideoRequest
+from footage.values.frame_rate import rate_in_key
 
 VERSION = 1
 

@@ -19,14 +19,14 @@ from footage.catalogue import (
     unknown_model,
 )
 from footage.errors import Problem
-from footage.order.asking import Ask
 from footage.order.document import IMAGE_PLACEHOLDER, FieldReport
 from footage.order.geometry import delivered_size
+from footage.order.rule_input import Ask
 from footage.order.text import color_problem, link_problem, text_problem
-from footage.printable import shown, shown_reference
-from footage.rate import rate_number
-from footage.redact import redact
+from footage.privacy.display import shown, shown_reference
+from footage.privacy.redact import redact
 from footage.request import VideoRequest
+from footage.values.frame_rate import rate_number
 
 FPS_MAX = 60
 TAKE_MAX = 1_000_000

@@ -7,7 +7,7 @@ import unicodedata
 from urllib.parse import urlsplit
 
 from footage.errors import Problem
-from footage.printable import shown
+from footage.privacy.display import shown
 
 _COLOR = re.compile(r"#[0-9A-Fa-f]{6}")
 

@@ -22,9 +22,10 @@ from footage.errors import (
     SubmissionUnknown,
     Unreachable,
 )
-from footage.printable import shown
+from footage.network.proxies import proxy_for, shown_proxy
+from footage.pacing.queries import DEFAULT_QUERIES_PER_SECOND, pace_of
+from footage.privacy.display import shown
 from footage.provider import answers
-from footage.provider.pacing import DEFAULT_QUERIES_PER_SECOND, pace_of
 from footage.provider.results import (
     Created,
     Probe,
@@ -34,7 +35,6 @@ from footage.provider.results import (
     TaskPage,
     TaskStatus,
 )
-from footage.proxies import proxy_for, shown_proxy
 
 if TYPE_CHECKING:
     from requests.adapters import HTTPAdapter

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from footage.errors import AccountProblem, FootageError, GenerationFailed, Refused, Throttled, Unreachable
-from footage.printable import one_line
-from footage.redact import redact
+from footage.privacy.display import one_line
+from footage.privacy.redact import redact
 
 Kind = Literal["account", "throttle", "request", "content", "transient"]
 

@@ -16,8 +16,8 @@ import logging
 from typing import Any
 
 from footage.errors import AccountProblem
+from footage.privacy.redact import Discreet
 from footage.provider.wire import OneCall
-from footage.redact import Discreet
 
 try:
     from dashscope.aigc.video_synthesis import VideoSynthesis

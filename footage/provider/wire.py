@@ -31,9 +31,9 @@ from urllib3.connection import HTTPConnection
 from urllib3.exceptions import NewConnectionError
 
 from footage.credentials import ApiKey
+from footage.network.proxies import proxy_for
+from footage.network.socket_deadline import SocketDeadline, current
 from footage.provider.results import RawAnswer
-from footage.proxies import proxy_for
-from footage.socket_deadline import SocketDeadline, current
 
 # A page of 50 tasks is about 25 kB; whatever is a hundred times as long is no answer of this service.
 MAX_BODY_BYTES = 4 * 1024 * 1024

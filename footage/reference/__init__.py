@@ -13,10 +13,10 @@ from collections.abc import Callable
 
 from footage.catalogue import MODEL_NAMES, card, tier_of
 from footage.errors import InvalidRequest, Problem
-from footage.input_roots import InputRoots
-from footage.printable import shown_reference
-from footage.reference.finding import load
+from footage.privacy.display import shown_reference
+from footage.privacy.input_roots import InputRoots
 from footage.reference.image import PreparedImage, ReferenceImage
+from footage.reference.source import load
 from footage.request import VideoRequest
 
 __all__ = ["PreparedImage", "ReferenceImage", "load", "read_reference"]
@@ -35,7 +35,7 @@ def read_reference(
     reference = request.reference_image
     if reference is None or (request.model in MODEL_NAMES and card(request.model).kind == "t2v"):
         return None
-    from footage.reference.preparing import prepare
+    from footage.reference.preparation import prepare
 
     source = shown_reference(reference)
     # A wrong size or colour is reported by its own rule; the image can be checked without it.

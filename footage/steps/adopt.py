@@ -9,18 +9,18 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from footage.clip import LOOK_EVERY_S
+from footage.concurrency.boot_clock import steady_s
 from footage.errors import InvalidRequest, Problem, TakenOver
-from footage.evidence.clip import ClipEvidence
+from footage.evidence.clip_evidence import ClipEvidence
 from footage.evidence.lease import DeadWatch, Lease
 from footage.evidence.records import Receipt
-from footage.steady import steady_s
-from footage.steps.asking import client_of
 from footage.steps.booking import receipt_of
 from footage.steps.check import full_key
+from footage.steps.provider_queries import client_of
 from footage.steps.stored_order import stored_order
 
 if TYPE_CHECKING:
-    from footage.studio import Studio
+    from footage.context import Studio
 
 
 def adopt(studio: Studio, key: str, task_id: str) -> Receipt:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from footage.errors import Canceled, StorageProblem
 from footage.evidence.records import Intent, Outcome, Receipt
-from footage.redact import redact
+from footage.privacy.redact import redact
 
 if TYPE_CHECKING:
     from footage.clip import Clip

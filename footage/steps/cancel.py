@@ -13,14 +13,14 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
 from footage.errors import FootageError, Throttled, Unreachable
-from footage.evidence.clip import ClipEvidence, is_key
+from footage.evidence.clip_evidence import ClipEvidence, is_key
 from footage.evidence.records import CancelWish, Outcome, Receipt
-from footage.steps.asking import client_of
 from footage.steps.poll import outcome_of
+from footage.steps.provider_queries import client_of
 
 if TYPE_CHECKING:
+    from footage.context import Studio
     from footage.provider import WanClient
-    from footage.studio import Studio
 
 logger = logging.getLogger(__name__)
 

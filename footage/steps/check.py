@@ -8,28 +8,28 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from footage.aside import bring_back
 from footage.catalogue import IMAGE
 from footage.clip import Clip
+from footage.concurrency.slow_notice import said_if_slow
 from footage.errors import InvalidRequest, NotThere, Problem
-from footage.evidence.clip import ClipEvidence, is_key, keys_in
+from footage.evidence.clip_evidence import ClipEvidence, is_key, keys_in
 from footage.evidence.reader import BadRecord
 from footage.evidence.records import CancelWish, Joined
+from footage.evidence.run_log import RunLog, recorded
 from footage.evidence.state import Permission
-from footage.money import money
 from footage.order import Order, plan
-from footage.printable import shown, shown_reference
+from footage.privacy.display import shown, shown_reference
+from footage.privacy.withheld import bring_back
 from footage.reference import read_reference
 from footage.request import VideoRequest, parse_request
-from footage.runlog import RunLog, recorded
-from footage.slow import said_if_slow
 from footage.steps.seal import response_of
 from footage.steps.stored_files import damage, videos_of
 from footage.steps.stored_order import stored_order
+from footage.values.money import money
 
 if TYPE_CHECKING:
+    from footage.context import Studio
     from footage.reference import ReferenceImage
-    from footage.studio import Studio
 
 logger = logging.getLogger(__name__)
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from footage.errors import BadDelivery, ClipLost, NotFinished, StorageProblem, Unanswered
 from footage.evidence.reader import BadRecord
 from footage.evidence.records import Outcome, Receipt
-from footage.redact import redact
-from footage.steps.asking import client_of
+from footage.privacy.redact import redact
 from footage.steps.ownership import require_ours
+from footage.steps.provider_queries import client_of
 from footage.steps.stored_files import damage, videos_of
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def deliver(clip: Clip) -> None:
 
 
 def _deliver(clip: Clip, receipt: Receipt, billed_s: float | None) -> dict[str, Any]:
-    from footage.delivery import deliver as fetch_and_publish
+    from footage.steps.result_delivery import deliver as fetch_and_publish
 
     try:
         return fetch_and_publish(
@@ -78,7 +78,7 @@ def restore(clip: Clip, state: ClipState) -> None:
         StorageProblem: They cannot be brought back: the provider no longer has them, or gives other bytes.
         Unreachable: The provider cannot be asked now.
     """
-    from footage.delivery import restore as fetch_and_compare
+    from footage.steps.result_delivery import restore as fetch_and_compare
 
     videos = videos_of(clip.evidence, state.result, state.delivered)
     why = damage(clip.studio.store, videos, hashed=True)

@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING
 
 from footage.catalogue import MODEL_NAMES, REGION_NAMES
 from footage.clip import StepRunner, follow
+from footage.concurrency.executors import in_thread
 from footage.errors import AccountProblem, Canceled, FootageError, InvalidRequest, NotFinished, Problem
-from footage.evidence.clip import ClipEvidence, keys_in, unfinished
+from footage.evidence.clip_evidence import ClipEvidence, keys_in, unfinished
 from footage.evidence.state import ClipState, Permission, Step, why_stopped
-from footage.printable import shown
-from footage.steps.asking import learn_clock, list_all
+from footage.privacy.display import shown
 from footage.steps.check import reopen
 from footage.steps.claimed_tasks import claimed_in
-from footage.threads import in_thread
+from footage.steps.provider_queries import learn_clock, list_all
 
 if TYPE_CHECKING:
-    from footage.studio import Studio
+    from footage.context import Studio
 
 logger = logging.getLogger(__name__)
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from footage.concurrency.executors import in_thread
 from footage.errors import (
     AccountProblem,
     Canceled,
@@ -20,10 +21,9 @@ from footage.errors import (
     Unreachable,
 )
 from footage.evidence.records import Outcome, Receipt
-from footage.redact import redact
-from footage.steps.asking import client_of, learn_clock, list_all
+from footage.privacy.redact import redact
 from footage.steps.ownership import require_ours
-from footage.threads import in_thread
+from footage.steps.provider_queries import client_of, learn_clock, list_all
 
 if TYPE_CHECKING:
     from footage.clip import Clip

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from footage.catalogue import card
+from footage.concurrency.slow_notice import said_if_slow
 from footage.errors import AccountProblem, InvalidRequest, Problem, Throttled, Unreachable
-from footage.printable import shown
-from footage.proxies import proxy_for, shown_proxy
-from footage.slow import said_if_slow
+from footage.network.proxies import proxy_for, shown_proxy
+from footage.privacy.display import shown
 
 if TYPE_CHECKING:
+    from footage.context import Studio
     from footage.provider import Probe
-    from footage.studio import Studio
 
 logger = logging.getLogger(__name__)
 

@@ -1,4 +1,4 @@
-"""Settle a submission whose answer was lost, with the provider's task list; the judgement is footage/reconcile.py."""
+"""Settle a submission whose answer was lost, with the provider's task list; the judgement is footage/steps/reconcile_decision.py."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from footage.concurrency.executors import in_thread
 from footage.errors import NotThere, StorageProblem, SubmissionUnknown, Throttled, Unreachable
-from footage.evidence.clip import ClipEvidence, keys_in, may_be_unknown
+from footage.evidence.clip_evidence import ClipEvidence, keys_in, may_be_unknown
 from footage.evidence.records import Intent, Receipt
 from footage.evidence.state import Attempt
-from footage.reconcile import Adopt, Ambiguous, Decision, LookAgain, Lost, NotBought, decide
-from footage.steps.asking import client_of, learn_clock, list_all
 from footage.steps.booking import TASK_LIFE, book, close_unbought, receipt_of
 from footage.steps.claimed_tasks import claimed_in, lost_claims
-from footage.threads import in_thread
+from footage.steps.provider_queries import client_of, learn_clock, list_all
+from footage.steps.reconcile_decision import Adopt, Ambiguous, Decision, LookAgain, Lost, NotBought, decide
 
 if TYPE_CHECKING:
     from footage.clip import Clip

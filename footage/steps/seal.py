@@ -8,8 +8,8 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from footage.errors import NotFinished
-from footage.money import money
 from footage.request import Cost, VideoResponse
+from footage.values.money import money
 
 if TYPE_CHECKING:
     from footage.clip import Clip

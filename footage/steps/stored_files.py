@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from footage.evidence.records import DeliveredRecord, ResultRecord, StoredFile
 
 if TYPE_CHECKING:
-    from footage.evidence.clip import ClipEvidence
+    from footage.evidence.clip_evidence import ClipEvidence
     from footage.storage import Store
 
 

@@ -17,7 +17,7 @@ from footage.reference import PreparedImage, ReferenceImage
 from footage.request import VideoRequest
 
 if TYPE_CHECKING:
-    from footage.evidence.clip import ClipEvidence
+    from footage.evidence.clip_evidence import ClipEvidence
 
 _FIELDS = {field.name for field in dataclasses.fields(Order)}
 _MOST_PIXELS = 100_000

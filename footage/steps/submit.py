@@ -17,7 +17,8 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from footage.emulator_check import emulator_at
+from footage.concurrency.boot_clock import steady_s
+from footage.concurrency.executors import in_thread, in_thread_to_the_end
 from footage.errors import (
     AccountProblem,
     AlreadyThere,
@@ -31,11 +32,10 @@ from footage.errors import (
 )
 from footage.evidence.records import Intent, Outcome, Receipt
 from footage.evidence.state import Attempt
-from footage.steady import steady_s
+from footage.network.emulator_check import emulator_at
 from footage.steps.booking import book, close_unbought, receipt_of
 from footage.steps.contradiction import contradicted
 from footage.steps.reconcile import reconcile
-from footage.threads import in_thread, in_thread_to_the_end
 
 if TYPE_CHECKING:
     from footage.clip import Clip

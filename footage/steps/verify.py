@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field
 
 from footage.errors import NotThere, StorageProblem
-from footage.evidence.clip import GROWING, ClipEvidence, keys_in
+from footage.evidence.clip_evidence import GROWING, ClipEvidence, keys_in
 from footage.evidence.reader import BadRecord, RecordReader
 from footage.evidence.records import CancelWish, LeaseRecord, Record, ResultRecord, StoredFile
 from footage.steps.stored_files import videos_of

@@ -5,6 +5,6 @@ a StorageProblem that says what was being done to which object, and never holds 
 """
 
 from footage.storage.base import Store
-from footage.storage.opening import check_store, open_store
+from footage.storage.factory import check_store, open_store
 
 __all__ = ["Store", "check_store", "open_store"]

@@ -17,11 +17,11 @@ import time
 from pathlib import Path
 
 from footage.storage.base import ObjectFacts, Store
-from footage.storage.exclusively import ClaimedBySomebodyError, publish
-from footage.storage.hashing import sha256_of, size_of
+from footage.storage.exclusive_create import ClaimedBySomebodyError, publish
+from footage.storage.sha256 import sha256_of, size_of
 
 # Unpublished files: ".<name>.<random>.part" beside the name they are for, so that publishing is a link; and the
-# claims of `footage.storage.exclusively`.
+# claims of `footage.storage.exclusive_create`.
 _PART = re.compile(r"\..+\.(?:[0-9a-f]{16}\.part|claim-[0-9]+)")
 # A part this old belongs to a killed process: publishing takes seconds, on a slow network disk minutes.
 _STALE_PART_S = 6 * 3600

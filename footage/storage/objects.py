@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from footage.errors import StorageProblem
 from footage.storage.base import ObjectFacts, Store
-from footage.storage.hashing import sha256_of, size_of
+from footage.storage.sha256 import sha256_of, size_of
 
 # fsspec's memory file system looks and then writes; one process-wide lock makes the two one step.
 _MEMORY_LOCK = threading.RLock()

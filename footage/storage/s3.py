@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import Any, cast
 from urllib.parse import urlsplit
 
-from footage.proxies import proxy_for
+from footage.network.proxies import proxy_for
 from footage.storage.base import ObjectFacts, Store
-from footage.storage.hashing import sha256_of, size_of
+from footage.storage.sha256 import sha256_of, size_of
 
 # The smallest parts that S3 allows, six at a time: a 30 MB clip then goes out on six connections at once
 # (benchmarks/upload_throttled.py), and s3fs's own defaults (50 MB, ten at a time) cost 1 GB of memory for a

@@ -6,11 +6,11 @@
 from __future__ import annotations
 
 from footage.storyboard.board import Board, Budget, Shot, Transition, json_schema
+from footage.storyboard.board_quote import BoardQuote, approval_reason, check_budget, in_words
 from footage.storyboard.budget import Ledger, Statement, capped
 from footage.storyboard.cut import Event, ShotOutcome, cut
 from footage.storyboard.guesses import Guess, grouped
 from footage.storyboard.plan import BoardPlan, Format, ShotPlan, plan_board
-from footage.storyboard.quote import BoardQuote, approval_reason, check_budget, in_words
 from footage.storyboard.read import FORMATS, Reading, read_board
 
 __all__ = [

@@ -16,11 +16,11 @@ from typing import Literal
 from pydantic import ValidationError
 
 from footage.errors import InvalidRequest, OverBudget, Problem
-from footage.money import CURRENCIES, by_currency, exact_money, money, money_left, total
 from footage.order import Quote
-from footage.printable import shown
+from footage.privacy.display import shown
 from footage.request import Cost
 from footage.storyboard.board import MAX_CAP, Budget
+from footage.values.money import CURRENCIES, by_currency, exact_money, money, money_left, total
 
 State = Literal["reserved", "settled", "released"]
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
-from footage.rate import exact_rate
 from footage.request import VideoResponse
 from footage.storyboard.plan import BoardPlan, ShotPlan
+from footage.values.frame_rate import exact_rate
 
 # delivered: there is a clip. failed: it will not come as asked. unfinished: it is bought, or may be, and goes on
 # later. held: not bought, because the budget or a person said so. skipped: the shot it starts from did not come.

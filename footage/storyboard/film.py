@@ -9,10 +9,10 @@ from pathlib import Path
 
 from footage import media
 from footage.errors import BadDelivery
-from footage.rate import exact_rate
 from footage.request import VideoResponse
 from footage.storyboard.cut import ShotOutcome, cut
 from footage.storyboard.plan import BoardPlan, Format
+from footage.values.frame_rate import exact_rate
 
 # A clip is stretched to the film's size only where nobody sees it: i2v models round the sides to steps of 16,
 # which is at most 16 of 480 pixels.

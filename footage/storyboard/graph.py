@@ -9,7 +9,7 @@ from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from footage.errors import Problem
-from footage.printable import shown
+from footage.privacy.display import shown
 from footage.storyboard.board import MAX_SHOTS, SPLIT, Board, Shot
 
 # Ids name runs, files and links; a control character or a slash would break one of them.

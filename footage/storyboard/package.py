@@ -25,13 +25,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from footage.errors import BadDelivery, FootageError, NotThere
-from footage.money import amount_text
-from footage.redact import redact
+from footage.privacy.redact import redact
 from footage.storyboard.cut import ShotOutcome, file_name
 from footage.storyboard.dailies import render_dailies
 from footage.storyboard.edl import edl
 from footage.storyboard.film import make_film
 from footage.storyboard.timeline import timeline_otio, write_otioz
+from footage.values.money import amount_text
 
 if TYPE_CHECKING:
     from footage.storage import Store

@@ -15,16 +15,16 @@ from typing import Any
 
 from footage.catalogue import tier_of
 from footage.errors import InvalidRequest, Problem
-from footage.input_roots import InputRoots
 from footage.order import Expected, Order, Quote, plan
-from footage.printable import shown
-from footage.rate import rate_number
+from footage.privacy.display import shown
+from footage.privacy.input_roots import InputRoots
 from footage.reference import ReferenceImage, read_reference
 from footage.request import VideoRequest, parse_request
 from footage.storyboard import graph
 from footage.storyboard.board import MAX_SHOTS, Board, Shot
+from footage.storyboard.board_quote import BoardQuote, quote_of
 from footage.storyboard.budget import check_currency
-from footage.storyboard.quote import BoardQuote, quote_of
+from footage.values.frame_rate import rate_number
 
 # Each link copies the last frame of a copy: colours and faces drift, visibly so after about four generations.
 DRIFT_LIMIT = 4

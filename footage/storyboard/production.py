@@ -18,22 +18,22 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from footage.catalogue import card
+from footage.concurrency.executors import at_work, in_thread
 from footage.errors import FootageError, NotFinished, OverBudget, StorageProblem
-from footage.redact import redact
-from footage.runlog import RunLog, recorded
+from footage.evidence.run_log import RunLog, recorded
+from footage.privacy.redact import redact
 from footage.steps.last_frame import last_frame_of
 from footage.storyboard.cut import ShotOutcome, State
 from footage.storyboard.preflight import preflight, prove_store
-from footage.threads import at_work, in_thread
 
 if TYPE_CHECKING:
     from footage.clip import Clip
+    from footage.context import Studio
     from footage.evidence.state import ClipState
     from footage.request import VideoRequest, VideoResponse
     from footage.settings import Settings
     from footage.storyboard.budget import Ledger
     from footage.storyboard.plan import BoardPlan, ShotPlan
-    from footage.studio import Studio
 
 logger = logging.getLogger(__name__)
 

@@ -14,10 +14,10 @@ from typing import Any, cast
 from urllib.parse import quote as escaped
 
 from footage.errors import StorageProblem
-from footage.rate import rate_number
-from footage.redact import redact
+from footage.privacy.redact import redact
 from footage.storyboard.cut import Event, ShotOutcome, cut, file_name
 from footage.storyboard.plan import BoardPlan
+from footage.values.frame_rate import rate_number
 
 # Where our fields are in OTIO's metadata; read_board finds them there again.
 OURS = "wan_video"

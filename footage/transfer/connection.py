@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
 
 from footage.errors import Unanswered
-from footage.printable import shown_url
-from footage.proxies import is_socks, proxy_for
-from footage.redact import Discreet
-from footage.socket_deadline import under_deadline
+from footage.network.proxies import is_socks, proxy_for
+from footage.network.socket_deadline import under_deadline
+from footage.privacy.display import shown_url
+from footage.privacy.redact import Discreet
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse

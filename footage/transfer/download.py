@@ -21,8 +21,8 @@ from typing import BinaryIO
 import urllib3
 
 from footage.errors import BadDelivery, ClipLost, StorageProblem, Unanswered
-from footage.printable import shown_url
-from footage.socket_deadline import SocketDeadline
+from footage.network.socket_deadline import SocketDeadline
+from footage.privacy.display import shown_url
 from footage.transfer.answers import (
     Begun,
     Later,

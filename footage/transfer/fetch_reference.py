@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urljoin, urlsplit
 
 from footage.errors import InvalidRequest, Problem, Unreachable
-from footage.printable import shown_url
-from footage.proxies import proxy_for, shown_proxy
-from footage.redact import Discreet
-from footage.socket_deadline import SocketDeadline, watched
+from footage.network.proxies import proxy_for, shown_proxy
+from footage.network.socket_deadline import SocketDeadline, watched
+from footage.privacy.display import shown_url
+from footage.privacy.redact import Discreet
 from footage.transfer.reach import FAKE_IP, Net, checked_address, is_fake_ip, refused_name
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from blocks.storage import VideoStorage
 from footage.credentials import ApiKey
 from footage.errors import AccountProblem, InvalidRequest
 from footage.settings import load_settings
-from tasks.studio import studio_of
+from tasks.context import studio_of
 
 SECRET = "sk-5ec7e7ab1e5ec7e7ab1e"
 

@@ -415,7 +415,7 @@ def test_a_cancel_ends_in_the_honest_state(lanes: Lanes, books: Any, size: str, 
 
 
 def test_the_scaled_times_keep_the_relation_that_makes_a_take_over_safe() -> None:
-    from footage.studio import CALL_LIMIT_S, CALL_SHARE
+    from footage.context import CALL_LIMIT_S, CALL_SHARE
 
     lease_s, grace_s = SCALED["lease_s"], SCALED["reconcile_grace_s"]
     call_s = min(CALL_LIMIT_S, CALL_SHARE * (lease_s / 2 + grace_s))

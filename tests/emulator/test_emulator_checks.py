@@ -7,7 +7,7 @@ import pytest
 
 from footage.emulator.checks import judge
 from footage.emulator.knobs import Knobs
-from footage.emulator.models import MODELS, i2v_size
+from footage.emulator.model_specs import MODELS, i2v_size
 
 T2V, I2V = {"prompt": "a cat"}, {"prompt": "a cat", "img_url": "https://e.x/a.png"}
 WAN22_SIZES = "1080*1920,1920*1080,1440*1440,1632*1248,1248*1632,480*832,832*480,624*624"

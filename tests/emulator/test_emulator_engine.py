@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from footage.emulator.engine import Engine
-from footage.emulator.errors import RefusedError
 from footage.emulator.knobs import Knobs
+from footage.emulator.refusals import RefusedError
 from footage.emulator.tasks import Task
 
 BODY = {"model": "wan2.2-t2v-plus", "input": {"prompt": "a cat"}, "parameters": {"size": "832*480"}}

@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 from footage.emulator import FAULTS, Emulator, Fault
-from footage.emulator.errors import BY_CODE
 from footage.emulator.faults import Order, directives, without_directives
+from footage.emulator.refusals import BY_CODE
 
 pytestmark = pytest.mark.usefixtures("clean")
 _HANG_S = 0.25

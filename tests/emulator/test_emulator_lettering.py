@@ -3,8 +3,8 @@
 import pytest
 from PIL import Image, ImageFont
 
-from footage.emulator import lettering
-from footage.emulator.lettering import CAPTION_SHARE, caption, counter, wrapped
+from footage.emulator import captions as lettering
+from footage.emulator.captions import CAPTION_SHARE, caption, counter, wrapped
 
 ENGLISH = (
     "The keeper lifts his lantern and looks out to sea, slow push in, well-worn coat, rain on the glass. " * 4

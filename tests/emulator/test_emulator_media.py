@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from footage.emulator import Emulator
-from footage.emulator.media import keep
+from footage.emulator.reference_media import keep
 
 MODEL = "wan2.6-i2v-flash"
 

@@ -16,7 +16,7 @@ import pytest
 from PIL import Image, ImageChops, ImageStat
 
 from footage.emulator import Emulator
-from footage.emulator.film import film
+from footage.emulator.clip_encoder import film
 
 
 @pytest.fixture(scope="module")

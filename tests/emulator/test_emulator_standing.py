@@ -15,8 +15,8 @@ import uvicorn
 from emulatedrun import stop_standing
 
 from footage.emulator import CannotStart, Emulator, standing
-from footage.emulator.server import stop_when_alone
-from footage.emulator.standing import read_address
+from footage.emulator.asgi_server import stop_when_alone
+from footage.emulator.shared_instance import read_address
 
 # No system gives a process this number.
 NOBODY = 2**30

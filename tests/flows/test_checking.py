@@ -13,10 +13,10 @@ from prefect.blocks.system import Secret
 
 from flows.cli import run
 from footage.checkup import exit_code, provider_findings
+from footage.context import Studio, open_studio
 from footage.credentials import parse_key
 from footage.emulator import Emulator
 from footage.settings import load_settings
-from footage.studio import Studio, open_studio
 from tasks.validate import project_findings, report
 
 pytestmark = pytest.mark.filterwarnings("default::DeprecationWarning", "ignore:unclosed:ResourceWarning")

@@ -11,8 +11,8 @@ import pytest
 from emulatedrun import stop_standing
 
 from flows.cli import guarded, run
-from flows.cli.emulated import emulated
-from footage.emulated import below, state_folder
+from flows.cli.emulator_client import emulated
+from footage.emulated_environment import below, state_folder
 
 EXPLAIN = ["explain", "--model", "wan2.2-t2v-plus", "--size", "832*480", "--prompt", "a cat", "--json"]
 

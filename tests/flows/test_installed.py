@@ -74,7 +74,7 @@ def test_what_is_installed_explains_and_validates_itself_in_an_empty_folder(
 
 
 def test_setup_of_what_is_installed_deploys_for_the_current_folder(installed: Path, empty: Path) -> None:
-    code = "from flows.cli.house.project import find_project as f; p = f(); print(p.root, p.file, p.pool)"
+    code = "from flows.cli.provisioning.prefect_yaml import find_project as f; p = f(); print(p.root, p.file, p.pool)"
 
     found = python(code, at=empty, path=[installed])
 
@@ -118,7 +118,9 @@ def test_setup_refuses_a_folder_whose_packages_runs_would_import(installed: Path
 
     models = wan_video("models", at=empty, path=[installed])
     setup = python(
-        "from flows.cli.house.project import find_project; find_project()", at=empty, path=[installed]
+        "from flows.cli.provisioning.prefect_yaml import find_project; find_project()",
+        at=empty,
+        path=[installed],
     )
 
     assert models.returncode == 0, models.stderr
@@ -129,7 +131,9 @@ def test_setup_takes_a_folder_of_clips_for_no_package(installed: Path, empty: Pa
     (empty / "footage").mkdir()
 
     found = python(
-        "from flows.cli.house.project import find_project as f; print(f().root)", at=empty, path=[installed]
+        "from flows.cli.provisioning.prefect_yaml import find_project as f; print(f().root)",
+        at=empty,
+        path=[installed],
     )
 
     assert found.stdout.strip() == str(empty), found.stderr

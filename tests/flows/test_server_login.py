@@ -15,8 +15,8 @@ import pytest
 from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
 
 from flows.cli import local_server, run
-from flows.cli.house.looking import database_finding
-from tasks.studio import _key_source  # pyright: ignore[reportPrivateUsage]
+from flows.cli.provisioning.health import database_finding
+from tasks.context import _key_source  # pyright: ignore[reportPrivateUsage]
 
 pytestmark = pytest.mark.filterwarnings("default::DeprecationWarning", "ignore:unclosed:ResourceWarning")
 

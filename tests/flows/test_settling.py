@@ -13,11 +13,11 @@ from plainsteps import PLAIN_STEPS
 
 from flows.cli import run
 from footage.clip import follow
+from footage.context import open_studio
 from footage.emulator import Emulator
 from footage.errors import SubmissionUnknown
 from footage.evidence.state import Permission
 from footage.steps.check import check
-from footage.studio import open_studio
 
 REQUEST = {"prompt": "A quiet harbour", "model": "wan2.2-t2v-plus", "size": "832*480"}
 

@@ -14,7 +14,7 @@ import httpx
 import pytest
 from emulatedrun import stop_standing
 
-from footage.emulated import state_folder
+from footage.emulated_environment import state_folder
 
 pytestmark = pytest.mark.filterwarnings("default::DeprecationWarning", "ignore:unclosed:ResourceWarning")
 

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from flows.cli import run
-from tasks.boards import Answers
+from tasks.storyboard import Answers
 
 BOARDS = Path(__file__).parents[1] / "boards"
 WEAK = "Shot,Text,Duration\n1,A bell rings in the square,5\n2,Pigeons fly up,5\n"

@@ -23,7 +23,7 @@ from flows.storyboard import storyboard as storyboard_flow
 from footage.emulator import Emulator
 from footage.errors import InvalidRequest
 from footage.media import inspect
-from tasks.boards import require_deployment
+from tasks.storyboard import require_deployment
 
 # Third parties' warnings inside a run of ours.
 pytestmark = pytest.mark.filterwarnings("default::DeprecationWarning", "default::ResourceWarning")

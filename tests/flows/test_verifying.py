@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from flows.cli import run
+from footage.context import Studio
 from footage.settings import Settings
 from footage.steps.verify import verify, verify_tonight
 from footage.storage import Store, open_store
-from footage.studio import Studio
 from tasks.validate import clips_finding
 
 KEPT = Path(__file__).parents[1] / "fixtures" / "evidence-0.1.0"

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from rawserver import RawServer, reply, verbatim
 
+from footage.context import Studio
 from footage.emulator import Emulator
-from footage.emulator_check import SERVICE, emulator_at
 from footage.errors import InvalidRequest
+from footage.network.emulator_check import SERVICE, emulator_at
 from footage.settings import Settings
 from footage.storage import open_store
-from footage.studio import Studio
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from footage.endpoints import known_endpoint
+from footage.network.endpoints import known_endpoint
 
 BEIJING = "https://dashscope.aliyuncs.com/api/v1"
 PROXY = "http://127.0.0.1:9/api/v1"

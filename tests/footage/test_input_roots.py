@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 from pictures import picture
 
+from footage.context import open_studio
 from footage.errors import InvalidRequest
-from footage.input_roots import InputRoots
+from footage.privacy.input_roots import InputRoots
 from footage.reference import load
 from footage.settings import load_settings
 from footage.storyboard import plan_board, read_board
-from footage.studio import open_studio
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from footage.catalogue import CATALOGUE
-from footage.money import amount_text, exact_money, money, money_left, rate_in_words, total
+from footage.values.money import amount_text, exact_money, money, money_left, rate_in_words, total
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from footage.checkup.finding import Finding
 from footage.errors import StorageProblem
-from footage.printable import one_line, plain, plain_json
+from footage.privacy.display import one_line, plain, plain_json
 from footage.provider.codes import printable
 
 ACTS = {

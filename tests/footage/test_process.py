@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from footage import process
+from footage.concurrency import process_identity as process
 
 IDLE = [sys.executable, "-c", "import sys; print(flush=True); sys.stdin.read()"]
 

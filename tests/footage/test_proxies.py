@@ -11,8 +11,8 @@ from resultserver import ResultServer
 from footage.credentials import parse_key
 from footage.emulator import Emulator
 from footage.errors import InvalidRequest, Unreachable
+from footage.network.proxies import is_loopback, proxy_for, shown_proxy
 from footage.provider import WanClient
-from footage.proxies import is_loopback, proxy_for, shown_proxy
 from footage.settings import load_settings
 from footage.transfer import Limits, download, fetch_reference
 

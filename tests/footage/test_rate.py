@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import pytest
 
-from footage.rate import exact_rate, rate_in_key, rate_number
+from footage.values.frame_rate import exact_rate, rate_in_key, rate_number
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from footage.provider.results import TaskAnswer, TaskRow, TaskStatus, Usage
-from footage.reconcile import Adopt, Ambiguous, Decision, LookAgain, Lost, NotBought, decide
+from footage.steps.reconcile_decision import Adopt, Ambiguous, Decision, LookAgain, Lost, NotBought, decide
 
 SENT = datetime(2026, 11, 1, 12, tzinfo=UTC)
 PROMPT = "a cat on a roof"

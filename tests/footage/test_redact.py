@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from footage.credentials import parse_key
 from footage.errors import InvalidRequest, Problem
-from footage.printable import shown_url
-from footage.redact import redact
+from footage.privacy.display import shown_url
+from footage.privacy.redact import redact
 
 KEY = "sk-0123456789abcdef0123456789abcdef"
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from footage.concurrency.executors import in_thread
 from footage.errors import StorageProblem
-from footage.runlog import RunLog, collect_from, recorded
+from footage.evidence.run_log import RunLog, collect_from, recorded
 from footage.storage import Store, open_store
-from footage.threads import in_thread
 
 logger = logging.getLogger("footage.test_runlog")
 

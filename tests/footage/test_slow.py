@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 
-from footage.slow import SLOW_S, said_if_slow
+from footage.concurrency.slow_notice import SLOW_S, said_if_slow
 
 
 def test_a_long_wait_is_told_again_and_again_until_it_ends() -> None:

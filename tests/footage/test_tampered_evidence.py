@@ -23,10 +23,11 @@ from plainsteps import PLAIN_STEPS
 from rawserver import RawServer, reply
 
 from footage.clip import follow
+from footage.context import Studio
 from footage.credentials import parse_key
 from footage.emulator import Emulator
 from footage.errors import FootageError, InvalidRequest, StillRunning
-from footage.evidence.clip import ClipEvidence
+from footage.evidence.clip_evidence import ClipEvidence
 from footage.evidence.state import Permission, Step
 from footage.settings import Settings
 from footage.steps.cancel import cancel
@@ -36,7 +37,6 @@ from footage.steps.probe import probe
 from footage.steps.verify import verify
 from footage.storage import open_store
 from footage.storage.local import LocalStore
-from footage.studio import Studio
 from footage.transfer import Limits
 
 MODEL, REGION = "wan2.2-t2v-plus", "ap-southeast-1"

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from footage.catalogue import card
+from footage.pacing.durations import TypicalTimes, seconds_at_work
 from footage.provider.results import TaskAnswer, TaskStatus
-from footage.typical import TypicalTimes, seconds_at_work
 
 MODEL = "wan2.6-i2v-flash"
 

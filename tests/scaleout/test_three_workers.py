@@ -84,7 +84,7 @@ def _set_up(machine: dict[str, str], url: str) -> None:
     from prefect.client.orchestration import get_client
     from prefect.settings import PREFECT_API_URL, temporary_settings
 
-    from flows.cli.house.automations import automations, make_automations
+    from flows.cli.provisioning.automations import automations, make_automations
 
     command = [sys.executable, "-c", "from flows.cli import main; main()", "setup", "--no-key"]
     subprocess.run(command, env=machine, cwd=ROOT, check=True, capture_output=True)

@@ -10,6 +10,7 @@ from typing import Any
 from plainsteps import PLAIN_STEPS
 
 from footage.clip import Clip, follow
+from footage.context import Studio
 from footage.credentials import parse_key
 from footage.emulator import Emulator
 from footage.evidence.records import Receipt
@@ -19,7 +20,6 @@ from footage.steps.check import check
 from footage.steps.probe import probe
 from footage.steps.submit import submit
 from footage.storage import open_store
-from footage.studio import Studio
 from footage.transfer import Limits
 
 MODEL = "wan2.2-t2v-plus"

@@ -21,9 +21,9 @@ from typing import Any
 import s3fs  # noqa: F401 - one second less for each process on S3
 from plainsteps import PLAIN_STEPS
 
-import footage.delivery
-import footage.provider.sdk  # noqa: F401 - what the first create would import
 from footage.clip import follow
+from footage.concurrency.executors import in_thread
+from footage.context import Studio
 from footage.credentials import parse_key
 from footage.errors import FootageError, StorageProblem
 from footage.evidence.state import Permission
@@ -33,8 +33,6 @@ from footage.steps.check import check
 from footage.steps.harvest import harvest
 from footage.steps.probe import probe
 from footage.storage import open_store
-from footage.studio import Studio
-from footage.threads import in_thread
 from footage.transfer import Limits
 
 # Scaled down from 60, 120 and so on, with the relation that makes a take-over safe kept: a create is sent

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from footage.emulator import Emulator
-from footage.emulator.standing import read_address
+from footage.emulator.shared_instance import read_address
 
 
 def fast_emulator(**more: Any) -> Emulator:

@@ -11,7 +11,7 @@ from pathlib import Path
 from PIL import Image
 
 from footage.errors import FootageError
-from footage.reference.preparing import prepare
+from footage.reference.preparation import prepare
 
 _HERE = Path(__file__).parents[1] / "footage" / "reference" / "hostile"
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from footage.concurrency.executors import in_thread
 from footage.evidence.state import Step
 from footage.steps.deliver import deliver
 from footage.steps.poll import poll
 from footage.steps.seal import seal
 from footage.steps.submit import submit
-from footage.threads import in_thread
 
 if TYPE_CHECKING:
     from footage.clip import Clip, StepRunner

@@ -15,7 +15,7 @@ from prefect.flow_engine import run_flow_async
 from prefect.states import Pending
 
 from footage.storyboard import plan_board, read_board
-from tasks.boards import approved
+from tasks.storyboard import approved
 
 pytestmark = pytest.mark.filterwarnings("default::DeprecationWarning", "default::ResourceWarning")
 

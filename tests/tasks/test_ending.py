@@ -10,13 +10,13 @@ from prefect import State, flow
 from prefect.exceptions import FlowPauseTimeout
 from prefect.states import Failed
 
-from flows.cli.running import outcome
+from flows.cli.run_flow import outcome
 from flows.generate import generate_video
 from footage.emulator import Emulator
 from footage.errors import Canceled, FootageError, InvalidRequest, OverBudget, StillRunning, Throttled
-from tasks.boards import refused
-from tasks.ending import stopped
-from tasks.resuming import GaveUp
+from tasks.crash_limit import GaveUp
+from tasks.final_states import stopped
+from tasks.storyboard import refused
 
 REQUEST = {"prompt": "A lighthouse blinks", "model": "wan2.2-t2v-plus", "size": "832*480"}
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from footage.errors import AccountProblem
-from tasks.showing import log_plainly
+from tasks.clip_page import log_plainly
 
 SECRET = "sk-0123456789abcdef0123456789abcdef"
 

@@ -12,9 +12,9 @@ from prefect.flow_engine import run_flow
 from prefect.states import Completed, Crashed, Running, Scheduled
 
 from footage.errors import FootageError
-from tasks.ending import stopped
-from tasks.resuming import crashes_in_a_row
-from tasks.studio import studio_of
+from tasks.context import studio_of
+from tasks.crash_limit import crashes_in_a_row
+from tasks.final_states import stopped
 
 S, R, X, F, C = (
     StateType.SCHEDULED,

@@ -9,7 +9,7 @@ import pytest
 from footage.errors import InvalidRequest
 from footage.evidence.state import Permission
 from footage.steps.check import check
-from tasks.studio import studio_of
+from tasks.context import studio_of
 
 REQUEST = {"prompt": "A boat", "model": "wan2.6-i2v-flash", "reference_image": "/etc/hostname"}
 

@@ -13,7 +13,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
 
-from footage.money import by_currency, money, money_left, rate_in_words, total
 from footage.storyboard.budget import Statement
 from footage.storyboard.cut import Event, ShotOutcome, State, cut
 from footage.storyboard.dailies import pictures
@@ -30,6 +29,7 @@ from footage.storyboard.dailies.shots import (
     poster_attribute,
 )
 from footage.storyboard.plan import BoardPlan
+from footage.values.money import by_currency, money, money_left, rate_in_words, total
 
 __all__ = ["render_dailies"]
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from urllib.parse import quote
 
-from footage.redact import redact
+from footage.privacy.redact import redact
 
 
 class Markup(str):

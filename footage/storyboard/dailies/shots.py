@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from footage.money import money
-from footage.rate import exact_rate, rate_number
 from footage.storyboard.cut import Event, State
 from footage.storyboard.dailies.markup import EMPTY, Markup, fill, joined, lines, link
+from footage.values.frame_rate import exact_rate, rate_number
+from footage.values.money import money
 
 STATES: dict[State, str] = {
     "delivered": "Delivered",

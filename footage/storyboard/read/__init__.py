@@ -11,8 +11,8 @@ from typing import Any, NamedTuple, cast
 from pydantic import ValidationError
 
 from footage.errors import InvalidRequest, Problem
-from footage.input_roots import InputRoots
-from footage.printable import shown
+from footage.privacy.display import shown
+from footage.privacy.input_roots import InputRoots
 from footage.storyboard.board import MAX_SHOTS, SPLIT, Board
 from footage.storyboard.guesses import Guess
 from footage.storyboard.read import (

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from footage.catalogue import MODEL_NAMES, REGION_NAMES
-from footage.field_types import number_in
 from footage.request import NUMBER_FIELDS
 from footage.storyboard.board import REQUEST_FIELDS
 from footage.storyboard.read import lengths, sizes, words
@@ -17,6 +16,7 @@ from footage.storyboard.read.document import as_list, as_mapping
 from footage.storyboard.read.draft import first_picture, picture_in, sentence
 from footage.storyboard.read.mapping import Part, samples
 from footage.storyboard.read.settlement import METADATA, Settlement
+from footage.values.field_types import number_in
 
 AROUND = ("framing", "angle", "movement", "lens")
 _PICTURE = re.compile(

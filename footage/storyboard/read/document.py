@@ -16,10 +16,10 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any, cast
 
-from footage import strict_json
 from footage.errors import InvalidRequest, Problem
-from footage.printable import shown
+from footage.privacy.display import shown
 from footage.storyboard.board import MAX_SHOTS
+from footage.values import strict_json
 
 # The largest board we know of (2,000 shots with 1,500-character prompts in three languages) is 9 MB.
 MAX_BYTES = 12 * 1024 * 1024

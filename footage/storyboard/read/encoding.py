@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from footage.errors import InvalidRequest, Problem
-from footage.printable import shown
+from footage.privacy.display import shown
 from footage.storyboard.read.mapping import Part, refusal
 
 CANDIDATES = ("gb18030", "big5", "cp932", "cp949", "cp1252", "cp1250", "mac_roman")

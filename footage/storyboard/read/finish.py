@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from footage.errors import InvalidRequest, Problem
-from footage.printable import shown
+from footage.privacy.display import shown
 from footage.storyboard.read.draft import Draft, Parsed
 from footage.storyboard.read.fit import fit
 from footage.storyboard.read.mapping import Part

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from footage.errors import InvalidRequest, Problem
-from footage.printable import shown
+from footage.privacy.display import shown
 
 # known: the format says so. evident: one possibility, and a check agrees. guessed: a person has to say.
 Sureness = Literal["known", "evident", "guessed"]

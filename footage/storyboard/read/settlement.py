@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from footage.errors import InvalidRequest, Problem, StorageProblem
-from footage.input_roots import InputRoots
-from footage.printable import shown
+from footage.privacy.display import shown
+from footage.privacy.input_roots import InputRoots
 from footage.storyboard.board import REQUEST_FIELDS, SHOT_FIELDS, nearest
 from footage.storyboard.read import words
 from footage.storyboard.read.document import as_list, as_mapping, decode_known, plain_data

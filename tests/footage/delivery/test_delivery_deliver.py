@@ -14,10 +14,10 @@ import pytest
 from clips import make_clip
 from resultserver import ResultServer, cut, damaged, status
 
-from footage.delivery import deliver
 from footage.errors import BadDelivery, StorageProblem
 from footage.media import inspect
 from footage.order import Expected
+from footage.steps.result_delivery import deliver
 from footage.storage import Store, open_store
 from footage.transfer import Limits
 
@@ -193,7 +193,7 @@ def test_a_stored_clip_that_rotted_is_reported_and_not_returned(store: Store, vi
 
 DELIVER = """
 import sys
-from footage.delivery import deliver
+from footage.steps.result_delivery import deliver
 from footage.order import Expected
 from footage.storage import open_store
 from footage.transfer import Limits

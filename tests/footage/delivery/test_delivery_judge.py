@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from footage.delivery import conversion_fault, judge
 from footage.media import VideoFacts
 from footage.order import Expected
+from footage.steps.result_delivery import conversion_fault, judge
 
 FACTS = VideoFacts(
     size_bytes=1_000_000,

@@ -10,15 +10,15 @@ from typing import Any
 
 import pytest
 
+from footage.context import Studio
 from footage.credentials import parse_key
 from footage.errors import FootageError, GenerationFailed
-from footage.evidence.clip import ClipEvidence, keys_in
+from footage.evidence.clip_evidence import ClipEvidence, keys_in
 from footage.evidence.state import Permission, Step, next_step
 from footage.settings import Settings
 from footage.steps.check import reopen
 from footage.steps.verify import verify
 from footage.storage import open_store
-from footage.studio import Studio
 
 KEPT = Path(__file__).parents[2] / "fixtures" / "evidence-0.1.0"
 KEYS: dict[str, str] = json.loads((KEPT / "keys.json").read_text())

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from footage.errors import AlreadyThere, StorageProblem
-from footage.evidence.clip import ClipEvidence, keys_in, may_be_unknown, unfinished
+from footage.evidence.clip_evidence import ClipEvidence, keys_in, may_be_unknown, unfinished
 from footage.evidence.records import CancelWish, Intent, Joined, Outcome, Receipt
 from footage.storage import Store, open_store
 

@@ -11,7 +11,7 @@ import pytest
 
 from footage import errors
 from footage.errors import FootageError, Unanswered, Unreachable
-from footage.evidence.clip import ClipEvidence
+from footage.evidence.clip_evidence import ClipEvidence
 from footage.evidence.paid import with_what_is_booked
 from footage.evidence.records import Intent, Outcome, Receipt
 from footage.storage import open_store

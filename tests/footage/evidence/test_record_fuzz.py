@@ -11,7 +11,7 @@ from fuzzing import fuzz
 from hypothesis import strategies as st
 
 from footage.errors import StorageProblem
-from footage.evidence.clip import ClipEvidence
+from footage.evidence.clip_evidence import ClipEvidence
 from footage.evidence.reader import RecordReader
 from footage.evidence.records import Claim, DeliveredRecord, Intent, Outcome, Receipt, ResultRecord
 from footage.steps.stored_order import stored_order

@@ -12,10 +12,10 @@ from clips import make_clip
 from measured import Measured
 from PIL import Image
 
-from footage.delivery import judge
 from footage.errors import BadDelivery
 from footage.media import conform, inspect, last_frame
 from footage.order import Expected
+from footage.steps.result_delivery import judge
 
 
 def coded(path: Path, codec: str, *, size: tuple[int, int] = (320, 180), frames: int = 12) -> Path:

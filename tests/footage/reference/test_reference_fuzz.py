@@ -10,7 +10,7 @@ from pictures import decoded, encoded
 from PIL import Image
 
 from footage.errors import InvalidRequest
-from footage.reference.preparing import Fit, prepare
+from footage.reference.preparation import Fit, prepare
 
 _PICTURE = Image.effect_noise((260, 250), 60).convert("RGB")
 SEEDS = [

@@ -14,7 +14,7 @@ from measured import Measured
 from pictures import decoded, picture
 
 from footage.errors import InvalidRequest
-from footage.reference.preparing import prepare
+from footage.reference.preparation import prepare
 
 _HERE = Path(__file__).parent / "hostile"
 

@@ -17,7 +17,7 @@ from footage.errors import InvalidRequest
 from footage.media import still
 from footage.order.geometry import delivered_size
 from footage.reference.image import PreparedImage
-from footage.reference.preparing import Fit, prepare
+from footage.reference.preparation import Fit, prepare
 
 
 def prepared(

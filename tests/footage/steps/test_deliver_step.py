@@ -10,10 +10,10 @@ from urllib.parse import urlsplit
 import pytest
 from bench import Bench
 
+from footage.context import Studio
 from footage.credentials import parse_key
 from footage.errors import BadDelivery, ClipLost, InvalidRequest, StorageProblem, Unreachable
 from footage.evidence.state import Permission
-from footage.studio import Studio
 
 
 def video(response: Any) -> Path:

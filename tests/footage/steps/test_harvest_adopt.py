@@ -12,14 +12,14 @@ from bench import Bench
 from plainsteps import PLAIN_STEPS
 
 from footage.clip import follow
+from footage.concurrency.executors import in_thread
 from footage.errors import InvalidRequest, StillRunning, SubmissionUnknown, TakenOver
 from footage.evidence.lease import Lease, Worker
+from footage.evidence.run_log import RunLog, collect_from, recorded
 from footage.evidence.state import Permission
-from footage.runlog import RunLog, collect_from, recorded
 from footage.steps.adopt import adopt
 from footage.steps.harvest import find_strangers, find_unfinished, harvest
 from footage.storage import open_store
-from footage.threads import in_thread
 
 
 def book(bench: Bench, **request: Any) -> Any:

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from rawserver import Act, RawServer, reply
 
+from footage.context import Studio
 from footage.credentials import parse_key
 from footage.errors import AccountProblem, FootageError, InvalidRequest, Unreachable
 from footage.settings import Settings, load_settings
 from footage.steps.probe import ask, first_contact, probe
 from footage.storage import open_store
-from footage.studio import Studio
 
 GOOD = {"data": [], "total": 0, "total_page": 0, "page_no": 1}
 HTML = reply(b"<!DOCTYPE html><html>Welcome</html>", headers={"Content-Type": "text/html"})

@@ -10,14 +10,14 @@ import pytest
 from s3proxy import S3Proxy, Seen
 from storecontract import s3_options
 
+from footage.context import Studio
 from footage.errors import NotThere, StorageProblem
-from footage.evidence.clip import ClipEvidence
+from footage.evidence.clip_evidence import ClipEvidence
 from footage.evidence.reader import BadRecord
 from footage.settings import Settings
 from footage.steps.harvest import find_unfinished
 from footage.steps.verify import verify, verify_tonight
 from footage.storage import Store, open_store
-from footage.studio import Studio
 
 KEPT = Path(__file__).parents[2] / "fixtures" / "evidence-0.1.0"
 KEYS: dict[str, str] = json.loads((KEPT / "keys.json").read_text())

@@ -15,8 +15,8 @@ from urllib.parse import unquote, urlsplit
 import pytest
 from storecontract import StoreContract
 
+from footage.concurrency.process_identity import identity
 from footage.errors import AlreadyThere, NotThere, StorageProblem
-from footage.process import identity
 from footage.storage import Store, open_store
 
 
@@ -127,7 +127,7 @@ def test_a_claim_that_proves_nothing_publishes_nothing_and_is_named(
     owner: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _take_away_what_publishes(monkeypatch.setattr)
-    monkeypatch.setattr("footage.storage.exclusively._PATIENCE_S", 0.05)
+    monkeypatch.setattr("footage.storage.exclusive_create._PATIENCE_S", 0.05)
     claim = _claim(tmp_path / "k", owner)
     store = open_store(str(tmp_path))
 

@@ -13,10 +13,10 @@ import pytest
 from s3proxy import DROP, LOSE_ANSWER, SLOW_DOWN, S3Proxy, Seen, first
 from storecontract import KEY, SECRET, StoreContract, s3_options
 
+from footage.context import open_studio
 from footage.errors import AlreadyThere, NotThere, StorageProblem
 from footage.settings import load_settings
 from footage.storage import Store, open_store
-from footage.studio import open_studio
 
 
 class TestS3Store(StoreContract):

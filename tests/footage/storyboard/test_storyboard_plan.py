@@ -15,7 +15,7 @@ from footage.errors import InvalidRequest, OverBudget
 from footage.order import plan as plan_order
 from footage.reference import read_reference
 from footage.storyboard import Budget, approval_reason, capped, check_budget, in_words, plan_board, read_board
-from footage.storyboard.quote import quote_of
+from footage.storyboard.board_quote import quote_of
 
 EXAMPLE = Path(__file__).parents[3] / "footage/storyboard/examples/lighthouse.yaml"
 

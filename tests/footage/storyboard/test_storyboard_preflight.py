@@ -11,6 +11,7 @@ import opentimelineio as otio
 import pytest
 from boards import all_delivered, planned
 
+from footage.context import open_studio
 from footage.credentials import parse_key
 from footage.emulator import Emulator
 from footage.errors import FootageError, InvalidRequest, StorageProblem
@@ -20,7 +21,6 @@ from footage.storyboard.plan import BoardPlan
 from footage.storyboard.preflight import preflight
 from footage.storyboard.production import Crew, produce
 from footage.storyboard.timeline import timeline_otio
-from footage.studio import open_studio
 
 _HERE = Path(__file__).parent / "hostile"
 

@@ -12,20 +12,20 @@ from boards import board, chained, no_links
 from plainsteps import PLAIN_STEPS
 
 from footage.clip import Clip, follow
+from footage.concurrency.executors import in_thread
+from footage.context import Studio, open_studio
 from footage.credentials import parse_key
 from footage.emulator import Emulator
-from footage.evidence.clip import ClipEvidence
+from footage.evidence.clip_evidence import ClipEvidence
 from footage.evidence.records import Intent
 from footage.evidence.state import Permission, Step
 from footage.request import VideoRequest, VideoResponse
 from footage.settings import Settings
 from footage.steps.check import check
 from footage.storyboard import Budget, Ledger, ShotOutcome, plan_board
-from footage.storyboard.due import still_to_buy
 from footage.storyboard.plan import BoardPlan
 from footage.storyboard.production import Crew, MakeClip, patience, produce
-from footage.studio import Studio, open_studio
-from footage.threads import in_thread
+from footage.storyboard.to_buy import still_to_buy
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,173 @@
+"""`wan-video generate`."""
+
+from __future__ import annotations
+
+import logging
+from fractions import Fraction
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from flows.cli.console import print_json, show_progress, tell
+from flows.cli.emulator_client import emulated
+from flows.cli.exit_codes import about_clips, about_what_is_booked
+from flows.cli.flags import BlockName, Switch
+from flows.cli.request_flags import RequestFile, RequestFlags, collect
+from footage.concurrency.slow_notice import said_if_slow
+from footage.errors import InvalidRequest, Problem
+from footage.privacy.withheld import put_aside
+from footage.request import VideoResponse
+from footage.values.money import money
+
+logger = logging.getLogger("footage.cli")
+
+
+def generate(
+    file: RequestFile = None,
+    /,
+    *,
+    request: RequestFlags = None,
+    key: Annotated[str | None, Parameter(metavar="KEY")] = None,
+    dry_run: Switch = False,
+    emulator: Switch = False,
+    json: Switch = False,
+    retry_failed: Switch = False,
+    buy_again: Switch = False,
+    credentials_block: BlockName = None,
+    storage_block: BlockName = None,
+) -> None:
+    """Make one clip, or return the one that is stored already.
+
+    Args:
+        file: The request as a JSON file, or - for stdin. Flags beat what is in it.
+        key: Instead of a request: go on with the clip of this key, from its evidence alone.
+        dry_run: Check, explain and price the request; send nothing, store nothing.
+        emulator: Use the local stand-in instead of the provider; no key needed, nothing is bought.
+        json: Print the response as JSON, alone on stdout.
+        retry_failed: Try again what the provider refused or failed for good.
+        buy_again: Pay a second time for a clip whose first purchase is lost or unknown.
+        credentials_block: DashScope Credentials block of the Prefect server, or secret/NAME for a Secret block.
+        storage_block: Name of a Video Storage block of the Prefect server.
+    """
+    if key is not None and (file is not None or request is not None):
+        raise InvalidRequest(
+            problems=(Problem("key", key, "a key stands for a whole request; give one or the other"),)
+        )
+    if key is not None and dry_run:
+        raise InvalidRequest(
+            problems=(Problem("dry_run", "true", "a key's order is priced already: see its request.json"),)
+        )
+    asked = None if key is not None else collect(file, request)
+    with emulated(emulator):
+        if dry_run and asked is not None:
+            from flows.cli.commands.explain import show_order
+
+            show_order(asked, as_json=json)
+            return
+        options = {
+            "retry_failed": retry_failed,
+            "buy_again": buy_again,
+            "credentials_block": credentials_block,
+            "storage_block": storage_block,
+        }
+        response = _make(asked, key, options)
+    if json:
+        print_json(response)
+    else:
+        _show(response)
+
+
+def _make(asked: dict[str, Any] | None, key: str | None, options: dict[str, Any]) -> VideoResponse:
+    """The response, from the store or from a flow run."""
+    show_progress()
+    stored = None
+    if not options["storage_block"]:
+        stored, key = _look_first(asked, key, meet=not options["credentials_block"])
+    elif asked is not None:
+        _check(asked)
+    if stored is not None:
+        return stored
+    # What is booked in a block's store cannot be looked up without the server.
+    with about_what_is_booked() if options["storage_block"] else about_clips([key or ""]):
+        return _run(asked, key, options)
+
+
+def _run(asked: dict[str, Any] | None, key: str | None, options: dict[str, Any]) -> VideoResponse:
+    from flows.cli.server_address import require_key
+
+    # Prefect takes seconds to load, and its server longer to start.
+    tell("Starting the run …", "dim")
+    if not options["credentials_block"]:
+        require_key()
+    with said_if_slow(logger, "Prefect is still loading …"):
+        from flows.cli.run_flow import run_flow
+        from flows.generate import finish_video, generate_video
+
+    if asked is None:
+        return run_flow(finish_video, {"key": key, **options})
+    # What is in a parameter is stored in Prefect's database.
+    return run_flow(generate_video, {**put_aside(_as_numbers(asked)), **options})
+
+
+def _as_numbers(asked: dict[str, Any]) -> dict[str, Any]:
+    """The checked request as the flow's form has it: a rate that was written as 24000/1001 is a number there."""
+    fps = asked.get("fps")
+    return asked | {"fps": float(Fraction(fps))} if isinstance(fps, str) else asked
+
+
+def _check(asked: dict[str, Any]) -> None:
+    """Refuse here what Prefect would refuse in its own words; the store is for the run to open."""
+    from footage.context import open_studio
+    from footage.steps.check import order_of
+
+    with open_studio() as studio:
+        order_of(studio, asked)
+
+
+def _look_first(
+    asked: dict[str, Any] | None, key: str | None, *, meet: bool
+) -> tuple[VideoResponse | None, str]:
+    """Check the request before Prefect is loaded: most mistakes, and every stored clip, need none of it.
+
+    `meet`: whether the provider is asked once where something is left to do.
+    """
+    from footage.context import open_studio
+    from footage.evidence.clip_evidence import ClipEvidence
+    from footage.evidence.state import Permission
+    from footage.steps.check import check, order_of, reopen
+    from footage.steps.probe import first_contact
+
+    with open_studio() as studio:
+        if asked is None:
+            clip = reopen(studio, key or "", Permission())
+            if clip.response is None and meet:
+                first_contact(studio, clip.order.region)
+            return clip.response, clip.key
+        # Nothing is written yet: the run may know another region, from its block.
+        order, _ = order_of(studio, asked)
+        if ClipEvidence(studio.store, order.key).result() is None:
+            if meet:
+                first_contact(studio, order.region)
+            return None, order.key
+        clip = check(studio, asked, Permission())
+        return clip.response, clip.key
+
+
+def _show(response: VideoResponse) -> None:
+    cost = money(response.cost.amount, response.cost.currency) if response.cost else "price unknown"
+    paid = "stored already, nothing was bought" if response.cached else cost
+    tell(
+        f"{response.duration:g} s, {response.fps:g} fps, {response.size}, seed {response.seed}: {paid}",
+        "bold",
+    )
+    for label, url in (
+        ("original", response.original_url),
+        ("poster", response.thumbnail_url),
+        ("sheet", response.contact_sheet_url),
+        ("evidence", response.evidence_url),
+    ):
+        if url:
+            tell(f"{label:<9} {url}")
+    for warning in response.warnings:
+        tell(f"note      {warning}", "yellow")
+    print(response.video_url)

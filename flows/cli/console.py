@@ -1,0 +1,136 @@
+"""What the terminal shows: results on stdout, everything else on stderr."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import re
+import shlex
+import sys
+from collections.abc import Callable, Generator
+from datetime import datetime
+from typing import Any, TextIO, cast
+
+from pydantic import BaseModel
+from rich.console import Console
+from rich.text import Text
+
+from footage.errors import FootageError
+from footage.privacy.display import plain, plain_json
+
+# Colours, which rich writes.
+_COLOUR = re.compile(r"(\x1b\[[0-9;]*m)")
+
+
+def _shown_only(text: str) -> str:
+    """Text without anything that acts on a terminal but colours: the last fence, whoever printed it."""
+    return "".join(part if at % 2 else plain(part) for at, part in enumerate(_COLOUR.split(text)))
+
+
+class Patient:
+    """A stream that never fails: one that is full or gone must not stop a clip that is being paid for."""
+
+    def __init__(self, stream: TextIO | None) -> None:
+        self._stream = stream
+        self.failed: OSError | None = None
+
+    def write(self, text: str) -> int:
+        self._do(lambda stream: stream.write(_shown_only(text)))
+        return len(text)
+
+    def flush(self) -> None:
+        self._do(lambda stream: stream.flush())
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def _do(self, act: Callable[[TextIO], object]) -> None:
+        if self._stream is None or self._stream.closed:
+            return
+        try:
+            act(self._stream)
+        except OSError as error:
+            self.failed = error
+            # What is buffered goes nowhere: the interpreter flushes again when it ends, and would complain.
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self._stream.fileno())
+            os.close(nowhere)
+
+
+@contextlib.contextmanager
+def patient_output() -> Generator[Patient]:
+    """Within this block nothing that is printed can fail; gives the stdout, which knows whether it did."""
+    out, err = Patient(sys.stdout), Patient(sys.stderr)
+    with contextlib.redirect_stdout(cast(TextIO, out)), contextlib.redirect_stderr(cast(TextIO, err)):
+        yield out
+        out.flush()
+
+
+stderr = Console(stderr=True, highlight=False, soft_wrap=True)
+
+_COMMAND = re.compile(r"\bwan-video (?:generate|storyboard|harvest|cancel|adopt)\b")
+_places: list[str] = []
+
+
+def remember_place(arguments: list[str]) -> None:
+    """Keep the flags that say where this command's clips are: the commands that we print need them, too."""
+    _places.clear()
+    for flag, following in zip(arguments, [*arguments[1:], ""], strict=False):
+        name, _, value = flag.partition("=")
+        if flag == "--emulator":
+            _places.append(flag)
+        elif name in ("--credentials-block", "--storage-block"):
+            _places.append(f"{name} {shlex.quote(value or following)}")
+
+
+def _here(text: str) -> str:
+    """The text, with commands that find this command's clips."""
+    return _COMMAND.sub(lambda command: " ".join([command[0], *_places]), text)
+
+
+def tell(message: str, style: str = "") -> None:
+    """A line for the person at the terminal."""
+    stderr.print(Text(plain(_here(message)), style=style))
+
+
+class _Lines(logging.Handler):
+    """What the core logs, one short line each."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        at = datetime.fromtimestamp(record.created).astimezone()
+        style = "yellow" if record.levelno >= logging.WARNING else ""
+        stderr.print(Text(f"{at:%H:%M:%S} ", "dim") + Text(plain(_here(record.getMessage())), style))
+
+
+def show_progress() -> None:
+    """Let the core's log lines appear in the terminal; calling it again changes nothing."""
+    logger = logging.getLogger("footage")
+    # Prefect would set it, too, but what is said before and while it loads counts as well.
+    if logger.getEffectiveLevel() > logging.INFO:
+        logger.setLevel(logging.INFO)
+    if not any(isinstance(handler, _Lines) for handler in logger.handlers):
+        logger.addHandler(_Lines(logging.INFO))
+
+
+def explain_error(error: FootageError) -> None:
+    """The error's message and the next step, without a traceback."""
+    stderr.print(Text(f"{type(error).__name__}: ", style="bold red") + Text(_here(error.message)))
+    if paid := error.details.get("paid"):
+        stderr.print(Text("Paid: ", style="bold") + Text(f"{paid}."))
+    if error.next_step:
+        stderr.print(Text("→ ", style="bold") + Text(_here(error.next_step)))
+
+
+def print_json(document: BaseModel | dict[str, Any] | list[Any]) -> None:
+    """The result, alone on stdout."""
+    if isinstance(document, BaseModel):
+        document = document.model_dump(mode="json")
+    text = json.dumps(document, ensure_ascii=False, indent=2, default=str)
+    try:
+        text.encode(getattr(sys.stdout, "encoding", None) or "utf-8")
+    except UnicodeEncodeError:
+        text = json.dumps(document, indent=2, default=str)
+    print(plain_json(text))
+    sys.stdout.flush()

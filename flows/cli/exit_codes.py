@@ -1,0 +1,37 @@
+"""What is booked decides the exit code of a network that does not answer: 8 for nothing at all, else 5."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Generator, Iterable
+
+from footage.errors import Unreachable
+
+
+@contextlib.contextmanager
+def about_what_is_booked() -> Generator[None]:
+    """For commands that finish, cancel or settle what was bought: nothing that stops them says that nothing was.
+
+    Raises:
+        Unanswered: In place of Unreachable.
+    """
+    try:
+        yield
+    except Unreachable as error:
+        raise error.booked() from None
+
+
+@contextlib.contextmanager
+def about_clips(keys: Iterable[str]) -> Generator[None]:
+    """For commands that buy: an earlier run may have bought some of these clips already.
+
+    Raises:
+        Unanswered: In place of Unreachable, where the evidence has something that is bought or may be.
+    """
+    try:
+        yield
+    except Unreachable as error:
+        from footage.context import open_studio
+        from footage.evidence.paid import with_what_is_booked
+
+        raise with_what_is_booked(error, open_studio().store, keys) from None

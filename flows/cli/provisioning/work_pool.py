@@ -1,0 +1,174 @@
+"""Where work waits and how fast it may go: work pool, rate limits, deployments."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.actions import DeploymentUpdate, GlobalConcurrencyLimitCreate, WorkPoolCreate
+from prefect.client.schemas.responses import DeploymentResponse
+from prefect.client.schemas.schedules import CronSchedule
+from prefect.exceptions import ObjectNotFound
+from prefect.workers.process import ProcessWorker
+
+from flows.cli.provisioning import Done
+from flows.cli.provisioning.prefect_yaml import Project
+from footage.catalogue import CATALOGUE
+from footage.errors import FootageError
+from tasks.limits import submit_limit
+
+# A run is a process of about 90 MB that mostly waits, and ten clips at once use up every model's quota.
+RUNS_AT_ONCE = 10
+STORYBOARDS = "storyboards"
+STORYBOARDS_AT_ONCE = 3
+
+
+async def make_pool(client: PrefectClient, name: str) -> Done:
+    """The work pool, of type process where there is none."""
+    try:
+        pool = await client.read_work_pool(name)
+    except ObjectNotFound:
+        await client.create_work_pool(
+            WorkPoolCreate(
+                name=name,
+                type="process",
+                description="Clips through Alibaba Model Studio. A run mostly waits for the provider.",
+                base_job_template=ProcessWorker.get_default_base_job_template(),
+                concurrency_limit=RUNS_AT_ONCE,
+            )
+        )
+        return Done("work pool", name, "made", f"type process, {RUNS_AT_ONCE} runs at once")
+    runs = "any number of" if pool.concurrency_limit is None else pool.concurrency_limit
+    return Done("work pool", name, "kept", f"type {pool.type}, {runs} runs at once")
+
+
+async def make_queue(client: PrefectClient, pool: str) -> Done:
+    """The queue of the storyboards, which leaves room in the pool for the shots they wait for."""
+    try:
+        queue = await client.read_work_queue_by_name(STORYBOARDS, pool)
+    except ObjectNotFound:
+        await client.create_work_queue(
+            STORYBOARDS,
+            description="Runs that wait for other runs of this pool.",
+            concurrency_limit=STORYBOARDS_AT_ONCE,
+            work_pool_name=pool,
+        )
+        return Done("work queue", STORYBOARDS, "made", f"{STORYBOARDS_AT_ONCE} runs at once")
+    runs = "any number of" if queue.concurrency_limit is None else queue.concurrency_limit
+    return Done("work queue", STORYBOARDS, "kept", f"{runs} runs at once")
+
+
+async def make_limits(client: PrefectClient) -> list[Done]:
+    """One rate limit for each model, as fast as the provider takes creates."""
+    done: list[Done] = []
+    for card in CATALOGUE.models.values():
+        name = submit_limit(card.name)
+        try:
+            limit = await client.read_global_concurrency_limit_by_name(name)
+        except ObjectNotFound:
+            rate = card.submit_per_second
+            await client.create_global_concurrency_limit(
+                GlobalConcurrencyLimitCreate(name=name, limit=rate, slot_decay_per_second=rate)
+            )
+            done.append(Done("rate limit", name, "made", f"{rate} creates a second"))
+        else:
+            stopped = "" if limit.limit else "; nothing is bought with this model"
+            done.append(Done("rate limit", name, "kept", f"{limit.limit} creates at once{stopped}"))
+    return done
+
+
+async def deploy(
+    client: PrefectClient, project: Project, wanted: dict[str, dict[str, Any]], api_url: str
+) -> list[Done]:
+    """Deploy as `prefect --no-prompt deploy --all` does, and close the forms: a parameter that a flow does not
+    have is refused when a run is asked for, not in a crash of the run.
+
+    The schedules of a deployment that is there already are left as they are: Prefect would make them anew, and
+    so switch on or off what a person switched.
+
+    Raises:
+        FootageError: Prefect refused; its own words are in the message.
+    """
+    before = {name for name in wanted if await _find(client, name)}
+    entries = [
+        {field: value for field, value in entry.items() if field != "schedules" or name not in before}
+        for name, entry in wanted.items()
+    ]
+    output, code = await _prefect_deploy(project, entries, api_url)
+    deployed = {name: await _find(client, name) for name in wanted}
+    missing = [name for name, found in deployed.items() if found is None]
+    if code or missing:
+        raise FootageError(
+            f"prefect deploy failed for {', '.join(missing) or 'a deployment'}:\n{output.strip()[-1500:]}",
+            next_step=f"cd {project.root} && prefect --no-prompt deploy --prefect-file {project.file} --all",
+        )
+    for found in deployed.values():
+        if found is not None:
+            await _close_form(client, found)
+    return [
+        Done("deployment", name, "updated" if name in before else "made", _when(entry, deployed[name]))
+        for name, entry in wanted.items()
+    ]
+
+
+async def _prefect_deploy(
+    project: Project, entries: list[dict[str, Any]], api_url: str
+) -> tuple[str, int | None]:
+    """What `prefect deploy --all` said of these entries, and its exit code."""
+    import yaml
+
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "prefect.yaml"
+        file.write_text(yaml.safe_dump({"name": "wan-video", "deployments": entries}), "utf-8")
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all", "--prefect-file", str(file)),
+            cwd=project.root,
+            env={**os.environ, "PREFECT_API_URL": api_url},
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        output, _ = await process.communicate()
+    return output.decode(errors="replace"), process.returncode
+
+
+async def remove(client: PrefectClient, names: Iterable[str]) -> list[Done]:
+    """Delete deployments with their waiting runs, schedules and triggers."""
+    done: list[Done] = []
+    for name in names:
+        found = await _find(client, name)
+        if found is not None:
+            await client.delete_resource_owned_automations(f"prefect.deployment.{found.id}")
+            await client.delete_deployment(found.id)
+            done.append(Done("deployment", name, "removed"))
+    return done
+
+
+async def _find(client: PrefectClient, name: str) -> DeploymentResponse | None:
+    try:
+        return await client.read_deployment_by_name(name)
+    except ObjectNotFound:
+        return None
+
+
+async def _close_form(client: PrefectClient, deployment: DeploymentResponse) -> None:
+    schema = {**(deployment.parameter_openapi_schema or {}), "additionalProperties": False}
+    await client.update_deployment(deployment.id, DeploymentUpdate(parameter_openapi_schema=schema))
+
+
+def _when(entry: dict[str, Any], deployed: DeploymentResponse | None) -> str:
+    active = [plan.schedule for plan in deployed.schedules if plan.active] if deployed else []
+    starts = [
+        f"on schedule {plan.cron} {plan.timezone or 'UTC'}"
+        if isinstance(plan, CronSchedule)
+        else "on a schedule"
+        for plan in active
+    ]
+    events = [event for trigger in entry.get("triggers", ()) for event in trigger["expect"]]
+    return ", ".join([*starts, *(f"for each event {event}" for event in events)]) or "when asked"

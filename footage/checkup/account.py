@@ -1,0 +1,158 @@
+"""What the provider says for free: whether the key works, where, for which models, and with which limits."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from footage.catalogue import CATALOGUE, card
+from footage.checkup.finding import Finding, examine
+from footage.errors import AccountProblem
+from footage.request import VideoRequest
+from footage.steps.probe import ask
+
+if TYPE_CHECKING:
+    from footage.context import Studio
+    from footage.provider import WanClient
+
+# Less does not confuse anyone who compares logs; the protocol itself never compares clocks without the offset.
+CLOCK_TOLERANCE_S = 60.0
+
+
+def provider_findings(studio: Studio) -> Generator[Finding]:
+    """Everything that is free to ask; stops at the first answer without which the rest makes no sense."""
+    key = examine("key", lambda: _key(studio))
+    yield key
+    if key.level == "fail":
+        return
+    region = studio.region or card(VideoRequest.model_fields["model"].default).regions[0]
+    access = examine("provider", lambda: _access(studio, region))
+    yield access
+    if access.level == "fail":
+        return
+    client = studio.client(studio.endpoint(region), studio.workspace)
+    yield examine("clock", lambda: _clock(studio))
+    yield examine("models", lambda: _models(client, region)).as_warning()
+    yield examine("quotas", lambda: _quotas(client, region)).as_warning()
+    yield examine("unfinished", lambda: _unfinished(studio)).as_warning()
+
+
+def _key(studio: Studio) -> Finding:
+    key = studio.api_key
+    of = f", of region {studio.region}" if studio.region else ", region not given"
+    return Finding("key", "ok", f"{key.fingerprint}… from the {key.source}{of}")
+
+
+def _access(studio: Studio, region: str) -> Finding:
+    """Whether the key works in its region; where no region is given, in which one it does."""
+    endpoint = studio.endpoint(region)
+    try:
+        probe = ask(studio, endpoint)
+    except AccountProblem as refusal:
+        elsewhere = None
+        if studio.region is None and studio.settings.http_base_url is None:
+            elsewhere = _region_of_key(studio, besides=region)
+        if elsewhere is None:
+            raise
+        return Finding(
+            "provider",
+            "fail",
+            f"{endpoint} refuses the key, and {elsewhere} takes it: {refusal.message}",
+            f"set WAN_VIDEO_REGION={elsewhere}, or the region in the credentials block",
+            refusal.exit_code,
+        )
+    studio.note_clock(probe.clock_offset_s)
+    return Finding(
+        "provider", "ok", f"{endpoint} takes the key and answers in {probe.latency_s * 1000:.0f} ms"
+    )
+
+
+def _region_of_key(studio: Studio, besides: str) -> str | None:
+    for region in CATALOGUE.regions.values():
+        if region.id == besides or region.shared_base_url is None:
+            continue
+        if examine("", lambda at=region.id: _answers(studio, at)).level == "ok":
+            return region.id
+    return None
+
+
+def _answers(studio: Studio, region: str) -> Finding:
+    studio.client(studio.endpoint(region), studio.workspace).probe()
+    return Finding("", "ok", "")
+
+
+def _clock(studio: Studio) -> Finding:
+    offset_s = studio.clock_offset_s
+    if offset_s is None:
+        return Finding("clock", "warn", "the provider's answer had no date")
+    if studio.emulated:
+        return Finding("clock", "ok", "the emulator keeps its own time")
+    if abs(offset_s) > CLOCK_TOLERANCE_S:
+        return Finding(
+            "clock",
+            "warn",
+            f"this machine differs from the provider by {offset_s:+.0f} s; clips are not harmed, logs mislead",
+            "synchronise the clock (NTP)",
+        )
+    return Finding("clock", "ok", f"differs from the provider's by {offset_s:+.1f} s")
+
+
+def _models(client: WanClient, region: str) -> Finding:
+    here = [model.name for model in CATALOGUE.models.values() if region in model.regions]
+    known = {name: client.model_known(name) for name in here}
+    if not known or set(known.values()) == {None}:
+        return Finding("models", "ok", "the provider does not list models here; a create will tell")
+    missing = [name for name, seen in known.items() if seen is False]
+    message = f"{len(here) - len(missing)} of the {len(here)} models of {region} are open to this key"
+    if not missing:
+        return Finding("models", "ok", message)
+    return Finding(
+        "models",
+        "warn",
+        f"{message}; not {', '.join(missing)}",
+        "activate them in the Model Studio console, or use another model",
+    )
+
+
+def _quotas(client: WanClient, region: str) -> Finding:
+    told: list[str] = []
+    lower: list[str] = []
+    for model in CATALOGUE.models.values():
+        quota = client.quotas(model.name) if region in model.regions else None
+        if quota is None:
+            continue
+        told.append(
+            f"{model.name} {quota.concurrent_tasks or '?'} at once, {quota.queued_tasks or '?'} queued"
+        )
+        per_second = quota.requests / (quota.request_period_s or 1) if quota.requests else None
+        if per_second is not None and per_second < model.submit_per_second:
+            lower.append(f"{model.name} takes {per_second:g} a second instead of {model.submit_per_second}")
+    if lower:
+        return Finding(
+            "quotas",
+            "warn",
+            "; ".join(lower),
+            "lower the Prefect limit: prefect global-concurrency-limit update wan-video-submit-MODEL --limit N",
+        )
+    return Finding(
+        "quotas", "ok", "; ".join(told) or "the provider does not tell; those of the catalogue hold"
+    )
+
+
+def _unfinished(studio: Studio) -> Finding:
+    from footage.steps.harvest import EXPIRY_WARNING, find_unfinished
+
+    left = find_unfinished(studio)
+    if not left:
+        return Finding("unfinished", "ok", "nothing is bought and undelivered")
+    now = datetime.now(UTC)
+    soon = [clip for clip in left if clip.expires_within(EXPIRY_WARNING, now)]
+    if soon:
+        return Finding(
+            "unfinished",
+            "warn",
+            f"{len(soon)} of {len(left)} unfinished clips expire within {EXPIRY_WARNING.seconds // 3600} hours",
+            "wan-video harvest",
+        )
+    return Finding("unfinished", "ok", f"{len(left)} bought and on their way")

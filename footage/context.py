@@ -1,0 +1,285 @@
+"""Where a run works: its settings, its store, whose key, and one client per endpoint."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from footage.concurrency.boot_clock import steady_s
+from footage.credentials import ApiKey, find_key
+from footage.errors import AccountProblem, InvalidRequest, Problem, StorageProblem
+from footage.evidence.lease import Worker
+from footage.evidence.reader import BadRecord
+from footage.network.emulator_check import emulator_at
+from footage.network.endpoints import NOT_KNOWN, known_endpoint
+from footage.pacing.creates import Turns
+from footage.pacing.durations import TypicalTimes
+from footage.pacing.task_list import Roster
+from footage.privacy.display import shown
+from footage.privacy.input_roots import InputRoots
+from footage.settings import Settings, is_local, load_settings
+
+if TYPE_CHECKING:
+    from footage.provider import WanClient
+    from footage.storage import Store
+    from footage.transfer import Limits
+
+logger = logging.getLogger(__name__)
+
+# The longest that one create may hang.
+CALL_LIMIT_S = 120.0
+# Others conclude that a create was never sent no earlier than lease_s + reconcile_grace_s after its worker's
+# last beat, and it is sent within lease_s / 2 of a beat. So it has lease_s / 2 + grace to arrive and to be
+# listed; this share of that is for arriving (with 60 s and 120 s: the whole 120 s).
+CALL_SHARE = 0.8
+
+
+def key_of_environment() -> ApiKey:
+    """The key from DASHSCOPE_API_KEY, else from ~/.alibabacloud/credentials.
+
+    Raises:
+        AccountProblem: Neither has a usable key; the message names the places.
+    """
+    return find_key(os.environ, Path.home())
+
+
+class Studio:
+    """What every step of every clip of one run shares; thread-safe, not to be pickled."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        *,
+        find_api_key: Callable[[], ApiKey] = key_of_environment,
+        run_id: str | None = None,
+        input_roots: InputRoots | None = None,
+    ) -> None:
+        self.input_roots = input_roots or InputRoots.anywhere()
+        self.settings = settings
+        self.store = store
+        self.run_id = run_id
+        self.worker = Worker(store, settings.lease_s)
+        # Provider's time and the steady moment at which it was seen: later times follow from the steady clock
+        # alone, because ours may be set by hours in the middle of a run.
+        self._provider_clock: tuple[float, float] | None = None
+        self._find_api_key = find_api_key
+        self._api_key: ApiKey | None = None
+        self._clients: dict[tuple[str, str | None], WanClient] = {}
+        # Endpoints that gave a good answer: what they do from then on is no mistake in a setting.
+        self.answered: set[str] = set()
+        self._lock = threading.Lock()
+        self._proving = threading.Lock()
+        self._closed = False
+        self._exclusive = False
+        # One list answers for all clips that wait in this process.
+        self.roster = Roster(settings.poll_min_s, settings.poll_max_s)
+        self.turns = Turns()
+        self.typical = TypicalTimes()
+
+    def __reduce__(self) -> str:
+        raise TypeError("A Studio holds a key and open connections; pass block names instead.")
+
+    @property
+    def api_key(self) -> ApiKey:
+        """The key, found at first use: a clip that is already stored needs none.
+
+        Raises:
+            AccountProblem: There is no usable key; says where it was looked for.
+        """
+        with self._lock:
+            if self._api_key is None:
+                self._api_key = self._find_api_key()
+                logger.info("Key %s… from %s.", self._api_key.fingerprint, self._api_key.source)
+            return self._api_key
+
+    @property
+    def clock_offset_s(self) -> float | None:
+        """Provider's clock minus ours, at this moment; None while the provider's was never seen."""
+        if self._provider_clock is None:
+            return None
+        provider_s, seen_s = self._provider_clock
+        return provider_s + (steady_s() - seen_s) - time.time()
+
+    def note_clock(self, offset_s: float | None) -> None:
+        """Keep what an answer of the provider told about its clock."""
+        if offset_s is not None:
+            self._provider_clock = (time.time() + offset_s, steady_s())
+
+    def provider_now(self) -> datetime:
+        """The time by the provider's clock; by ours while the provider's was never seen."""
+        return datetime.now(UTC) + timedelta(seconds=self.clock_offset_s or 0.0)
+
+    @property
+    def region(self) -> str | None:
+        """The region of the key: from the settings, else from where the key was found, else unknown."""
+        return self.settings.region or self._of_key("region")
+
+    @property
+    def workspace(self) -> str | None:
+        """The workspace of the key, or None for the account's default."""
+        return self.settings.workspace or self._of_key("workspace")
+
+    def _of_key(self, name: str) -> str | None:
+        # Without a key a request can still be checked and a stored clip returned.
+        with contextlib.suppress(AccountProblem):
+            return getattr(self.api_key, name)
+        return None
+
+    def endpoint(self, region: str) -> str:
+        """Base URL for a region; `DASHSCOPE_HTTP_BASE_URL` beats the catalogue."""
+        from footage.catalogue import endpoint
+
+        return self.settings.http_base_url or endpoint(region, self.workspace)
+
+    def client(self, endpoint: str, workspace: str | None = None) -> WanClient:
+        """The client of one endpoint, closed with the studio.
+
+        Raises:
+            BadRecord: The key may not be sent to this address.
+            AccountProblem: There is no usable key.
+        """
+        endpoint = self._known(endpoint, workspace)
+        api_key = self.api_key
+        with self._lock:
+            if self._closed:
+                raise RuntimeError("This studio is closed; its connections would be left open.")
+            wanted = (endpoint, workspace)
+            if wanted not in self._clients:
+                self._clients[wanted] = make_client(self.settings, endpoint, api_key, workspace)
+            return self._clients[wanted]
+
+    def knows(self, endpoint: str, workspace: str | None) -> str | None:
+        """The address that `endpoint` of a record is, if the key may be sent there; else None."""
+        return known_endpoint(endpoint, workspace, self.settings.http_base_url)
+
+    def _known(self, endpoint: str, workspace: str | None) -> str:
+        # Before the key is looked for: nothing that evidence says decides where it goes.
+        known = self.knows(endpoint, workspace)
+        if known is None:
+            raise BadRecord(
+                f"The key is not sent to {shown(endpoint)}: {NOT_KNOWN}.",
+                next_step="set DASHSCOPE_HTTP_BASE_URL if it is a proxy of yours or an emulator",
+            )
+        return known
+
+    def require_exclusive_store(self) -> None:
+        """Prove, once for each studio, that of two workers with the same intent only one can win.
+
+        Raises:
+            StorageProblem: The store cannot do that, and the operator did not say that only one worker runs.
+        """
+        with self._proving:
+            if self._exclusive or self.settings.single_worker:
+                return
+            try:
+                self.store.check_exclusive()
+            except StorageProblem as error:
+                raise StorageProblem(
+                    error.message,
+                    next_step=f"{error.next_step or 'Mend the store.'} "
+                    "If only one worker ever runs, set WAN_VIDEO_SINGLE_WORKER=1.",
+                ) from error
+            self._exclusive = True
+
+    @property
+    def emulated(self) -> bool:
+        """Whether this studio's endpoint says that it is the emulator, so that nothing can be bought."""
+        return emulator_at(self.settings.http_base_url) is True
+
+    def refuse_mixed_evidence(self, made_at: str | None, by_emulator: bool | None) -> None:
+        """Keep clips of the emulator and of the provider apart.
+
+        `by_emulator` is None in older evidence: then an endpoint on this machine was an emulator.
+
+        Raises:
+            InvalidRequest: The stored clip was made on the other kind of endpoint.
+        """
+        emulated = emulator_at(self.settings.http_base_url)
+        if made_at is None or emulated is None:
+            return
+        if (is_local(made_at) if by_emulator is None else by_emulator) == emulated:
+            return
+        made, now = ("the provider", "the emulator") if emulated else ("the emulator", "the provider")
+        raise InvalidRequest(
+            problems=(
+                Problem(
+                    "OUTPUT_DIR",
+                    self.store.url,
+                    f"this clip was made by {made}, and this run talks to {now}",
+                    "another OUTPUT_DIR for each of the two",
+                ),
+            )
+        )
+
+    def download_limits(self) -> Limits:
+        """Where results may come from and how patient their download is."""
+        from footage.transfer import Limits
+
+        return Limits(allowed_hosts=self.settings.result_hosts, allow_loopback=self.emulated)
+
+    def close(self) -> None:
+        """Stop beating and close connections; call when the run is over."""
+        self.worker.stop()
+        with self._lock:
+            self._closed = True
+            clients = list(self._clients.values())
+        for client in clients:
+            client.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def make_client(settings: Settings, endpoint: str, api_key: ApiKey, workspace: str | None) -> WanClient:
+    """A client of one endpoint, which whoever makes it closes; the DashScope SDK is loaded here and not before."""
+    from footage.provider import WanClient
+
+    limit_s = min(CALL_LIMIT_S, CALL_SHARE * (settings.lease_s / 2 + settings.reconcile_grace_s))
+    return WanClient(
+        endpoint,
+        api_key,
+        workspace=workspace,
+        call_limit_s=limit_s,
+        queries_per_second=settings.queries_per_second,
+    )
+
+
+def open_studio(
+    settings: Settings | None = None,
+    *,
+    store: Store | None = None,
+    find_api_key: Callable[[], ApiKey] = key_of_environment,
+    run_id: str | None = None,
+    bounded: bool = False,
+) -> Studio:
+    """A studio from the environment, or from what is given; `bounded`: files of requests come from the folders
+    that the operator allows, and from no other.
+
+    Raises:
+        InvalidRequest: A setting cannot be used.
+        StorageProblem: The store cannot be opened.
+    """
+    from footage.storage import open_store
+
+    settings = settings or load_settings()
+    if store is None:
+        store = open_store(
+            settings.store_url,
+            settings.storage_options,
+            public_base_url=settings.public_store_url,
+            sign_seconds=settings.sign_urls_s,
+            single_worker=settings.single_worker,
+        )
+    roots = InputRoots(settings.readable_folders) if bounded else InputRoots.anywhere()
+    return Studio(settings, store, find_api_key=find_api_key, run_id=run_id, input_roots=roots)

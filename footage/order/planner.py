@@ -1,0 +1,131 @@
+"""Makes the order, or says everything that is wrong."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+
+from footage.catalogue import ModelCard, card, tier_of
+from footage.errors import InvalidRequest, Problem
+from footage.order.document import Expected, FieldReport, ImageFacts, Order
+from footage.order.geometry import delivered_size
+from footage.order.key import VERSION, seed_and_key
+from footage.order.quote import quote
+from footage.order.rule_input import ask
+from footage.order.rules import Finding, Note, findings
+from footage.privacy.display import shown_reference
+from footage.privacy.redact import redact
+from footage.reference import ReferenceImage
+from footage.request import VideoRequest
+
+
+def request_problems(
+    request: VideoRequest, *, default_region: str | None = None, image: ReferenceImage | None = None
+) -> list[Problem]:
+    """Everything that is wrong with a request; what is wrong with the image's bytes only if it is given."""
+    found = findings(ask(request, default_region, image))
+    return [finding for finding in found if isinstance(finding, Problem)]
+
+
+def plan(
+    request: VideoRequest, *, default_region: str | None = None, image: ReferenceImage | None = None
+) -> Order:
+    """Turn a request into the order that can be bought.
+
+    `default_region` is the region of the key or the settings, if one is known; `image` is what
+    `footage.reference.read_reference` made of the request's reference image.
+
+    Raises:
+        InvalidRequest: `problems` names every field that is wrong, the image included; nothing was sent.
+        ValueError: The request needs an image that was not read.
+    """
+    asked = ask(request, default_region, image)
+    found = findings(asked)
+    problems = tuple(finding for finding in found if isinstance(finding, Problem))
+    if problems:
+        raise InvalidRequest(problems=problems)
+    model = card(request.model)
+    region = asked.region or model.regions[0]
+    facts = _image_facts(model, image)
+    whole = _with_defaults(request, model, region)
+    shown_link = redact(whole.audio_url)
+    signed = whole.audio_url if whole.audio_url != shown_link else None
+    seed, key = seed_and_key(whole, facts.source_sha256 if facts else None)
+    reports = [finding for finding in found if isinstance(finding, FieldReport)]
+    price = quote(model, region, whole.size, audio=whole.audio is not False, seconds=int(whole.duration))
+    return Order(
+        key=key,
+        key_version=VERSION,
+        request=whole.model_copy(update={"seed": seed, "audio_url": shown_link}),
+        kind=model.kind,
+        model=model.name,
+        region=region,
+        seed=seed,
+        explain=tuple(dataclasses.replace(r, sent=seed) if r.field == "seed" else r for r in reports),
+        quote=price,
+        expected=_expected(whole, model, facts),
+        image=facts,
+        warnings=(*_warnings(found), *((price.note,) if price.note else ())),
+        audio_url_sha256=None if signed is None else hashlib.sha256(signed.encode("ascii")).hexdigest(),
+        audio_link=signed,
+    )
+
+
+def _with_defaults(request: VideoRequest, model: ModelCard, region: str) -> VideoRequest:
+    """The request with every choice filled in, so that what means the same has the same key."""
+    sound = {"switch": request.audio is not False, "always": True, "none": False, "unknown": None}
+    extend = model.prompt_extend_default if request.prompt_extend is None else request.prompt_extend
+    image = request.reference_image
+    return request.model_copy(
+        update={
+            "prompt": request.prompt.strip(),
+            "negative_prompt": (request.negative_prompt or "").strip() or None,
+            "region": region,
+            "prompt_extend": extend,
+            "audio": sound[model.audio],
+            "pad_color": request.pad_color.lower(),
+            "reference_image": None if image is None else shown_reference(image),
+        }
+    )
+
+
+def _image_facts(model: ModelCard, image: ReferenceImage | None) -> ImageFacts | None:
+    if model.kind == "t2v":
+        return None
+    if image is None or image.prepared is None or image.source_sha256 is None:
+        raise ValueError("plan() needs the image that read_reference() made of this request.")
+    prepared = image.prepared
+    return ImageFacts(
+        source=image.source,
+        source_sha256=image.source_sha256,
+        prepared_sha256=prepared.sha256,
+        mime=prepared.mime,
+        width=prepared.width,
+        height=prepared.height,
+        size_bytes=len(prepared.data),
+        changes=prepared.changes,
+    )
+
+
+def _expected(request: VideoRequest, model: ModelCard, image: ImageFacts | None) -> Expected:
+    width, height = (int(side) for side in request.size.split("*"))
+    tier = tier_of(request.size)
+    delivered = delivered_size(image.width, image.height, tier) if image and tier else (width, height)
+    exact = image is None or request.fit != "keep"
+    return Expected(
+        duration_s=int(request.duration),
+        fps=request.fps,
+        native_fps=model.native_fps,
+        width=width if exact else delivered[0],
+        height=height if exact else delivered[1],
+        delivered_width=delivered[0],
+        delivered_height=delivered[1],
+        exact_size=exact,
+        audio=request.audio,
+    )
+
+
+def _warnings(found: list[Finding]) -> list[str]:
+    dropped = [f for f in found if isinstance(f, FieldReport) and f.action == "dropped"]
+    notes = [f.text for f in found if isinstance(f, Note)]
+    return [*notes, *(f"{report.field}: dropped. {report.reason}" for report in dropped)]

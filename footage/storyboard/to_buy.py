@@ -1,0 +1,64 @@
+"""What of a board is still to be bought: not the clips that are stored, nor those that are bought and on their way."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, NamedTuple
+
+from footage.errors import NotThere
+from footage.evidence.clip_evidence import ClipEvidence
+from footage.steps.check import order_of
+from footage.steps.last_frame import last_frame_path
+from footage.storyboard.board_quote import BoardQuote, quote_of
+
+if TYPE_CHECKING:
+    from footage.context import Studio
+    from footage.storyboard.plan import BoardPlan, ShotPlan
+
+# A store over the network takes tens of milliseconds to answer.
+_AT_ONCE = 16
+
+
+class _Clip(NamedTuple):
+    key: str
+    stored: bool
+
+
+def still_to_buy(studio: Studio, plan: BoardPlan, *, buy_again: bool = False) -> BoardQuote:
+    """What the board's shots cost that are neither stored nor bought; nothing is sent or written.
+
+    With `buy_again` a purchase that nobody knows of is counted as still to come.
+
+    Raises:
+        StorageProblem: The evidence cannot be read.
+    """
+    paid: dict[str, _Clip] = {}
+
+    def look(shot: ShotPlan) -> _Clip | None:
+        return _paid(studio, shot, paid.get(shot.starts_from or ""), buy_again)
+
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        # Whether a shot that starts from another is paid can be told only after that one's key is known.
+        for depth in range(1, max(shot.depth for shot in plan.shots) + 1):
+            shots = [shot for shot in plan.shots if shot.depth == depth]
+            paid |= {shot.id: clip for shot, clip in zip(shots, pool.map(look, shots), strict=True) if clip}
+    return quote_of({shot.id: shot.quote for shot in plan.shots if shot.same_as is None}, paid)
+
+
+def _paid(studio: Studio, shot: ShotPlan, before: _Clip | None, buy_again: bool) -> _Clip | None:
+    """The shot's clip if it is paid; `before` is the clip that it starts from, as far as that is paid."""
+    order = shot.order
+    if order is None:
+        if before is None or not before.stored:
+            return None
+        try:
+            frame = studio.store.read(last_frame_path(before.key))
+        except NotThere:
+            return None
+        order, _ = order_of(studio, shot.request_from(frame))
+    evidence = ClipEvidence(studio.store, order.key)
+    if evidence.result() is not None:
+        return _Clip(order.key, stored=True)
+    state = evidence.state()
+    doubtful = state.last is not None and state.last.unknown
+    return _Clip(order.key, stored=False) if state.unfinished and not (doubtful and buy_again) else None

@@ -1,0 +1,172 @@
+"""What people see of a run in the Prefect UI, and the log that is the same everywhere."""
+
+from __future__ import annotations
+
+import base64
+import logging
+from typing import TYPE_CHECKING
+
+from prefect.artifacts import acreate_image_artifact, acreate_markdown_artifact
+
+from footage.concurrency.executors import in_thread
+from footage.errors import FootageError
+from footage.order import explain_rows
+from footage.privacy.display import one_line, plain
+from footage.privacy.redact import redact
+from footage.values.frame_rate import rate_number
+from footage.values.money import money
+from tasks.artifacts import published
+from tasks.markdown import as_cell, as_text
+
+if TYPE_CHECKING:
+    from footage.clip import Clip
+    from footage.request import Cost, VideoResponse
+
+# An artifact is a row of the server's database; a poster is about 60 KB.
+MAX_POSTER_BYTES = 300_000
+
+
+async def show_clip(clip: Clip, response: VideoResponse) -> None:
+    """Publish what was asked, what was delivered and the poster of one clip."""
+    name = f"clip-{clip.key[:12]}"
+    cost = _price(response.cost)
+    await published(
+        acreate_markdown_artifact(
+            key=name,
+            markdown=_page(clip, response, cost),
+            # The cards of the UI show about forty characters of it.
+            description=f"{cost}, {response.duration:g} s, {response.fps:g} fps, {response.size}",
+        )
+    )
+    poster = await in_thread(_poster, clip)
+    if poster is not None:
+        await published(
+            acreate_image_artifact(
+                image_url=f"data:image/jpeg;base64,{base64.b64encode(poster).decode()}",
+                key=f"{name}-poster",
+                description=f"{as_cell(clip.name)}: poster",
+            )
+        )
+
+
+def _poster(clip: Clip) -> bytes | None:
+    path = f"videos/{clip.key}.jpg"
+    store = clip.studio.store
+    try:
+        return store.read(path) if store.size(path) <= MAX_POSTER_BYTES else None
+    except FootageError:
+        return None
+
+
+def _page(clip: Clip, response: VideoResponse, cost: str) -> str:
+    request = clip.order.request
+    rows = [
+        ("duration", f"{request.duration} s", f"{response.duration:g} s"),
+        ("fps", f"{rate_number(request.fps)}", f"{response.fps:g}"),
+        ("size", request.size, response.size),
+        ("seed", "chosen here" if request.seed is None else f"{request.seed}", f"{response.seed}"),
+    ]
+    links = [
+        ("clip", response.video_url),
+        ("original as delivered", response.original_url),
+        ("poster", response.thumbnail_url),
+        ("contact sheet", response.contact_sheet_url),
+        ("evidence", response.evidence_url),
+    ]
+    folder = one_line(clip.studio.store.url).replace("`", "'")
+    lines = [
+        f"## {as_text(clip.name)}",
+        "",
+        f"> {as_text(request.prompt)}",
+        "",
+        f"**{response.model}** in {response.region}, task `{response.task_id}`, **{cost}**",
+        "",
+        "| | asked | delivered |",
+        "|---|---|---|",
+        *(f"| {field} | {asked} | {delivered} |" for field, asked, delivered in rows),
+        "",
+        f"In `{folder}`:",
+        "",
+        *(f"- {label}: {_link(redact(url), folder)}" for label, url in links if url),
+        "",
+        *(f"- ⚠️ {as_text(warning)}" for warning in response.warnings),
+        "",
+        "<details><summary>What became of each field</summary>",
+        "",
+        "| field | asked | what happened | sent as | why |",
+        "|---|---|---|---|---|",
+        *(
+            "| "
+            + " | ".join(as_text(row[name]) for name in ("field", "asked", "action", "wire", "reason"))
+            + " |"
+            for row in explain_rows(clip.order)
+        ),
+        "",
+        "</details>",
+    ]
+    return "\n".join(lines)
+
+
+def _price(cost: Cost | None) -> str:
+    if cost is None:
+        return "price unknown"
+    return money(cost.amount, cost.currency)
+
+
+def _link(url: str, folder: str) -> str:
+    """A link where a browser can follow it, else the path below the folder of the store."""
+    if url.startswith(("http://", "https://")):
+        return f"[{url.split('?')[0].rsplit('/', 1)[-1]}]({url})"
+    return f"`{url.removeprefix('file://').removeprefix(folder).lstrip('/')}`"
+
+
+class _Plainly(logging.Filter):
+    """A wrong request or an empty account is no crash: its message says what to do, a traceback hides it.
+
+    A mistake of ours keeps its traceback, and may hold what a library says about an address: that goes.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if record.exc_info else None
+        if isinstance(error, FootageError):
+            record.exc_info = None
+            record.msg, record.args = str(error), ()
+        record.msg, record.args = plain(redact(record.getMessage())), ()
+        if record.exc_info:
+            # What a formatter finds here it does not make anew.
+            record.exc_text = plain(redact(logging.Formatter().formatException(record.exc_info)))
+        return True
+
+
+_filter = _Plainly()
+
+
+def log_plainly() -> None:
+    """Let Prefect log our own errors as their message, and nothing secret; calling it again changes nothing."""
+    for name in ("prefect.flow_runs", "prefect.task_runs", "footage"):
+        logger = logging.getLogger(name)
+        # A logger's filter does not see what comes from the loggers below it; its handlers' do.
+        for place in (logger, *logger.handlers):
+            place.addFilter(_filter)
+
+
+async def show_failure(name: str, error: FootageError) -> None:
+    """Publish what happened, what was paid, and what to do next."""
+    key = error.details.get("key")
+    lines = [
+        f"## {as_text(name)}: {type(error).__name__}",
+        "",
+        *(f"> {as_text(line)}" for line in error.message.splitlines()),
+        "",
+        # Without it the run stopped before it looked at anything.
+        f"**Paid:** {error.details.get('paid', 'nothing new')}.",
+        "",
+        f"**Next:** {as_text(error.next_step) if error.next_step else 'correct the cause, then run it again.'}",
+    ]
+    await published(
+        acreate_markdown_artifact(
+            key=f"clip-{key[:12]}-stopped" if isinstance(key, str) else "request-stopped",
+            markdown="\n".join(lines),
+            description=f"{as_cell(name)}: {type(error).__name__}",
+        )
+    )

@@ -1,0 +1,52 @@
+"""Events that automations and dashboards can use: submitted, succeeded, failed, expiring."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from prefect.events import emit_event
+
+from footage.privacy.display import one_line
+
+if TYPE_CHECKING:
+    from footage.clip import Clip
+    from footage.steps.harvest import Unfinished
+
+PREFIX = "wan-video.clip"
+
+
+def announce(what: str, clip: Clip, **payload: Any) -> None:
+    """Emit `wan-video.clip.<what>` for a clip, with its model, price and seconds."""
+    order = clip.order
+    emit_event(
+        f"{PREFIX}.{what}",
+        resource={
+            "prefect.resource.id": f"{PREFIX}.{clip.key}",
+            "prefect.resource.name": one_line(clip.name),
+            "wan-video.model": order.model,
+            "wan-video.region": order.region,
+        },
+        payload={
+            "key": clip.key,
+            "model": order.model,
+            "region": order.region,
+            "seconds": order.quote.seconds,
+            "quoted": str(order.quote.amount),
+            "currency": order.quote.currency,
+            **payload,
+        },
+    )
+
+
+def announce_expiring(clip: Unfinished) -> None:
+    """Emit `wan-video.clip.expiring`: under four hours are left to fetch a paid result."""
+    emit_event(
+        f"{PREFIX}.expiring",
+        resource={"prefect.resource.id": f"{PREFIX}.{clip.key}", "prefect.resource.name": clip.key[:12]},
+        payload={
+            "key": clip.key,
+            "task_id": clip.task_id,
+            "status": clip.status,
+            "expires_at": clip.expires_at.isoformat() if clip.expires_at else None,
+        },
+    )

@@ -1,0 +1,112 @@
+"""How a clip's run ends in Prefect: a state whose name says what a person needs to know."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from prefect import State
+from prefect.artifacts import acreate_table_artifact
+from prefect.states import Cancelled, Completed, Failed
+
+from footage.checkup import Finding
+from footage.clip import Clip
+from footage.errors import Canceled, FootageError, NotFinished, Unreachable
+from footage.privacy.redact import redact
+from footage.steps.harvest import Harvest
+from tasks.artifacts import published
+from tasks.clip_page import show_failure
+from tasks.crash_limit import GaveUp
+from tasks.markdown import as_cell
+
+
+async def finished(clip: Clip) -> State[Any]:
+    """Completed; named `Cached` when nothing had to be made, `Reattached` when somebody else had bought it.
+
+    Raises:
+        NotFinished: The clip has no response, so it is not finished.
+    """
+    response = clip.response
+    if response is None:
+        raise NotFinished(f"Clip {clip.key[:12]} is not finished.", key=clip.key)
+    name = "Cached" if response.cached else await _who_bought(clip)
+    # A signed link is the caller's; the server's database keeps it without its signature.
+    message = f"{redact(response.video_url)} ({response.duration:g} s, {response.fps:g} fps, {response.size})"
+    return Completed(name=name, message=message, data=response.model_dump(mode="json"))
+
+
+async def _who_bought(clip: Clip) -> str:
+    """`Reattached` for a run that went on with an earlier run's purchase, or waited for another worker's."""
+    last = (await clip.state()).last
+    return "Reattached" if last is not None and last.intent.owner != clip.studio.worker.id else "Completed"
+
+
+async def stopped(name: str, error: FootageError) -> State[Any]:
+    """Failed or Cancelled with the error's own message, and an artifact that says what to do.
+
+    A clip that only is not finished ends as `Booked` (retry the run, or let harvest finish it): to Prefect it
+    is a failure, because nothing was delivered, and its Retry button is the right one to press.
+    """
+    await show_failure(name, error)
+    if isinstance(error, Canceled):
+        became = error.details.get("became")
+        return Cancelled(name="Abandoned" if became == "abandoned" else "Cancelled", message=str(error))
+    if isinstance(error, GaveUp):
+        return Failed(name="GaveUp", message=str(error), data=error)
+    state_name = "Booked" if isinstance(error, NotFinished) else "Failed"
+    if error.exit_code == Unreachable.exit_code:
+        state_name = "Unreachable"
+    return Failed(name=state_name, message=str(error), data=error)
+
+
+async def harvested(report: Harvest) -> State[Any]:
+    """Completed with the counts as message and a table of every clip that was looked at."""
+    rows = [
+        *({"clip": key[:12], "state": "delivered", "what to know": ""} for key in report.delivered),
+        *(
+            {"clip": key[:12], "state": "waiting", "what to know": as_cell(why)}
+            for key, why in report.waiting.items()
+        ),
+        *(
+            {"clip": key[:12], "state": "failed", "what to know": as_cell(why)}
+            for key, why in report.failed.items()
+        ),
+        *({"clip": key[:12], "state": "canceled", "what to know": ""} for key in report.canceled),
+        *(
+            {"clip": "not ours", "state": "unclaimed", "what to know": as_cell(task)}
+            for task in report.strangers
+        ),
+        *({"clip": "", "state": "warning", "what to know": as_cell(warning)} for warning in report.warnings),
+    ]
+    message = (
+        f"{len(report.delivered)} delivered, {len(report.waiting)} waiting, {len(report.failed)} failed, "
+        f"{len(report.expiring)} expire soon, {len(report.strangers)} unclaimed tasks in the account"
+    )
+    if rows:
+        await published(acreate_table_artifact(table=rows, key="harvest", description=message))
+    return Completed(message=message, data=dataclasses.asdict(report))
+
+
+async def validated(findings: list[Finding], report_url: str) -> State[Any]:
+    """Completed or Failed, with a table of every check."""
+    await published(
+        acreate_table_artifact(
+            table=[
+                {
+                    "check": found.name,
+                    "is": found.level,
+                    "what": as_cell(found.message),
+                    "fix": as_cell(found.fix or ""),
+                }
+                for found in findings
+            ],
+            key="validate",
+            description=f"{len(findings)} checks, also in {report_url}",
+        )
+    )
+    broken = [f"{found.name}: {found.message}" for found in findings if found.level == "fail"]
+    if broken:
+        return Failed(message="; ".join(broken))
+    worries = sum(found.level == "warn" for found in findings)
+    data = {"report_url": report_url, "findings": [found.to_json() for found in findings]}
+    return Completed(message=f"{len(findings)} checks, {worries} warnings: {report_url}", data=data)

@@ -1,0 +1,342 @@
+"""A storyboard's run in Prefect: plan, approval, shots here or on other workers, and what people see of it."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import httpx
+from prefect import task
+from prefect.artifacts import acreate_markdown_artifact, acreate_table_artifact
+from prefect.cache_policies import NO_CACHE
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import WorkPoolStatus
+from prefect.deployments import arun_deployment
+from prefect.exceptions import ObjectNotFound
+from prefect.flow_runs import apause_flow_run, asuspend_flow_run
+from prefect.input import RunInput
+from prefect.runtime import deployment, flow_run
+from prefect.states import Cancelled, Completed, Failed
+from pydantic import Field
+
+from footage.clip import Clip, follow
+from footage.concurrency.executors import at_work, in_thread
+from footage.emulated_environment import emulated_here
+from footage.errors import InvalidRequest, NotFinished, Problem
+from footage.evidence.state import Permission, next_step
+from footage.privacy.display import one_line, plain
+from footage.privacy.redact import redact
+from footage.request import VideoRequest, VideoResponse
+from footage.steps.check import reference_fetcher
+from footage.steps.seal import response_of
+from footage.storyboard import (
+    BoardPlan,
+    BoardQuote,
+    Reading,
+    approval_reason,
+    capped,
+    check_budget,
+    grouped,
+    in_words,
+    plan_board,
+    read_board,
+)
+from footage.storyboard.package import Package, make_package
+from footage.storyboard.preflight import preflight
+from footage.storyboard.production import Crew
+from footage.storyboard.read.settlement import Settlement, from_plain
+from footage.storyboard.to_buy import still_to_buy
+from footage.values.money import amount_text, money
+from tasks.artifacts import ProgressArtifact, published
+from tasks.check import check
+from tasks.markdown import as_cell, as_text
+from tasks.steps import STEPS
+
+if TYPE_CHECKING:
+    from prefect import State
+
+    from footage.context import Studio
+    from footage.storyboard import ShotOutcome, Statement
+
+logger = logging.getLogger("footage.tasks")
+
+FINISH_DEPLOYMENT = "finish-video/finish-video"
+# Its twin of `wan-video setup --emulator`, which works with the emulator and its output.
+EMULATED_FINISH_DEPLOYMENT = "finish-video/emulated"
+
+
+class Answers(NamedTuple):
+    """What the parameters of a run say about how its board is meant."""
+
+    mapping: dict[str, Any] | None
+    accept_guesses: bool
+
+    def settlement(self) -> Settlement:
+        said = from_plain(self.mapping, "mapping") if self.mapping else Settlement()
+        return replace(said, accept_guesses=self.accept_guesses or said.accept_guesses)
+
+
+@task(name="plan", task_run_name="plan", cache_policy=NO_CACHE, persist_result=False)
+async def plan(
+    studio: Studio,
+    board: str | dict[str, Any] | list[Any],
+    board_format: str | None,
+    defaults: Mapping[str, Any] | None,
+    answers: Answers,
+    caps: Mapping[str, Any],
+    permission: Permission,
+) -> tuple[Reading, BoardPlan, BoardQuote]:
+    """Read a board, check, price and order all its shots, and find out what of it is still to be bought.
+
+    Nothing is bought if a shot is wrong or a cap would be passed.
+    """
+
+    def read_and_plan() -> tuple[Reading, BoardPlan, BoardQuote]:
+        reading = read_board(
+            board,
+            board_format,
+            defaults=defaults,
+            roots=studio.input_roots,
+            settled=answers.settlement(),
+        )
+        capped_board = reading.board.model_copy(update={"budget": capped(reading.board.budget, caps)})
+        board_plan = plan_board(
+            capped_board,
+            reference_fetcher(studio),
+            default_region=studio.region,
+            roots=studio.input_roots,
+        )
+        preflight(board_plan)
+        due = still_to_buy(studio, board_plan, buy_again=permission.buy_again)
+        logger.info("%s", in_words(board_plan.quote, due, capped_board.budget))
+        check_budget(due, capped_board.budget)
+        return reading, board_plan, due
+
+    return await in_thread(read_and_plan)
+
+
+def board_name() -> str:
+    """What the run is called: the board's title, or its file's name."""
+    board = flow_run.parameters.get("board")
+    if isinstance(board, dict):
+        return one_line(f"storyboard {board.get('title', '')}")[:200]
+    return one_line(f"storyboard {PurePath(board).stem}")[:200] if isinstance(board, str) else "storyboard"
+
+
+class Approval(RunInput):
+    """A person's answer to the price of a board."""
+
+    # No default: Prefect takes an empty answer for the defaults, and any web page can send an empty one.
+    approve: bool = Field(description="Ticked: buy at this price. Not ticked: refuse it; nothing is bought.")
+
+
+async def approved(board_plan: BoardPlan, due: BoardQuote) -> bool:
+    """Whether what is due may be bought; waits for a person's answer where the board's budget asks for one."""
+    reason = approval_reason(due, board_plan.board.budget)
+    if reason is None:
+        return True
+    command = f"wan-video storyboard --approve {flow_run.id}"
+    logger.warning(
+        "%s Waiting: press Resume on run %s in Prefect and tick approve, or: %s",
+        reason,
+        flow_run.name,
+        command,
+    )
+    await published(
+        acreate_markdown_artifact(
+            key="approval",
+            markdown=f"## Waiting for approval\n\n{as_text(reason)}\n\nPress **Resume** on this run and tick "
+            f"**approve**, or: `{command}`. Cancel the run to refuse.",
+            description="Waiting for approval",
+        )
+    )
+    question = Approval.with_initial_data(description=reason)
+    # A deployed run gives its worker back while it waits; a run in a terminal has nobody to start it again.
+    if deployment.id is not None:
+        answer = await asuspend_flow_run(wait_for_input=question, timeout=24 * 3600)
+    else:
+        answer = await apause_flow_run(wait_for_input=question, timeout=24 * 3600, poll_interval=2)
+    return answer.approve
+
+
+async def crew(
+    studio: Studio, run: Literal["inline", "deployments"], permission: Permission, blocks: dict[str, Any]
+) -> Crew:
+    """Who makes the shots: this process, or runs of the `finish-video` deployment on any worker.
+
+    Raises:
+        InvalidRequest: The Prefect server has no such deployment; nothing was bought.
+    """
+    finish = EMULATED_FINISH_DEPLOYMENT if emulated_here() else FINISH_DEPLOYMENT
+    if run == "deployments":
+        await require_deployment(finish)
+
+    async def check_shot(request: VideoRequest, name: str) -> Clip:
+        return await check(studio, request, permission, name)
+
+    async def make_here(clip: Clip) -> VideoResponse | None:
+        return await follow(clip, STEPS)
+
+    async def make_elsewhere(clip: Clip) -> VideoResponse | None:
+        if clip.order.audio_link is not None:
+            # A link with a signature stays in this process, and the evidence has it without.
+            return await make_here(clip)
+        # The order and its image are in the evidence; the run needs no more than the key.
+        parameters = {
+            "key": clip.key,
+            "retry_failed": permission.retry_failed,
+            "buy_again": permission.buy_again,
+            **blocks,
+        }
+        last = (await clip.state()).last
+        go_on = f"wan-video generate --key {clip.key}"
+        try:
+            child = await arun_deployment(
+                finish,
+                parameters=parameters,
+                flow_run_name=f"{one_line(clip.name)}: {clip.order.model}",
+                # The same shot of the same attempt of this run is the same child, however often this is asked.
+                idempotency_key=f"{flow_run.id}:{flow_run.run_count}:{clip.key}",
+                poll_interval=2,
+            )
+        except httpx.HTTPError as error:
+            # The run may have been made all the same, and may buy.
+            message = f"Prefect does not say what became of the run of this shot ({type(error).__name__})."
+            raise NotFinished(message, next_step=go_on, key=clip.key) from None
+        document = await in_thread(clip.evidence.result)
+        if document is not None:
+            return response_of(studio.store, document, cached=False)
+        # The run's own error stays on its worker; the evidence tells the same.
+        before = replace(clip.permission, attempts_before=last.number if last else 0)
+        next_step(await clip.state(), before)
+        message = child.state.message if child.state else None
+        raise NotFinished(
+            f"Run {child.name} ended as {child.state.name if child.state else 'unknown'}: {message}",
+            next_step=go_on,
+            key=clip.key,
+        )
+
+    return Crew(check_shot, make_here if run == "inline" else make_elsewhere)
+
+
+async def require_deployment(name: str) -> None:
+    """Raises InvalidRequest when the Prefect server has no deployment of this name; called before buying."""
+    async with get_client() as client:
+        try:
+            found = await client.read_deployment_by_name(name)
+        except ObjectNotFound:
+            message = f"there is no deployment {name} on this Prefect server; nothing was bought"
+            raise InvalidRequest(
+                problems=(Problem("run", "deployments", message, "inline"),),
+                next_step="wan-video setup, and start a worker as it says",
+            ) from None
+        pool = await client.read_work_pool(found.work_pool_name) if found.work_pool_name else None
+    if pool is not None and pool.status is not WorkPoolStatus.READY:
+        logger.warning(
+            "No worker takes runs of the pool %s now; the shots wait for: prefect worker start --pool %s",
+            pool.name,
+            pool.name,
+        )
+
+
+class BoardProgress:
+    """How far the board is, as a progress artifact of the run."""
+
+    def __init__(self, total: int) -> None:
+        self._total = total
+        self._ended = 0
+        self._artifact = ProgressArtifact("storyboard-progress")
+
+    async def __call__(self, outcome: ShotOutcome) -> None:
+        self._ended += 1
+        logger.info("%s: %s (%d of %d shots)", outcome.shot_id, outcome.state, self._ended, self._total)
+        if self._artifact.due or self._ended == self._total:
+            await self._artifact.show(self._ended / self._total, f"{self._total} shots")
+
+
+@task(name="cut", task_run_name="cut", cache_policy=NO_CACHE, persist_result=False)
+async def cut(
+    studio: Studio,
+    board_plan: BoardPlan,
+    outcomes: dict[str, ShotOutcome],
+    statement: Statement,
+    notices: list[str],
+) -> Package:
+    """Join the film and write timeline, edit list and dailies."""
+    return await at_work(make_package, studio.store, board_plan, outcomes, statement, notices)
+
+
+def guesses_of(reading: Reading) -> list[str]:
+    """What had to be guessed to read the board, in words."""
+    return [str(guess) for guess in grouped(reading.guesses)]
+
+
+async def wrapped(
+    board_plan: BoardPlan, outcomes: dict[str, ShotOutcome], statement: Statement, package: Package
+) -> State[dict[str, Any]]:
+    """Completed when every shot is there; else `Incomplete`, with what to do about each missing one."""
+    counts = Counter(outcome.state for outcome in outcomes.values())
+    total = ", ".join(f"{number} {state}" for state, number in counts.items())
+    spent = statement.in_words()
+    title = one_line(board_plan.board.title)
+    message = f"{total}; {spent}; {package.links['dailies.html']}"
+    await published(
+        acreate_table_artifact(
+            key="storyboard-shots",
+            table=[_row(board_plan, outcome) for outcome in outcomes.values()],
+            description=f"{as_cell(title)}: {total}, {spent}",
+        )
+    )
+    links = "\n".join(f"- {name}: `{one_line(redact(url))}`" for name, url in package.links.items())
+    await published(
+        acreate_markdown_artifact(
+            key="storyboard",
+            markdown=f"## {as_text(title)}\n\n{total}, **{spent}**\n\n{links}",
+            description=f"{as_cell(title)}: {total}",
+        )
+    )
+    data = {
+        "title": board_plan.board.title,
+        "shots": {shot_id: outcome.state for shot_id, outcome in outcomes.items()},
+        "keys": {o.shot_id: o.response.key for o in outcomes.values() if o.response is not None},
+        "reasons": {o.shot_id: o.reason for o in outcomes.values() if o.reason},
+        "commands": {o.shot_id: o.command for o in outcomes.values() if o.command},
+        "spent": money(statement.settled, statement.currency),
+        "promised": money(statement.reserved, statement.currency) if statement.reserved else None,
+        "cost": {
+            "currency": statement.currency,
+            "spent": amount_text(statement.settled),
+            "promised": amount_text(statement.reserved),
+        },
+        "links": package.links,
+        "film_s": package.film.duration_s if package.film else None,
+    }
+    if set(counts) == {"delivered"}:
+        return Completed(message=message, data=data)
+    return Failed(name="Incomplete", message=message, data=data)
+
+
+def refused() -> State[Any]:
+    """Cancelled by a person who did not approve the price; nothing was bought."""
+    return Cancelled(name="Refused", message="The price was not approved; nothing was bought.")
+
+
+def _row(board_plan: BoardPlan, outcome: ShotOutcome) -> dict[str, Any]:
+    shot = board_plan.shot(outcome.shot_id)
+    response = outcome.response
+    return {
+        "shot": as_cell(outcome.shot_id),
+        "model": shot.request.model,
+        "starts from": as_cell(shot.starts_from or ""),
+        "state": outcome.state,
+        "asked": f"{shot.expected.duration_s} s",
+        "delivered": f"{response.duration:g} s" if response else "",
+        "cost": money(response.cost.amount, response.cost.currency) if response and response.cost else "",
+        "what to know": as_cell(outcome.reason)
+        if outcome.reason
+        else plain(redact(response.video_url) if response else ""),
+    }

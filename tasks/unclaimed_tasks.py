@@ -1,0 +1,34 @@
+"""Tasks of the account that nobody in this store claims: paid for by somebody, perhaps by a lost run of ours."""
+
+from __future__ import annotations
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from footage.concurrency.executors import in_thread
+from footage.context import Studio
+from footage.errors import FootageError
+from footage.steps.harvest import Harvest, find_strangers
+from tasks.retries import is_transient
+
+
+@task(
+    name="strangers",
+    # Once is enough for a question by the way: the next harvest asks it again.
+    retries=1,
+    retry_delay_seconds=5,
+    retry_condition_fn=is_transient,
+    cache_policy=NO_CACHE,
+    persist_result=False,
+)
+async def strangers(studio: Studio) -> list[str]:
+    """List the account's video tasks of the last 24 h that no clip of this store owns."""
+    return await in_thread(find_strangers, studio)
+
+
+async def note_strangers(report: Harvest, studio: Studio) -> None:
+    """Add them to the report, or why they are not known: what was harvested is told in any case."""
+    try:
+        report.strangers = await strangers(studio)
+    except FootageError as error:
+        report.warnings.append(f"The tasks of the account could not be listed: {error.message}")
