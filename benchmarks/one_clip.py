@@ -17,7 +17,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 
 from footage.clip import Clip
-from footage.context import Studio
+from footage.context import Context
 from footage.credentials import parse_key
 from footage.emulator import Emulator
 from footage.evidence.state import Permission, Step
@@ -46,12 +46,12 @@ def ended_at(emulator: Emulator) -> float:
 
 def ours(emulator: Emulator, folder: Path, number: int) -> float:
     settings = Settings(http_base_url=emulator.base_url, output_dir=str(folder), region=REGION)
-    studio = Studio(
+    context = Context(
         settings, open_store(settings.store_url), find_api_key=lambda: parse_key("sk-emulator", "here")
     )
-    probe(studio, REGION, MODEL)
+    probe(context, REGION, MODEL)
     request = {"prompt": f"a boat, {number}", "model": MODEL, "size": "832*480"}
-    clip = check(studio, request, Permission())
+    clip = check(context, request, Permission())
 
     async def until_noticed(clip: Clip) -> float:
         async with clip.held():
@@ -63,7 +63,7 @@ def ours(emulator: Emulator, folder: Path, number: int) -> float:
     try:
         return asyncio.run(until_noticed(clip))
     finally:
-        studio.close()
+        context.close()
 
 
 def sdk(emulator: Emulator, _: Path, number: int) -> float:

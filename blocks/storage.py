@@ -157,7 +157,7 @@ class VideoStorage(Block):
             StorageProblem: It cannot be opened; says why without naming a secret.
             InvalidRequest: This machine cannot use its base.
         """
-        from footage.context import open_studio
+        from footage.context import open_context
         from footage.settings import load_settings
 
-        return open_studio(self.apply_to(load_settings())).store
+        return open_context(self.apply_to(load_settings())).store

@@ -21,7 +21,7 @@ from footage.evidence.state import Permission
 from footage.order.event_payload import request_of
 from footage.request import VideoRequest
 from tasks.check import check, check_again, clip_name, event_name
-from tasks.context import studio_of
+from tasks.context import context_of
 from tasks.final_states import finished, stopped
 from tasks.hooks import cancel_clips
 from tasks.probe import probe
@@ -104,10 +104,10 @@ async def generate_video(
     request = {field: given[field] for field in VideoRequest.model_fields}
     permission = Permission(retry_failed=retry_failed, buy_again=buy_again)
     try:
-        async with studio_of(flow_run.id, credentials_block, storage_block) as studio:
-            clip = await check(studio, request, permission, model)
+        async with context_of(flow_run.id, credentials_block, storage_block) as context:
+            clip = await check(context, request, permission, model)
             if clip.response is None:
-                await probe(studio, clip.order.region, model)
+                await probe(context, clip.order.region, model)
                 await follow(clip, STEPS)
             return await finished(clip)
     except FootageError as error:
@@ -129,10 +129,10 @@ async def generate_from_event(payload: str) -> State[dict[str, Any]]:
     """
     try:
         request = request_of(payload)
-        async with studio_of(flow_run.id) as studio:
-            clip = await check(studio, request, Permission(), request.model)
+        async with context_of(flow_run.id) as context:
+            clip = await check(context, request, Permission(), request.model)
             if clip.response is None:
-                await probe(studio, clip.order.region, request.model)
+                await probe(context, clip.order.region, request.model)
                 await follow(clip, STEPS)
             return await finished(clip)
     except FootageError as error:
@@ -165,10 +165,10 @@ async def finish_video(
     """
     permission = Permission(retry_failed=retry_failed, buy_again=buy_again)
     try:
-        async with studio_of(flow_run.id, credentials_block, storage_block) as studio:
-            clip = await check_again(studio, key, permission)
+        async with context_of(flow_run.id, credentials_block, storage_block) as context:
+            clip = await check_again(context, key, permission)
             if clip.response is None:
-                await probe(studio, clip.order.region, clip.order.model)
+                await probe(context, clip.order.region, clip.order.model)
                 await follow(clip, STEPS)
             return await finished(clip)
     except FootageError as error:

@@ -17,11 +17,11 @@ from pydantic import Field
 
 from footage.errors import FootageError
 from footage.steps.harvest import harvest as harvest_store
-from tasks.context import studio_of
-from tasks.events import announce_expiring
+from tasks.context import context_of
+from tasks.events import emit_expiring_event
 from tasks.final_states import harvested, stopped
 from tasks.steps import STEPS
-from tasks.unclaimed_tasks import note_strangers
+from tasks.unclaimed_tasks import note_unclaimed_tasks
 
 
 @flow(name="harvest", flow_run_name="harvest", persist_result=True, result_serializer="json")
@@ -41,9 +41,11 @@ async def harvest(
         storage_block: Name of a Video Storage block; empty: OUTPUT_DIR.
     """
     try:
-        async with studio_of(flow_run.id, credentials_block, storage_block, deadline_s=wait_s) as studio:
-            report = await harvest_store(studio, STEPS, keys=tuple(keys or ()), on_expiring=announce_expiring)
-            await note_strangers(report, studio)
+        async with context_of(flow_run.id, credentials_block, storage_block, deadline_s=wait_s) as context:
+            report = await harvest_store(
+                context, STEPS, keys=tuple(keys or ()), on_expiring=emit_expiring_event
+            )
+            await note_unclaimed_tasks(report, context)
             return await harvested(report)
     except FootageError as error:
         return await stopped("Harvest", error)

@@ -21,7 +21,7 @@ from footage.errors import FootageError
 from footage.evidence.state import Permission
 from footage.storyboard import Ledger
 from footage.storyboard.production import patience, produce
-from tasks.context import studio_of
+from tasks.context import context_of
 from tasks.final_states import stopped
 from tasks.hooks import cancel_clips
 from tasks.probe import probe_board
@@ -87,20 +87,20 @@ async def storyboard(
     blocks = {"credentials_block": credentials_block, "storage_block": storage_block}
     permission = Permission(retry_failed=retry_failed, buy_again=buy_again)
     try:
-        async with studio_of(flow_run.id, credentials_block, storage_block) as studio:
+        async with context_of(flow_run.id, credentials_block, storage_block) as context:
             answers = Answers(mapping, accept_guesses)
             reading, board_plan, due = await plan(
-                studio, board, board_format, defaults, answers, caps, permission
+                context, board, board_format, defaults, answers, caps, permission
             )
-            studio.settings = patience(board_plan, studio.settings)
-            makers = await crew(studio, run, permission, blocks)
-            await probe_board(studio, board_plan)
+            context.settings = patience(board_plan, context.settings)
+            makers = await crew(context, run, permission, blocks)
+            await probe_board(context, board_plan)
             if not await approved(board_plan, due):
                 return refused()
             ledger = Ledger(board_plan.board.budget)
             progress = BoardProgress(len(board_plan.shots))
-            outcomes = await produce(studio, board_plan, ledger, makers, progress)
-            package = await cut(studio, board_plan, outcomes, ledger.statement(), guesses_of(reading))
+            outcomes = await produce(context, board_plan, ledger, makers, progress)
+            package = await cut(context, board_plan, outcomes, ledger.statement(), guesses_of(reading))
             return await wrapped(board_plan, outcomes, ledger.statement(), package)
     except FootageError as error:
         return await stopped("The storyboard", error)

@@ -14,7 +14,7 @@ from prefect.runtime import flow_run
 
 import flows
 from footage.errors import FootageError
-from tasks.context import studio_of
+from tasks.context import context_of
 from tasks.final_states import stopped, validated
 from tasks.validate import validate_project
 
@@ -32,7 +32,7 @@ async def validate(
         storage_block: Name of a Video Storage block; empty: OUTPUT_DIR.
     """
     try:
-        async with studio_of(flow_run.id, credentials_block, storage_block) as studio:
-            return await validated(*await validate_project(flows, studio))
+        async with context_of(flow_run.id, credentials_block, storage_block) as context:
+            return await validated(*await validate_project(flows, context))
     except FootageError as error:
         return await stopped("Validation", error)

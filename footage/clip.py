@@ -1,6 +1,6 @@
 """One clip on its way: what was ordered, its evidence, and the right to drive it.
 
-clip = check(request, studio)              nothing was sent yet
+clip = check(request, context)              nothing was sent yet
 async with clip.held():                    nobody else drives it now
     while step := await clip.next_step():  decided from the evidence
         await STEPS[step](clip)
@@ -16,7 +16,7 @@ import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, MutableMapping
 from typing import TYPE_CHECKING, Any
 
-from footage.concurrency.boot_clock import steady_s
+from footage.concurrency.boot_clock import boot_clock_s
 from footage.concurrency.executors import in_thread
 from footage.errors import StillRunning, TakenOver
 from footage.evidence.clip_evidence import ClipEvidence
@@ -29,7 +29,7 @@ from footage.steps.stored_files import damage, videos_of
 from footage.steps.stored_order import require_same_body
 
 if TYPE_CHECKING:
-    from footage.context import Studio
+    from footage.context import Context
     from footage.order import Order
     from footage.provider import WanClient
 
@@ -53,7 +53,7 @@ class Clip:
 
     def __init__(
         self,
-        studio: Studio,
+        context: Context,
         order: Order,
         permission: Permission,
         *,
@@ -62,7 +62,7 @@ class Clip:
         reopened: bool = False,
         log: RunLog | None = None,
     ) -> None:
-        self.studio = studio
+        self.context = context
         # What people see in logs and in the UI: a shot's id, else the model.
         self.name = name or order.model
         # Prefect's pages show many clips' lines in one list, so each line says whose it is.
@@ -70,14 +70,14 @@ class Clip:
         self.order = order
         self.permission = permission
         self.key = order.key
-        self.evidence = ClipEvidence(studio.store, order.key)
+        self.evidence = ClipEvidence(context.store, order.key)
         self.log = log or RunLog()
-        self.log.keep_at(studio.store, f"{self.evidence.folder}/run.log")
-        self.lease = Lease(studio.store, order.key, studio.worker)
+        self.log.keep_at(context.store, f"{self.evidence.folder}/run.log")
+        self.lease = Lease(context.store, order.key, context.worker)
         self.response: VideoResponse | None = None
         # When each task was first seen running (monotonic): a poll that is called again counts on from there.
         self.running_since: dict[str, float] = {}
-        # Since when each task is waited for (monotonic), and this clip as a whole (steady_s): a call that is
+        # Since when each task is waited for (monotonic), and this clip as a whole (boot_clock_s): a call that is
         # repeated does not get its deadline anew.
         self.waiting_since: dict[str, float] = {}
         self._began_s: float | None = None
@@ -94,16 +94,16 @@ class Clip:
     @property
     def endpoint(self) -> str:
         """Base URL that this clip is ordered from."""
-        return self.studio.endpoint(self.order.region)
+        return self.context.endpoint(self.order.region)
 
     @property
     def typical_s(self) -> float:
         """Seconds that a clip like this usually takes once it runs."""
-        return self.studio.typical.of(self.order.model)
+        return self.context.typical.of(self.order.model)
 
     def client(self) -> WanClient:
         """The client of this clip's endpoint."""
-        return self.studio.client(self.endpoint, self.studio.workspace)
+        return self.context.client(self.endpoint, self.context.workspace)
 
     def wire_body(self) -> dict[str, Any]:
         """The exact body of the create, with the prepared image inline.
@@ -137,7 +137,7 @@ class Clip:
         if damaged is not None:
             self.say.warning("%s; it is brought back if it can be", damaged)
         elif state.result is not None:
-            self.response = response_of(self.studio.store, state.result, cached=False)
+            self.response = response_of(self.context.store, state.result, cached=False)
             return None
         return next_step(state, self.permission, damaged=damaged is not None)
 
@@ -146,7 +146,7 @@ class Clip:
             return None
         videos = videos_of(self.evidence, state.result, state.delivered)
         # One of the two records alone could have been changed.
-        return damage(self.studio.store, videos, hashed=state.result is not None and state.delivered is None)
+        return damage(self.context.store, videos, hashed=state.result is not None and state.delivered is None)
 
     def _require_own_model(self, state: ClipState) -> None:
         last = state.last
@@ -162,7 +162,7 @@ class Clip:
             StillRunning: The other worker was not done at the deadline; harvest does not wait for it at all.
         """
         if self._began_s is None:
-            self._began_s = steady_s()
+            self._began_s = boot_clock_s()
             if (run := current()) is not None and run is not self.log:
                 self.log.begin_with(run)
         with recorded(self.log):
@@ -174,13 +174,13 @@ class Clip:
                 await asyncio.shield(in_thread(self._let_go))
 
     async def _take(self) -> None:
-        dead = DeadWatch(self.studio.settings.lease_s)
+        dead = DeadWatch(self.context.settings.lease_s)
         first: Holding | None = None
         while True:
             if await in_thread(self._is_stored):
                 return
             holding = await in_thread(self.lease.look)
-            if dead.vacant(holding, steady_s()):
+            if dead.vacant(holding, boot_clock_s()):
                 if await in_thread(self.lease.take, holding):
                     # Attempts of whoever drove the clip until now are not this run's own.
                     opened = (await self.state()).opened
@@ -205,7 +205,7 @@ class Clip:
     @property
     def out_of_time(self) -> bool:
         """Whether this run has waited for others as long as it may."""
-        return steady_s() - (self._began_s or steady_s()) > self.studio.settings.deadline_s
+        return boot_clock_s() - (self._began_s or boot_clock_s()) > self.context.settings.deadline_s
 
     def _let_go(self) -> None:
         self.log.flush()

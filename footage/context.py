@@ -12,16 +12,16 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from footage.concurrency.boot_clock import steady_s
+from footage.concurrency.boot_clock import boot_clock_s
 from footage.credentials import ApiKey, find_key
 from footage.errors import AccountProblem, InvalidRequest, Problem, StorageProblem
 from footage.evidence.lease import Worker
 from footage.evidence.reader import BadRecord
 from footage.network.emulator_check import emulator_at
 from footage.network.endpoints import NOT_KNOWN, known_endpoint
-from footage.pacing.creates import Turns
-from footage.pacing.durations import TypicalTimes
-from footage.pacing.task_list import Roster
+from footage.pacing.creates import CreatePacer
+from footage.pacing.durations import Durations
+from footage.pacing.task_list import TaskList
 from footage.privacy.display import shown
 from footage.privacy.input_roots import InputRoots
 from footage.settings import Settings, is_local, load_settings
@@ -50,7 +50,7 @@ def key_of_environment() -> ApiKey:
     return find_key(os.environ, Path.home())
 
 
-class Studio:
+class Context:
     """What every step of every clip of one run shares; thread-safe, not to be pickled."""
 
     def __init__(
@@ -80,12 +80,12 @@ class Studio:
         self._closed = False
         self._exclusive = False
         # One list answers for all clips that wait in this process.
-        self.roster = Roster(settings.poll_min_s, settings.poll_max_s)
-        self.turns = Turns()
-        self.typical = TypicalTimes()
+        self.roster = TaskList(settings.poll_min_s, settings.poll_max_s)
+        self.turns = CreatePacer()
+        self.typical = Durations()
 
     def __reduce__(self) -> str:
-        raise TypeError("A Studio holds a key and open connections; pass block names instead.")
+        raise TypeError("A Context holds a key and open connections; pass block names instead.")
 
     @property
     def api_key(self) -> ApiKey:
@@ -106,12 +106,12 @@ class Studio:
         if self._provider_clock is None:
             return None
         provider_s, seen_s = self._provider_clock
-        return provider_s + (steady_s() - seen_s) - time.time()
+        return provider_s + (boot_clock_s() - seen_s) - time.time()
 
     def note_clock(self, offset_s: float | None) -> None:
         """Keep what an answer of the provider told about its clock."""
         if offset_s is not None:
-            self._provider_clock = (time.time() + offset_s, steady_s())
+            self._provider_clock = (time.time() + offset_s, boot_clock_s())
 
     def provider_now(self) -> datetime:
         """The time by the provider's clock; by ours while the provider's was never seen."""
@@ -140,7 +140,7 @@ class Studio:
         return self.settings.http_base_url or endpoint(region, self.workspace)
 
     def client(self, endpoint: str, workspace: str | None = None) -> WanClient:
-        """The client of one endpoint, closed with the studio.
+        """The client of one endpoint, closed with the context.
 
         Raises:
             BadRecord: The key may not be sent to this address.
@@ -150,7 +150,7 @@ class Studio:
         api_key = self.api_key
         with self._lock:
             if self._closed:
-                raise RuntimeError("This studio is closed; its connections would be left open.")
+                raise RuntimeError("This context is closed; its connections would be left open.")
             wanted = (endpoint, workspace)
             if wanted not in self._clients:
                 self._clients[wanted] = make_client(self.settings, endpoint, api_key, workspace)
@@ -171,7 +171,7 @@ class Studio:
         return known
 
     def require_exclusive_store(self) -> None:
-        """Prove, once for each studio, that of two workers with the same intent only one can win.
+        """Prove, once for each context, that of two workers with the same intent only one can win.
 
         Raises:
             StorageProblem: The store cannot do that, and the operator did not say that only one worker runs.
@@ -191,7 +191,7 @@ class Studio:
 
     @property
     def emulated(self) -> bool:
-        """Whether this studio's endpoint says that it is the emulator, so that nothing can be bought."""
+        """Whether this context's endpoint says that it is the emulator, so that nothing can be bought."""
         return emulator_at(self.settings.http_base_url) is True
 
     def refuse_mixed_evidence(self, made_at: str | None, by_emulator: bool | None) -> None:
@@ -255,15 +255,15 @@ def make_client(settings: Settings, endpoint: str, api_key: ApiKey, workspace: s
     )
 
 
-def open_studio(
+def open_context(
     settings: Settings | None = None,
     *,
     store: Store | None = None,
     find_api_key: Callable[[], ApiKey] = key_of_environment,
     run_id: str | None = None,
     bounded: bool = False,
-) -> Studio:
-    """A studio from the environment, or from what is given; `bounded`: files of requests come from the folders
+) -> Context:
+    """A context from the environment, or from what is given; `bounded`: files of requests come from the folders
     that the operator allows, and from no other.
 
     Raises:
@@ -282,4 +282,4 @@ def open_studio(
             single_worker=settings.single_worker,
         )
     roots = InputRoots(settings.readable_folders) if bounded else InputRoots.anywhere()
-    return Studio(settings, store, find_api_key=find_api_key, run_id=run_id, input_roots=roots)
+    return Context(settings, store, find_api_key=find_api_key, run_id=run_id, input_roots=roots)

@@ -10,8 +10,8 @@ from prefect.cache_policies import NO_CACHE
 from prefect.runtime import flow_run
 
 from footage.clip import Clip
-from footage.concurrency.executors import at_work
-from footage.context import Studio
+from footage.concurrency.executors import in_heavy_thread
+from footage.context import Context
 from footage.evidence.state import Permission
 from footage.order.event_payload import name_of
 from footage.privacy.display import one_line
@@ -23,16 +23,16 @@ from footage.steps.check import reopen
 # Not retried: a wrong request stays wrong, and storage errors are told at once.
 @task(name="check", task_run_name="check-{name}", cache_policy=NO_CACHE, persist_result=False)
 async def check(
-    studio: Studio, request: VideoRequest | Mapping[str, Any], permission: Permission, name: str
+    context: Context, request: VideoRequest | Mapping[str, Any], permission: Permission, name: str
 ) -> Clip:
     """Validate and price a request, and find out what is already there under its key."""
-    return await at_work(check_request, studio, request, permission, name=name)
+    return await in_heavy_thread(check_request, context, request, permission, name=name)
 
 
 @task(name="check", task_run_name="check-{key:.12}", cache_policy=NO_CACHE, persist_result=False)
-async def check_again(studio: Studio, key: str, permission: Permission) -> Clip:
+async def check_again(context: Context, key: str, permission: Permission) -> Clip:
     """Take up a clip that was ordered earlier, from its evidence alone."""
-    return await at_work(reopen, studio, key, permission)
+    return await in_heavy_thread(reopen, context, key, permission)
 
 
 def clip_name() -> str:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 MAX_POSTER_BYTES = 300_000
 
 
-async def show_clip(clip: Clip, response: VideoResponse) -> None:
+async def publish_clip_page(clip: Clip, response: VideoResponse) -> None:
     """Publish what was asked, what was delivered and the poster of one clip."""
     name = f"clip-{clip.key[:12]}"
     cost = _price(response.cost)
@@ -51,7 +51,7 @@ async def show_clip(clip: Clip, response: VideoResponse) -> None:
 
 def _poster(clip: Clip) -> bytes | None:
     path = f"videos/{clip.key}.jpg"
-    store = clip.studio.store
+    store = clip.context.store
     try:
         return store.read(path) if store.size(path) <= MAX_POSTER_BYTES else None
     except FootageError:
@@ -73,7 +73,7 @@ def _page(clip: Clip, response: VideoResponse, cost: str) -> str:
         ("contact sheet", response.contact_sheet_url),
         ("evidence", response.evidence_url),
     ]
-    folder = one_line(clip.studio.store.url).replace("`", "'")
+    folder = one_line(clip.context.store.url).replace("`", "'")
     lines = [
         f"## {as_text(clip.name)}",
         "",
@@ -150,7 +150,7 @@ def log_plainly() -> None:
             place.addFilter(_filter)
 
 
-async def show_failure(name: str, error: FootageError) -> None:
+async def publish_failure(name: str, error: FootageError) -> None:
     """Publish what happened, what was paid, and what to do next."""
     key = error.details.get("key")
     lines = [

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from blocks.credentials import DashScopeCredentials
 from blocks.storage import VideoStorage
 from footage.concurrency.executors import in_thread
-from footage.context import Studio, key_of_environment, open_studio
+from footage.context import Context, key_of_environment, open_context
 from footage.credentials import ApiKey, parse_key
 from footage.emulated_environment import below, emulated, emulated_here, emulator_key_given
 from footage.errors import AccountProblem, FootageError, InvalidRequest, Problem, Unreachable
@@ -39,14 +39,14 @@ _SECRET = Secret.get_block_type_slug()
 
 
 @contextlib.asynccontextmanager
-async def studio_of(
+async def context_of(
     run_id: str | None,
     credentials_block: str | None = None,
     storage_block: str | None = None,
     *,
     deadline_s: float | None = None,
-) -> AsyncGenerator[Studio]:
-    """A studio for one flow run; its worker stops beating at the end.
+) -> AsyncGenerator[Context]:
+    """A context for one flow run; its worker stops beating at the end.
 
     Raises:
         GaveUp: The run crashed too often in a row.
@@ -64,12 +64,12 @@ async def studio_of(
 @contextlib.asynccontextmanager
 async def _opened(
     run_id: str | None, credentials_block: str | None, storage_block: str | None, deadline_s: float | None
-) -> AsyncGenerator[Studio]:
+) -> AsyncGenerator[Context]:
     settings = await _settings(storage_block)
     _refuse_vanishing_output(settings)
     if deadline_s is not None:
         settings = settings.model_copy(update={"deadline_s": deadline_s})
-    studio = open_studio(
+    context = open_context(
         settings,
         find_api_key=await _key_source(credentials_block),
         run_id=run_id,
@@ -81,15 +81,15 @@ async def _opened(
     try:
         # What is logged before the clip is known belongs to its run log, too.
         with recorded(RunLog()):
-            yield studio
+            yield context
     except FootageError as error:
         if run_id is not None:
-            error.details["paid"] = await in_thread(paid_by_run, studio.store, run_id)
+            error.details["paid"] = await in_thread(paid_by_run, context.store, run_id)
             if isinstance(error, Unreachable) and error.details["paid"] != NOTHING:
                 raise error.booked() from None
         raise
     finally:
-        await in_thread(studio.close)
+        await in_thread(context.close)
 
 
 def _refuse_vanishing_output(settings: Settings) -> None:

@@ -6,7 +6,7 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from footage.clip import Clip
-from footage.concurrency.executors import at_work
+from footage.concurrency.executors import in_heavy_thread
 from footage.steps.deliver import deliver as deliver_clip
 from tasks.retries import RETRIES, RETRY_DELAYS_S, is_transient
 
@@ -23,4 +23,4 @@ from tasks.retries import RETRIES, RETRY_DELAYS_S, is_transient
 )
 async def deliver(clip: Clip) -> None:
     """Fetch the result, check that it is whole and what was asked for, and publish it in one step."""
-    await at_work(deliver_clip, clip)
+    await in_heavy_thread(deliver_clip, clip)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 PREFIX = "wan-video.clip"
 
 
-def announce(what: str, clip: Clip, **payload: Any) -> None:
+def emit_clip_event(what: str, clip: Clip, **payload: Any) -> None:
     """Emit `wan-video.clip.<what>` for a clip, with its model, price and seconds."""
     order = clip.order
     emit_event(
@@ -38,7 +38,7 @@ def announce(what: str, clip: Clip, **payload: Any) -> None:
     )
 
 
-def announce_expiring(clip: Unfinished) -> None:
+def emit_expiring_event(clip: Unfinished) -> None:
     """Emit `wan-video.clip.expiring`: under four hours are left to fetch a paid result."""
     emit_event(
         f"{PREFIX}.expiring",

@@ -10,8 +10,8 @@ from footage.concurrency.executors import in_thread
 from footage.privacy.redact import redact
 from footage.request import VideoResponse
 from footage.steps.seal import seal as seal_clip
-from tasks.clip_page import show_clip
-from tasks.events import announce
+from tasks.clip_page import publish_clip_page
+from tasks.events import emit_clip_event
 from tasks.retries import RETRIES, RETRY_DELAYS_S, is_transient
 
 
@@ -27,7 +27,9 @@ from tasks.retries import RETRIES, RETRY_DELAYS_S, is_transient
 async def evidence(clip: Clip) -> VideoResponse:
     """Write the result with the hashes of everything it rests on, and publish the artifacts."""
     response = await in_thread(seal_clip, clip)
-    await show_clip(clip, response)
+    await publish_clip_page(clip, response)
     cost = str(response.cost.amount) if response.cost else None
-    announce("succeeded", clip, video_url=redact(response.video_url), cost=cost, task_id=response.task_id)
+    emit_clip_event(
+        "succeeded", clip, video_url=redact(response.video_url), cost=cost, task_id=response.task_id
+    )
     return response

@@ -15,7 +15,7 @@ from footage.errors import Canceled, FootageError, NotFinished, Unreachable
 from footage.privacy.redact import redact
 from footage.steps.harvest import Harvest
 from tasks.artifacts import published
-from tasks.clip_page import show_failure
+from tasks.clip_page import publish_failure
 from tasks.crash_limit import GaveUp
 from tasks.markdown import as_cell
 
@@ -38,7 +38,7 @@ async def finished(clip: Clip) -> State[Any]:
 async def _who_bought(clip: Clip) -> str:
     """`Reattached` for a run that went on with an earlier run's purchase, or waited for another worker's."""
     last = (await clip.state()).last
-    return "Reattached" if last is not None and last.intent.owner != clip.studio.worker.id else "Completed"
+    return "Reattached" if last is not None and last.intent.owner != clip.context.worker.id else "Completed"
 
 
 async def stopped(name: str, error: FootageError) -> State[Any]:
@@ -47,7 +47,7 @@ async def stopped(name: str, error: FootageError) -> State[Any]:
     A clip that only is not finished ends as `Booked` (retry the run, or let harvest finish it): to Prefect it
     is a failure, because nothing was delivered, and its Retry button is the right one to press.
     """
-    await show_failure(name, error)
+    await publish_failure(name, error)
     if isinstance(error, Canceled):
         became = error.details.get("became")
         return Cancelled(name="Abandoned" if became == "abandoned" else "Cancelled", message=str(error))

@@ -18,7 +18,7 @@ from prefect.states import Cancelling
 from footage.concurrency.executors import in_thread
 from footage.errors import FootageError
 from footage.steps.cancel import Cancellation, cancel_run
-from tasks.context import studio_of
+from tasks.context import context_of
 
 logger = logging.getLogger("footage.tasks")
 
@@ -41,12 +41,12 @@ async def cancel_work(run_id: UUID, parameters: dict[str, Any]) -> list[Cancella
         AccountProblem, InvalidRequest: The run's blocks cannot be used any more; nothing was cancelled.
         StorageProblem: The run's clips could not be listed; nothing was cancelled.
     """
-    async with studio_of(
+    async with context_of(
         str(run_id), parameters.get("credentials_block"), parameters.get("storage_block")
-    ) as studio:
+    ) as context:
         # First: a run that starts later would take the wish to cancel for an old one and override it.
         await _cancel_children(run_id)
-        cancelled = await in_thread(cancel_run, studio, str(run_id))
+        cancelled = await in_thread(cancel_run, context, str(run_id))
     for done in cancelled:
         logger.info("Clip %s: %s.", done.key[:12], done.message)
     return cancelled

@@ -10,7 +10,7 @@ from footage.evidence.records import Outcome
 from footage.steps.poll import Progress
 from footage.steps.poll import poll as poll_clip
 from tasks.artifacts import ProgressArtifact
-from tasks.events import announce
+from tasks.events import emit_clip_event
 from tasks.retries import RETRIES, RETRY_DELAYS_S, is_transient
 
 
@@ -28,7 +28,7 @@ async def poll(clip: Clip) -> Outcome:
     """Wait until the provider's task ends."""
     outcome = await poll_clip(clip, _ProgressBar(clip))
     if outcome.status in ("failed", "lost"):
-        announce("failed", clip, code=outcome.code, reason=outcome.message)
+        emit_clip_event("failed", clip, code=outcome.code, reason=outcome.message)
     return outcome
 
 

@@ -6,7 +6,7 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from footage.concurrency.executors import in_thread
-from footage.context import Studio
+from footage.context import Context
 from footage.errors import Throttled, Unreachable
 from footage.evidence.paid import with_what_is_booked
 from footage.steps.probe import ProbeReport
@@ -24,22 +24,22 @@ from tasks.retries import RETRIES, RETRY_DELAYS_S, is_transient, tell_retry
     cache_policy=NO_CACHE,
     persist_result=False,
 )
-async def probe(studio: Studio, region: str, model: str) -> ProbeReport:
+async def probe(context: Context, region: str, model: str) -> ProbeReport:
     """Ask the provider one free question: key, region, reachability, clock."""
     try:
-        return await in_thread(probe_provider, studio, region, model)
+        return await in_thread(probe_provider, context, region, model)
     except (Unreachable, Throttled) as error:
         tell_retry(error)
         raise
 
 
-async def probe_board(studio: Studio, plan: BoardPlan) -> None:
+async def probe_board(context: Context, plan: BoardPlan) -> None:
     """Probe each region that a board needs, once."""
     models = {shot.region: shot.request.model for shot in plan.shots}
     try:
         for region, model in models.items():
-            await probe(studio, region, model)
+            await probe(context, region, model)
     except Unreachable as error:
         # The run works on no clip yet, but an earlier one may have bought some of these shots.
         keys = [shot.order.key for shot in plan.shots if shot.order is not None]
-        raise await in_thread(with_what_is_booked, error, studio.store, keys) from None
+        raise await in_thread(with_what_is_booked, error, context.store, keys) from None

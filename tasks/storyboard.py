@@ -24,7 +24,7 @@ from prefect.states import Cancelled, Completed, Failed
 from pydantic import Field
 
 from footage.clip import Clip, follow
-from footage.concurrency.executors import at_work, in_thread
+from footage.concurrency.executors import in_heavy_thread, in_thread
 from footage.emulated_environment import emulated_here
 from footage.errors import InvalidRequest, NotFinished, Problem
 from footage.evidence.state import Permission, next_step
@@ -59,7 +59,7 @@ from tasks.steps import STEPS
 if TYPE_CHECKING:
     from prefect import State
 
-    from footage.context import Studio
+    from footage.context import Context
     from footage.storyboard import ShotOutcome, Statement
 
 logger = logging.getLogger("footage.tasks")
@@ -82,7 +82,7 @@ class Answers(NamedTuple):
 
 @task(name="plan", task_run_name="plan", cache_policy=NO_CACHE, persist_result=False)
 async def plan(
-    studio: Studio,
+    context: Context,
     board: str | dict[str, Any] | list[Any],
     board_format: str | None,
     defaults: Mapping[str, Any] | None,
@@ -100,18 +100,18 @@ async def plan(
             board,
             board_format,
             defaults=defaults,
-            roots=studio.input_roots,
+            roots=context.input_roots,
             settled=answers.settlement(),
         )
         capped_board = reading.board.model_copy(update={"budget": capped(reading.board.budget, caps)})
         board_plan = plan_board(
             capped_board,
-            reference_fetcher(studio),
-            default_region=studio.region,
-            roots=studio.input_roots,
+            reference_fetcher(context),
+            default_region=context.region,
+            roots=context.input_roots,
         )
         preflight(board_plan)
-        due = still_to_buy(studio, board_plan, buy_again=permission.buy_again)
+        due = still_to_buy(context, board_plan, buy_again=permission.buy_again)
         logger.info("%s", in_words(board_plan.quote, due, capped_board.budget))
         check_budget(due, capped_board.budget)
         return reading, board_plan, due
@@ -164,7 +164,7 @@ async def approved(board_plan: BoardPlan, due: BoardQuote) -> bool:
 
 
 async def crew(
-    studio: Studio, run: Literal["inline", "deployments"], permission: Permission, blocks: dict[str, Any]
+    context: Context, run: Literal["inline", "deployments"], permission: Permission, blocks: dict[str, Any]
 ) -> Crew:
     """Who makes the shots: this process, or runs of the `finish-video` deployment on any worker.
 
@@ -176,7 +176,7 @@ async def crew(
         await require_deployment(finish)
 
     async def check_shot(request: VideoRequest, name: str) -> Clip:
-        return await check(studio, request, permission, name)
+        return await check(context, request, permission, name)
 
     async def make_here(clip: Clip) -> VideoResponse | None:
         return await follow(clip, STEPS)
@@ -209,7 +209,7 @@ async def crew(
             raise NotFinished(message, next_step=go_on, key=clip.key) from None
         document = await in_thread(clip.evidence.result)
         if document is not None:
-            return response_of(studio.store, document, cached=False)
+            return response_of(context.store, document, cached=False)
         # The run's own error stays on its worker; the evidence tells the same.
         before = replace(clip.permission, attempts_before=last.number if last else 0)
         next_step(await clip.state(), before)
@@ -260,14 +260,14 @@ class BoardProgress:
 
 @task(name="cut", task_run_name="cut", cache_policy=NO_CACHE, persist_result=False)
 async def cut(
-    studio: Studio,
+    context: Context,
     board_plan: BoardPlan,
     outcomes: dict[str, ShotOutcome],
     statement: Statement,
     notices: list[str],
 ) -> Package:
     """Join the film and write timeline, edit list and dailies."""
-    return await at_work(make_package, studio.store, board_plan, outcomes, statement, notices)
+    return await in_heavy_thread(make_package, context.store, board_plan, outcomes, statement, notices)
 
 
 def guesses_of(reading: Reading) -> list[str]:

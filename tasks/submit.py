@@ -8,7 +8,7 @@ from prefect.cache_policies import NO_CACHE
 from footage.clip import Clip
 from footage.evidence.records import Receipt
 from footage.steps.submit import submit as submit_clip
-from tasks.events import announce
+from tasks.events import emit_clip_event
 from tasks.limits import await_turn
 
 
@@ -22,5 +22,5 @@ async def submit(clip: Clip) -> Receipt | None:
     """Buy the clip once, or find the purchase whose answer was lost."""
     receipt = await submit_clip(clip, await_turn)
     if receipt is not None:
-        announce("submitted", clip, task_id=receipt.task_id, adopted=receipt.adopted)
+        emit_clip_event("submitted", clip, task_id=receipt.task_id, adopted=receipt.adopted)
     return receipt

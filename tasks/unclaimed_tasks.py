@@ -6,9 +6,9 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from footage.concurrency.executors import in_thread
-from footage.context import Studio
+from footage.context import Context
 from footage.errors import FootageError
-from footage.steps.harvest import Harvest, find_strangers
+from footage.steps.harvest import Harvest, find_unclaimed_tasks
 from tasks.retries import is_transient
 
 
@@ -21,14 +21,14 @@ from tasks.retries import is_transient
     cache_policy=NO_CACHE,
     persist_result=False,
 )
-async def strangers(studio: Studio) -> list[str]:
+async def strangers(context: Context) -> list[str]:
     """List the account's video tasks of the last 24 h that no clip of this store owns."""
-    return await in_thread(find_strangers, studio)
+    return await in_thread(find_unclaimed_tasks, context)
 
 
-async def note_strangers(report: Harvest, studio: Studio) -> None:
+async def note_unclaimed_tasks(report: Harvest, context: Context) -> None:
     """Add them to the report, or why they are not known: what was harvested is told in any case."""
     try:
-        report.strangers = await strangers(studio)
+        report.strangers = await strangers(context)
     except FootageError as error:
         report.warnings.append(f"The tasks of the account could not be listed: {error.message}")

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any
 from prefect import Flow
 
 from footage.checkup import Finding, Level, examine, local_findings, provider_findings
-from footage.concurrency.executors import at_work, in_thread
+from footage.concurrency.executors import in_heavy_thread, in_thread
 from footage.errors import AccountProblem
 from footage.steps.verify import verify_tonight
 
 if TYPE_CHECKING:
-    from footage.context import Studio
+    from footage.context import Context
 
 logger = logging.getLogger("footage.tasks")
 
@@ -30,37 +30,37 @@ _LOG_LEVELS: dict[Level, int] = {"ok": logging.INFO, "warn": logging.WARNING, "f
 _ROOMS = ("flows", "tasks", "blocks", "footage")
 
 
-def project_findings(flows: ModuleType, open_here: Callable[[], Studio]) -> Generator[Finding]:
+def project_findings(flows: ModuleType, open_here: Callable[[], Context]) -> Generator[Finding]:
     """Every finding about code, store and provider. The provider is asked only if there is a key, and nothing
     that it says makes the project invalid."""
     yield examine("code", _code)
     yield examine("flows", lambda: _flows(flows))
-    opened: list[Studio] = []
+    opened: list[Context] = []
 
     def open_it() -> Finding:
         opened.append(open_here())
         return Finding("output", "ok", opened[0].store.url)
 
     yield examine("output", open_it)
-    for studio in opened:
-        yield from local_findings(studio)
+    for context in opened:
+        yield from local_findings(context)
         try:
-            studio.api_key  # noqa: B018 - looked for at first use
+            context.api_key  # noqa: B018 - looked for at first use
         except AccountProblem as error:
             yield Finding("provider", "warn", f"not asked: {error.message}", error.next_step)
             continue
-        for finding in provider_findings(studio):
+        for finding in provider_findings(context):
             yield finding.as_warning()
 
 
-def write_report(findings: list[Finding], studio: Studio) -> str:
+def write_report(findings: list[Finding], context: Context) -> str:
     """Write `validate.txt` into the output folder; its address.
 
     Raises:
         StorageProblem: The store cannot be written.
     """
-    studio.store.replace(REPORT, report(findings).encode())
-    return studio.store.url_of(REPORT)
+    context.store.replace(REPORT, report(findings).encode())
+    return context.store.url_of(REPORT)
 
 
 def report(findings: list[Finding]) -> str:
@@ -127,9 +127,9 @@ def _flows_in(module: ModuleType) -> list[Flow[..., Any]]:
     ]
 
 
-def clips_finding(studio: Studio) -> Finding:
+def clips_finding(context: Context) -> Finding:
     """Whether tonight's share of the stored clips is still what was delivered."""
-    night = verify_tonight(studio.store, studio.settings.verify_bytes)
+    night = verify_tonight(context.store, context.settings.verify_bytes)
     if night.damaged:
         first = night.damaged[0]
         message = (
@@ -141,15 +141,15 @@ def clips_finding(studio: Studio) -> Finding:
     )
 
 
-async def validate_project(flows: ModuleType, studio: Studio) -> tuple[list[Finding], str]:
+async def validate_project(flows: ModuleType, context: Context) -> tuple[list[Finding], str]:
     """Ask every question within a flow run, log the answers and write them down; findings and address.
 
     Raises:
         StorageProblem: The report cannot be written.
     """
-    findings = await in_thread(list, project_findings(flows, lambda: studio))
+    findings = await in_thread(list, project_findings(flows, lambda: context))
     if not any(finding.name == "store" and finding.level == "fail" for finding in findings):
-        findings.append(await at_work(examine, "clips", lambda: clips_finding(studio)))
+        findings.append(await in_heavy_thread(examine, "clips", lambda: clips_finding(context)))
     for finding in findings:
         logger.log(_LOG_LEVELS[finding.level], "%s", line(finding))
-    return findings, await in_thread(write_report, findings, studio)
+    return findings, await in_thread(write_report, findings, context)

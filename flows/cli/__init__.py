@@ -16,7 +16,6 @@ import io
 import os
 import sys
 from collections.abc import Callable
-from typing import NamedTuple
 
 from cyclopts import App, CycloptsError, CycloptsPanel, UnusedCliTokensError
 from rich.console import Console
@@ -26,76 +25,51 @@ from footage.errors import FootageError
 from footage.privacy.display import plain
 from footage.privacy.redact import redact
 
-
-class Command(NamedTuple):
-    """Where a command is, and its help: the docstring's words, because a look at the list loads no command."""
-
-    module: str
-    help: str
-
-
+# What each command does, by name: the words of its docstring.
 COMMANDS = {
-    "generate": Command("making", "Make one clip, or return the one that is stored already."),
-    "storyboard": Command(
-        "boards", "Make every shot of a storyboard, and the cut: film, timeline, edit list, dailies."
+    "generate": "Make one clip, or return the one that is stored already.",
+    "storyboard": "Make every shot of a storyboard, and the cut: film, timeline, edit list, dailies.",
+    "harvest": "Finish everything that was bought and left unfinished, nearest expiry first; buys nothing.",
+    "cancel": (
+        "Cancel clips as far as the provider can: queued ones are not billed, running ones go on and are "
+        "billed."
     ),
-    "harvest": Command(
-        "harvesting",
-        "Finish everything that was bought and left unfinished, nearest expiry first; buys nothing.",
-    ),
-    "cancel": Command(
-        "settling",
-        "Cancel clips as far as the provider can: queued ones are not billed, running ones go on and are billed.",
-    ),
-    "adopt": Command(
-        "settling",
-        "Say which of the provider's tasks an unknown submission became; the clip then goes on with it.",
-    ),
-    "models": Command("looking", "Everything known about the seven models, with source and date."),
-    "explain": Command(
-        "looking",
-        "What would become of every field of a request, what would be sent, and what it would cost.",
-    ),
-    "doctor": Command(
-        "checking",
-        "Look at everything that a run needs: installation, store, Prefect server, key, models, quotas, clock."
+    "adopt": "Say which of the provider's tasks an unknown submission became; the clip then goes on with it.",
+    "models": "Everything known about the seven models, with source and date.",
+    "explain": "What would become of every field of a request, what would be sent, and what it would cost.",
+    "doctor": (
+        "Look at everything that a run needs: installation, store, Prefect server, key, models, quotas, "
+        "clock."
         "\n\nEnds with 0 unless something would stop `wan-video generate`; then with the code that it would "
-        "end with.",
+        "end with."
     ),
-    "validate": Command(
-        "checking",
-        "Check code, flows, table of models, orders, media and store, and write validate.txt beside the clips."
+    "validate": (
+        "Check code, flows, table of models, orders, media and store, and write validate.txt beside the "
+        "clips."
         "\n\nWith a key the provider is asked, too, but only a broken part of this project makes it end with "
-        "another code than 0.",
+        "another code than 0."
     ),
-    "verify": Command(
-        "verifying",
-        "Recompute everything that proves stored clips: records, links between them, and the hashes of all files."
-        "\n\nWrites nothing and asks no provider. Ends with 0 if everything fits, 7 if something is damaged.",
+    "verify": (
+        "Recompute everything that proves stored clips: records, links between them, and the hashes of all "
+        "files."
+        "\n\nWrites nothing and asks no provider. Ends with 0 if everything fits, 7 if something is damaged."
     ),
-    "emulator": Command(
-        "emulating", "Run the stand-in for the provider until Ctrl-C; every frame it makes says EMULATED."
-    ),
-    "schedule": Command(
-        "scheduling",
+    "emulator": "Run the stand-in for the provider until Ctrl-C; every frame it makes says EMULATED.",
+    "schedule": (
         "Show the schedules of the deployments, or switch one on or off; its parameters stay."
-        "\n\n`wan-video setup` leaves a schedule as it was switched here or in the UI.",
+        "\n\n`wan-video setup` leaves a schedule as it was switched here or in the UI."
     ),
-    "server": Command(
-        "serving",
+    "server": (
         "Start or stop the local Prefect server, or say where it is and how to log in."
-        "\n\nIt keeps its runs in this home's Prefect database, and answers on 127.0.0.1 only.",
+        "\n\nIt keeps its runs in this home's Prefect database, and answers on 127.0.0.1 only."
     ),
-    "setup": Command(
-        "setting_up",
+    "setup": (
         "Make blocks, work pool, limits, deployments and automations on the Prefect server; may be repeated."
         "\n\nThe server is the configured one (PREFECT_API_URL, a Prefect profile), else a local one that is "
-        "started. What is there already is left as it is.",
+        "started. What is there already is left as it is."
     ),
-    "help": Command("help_pages", "What a command does and which options it has."),
-    "--install-completion": Command(
-        "help_pages", "Let the Tab key of your shell complete commands, options and names of models."
-    ),
+    "help": "What a command does and which options it has.",
+    "--install-completion": "Let the Tab key of your shell complete commands, options and names of models.",
 }
 
 app = App(
@@ -110,9 +84,10 @@ app = App(
     suppress_keyboard_interrupt=False,
 )
 
-for name, command in COMMANDS.items():
+for name, summary in COMMANDS.items():
+    # A file for each command; a look at the list loads none of them.
     function = name.strip("-").replace("-", "_")
-    app.command(f"flows.cli.{command.module}:{function}", name=name, help=command.help)
+    app.command(f"flows.cli.commands.{function}:{function}", name=name, help=summary)
 
 
 def main() -> None:
@@ -176,9 +151,9 @@ def _run(command: Callable[[], object]) -> int:
     except KeyboardInterrupt:
         return 130
     except Exception as error:  # noqa: BLE001
-        from flows.cli.crash_report import explain_mistake
+        from flows.cli.crash_report import report_crash
 
-        return explain_mistake(error)
+        return report_crash(error)
     return code if isinstance(code, int) else 0
 
 

@@ -6,31 +6,31 @@ import asyncio
 import contextlib
 from collections.abc import Generator
 
-from footage.context import Studio, open_studio
+from footage.context import Context, open_context
 from footage.errors import Unreachable
 
 
 @contextlib.contextmanager
-def studio_with_blocks(credentials_block: str | None, storage_block: str | None) -> Generator[Studio]:
+def context_with_blocks(credentials_block: str | None, storage_block: str | None) -> Generator[Context]:
     """What a run with these blocks would have, open within the block; Prefect has to be talking to a server.
 
     Raises:
         AccountProblem, InvalidRequest: There is no such block.
     """
-    from tasks.context import studio_of
+    from tasks.context import context_of
 
     # One loop from the beginning to the end: the block's connections belong to it.
     with asyncio.Runner() as runner:
-        opened = studio_of(None, credentials_block, storage_block)
-        studio = runner.run(opened.__aenter__())
+        opened = context_of(None, credentials_block, storage_block)
+        context = runner.run(opened.__aenter__())
         try:
-            yield studio
+            yield context
         finally:
             runner.run(opened.__aexit__(None, None, None))
 
 
 @contextlib.contextmanager
-def studio_alone(credentials_block: str | None, storage_block: str | None) -> Generator[Studio]:
+def context_alone(credentials_block: str | None, storage_block: str | None) -> Generator[Context]:
     """What a run without a Prefect server has, open within the block.
 
     Raises:
@@ -38,12 +38,12 @@ def studio_alone(credentials_block: str | None, storage_block: str | None) -> Ge
     """
     if credentials_block or storage_block:
         raise Unreachable("Blocks are on a Prefect server, and none is running.", next_step="wan-video setup")
-    with open_studio() as studio:
-        yield studio
+    with open_context() as context:
+        yield context
 
 
 @contextlib.contextmanager
-def studio_here(credentials_block: str | None, storage_block: str | None) -> Generator[Studio]:
+def context_here(credentials_block: str | None, storage_block: str | None) -> Generator[Context]:
     """With the server's blocks where one answers, else alone; a server is started only for a block that is named.
 
     Raises:
@@ -53,16 +53,16 @@ def studio_here(credentials_block: str | None, storage_block: str | None) -> Gen
     from flows.cli.server_address import found_server, prefect_server, talking_to
 
     if credentials_block or storage_block:
-        with prefect_server(), studio_with_blocks(credentials_block, storage_block) as studio:
-            yield studio
+        with prefect_server(), context_with_blocks(credentials_block, storage_block) as context:
+            yield context
         return
     url = None
     # What is paid for must be cancelled also while Prefect is away; then the key is the environment's.
     with contextlib.suppress(Unreachable):
         url = found_server()
     if url is None:
-        with open_studio() as studio:
-            yield studio
+        with open_context() as context:
+            yield context
         return
-    with talking_to(url), studio_with_blocks(None, None) as studio:
-        yield studio
+    with talking_to(url), context_with_blocks(None, None) as context:
+        yield context

@@ -22,7 +22,7 @@ _IN_JSON = re.compile(r':\s*"([^"]+)"')
 _SECRET_CHARS = 8
 
 
-def explain_mistake(error: Exception) -> int:
+def report_crash(error: Exception) -> int:
     """One line that says what happened and where the traceback is; the exit code.
 
     2 for settings of Prefect that it refuses, 5 for a Prefect server that answers with an error, 7 for a file

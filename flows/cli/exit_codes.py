@@ -31,7 +31,7 @@ def about_clips(keys: Iterable[str]) -> Generator[None]:
     try:
         yield
     except Unreachable as error:
-        from footage.context import open_studio
+        from footage.context import open_context
         from footage.evidence.paid import with_what_is_booked
 
-        raise with_what_is_booked(error, open_studio().store, keys) from None
+        raise with_what_is_booked(error, open_context().store, keys) from None

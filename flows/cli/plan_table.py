@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from flows.cli.console import print_json, tell
 
 if TYPE_CHECKING:
-    from footage.context import Studio
+    from footage.context import Context
     from footage.storyboard import BoardPlan, BoardQuote, ShotPlan
     from footage.storyboard.read import Part
 
@@ -16,7 +16,7 @@ _HEADS = ("shot", "model", "first frame", "length", "price")
 
 
 def show_plan(
-    studio: Studio, plan: BoardPlan, mapping: Iterable[Part], buy_again: bool, *, as_json: bool
+    context: Context, plan: BoardPlan, mapping: Iterable[Part], buy_again: bool, *, as_json: bool
 ) -> None:
     """Print every shot as it would be bought, and the price.
 
@@ -27,7 +27,7 @@ def show_plan(
     from footage.storyboard.to_buy import still_to_buy
 
     budget = plan.board.budget
-    due = still_to_buy(studio, plan, buy_again=buy_again)
+    due = still_to_buy(context, plan, buy_again=buy_again)
     if as_json:
         print_json(_document(plan, due, mapping))
     else:

@@ -23,7 +23,7 @@ from flows.cli.local_server import (
     start_local_server,
     trouble_with,
 )
-from footage.concurrency.slow_notice import said_if_slow
+from footage.concurrency.slow_notice import noticed_if_slow
 from footage.context import key_of_environment
 from footage.errors import AccountProblem, Unreachable
 from footage.privacy.display import shown_reference
@@ -46,7 +46,7 @@ def prefect_server() -> Generator[str]:
     """
     url = found_server()
     if url is None:
-        with said_if_slow(logger, "The Prefect server is still starting …"):
+        with noticed_if_slow(logger, "The Prefect server is still starting …"):
             url = start_local_server()
         check_access(url)
         tell(f"{ui_line(_shown_ui(url))}   (stop the server with: wan-video server stop)", "dim")

@@ -13,46 +13,46 @@ from footage.request import VideoRequest
 from footage.steps.probe import ask
 
 if TYPE_CHECKING:
-    from footage.context import Studio
+    from footage.context import Context
     from footage.provider import WanClient
 
 # Less does not confuse anyone who compares logs; the protocol itself never compares clocks without the offset.
 CLOCK_TOLERANCE_S = 60.0
 
 
-def provider_findings(studio: Studio) -> Generator[Finding]:
+def provider_findings(context: Context) -> Generator[Finding]:
     """Everything that is free to ask; stops at the first answer without which the rest makes no sense."""
-    key = examine("key", lambda: _key(studio))
+    key = examine("key", lambda: _key(context))
     yield key
     if key.level == "fail":
         return
-    region = studio.region or card(VideoRequest.model_fields["model"].default).regions[0]
-    access = examine("provider", lambda: _access(studio, region))
+    region = context.region or card(VideoRequest.model_fields["model"].default).regions[0]
+    access = examine("provider", lambda: _access(context, region))
     yield access
     if access.level == "fail":
         return
-    client = studio.client(studio.endpoint(region), studio.workspace)
-    yield examine("clock", lambda: _clock(studio))
+    client = context.client(context.endpoint(region), context.workspace)
+    yield examine("clock", lambda: _clock(context))
     yield examine("models", lambda: _models(client, region)).as_warning()
     yield examine("quotas", lambda: _quotas(client, region)).as_warning()
-    yield examine("unfinished", lambda: _unfinished(studio)).as_warning()
+    yield examine("unfinished", lambda: _unfinished(context)).as_warning()
 
 
-def _key(studio: Studio) -> Finding:
-    key = studio.api_key
-    of = f", of region {studio.region}" if studio.region else ", region not given"
+def _key(context: Context) -> Finding:
+    key = context.api_key
+    of = f", of region {context.region}" if context.region else ", region not given"
     return Finding("key", "ok", f"{key.fingerprint}… from the {key.source}{of}")
 
 
-def _access(studio: Studio, region: str) -> Finding:
+def _access(context: Context, region: str) -> Finding:
     """Whether the key works in its region; where no region is given, in which one it does."""
-    endpoint = studio.endpoint(region)
+    endpoint = context.endpoint(region)
     try:
-        probe = ask(studio, endpoint)
+        probe = ask(context, endpoint)
     except AccountProblem as refusal:
         elsewhere = None
-        if studio.region is None and studio.settings.http_base_url is None:
-            elsewhere = _region_of_key(studio, besides=region)
+        if context.region is None and context.settings.http_base_url is None:
+            elsewhere = _region_of_key(context, besides=region)
         if elsewhere is None:
             raise
         return Finding(
@@ -62,31 +62,31 @@ def _access(studio: Studio, region: str) -> Finding:
             f"set WAN_VIDEO_REGION={elsewhere}, or the region in the credentials block",
             refusal.exit_code,
         )
-    studio.note_clock(probe.clock_offset_s)
+    context.note_clock(probe.clock_offset_s)
     return Finding(
         "provider", "ok", f"{endpoint} takes the key and answers in {probe.latency_s * 1000:.0f} ms"
     )
 
 
-def _region_of_key(studio: Studio, besides: str) -> str | None:
+def _region_of_key(context: Context, besides: str) -> str | None:
     for region in CATALOGUE.regions.values():
         if region.id == besides or region.shared_base_url is None:
             continue
-        if examine("", lambda at=region.id: _answers(studio, at)).level == "ok":
+        if examine("", lambda at=region.id: _answers(context, at)).level == "ok":
             return region.id
     return None
 
 
-def _answers(studio: Studio, region: str) -> Finding:
-    studio.client(studio.endpoint(region), studio.workspace).probe()
+def _answers(context: Context, region: str) -> Finding:
+    context.client(context.endpoint(region), context.workspace).probe()
     return Finding("", "ok", "")
 
 
-def _clock(studio: Studio) -> Finding:
-    offset_s = studio.clock_offset_s
+def _clock(context: Context) -> Finding:
+    offset_s = context.clock_offset_s
     if offset_s is None:
         return Finding("clock", "warn", "the provider's answer had no date")
-    if studio.emulated:
+    if context.emulated:
         return Finding("clock", "ok", "the emulator keeps its own time")
     if abs(offset_s) > CLOCK_TOLERANCE_S:
         return Finding(
@@ -140,10 +140,10 @@ def _quotas(client: WanClient, region: str) -> Finding:
     )
 
 
-def _unfinished(studio: Studio) -> Finding:
+def _unfinished(context: Context) -> Finding:
     from footage.steps.harvest import EXPIRY_WARNING, find_unfinished
 
-    left = find_unfinished(studio)
+    left = find_unfinished(context)
     if not left:
         return Finding("unfinished", "ok", "nothing is bought and undelivered")
     now = datetime.now(UTC)

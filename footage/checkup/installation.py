@@ -19,7 +19,7 @@ from footage.errors import StorageProblem
 from footage.network.proxies import proxy_for, shown_proxy
 
 if TYPE_CHECKING:
-    from footage.context import Studio
+    from footage.context import Context
     from footage.settings import Settings
 
 # One second of 64*64 at 10 fps, ten frames, H.264; small enough to lie beside this file.
@@ -27,16 +27,16 @@ _SAMPLE = Path(__file__).with_name("sample.mp4")
 _SHOWN = ("prefect", "dashscope", "av", "pydantic", "s3fs")
 
 
-def local_findings(studio: Studio) -> Generator[Finding]:
+def local_findings(context: Context) -> Generator[Finding]:
     """Everything that needs neither key nor network; the store is written to, and left as it was."""
     yield examine("packages", _packages)
-    yield examine("settings", lambda: _settings(studio.settings))
-    yield examine("network", lambda: _network(studio))
+    yield examine("settings", lambda: _settings(context.settings))
+    yield examine("network", lambda: _network(context))
     yield examine("catalogue", _catalogue)
     yield examine("orders", _orders)
     yield examine("media", _media)
-    yield examine("store", lambda: _store(studio))
-    yield examine("one winner", lambda: _exclusive(studio))
+    yield examine("store", lambda: _store(context))
+    yield examine("one winner", lambda: _exclusive(context))
 
 
 def _packages() -> Finding:
@@ -85,12 +85,12 @@ def _settings(settings: Settings) -> Finding:
     return Finding(name, "ok", f"output to {settings.store_url}, {endpoint}")
 
 
-def _network(studio: Studio) -> Finding:
+def _network(context: Context) -> Finding:
     """Which way each thing goes: asked of the variables alone, nothing is sent."""
-    settings = studio.settings
-    region = studio.region or next(iter(CATALOGUE.regions))
+    settings = context.settings
+    region = context.region or next(iter(CATALOGUE.regions))
     ways = {
-        "provider": shown_proxy(proxy_for(studio.endpoint(region))),
+        "provider": shown_proxy(proxy_for(context.endpoint(region))),
         "images": shown_proxy(proxy_for("https://images.example")),
         "results": shown_proxy(proxy_for(f"https://{settings.result_hosts[0].lstrip('*.')}"))
         if settings.result_hosts
@@ -98,7 +98,7 @@ def _network(studio: Studio) -> Finding:
     }
     if server := os.environ.get("PREFECT_API_URL"):
         ways["Prefect"] = shown_proxy(proxy_for(server))
-    if endpoint := studio.store.network_address:
+    if endpoint := context.store.network_address:
         ways["store"] = shown_proxy(proxy_for(endpoint))
     told = ", ".join(f"{name} {way}" for name, way in ways.items())
     return Finding("network", "ok", told if len(set(ways.values())) > 1 else f"everything {ways['provider']}")
@@ -161,9 +161,9 @@ def _media() -> Finding:
     return Finding("media", "ok", "decodes and encodes H.264; no ffmpeg needs to be installed")
 
 
-def _store(studio: Studio) -> Finding:
+def _store(context: Context) -> Finding:
     """Write, read back, list and delete one small object."""
-    store = studio.store
+    store = context.store
     path = f".checks/{secrets.token_hex(8)}"
     data = secrets.token_bytes(32)
     store.create(path, data)
@@ -175,14 +175,14 @@ def _store(studio: Studio) -> Finding:
     return Finding("store", "ok", f"{store.url} can be written, read and listed")
 
 
-def _exclusive(studio: Studio) -> Finding:
+def _exclusive(context: Context) -> Finding:
     """Whether of two workers with the same request only one can buy."""
     name = "one winner"
-    if not studio.settings.single_worker:
-        studio.require_exclusive_store()
+    if not context.settings.single_worker:
+        context.require_exclusive_store()
         return Finding(name, "ok", "of five writers of the same object one wins")
     try:
-        studio.store.check_exclusive()
+        context.store.check_exclusive()
     except StorageProblem as error:
         return Finding(name, "warn", error.message, "run one worker only")
     return Finding(

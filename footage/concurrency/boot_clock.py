@@ -9,6 +9,6 @@ import time
 _CLOCK: int | None = getattr(time, "CLOCK_BOOTTIME", None)
 
 
-def steady_s() -> float:
+def boot_clock_s() -> float:
     """Seconds since some fixed moment of this machine's past."""
     return time.monotonic() if _CLOCK is None else time.clock_gettime(_CLOCK)

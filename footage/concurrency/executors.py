@@ -27,7 +27,7 @@ _pool = ThreadPoolExecutor(max_workers=24, thread_name_prefix="footage")
 _workshop = ThreadPoolExecutor(max_workers=(os.cpu_count() or 1) + 2, thread_name_prefix="footage-work")
 
 
-async def at_work(call: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+async def in_heavy_thread(call: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
     """Run `call`, which takes long, with this context; first come, first served, a few at a time."""
     context = contextvars.copy_context()
     return await asyncio.get_running_loop().run_in_executor(

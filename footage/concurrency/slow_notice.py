@@ -12,7 +12,7 @@ SLOW_S = 2.5
 
 
 @contextlib.contextmanager
-def said_if_slow(logger: logging.Logger, message: str, *given: object) -> Generator[None]:
+def noticed_if_slow(logger: logging.Logger, message: str, *given: object) -> Generator[None]:
     """Log the message each SLOW_S seconds that this block takes."""
     ended = threading.Event()
 

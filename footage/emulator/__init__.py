@@ -40,8 +40,14 @@ def serve(
 ) -> None:
     """Serve until interrupted; see `footage.emulator.asgi_server.serve`."""
     # Imported late: clients and tests need none of the web framework.
-    from footage.emulator import asgi_server as server
+    from footage.emulator import asgi_server
 
-    server.serve(
-        port, speed, seed, faults_file, state_dir, ready_line=ready_line or server.print_ready, knobs=knobs
+    asgi_server.serve(
+        port,
+        speed,
+        seed,
+        faults_file,
+        state_dir,
+        ready_line=ready_line or asgi_server.print_ready,
+        knobs=knobs,
     )

@@ -6,8 +6,7 @@ from typing import Any
 
 from starlette.types import Receive, Scope, Send
 
-from footage.emulator import admin, routes
-from footage.emulator import fault_effects as breakage
+from footage.emulator import admin, fault_effects, routes
 from footage.emulator.faults import Strike, Subject
 from footage.emulator.http_answers import Exchange, Reply, compress
 from footage.emulator.json_body import read_json
@@ -67,11 +66,11 @@ class App:
             await self._send(exchange, routes.refusal(service, refused), None)
             return
         if delay is not None:
-            await asyncio.sleep(breakage.delay_s(delay, service.rng))
+            await asyncio.sleep(fault_effects.delay_s(delay, service.rng))
         if strike is not None and not strike.fault.accepted:
             if route == "create":
                 service.counts["refused"] += 1
-            await breakage.apply(service, exchange, strike, Reply())
+            await fault_effects.apply(service, exchange, strike, Reply())
             return
         reply = await self._reply(exchange, route, task_id, raw)
         if route == "create" and reply.status >= 400:
@@ -84,7 +83,7 @@ class App:
 
     async def _send(self, exchange: Exchange, reply: Reply, strike: Strike | None) -> None:
         if strike is not None:
-            await breakage.apply(self._service, exchange, strike, reply)
+            await fault_effects.apply(self._service, exchange, strike, reply)
             return
         if self._service.knobs.gzip and reply.file is None:
             compress(reply, exchange)

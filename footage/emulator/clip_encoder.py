@@ -36,7 +36,7 @@ _STILL_GOP = 15  # frames; divides every whole number of seconds at 30 fps
 
 
 def film(job: dict[str, Any], target: Path) -> None:
-    """Write the clip of `job` (a render request of the studio) to `target`."""
+    """Write the clip of `job` (a render request of the render_pool) to `target`."""
     fps, frames = int(job["fps"]), int(job["fps"]) * int(job["duration_s"])
     scene = _Scene(job, frames)
     with av.open(str(target), "w", format="mp4", options={"movflags": "+faststart"}) as container:

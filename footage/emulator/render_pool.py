@@ -21,7 +21,7 @@ class WorkerError(Exception):
     """A worker could not do its job."""
 
 
-class Studio:
+class RenderPool:
     """A few worker processes, started when first needed."""
 
     def __init__(self, folder: Path, knobs: Knobs) -> None:

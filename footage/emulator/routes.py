@@ -173,7 +173,7 @@ def result(service: Service, exchange: Exchange, task_id: str) -> Reply:
         task = service.engine.tasks.get(task_id)
         if task is None or task.video is None:
             return error_reply(404, "NoSuchKey", "The specified key does not exist.")
-        path = service.studio.clips / task.video
+        path = service.render_pool.clips / task.video
         facts = json.loads(path.with_suffix(".json").read_text())
         return object_reply(path, facts, exchange.headers, now_s)
     except OssError as error:

@@ -9,7 +9,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from footage.emulator import reference_media as media
+from footage.emulator import reference_media
 from footage.emulator.checks import foreign_names
 from footage.emulator.clock import Clock
 from footage.emulator.engine import GIVE_UP_S, Engine
@@ -18,7 +18,7 @@ from footage.emulator.knobs import Knobs
 from footage.emulator.model_specs import MODELS
 from footage.emulator.oss import Uploads, sign_result
 from footage.emulator.refusals import BY_CODE, RefusedError
-from footage.emulator.render_pool import Studio
+from footage.emulator.render_pool import RenderPool
 from footage.emulator.state_file import Store
 from footage.emulator.tasks import Task
 
@@ -39,7 +39,7 @@ class Service:
         self.engine = Engine(knobs, seed, self._task_changed)
         self.faults = FaultBook()
         self.uploads = Uploads(folder / "uploads")
-        self.studio = Studio(folder, knobs)
+        self.render_pool = RenderPool(folder, knobs)
         self.host = ""  # scheme, host and port, for the URLs it hands out
         self.counts: Counter[str] = Counter(self.store.value("counts") or {})
         self._hits: dict[str, deque[float]] = {}
@@ -106,11 +106,11 @@ class Service:
             job.cancel()
         self.save()
         self.store.close()
-        await self.studio.close()
+        await self.render_pool.close()
 
     def turn(self, knobs: Knobs) -> None:
         """Change knobs while running; tasks already made keep what was decided for them."""
-        self.knobs = self.engine.knobs = self.studio.knobs = knobs
+        self.knobs = self.engine.knobs = self.render_pool.knobs = knobs
 
     def accept(self, body: dict[str, Any], resolve_oss: bool) -> Task:
         """Make a task of a body that passed the checks made at once. Raises RefusedError."""
@@ -135,7 +135,7 @@ class Service:
         """Keep a data URI in a file: it may be 27 MB, and tasks are saved at every change."""
         url = task.body["input"].get("img_url")
         if isinstance(url, str) and url.startswith("data:"):
-            task.inline = media.keep(url.encode(), self.studio.images)
+            task.inline = reference_media.keep(url.encode(), self.render_pool.images)
             task.body["input"]["img_url"] = f"{url[:30]}… ({len(url)} characters, SHA-256 {task.inline})"
 
     def _spoil(self, task: Task, now_s: float) -> None:
@@ -188,7 +188,7 @@ class Service:
 
     async def _render(self, task: Task) -> None:
         try:
-            name = await self.studio.clip(task)
+            name = await self.render_pool.clip(task)
         except Exception:  # noqa: BLE001 - whatever it was, the task must end, or its client polls for ever
             _log.exception("rendering task %s failed", task.task_id)
             self.engine.render_failed(task.task_id, self.now_s())
@@ -204,7 +204,7 @@ class Service:
                 image, sides = await self._inspect_image(task, given["img_url"])
             if task.plan is not None and task.plan.sound:
                 task.plan.sound = await self._inspect_audio(task, given["audio_url"])
-        except media.BadMediaError as bad:
+        except reference_media.BadMediaError as bad:
             self.engine.media_refused(task.task_id, self.now_s(), bad.code, bad.message)
         except Exception:  # noqa: BLE001 - whatever it was, the task must end, or its client polls for ever
             _log.exception("inspecting the media of task %s failed", task.task_id)
@@ -216,21 +216,23 @@ class Service:
 
     async def _inspect_image(self, task: Task, url: str) -> tuple[str, tuple[int, int]]:
         if task.inline is not None:
-            url = (self.studio.images / task.inline).read_text()
+            url = (self.render_pool.images / task.inline).read_text()
         data = await asyncio.to_thread(self._fetch, task, url, self.knobs.image_max_mb)
-        name = await asyncio.to_thread(media.keep, data, self.studio.images)
-        facts = await self.studio.inspect(name, "look")
-        media.judge_image(len(data), facts, self.knobs)
+        name = await asyncio.to_thread(reference_media.keep, data, self.render_pool.images)
+        facts = await self.render_pool.inspect(name, "look")
+        reference_media.judge_image(len(data), facts, self.knobs)
         return name, (facts["width"], facts["height"])
 
     async def _inspect_audio(self, task: Task, url: str) -> str:
-        data = await asyncio.to_thread(self._fetch, task, url, media.AUDIO_MAX_MB)
-        name = await asyncio.to_thread(media.keep, data, self.studio.images)
-        media.judge_audio(len(data), await self.studio.inspect(name, "listen"))
+        data = await asyncio.to_thread(self._fetch, task, url, reference_media.AUDIO_MAX_MB)
+        name = await asyncio.to_thread(reference_media.keep, data, self.render_pool.images)
+        reference_media.judge_audio(len(data), await self.render_pool.inspect(name, "listen"))
         return name
 
     def _fetch(self, task: Task, url: str, limit_mb: float) -> bytes:
-        return media.fetch(url, self._upload if task.resolve_oss else None, task.model, self.knobs, limit_mb)
+        return reference_media.fetch(
+            url, self._upload if task.resolve_oss else None, task.model, self.knobs, limit_mb
+        )
 
     def _upload(self, key: str, model: str) -> bytes | None:
         return self.uploads.read(key, model, self.clock.now_s())

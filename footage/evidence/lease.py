@@ -25,7 +25,7 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from footage.concurrency.boot_clock import steady_s
+from footage.concurrency.boot_clock import boot_clock_s
 from footage.concurrency.process_identity import gone, identity
 from footage.errors import AlreadyThere, NotThere, StorageProblem, TakenOver
 from footage.evidence.reader import BadRecord, RecordReader
@@ -50,7 +50,7 @@ class Worker:
         self.lease_s = lease_s
         self.id = f"{_safe(socket.gethostname())}-{os.getpid()}-{secrets.token_hex(4)}"
         self._beat = 0
-        # When others last saw this worker alive, by `steady_s`.
+        # When others last saw this worker alive, by `boot_clock_s`.
         self.last_beat_s = float("-inf")
         self._thread: threading.Thread | None = None
         self._stop = threading.Event()
@@ -74,7 +74,7 @@ class Worker:
         """Show that this worker lives."""
         with self._beating:
             # Taken before the write: a slow store must make the beat look older, never younger.
-            asked = steady_s()
+            asked = boot_clock_s()
             self._beat += 1
             record = {**identity(), "id": self.id, "beat": self._beat, "lease_s": self.lease_s}
             self.store.replace(self.path, json.dumps(record).encode())
@@ -164,13 +164,13 @@ class Lease:
         return True
 
     def guard(self) -> float:
-        """Make sure that this worker may send, and return until when, by `steady_s`.
+        """Make sure that this worker may send, and return until when, by `boot_clock_s`.
 
         Raises:
             TakenOver: Somebody else drives the clip now.
             StorageProblem: The others cannot have seen this worker alive lately, so they may take over.
         """
-        if steady_s() - self.worker.last_beat_s > self.worker.lease_s / 6:
+        if boot_clock_s() - self.worker.last_beat_s > self.worker.lease_s / 6:
             self.worker.beat()
         # Counted from a beat before the look: a beat after a long pause says nothing about what was looked at.
         until_s = self.worker.last_beat_s + self.worker.lease_s / 2
@@ -179,7 +179,7 @@ class Lease:
             raise TakenOver(
                 f"Clip {self.key[:12]} was taken over by {holding.owner or 'another worker'}.", key=self.key
             )
-        if steady_s() > until_s:
+        if boot_clock_s() > until_s:
             raise StorageProblem(
                 f"The store is too slow to prove that this worker still owns clip {self.key[:12]}; "
                 "nothing was sent.",
@@ -206,7 +206,7 @@ class DeadWatch:
         self._since = 0.0
 
     def vacant(self, holding: Holding, now_s: float) -> bool:
-        """Whether the lease may be taken at `now_s` of `steady_s`."""
+        """Whether the lease may be taken at `now_s` of `boot_clock_s`."""
         if holding.vacant:
             return True
         seen = (holding.number, holding.beat)

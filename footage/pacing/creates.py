@@ -8,7 +8,7 @@ import time
 from footage.catalogue import card
 
 
-class Turns:
+class CreatePacer:
     """Hands out the moments at which creates may be sent, in the order in which they are asked for."""
 
     def __init__(self) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 ENOUGH, KEPT = 3, 20
 
 
-class TypicalTimes:
+class Durations:
     """Seconds from the start of a task to its end, by model."""
 
     def __init__(self) -> None:

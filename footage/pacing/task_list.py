@@ -25,7 +25,7 @@ WORTH_A_LIST = 12
 PAGE_SIZE = 50
 
 
-class Roster:
+class TaskList:
     """What the provider's lists say about the tasks that this process waits for; for one event loop."""
 
     def __init__(self, min_s: float, max_s: float) -> None:

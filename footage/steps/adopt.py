@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from footage.clip import LOOK_EVERY_S
-from footage.concurrency.boot_clock import steady_s
+from footage.concurrency.boot_clock import boot_clock_s
 from footage.errors import InvalidRequest, Problem, TakenOver
 from footage.evidence.clip_evidence import ClipEvidence
 from footage.evidence.lease import DeadWatch, Lease
@@ -20,10 +20,10 @@ from footage.steps.provider_queries import client_of
 from footage.steps.stored_order import stored_order
 
 if TYPE_CHECKING:
-    from footage.context import Studio
+    from footage.context import Context
 
 
-def adopt(studio: Studio, key: str, task_id: str) -> Receipt:
+def adopt(context: Context, key: str, task_id: str) -> Receipt:
     """Book `task_id` for the clip's last attempt, whose outcome is not known.
 
     Raises:
@@ -32,17 +32,17 @@ def adopt(studio: Studio, key: str, task_id: str) -> Receipt:
         TakenOver: A living worker makes this clip right now.
         AccountProblem, Unreachable, Throttled: The provider could not be asked.
     """
-    key = full_key(studio, key)
-    with _held(studio, key):
-        return _adopt(studio, ClipEvidence(studio.store, key), task_id)
+    key = full_key(context, key)
+    with _held(context, key):
+        return _adopt(context, ClipEvidence(context.store, key), task_id)
 
 
-def _adopt(studio: Studio, evidence: ClipEvidence, task_id: str) -> Receipt:
+def _adopt(context: Context, evidence: ClipEvidence, task_id: str) -> Receipt:
     last = evidence.state().last
     if last is None or not last.unknown:
         raise _no("key", evidence.key, "its last attempt is not unknown, so there is nothing to settle")
     intent = last.intent
-    answer = client_of(studio, intent).fetch(task_id)
+    answer = client_of(context, intent).fetch(task_id)
     if answer.status.value == "UNKNOWN":
         raise _no("task_id", task_id, f"{intent.endpoint} knows no such task (tasks live 24 h)")
     prompt = stored_order(evidence).request.prompt
@@ -50,23 +50,23 @@ def _adopt(studio: Studio, evidence: ClipEvidence, task_id: str) -> Receipt:
         raise _no("task_id", task_id, "this task was made from another prompt")
     # Without the list's creation time the intent's own is the safe side: the result expires rather earlier.
     written_at = intent.written_at + timedelta(seconds=intent.clock_offset_s or 0.0)
-    submitted_at = min(written_at, studio.provider_now())
+    submitted_at = min(written_at, context.provider_now())
     receipt = receipt_of(intent, task_id, answer.request_id, submitted_at, adopted=True)
-    kept = evidence.book(receipt.model_copy(update={"key_fingerprint": studio.api_key.fingerprint}))
+    kept = evidence.book(receipt.model_copy(update={"key_fingerprint": context.api_key.fingerprint}))
     if kept is None:
         raise _no("task_id", task_id, "this task belongs to another clip of this store")
     return kept
 
 
 @contextmanager
-def _held(studio: Studio, key: str) -> Generator[None]:
+def _held(context: Context, key: str) -> Generator[None]:
     """Nobody else drives the clip meanwhile: a create whose answer is on its way would book another task."""
-    lease = Lease(studio.store, key, studio.worker)
-    dead = DeadWatch(studio.settings.lease_s)
+    lease = Lease(context.store, key, context.worker)
+    dead = DeadWatch(context.settings.lease_s)
     holding = lease.look()
-    first_beat, began_s = holding.beat, steady_s()
-    while not (dead.vacant(holding, steady_s()) and lease.take(holding)):
-        if holding.beat != first_beat or steady_s() - began_s > studio.settings.deadline_s:
+    first_beat, began_s = holding.beat, boot_clock_s()
+    while not (dead.vacant(holding, boot_clock_s()) and lease.take(holding)):
+        if holding.beat != first_beat or boot_clock_s() - began_s > context.settings.deadline_s:
             raise TakenOver(
                 f"Worker {holding.owner} makes clip {key[:12]} right now.",
                 next_step="wait until it ends, or stop it first",

@@ -19,7 +19,7 @@ from footage.steps.poll import outcome_of
 from footage.steps.provider_queries import client_of
 
 if TYPE_CHECKING:
-    from footage.context import Studio
+    from footage.context import Context
     from footage.provider import WanClient
 
 logger = logging.getLogger(__name__)
@@ -39,14 +39,14 @@ class Cancellation:
     message: str
 
 
-def cancel(studio: Studio, key: str, by: str) -> Cancellation:
+def cancel(context: Context, key: str, by: str) -> Cancellation:
     """Cancel one clip as far as it can be; safe to call again, and beside a run that works on it.
 
     Raises:
         AccountProblem: The key is not accepted; the wish is kept, so harvest will try.
         StorageProblem: The wish could not be kept, so nothing was asked.
     """
-    evidence = ClipEvidence(studio.store, key)
+    evidence = ClipEvidence(context.store, key)
     state = evidence.state()
     last = state.last
     ended = last.ended if last else None
@@ -66,16 +66,16 @@ def cancel(studio: Studio, key: str, by: str) -> Cancellation:
         return _became(key, ended or last.outcome)
     if last.receipt is None:
         return Cancellation(key, "nothing", "nothing was bought for it")
-    return settle(studio, evidence, last.receipt)
+    return settle(context, evidence, last.receipt)
 
 
-def settle(studio: Studio, evidence: ClipEvidence, receipt: Receipt) -> Cancellation:
+def settle(context: Context, evidence: ClipEvidence, receipt: Receipt) -> Cancellation:
     """Ask the provider to cancel the task and write down what is true afterwards.
 
     Raises:
         AccountProblem: The key is not accepted.
     """
-    client = client_of(studio, receipt)
+    client = client_of(context, receipt)
     try:
         outcome = _ask(client, receipt)
     except (Unreachable, Throttled) as error:
@@ -133,16 +133,16 @@ def _became(key: str, outcome: Outcome) -> Cancellation:
             return Cancellation(key, "failed", "the attempt had failed; nothing is billed")
 
 
-def cancel_run(studio: Studio, run_id: str) -> list[Cancellation]:
+def cancel_run(context: Context, run_id: str) -> list[Cancellation]:
     """Cancel every clip that a run works on, also when one of them cannot be."""
     prefix = f"runs/{run_id}/"
     done: list[Cancellation] = []
-    for name in studio.store.list(prefix):
+    for name in context.store.list(prefix):
         key = name[len(prefix) :]
         if not is_key(key):
             continue
         try:
-            done.append(cancel(studio, key, by=f"run {run_id}"))
+            done.append(cancel(context, key, by=f"run {run_id}"))
         except FootageError as error:
             done.append(Cancellation(key, "noted", f"it could not be cancelled now ({error.message})"))
     return done

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from footage.catalogue import IMAGE
 from footage.clip import Clip
-from footage.concurrency.slow_notice import said_if_slow
+from footage.concurrency.slow_notice import noticed_if_slow
 from footage.errors import InvalidRequest, NotThere, Problem
 from footage.evidence.clip_evidence import ClipEvidence, is_key, keys_in
 from footage.evidence.reader import BadRecord
@@ -28,14 +28,14 @@ from footage.steps.stored_order import stored_order
 from footage.values.money import money
 
 if TYPE_CHECKING:
-    from footage.context import Studio
+    from footage.context import Context
     from footage.reference import ReferenceImage
 
 logger = logging.getLogger(__name__)
 
 
 def order_of(
-    studio: Studio, request: VideoRequest | Mapping[str, Any]
+    context: Context, request: VideoRequest | Mapping[str, Any]
 ) -> tuple[Order, ReferenceImage | None]:
     """Validate, explain and price a request, and read its reference image; nothing is sent or stored.
 
@@ -43,33 +43,33 @@ def order_of(
         InvalidRequest: Names every problem.
         Unreachable: The reference image's server does not answer now.
     """
-    region = studio.region
+    region = context.region
     if not isinstance(request, VideoRequest):
         request = parse_request(bring_back(request), default_region=region)
-    image = read_reference(request, reference_fetcher(studio), studio.input_roots)
+    image = read_reference(request, reference_fetcher(context), context.input_roots)
     return plan(request, default_region=region, image=image), image
 
 
-def reference_fetcher(studio: Studio) -> Callable[[str], bytes]:
-    """Fetches the reference images of requests under the studio's rules."""
+def reference_fetcher(context: Context) -> Callable[[str], bytes]:
+    """Fetches the reference images of requests under the context's rules."""
 
     def fetch(url: str) -> bytes:
         from footage.transfer import fetch_reference
 
         slow = "Waiting for the reference image %s; a connection may take 10 s, the image 60 s."
-        with said_if_slow(logger, slow, shown_reference(url)):
+        with noticed_if_slow(logger, slow, shown_reference(url)):
             return fetch_reference(
                 url,
                 max_bytes=IMAGE.max_bytes,
-                allow_private=studio.settings.allow_private_hosts,
-                allow_nets=studio.settings.allow_nets,
+                allow_private=context.settings.allow_private_hosts,
+                allow_nets=context.settings.allow_nets,
             )
 
     return fetch
 
 
 def check(
-    studio: Studio,
+    context: Context,
     request: VideoRequest | Mapping[str, Any],
     permission: Permission,
     *,
@@ -84,10 +84,10 @@ def check(
     """
     # Hundreds of clips are checked in one run, and each log is about one of them.
     with recorded(RunLog()) as log:
-        order, image = order_of(studio, request)
+        order, image = order_of(context, request)
         prepared = image.prepared if image else None
         data = prepared.data if prepared else None
-        clip = Clip(studio, order, permission, image=data, name=name, log=log)
+        clip = Clip(context, order, permission, image=data, name=name, log=log)
         _recall(clip)
         if clip.response is not None:
             return clip
@@ -105,24 +105,24 @@ def check(
     return clip
 
 
-def reopen(studio: Studio, key: str, permission: Permission, *, name: str | None = None) -> Clip:
+def reopen(context: Context, key: str, permission: Permission, *, name: str | None = None) -> Clip:
     """A clip from its evidence alone: the request's files need not exist any more.
 
     Raises:
         InvalidRequest: No clip of this store has a key that begins like this, or several have.
         StorageProblem: The evidence or the finished video cannot be read.
     """
-    key = full_key(studio, key)
+    key = full_key(context, key)
     with recorded(RunLog()) as log:
-        order = stored_order(ClipEvidence(studio.store, key))
-        clip = Clip(studio, order, permission, name=name, reopened=True, log=log)
+        order = stored_order(ClipEvidence(context.store, key))
+        clip = Clip(context, order, permission, name=name, reopened=True, log=log)
         _recall(clip)
         if clip.response is None:
             _enter(clip)
     return clip
 
 
-def full_key(studio: Studio, beginning: str) -> str:
+def full_key(context: Context, beginning: str) -> str:
     """The one key in the store that begins with `beginning` (at least 6 characters).
 
     Raises:
@@ -131,7 +131,7 @@ def full_key(studio: Studio, beginning: str) -> str:
     beginning = beginning.strip().lower()
     if is_key(beginning):
         try:
-            ClipEvidence(studio.store, beginning).order()
+            ClipEvidence(context.store, beginning).order()
         except NotThere:
             pass
         except BadRecord:
@@ -139,12 +139,12 @@ def full_key(studio: Studio, beginning: str) -> str:
             return beginning
         else:
             return beginning
-    found = [key for key in keys_in(studio.store) if len(beginning) >= 6 and key.startswith(beginning)]
+    found = [key for key in keys_in(context.store) if len(beginning) >= 6 and key.startswith(beginning)]
     if len(found) == 1:
         return found[0]
     what = f"{len(found)} clips begin like this." if found else "No clip in this store begins like this."
     raise InvalidRequest(
-        problems=(Problem("key", shown(beginning), what, f"a key below {studio.store.url}/evidence"),)
+        problems=(Problem("key", shown(beginning), what, f"a key below {context.store.url}/evidence"),)
     )
 
 
@@ -153,15 +153,15 @@ def _recall(clip: Clip) -> None:
     document = clip.evidence.result()
     if document is None:
         return
-    clip.studio.refuse_mixed_evidence(document.get("endpoint"), document.get("emulated"))
+    clip.context.refuse_mixed_evidence(document.get("endpoint"), document.get("emulated"))
     delivered = clip.evidence.delivered()
     videos = videos_of(clip.evidence, document, delivered)
     # Without the record of the delivery only the bytes can confirm what the result says.
-    damaged = damage(clip.studio.store, videos, hashed=delivered is None)
+    damaged = damage(clip.context.store, videos, hashed=delivered is None)
     if damaged is not None:
         clip.say.warning("%s", damaged)
         return
-    clip.response = response_of(clip.studio.store, document, cached=True)
+    clip.response = response_of(clip.context.store, document, cached=True)
     if clip.order.request.conform == "never" and clip.response.original_url is not None:
         # One key for both, because the purchase is the same.
         note = "This clip was converted for an earlier request; as the provider delivered it, it is original_url."
@@ -174,18 +174,18 @@ def _enter(clip: Clip) -> None:
     last = state.last
     now = datetime.now(UTC)
     mine = joined = Joined(key=clip.key, joined_at=now, attempts=state.opened)
-    run_id = clip.studio.run_id
+    run_id = clip.context.run_id
     if run_id is not None:
         joined = clip.evidence.join_run(run_id, mine)
     # A run that is started over speaks for nobody again: its word was about what there was the first time.
     clip.permission = replace(
-        clip.permission, attempts_known=joined.attempts, max_attempts=clip.studio.settings.max_attempts
+        clip.permission, attempts_known=joined.attempts, max_attempts=clip.context.settings.max_attempts
     )
     if state.cancel_wanted and clip.permission.may_buy and joined == mine:
         again = CancelWish(key=clip.key, asked_at=now, by=run_id or "a later request")
         clip.evidence.override_cancel(state.wishes, again)
     if last is not None:
-        clip.studio.refuse_mixed_evidence(last.intent.endpoint, last.intent.emulated)
+        clip.context.refuse_mixed_evidence(last.intent.endpoint, last.intent.emulated)
         clip.say.info("clip %s, attempt %d goes on", clip.key[:12], last.number)
     else:
         quote = clip.order.quote

@@ -31,7 +31,7 @@ def lost_claims(clip: Clip, rows: Iterable[TaskRow], claimed: set[str]) -> dict[
 
     A claim that cannot be read may be about any clip. It is told and left out, so that it stops no other clip.
     """
-    reader = RecordReader(clip.studio.store)
+    reader = RecordReader(clip.context.store)
     ours: dict[str, Claim] = {}
     for row in rows:
         if row.task_id not in claimed or row.status.value in _UNBILLED:

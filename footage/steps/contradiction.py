@@ -43,7 +43,7 @@ def _claimed_before(clip: Clip, state: ClipState) -> bool:
     """Find a task that only its claim still knows, and book it again."""
     client = clip.client()
     rows = {row.task_id: row for row in list_all(client, clip.order.model)}
-    for task_id, claim in lost_claims(clip, rows.values(), claimed_in(clip.studio.store)).items():
+    for task_id, claim in lost_claims(clip, rows.values(), claimed_in(clip.context.store)).items():
         known = any(one.number == claim.attempt and one.receipt for one in state.attempts)
         if known or task_id in clip.given_up:
             continue
@@ -57,8 +57,8 @@ def _claimed_before(clip: Clip, state: ClipState) -> bool:
             model=row.model,
             region=clip.order.region,
             endpoint=clip.endpoint,
-            workspace=clip.studio.workspace,
-            key_fingerprint=clip.studio.api_key.fingerprint,
+            workspace=clip.context.workspace,
+            key_fingerprint=clip.context.api_key.fingerprint,
             submitted_at=row.created_at,
             expires_at=row.created_at + TASK_LIFE,
             adopted=True,
@@ -75,11 +75,11 @@ def _tasks_of(clip: Clip, attempt: Attempt) -> list[Receipt]:
 
 
 def _lives(clip: Clip, attempt: Attempt, receipt: Receipt) -> bool:
-    studio = clip.studio
-    if studio.emulated and is_local(receipt.endpoint) and not studio.knows(receipt.endpoint, None):
+    context = clip.context
+    if context.emulated and is_local(receipt.endpoint) and not context.knows(receipt.endpoint, None):
         # An emulator that ran at another port: its tasks are gone with it, and nothing was ever paid.
         return False
-    answer = client_of(studio, receipt).fetch(receipt.task_id)
+    answer = client_of(context, receipt).fetch(receipt.task_id)
     if answer.status.value in ("FAILED", "CANCELED"):
         return False
     if answer.status.value == "UNKNOWN":
@@ -110,7 +110,7 @@ def _require_person(clip: Clip, attempt: Attempt, receipt: Receipt) -> None:
     unbilled = attempt.word is not None and attempt.word.status in ("failed", "canceled")
     if (
         unbilled
-        and clip.studio.provider_now() < forgotten_at
+        and clip.context.provider_now() < forgotten_at
         and not clip.permission.may_replace(attempt.number)
     ):
         raise SubmissionUnknown(

@@ -57,10 +57,10 @@ def _deliver(clip: Clip, receipt: Receipt, billed_s: float | None) -> dict[str, 
         return fetch_and_publish(
             clip.order.expected,
             lambda: _result_url(clip, receipt),
-            clip.studio.store,
+            clip.context.store,
             clip.key,
             conform=clip.order.request.conform,
-            limits=clip.studio.download_limits(),
+            limits=clip.context.download_limits(),
             billed_s=billed_s,
         ).to_json()
     except OSError as error:
@@ -81,7 +81,7 @@ def restore(clip: Clip, state: ClipState) -> None:
     from footage.steps.result_delivery import restore as fetch_and_compare
 
     videos = videos_of(clip.evidence, state.result, state.delivered)
-    why = damage(clip.studio.store, videos, hashed=True)
+    why = damage(clip.context.store, videos, hashed=True)
     if why is None:
         return
     number = (state.result or {}).get("attempt")
@@ -93,15 +93,15 @@ def restore(clip: Clip, state: ClipState) -> None:
         fetch_and_compare(
             clip.order.expected,
             lambda: _result_url(clip, receipt),
-            clip.studio.store,
+            clip.context.store,
             videos,
             conform=clip.order.request.conform,
-            limits=clip.studio.download_limits(),
+            limits=clip.context.download_limits(),
         )
     except (ClipLost, BadDelivery) as error:
         raise BadRecord(
             f"Clip {clip.key[:12]} was delivered, but {why}, and it cannot be brought back: {error.message}",
-            next_step=f"restore it from a backup below {clip.studio.store.url}/videos, or ask for another take",
+            next_step=f"restore it from a backup below {clip.context.store.url}/videos, or ask for another take",
             key=clip.key,
         ) from error
     clip.say.info("%s: it is back", why)
@@ -142,7 +142,7 @@ def _what_now(
 
 def _result_url(clip: Clip, receipt: Receipt) -> str:
     """A fresh result URL, asked from the task; asking is free."""
-    answer = client_of(clip.studio, receipt).fetch(receipt.task_id)
+    answer = client_of(clip.context, receipt).fetch(receipt.task_id)
     line = {"at": datetime.now(UTC).isoformat(), "for": "delivery", "answer": redact(answer.answer)}
     clip.evidence.log_poll(receipt.attempt, line)
     if answer.status.value == "SUCCEEDED" and answer.video_url:
@@ -157,4 +157,4 @@ def _result_url(clip: Clip, receipt: Receipt) -> str:
 
 
 def _expired(clip: Clip, receipt: Receipt) -> bool:
-    return clip.studio.provider_now() > receipt.expires_at
+    return clip.context.provider_now() > receipt.expires_at

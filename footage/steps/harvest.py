@@ -22,7 +22,7 @@ from footage.steps.claimed_tasks import claimed_in
 from footage.steps.provider_queries import learn_clock, list_all
 
 if TYPE_CHECKING:
-    from footage.context import Studio
+    from footage.context import Context
 
 logger = logging.getLogger(__name__)
 
@@ -58,14 +58,14 @@ class Harvest:
     warnings: list[str] = field(default_factory=list[str])
 
 
-def find_unfinished(studio: Studio) -> list[Unfinished]:
+def find_unfinished(context: Context) -> list[Unfinished]:
     """Every unfinished clip of the store, nearest expiry first; unknown and unreadable ones at the front."""
     found: list[Unfinished] = []
-    for key, names in keys_in(studio.store).items():
+    for key, names in keys_in(context.store).items():
         if not unfinished(names):
             continue
         try:
-            state = ClipEvidence(studio.store, key).state()
+            state = ClipEvidence(context.store, key).state()
         except FootageError:
             # What is wrong with it is told when it is taken up; the others are not held up.
             found.append(Unfinished(key, None, "unreadable", None))
@@ -85,7 +85,7 @@ def _describe(key: str, state: ClipState) -> Unfinished:
 
 
 async def harvest(
-    studio: Studio,
+    context: Context,
     steps: dict[Step, StepRunner],
     *,
     keys: tuple[str, ...] = (),
@@ -98,14 +98,14 @@ async def harvest(
         StorageProblem: The store cannot be listed.
     """
     report = Harvest()
-    clips = await in_thread(find_unfinished, studio)
+    clips = await in_thread(find_unfinished, context)
     if keys:
         keys = tuple(key.strip().lower() for key in keys)
-        report.warnings += await in_thread(_look_for_others, studio, keys, clips)
+        report.warnings += await in_thread(_look_for_others, context, keys, clips)
         clips = [clip for clip in clips if clip.key.startswith(keys)]
     if clips:
-        await in_thread(_learn_clock, studio)
-    now = studio.provider_now()
+        await in_thread(_learn_clock, context)
+    now = context.provider_now()
     for clip in clips:
         if clip.expires_within(EXPIRY_WARNING, now):
             report.expiring.append(clip)
@@ -123,26 +123,28 @@ async def harvest(
 
     async def one(clip: Unfinished) -> None:
         async with gate:
-            await _finish(studio, clip, steps, report)
+            await _finish(context, clip, steps, report)
 
     await asyncio.gather(*(one(clip) for clip in clips))
     return report
 
 
-def _look_for_others(studio: Studio, keys: tuple[str, ...], clips: list[Unfinished]) -> list[str]:
+def _look_for_others(context: Context, keys: tuple[str, ...], clips: list[Unfinished]) -> list[str]:
     """What to say about keys that belong to no unfinished clip."""
     others = [key for key in keys if not key or not any(clip.key.startswith(key) for clip in clips)]
-    known = keys_in(studio.store) if others else {}
+    known = keys_in(context.store) if others else {}
     nowhere = [key for key in others if not key or not any(name.startswith(key) for name in known)]
     if nowhere:
-        what, allowed = "No clip in this store begins like this.", f"a key below {studio.store.url}/evidence"
+        what, allowed = "No clip in this store begins like this.", f"a key below {context.store.url}/evidence"
         raise InvalidRequest(problems=tuple(Problem("keys", shown(key), what, allowed) for key in nowhere))
     return [f"Clip {key[:12]} has nothing to finish." for key in others]
 
 
-async def _finish(studio: Studio, found: Unfinished, steps: dict[Step, StepRunner], report: Harvest) -> None:
+async def _finish(
+    context: Context, found: Unfinished, steps: dict[Step, StepRunner], report: Harvest
+) -> None:
     try:
-        clip = await in_thread(reopen, studio, found.key, Permission(may_buy=False))
+        clip = await in_thread(reopen, context, found.key, Permission(may_buy=False))
         if await follow(clip, steps) is None:
             last = (await clip.state()).last
             if last is not None and last.ended is not None:
@@ -162,12 +164,12 @@ async def _finish(studio: Studio, found: Unfinished, steps: dict[Step, StepRunne
         report.delivered.append(found.key)
 
 
-def _learn_clock(studio: Studio) -> None:
+def _learn_clock(context: Context) -> None:
     with contextlib.suppress(AccountProblem):
-        learn_clock(studio, studio.client(_endpoint_in_use(studio), studio.workspace))
+        learn_clock(context, context.client(_endpoint_in_use(context), context.workspace))
 
 
-def find_strangers(studio: Studio) -> list[str]:
+def find_unclaimed_tasks(context: Context) -> list[str]:
     """Tasks of the last 24 h, one `task_id model status` each, that the account runs and this store does not claim.
 
     Those that failed or were cancelled are left out: they are not billed, and there is nothing to collect.
@@ -176,16 +178,16 @@ def find_strangers(studio: Studio) -> list[str]:
     Raises:
         AccountProblem, Unreachable, Throttled: The list could not be read.
     """
-    claimed = claimed_in(studio.store)
+    claimed = claimed_in(context.store)
     return [
         f"{row.task_id} {row.model} {row.status}"
-        for row in list_all(studio.client(_endpoint_in_use(studio), studio.workspace))
+        for row in list_all(context.client(_endpoint_in_use(context), context.workspace))
         if row.task_id not in claimed
         and row.model in MODEL_NAMES
         and row.status not in ("FAILED", "CANCELED")
     ]
 
 
-def _endpoint_in_use(studio: Studio) -> str:
+def _endpoint_in_use(context: Context) -> str:
     """The key's own region where it is known; else the first region of the table, which needs no workspace."""
-    return studio.endpoint(studio.region or REGION_NAMES[0])
+    return context.endpoint(context.region or REGION_NAMES[0])

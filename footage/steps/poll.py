@@ -69,12 +69,12 @@ async def poll(clip: Clip, on_progress: OnProgress | None = None) -> Outcome:
     if attempt is None or attempt.receipt is None:
         raise NotFinished(f"Clip {clip.key[:12]} has no task to ask for.", key=clip.key)
     receipt = attempt.receipt
-    client = await in_thread(client_of, clip.studio, receipt)
-    await in_thread(learn_clock, clip.studio, client)
+    client = await in_thread(client_of, clip.context, receipt)
+    await in_thread(learn_clock, clip.context, client)
     # An abandoned task is only waited for: its cancel was carried out as far as it can be.
     heed_cancel = attempt.outcome is None or not state.cancel_wanted
     watch = _Watch(clip, client, receipt, heed_cancel=heed_cancel)
-    with clip.studio.roster.waiting(client):
+    with clip.context.roster.waiting(client):
         try:
             return await watch.until_ended(on_progress)
         finally:
@@ -128,7 +128,7 @@ class _Watch:
         self.client = client
         self.receipt = receipt
         self.heed_cancel = heed_cancel
-        self.settings = clip.studio.settings
+        self.settings = clip.context.settings
         self.began = clip.waiting_since.setdefault(receipt.task_id, time.monotonic())
         self.answers = _Answers(clip, receipt.attempt)
         self.status = "RUNNING" if receipt.task_id in clip.running_since else "PENDING"
@@ -157,7 +157,7 @@ class _Watch:
     async def _ask_once(self) -> Outcome | None:
         """One query, kept in the evidence; the outcome when that was the last word."""
         try:
-            row = await self.clip.studio.roster.row(self.client, self.receipt.task_id)
+            row = await self.clip.context.roster.row(self.client, self.receipt.task_id)
             if row is not None:
                 await self._note(row.status, {"listed": row.status.value, "request_id": row.request_id})
                 return None
@@ -184,7 +184,7 @@ class _Watch:
         await self._note(answer.status, {"answer": redact(answer.answer)})
         if ended is None:
             return None
-        self.clip.studio.typical.learn(self.receipt.model, answer)
+        self.clip.context.typical.learn(self.receipt.model, answer)
         return await in_thread(self.clip.evidence.write_outcome, ended)
 
     async def _note(self, status: TaskStatus, line: dict[str, Any]) -> None:
@@ -207,12 +207,12 @@ class _Watch:
         return outcome_of(answer, self.receipt) if answer.status.final else None
 
     def _judge_unknown(self) -> Outcome | None:
-        age = self.clip.studio.provider_now() - self.receipt.submitted_at
+        age = self.clip.context.provider_now() - self.receipt.submitted_at
         if self.unknown_answers < UNKNOWN_ANSWERS or age < timedelta(seconds=UNKNOWN_GRACE_S):
             return None
         if any(row.task_id == self.receipt.task_id for row in list_all(self.client, self.receipt.model)):
             return None
-        if self.receipt.key_fingerprint != self.clip.studio.api_key.fingerprint:
+        if self.receipt.key_fingerprint != self.clip.context.api_key.fingerprint:
             # UNKNOWN is also what a key of another account gets to hear.
             raise AccountProblem(
                 f"Task {self.receipt.task_id} was bought with key {self.receipt.key_fingerprint}…, and this key "
@@ -235,7 +235,7 @@ class _Watch:
 
         if not await in_thread(self.clip.evidence.cancel_wanted):
             return
-        done = await in_thread(settle, self.clip.studio, self.clip.evidence, self.receipt)
+        done = await in_thread(settle, self.clip.context, self.clip.evidence, self.receipt)
         if done.became in ("canceled", "abandoned"):
             raise Canceled(
                 f"Clip {self.clip.key[:12]} was cancelled: {done.message}.",
@@ -250,7 +250,7 @@ class _Watch:
         return Progress(self.status, now - since, self.clip.typical_s)
 
     def _pause_s(self) -> float:
-        pause = self.clip.studio.roster.interval_s(self.client)
+        pause = self.clip.context.roster.interval_s(self.client)
         if self.silent:
             pause = min(self.settings.poll_max_s, pause * 2**self.silent)
         # Jitter keeps hundreds of clips from asking at the same instant.

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from footage.catalogue import card
-from footage.concurrency.slow_notice import said_if_slow
+from footage.concurrency.slow_notice import noticed_if_slow
 from footage.errors import AccountProblem, InvalidRequest, Problem, Throttled, Unreachable
 from footage.network.proxies import proxy_for, shown_proxy
 from footage.privacy.display import shown
 
 if TYPE_CHECKING:
-    from footage.context import Studio
+    from footage.context import Context
     from footage.provider import Probe
 
 logger = logging.getLogger(__name__)
@@ -29,7 +29,7 @@ class ProbeReport:
     warnings: tuple[str, ...]
 
 
-def probe(studio: Studio, region: str, model: str) -> ProbeReport:
+def probe(context: Context, region: str, model: str) -> ProbeReport:
     """Ask the endpoint one free question, and a second one for a model that no official table lists.
 
     Raises:
@@ -37,15 +37,15 @@ def probe(studio: Studio, region: str, model: str) -> ProbeReport:
         AccountProblem: Key, permission, workspace or the proxy's password; nothing else will work either.
         Unreachable, Throttled: No answer now; try again.
     """
-    endpoint = studio.endpoint(region)
-    client = studio.client(endpoint, studio.workspace)
-    answer = ask(studio, endpoint)
-    studio.note_clock(answer.clock_offset_s)
+    endpoint = context.endpoint(region)
+    client = context.client(endpoint, context.workspace)
+    answer = ask(context, endpoint)
+    context.note_clock(answer.clock_offset_s)
     warnings: list[str] = []
     if not card(model).documented and client.model_known(model) is False:
         warnings.append(f"{endpoint} does not list {model} for this key; the create will probably be refused")
     # More than the width of a time zone mistake would not matter; this much confuses people who read logs.
-    if answer.clock_offset_s is not None and abs(answer.clock_offset_s) > 300 and not studio.emulated:
+    if answer.clock_offset_s is not None and abs(answer.clock_offset_s) > 300 and not context.emulated:
         warnings.append(f"this machine's clock differs from the provider's by {answer.clock_offset_s:+.0f} s")
     for warning in warnings:
         logger.warning("%s", warning)
@@ -53,7 +53,7 @@ def probe(studio: Studio, region: str, model: str) -> ProbeReport:
     return ProbeReport(endpoint, answer.latency_s, answer.clock_offset_s, tuple(warnings))
 
 
-def ask(studio: Studio, endpoint: str) -> Probe:
+def ask(context: Context, endpoint: str) -> Probe:
     """The probe's one question, with a word before it: an address that never answers takes a while to say so.
 
     Raises:
@@ -64,15 +64,15 @@ def ask(studio: Studio, endpoint: str) -> Probe:
     logger.info("Asking %s …", way)
     slow = "No answer from %s yet; a connection may take 10 s and an answer 60 s."
     try:
-        with said_if_slow(logger, slow, way):
-            answer = studio.client(endpoint, studio.workspace).probe()
+        with noticed_if_slow(logger, slow, way):
+            answer = context.client(endpoint, context.workspace).probe()
     except Unreachable as error:
-        raise _sorted(studio, endpoint, error) from None
-    studio.answered.add(endpoint)
+        raise _sorted(context, endpoint, error) from None
+    context.answered.add(endpoint)
     return answer
 
 
-def first_contact(studio: Studio, region: str) -> None:
+def first_contact(context: Context, region: str) -> None:
     """Ask once before a run is started, so that a mistake in an address or a proxy is told within seconds.
 
     Everything else is left to the run: it is patient with outages, and its key may come from a block.
@@ -82,7 +82,7 @@ def first_contact(studio: Studio, region: str) -> None:
         AccountProblem: The proxy wants another user or password.
     """
     try:
-        ask(studio, studio.endpoint(region))
+        ask(context, context.endpoint(region))
     except (Unreachable, Throttled):
         return
     except AccountProblem as error:
@@ -99,11 +99,11 @@ _MISTAKES = {
 
 
 def _sorted(
-    studio: Studio, endpoint: str, error: Unreachable
+    context: Context, endpoint: str, error: Unreachable
 ) -> Unreachable | InvalidRequest | AccountProblem:
     """A mistake in what the operator set, if it looks like one at the first contact; else the outage that it is."""
     mistake = error.details.get("mistake")
-    if endpoint in studio.answered:
+    if endpoint in context.answered:
         return error
     if mistake == "proxy":
         return AccountProblem(
@@ -111,7 +111,7 @@ def _sorted(
             next_step="check user and password in HTTPS_PROXY, HTTP_PROXY or ALL_PROXY",
             mistake="proxy",
         )
-    if mistake not in _MISTAKES or endpoint != studio.settings.http_base_url:
+    if mistake not in _MISTAKES or endpoint != context.settings.http_base_url:
         return error
     problem = Problem(
         "DASHSCOPE_HTTP_BASE_URL",

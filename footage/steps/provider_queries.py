@@ -12,7 +12,7 @@ from footage.network.endpoints import NOT_KNOWN
 from footage.privacy.display import shown
 
 if TYPE_CHECKING:
-    from footage.context import Studio
+    from footage.context import Context
     from footage.provider import TaskRow, WanClient
 
 logger = logging.getLogger(__name__)
@@ -21,28 +21,28 @@ logger = logging.getLogger(__name__)
 MOST_PAGES = 2_000
 
 
-def client_of(studio: Studio, record: Intent | Receipt) -> WanClient:
+def client_of(context: Context, record: Intent | Receipt) -> WanClient:
     """The client of the endpoint that a record names, if the key may be sent there.
 
     Raises:
         BadRecord: The endpoint is neither the provider's nor the configured one.
         AccountProblem: There is no usable key.
     """
-    if studio.knows(record.endpoint, record.workspace) is None:
+    if context.knows(record.endpoint, record.workspace) is None:
         name = "receipt" if isinstance(record, Receipt) else "intent"
         path = f"evidence/{record.key}/attempt-{record.attempt}/{name}.json"
-        RecordReader(studio.store).refuse(
+        RecordReader(context.store).refuse(
             path, f"the key is not sent to its endpoint {shown(record.endpoint)}, because {NOT_KNOWN}"
         )
-    return studio.client(record.endpoint, record.workspace)
+    return context.client(record.endpoint, record.workspace)
 
 
-def learn_clock(studio: Studio, client: WanClient) -> None:
-    """Learn the provider's time, once for each studio; without an answer ours has to do."""
-    if studio.clock_offset_s is not None:
+def learn_clock(context: Context, client: WanClient) -> None:
+    """Learn the provider's time, once for each context; without an answer ours has to do."""
+    if context.clock_offset_s is not None:
         return
     try:
-        studio.note_clock(client.probe().clock_offset_s)
+        context.note_clock(client.probe().clock_offset_s)
     except (Unreachable, Throttled) as error:
         logger.warning("The provider's clock is not known: %s", error.message)
 

@@ -1,4 +1,7 @@
-"""Settle a submission whose answer was lost, with the provider's task list; the judgement is footage/steps/reconcile_decision.py."""
+"""Settle a submission whose answer was lost, with the provider's task list.
+
+How it is judged is in reconcile_decision.py.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +44,7 @@ async def reconcile(clip: Clip, attempt: Attempt) -> Receipt | None:
         if kept is not None:
             return kept
     intent = attempt.intent
-    if intent.key_fingerprint != clip.studio.api_key.fingerprint:
+    if intent.key_fingerprint != clip.context.api_key.fingerprint:
         # A key of another account lists other tasks, and "not in the list" would prove nothing.
         raise _unknown(
             clip,
@@ -49,10 +52,10 @@ async def reconcile(clip: Clip, attempt: Attempt) -> Receipt | None:
             f"it was sent with key {intent.key_fingerprint}…, and this is another key",
             first="run the same with that key",
         )
-    client = await in_thread(client_of, clip.studio, intent)
-    await in_thread(learn_clock, clip.studio, client)
+    client = await in_thread(client_of, clip.context, intent)
+    await in_thread(learn_clock, clip.context, client)
     not_before = _not_before(intent)
-    if not_before is not None and clip.studio.provider_now() - not_before > TASK_LIFE - CLOCK_SLACK:
+    if not_before is not None and clip.context.provider_now() - not_before > TASK_LIFE - CLOCK_SLACK:
         raise _unknown(clip, attempt, "it is more than a day old, and the provider lists one day")
     return await _Search(clip, attempt, client, not_before).until_settled()
 
@@ -64,7 +67,7 @@ class _Search:
         self.clip = clip
         self.attempt = attempt
         self.client = client
-        self.settings = clip.studio.settings
+        self.settings = clip.context.settings
         order = clip.order
         self.lost = Lost(
             prompt=order.request.prompt,
@@ -136,7 +139,7 @@ class _Search:
 
     def _claimed_by_us(self) -> str | None:
         """A listed task whose claim names this very attempt: only the records that follow a claim were lost."""
-        claimed = claimed_in(self.clip.studio.store) - self.claims_read
+        claimed = claimed_in(self.clip.context.store) - self.claims_read
         ours = lost_claims(self.clip, self.rows.values(), claimed)
         self.claims_read |= claimed & self.rows.keys()
         return next((task for task, claim in ours.items() if claim.attempt == self.attempt.number), None)
@@ -147,7 +150,7 @@ class _Search:
         self.rows.update((row.task_id, row) for row in rows if not self.complete or row.task_id in self.rows)
 
     def _decide(self, listed_for_s: float) -> Decision:
-        claimed = claimed_in(self.clip.studio.store)
+        claimed = claimed_in(self.clip.context.store)
 
         def judged(lost: Lost) -> Decision:
             grace_s = self.settings.reconcile_grace_s
@@ -184,10 +187,10 @@ def _not_before(intent: Intent) -> datetime | None:
 def _rivals(clip: Clip, attempt: Attempt) -> tuple[str, ...]:
     """Other submissions of this store that are as unknown as ours, with the same model and prompt."""
     rivals: list[str] = []
-    for key, names in keys_in(clip.studio.store).items():
+    for key, names in keys_in(clip.context.store).items():
         if key == clip.key or not may_be_unknown(names):
             continue
-        evidence = ClipEvidence(clip.studio.store, key)
+        evidence = ClipEvidence(clip.context.store, key)
         try:
             same = (
                 str(evidence.order()["request"].get("prompt", "")).split()

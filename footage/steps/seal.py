@@ -63,7 +63,7 @@ def seal(clip: Clip) -> VideoResponse:
             "evidence_sha256": clip.evidence.manifest(),
         }
     )
-    return response_of(clip.studio.store, document, cached=False)
+    return response_of(clip.context.store, document, cached=False)
 
 
 def response_of(store: Store, document: dict[str, Any], *, cached: bool) -> VideoResponse:

@@ -17,7 +17,7 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from footage.concurrency.boot_clock import steady_s
+from footage.concurrency.boot_clock import boot_clock_s
 from footage.concurrency.executors import in_thread, in_thread_to_the_end
 from footage.errors import (
     AccountProblem,
@@ -66,7 +66,7 @@ async def submit(clip: Clip, take_turn: TakeTurn | None = None) -> Receipt | Non
     if last is None or not last.unknown:
         if await in_thread(contradicted, clip, state):
             return None
-        return await _buy(clip, state.opened + 1, take_turn or clip.studio.turns.take)
+        return await _buy(clip, state.opened + 1, take_turn or clip.context.turns.take)
     try:
         return await reconcile(clip, last)
     except SubmissionUnknown:
@@ -87,7 +87,7 @@ async def _buy(clip: Clip, number: int, take_turn: TakeTurn) -> Receipt | None:
     if clip.before_buying is not None:
         clip.before_buying()
     intent = await in_thread(_open_attempt, clip, number)
-    give_up_at = time.monotonic() + clip.studio.settings.submit_patience_s
+    give_up_at = time.monotonic() + clip.context.settings.submit_patience_s
     pause_s = 1.0
     while True:
         try:
@@ -143,21 +143,21 @@ def _canceled(clip: Clip) -> Canceled:
 
 def _open_attempt(clip: Clip, number: int) -> Intent:
     """Write the intent; after this a crash anywhere means 'unknown'."""
-    clip.studio.require_exclusive_store()
+    clip.context.require_exclusive_store()
     clip.lease.guard()
     intent = Intent(
         key=clip.key,
         attempt=number,
-        owner=clip.studio.worker.id,
+        owner=clip.context.worker.id,
         lease=clip.lease.number,
         model=clip.order.model,
         region=clip.order.region,
         endpoint=clip.endpoint,
         emulated=emulator_at(clip.endpoint),
-        workspace=clip.studio.workspace,
-        key_fingerprint=clip.studio.api_key.fingerprint,
+        workspace=clip.context.workspace,
+        key_fingerprint=clip.context.api_key.fingerprint,
         written_at=datetime.now(UTC),
-        clock_offset_s=clip.studio.clock_offset_s,
+        clock_offset_s=clip.context.clock_offset_s,
     )
     try:
         clip.evidence.write_intent(intent)
@@ -171,8 +171,8 @@ def _open_attempt(clip: Clip, number: int) -> Intent:
 def _send(clip: Clip, client: WanClient, body: dict[str, Any], intent: Intent) -> Receipt:
     """Send the create and write the answer down."""
     until_s = clip.lease.guard()
-    created = client.create(body, may_send=lambda: steady_s() < until_s)
-    receipt = receipt_of(intent, created.task_id, created.request_id, clip.studio.provider_now())
+    created = client.create(body, may_send=lambda: boot_clock_s() < until_s)
+    receipt = receipt_of(intent, created.task_id, created.request_id, clip.context.provider_now())
     kept = book(clip, receipt)
     if kept is None:
         # It was adopted by the wrong clip while we waited for the answer; ours is settled like a lost one.

@@ -18,7 +18,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from footage.catalogue import card
-from footage.concurrency.executors import at_work, in_thread
+from footage.concurrency.executors import in_heavy_thread, in_thread
 from footage.errors import FootageError, NotFinished, OverBudget, StorageProblem
 from footage.evidence.run_log import RunLog, recorded
 from footage.privacy.redact import redact
@@ -28,7 +28,7 @@ from footage.storyboard.preflight import preflight, prove_store
 
 if TYPE_CHECKING:
     from footage.clip import Clip
-    from footage.context import Studio
+    from footage.context import Context
     from footage.evidence.state import ClipState
     from footage.request import VideoRequest, VideoResponse
     from footage.settings import Settings
@@ -51,7 +51,7 @@ class Crew:
 
 
 async def produce(
-    studio: Studio, plan: BoardPlan, ledger: Ledger, crew: Crew, on_outcome: OnOutcome | None = None
+    context: Context, plan: BoardPlan, ledger: Ledger, crew: Crew, on_outcome: OnOutcome | None = None
 ) -> dict[str, ShotOutcome]:
     """Make all shots of a board; the outcome of each, by id.
 
@@ -61,14 +61,14 @@ async def produce(
         InvalidRequest: The cut could not be made of this board; nothing was bought.
         StorageProblem: The store does not take the board's own files; nothing was bought.
     """
-    await at_work(preflight, plan)
-    await in_thread(prove_store, studio.store, plan)
+    await in_heavy_thread(preflight, plan)
+    await in_thread(prove_store, context.store, plan)
     outcomes: dict[str, asyncio.Future[ShotOutcome]] = {
         shot.id: asyncio.get_running_loop().create_future() for shot in plan.shots
     }
 
     async def one(shot: ShotPlan) -> None:
-        outcome = await _Shot(studio, shot, ledger, crew, outcomes).run()
+        outcome = await _Shot(context, shot, ledger, crew, outcomes).run()
         outcomes[shot.id].set_result(outcome)
         if on_outcome is not None:
             await on_outcome(outcome)
@@ -102,13 +102,13 @@ class _Shot:
 
     def __init__(
         self,
-        studio: Studio,
+        context: Context,
         shot: ShotPlan,
         ledger: Ledger,
         crew: Crew,
         outcomes: Mapping[str, asyncio.Future[ShotOutcome]],
     ) -> None:
-        self.studio = studio
+        self.context = context
         self.shot = shot
         self.ledger = ledger
         self.crew = crew
@@ -145,7 +145,7 @@ class _Shot:
         before = await self.outcomes[self.shot.starts_from]
         if before.response is None:
             return None
-        frame = await at_work(last_frame_of, self.studio.store, before.response.key)
+        frame = await in_heavy_thread(last_frame_of, self.context.store, before.response.key)
         return self.shot.request_from(frame)
 
     async def _make(self, request: VideoRequest) -> ShotOutcome:

@@ -12,7 +12,7 @@ from footage.steps.last_frame import last_frame_path
 from footage.storyboard.board_quote import BoardQuote, quote_of
 
 if TYPE_CHECKING:
-    from footage.context import Studio
+    from footage.context import Context
     from footage.storyboard.plan import BoardPlan, ShotPlan
 
 # A store over the network takes tens of milliseconds to answer.
@@ -24,7 +24,7 @@ class _Clip(NamedTuple):
     stored: bool
 
 
-def still_to_buy(studio: Studio, plan: BoardPlan, *, buy_again: bool = False) -> BoardQuote:
+def still_to_buy(context: Context, plan: BoardPlan, *, buy_again: bool = False) -> BoardQuote:
     """What the board's shots cost that are neither stored nor bought; nothing is sent or written.
 
     With `buy_again` a purchase that nobody knows of is counted as still to come.
@@ -35,7 +35,7 @@ def still_to_buy(studio: Studio, plan: BoardPlan, *, buy_again: bool = False) ->
     paid: dict[str, _Clip] = {}
 
     def look(shot: ShotPlan) -> _Clip | None:
-        return _paid(studio, shot, paid.get(shot.starts_from or ""), buy_again)
+        return _paid(context, shot, paid.get(shot.starts_from or ""), buy_again)
 
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         # Whether a shot that starts from another is paid can be told only after that one's key is known.
@@ -45,18 +45,18 @@ def still_to_buy(studio: Studio, plan: BoardPlan, *, buy_again: bool = False) ->
     return quote_of({shot.id: shot.quote for shot in plan.shots if shot.same_as is None}, paid)
 
 
-def _paid(studio: Studio, shot: ShotPlan, before: _Clip | None, buy_again: bool) -> _Clip | None:
+def _paid(context: Context, shot: ShotPlan, before: _Clip | None, buy_again: bool) -> _Clip | None:
     """The shot's clip if it is paid; `before` is the clip that it starts from, as far as that is paid."""
     order = shot.order
     if order is None:
         if before is None or not before.stored:
             return None
         try:
-            frame = studio.store.read(last_frame_path(before.key))
+            frame = context.store.read(last_frame_path(before.key))
         except NotThere:
             return None
-        order, _ = order_of(studio, shot.request_from(frame))
-    evidence = ClipEvidence(studio.store, order.key)
+        order, _ = order_of(context, shot.request_from(frame))
+    evidence = ClipEvidence(context.store, order.key)
     if evidence.result() is not None:
         return _Clip(order.key, stored=True)
     state = evidence.state()

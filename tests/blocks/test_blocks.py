@@ -20,7 +20,7 @@ from blocks.storage import VideoStorage
 from footage.credentials import ApiKey
 from footage.errors import AccountProblem, InvalidRequest
 from footage.settings import load_settings
-from tasks.context import studio_of
+from tasks.context import context_of
 
 SECRET = "sk-5ec7e7ab1e5ec7e7ab1e"
 
@@ -147,8 +147,8 @@ def test_a_client_needs_a_region_and_opens_no_store(monkeypatch: pytest.MonkeyPa
 
 
 async def _key(name: str | None) -> ApiKey:
-    async with studio_of(None, name) as studio:
-        return studio.api_key
+    async with context_of(None, name) as context:
+        return context.api_key
 
 
 @pytest.fixture
@@ -192,7 +192,7 @@ def test_what_an_older_version_saved_and_this_one_refuses_is_named_by_field(
     httpx.patch(f"{prefect_server.url}/block_documents/{found['id']}", json=changed).raise_for_status()
 
     async def use() -> None:
-        async with studio_of(None, None, "old"):
+        async with context_of(None, None, "old"):
             pass
 
     with pytest.raises(InvalidRequest, match=r"Video Storage old: .*home of nobody"):

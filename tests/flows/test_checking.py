@@ -13,7 +13,7 @@ from prefect.blocks.system import Secret
 
 from flows.cli import run
 from footage.checkup import exit_code, provider_findings
-from footage.context import Studio, open_studio
+from footage.context import Context, open_context
 from footage.credentials import parse_key
 from footage.emulator import Emulator
 from footage.settings import load_settings
@@ -135,16 +135,16 @@ CLIP = ["--prompt", "A kite", "--model", "wan2.2-t2v-plus", "--size", "832*480"]
     ],
     ids=" ".join,
 )
-def test_a_command_closes_every_studio_that_it_opens(
+def test_a_command_closes_every_context_that_it_opens(
     arguments: list[str], out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    opened: list[Studio] = []
-    closed: list[Studio] = []
-    made, ended = Studio.__init__, Studio.close
+    opened: list[Context] = []
+    closed: list[Context] = []
+    made, ended = Context.__init__, Context.close
     monkeypatch.setattr(
-        Studio, "__init__", lambda self, *a, **b: (opened.append(self), made(self, *a, **b))[1]
+        Context, "__init__", lambda self, *a, **b: (opened.append(self), made(self, *a, **b))[1]
     )
-    monkeypatch.setattr(Studio, "close", lambda self: (closed.append(self), ended(self))[1])
+    monkeypatch.setattr(Context, "close", lambda self: (closed.append(self), ended(self))[1])
 
     run(arguments)
 
@@ -167,17 +167,17 @@ def test_doctor_finds_the_region_that_a_key_belongs_to(
         fast_emulator(keys=["sk-of-singapore"]) as singapore,
     ):
 
-        class TwoPlaces(Studio):
+        class TwoPlaces(Context):
             def endpoint(self, region: str) -> str:
                 return singapore.base_url if region == "ap-southeast-1" else beijing.base_url
 
             def knows(self, endpoint: str, workspace: str | None) -> str | None:
                 return endpoint
 
-        studio = TwoPlaces(
-            load_settings(), open_studio().store, find_api_key=lambda: parse_key("sk-of-singapore", "test")
+        context = TwoPlaces(
+            load_settings(), open_context().store, find_api_key=lambda: parse_key("sk-of-singapore", "test")
         )
-        findings = {finding.name: finding for finding in provider_findings(studio)}
+        findings = {finding.name: finding for finding in provider_findings(context)}
 
     assert findings["provider"].exit_code == 3
     assert findings["provider"].fix is not None
@@ -228,7 +228,7 @@ def test_validate_says_which_part_of_the_project_is_broken(
     module = __import__(package)
     assert isinstance(module, ModuleType)
 
-    findings = list(project_findings(module, open_studio))
+    findings = list(project_findings(module, open_context))
 
     sys.modules.pop(package)
     assert exit_code(findings) == 1

@@ -41,7 +41,8 @@ def run_without_linux(code: str, folder: Path) -> subprocess.CompletedProcess[st
 
 def test_commands_and_workers_import_nothing_that_only_linux_has(tmp_path: Path) -> None:
     code = """
-import flows.cli, flows.cli.server_address, flows.cli.commands.generate, flows.cli.commands.doctor, flows.cli.commands.demo
+import flows.cli, flows.cli.server_address, flows.cli.commands.generate, flows.cli.commands.doctor
+import flows.cli.commands.demo
 import flows.generate, flows.storyboard, flows.harvest, flows.validate
 import footage.child, footage.media.decoding, footage.storage, footage.emulator.asgi_server
 import footage.provider.client, footage.evidence.lease

@@ -13,7 +13,7 @@ from plainsteps import PLAIN_STEPS
 
 from flows.cli import run
 from footage.clip import follow
-from footage.context import open_studio
+from footage.context import open_context
 from footage.emulator import Emulator
 from footage.errors import SubmissionUnknown
 from footage.evidence.state import Permission
@@ -36,11 +36,11 @@ def _lost(monkeypatch: pytest.MonkeyPatch) -> str:
     """The key of a clip whose create was taken and whose answer was lost."""
     monkeypatch.setenv("WAN_VIDEO_DEADLINE_S", "0.05")
     monkeypatch.setenv("WAN_VIDEO_RECONCILE_GRACE_S", "60")
-    studio = open_studio()
-    clip = check(studio, REQUEST, Permission())
+    context = open_context()
+    clip = check(context, REQUEST, Permission())
     with pytest.raises(SubmissionUnknown):
         asyncio.run(follow(clip, PLAIN_STEPS))
-    studio.close()
+    context.close()
     return clip.key
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from flows.cli import run
-from footage.context import Studio
+from footage.context import Context
 from footage.settings import Settings
 from footage.steps.verify import verify, verify_tonight
 from footage.storage import Store, open_store
@@ -105,13 +105,13 @@ def test_a_night_that_cannot_read_what_the_last_one_noted_checks_all_as_new(
 
 
 def test_the_nightly_finding_names_the_damage_and_the_command(root: Path, store: Store) -> None:
-    studio = Studio(Settings(output_dir=str(root.parent)), store)
-    whole = clips_finding(studio)
+    context = Context(Settings(output_dir=str(root.parent)), store)
+    whole = clips_finding(context)
     spoil_video(root, FINISHED[0])
 
-    spoiled = clips_finding(studio)
+    spoiled = clips_finding(context)
 
-    studio.close()
+    context.close()
     assert (whole.level, whole.name) == ("ok", "clips")
     assert "3 stored clips are as delivered" in whole.message
     assert (spoiled.level, spoiled.exit_code) == ("fail", 7)

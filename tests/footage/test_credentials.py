@@ -89,9 +89,9 @@ def test_the_environment_comes_before_the_file(tmp_path: Path):
     [
         ({}, "sk-default"),
         ({"DASHSCOPE_API_KEY": ""}, "sk-default"),
-        ({"ALIBABA_CLOUD_PROFILE": "studio"}, "sk-studio"),
-        ({"ALICLOUD_PROFILE": "studio"}, "sk-studio"),
-        ({"ALIBABA_CLOUD_PROFILE": "studio", "ALICLOUD_PROFILE": "other"}, "sk-studio"),
+        ({"ALIBABA_CLOUD_PROFILE": "context"}, "sk-context"),
+        ({"ALICLOUD_PROFILE": "context"}, "sk-context"),
+        ({"ALIBABA_CLOUD_PROFILE": "context", "ALICLOUD_PROFILE": "other"}, "sk-context"),
         ({"ALIBABA_CLOUD_PROFILE": "default"}, "sk-default"),
     ],
 )
@@ -101,13 +101,15 @@ def test_the_profile_chooses_the_section_of_the_credentials_file(
     write_credentials(
         tmp_path,
         "\ufeff[default]\ntype = access_key\naccess_key_secret = a%b\ndashscope_api_key = sk-default\n"
-        "[studio]\nDASHSCOPE_API_KEY = sk-studio\ndashscope_region = us-east-1\ndashscope_workspace = ws-7\n",
+        "[context]\nDASHSCOPE_API_KEY = sk-context\ndashscope_region = us-east-1\ndashscope_workspace = ws-7\n",
     )
 
     key = find_key(env, tmp_path)
 
     assert (key.reveal(), key.source) == (expected, "credentials file")
-    assert (key.region, key.workspace) == (("us-east-1", "ws-7") if expected == "sk-studio" else (None, None))
+    assert (key.region, key.workspace) == (
+        ("us-east-1", "ws-7") if expected == "sk-context" else (None, None)
+    )
 
 
 @pytest.mark.parametrize(
@@ -116,10 +118,10 @@ def test_the_profile_chooses_the_section_of_the_credentials_file(
         (None, {}),
         ("[default]\ntype = access_key\n", {}),
         ("[default]\ndashscope_api_key =\n", {}),
-        ("[default]\ndashscope_api_key = sk-default\n", {"ALIBABA_CLOUD_PROFILE": "studio"}),
+        ("[default]\ndashscope_api_key = sk-default\n", {"ALIBABA_CLOUD_PROFILE": "context"}),
         (
-            "[default]\ndashscope_api_key = sk-default\n[studio]\ntype = sts\n",
-            {"ALIBABA_CLOUD_PROFILE": "studio"},
+            "[default]\ndashscope_api_key = sk-default\n[context]\ntype = sts\n",
+            {"ALIBABA_CLOUD_PROFILE": "context"},
         ),
     ],
     ids=["no file", "no entry", "empty entry", "no such profile", "profile without the entry"],

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from rawserver import RawServer, reply, verbatim
 
-from footage.context import Studio
+from footage.context import Context
 from footage.emulator import Emulator
 from footage.errors import InvalidRequest
 from footage.network.emulator_check import SERVICE, emulator_at
@@ -22,9 +22,9 @@ def emulator() -> Iterator[Emulator]:
         yield running
 
 
-def studio_at(url: str, folder: Path) -> Studio:
+def context_at(url: str, folder: Path) -> Context:
     settings = Settings(http_base_url=url, output_dir=str(folder))
-    return Studio(settings, open_store(settings.store_url))
+    return Context(settings, open_store(settings.store_url))
 
 
 def test_only_who_says_so_is_the_emulator(emulator: Emulator) -> None:
@@ -53,8 +53,8 @@ def test_results_of_this_machine_are_taken_from_the_emulator_alone(
     emulator: Emulator, tmp_path: Path
 ) -> None:
     with RawServer(reply({}, 404)) as forwarder:
-        assert not studio_at(forwarder.base_url, tmp_path).download_limits().allow_loopback
-    assert studio_at(emulator.base_url, tmp_path).download_limits().allow_loopback
+        assert not context_at(forwarder.base_url, tmp_path).download_limits().allow_loopback
+    assert context_at(emulator.base_url, tmp_path).download_limits().allow_loopback
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_clips_of_emulator_and_provider_are_kept_apart(
 ) -> None:
     def mixes(url: str) -> bool:
         try:
-            studio_at(url, tmp_path).refuse_mixed_evidence(made_at, by_emulator)
+            context_at(url, tmp_path).refuse_mixed_evidence(made_at, by_emulator)
         except InvalidRequest:
             return False
         return True

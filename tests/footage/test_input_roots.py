@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pictures import picture
 
-from footage.context import open_studio
+from footage.context import open_context
 from footage.errors import InvalidRequest
 from footage.privacy.input_roots import InputRoots
 from footage.reference import load
@@ -125,7 +125,7 @@ def test_by_default_it_is_the_working_folder_and_output_dir(
 ) -> None:
     _, elsewhere = folders
 
-    roots = open_studio(load_settings(output_dir=str(tmp_path / "clips")), bounded=True).input_roots
+    roots = open_context(load_settings(output_dir=str(tmp_path / "clips")), bounded=True).input_roots
 
     assert roots.allows("deep/boat.jpg")
     assert roots.allows(tmp_path / "clips" / "x.png")
@@ -138,13 +138,13 @@ def test_the_operator_names_other_folders(
     inside, elsewhere = folders
     monkeypatch.setenv("WAN_VIDEO_INPUT_ROOTS", f'["{elsewhere}"]')
 
-    studio = open_studio(load_settings(output_dir=str(tmp_path / "clips")), bounded=True)
+    context = open_context(load_settings(output_dir=str(tmp_path / "clips")), bounded=True)
 
-    assert studio.input_roots.allows(elsewhere / "deep" / "boat.jpg")
-    assert not studio.input_roots.allows(inside / "deep" / "boat.jpg")
+    assert context.input_roots.allows(elsewhere / "deep" / "boat.jpg")
+    assert not context.input_roots.allows(inside / "deep" / "boat.jpg")
     # What the store itself has, such as a frame of a finished clip, may always start another.
-    assert studio.input_roots.allows(Path(studio.store.url) / "videos" / "a.last.png")
-    assert not open_studio(load_settings(output_dir=str(tmp_path / "clips"))).input_roots.bounded
+    assert context.input_roots.allows(Path(context.store.url) / "videos" / "a.last.png")
+    assert not open_context(load_settings(output_dir=str(tmp_path / "clips"))).input_roots.bounded
 
 
 @pytest.mark.parametrize("value", ["/srv", '["srv"]', '["s3://bucket"]', "[1]", '["~nobody-of-that-name/x"]'])

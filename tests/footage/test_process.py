@@ -34,7 +34,7 @@ def test_a_start_time_belongs_to_one_life_of_a_process(started: Callable[[int], 
 
 @pytest.mark.parametrize("machine", [process.machine, process.other_machine])
 def test_a_machine_has_one_name_for_all_of_its_processes(machine: Callable[[], str | None]) -> None:
-    code = f"from footage import process; print(process.{machine.__name__}())"
+    code = f"from footage.concurrency import process_identity; print(process_identity.{machine.__name__}())"
     other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert other.stdout.strip() == machine()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 
-from footage.concurrency.slow_notice import SLOW_S, said_if_slow
+from footage.concurrency.slow_notice import SLOW_S, noticed_if_slow
 
 
 def test_a_long_wait_is_told_again_and_again_until_it_ends() -> None:
@@ -17,7 +17,7 @@ def test_a_long_wait_is_told_again_and_again_until_it_ends() -> None:
             heard.release()
 
     logger.addHandler(Ear())
-    with said_if_slow(logger, "waiting"):
+    with noticed_if_slow(logger, "waiting"):
         told = [heard.acquire(timeout=4 * SLOW_S) for _ in range(2)]
 
     assert told == [True, True]

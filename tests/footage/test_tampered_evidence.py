@@ -23,7 +23,7 @@ from plainsteps import PLAIN_STEPS
 from rawserver import RawServer, reply
 
 from footage.clip import follow
-from footage.context import Studio
+from footage.context import Context
 from footage.credentials import parse_key
 from footage.emulator import Emulator
 from footage.errors import FootageError, InvalidRequest, StillRunning
@@ -50,7 +50,7 @@ PROMPTS = {
 MOST_S = 20.0
 
 
-class _Quick(Studio):
+class _Quick(Context):
     def download_limits(self) -> Limits:
         return Limits(silence_s=1.0, first_wait_s=0.02, allow_loopback=True)
 
@@ -65,7 +65,7 @@ class World:
     keys: dict[str, str]
     tasks: dict[str, str]
 
-    def studio(self, base: Path, store: Any = None) -> Studio:
+    def context(self, base: Path, store: Any = None) -> Context:
         settings = Settings(
             http_base_url=self.emulator.base_url,
             output_dir=str(base),
@@ -106,7 +106,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     # Not faster: a task that runs for three of the emulator's hours fails by itself.
     with Emulator(speed=20, generation_s=4.0, **quick) as emulator, RawServer(reply({})) as foreign:
         made = World(emulator, base, foreign, {}, {})
-        studio = made.studio(base)
+        context = made.context(base)
         for what, steps in {
             "sealed": PLAIN_STEPS,
             "delivered": {**PLAIN_STEPS, Step.SEAL: _stop_here},
@@ -117,8 +117,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
                 emulator.fault("failed-DataInspectionFailed", times=1)
             if what == "open":
                 emulator.turn(generation_s=1e7)
-            studio.settings.__dict__["deadline_s"] = 20.0
-            clip = check(studio, request(what), Permission())
+            context.settings.__dict__["deadline_s"] = 20.0
+            clip = check(context, request(what), Permission())
             made.keys[what] = clip.key
             with contextlib.suppress(FootageError):
                 asyncio.run(follow(clip, steps))
@@ -126,7 +126,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
             assert last is not None
             assert last.receipt is not None
             made.tasks[what] = last.receipt.task_id
-        studio.close()
+        context.close()
         yield made
 
 
@@ -235,21 +235,21 @@ RECORDS: dict[str, tuple[str, str]] = {
 # -- what is done then ----------------------------------------------------------------------------------------
 
 
-def generate(studio: Studio, what: str, _: str) -> Any:
-    clip = check(studio, request(what), Permission())
+def generate(context: Context, what: str, _: str) -> Any:
+    clip = check(context, request(what), Permission())
     return clip.response or asyncio.run(follow(clip, PLAIN_STEPS))
 
 
-def generate_by_key(studio: Studio, _: str, key: str) -> Any:
-    clip = reopen(studio, key, Permission())
+def generate_by_key(context: Context, _: str, key: str) -> Any:
+    clip = reopen(context, key, Permission())
     return clip.response or asyncio.run(follow(clip, PLAIN_STEPS))
 
 
-COMMANDS: dict[str, Callable[[Studio, str, str], Any]] = {
-    "verify": lambda studio, _, key: verify(studio.store, key),
+COMMANDS: dict[str, Callable[[Context, str, str], Any]] = {
+    "verify": lambda context, _, key: verify(context.store, key),
     "generate": generate,
     "generate by key": generate_by_key,
-    "cancel": lambda studio, _, key: cancel(studio, key, by="test"),
+    "cancel": lambda context, _, key: cancel(context, key, by="test"),
 }
 
 
@@ -297,15 +297,15 @@ def test_a_damaged_record_costs_nothing_and_stops_nothing_else(
     for record in records:
         what, place = RECORDS[record]
         DAMAGES[damage](root / place.format(key=world.keys[what], task=world.tasks[what]), world)
-    studio = world.studio(root.parent)
+    context = world.context(root.parent)
 
     for what, command in (
         (RECORDS[record][0], command) for record in records for command in COMMANDS.values()
     ):
-        require_true(world, root, what, attempt(lambda: command(studio, what, world.keys[what])))  # noqa: B023 - called at once
-    report = attempt(lambda: asyncio.run(harvest(studio, PLAIN_STEPS)))
+        require_true(world, root, what, attempt(lambda: command(context, what, world.keys[what])))  # noqa: B023 - called at once
+    report = attempt(lambda: asyncio.run(harvest(context, PLAIN_STEPS)))
 
-    studio.close()
+    context.close()
     assert world.keys["delivered"] in report.delivered
     assert world.creates == bought
     assert world.foreign.requests == []
@@ -328,25 +328,25 @@ def test_a_forged_end_of_a_task_that_lives_buys_nothing(world: World, tmp_path: 
             }
         )
     )
-    studio = world.studio(root.parent)
+    context = world.context(root.parent)
     permission = Permission(retry_failed=True, buy_again=True)
 
     with pytest.raises(StillRunning):
-        asyncio.run(follow(check(studio, request("open"), permission), PLAIN_STEPS))
+        asyncio.run(follow(check(context, request("open"), permission), PLAIN_STEPS))
 
-    studio.close()
+    context.close()
     assert world.creates == bought
 
 
 def test_a_lost_intent_beside_its_receipt_buys_nothing(world: World, tmp_path: Path) -> None:
     root, key, bought = copy(world, tmp_path), world.keys["open"], world.creates
     (root / f"evidence/{key}/attempt-1/intent.json").unlink()
-    studio = world.studio(root.parent)
+    context = world.context(root.parent)
 
     with pytest.raises(StillRunning):
-        asyncio.run(follow(check(studio, request("open"), Permission()), PLAIN_STEPS))
+        asyncio.run(follow(check(context, request("open"), Permission()), PLAIN_STEPS))
 
-    studio.close()
+    context.close()
     assert world.creates == bought
 
 
@@ -361,12 +361,12 @@ def test_the_task_of_another_clip_is_never_sealed_under_this_key(
     (folder / f"found-{mine}.json").rename(folder / f"found-{other}.json")
     if not claimed:
         (root / f"claims/{other}.json").unlink()
-    studio = world.studio(root.parent)
+    context = world.context(root.parent)
 
     with pytest.raises(FootageError, match="belongs to clip" if claimed else "another prompt"):
-        asyncio.run(follow(check(studio, request("open"), Permission()), PLAIN_STEPS))
+        asyncio.run(follow(check(context, request("open"), Permission()), PLAIN_STEPS))
 
-    studio.close()
+    context.close()
     assert not (root / f"videos/{key}.mp4").exists()
 
 
@@ -393,11 +393,11 @@ def test_a_damaged_video_is_fetched_again_or_not_given_out(
     video = root / f"videos/{key}.mp4"
     before = video.read_bytes()
     VIDEOS[damage](video, world)
-    studio = world.studio(root.parent)
+    context = world.context(root.parent)
 
-    given = attempt(lambda: generate(studio, what, key))
+    given = attempt(lambda: generate(context, what, key))
 
-    studio.close()
+    context.close()
     if damage == "a folder":
         assert isinstance(given, FootageError)
         assert given.exit_code == 7
@@ -417,12 +417,12 @@ def test_a_result_that_was_changed_is_not_given_out(world: World, tmp_path: Path
     else:
         document["clip"][field] = {"sha256": "0" * 64, "size_bytes": 1, "task_id": "other"}[field]
     path.write_text(json.dumps(document))
-    studio = world.studio(root.parent)
+    context = world.context(root.parent)
 
-    problems = verify(studio.store, key).problems
-    given = attempt(lambda: generate(studio, "sealed", key))
+    problems = verify(context.store, key).problems
+    given = attempt(lambda: generate(context, "sealed", key))
 
-    studio.close()
+    context.close()
     assert problems
     assert isinstance(given, FootageError) or field == "task_id"
 
@@ -457,12 +457,12 @@ def test_what_cannot_be_read_is_not_taken_for_absent(
 ) -> None:
     root, key, bought = copy(world, tmp_path), world.keys["open"], world.creates
     bad = key if whole_folder else f"{key}/attempt-1/receipt.json"
-    studio = world.studio(root.parent, Failing(root, bad, code))
+    context = world.context(root.parent, Failing(root, bad, code))
 
-    given = attempt(lambda: generate(studio, "open", key))
-    report = asyncio.run(harvest(studio, PLAIN_STEPS))
+    given = attempt(lambda: generate(context, "open", key))
+    report = asyncio.run(harvest(context, PLAIN_STEPS))
 
-    studio.close()
+    context.close()
     assert isinstance(given, FootageError)
     assert given.exit_code == 7
     assert list(report.failed) == [key]
@@ -474,22 +474,22 @@ def test_a_newer_version_is_named_as_such(world: World, tmp_path: Path) -> None:
     root, key = copy(world, tmp_path), world.keys["sealed"]
     path = root / f"evidence/{key}/result.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "format": 2}))
-    studio = world.studio(root.parent)
+    context = world.context(root.parent)
 
-    given = attempt(lambda: generate(studio, "sealed", key))
+    given = attempt(lambda: generate(context, "sealed", key))
 
-    studio.close()
+    context.close()
     assert "newer version" in given.message
     assert "upgrade" in given.next_step
 
 
 def test_a_key_that_nobody_ordered_is_told(world: World, tmp_path: Path) -> None:
     root = copy(world, tmp_path)
-    studio = world.studio(root.parent)
+    context = world.context(root.parent)
 
     with pytest.raises(InvalidRequest, match="No clip in this store"):
-        reopen(studio, "ab" * 32, Permission())
-    studio.close()
+        reopen(context, "ab" * 32, Permission())
+    context.close()
 
 
 @pytest.mark.parametrize("what", ["open", "failed"])
@@ -499,14 +499,14 @@ def test_records_that_agree_on_a_foreign_address_do_not_get_the_key(
     root, key, bought = copy(world, tmp_path), world.keys[what], world.creates
     for path in (root / f"evidence/{key}/attempt-1").glob("*.json"):
         path.write_text(path.read_text().replace(world.emulator.base_url, "https://evil.example/api/v1"))
-    studio = world.studio(root.parent)
+    context = world.context(root.parent)
 
     given = attempt(
-        lambda: asyncio.run(follow(reopen(studio, key, Permission(retry_failed=True)), PLAIN_STEPS))
+        lambda: asyncio.run(follow(reopen(context, key, Permission(retry_failed=True)), PLAIN_STEPS))
     )
-    canceled = attempt(lambda: cancel(studio, key, by="test"))
+    canceled = attempt(lambda: cancel(context, key, by="test"))
 
-    studio.close()
+    context.close()
     assert isinstance(given, FootageError)
     assert what == "failed" or isinstance(canceled, FootageError)
     assert world.creates == bought
@@ -516,12 +516,12 @@ def test_a_loopback_address_that_is_not_configured_gets_no_key(world: World, tmp
     root, key = copy(world, tmp_path), world.keys["open"]
     for path in (root / f"evidence/{key}/attempt-1").glob("*.json"):
         path.write_text(path.read_text().replace(world.emulator.base_url, world.foreign.base_url))
-    studio = world.studio(root.parent)
+    context = world.context(root.parent)
 
-    given = attempt(lambda: generate(studio, "open", key))
-    canceled = attempt(lambda: cancel(studio, key, by="test"))
+    given = attempt(lambda: generate(context, "open", key))
+    canceled = attempt(lambda: cancel(context, key, by="test"))
 
-    studio.close()
+    context.close()
     assert "the key is not sent" in given.message
     assert "the key is not sent" in canceled.message
     assert world.foreign.requests == []
@@ -548,12 +548,12 @@ def test_a_task_that_only_its_claim_still_knows_is_not_bought_again(
 ) -> None:
     root, key, bought = copy(world, tmp_path), world.keys["open"], world.creates
     _lost(*lost)(root / f"evidence/{key}", world)
-    studio = world.studio(root.parent)
+    context = world.context(root.parent)
 
     with pytest.raises(StillRunning):
-        asyncio.run(follow(check(studio, request("open"), Permission()), PLAIN_STEPS))
+        asyncio.run(follow(check(context, request("open"), Permission()), PLAIN_STEPS))
 
-    last = ClipEvidence(studio.store, key).state().last
-    studio.close()
+    last = ClipEvidence(context.store, key).state().last
+    context.close()
     assert last.receipt.task_id == world.tasks["open"]
     assert world.creates == bought

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from footage.catalogue import card
-from footage.pacing.durations import TypicalTimes, seconds_at_work
+from footage.pacing.durations import Durations, seconds_at_work
 from footage.provider.results import TaskAnswer, TaskStatus
 
 MODEL = "wan2.6-i2v-flash"
@@ -22,7 +22,7 @@ def _took(seconds: int) -> TaskAnswer:
 
 
 def test_the_catalogue_is_believed_until_three_clips_are_finished() -> None:
-    typical = TypicalTimes()
+    typical = Durations()
     for seconds in (6, 7):
         typical.learn(MODEL, _took(seconds))
     assert typical.of(MODEL) == card(MODEL).typical_s

@@ -10,7 +10,7 @@ from typing import Any
 from plainsteps import PLAIN_STEPS
 
 from footage.clip import Clip, follow
-from footage.context import Studio
+from footage.context import Context
 from footage.credentials import parse_key
 from footage.emulator import Emulator
 from footage.evidence.records import Receipt
@@ -34,9 +34,9 @@ class Bench:
         self.emulator = emulator
         self.folder = folder
         self.prompt = f"a cat, number {next(_numbers)}"
-        self._studios: list[Studio] = []
+        self._contexts: list[Context] = []
 
-    def studio(self, key: str = "sk-emulator", run_id: str | None = None, **settings: Any) -> Studio:
+    def context(self, key: str = "sk-emulator", run_id: str | None = None, **settings: Any) -> Context:
         """A new worker on the same store. Times are scaled down; a request is never longer than 0.8 s."""
         scaled: dict[str, Any] = {
             "lease_s": 1.0,
@@ -54,17 +54,17 @@ class Bench:
             http_base_url=self.emulator.base_url, output_dir=str(self.folder), **(scaled | settings)
         )
         store = open_store(chosen.store_url)
-        studio = _Quick(chosen, store, find_api_key=lambda: parse_key(key, "test"), run_id=run_id)
+        context = _Quick(chosen, store, find_api_key=lambda: parse_key(key, "test"), run_id=run_id)
         # As every flow does before it sends anything: the provider's clock is known then.
-        probe(studio, REGION, MODEL)
-        self._studios.append(studio)
-        return studio
+        probe(context, REGION, MODEL)
+        self._contexts.append(context)
+        return context
 
     def clip(
-        self, studio: Studio | None = None, permission: Permission | None = None, **request: Any
+        self, context: Context | None = None, permission: Permission | None = None, **request: Any
     ) -> Clip:
         asked = {"prompt": self.prompt, "model": MODEL, "size": "832*480", "conform": "never", **request}
-        return check(studio or self.studio(), asked, permission or Permission())
+        return check(context or self.context(), asked, permission or Permission())
 
     def make(self, clip: Clip | None = None) -> Any:
         """Drive a clip as far as it goes."""
@@ -90,10 +90,10 @@ class Bench:
         return [t for t in self.emulator.tasks() if t["body"]["input"]["prompt"].startswith(self.prompt)]
 
     def close(self) -> None:
-        for studio in self._studios:
-            studio.close()
+        for context in self._contexts:
+            context.close()
 
 
-class _Quick(Studio):
+class _Quick(Context):
     def download_limits(self) -> Limits:
         return Limits(silence_s=1.0, first_wait_s=0.02, allow_loopback=True)

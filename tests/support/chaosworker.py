@@ -23,7 +23,7 @@ from plainsteps import PLAIN_STEPS
 
 from footage.clip import follow
 from footage.concurrency.executors import in_thread
-from footage.context import Studio
+from footage.context import Context
 from footage.credentials import parse_key
 from footage.errors import FootageError, StorageProblem
 from footage.evidence.state import Permission
@@ -86,7 +86,7 @@ def request_of(prompt: str) -> dict[str, Any]:
     return {"prompt": prompt, "model": MODEL, "size": "832*480", "conform": "never"}
 
 
-def studio_of(job: Job, store: Any = None) -> Studio:
+def context_of(job: Job, store: Any = None) -> Context:
     base = job.store_url
     settings = Settings(http_base_url=job.base_url, output_dir=base, **{**SCALED, **job.settings})
     store = store or open_store(settings.store_url, job.store_options)
@@ -101,33 +101,33 @@ def run(job: Job) -> None:
     with contextlib.suppress(OSError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     time.sleep(max(0.0, job.start_at - time.time()))
-    studio = studio_of(job)
+    context = context_of(job)
     try:
-        found = asyncio.run(_work(studio, job))
+        found = asyncio.run(_work(context, job))
     finally:
         with contextlib.suppress(FootageError):
-            studio.close()
+            context.close()
     draft = Path(f"{job.report}.part")
     draft.write_text(json.dumps(found))
     draft.replace(job.report)
 
 
-async def _work(studio: Studio, job: Job) -> dict[str, Any]:
+async def _work(context: Context, job: Job) -> dict[str, Any]:
     if job.harvest:
-        done = await harvest(studio, PLAIN_STEPS)
+        done = await harvest(context, PLAIN_STEPS)
         return {"harvest": {"failed": done.failed, "waiting": done.waiting, "delivered": done.delivered}}
     if job.cancel is not None:
-        return {"cancel": asdict(await in_thread(cancel, studio, job.cancel, "chaos"))}
-    made = await asyncio.gather(*(_make(studio, job, prompt) for prompt in job.prompts))
+        return {"cancel": asdict(await in_thread(cancel, context, job.cancel, "chaos"))}
+    made = await asyncio.gather(*(_make(context, job, prompt) for prompt in job.prompts))
     return dict(zip(job.prompts, made, strict=True))
 
 
-async def _make(studio: Studio, job: Job, prompt: str) -> dict[str, Any]:
+async def _make(context: Context, job: Job, prompt: str) -> dict[str, Any]:
     try:
         permission = Permission(buy_again=job.buy_again)
-        clip = await in_thread(check, studio, request_of(prompt), permission)
+        clip = await in_thread(check, context, request_of(prompt), permission)
         if clip.response is None:
-            await in_thread(probe, studio, clip.order.region, clip.order.model)
+            await in_thread(probe, context, clip.order.region, clip.order.model)
             await follow(clip, PLAIN_STEPS)
         if clip.response is None:
             return {"error": "Nothing", "message": "", "next_step": None}
@@ -138,7 +138,7 @@ async def _make(studio: Studio, job: Job, prompt: str) -> dict[str, Any]:
         return {"error": f"!{type(error).__name__}", "message": str(error), "next_step": None}
 
 
-class _QuickStudio(Studio):
+class _QuickStudio(Context):
     def download_limits(self) -> Limits:
         return Limits(silence_s=1.0, first_wait_s=0.05, allow_loopback=True)
 

@@ -12,7 +12,7 @@ from prefect.flow_engine import run_flow
 from prefect.states import Completed, Crashed, Running, Scheduled
 
 from footage.errors import FootageError
-from tasks.context import studio_of
+from tasks.context import context_of
 from tasks.crash_limit import crashes_in_a_row
 from tasks.final_states import stopped
 
@@ -44,7 +44,7 @@ def test_crashes_count_since_the_run_last_ended_otherwise(states: list[StateType
 @flow(name="crash-prone")
 async def crash_prone() -> State[Any]:
     try:
-        async with studio_of("run"):
+        async with context_of("run"):
             return Completed(message="did its work")
     except FootageError as error:
         return await stopped("The run", error)

@@ -9,15 +9,15 @@ import pytest
 from footage.errors import InvalidRequest
 from footage.evidence.state import Permission
 from footage.steps.check import check
-from tasks.context import studio_of
+from tasks.context import context_of
 
 REQUEST = {"prompt": "A boat", "model": "wan2.6-i2v-flash", "reference_image": "/etc/hostname"}
 
 
 def _refused() -> str:
     async def ask() -> None:
-        async with studio_of(None) as studio:
-            check(studio, REQUEST, Permission())
+        async with context_of(None) as context:
+            check(context, REQUEST, Permission())
 
     with pytest.raises(InvalidRequest) as caught:
         asyncio.run(ask())

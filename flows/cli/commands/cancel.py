@@ -1,18 +1,18 @@
-"""`wan-video cancel` and `wan-video adopt`: what only a person can decide."""
+"""`wan-video cancel`."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from flows.cli.console import print_json, tell
-from flows.cli.contexts import studio_here
+from flows.cli.contexts import context_here
 from flows.cli.emulator_client import emulated
 from flows.cli.exit_codes import about_what_is_booked
 from flows.cli.flags import BlockName, Switch
 from footage.errors import InvalidRequest, Problem
 
 if TYPE_CHECKING:
-    from footage.context import Studio
+    from footage.context import Context
     from footage.steps.cancel import Cancellation
 
 
@@ -40,50 +40,21 @@ def cancel(
     with (
         about_what_is_booked(),
         emulated(emulator),
-        studio_here(credentials_block, storage_block) as studio,
+        context_here(credentials_block, storage_block) as context,
     ):
-        done = _cancel(studio, keys)
+        done = _cancel(context, keys)
     if json:
         print_json([asdict(one) for one in done])
 
 
-def _cancel(studio: Studio, keys: tuple[str, ...]) -> list[Cancellation]:
+def _cancel(context: Context, keys: tuple[str, ...]) -> list[Cancellation]:
     from footage.steps.cancel import cancel as cancel_clip
     from footage.steps.check import full_key
 
     done: list[Cancellation] = []
     # All are looked up first: a wrong one is told before anything is cancelled.
-    for key in [full_key(studio, key) for key in keys]:
-        one = cancel_clip(studio, key, by="wan-video cancel")
+    for key in [full_key(context, key) for key in keys]:
+        one = cancel_clip(context, key, by="wan-video cancel")
         tell(f"{key[:12]} {one.became}: {one.message}.")
         done.append(one)
     return done
-
-
-def adopt(
-    key: str,
-    task_id: str,
-    *,
-    emulator: Switch = False,
-    credentials_block: BlockName = None,
-    storage_block: BlockName = None,
-) -> None:
-    """Say which of the provider's tasks an unknown submission became; the clip then goes on with it.
-
-    Args:
-        key: Key of the clip, or its beginning (6 characters or more).
-        task_id: The provider's task, as the error or the provider's console names it.
-        emulator: The clip was made with --emulator.
-        credentials_block: DashScope Credentials block of the Prefect server, or secret/NAME for a Secret block.
-        storage_block: Name of a Video Storage block of the Prefect server.
-    """
-    from footage.steps.adopt import adopt as adopt_task
-
-    with (
-        about_what_is_booked(),
-        emulated(emulator),
-        studio_here(credentials_block, storage_block) as studio,
-    ):
-        receipt = adopt_task(studio, key, task_id)
-    tell(f"Task {receipt.task_id} is attempt {receipt.attempt} of clip {receipt.key[:12]} now.")
-    tell(f"→ wan-video generate --key {receipt.key}", "bold")

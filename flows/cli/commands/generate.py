@@ -13,7 +13,7 @@ from flows.cli.emulator_client import emulated
 from flows.cli.exit_codes import about_clips, about_what_is_booked
 from flows.cli.flags import BlockName, Switch
 from flows.cli.request_flags import RequestFile, RequestFlags, collect
-from footage.concurrency.slow_notice import said_if_slow
+from footage.concurrency.slow_notice import noticed_if_slow
 from footage.errors import InvalidRequest, Problem
 from footage.privacy.withheld import put_aside
 from footage.request import VideoResponse
@@ -99,7 +99,7 @@ def _run(asked: dict[str, Any] | None, key: str | None, options: dict[str, Any])
     tell("Starting the run …", "dim")
     if not options["credentials_block"]:
         require_key()
-    with said_if_slow(logger, "Prefect is still loading …"):
+    with noticed_if_slow(logger, "Prefect is still loading …"):
         from flows.cli.run_flow import run_flow
         from flows.generate import finish_video, generate_video
 
@@ -117,11 +117,11 @@ def _as_numbers(asked: dict[str, Any]) -> dict[str, Any]:
 
 def _check(asked: dict[str, Any]) -> None:
     """Refuse here what Prefect would refuse in its own words; the store is for the run to open."""
-    from footage.context import open_studio
+    from footage.context import open_context
     from footage.steps.check import order_of
 
-    with open_studio() as studio:
-        order_of(studio, asked)
+    with open_context() as context:
+        order_of(context, asked)
 
 
 def _look_first(
@@ -131,25 +131,25 @@ def _look_first(
 
     `meet`: whether the provider is asked once where something is left to do.
     """
-    from footage.context import open_studio
+    from footage.context import open_context
     from footage.evidence.clip_evidence import ClipEvidence
     from footage.evidence.state import Permission
     from footage.steps.check import check, order_of, reopen
     from footage.steps.probe import first_contact
 
-    with open_studio() as studio:
+    with open_context() as context:
         if asked is None:
-            clip = reopen(studio, key or "", Permission())
+            clip = reopen(context, key or "", Permission())
             if clip.response is None and meet:
-                first_contact(studio, clip.order.region)
+                first_contact(context, clip.order.region)
             return clip.response, clip.key
         # Nothing is written yet: the run may know another region, from its block.
-        order, _ = order_of(studio, asked)
-        if ClipEvidence(studio.store, order.key).result() is None:
+        order, _ = order_of(context, asked)
+        if ClipEvidence(context.store, order.key).result() is None:
             if meet:
-                first_contact(studio, order.region)
+                first_contact(context, order.region)
             return None, order.key
-        clip = check(studio, asked, Permission())
+        clip = check(context, asked, Permission())
         return clip.response, clip.key
 
 

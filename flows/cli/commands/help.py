@@ -1,14 +1,10 @@
-"""`wan-video help` and `wan-video --install-completion`."""
+"""`wan-video help`."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from cyclopts import Parameter
-
-from flows.cli.console import tell
-from footage.errors import InvalidRequest, Problem
 
 
 def help(*command: Annotated[str, Parameter(metavar="COMMAND")]) -> None:
@@ -20,29 +16,3 @@ def help(*command: Annotated[str, Parameter(metavar="COMMAND")]) -> None:
     from flows.cli import app
 
     app([*command, "--help"], exit_on_error=False, print_error=False, result_action="return_value")
-
-
-def install_completion(
-    *,
-    shell: Literal["bash", "zsh", "fish", "powershell"] | None = None,
-    output: Annotated[Path | None, Parameter(metavar="FILE")] = None,
-) -> None:
-    """Let the Tab key of your shell complete commands, options and names of models.
-
-    Args:
-        shell: The shell, if it is not the one that this runs in.
-        output: File to write, if it is not the shell's usual place.
-    """
-    from cyclopts.completion import ShellDetectionError, detect_shell
-
-    from flows.cli import app
-
-    try:
-        file = app.install_completion(shell=shell or detect_shell(), output=output)
-    except ShellDetectionError:
-        problem = Problem("shell", "(not given)", "this shell cannot be told", "bash, zsh, fish, powershell")
-        raise InvalidRequest(problems=(problem,)) from None
-    except OSError as error:
-        problem = Problem("output", str(error.filename), f"cannot be written ({error.strerror})")
-        raise InvalidRequest(problems=(problem,)) from None
-    tell(f"Completion is in {file}, and is there in every new shell.")

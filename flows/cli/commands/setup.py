@@ -114,20 +114,18 @@ def _check_names(**names: str | None) -> None:
 async def _make_all(api_url: str, wishes: Wishes, emulator: bool) -> list[Done]:
     from prefect.client.orchestration import get_client
 
-    from flows.cli.provisioning import automations, blocks
-    from flows.cli.provisioning import prefect_yaml as project
-    from flows.cli.provisioning import work_pool as work
+    from flows.cli.provisioning import automations, blocks, prefect_yaml, work_pool
 
-    here = project.find_project()
+    here = prefect_yaml.find_project()
     async with get_client() as client:
         return [
             *await blocks.register_types(client),
             *([] if emulator else [await _credentials(client, wishes, api_url)]),
             *await _storage(client, wishes.storage_block, wishes.replace),
-            await work.make_pool(client, here.pool),
-            await work.make_queue(client, here.pool),
-            *await work.make_limits(client),
-            *await work.deploy(client, here, here.emulated if emulator else here.deployments, api_url),
+            await work_pool.make_pool(client, here.pool),
+            await work_pool.make_queue(client, here.pool),
+            *await work_pool.make_limits(client),
+            *await work_pool.deploy(client, here, here.emulated if emulator else here.deployments, api_url),
             *await automations.make_automations(client, automations.automations()),
         ]
 
@@ -136,13 +134,11 @@ async def _remove_emulated() -> list[Done]:
     """Take away the deployments of the stand-in, the stand-in and what it made."""
     from prefect.client.orchestration import get_client
 
-    from flows.cli.provisioning import Done
-    from flows.cli.provisioning import prefect_yaml as project
-    from flows.cli.provisioning import work_pool as work
+    from flows.cli.provisioning import Done, prefect_yaml, work_pool
     from footage.emulated_environment import remove_output
 
     async with get_client() as client:
-        done = await work.remove(client, project.find_project().emulated)
+        done = await work_pool.remove(client, prefect_yaml.find_project().emulated)
     return [*done, *(Done("output", place, "removed") for place in remove_output())]
 
 

@@ -12,11 +12,11 @@ from flows.cli.console import print_json, show_progress, tell
 from flows.cli.emulator_client import emulated
 from flows.cli.exit_codes import about_clips, about_what_is_booked
 from flows.cli.flags import BlockName, ModelName, Switch
-from footage.concurrency.slow_notice import said_if_slow
+from footage.concurrency.slow_notice import noticed_if_slow
 from footage.errors import InvalidRequest, OverBudget, Problem
 
 if TYPE_CHECKING:
-    from footage.context import Studio
+    from footage.context import Context
     from footage.storyboard import BoardPlan, Reading
     from footage.storyboard.read import Settlement
 
@@ -88,13 +88,13 @@ def storyboard(
     if board is None:
         raise InvalidRequest(problems=(Problem("board", "(nothing)", "give a storyboard file"),))
     defaults = {"model": model} if model else None
-    from footage.context import open_studio
+    from footage.context import open_context
 
     caps = {"max_seconds": max_seconds, "max_cost": max_cost, "approve_above": approve_above}
     settled = _settled(map_column, set_field, map_file, encoding, assets, accept_guesses)
     with emulated(emulator):
-        with open_studio() as studio:
-            reading, plan = _plan(studio, board, format, defaults, caps, settled)
+        with open_context() as context:
+            reading, plan = _plan(context, board, format, defaults, caps, settled)
             if save_map:
                 _save_map(reading, board)
             if dry_run:
@@ -102,14 +102,14 @@ def storyboard(
                 from footage.storyboard.preflight import preflight
 
                 preflight(plan)
-                show_plan(studio, plan, reading.mapping, buy_again, as_json=json)
+                show_plan(context, plan, reading.mapping, buy_again, as_json=json)
                 return 0
             if storage_block is None:
-                _refuse_over_budget(studio, plan, buy_again)
+                _refuse_over_budget(context, plan, buy_again)
                 if credentials_block is None:
-                    _meet_provider(studio, plan)
+                    _meet_provider(context, plan)
         tell("Starting the run …", "dim")
-        with said_if_slow(logger, "Prefect is still loading …"):
+        with noticed_if_slow(logger, "Prefect is still loading …"):
             from flows.cli.run_flow import board_result
             from flows.storyboard import storyboard as storyboard_flow
 
@@ -137,7 +137,7 @@ def storyboard(
     return _code(result)
 
 
-def _meet_provider(studio: Studio, plan: BoardPlan) -> None:
+def _meet_provider(context: Context, plan: BoardPlan) -> None:
     """Ask each region once in which a shot is left to make; a board that is all stored needs no provider."""
     from footage.evidence.clip_evidence import ClipEvidence
     from footage.steps.probe import first_contact
@@ -145,13 +145,13 @@ def _meet_provider(studio: Studio, plan: BoardPlan) -> None:
     show_progress()
     orders = [shot.order for shot in plan.shots if shot.order is not None]
     # A shot without an order begins with another's last frame, which is open, too, or its pictures are stored.
-    left = {one.region for one in orders if ClipEvidence(studio.store, one.key).result() is None}
+    left = {one.region for one in orders if ClipEvidence(context.store, one.key).result() is None}
     for region in sorted(left):
-        first_contact(studio, region)
+        first_contact(context, region)
 
 
 def _plan(
-    studio: Studio,
+    context: Context,
     board: str,
     board_format: str | None,
     defaults: dict[str, Any] | None,
@@ -168,8 +168,8 @@ def _plan(
     budget = capped(reading.board.budget, caps)
     plan = plan_board(
         reading.board.model_copy(update={"budget": budget}),
-        reference_fetcher(studio),
-        default_region=studio.region,
+        reference_fetcher(context),
+        default_region=context.region,
     )
     for warning in plan.warnings:
         tell(f"note: {warning}", "yellow")
@@ -200,7 +200,7 @@ def _save_map(reading: Reading, board: str) -> None:
     tell(f"The answers about this board are in {path}.")
 
 
-def _refuse_over_budget(studio: Studio, plan: BoardPlan, buy_again: bool) -> None:
+def _refuse_over_budget(context: Context, plan: BoardPlan, buy_again: bool) -> None:
     """Refuse at once what the run would refuse; what is paid already is looked up only where it decides.
 
     Raises:
@@ -213,7 +213,7 @@ def _refuse_over_budget(studio: Studio, plan: BoardPlan, buy_again: bool) -> Non
     try:
         check_budget(plan.quote, budget)
     except OverBudget:
-        check_budget(still_to_buy(studio, plan, buy_again=buy_again), budget)
+        check_budget(still_to_buy(context, plan, buy_again=buy_again), budget)
 
 
 def _show(result: dict[str, Any]) -> None:

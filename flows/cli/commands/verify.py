@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from flows.cli.console import print_json, tell
-from flows.cli.contexts import studio_here
+from flows.cli.contexts import context_here
 from flows.cli.emulator_client import emulated
 from flows.cli.flags import BlockName, Switch
 from footage.errors import InvalidRequest, Problem
 
 if TYPE_CHECKING:
-    from footage.context import Studio
+    from footage.context import Context
     from footage.steps.verify import Verified
 
 
@@ -37,8 +37,8 @@ def verify(
         given = "both" if all else "(nothing)"
         problem = Problem("keys", given, "name the clips, or all of them", "keys, or --all")
         raise InvalidRequest(problems=(problem,))
-    with emulated(emulator), studio_here(None, storage_block) as studio:
-        found = _verify(studio, keys)
+    with emulated(emulator), context_here(None, storage_block) as context:
+        found = _verify(context, keys)
     damaged = [clip for clip in found if clip.problems]
     if json:
         print_json(
@@ -48,14 +48,14 @@ def verify(
     return 7 if damaged else 0
 
 
-def _verify(studio: Studio, keys: tuple[str, ...]) -> list[Verified]:
+def _verify(context: Context, keys: tuple[str, ...]) -> list[Verified]:
     from footage.evidence.clip_evidence import keys_in
     from footage.steps.check import full_key
     from footage.steps.verify import verify as verify_clip
 
     found: list[Verified] = []
-    for key in [full_key(studio, key) for key in keys] if keys else sorted(keys_in(studio.store)):
-        one = verify_clip(studio.store, key)
+    for key in [full_key(context, key) for key in keys] if keys else sorted(keys_in(context.store)):
+        one = verify_clip(context.store, key)
         tell(f"{key[:12]} {'DAMAGED' if one.problems else 'ok' if one.finished else 'ok, not finished'}")
         for problem in one.problems:
             tell(f"  {problem}", "red")

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from footage.context import Studio
+from footage.context import Context
 from footage.credentials import parse_key
 from footage.errors import FootageError, GenerationFailed
 from footage.evidence.clip_evidence import ClipEvidence, keys_in
@@ -25,26 +25,26 @@ KEYS: dict[str, str] = json.loads((KEPT / "keys.json").read_text())
 
 
 @pytest.fixture
-def studio(tmp_path: Path) -> Iterator[Studio]:
+def context(tmp_path: Path) -> Iterator[Context]:
     settings = Settings(http_base_url="http://127.0.0.1:8123/api/v1", output_dir=str(tmp_path))
     shutil.copytree(KEPT, settings.store_url)
-    made = Studio(
+    made = Context(
         settings, open_store(settings.store_url), find_api_key=lambda: parse_key("sk-emulator", "test")
     )
     yield made
     made.close()
 
 
-def test_every_clip_of_it_verifies(studio: Studio) -> None:
-    found = [verify(studio.store, key) for key in keys_in(studio.store)]
+def test_every_clip_of_it_verifies(context: Context) -> None:
+    found = [verify(context.store, key) for key in keys_in(context.store)]
 
     assert len(found) == len(KEYS)
     assert [problem for clip in found for problem in clip.problems] == []
 
 
 @pytest.mark.parametrize("what", ["t2v", "i2v", "adopted"])
-def test_a_clip_of_it_is_returned_and_not_bought(studio: Studio, what: str) -> None:
-    clip = reopen(studio, KEYS[what], Permission())
+def test_a_clip_of_it_is_returned_and_not_bought(context: Context, what: str) -> None:
+    clip = reopen(context, KEYS[what], Permission())
 
     assert clip.response is not None
     assert clip.response.cached
@@ -52,25 +52,25 @@ def test_a_clip_of_it_is_returned_and_not_bought(studio: Studio, what: str) -> N
 
 
 @pytest.mark.parametrize(("what", "step"), [("abandoned", Step.POLL), ("unfinished", Step.POLL)])
-def test_what_it_left_is_finished(studio: Studio, what: str, step: Step) -> None:
-    clip = reopen(studio, KEYS[what], Permission(may_buy=False))
+def test_what_it_left_is_finished(context: Context, what: str, step: Step) -> None:
+    clip = reopen(context, KEYS[what], Permission(may_buy=False))
 
     assert next_step(clip.evidence.state(), clip.permission) is step
 
 
-def test_what_failed_there_has_failed(studio: Studio) -> None:
-    state = ClipEvidence(studio.store, KEYS["failed"]).state()
+def test_what_failed_there_has_failed(context: Context) -> None:
+    state = ClipEvidence(context.store, KEYS["failed"]).state()
 
     with pytest.raises(GenerationFailed) as failed:
         next_step(state, Permission(attempts_before=1))
     assert isinstance(failed.value, FootageError)
 
 
-def test_an_edited_prompt_is_not_bought_under_the_old_key(studio: Studio) -> None:
+def test_an_edited_prompt_is_not_bought_under_the_old_key(context: Context) -> None:
     path = f"evidence/{KEYS['failed']}/request.json"
-    document: dict[str, Any] = json.loads(studio.store.read(path))
+    document: dict[str, Any] = json.loads(context.store.read(path))
     document["request"]["prompt"] += ", in gold"
-    studio.store.replace(path, json.dumps(document).encode())
+    context.store.replace(path, json.dumps(document).encode())
 
     with pytest.raises(FootageError, match="not the one of this key"):
-        reopen(studio, KEYS["failed"], Permission())
+        reopen(context, KEYS["failed"], Permission())

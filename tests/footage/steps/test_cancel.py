@@ -66,7 +66,7 @@ def test_a_queued_clip_is_cancelled_at_the_provider_and_its_run_ends(bench: Benc
     run = Run(bench, clip)
     until(lambda: booked(clip))
 
-    done = cancel(bench.studio(), clip.key, by="test")
+    done = cancel(bench.context(), clip.key, by="test")
 
     run.wait()
     assert (done.became, bench.tasks()[0]["status"]) == ("canceled", "CANCELED")
@@ -81,7 +81,7 @@ def test_a_running_clip_is_abandoned_and_harvest_delivers_it(bench: Bench) -> No
     run = Run(bench, clip)
     until(lambda: bench.tasks() and bench.tasks()[0]["status"] == "RUNNING" and booked(clip))
 
-    done = cancel(bench.studio(), clip.key, by="test")
+    done = cancel(bench.context(), clip.key, by="test")
     run.wait()
     bench.emulator.advance(6_000)
     report = run_harvest(bench)
@@ -96,7 +96,7 @@ def test_a_running_clip_is_abandoned_and_harvest_delivers_it(bench: Bench) -> No
 def run_harvest(bench: Bench) -> Any:
     import asyncio
 
-    return asyncio.run(harvest(bench.studio(), PLAIN_STEPS))
+    return asyncio.run(harvest(bench.context(), PLAIN_STEPS))
 
 
 def test_a_wish_that_came_while_the_purchase_was_unknown_is_carried_out_once_it_is_known(
@@ -105,9 +105,9 @@ def test_a_wish_that_came_while_the_purchase_was_unknown_is_carried_out_once_it_
     queued(bench)
     bench.fault("create-accept-reset")
     with pytest.raises(SubmissionUnknown):
-        bench.make(bench.clip(bench.studio(deadline_s=0.1)))
+        bench.make(bench.clip(bench.context(deadline_s=0.1)))
     clip = bench.clip(permission=Permission(may_buy=False))
-    noted = cancel(bench.studio(), clip.key, by="test")
+    noted = cancel(bench.context(), clip.key, by="test")
     # Found as the only one of its prompt only when it has ended; until then it is looked for.
     bench.emulator.turn(start_delay_s=0.05)
     bench.emulator.advance(2e6)
@@ -117,14 +117,14 @@ def test_a_wish_that_came_while_the_purchase_was_unknown_is_carried_out_once_it_
     assert clip.evidence.state().cancel_wanted
     with pytest.raises(FootageError):
         # A day and more has passed: it is said, and nothing is bought.
-        bench.make(reopen(bench.studio(), clip.key, Permission(may_buy=False)))
+        bench.make(reopen(bench.context(), clip.key, Permission(may_buy=False)))
     assert len(bench.tasks()) == 1
 
 
 def test_a_wish_that_came_before_anything_was_bought_keeps_it_from_being_bought(bench: Bench) -> None:
     clip = bench.clip()
 
-    done = cancel(bench.studio(), clip.key, by="test")
+    done = cancel(bench.context(), clip.key, by="test")
 
     with pytest.raises(Canceled):
         bench.make(clip)
@@ -134,11 +134,11 @@ def test_a_wish_that_came_before_anything_was_bought_keeps_it_from_being_bought(
 
 def test_a_wish_between_two_attempts_stops_the_second(bench: Bench) -> None:
     bench.fault("create-refused-Throttling.RateQuota", times=None)
-    clip = bench.clip(bench.studio(submit_patience_s=30.0))
+    clip = bench.clip(bench.context(submit_patience_s=30.0))
     run = Run(bench, clip)
     until(lambda: clip.evidence.state().last)
 
-    cancel(bench.studio(), clip.key, by="test")
+    cancel(bench.context(), clip.key, by="test")
 
     assert isinstance(run.wait().error, Canceled)
     assert clip.evidence.state().last.outcome.status == "canceled"
@@ -150,7 +150,7 @@ def test_somebody_who_asks_later_gets_the_clip_after_all(bench: Bench) -> None:
     clip = bench.clip()
     run = Run(bench, clip)
     until(lambda: booked(clip))
-    cancel(bench.studio(), clip.key, by="test")
+    cancel(bench.context(), clip.key, by="test")
     run.wait()
     bench.emulator.turn(start_delay_s=0.05)
 
@@ -161,11 +161,11 @@ def test_somebody_who_asks_later_gets_the_clip_after_all(bench: Bench) -> None:
 
 
 def test_a_run_that_is_started_over_after_a_cancel_does_not_override_it(bench: Bench) -> None:
-    clip = bench.clip(bench.studio(run_id="run-1"))
-    cancel(bench.studio(), clip.key, by="test")
+    clip = bench.clip(bench.context(run_id="run-1"))
+    cancel(bench.context(), clip.key, by="test")
 
     with pytest.raises(Canceled):
-        bench.make(bench.clip(bench.studio(run_id="run-1")))
+        bench.make(bench.clip(bench.context(run_id="run-1")))
 
     assert bench.tasks() == []
 
@@ -174,7 +174,7 @@ def test_a_cancel_that_comes_too_late_delivers_the_clip(bench: Bench) -> None:
     clip = bench.clip()
     response = bench.make(clip)
 
-    done = cancel(bench.studio(), clip.key, by="test")
+    done = cancel(bench.context(), clip.key, by="test")
 
     assert done.became == "finished"
     assert bench.make(bench.clip()) is None or bench.clip().response.task_id == response.task_id
@@ -188,7 +188,7 @@ def test_a_cancel_whose_answer_is_lost_is_asked_again_by_the_run(bench: Bench, f
     until(lambda: booked(clip))
     bench.fault(fault)
 
-    cancel(bench.studio(), clip.key, by="test")
+    cancel(bench.context(), clip.key, by="test")
 
     assert isinstance(run.wait().error, Canceled)
     assert bench.tasks()[0]["status"] == "CANCELED"
@@ -197,14 +197,14 @@ def test_a_cancel_whose_answer_is_lost_is_asked_again_by_the_run(bench: Bench, f
 
 def test_cancelling_a_run_cancels_each_of_its_clips_and_no_other(bench: Bench) -> None:
     queued(bench)
-    studio = bench.studio(run_id="run-1", deadline_s=0.05)
-    mine = [bench.clip(studio, take=take) for take in (1, 2)]
-    other = bench.clip(bench.studio(run_id="run-2", deadline_s=0.05), take=3)
+    context = bench.context(run_id="run-1", deadline_s=0.05)
+    mine = [bench.clip(context, take=take) for take in (1, 2)]
+    other = bench.clip(bench.context(run_id="run-2", deadline_s=0.05), take=3)
     for clip in (*mine, other):
         with pytest.raises(FootageError):
             bench.make(clip)
 
-    done = cancel_run(bench.studio(), "run-1")
+    done = cancel_run(bench.context(), "run-1")
 
     assert sorted(one.key for one in done) == sorted(clip.key for clip in mine)
     assert {one.became for one in done} == {"canceled"}
@@ -213,15 +213,15 @@ def test_cancelling_a_run_cancels_each_of_its_clips_and_no_other(bench: Bench) -
 
 def test_one_clip_that_cannot_be_cancelled_does_not_spare_the_others(bench: Bench) -> None:
     queued(bench)
-    studio = bench.studio(run_id="run-1", deadline_s=0.05)
-    clips = [bench.clip(studio, take=take) for take in (1, 2)]
+    context = bench.context(run_id="run-1", deadline_s=0.05)
+    clips = [bench.clip(context, take=take) for take in (1, 2)]
     for clip in clips:
         with pytest.raises(FootageError):
             bench.make(clip)
     first = min(clips, key=lambda clip: clip.key)
-    studio.store.replace(f"evidence/{first.key}/attempt-1/intent.json", b"{")
+    context.store.replace(f"evidence/{first.key}/attempt-1/intent.json", b"{")
 
-    done = cancel_run(bench.studio(), "run-1")
+    done = cancel_run(bench.context(), "run-1")
 
     assert [one.became for one in done] == ["noted", "canceled"]
 
@@ -232,7 +232,7 @@ def test_a_cancel_that_is_refused_once_is_asked_again_while_the_task_waits(bench
     bench.buy(clip)
     bench.fault("cancel-refused", times=1)
 
-    done = cancel(bench.studio(), clip.key, by="test")
+    done = cancel(bench.context(), clip.key, by="test")
 
     assert done.became == "canceled"
 
@@ -243,7 +243,7 @@ def test_a_task_that_waits_and_is_never_cancelled_is_not_called_abandoned(bench:
     bench.buy(clip)
     bench.fault("cancel-refused", times=None)
 
-    done = cancel(bench.studio(), clip.key, by="test")
+    done = cancel(bench.context(), clip.key, by="test")
 
     assert done.became == "noted"
     assert clip.evidence.state().last.outcome is None

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 from bench import Bench
 
-from footage.context import Studio
+from footage.context import Context
 from footage.credentials import parse_key
 from footage.errors import BadDelivery, ClipLost, InvalidRequest, StorageProblem, Unreachable
 from footage.evidence.state import Permission
@@ -33,7 +33,7 @@ def test_a_finished_clip_is_returned_without_a_question(bench: Bench) -> None:
     first = bench.make()
     before = bench.emulator.ledger()["requests"]
 
-    clip = bench.clip(bench._studios[0])
+    clip = bench.clip(bench._contexts[0])
 
     assert bench.emulator.ledger()["requests"] == before
     assert clip.response == first.model_copy(update={"cached": True})
@@ -147,7 +147,7 @@ def test_evidence_alone_is_enough_to_finish(bench: Bench) -> None:
     bench.emulator.clear_faults()
     key = bench.clip().key
 
-    response = bench.make(reopen(bench.studio(), key[:12], Permission(may_buy=False)))
+    response = bench.make(reopen(bench.context(), key[:12], Permission(may_buy=False)))
 
     assert response.key == key
 
@@ -157,9 +157,9 @@ def test_a_clip_of_the_emulator_is_never_taken_for_one_of_the_provider(bench: Be
     bench.make(finished)
     bench.buy(booked)
     # The same store, and the provider's own address: nothing is sent to it here.
-    real = bench.studio().settings.model_copy(update={"http_base_url": None})
-    with Studio(real, bench.studio().store, find_api_key=lambda: parse_key("sk-real", "test")) as studio:
+    real = bench.context().settings.model_copy(update={"http_base_url": None})
+    with Context(real, bench.context().store, find_api_key=lambda: parse_key("sk-real", "test")) as context:
         for take in (1, 2):
             with pytest.raises(InvalidRequest, match="made by the emulator") as mixed:
-                bench.clip(studio, take=take)
+                bench.clip(context, take=take)
             assert mixed.value.problems[0].field == "OUTPUT_DIR"

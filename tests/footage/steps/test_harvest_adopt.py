@@ -18,21 +18,21 @@ from footage.evidence.lease import Lease, Worker
 from footage.evidence.run_log import RunLog, collect_from, recorded
 from footage.evidence.state import Permission
 from footage.steps.adopt import adopt
-from footage.steps.harvest import find_strangers, find_unfinished, harvest
+from footage.steps.harvest import find_unclaimed_tasks, find_unfinished, harvest
 from footage.storage import open_store
 
 
 def book(bench: Bench, **request: Any) -> Any:
     """A clip that is bought and left alone."""
     bench.emulator.turn(generation_s=5000.0)
-    clip = bench.clip(bench.studio(deadline_s=0.05), **request)
+    clip = bench.clip(bench.context(deadline_s=0.05), **request)
     with pytest.raises(StillRunning):
         bench.make(clip)
     return clip
 
 
 def run_harvest(bench: Bench, **settings: Any) -> Any:
-    return asyncio.run(harvest(bench.studio(**settings), PLAIN_STEPS))
+    return asyncio.run(harvest(bench.context(**settings), PLAIN_STEPS))
 
 
 def test_harvest_finishes_what_was_bought_and_buys_nothing(bench: Bench) -> None:
@@ -44,7 +44,7 @@ def test_harvest_finishes_what_was_bought_and_buys_nothing(bench: Bench) -> None
 
     assert sorted(report.delivered) == sorted(clip.key for clip in clips), report
     assert len(bench.tasks()) == 3
-    assert find_unfinished(bench.studio()) == []
+    assert find_unfinished(bench.context()) == []
 
 
 def test_the_clip_that_expires_first_comes_first(bench: Bench) -> None:
@@ -53,7 +53,7 @@ def test_the_clip_that_expires_first_comes_first(bench: Bench) -> None:
         clips.append(book(bench, take=take))
         bench.emulator.advance(3600)
 
-    assert [found.key for found in find_unfinished(bench.studio())] == [clip.key for clip in clips]
+    assert [found.key for found in find_unfinished(bench.context())] == [clip.key for clip in clips]
 
 
 def test_people_are_warned_before_a_result_expires(bench: Bench) -> None:
@@ -64,7 +64,7 @@ def test_people_are_warned_before_a_result_expires(bench: Bench) -> None:
 
     asyncio.run(
         harvest(
-            bench.studio(deadline_s=0.05),
+            bench.context(deadline_s=0.05),
             PLAIN_STEPS,
             on_expiring=lambda unfinished: warned.append(unfinished.key),
         )
@@ -76,7 +76,7 @@ def test_people_are_warned_before_a_result_expires(bench: Bench) -> None:
 def test_harvest_says_why_a_clip_will_not_come(bench: Bench) -> None:
     bench.fault("failed-DataInspectionFailed")
     bench.emulator.turn(generation_s=5000.0)
-    clip = bench.clip(bench.studio(deadline_s=0.05))
+    clip = bench.clip(bench.context(deadline_s=0.05))
     with pytest.raises(StillRunning):
         bench.make(clip)
     bench.emulator.advance(6_000)
@@ -101,7 +101,7 @@ def test_one_clip_whose_evidence_is_damaged_does_not_hold_up_the_others(
 ) -> None:
     bad, good = book(bench, take=1), book(bench, take=2)
     bench.emulator.advance(6_000)
-    bad.studio.store.replace(f"evidence/{bad.key}/{name}", content)
+    bad.context.store.replace(f"evidence/{bad.key}/{name}", content)
 
     report = run_harvest(bench)
 
@@ -112,8 +112,8 @@ def test_one_clip_whose_evidence_is_damaged_does_not_hold_up_the_others(
 
 def test_harvest_leaves_a_clip_to_the_worker_that_makes_it_and_does_not_wait(bench: Bench) -> None:
     clip = book(bench)
-    owner = Worker(clip.studio.store, 1.0)
-    lease = Lease(clip.studio.store, clip.key, owner)
+    owner = Worker(clip.context.store, 1.0)
+    lease = Lease(clip.context.store, clip.key, owner)
     lease.take(lease.look())
     bench.emulator.advance(6_000)
     began_s = time.monotonic()
@@ -130,8 +130,8 @@ def test_a_key_of_no_clip_is_refused_and_one_of_a_finished_clip_is_noted(bench: 
     done = bench.make(bench.clip())
 
     with pytest.raises(InvalidRequest, match="keys = 'feedface': No clip in this store"):
-        asyncio.run(harvest(bench.studio(), PLAIN_STEPS, keys=(done.key, "feedface")))
-    report = asyncio.run(harvest(bench.studio(), PLAIN_STEPS, keys=(done.key[:8].upper(),)))
+        asyncio.run(harvest(bench.context(), PLAIN_STEPS, keys=(done.key, "feedface")))
+    report = asyncio.run(harvest(bench.context(), PLAIN_STEPS, keys=(done.key[:8].upper(),)))
 
     assert report.warnings == [f"Clip {done.key[:8]} has nothing to finish."]
 
@@ -145,7 +145,7 @@ def test_tasks_that_nobody_here_claims_are_reported(bench: Bench) -> None:
     bench.emulator.advance(6_000)
     stranger = clip.client().create(clip.wire_body()).task_id
 
-    found = find_strangers(bench.studio())
+    found = find_unclaimed_tasks(bench.context())
 
     mine = bench.clip().evidence.state().last.receipt.task_id
     assert any(line.startswith(stranger) for line in found)
@@ -156,7 +156,7 @@ def test_tasks_that_nobody_here_claims_are_reported(bench: Bench) -> None:
 def lose(bench: Bench, **request: Any) -> Any:
     """A clip whose create was taken and whose answer was lost, not settled yet."""
     bench.fault("create-accept-reset")
-    clip = bench.clip(bench.studio(deadline_s=0.05, reconcile_grace_s=60.0), **request)
+    clip = bench.clip(bench.context(deadline_s=0.05, reconcile_grace_s=60.0), **request)
     with pytest.raises(SubmissionUnknown):
         bench.make(clip)
     return clip
@@ -166,7 +166,7 @@ def test_an_adopted_task_is_delivered_as_the_clip(bench: Bench) -> None:
     clip = lose(bench)
     task_id = bench.tasks()[0]["task_id"]
 
-    receipt = adopt(bench.studio(), clip.key[:12], task_id)
+    receipt = adopt(bench.context(), clip.key[:12], task_id)
     response = bench.make(bench.clip())
 
     assert receipt.adopted
@@ -179,7 +179,7 @@ def test_a_task_with_another_prompt_is_not_adopted(bench: Bench) -> None:
     other = bench.make(bench.clip(prompt=f"{bench.prompt}, and a dog"))
 
     with pytest.raises(InvalidRequest, match="another prompt"):
-        adopt(bench.studio(), clip.key, other.task_id)
+        adopt(bench.context(), clip.key, other.task_id)
 
     assert clip.evidence.state().last.unknown
 
@@ -189,34 +189,34 @@ def test_a_task_of_another_clip_is_not_adopted(bench: Bench) -> None:
     other = bench.make(bench.clip(take=2))
 
     with pytest.raises(InvalidRequest, match="belongs to another clip"):
-        adopt(bench.studio(), clip.key, other.task_id)
+        adopt(bench.context(), clip.key, other.task_id)
 
 
 def test_a_task_that_does_not_exist_is_not_adopted(bench: Bench) -> None:
     clip = lose(bench)
 
     with pytest.raises(InvalidRequest, match="knows no such task"):
-        adopt(bench.studio(), clip.key, "0385dc79-5ff8-4d82-bcb6-0a1b2c3d4e5f")
+        adopt(bench.context(), clip.key, "0385dc79-5ff8-4d82-bcb6-0a1b2c3d4e5f")
 
 
 def test_where_nothing_is_unknown_nothing_is_adopted(bench: Bench) -> None:
     clip = book(bench)
 
     with pytest.raises(InvalidRequest, match="nothing to settle"):
-        adopt(bench.studio(), clip.key, bench.tasks()[0]["task_id"])
+        adopt(bench.context(), clip.key, bench.tasks()[0]["task_id"])
 
 
 def test_nobody_adopts_while_a_living_worker_makes_the_clip(bench: Bench) -> None:
     clip = lose(bench)
-    owner = Worker(clip.studio.store, 1.0)
-    lease = Lease(clip.studio.store, clip.key, owner)
+    owner = Worker(clip.context.store, 1.0)
+    lease = Lease(clip.context.store, clip.key, owner)
     lease.take(lease.look())
 
     with pytest.raises(TakenOver):
-        adopt(bench.studio(), clip.key, bench.tasks()[0]["task_id"])
+        adopt(bench.context(), clip.key, bench.tasks()[0]["task_id"])
 
     owner.stop()
-    assert adopt(bench.studio(), clip.key, bench.tasks()[0]["task_id"]).adopted
+    assert adopt(bench.context(), clip.key, bench.tasks()[0]["task_id"]).adopted
 
 
 def test_a_clip_can_be_finished_with_its_image_gone(bench: Bench, tmp_path: Any) -> None:
@@ -232,17 +232,17 @@ def test_a_clip_can_be_finished_with_its_image_gone(bench: Bench, tmp_path: Any)
         bench.make(clip)
     picture.unlink()
 
-    response = bench.make(reopen(bench.studio(), clip.key, Permission()))
+    response = bench.make(reopen(bench.context(), clip.key, Permission()))
 
     assert response.task_id == bench.tasks()[0]["task_id"]
 
 
 def test_the_log_of_one_clip_has_no_line_about_another(bench: Bench) -> None:
     collect_from("footage")
-    studio = bench.studio()
+    context = bench.context()
 
     async def one(take: int) -> Any:
-        clip = await in_thread(lambda: bench.clip(studio, take=take, prompt=f"{bench.prompt} {take}"))
+        clip = await in_thread(lambda: bench.clip(context, take=take, prompt=f"{bench.prompt} {take}"))
         await follow(clip, PLAIN_STEPS)
         return clip
 
@@ -254,7 +254,7 @@ def test_the_log_of_one_clip_has_no_line_about_another(bench: Bench) -> None:
     clips = asyncio.run(run())
 
     for clip in clips:
-        log = studio.store.read(f"evidence/{clip.key}/run.log").decode()
+        log = context.store.read(f"evidence/{clip.key}/run.log").decode()
         assert "the run begins" in log
         assert clip.key[:12] in log
         assert [other.key[:12] for other in clips if other is not clip and other.key[:12] in log] == []
@@ -271,6 +271,6 @@ def test_the_log_of_each_clip_begins_with_what_its_run_said_before(bench: Bench)
         bench.make(second)
 
     for clip in (first, second):
-        lines = clip.studio.store.read(f"evidence/{clip.key}/run.log").decode().splitlines()
+        lines = clip.context.store.read(f"evidence/{clip.key}/run.log").decode().splitlines()
         assert "the key is accepted" in lines[0]
         assert not any("said between the two" in line for line in lines)

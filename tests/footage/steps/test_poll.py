@@ -88,11 +88,11 @@ def _repeated_errors(lines: list[dict[str, Any]]) -> int:
 
 
 def read(clip: Any, name: str) -> str:
-    return clip.studio.store.read(f"evidence/{clip.key}/attempt-1/{name}").decode()
+    return clip.context.store.read(f"evidence/{clip.key}/attempt-1/{name}").decode()
 
 
 def test_an_answer_that_says_the_same_again_is_counted_and_not_written_again(bench: Bench) -> None:
-    clip = bench.clip(bench.studio(poll_min_s=0.005, poll_max_s=0.005))
+    clip = bench.clip(bench.context(poll_min_s=0.005, poll_max_s=0.005))
 
     bench.make(clip)
 
@@ -130,7 +130,7 @@ def test_a_long_silence_ends_the_run_and_not_the_clip(bench: Bench) -> None:
 def test_a_deadline_ends_the_run_and_not_the_clip(bench: Bench) -> None:
     bench.emulator.turn(generation_s=2000.0)
     with pytest.raises(StillRunning) as still:
-        bench.make(bench.clip(bench.studio(deadline_s=0.3)))
+        bench.make(bench.clip(bench.context(deadline_s=0.3)))
     bench.emulator.advance(2000)
 
     assert "stays booked" in still.value.message
@@ -140,7 +140,7 @@ def test_a_deadline_ends_the_run_and_not_the_clip(bench: Bench) -> None:
 
 def test_a_poll_that_is_called_again_counts_on_and_gets_no_new_deadline(bench: Bench) -> None:
     bench.emulator.turn(generation_s=2000.0)
-    clip = bench.clip(bench.studio(deadline_s=0.4))
+    clip = bench.clip(bench.context(deadline_s=0.4))
     bench.buy(clip)
     seen: list[list[Progress]] = [[], []]
 
@@ -173,8 +173,8 @@ async def _at_once(model: str) -> None:
 
 def test_many_clips_that_wait_are_asked_for_with_one_list(bench: Bench) -> None:
     bench.emulator.turn(generation_s=1e6)
-    studio = bench.studio(deadline_s=1.0)
-    clips = [bench.clip(studio, take=take) for take in range(1, 21)]
+    context = bench.context(deadline_s=1.0)
+    clips = [bench.clip(context, take=take) for take in range(1, 21)]
 
     async def buy_and_wait(clip: Clip) -> None:
         async with clip.held():
@@ -197,21 +197,21 @@ def test_many_clips_that_wait_are_asked_for_with_one_list(bench: Bench) -> None:
 
 def test_how_long_clips_took_is_what_the_next_one_is_expected_to_take(bench: Bench) -> None:
     bench.emulator.turn(generation_s=400.0)
-    studio = bench.studio()
-    usual_s = bench.clip(studio).typical_s
+    context = bench.context()
+    usual_s = bench.clip(context).typical_s
     for take in (1, 2, 3):
-        bench.make(bench.clip(studio, take=take))
+        bench.make(bench.clip(context, take=take))
 
     # A busy machine renders later than it should, and the provider's own times say so.
     took_s = statistics.median(task["ended_s"] - task["scheduled_s"] for task in bench.tasks())
     assert took_s >= 400 > usual_s
-    assert bench.clip(studio, take=4).typical_s == pytest.approx(took_s, abs=0.1)
+    assert bench.clip(context, take=4).typical_s == pytest.approx(took_s, abs=0.1)
 
 
 def test_a_task_that_list_and_query_deny_is_lost_and_only_a_person_buys_again(bench: Bench) -> None:
     bench.fault("unknown-forever")
     with pytest.raises(StillRunning):
-        bench.make(bench.clip(bench.studio(deadline_s=0.3)))
+        bench.make(bench.clip(bench.context(deadline_s=0.3)))
     bench.emulator.advance(300)
     with pytest.raises(ClipLost) as lost:
         bench.make()
@@ -225,11 +225,11 @@ def test_a_task_that_list_and_query_deny_is_lost_and_only_a_person_buys_again(be
 def test_a_key_of_another_account_does_not_make_a_clip_lost(bench: Bench) -> None:
     bench.fault("unknown-forever")
     with pytest.raises(StillRunning):
-        bench.make(bench.clip(bench.studio(deadline_s=0.01)))
+        bench.make(bench.clip(bench.context(deadline_s=0.01)))
     bench.emulator.advance(300)
 
     with pytest.raises(AccountProblem, match="does not see it"):
-        bench.make(bench.clip(bench.studio(key="sk-another")))
+        bench.make(bench.clip(bench.context(key="sk-another")))
 
     assert bench.clip().evidence.state().last.outcome is None
 

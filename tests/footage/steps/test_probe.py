@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from rawserver import Act, RawServer, reply
 
-from footage.context import Studio
+from footage.context import Context
 from footage.credentials import parse_key
 from footage.errors import AccountProblem, FootageError, InvalidRequest, Unreachable
 from footage.settings import Settings, load_settings
@@ -20,9 +20,9 @@ HTML = reply(b"<!DOCTYPE html><html>Welcome</html>", headers={"Content-Type": "t
 BUSY = reply(b"<html>Bad gateway</html>", 502, {"Content-Type": "text/html"})
 
 
-def studio_at(url: str, folder: Path) -> Studio:
+def context_at(url: str, folder: Path) -> Context:
     settings = Settings(http_base_url=url, output_dir=str(folder))
-    return Studio(
+    return Context(
         settings, open_store(settings.store_url), find_api_key=lambda: parse_key("sk-emulator", "test")
     )
 
@@ -43,30 +43,30 @@ def test_what_the_first_answer_means(
     answer: Act, kind: type[FootageError], code: int, tmp_path: Path
 ) -> None:
     with RawServer(answer) as server, pytest.raises(kind) as caught:
-        probe(studio_at(server.base_url, tmp_path), "cn-beijing", "wan2.2-t2v-plus")
+        probe(context_at(server.base_url, tmp_path), "cn-beijing", "wan2.2-t2v-plus")
 
     assert (type(caught.value), caught.value.exit_code) == (kind, code)
 
 
 def test_a_host_that_does_not_exist_is_a_mistake(tmp_path: Path) -> None:
     with pytest.raises(InvalidRequest, match="DASHSCOPE_HTTP_BASE_URL") as caught:
-        probe(studio_at("https://no-such-host.invalid/api/v1", tmp_path), "cn-beijing", "wan2.2-t2v-plus")
+        probe(context_at("https://no-such-host.invalid/api/v1", tmp_path), "cn-beijing", "wan2.2-t2v-plus")
 
     assert "no host of this name" in str(caught.value)
 
 
 def test_after_a_good_answer_everything_is_an_outage(tmp_path: Path) -> None:
     with RawServer(reply(GOOD), reply({}, 404), HTML) as server:
-        studio = studio_at(server.base_url, tmp_path)
-        ask(studio, server.base_url)
+        context = context_at(server.base_url, tmp_path)
+        ask(context, server.base_url)
         for _ in range(2):
             with pytest.raises(Unreachable):
-                ask(studio, server.base_url)
+                ask(context, server.base_url)
 
 
 def test_what_is_asked_is_said_before_the_answer(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with RawServer(reply(GOOD)) as server, caplog.at_level(logging.INFO):
-        ask(studio_at(server.base_url, tmp_path), server.base_url)
+        ask(context_at(server.base_url, tmp_path), server.base_url)
 
     assert caplog.messages[0].startswith(f"Asking {server.base_url}")
 
@@ -112,7 +112,7 @@ def test_a_mistake_in_an_address_is_told_before_a_run(
     answer: Act, kind: type[FootageError], tmp_path: Path
 ) -> None:
     with RawServer(answer) as server, pytest.raises(kind):
-        first_contact(studio_at(server.base_url, tmp_path), "cn-beijing")
+        first_contact(context_at(server.base_url, tmp_path), "cn-beijing")
 
 
 @pytest.mark.parametrize(
@@ -125,4 +125,4 @@ def test_a_mistake_in_an_address_is_told_before_a_run(
 )
 def test_everything_else_is_left_to_the_run(answer: Act, tmp_path: Path) -> None:
     with RawServer(answer) as server:
-        first_contact(studio_at(server.base_url, tmp_path), "cn-beijing")
+        first_contact(context_at(server.base_url, tmp_path), "cn-beijing")

@@ -110,7 +110,7 @@ def test_once_the_account_is_mended_the_same_request_just_works(bench: Bench) ->
 
 def test_patience_with_refusals_ends_and_nothing_was_bought(bench: Bench) -> None:
     bench.fault("create-refused-Throttling.RateQuota", times=None)
-    clip = bench.clip(bench.studio(submit_patience_s=0.5))
+    clip = bench.clip(bench.context(submit_patience_s=0.5))
 
     with pytest.raises(Throttled):
         bench.buy(clip)
@@ -121,7 +121,7 @@ def test_patience_with_refusals_ends_and_nothing_was_bought(bench: Bench) -> Non
 
 def test_a_run_sends_no_more_creates_than_it_may(bench: Bench) -> None:
     bench.fault("create-reset", times=None)
-    clip = bench.clip(bench.studio(max_attempts=2))
+    clip = bench.clip(bench.context(max_attempts=2))
 
     with pytest.raises(Unreachable, match="never reached"):
         bench.buy(clip)
@@ -172,7 +172,7 @@ def test_what_cannot_be_told_apart_stops_with_both_candidates_and_the_commands(b
 def test_the_task_of_another_lost_create_with_the_same_prompt_is_not_taken(bench: Bench) -> None:
     bench.fault("create-accept-reset")
     with pytest.raises(SubmissionUnknown):
-        bench.buy(bench.clip(bench.studio(deadline_s=0.1, reconcile_grace_s=60.0), take=1))
+        bench.buy(bench.clip(bench.context(deadline_s=0.1, reconcile_grace_s=60.0), take=1))
     never_sent = bench.clip(take=2)
     leave_unknown(never_sent)
 
@@ -206,7 +206,7 @@ def test_a_cancel_while_a_clip_waits_for_its_turn_keeps_it_from_being_bought(ben
     clip = bench.clip()
 
     async def cancel_meanwhile(model: str) -> None:
-        await asyncio.to_thread(cancel, bench.studio(), clip.key, "test")
+        await asyncio.to_thread(cancel, bench.context(), clip.key, "test")
 
     async def buy() -> Any:
         async with clip.held():
@@ -227,7 +227,7 @@ def test_a_cancel_while_a_refused_create_waits_closes_its_attempt(bench: Bench) 
     async def cancel_before_the_second(model: str) -> None:
         turns.append(model)
         if len(turns) == 2:
-            await asyncio.to_thread(cancel, bench.studio(), clip.key, "test")
+            await asyncio.to_thread(cancel, bench.context(), clip.key, "test")
 
     async def buy() -> Any:
         async with clip.held():
@@ -244,8 +244,8 @@ def test_creates_of_one_process_keep_to_the_submit_rate_of_their_model(tmp_path:
     # With the provider's limits: two creates a second of this model, and a 429 for the third.
     with Emulator(render="tiny", render_workers=1, concurrency=1000) as limited:
         bench = Bench(limited, tmp_path)
-        studio = bench.studio(submit_patience_s=60.0)
-        clips = [bench.clip(studio, take=take) for take in range(1, 6)]
+        context = bench.context(submit_patience_s=60.0)
+        clips = [bench.clip(context, take=take) for take in range(1, 6)]
 
         async def buy(clip: Any) -> Any:
             async with clip.held():
@@ -276,7 +276,7 @@ def test_buy_again_finds_a_lost_purchase_instead_of_paying_twice(bench: Bench) -
     bench.fault("create-accept-reset")
     with pytest.raises(SubmissionUnknown):
         # Nothing can be concluded within this deadline.
-        bench.buy(bench.clip(bench.studio(deadline_s=0.1, reconcile_grace_s=60.0)))
+        bench.buy(bench.clip(bench.context(deadline_s=0.1, reconcile_grace_s=60.0)))
 
     receipt = bench.buy(bench.clip(permission=Permission(buy_again=True)))
 
@@ -284,11 +284,11 @@ def test_buy_again_finds_a_lost_purchase_instead_of_paying_twice(bench: Bench) -
 
 
 def test_a_word_to_buy_again_is_not_repeated_by_a_run_that_is_started_over(bench: Bench) -> None:
-    clip = bench.clip(bench.studio(run_id="run-1"), Permission(buy_again=True))
+    clip = bench.clip(bench.context(run_id="run-1"), Permission(buy_again=True))
     leave_unknown(clip, attempt=1)
 
-    again = bench.clip(bench.studio(run_id="run-1"), Permission(buy_again=True))
-    other = bench.clip(bench.studio(run_id="run-2"), Permission(buy_again=True))
+    again = bench.clip(bench.context(run_id="run-1"), Permission(buy_again=True))
+    other = bench.clip(bench.context(run_id="run-2"), Permission(buy_again=True))
 
     assert not again.permission.may_replace(1)
     assert other.permission.may_replace(1)
@@ -296,7 +296,7 @@ def test_a_word_to_buy_again_is_not_repeated_by_a_run_that_is_started_over(bench
 
 def leave_unknown(clip: Any, attempt: int = 1, **changes: Any) -> None:
     """What a worker that died right after its intent leaves behind."""
-    studio = clip.studio
+    context = clip.context
     intent = Intent(
         key=clip.key,
         attempt=attempt,
@@ -305,8 +305,8 @@ def leave_unknown(clip: Any, attempt: int = 1, **changes: Any) -> None:
         model=clip.order.model,
         region=clip.order.region,
         endpoint=clip.endpoint,
-        key_fingerprint=studio.api_key.fingerprint,
-        written_at=studio.provider_now(),
+        key_fingerprint=context.api_key.fingerprint,
+        written_at=context.provider_now(),
         clock_offset_s=0.0,
     )
     clip.evidence.write_intent(intent.model_copy(update=changes))
@@ -359,7 +359,7 @@ def test_a_list_that_cannot_be_read_leaves_the_question_open(bench: Bench) -> No
 def test_others_who_work_on_the_account_all_the_time_do_not_hold_up_the_verdict(bench: Bench) -> None:
     clip = bench.clip()
     leave_unknown(clip)
-    stranger = bench.studio()
+    stranger = bench.context()
     body = {**bench.clip(take=2).wire_body()}
     body["input"] = {**body["input"], "prompt": "somebody else's prompt"}
 
@@ -434,7 +434,7 @@ async def _no_turn(model: str) -> None:
 
 
 def test_an_unknown_purchase_is_settled_also_while_nothing_may_be_bought(bench: Bench) -> None:
-    clip = bench.clip(bench.studio(reconcile_grace_s=30.0, deadline_s=0.2))
+    clip = bench.clip(bench.context(reconcile_grace_s=30.0, deadline_s=0.2))
     bench.fault("create-accept-reset", times=1)
     with pytest.raises(SubmissionUnknown):
         bench.buy(clip)

@@ -13,7 +13,7 @@ import pytest
 from s3proxy import DROP, LOSE_ANSWER, SLOW_DOWN, S3Proxy, Seen, first
 from storecontract import KEY, SECRET, StoreContract, s3_options
 
-from footage.context import open_studio
+from footage.context import open_context
 from footage.errors import AlreadyThere, NotThere, StorageProblem
 from footage.settings import load_settings
 from footage.storage import Store, open_store
@@ -47,12 +47,12 @@ def test_a_store_without_conditional_writes_says_how_a_single_worker_does_withou
 
     with S3Proxy(moto_address, b2) as proxy:
         options = s3_options(f"http://127.0.0.1:{proxy.port}")
-        several = open_studio(load_settings(output_dir=f"s3://{bucket}/base", storage_options=options))
+        several = open_context(load_settings(output_dir=f"s3://{bucket}/base", storage_options=options))
         with pytest.raises(StorageProblem, match="WAN_VIDEO_SINGLE_WORKER=1"):
             several.require_exclusive_store()
 
         monkeypatch.setenv("WAN_VIDEO_SINGLE_WORKER", "1")
-        alone = open_studio(load_settings(output_dir=f"s3://{bucket}/base", storage_options=options))
+        alone = open_context(load_settings(output_dir=f"s3://{bucket}/base", storage_options=options))
         alone.require_exclusive_store()
         alone.store.create("evidence/k/intent.json", b"mine")
         with pytest.raises(AlreadyThere):

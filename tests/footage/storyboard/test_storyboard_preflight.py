@@ -11,7 +11,7 @@ import opentimelineio as otio
 import pytest
 from boards import all_delivered, planned
 
-from footage.context import open_studio
+from footage.context import open_context
 from footage.credentials import parse_key
 from footage.emulator import Emulator
 from footage.errors import FootageError, InvalidRequest, StorageProblem
@@ -72,10 +72,10 @@ async def test_such_a_board_or_store_is_refused_before_the_first_shot_is_bought(
         plan, wanted = with_metadata(plan, 1, {"a": b"\xff\xff"}), InvalidRequest
     with Emulator(speed=200, render="tiny") as emulator:
         settings = Settings(output_dir=str(tmp_path), http_base_url=emulator.base_url)
-        studio = open_studio(settings, find_api_key=lambda: parse_key(emulator.api_key, "test"))
+        context = open_context(settings, find_api_key=lambda: parse_key(emulator.api_key, "test"))
         if wanted is StorageProblem:
             # A file where the boards' folder has to be.
-            folder = Path(studio.store.url.removeprefix("file://")) / "storyboards"
+            folder = Path(context.store.url.removeprefix("file://")) / "storyboards"
             folder.parent.mkdir(parents=True, exist_ok=True)
             folder.write_text("no folder")
 
@@ -89,8 +89,8 @@ async def test_such_a_board_or_store_is_refused_before_the_first_shot_is_bought(
             raise AssertionError
 
         with pytest.raises(wanted):
-            await produce(studio, plan, Ledger(Budget()), Crew(check, make))
-        studio.close()
+            await produce(context, plan, Ledger(Budget()), Crew(check, make))
+        context.close()
 
         assert asked == []
         assert emulator.ledger()["accepted"] == 0

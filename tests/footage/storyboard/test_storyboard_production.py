@@ -13,7 +13,7 @@ from plainsteps import PLAIN_STEPS
 
 from footage.clip import Clip, follow
 from footage.concurrency.executors import in_thread
-from footage.context import Studio, open_studio
+from footage.context import Context, open_context
 from footage.credentials import parse_key
 from footage.emulator import Emulator
 from footage.evidence.clip_evidence import ClipEvidence
@@ -35,7 +35,7 @@ def emulator() -> Iterator[Emulator]:
 
 
 @pytest.fixture
-def studio(emulator: Emulator, tmp_path: Path) -> Iterator[Studio]:
+def context(emulator: Emulator, tmp_path: Path) -> Iterator[Context]:
     settings = Settings(
         output_dir=str(tmp_path),
         http_base_url=emulator.base_url,
@@ -43,9 +43,9 @@ def studio(emulator: Emulator, tmp_path: Path) -> Iterator[Studio]:
         poll_max_s=0.2,
         reconcile_grace_s=0.5,
     )
-    studio = open_studio(settings, find_api_key=lambda: parse_key(emulator.api_key, "test"))
-    yield studio
-    studio.close()
+    context = open_context(settings, find_api_key=lambda: parse_key(emulator.api_key, "test"))
+    yield context
+    context.close()
 
 
 async def _follow(clip: Clip) -> VideoResponse | None:
@@ -53,13 +53,13 @@ async def _follow(clip: Clip) -> VideoResponse | None:
 
 
 async def _make(
-    studio: Studio, plan: BoardPlan, budget: Budget, make: MakeClip = _follow
+    context: Context, plan: BoardPlan, budget: Budget, make: MakeClip = _follow
 ) -> tuple[dict[str, ShotOutcome], Ledger]:
     async def check_shot(request: VideoRequest, name: str) -> Clip:
-        return await in_thread(check, studio, request, Permission(), name=name)
+        return await in_thread(check, context, request, Permission(), name=name)
 
     ledger = Ledger(budget)
-    return await produce(studio, plan, ledger, Crew(check_shot, make)), ledger
+    return await produce(context, plan, ledger, Crew(check_shot, make)), ledger
 
 
 def _accepted(emulator: Emulator) -> int:
@@ -67,13 +67,13 @@ def _accepted(emulator: Emulator) -> int:
 
 
 async def test_a_cap_that_is_reached_holds_the_rest_and_finishes_what_was_bought(
-    studio: Studio, emulator: Emulator
+    context: Context, emulator: Emulator
 ) -> None:
     plan = plan_board(board(*({"id": f"s{n}", "take": n} for n in range(1, 6))), no_links)
     before = _accepted(emulator)
 
     # Each shot has 5 s, so that the third one would pass the cap.
-    outcomes, ledger = await _make(studio, plan, Budget(max_seconds=Decimal(12), currency="CNY"))
+    outcomes, ledger = await _make(context, plan, Budget(max_seconds=Decimal(12), currency="CNY"))
 
     states = [outcome.state for outcome in outcomes.values()]
     assert sorted(states) == ["delivered", "delivered", "held", "held", "held"]
@@ -82,10 +82,10 @@ async def test_a_cap_that_is_reached_holds_the_rest_and_finishes_what_was_bought
     assert ledger.statement().reserved_seconds == 0
 
 
-async def test_a_failed_shot_gives_its_promise_back(studio: Studio) -> None:
+async def test_a_failed_shot_gives_its_promise_back(context: Context) -> None:
     plan = plan_board(board({"id": "bad", "prompt": "No [[emulator: fail=DataInspectionFailed]]"}), no_links)
 
-    outcomes, ledger = await _make(studio, plan, Budget(currency="CNY"))
+    outcomes, ledger = await _make(context, plan, Budget(currency="CNY"))
 
     assert outcomes["bad"].state == "failed"
     assert "--retry-failed" in (outcomes["bad"].command or "")
@@ -93,7 +93,7 @@ async def test_a_failed_shot_gives_its_promise_back(studio: Studio) -> None:
 
 
 async def test_an_unexpected_error_stops_its_own_shot_and_keeps_the_money_of_what_was_bought(
-    studio: Studio, caplog: pytest.LogCaptureFixture
+    context: Context, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def make(clip: Clip) -> VideoResponse | None:
         if clip.name == "good":
@@ -109,7 +109,7 @@ async def test_an_unexpected_error_stops_its_own_shot_and_keeps_the_money_of_wha
         {"id": "good", "take": 4},
         chained("after", "shot:not-bought"),
     )
-    outcomes, ledger = await _make(studio, plan_board(board(*shots), no_links), Budget(currency="CNY"), make)
+    outcomes, ledger = await _make(context, plan_board(board(*shots), no_links), Budget(currency="CNY"), make)
 
     assert {shot_id: outcome.state for shot_id, outcome in outcomes.items()} == {
         "not-bought": "unfinished",
@@ -123,30 +123,30 @@ async def test_an_unexpected_error_stops_its_own_shot_and_keeps_the_money_of_wha
     assert "Traceback" in caplog.text
 
 
-async def test_two_shots_that_ask_for_the_same_are_bought_once(studio: Studio, emulator: Emulator) -> None:
+async def test_two_shots_that_ask_for_the_same_are_bought_once(context: Context, emulator: Emulator) -> None:
     plan = plan_board(board({"id": "a"}, {"id": "b"}), no_links)
     before = _accepted(emulator)
 
-    outcomes, ledger = await _make(studio, plan, Budget(currency="CNY"))
+    outcomes, ledger = await _make(context, plan, Budget(currency="CNY"))
 
     assert outcomes["a"].response == outcomes["b"].response
     assert _accepted(emulator) - before == 1
     assert ledger.statement().settled_seconds == 5
 
 
-async def test_what_is_stored_already_costs_this_run_nothing(studio: Studio, emulator: Emulator) -> None:
+async def test_what_is_stored_already_costs_this_run_nothing(context: Context, emulator: Emulator) -> None:
     plan = plan_board(board({"id": "a"}), no_links)
-    await _make(studio, plan, Budget(currency="CNY"))
+    await _make(context, plan, Budget(currency="CNY"))
     before = _accepted(emulator)
 
-    outcomes, ledger = await _make(studio, plan, Budget(max_seconds=Decimal(0), currency="CNY"))
+    outcomes, ledger = await _make(context, plan, Budget(max_seconds=Decimal(0), currency="CNY"))
 
     assert outcomes["a"].state == "delivered"
     assert _accepted(emulator) == before
     assert ledger.statement().settled == 0
 
 
-async def test_what_an_earlier_run_bought_takes_nothing_from_the_caps_of_this_one(studio: Studio) -> None:
+async def test_what_an_earlier_run_bought_takes_nothing_from_the_caps_of_this_one(context: Context) -> None:
     plan = plan_board(board({"id": "bought", "take": 9}, {"id": "new", "take": 10}), no_links)
 
     async def buy_one(clip: Clip) -> VideoResponse | None:
@@ -155,17 +155,17 @@ async def test_what_an_earlier_run_bought_takes_nothing_from_the_caps_of_this_on
                 await PLAIN_STEPS[Step.SUBMIT](clip)
         return None
 
-    await _make(studio, plan, Budget(currency="CNY"), buy_one)
-    assert still_to_buy(studio, plan).seconds == 5
+    await _make(context, plan, Budget(currency="CNY"), buy_one)
+    assert still_to_buy(context, plan).seconds == 5
 
-    outcomes, ledger = await _make(studio, plan, Budget(max_seconds=Decimal(5), currency="CNY"))
+    outcomes, ledger = await _make(context, plan, Budget(max_seconds=Decimal(5), currency="CNY"))
 
     assert {outcome.state for outcome in outcomes.values()} == {"delivered"}
     assert (ledger.statement().settled_seconds, ledger.statement().left_seconds) == (10, 0)
 
 
 async def test_a_failure_that_an_earlier_run_left_is_bought_anew_under_the_caps_of_this_one(
-    studio: Studio, emulator: Emulator
+    context: Context, emulator: Emulator
 ) -> None:
     plan = plan_board(board({"id": "failing", "prompt": "No [[emulator: fail=InternalError]]"}), no_links)
 
@@ -174,16 +174,16 @@ async def test_a_failure_that_an_earlier_run_left_is_bought_anew_under_the_caps_
             await PLAIN_STEPS[Step.SUBMIT](clip)
         return None
 
-    await _make(studio, plan, Budget(currency="CNY"), buy)
+    await _make(context, plan, Budget(currency="CNY"), buy)
     before = _accepted(emulator)
-    outcomes, ledger = await _make(studio, plan, Budget(max_seconds=Decimal(4), currency="CNY"))
+    outcomes, ledger = await _make(context, plan, Budget(max_seconds=Decimal(4), currency="CNY"))
 
     assert outcomes["failing"].state == "held"
     assert _accepted(emulator) == before
     assert ledger.statement().left_seconds == 4
 
 
-async def test_what_another_process_buys_anew_for_this_run_is_held_against_its_caps(studio: Studio) -> None:
+async def test_what_another_process_buys_anew_for_this_run_is_held_against_its_caps(context: Context) -> None:
     plan = plan_board(
         board({"id": "again", "take": 31, "prompt": "No [[emulator: fail=InternalError times=1]]"}), no_links
     )
@@ -197,9 +197,9 @@ async def test_what_another_process_buys_anew_for_this_run_is_held_against_its_c
         clip.before_buying = None
         return await follow(clip, PLAIN_STEPS)
 
-    await _make(studio, plan, Budget(currency="CNY"), only_buy)
+    await _make(context, plan, Budget(currency="CNY"), only_buy)
     outcomes, ledger = await _make(
-        studio, plan, Budget(max_seconds=Decimal(8), currency="CNY"), buy_elsewhere
+        context, plan, Budget(max_seconds=Decimal(8), currency="CNY"), buy_elsewhere
     )
 
     assert outcomes["again"].state == "delivered"
@@ -207,12 +207,12 @@ async def test_what_another_process_buys_anew_for_this_run_is_held_against_its_c
 
 
 def test_a_purchase_that_nobody_knows_of_is_priced_again_only_where_it_may_be_bought_again(
-    studio: Studio,
+    context: Context,
 ) -> None:
     plan = plan_board(board({"id": "unknown", "take": 21}), no_links)
     order = plan.shots[0].order
     assert order is not None
-    ClipEvidence(studio.store, order.key).write_intent(
+    ClipEvidence(context.store, order.key).write_intent(
         Intent(
             key=order.key,
             attempt=1,
@@ -220,18 +220,18 @@ def test_a_purchase_that_nobody_knows_of_is_priced_again_only_where_it_may_be_bo
             lease=1,
             model=plan.shots[0].request.model,
             region=order.region,
-            endpoint=studio.settings.http_base_url or "",
+            endpoint=context.settings.http_base_url or "",
             key_fingerprint="0" * 12,
             written_at=datetime.now(UTC),
         )
     )
 
-    assert still_to_buy(studio, plan).clips == 0
-    assert still_to_buy(studio, plan, buy_again=True).clips == 1
+    assert still_to_buy(context, plan).clips == 0
+    assert still_to_buy(context, plan, buy_again=True).clips == 1
 
 
 async def test_a_changed_shot_is_made_again_with_those_that_start_from_it_and_no_others(
-    studio: Studio, emulator: Emulator
+    context: Context, emulator: Emulator
 ) -> None:
     chained = {
         "model": "wan2.6-i2v-flash",
@@ -241,13 +241,13 @@ async def test_a_changed_shot_is_made_again_with_those_that_start_from_it_and_no
     }
     tail = ({"id": "a2", "prompt": "a goes on", **chained}, {"id": "b", "prompt": "Another place"})
     first = plan_board(board({"id": "a1"}, *tail), no_links)
-    await _make(studio, first, Budget(currency="CNY"))
+    await _make(context, first, Budget(currency="CNY"))
     before = _accepted(emulator)
-    assert still_to_buy(studio, first).clips == 0
+    assert still_to_buy(context, first).clips == 0
 
     changed = plan_board(board({"id": "a1", "prompt": "A stormy harbour"}, *tail), no_links)
-    assert still_to_buy(studio, changed).clips == 2
-    outcomes, _ = await _make(studio, changed, Budget(currency="CNY"))
+    assert still_to_buy(context, changed).clips == 2
+    outcomes, _ = await _make(context, changed, Budget(currency="CNY"))
 
     assert {outcome.state for outcome in outcomes.values()} == {"delivered"}
     assert _accepted(emulator) - before == 2
