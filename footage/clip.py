@@ -21,12 +21,12 @@ from footage.concurrency.executors import in_thread
 from footage.errors import StillRunning, TakenOver
 from footage.evidence.clip_evidence import ClipEvidence
 from footage.evidence.lease import DeadWatch, Holding, Lease
+from footage.evidence.response import response_of
 from footage.evidence.run_log import RunLog, current, recorded
 from footage.evidence.state import ClipState, Permission, Step, next_step
+from footage.evidence.stored_files import damage, videos_of
+from footage.evidence.stored_order import require_same_body
 from footage.request import VideoResponse
-from footage.steps.seal import response_of
-from footage.steps.stored_files import damage, videos_of
-from footage.steps.stored_order import require_same_body
 
 if TYPE_CHECKING:
     from footage.context import Context

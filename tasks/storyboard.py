@@ -27,12 +27,12 @@ from footage.clip import Clip, follow
 from footage.concurrency.executors import in_heavy_thread, in_thread
 from footage.emulated_environment import emulated_here
 from footage.errors import InvalidRequest, NotFinished, Problem
+from footage.evidence.response import response_of
 from footage.evidence.state import Permission, next_step
 from footage.privacy.display import one_line, plain
 from footage.privacy.redact import redact
 from footage.request import VideoRequest, VideoResponse
 from footage.steps.check import reference_fetcher
-from footage.steps.seal import response_of
 from footage.storyboard import (
     BoardPlan,
     BoardQuote,

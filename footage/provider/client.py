@@ -23,9 +23,9 @@ from footage.errors import (
     Unreachable,
 )
 from footage.network.proxies import proxy_for, shown_proxy
-from footage.pacing.queries import DEFAULT_QUERIES_PER_SECOND, pace_of
 from footage.privacy.display import shown
 from footage.provider import answers
+from footage.provider.query_rate import DEFAULT_QUERIES_PER_SECOND, pace_of
 from footage.provider.results import (
     Created,
     Probe,

@@ -14,10 +14,10 @@ from footage.errors import InvalidRequest, Problem, TakenOver
 from footage.evidence.clip_evidence import ClipEvidence
 from footage.evidence.lease import DeadWatch, Lease
 from footage.evidence.records import Receipt
+from footage.evidence.stored_order import stored_order
 from footage.steps.booking import receipt_of
 from footage.steps.check import full_key
 from footage.steps.provider_queries import client_of
-from footage.steps.stored_order import stored_order
 
 if TYPE_CHECKING:
     from footage.context import Context

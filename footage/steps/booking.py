@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from footage.errors import Canceled, StorageProblem
 from footage.evidence.records import Intent, Outcome, Receipt
@@ -12,6 +12,7 @@ from footage.privacy.redact import redact
 
 if TYPE_CHECKING:
     from footage.clip import Clip
+    from footage.provider import TaskAnswer
 
 # Task records and results live 24 h (Model Studio: manage asynchronous tasks, read 2026-11).
 TASK_LIFE = timedelta(hours=24)
@@ -91,4 +92,38 @@ def close_unbought(clip: Clip, number: int, why: Exception, *, may_retry: bool) 
             may_retry=may_retry,
             billed=False,
         )
+    )
+
+
+def outcome_of(answer: TaskAnswer, receipt: Receipt) -> Outcome:
+    """What a final answer other than UNKNOWN means."""
+    from footage.provider.codes import classify
+
+    status = answer.status.value
+    usage = answer.usage
+    common: dict[str, Any] = {
+        "key": receipt.key,
+        "attempt": receipt.attempt,
+        "decided_at": datetime.now(UTC),
+        "usage": usage.raw if usage else None,
+    }
+    if status == "SUCCEEDED":
+        return Outcome(
+            **common,
+            status="succeeded",
+            billed=True,
+            billed_seconds=usage.billed_seconds if usage else None,
+            actual_prompt=answer.actual_prompt,
+        )
+    if status == "CANCELED":
+        return Outcome(**common, status="canceled", code="CANCELED", billed=False)
+    error = classify(None, answer.code, answer.message)
+    return Outcome(
+        **common,
+        status="failed",
+        code=answer.code or "FAILED",
+        # The provider repeats what it was sent, a user's signed links included.
+        message=redact(answer.message) if answer.message else "the provider gave no reason",
+        may_retry=bool(error.details.get("may_retry", False)),
+        billed=False,
     )

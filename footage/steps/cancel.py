@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal
 from footage.errors import FootageError, Throttled, Unreachable
 from footage.evidence.clip_evidence import ClipEvidence, is_key
 from footage.evidence.records import CancelWish, Outcome, Receipt
-from footage.steps.poll import outcome_of
+from footage.steps.booking import outcome_of
 from footage.steps.provider_queries import client_of
 
 if TYPE_CHECKING:

@@ -15,16 +15,17 @@ from footage.errors import InvalidRequest, NotThere, Problem
 from footage.evidence.clip_evidence import ClipEvidence, is_key, keys_in
 from footage.evidence.reader import BadRecord
 from footage.evidence.records import CancelWish, Joined
+from footage.evidence.response import response_of
 from footage.evidence.run_log import RunLog, recorded
 from footage.evidence.state import Permission
+from footage.evidence.stored_files import damage, videos_of
+from footage.evidence.stored_order import stored_order
+from footage.intake.withheld import bring_back
 from footage.order import Order, plan
+from footage.order.parse import parse_request
 from footage.privacy.display import shown, shown_reference
-from footage.privacy.withheld import bring_back
 from footage.reference import read_reference
-from footage.request import VideoRequest, parse_request
-from footage.steps.seal import response_of
-from footage.steps.stored_files import damage, videos_of
-from footage.steps.stored_order import stored_order
+from footage.request import VideoRequest
 from footage.values.money import money
 
 if TYPE_CHECKING:

@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING
 from footage.errors import SubmissionUnknown
 from footage.evidence.records import Outcome, Receipt
 from footage.settings import is_local
-from footage.steps.booking import TASK_LIFE
+from footage.steps.booking import TASK_LIFE, outcome_of
 from footage.steps.claimed_tasks import claimed_in, lost_claims
 from footage.steps.ownership import require_ours
-from footage.steps.poll import outcome_of
 from footage.steps.provider_queries import client_of, list_all
 
 if TYPE_CHECKING:

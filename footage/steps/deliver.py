@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 from footage.errors import BadDelivery, ClipLost, NotFinished, StorageProblem, Unanswered
 from footage.evidence.reader import BadRecord
 from footage.evidence.records import Outcome, Receipt
+from footage.evidence.stored_files import damage, videos_of
 from footage.privacy.redact import redact
 from footage.steps.ownership import require_ours
 from footage.steps.provider_queries import client_of
-from footage.steps.stored_files import damage, videos_of
 
 if TYPE_CHECKING:
     from footage.clip import Clip

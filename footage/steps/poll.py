@@ -22,6 +22,8 @@ from footage.errors import (
 )
 from footage.evidence.records import Outcome, Receipt
 from footage.privacy.redact import redact
+from footage.steps.booking import outcome_of
+from footage.steps.cancel import settle
 from footage.steps.ownership import require_ours
 from footage.steps.provider_queries import client_of, learn_clock, list_all
 
@@ -231,8 +233,6 @@ class _Watch:
 
     async def _stop_if_cancelled(self) -> None:
         """Carry out a wish to cancel; go on when the task turns out to have ended, or could not be asked for."""
-        from footage.steps.cancel import settle
-
         if not await in_thread(self.clip.evidence.cancel_wanted):
             return
         done = await in_thread(settle, self.clip.context, self.clip.evidence, self.receipt)
@@ -255,37 +255,3 @@ class _Watch:
             pause = min(self.settings.poll_max_s, pause * 2**self.silent)
         # Jitter keeps hundreds of clips from asking at the same instant.
         return pause * random.uniform(0.9, 1.1)
-
-
-def outcome_of(answer: TaskAnswer, receipt: Receipt) -> Outcome:
-    """What a final answer other than UNKNOWN means."""
-    from footage.provider.codes import classify
-
-    status = answer.status.value
-    usage = answer.usage
-    common: dict[str, Any] = {
-        "key": receipt.key,
-        "attempt": receipt.attempt,
-        "decided_at": datetime.now(UTC),
-        "usage": usage.raw if usage else None,
-    }
-    if status == "SUCCEEDED":
-        return Outcome(
-            **common,
-            status="succeeded",
-            billed=True,
-            billed_seconds=usage.billed_seconds if usage else None,
-            actual_prompt=answer.actual_prompt,
-        )
-    if status == "CANCELED":
-        return Outcome(**common, status="canceled", code="CANCELED", billed=False)
-    error = classify(None, answer.code, answer.message)
-    return Outcome(
-        **common,
-        status="failed",
-        code=answer.code or "FAILED",
-        # The provider repeats what it was sent, a user's signed links included.
-        message=redact(answer.message) if answer.message else "the provider gave no reason",
-        may_retry=bool(error.details.get("may_retry", False)),
-        billed=False,
-    )

@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from decimal import Decimal
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from footage.errors import NotFinished
+from footage.evidence.response import response_of
 from footage.request import Cost, VideoResponse
 from footage.values.money import money
 
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from footage.clip import Clip
     from footage.evidence.records import Outcome
     from footage.order import Order
-    from footage.storage import Store
 
 
 def seal(clip: Clip) -> VideoResponse:
@@ -64,30 +64,6 @@ def seal(clip: Clip) -> VideoResponse:
         }
     )
     return response_of(clip.context.store, document, cached=False)
-
-
-def response_of(store: Store, document: dict[str, Any], *, cached: bool) -> VideoResponse:
-    """The response from a `result.json`, with links as the store makes them today: signed ones expire."""
-    files = document["files"]
-    # Fields that a later version added are kept in the evidence, and mean nothing here.
-    fields = {name: value for name, value in document["clip"].items() if name in VideoResponse.model_fields}
-    if cost := fields.get("cost"):
-        fields["cost"] = {name: value for name, value in cost.items() if name in Cost.model_fields}
-
-    def link(name: str) -> str | None:
-        return store.url_of(files[name]) if files.get(name) else None
-
-    return VideoResponse.model_validate(
-        {
-            **fields,
-            "video_url": link("clip"),
-            "original_url": link("original"),
-            "thumbnail_url": link("poster"),
-            "contact_sheet_url": link("sheet"),
-            "evidence_url": store.url_of(f"evidence/{document['key']}"),
-            "cached": cached,
-        }
-    )
 
 
 def cost_of(order: Order, outcome: Outcome) -> Cost | None:

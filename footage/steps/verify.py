@@ -16,8 +16,8 @@ from footage.errors import NotThere, StorageProblem
 from footage.evidence.clip_evidence import GROWING, ClipEvidence, keys_in
 from footage.evidence.reader import BadRecord, RecordReader
 from footage.evidence.records import CancelWish, LeaseRecord, Record, ResultRecord, StoredFile
-from footage.steps.stored_files import videos_of
-from footage.steps.stored_order import stored_order
+from footage.evidence.stored_files import videos_of
+from footage.evidence.stored_order import stored_order
 
 if TYPE_CHECKING:
     from footage.evidence.state import ClipState

@@ -15,11 +15,12 @@ from typing import Any
 
 from footage.catalogue import tier_of
 from footage.errors import InvalidRequest, Problem
+from footage.intake.input_roots import InputRoots
 from footage.order import Expected, Order, Quote, plan
+from footage.order.parse import parse_request
 from footage.privacy.display import shown
-from footage.privacy.input_roots import InputRoots
 from footage.reference import ReferenceImage, read_reference
-from footage.request import VideoRequest, parse_request
+from footage.request import VideoRequest
 from footage.storyboard import graph
 from footage.storyboard.board import MAX_SHOTS, Board, Shot
 from footage.storyboard.board_quote import BoardQuote, quote_of

@@ -23,7 +23,8 @@ import urllib3
 from footage.errors import BadDelivery, ClipLost, StorageProblem, Unanswered
 from footage.network.socket_deadline import SocketDeadline
 from footage.privacy.display import shown_url
-from footage.transfer.answers import (
+from footage.transfer.connection import get
+from footage.transfer.http_response import (
     Begun,
     Later,
     Refresh,
@@ -35,7 +36,6 @@ from footage.transfer.answers import (
     next_step,
     what_is_it,
 )
-from footage.transfer.connection import get
 
 log = logging.getLogger(__name__)
 

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from footage.catalogue import card
 from footage.errors import InvalidRequest
 from footage.order import plan, request_problems
-from footage.request import VideoRequest, parse_request
+from footage.order.parse import parse_request
+from footage.request import VideoRequest
 
 VALID: dict[str, Any] = {
     "prompt": "A paper boat in the rain",

@@ -13,7 +13,8 @@ import pytest
 
 from footage.errors import InvalidRequest
 from footage.order import request_problems
-from footage.request import Cost, VideoRequest, VideoResponse, parse_request
+from footage.order.parse import parse_request
+from footage.request import Cost, VideoRequest, VideoResponse
 
 
 def problems_of(data: Any) -> dict[str, str]:

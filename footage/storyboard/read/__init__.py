@@ -11,8 +11,8 @@ from typing import Any, NamedTuple, cast
 from pydantic import ValidationError
 
 from footage.errors import InvalidRequest, Problem
+from footage.intake.input_roots import InputRoots
 from footage.privacy.display import shown
-from footage.privacy.input_roots import InputRoots
 from footage.storyboard.board import MAX_SHOTS, SPLIT, Board
 from footage.storyboard.guesses import Guess
 from footage.storyboard.read import (
@@ -24,13 +24,17 @@ from footage.storyboard.read import (
     own,
     rows,
     settlement,
-    table,
     toonflow,
     vimax,
     words,
     written,
 )
-from footage.storyboard.read.document import (
+from footage.storyboard.read import delimited as table
+from footage.storyboard.read.board_file import read_file
+from footage.storyboard.read.draft import Parsed, pictures_below
+from footage.storyboard.read.finish import finish
+from footage.storyboard.read.mapping import Part, refusal
+from footage.storyboard.read.plain_data import (
     MAX_BYTES,
     as_list,
     as_mapping,
@@ -38,12 +42,8 @@ from footage.storyboard.read.document import (
     plain_data,
     unreadable,
 )
-from footage.storyboard.read.draft import Parsed, pictures_below
-from footage.storyboard.read.encoding import decode
-from footage.storyboard.read.finish import finish
-from footage.storyboard.read.mapping import Part, refusal
 from footage.storyboard.read.settlement import Settlement
-from footage.storyboard.read.source import read_file
+from footage.storyboard.read.text_encoding import decode
 from footage.storyboard.read.yaml_text import parse_yaml
 
 __all__ = ["FORMATS", "Part", "Reading", "Settlement", "read_board"]

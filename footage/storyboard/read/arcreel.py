@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from footage.storyboard.read.document import as_list, as_mapping
 from footage.storyboard.read.draft import Draft, Parsed, has, others, sentence, shot_rows
+from footage.storyboard.read.plain_data import as_list, as_mapping
 
 FORMAT = "arcreel"
 _LISTS = ("segments", "scenes", "shots", "video_units")

@@ -12,9 +12,9 @@ from footage.catalogue import MODEL_NAMES, REGION_NAMES
 from footage.request import NUMBER_FIELDS
 from footage.storyboard.board import REQUEST_FIELDS
 from footage.storyboard.read import lengths, sizes, words
-from footage.storyboard.read.document import as_list, as_mapping
 from footage.storyboard.read.draft import first_picture, picture_in, sentence
 from footage.storyboard.read.mapping import Part, samples
+from footage.storyboard.read.plain_data import as_list, as_mapping
 from footage.storyboard.read.settlement import METADATA, Settlement
 from footage.values.field_types import number_in
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from footage.errors import InvalidRequest, Problem
-from footage.storyboard.read.document import MAX_BYTES, MAX_NAMES, MAX_ROWS, MAX_VALUES, unreadable
+from footage.storyboard.read.plain_data import MAX_BYTES, MAX_NAMES, MAX_ROWS, MAX_VALUES, unreadable
 
 # Office formats are zips, and of text: 100 times smaller than what is in them is usual.
 MAX_UNPACKED_BYTES = 64 * 1024 * 1024

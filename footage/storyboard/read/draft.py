@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from footage.privacy.input_roots import InputRoots
+from footage.intake.input_roots import InputRoots
 from footage.storyboard.guesses import Guess
 from footage.storyboard.read import lengths, words
-from footage.storyboard.read.document import as_list, as_mapping
 from footage.storyboard.read.mapping import Part, samples
+from footage.storyboard.read.plain_data import as_list, as_mapping
 
 _CHINESE = re.compile(r"[\u3400-\u9fff]")
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from footage.storyboard.guesses import Guess
 from footage.storyboard.read import sizes
-from footage.storyboard.read.document import as_mapping
 from footage.storyboard.read.draft import Draft, Parsed, has, others, sentence, shot_rows
+from footage.storyboard.read.plain_data import as_mapping
 
 FORMAT = "huobao-drama"
 _LISTS = ("storyboards", "storyboard", "shots", "list", "items")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from footage.storyboard.read import words
-from footage.storyboard.read.document import as_list, as_mapping
+from footage.storyboard.read.plain_data import as_list, as_mapping
 
 # Inside a shot or a scene: its shots, or its key frames and parts?
 _UNSURE_INSIDE = frozenset(("frames", "boards", "prompts", "segments", "items", "rows", "parts"))

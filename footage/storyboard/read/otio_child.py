@@ -8,9 +8,9 @@ from typing import Any
 from footage.child import Bounds, ChildError, call
 from footage.errors import InvalidRequest
 from footage.storyboard.guesses import Guess
-from footage.storyboard.read.document import unreadable
 from footage.storyboard.read.draft import Draft, Parsed
 from footage.storyboard.read.mapping import as_rows, part_of
+from footage.storyboard.read.plain_data import unreadable
 
 # A timeline of 2,000 clips takes 1 s and 60 MB.
 _BOUNDS = Bounds(wall_s=60, processor_s=5, data_bytes=190 << 20)

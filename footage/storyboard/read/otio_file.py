@@ -6,8 +6,8 @@ import math
 from typing import Any
 
 from footage.storyboard.guesses import Guess
-from footage.storyboard.read.document import as_mapping, unreadable
 from footage.storyboard.read.draft import Draft, Parsed
+from footage.storyboard.read.plain_data import as_mapping, unreadable
 
 FORMAT = "otio"
 # Where our own timelines keep what they know of a shot; other tools may use it to say what they want.

@@ -13,7 +13,7 @@ from typing import Any
 from footage.errors import InvalidRequest, Problem
 from footage.storyboard.board import BOARD_FIELDS, REQUEST_FIELDS, SCHEMA, SHOT_FIELDS, nearest
 from footage.storyboard.guesses import Guess
-from footage.storyboard.read.document import MAX_NAMES, as_list, as_mapping
+from footage.storyboard.read.plain_data import MAX_NAMES, as_list, as_mapping
 
 FORMAT = "wan-video"
 # Where a timeline of ours keeps what it was made from.

@@ -10,7 +10,8 @@ from typing import Any
 from footage.storyboard.board import REQUEST_FIELDS
 from footage.storyboard.guesses import Guess
 from footage.storyboard.read import columns as column_roles
-from footage.storyboard.read import lengths, nesting, not_shots, shot_lengths, shot_text, sizes, table, words
+from footage.storyboard.read import delimited as table
+from footage.storyboard.read import lengths, nesting, not_shots, shot_lengths, shot_text, sizes, words
 from footage.storyboard.read.columns import Columns
 from footage.storyboard.read.draft import Draft, Parsed
 from footage.storyboard.read.mapping import NO_SHOT, Part, samples

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from footage.errors import InvalidRequest, Problem, StorageProblem
+from footage.intake.input_roots import InputRoots
 from footage.privacy.display import shown
-from footage.privacy.input_roots import InputRoots
 from footage.storyboard.board import REQUEST_FIELDS, SHOT_FIELDS, nearest
 from footage.storyboard.read import words
-from footage.storyboard.read.document import as_list, as_mapping, decode_known, plain_data
+from footage.storyboard.read.board_file import read_file
 from footage.storyboard.read.mapping import Part
-from footage.storyboard.read.source import read_file
+from footage.storyboard.read.plain_data import as_list, as_mapping, decode_known, plain_data
 from footage.storyboard.read.yaml_text import parse_yaml
 
 METADATA = "metadata"

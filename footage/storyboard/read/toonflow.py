@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from footage.storyboard.read import sizes
-from footage.storyboard.read.document import as_list, as_mapping
 from footage.storyboard.read.draft import Draft, Parsed, has, others, sentence, shot_rows
+from footage.storyboard.read.plain_data import as_list, as_mapping
 
 FORMAT = "toonflow"
 _LISTS = ("o_storyboard", "storyboards", "storyboard", "shots", "list")

@@ -6,7 +6,7 @@ import re
 from itertools import pairwise
 
 from footage.storyboard.read import not_shots, words
-from footage.storyboard.read.document import MAX_ROWS, unreadable
+from footage.storyboard.read.plain_data import MAX_ROWS, unreadable
 
 _FENCE = re.compile(r"^[ \t]*(`{3,}|~{3,})[ \t]*([\w+-]*)[ \t]*$")
 _CELL_END = re.compile(r"(?<!\\)\|")

@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from footage.storyboard.read.document import (
+from footage.storyboard.read.plain_data import (
     MAX_DEPTH,
     MAX_VALUES,
     TooMuchError,

@@ -14,7 +14,7 @@ from footage.errors import StorageProblem
 from footage.evidence.clip_evidence import ClipEvidence
 from footage.evidence.reader import RecordReader
 from footage.evidence.records import Claim, DeliveredRecord, Intent, Outcome, Receipt, ResultRecord
-from footage.steps.stored_order import stored_order
+from footage.evidence.stored_order import stored_order
 from footage.storage import open_store
 
 KEPT = Path(__file__).parents[2] / "fixtures" / "evidence-0.1.0"

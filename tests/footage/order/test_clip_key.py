@@ -10,8 +10,9 @@ import pytest
 from pictures import BLUE, picture
 
 from footage.order import Order, plan
+from footage.order.parse import parse_request
 from footage.reference import read_reference
-from footage.request import VideoRequest, parse_request
+from footage.request import VideoRequest
 
 IMAGE = picture()
 MODEL = "wan2.6-i2v-flash"

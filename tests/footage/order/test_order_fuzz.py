@@ -9,8 +9,8 @@ from fuzzing import changed, fuzz
 
 from footage.errors import FootageError
 from footage.order import plan
+from footage.order.parse import parse_request
 from footage.reference import read_reference
-from footage.request import parse_request
 
 SEEDS: list[Any] = [
     {"prompt": "A cat", "model": "wan2.2-t2v-plus", "size": "832*480", "duration": 5, "fps": 30, "seed": 1},

@@ -5,8 +5,8 @@ import pytest
 from providerside import TASK, key
 from rawserver import RawServer, reply
 
-from footage.pacing.queries import pace_of, reserve
 from footage.provider import WanClient
+from footage.provider.query_rate import pace_of, reserve
 
 RUNNING = {"output": {"task_id": TASK, "task_status": "RUNNING"}}
 

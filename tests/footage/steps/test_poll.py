@@ -17,7 +17,8 @@ from footage.clip import Clip
 from footage.errors import AccountProblem, ClipLost, GenerationFailed, StillRunning, Unreachable
 from footage.evidence.records import Receipt
 from footage.provider.results import TaskAnswer, TaskStatus, Usage
-from footage.steps.poll import Progress, outcome_of, poll
+from footage.steps.booking import outcome_of
+from footage.steps.poll import Progress, poll
 from footage.steps.submit import submit
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)

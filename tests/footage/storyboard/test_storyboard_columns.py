@@ -12,7 +12,7 @@ from hypothesis import strategies as some
 
 from footage.storyboard import Board, read_board
 from footage.storyboard.read import lengths, words
-from footage.storyboard.read.encoding import CANDIDATES
+from footage.storyboard.read.text_encoding import CANDIDATES
 
 # A list in which every column is evident, by role.
 LIST = {

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from footage.transfer.answers import Begun, Later, Refresh, Restart, Stop, Take, next_step, what_is_it
+from footage.transfer.http_response import Begun, Later, Refresh, Restart, Stop, Take, next_step, what_is_it
 
 NOTHING = Begun()
 HALF = Begun(size_bytes=50, total_bytes=100, etag='"a"')

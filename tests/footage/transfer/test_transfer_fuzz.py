@@ -5,7 +5,7 @@ from __future__ import annotations
 from fuzzing import fuzz, text
 from hypothesis import strategies as st
 
-from footage.transfer.answers import (
+from footage.transfer.http_response import (
     Begun,
     Later,
     Refresh,

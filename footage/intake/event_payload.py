@@ -11,8 +11,9 @@ import re
 from typing import Any, cast
 
 from footage.errors import InvalidRequest, Problem
+from footage.order.parse import parse_request
 from footage.privacy.display import one_line, shown
-from footage.request import VideoRequest, parse_request
+from footage.request import VideoRequest
 from footage.values import strict_json
 
 # A request with a prompt of 1,500 characters has about 4 KB; an inline image does not belong into an event.

@@ -6,7 +6,7 @@ import os
 import stat
 from pathlib import Path
 
-from footage.storyboard.read.document import MAX_BYTES, unreadable
+from footage.storyboard.read.plain_data import MAX_BYTES, unreadable
 
 # Windows opens text files as text unless told, and has no pipes in its file system to wait for.
 _FLAGS = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)

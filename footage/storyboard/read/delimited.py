@@ -11,7 +11,7 @@ from itertools import islice
 from footage.errors import InvalidRequest
 from footage.storyboard.board import REQUEST_FIELDS
 from footage.storyboard.read import words
-from footage.storyboard.read.document import parse_rows, unreadable
+from footage.storyboard.read.plain_data import parse_rows, unreadable
 
 _DELIMITERS = (",", ";", "\t", "|")
 # A title, a date and a blank line often stand above the head of a shot list.
