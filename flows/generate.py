@@ -18,7 +18,7 @@ from prefect.runtime import flow_run
 from footage.clip import follow
 from footage.errors import FootageError
 from footage.evidence.state import Permission
-from footage.intake.event_payload import request_of
+from footage.order.event_payload import request_of
 from footage.request import VideoRequest
 from tasks.check import check, check_again, clip_name, event_name
 from tasks.context import context_of

@@ -17,7 +17,7 @@ from footage.credentials import ApiKey, find_key
 from footage.errors import AccountProblem, InvalidRequest, Problem, StorageProblem
 from footage.evidence.lease import Worker
 from footage.evidence.reader import BadRecord
-from footage.intake.input_roots import InputRoots
+from footage.input_roots import InputRoots
 from footage.network.emulator_check import emulator_at
 from footage.network.endpoints import NOT_KNOWN, known_endpoint
 from footage.pacing.creates import CreatePacer

@@ -13,7 +13,7 @@ from footage.clip import Clip
 from footage.concurrency.executors import in_heavy_thread
 from footage.context import Context
 from footage.evidence.state import Permission
-from footage.intake.event_payload import name_of
+from footage.order.event_payload import name_of
 from footage.privacy.display import one_line
 from footage.request import VideoRequest
 from footage.steps.check import check as check_request

@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from footage.catalogue import MODEL_NAMES, card, tier_of
 from footage.errors import InvalidRequest, Problem
-from footage.intake.input_roots import InputRoots
+from footage.input_roots import InputRoots
 from footage.privacy.display import shown_reference
 from footage.reference.image import PreparedImage, ReferenceImage
 from footage.reference.source import load

@@ -13,7 +13,7 @@ from urllib.parse import SplitResult, unquote, unquote_to_bytes, urlsplit
 
 from footage.catalogue import IMAGE
 from footage.errors import InvalidRequest, Problem
-from footage.intake.input_roots import InputRoots
+from footage.input_roots import InputRoots
 from footage.privacy.display import shown
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")

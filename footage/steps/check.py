@@ -20,9 +20,9 @@ from footage.evidence.run_log import RunLog, recorded
 from footage.evidence.state import Permission
 from footage.evidence.stored_files import damage, videos_of
 from footage.evidence.stored_order import stored_order
-from footage.intake.withheld import bring_back
 from footage.order import Order, plan
 from footage.order.parse import parse_request
+from footage.order.withheld import bring_back
 from footage.privacy.display import shown, shown_reference
 from footage.reference import read_reference
 from footage.request import VideoRequest

@@ -15,7 +15,7 @@ from typing import Any
 
 from footage.catalogue import tier_of
 from footage.errors import InvalidRequest, Problem
-from footage.intake.input_roots import InputRoots
+from footage.input_roots import InputRoots
 from footage.order import Expected, Order, Quote, plan
 from footage.order.parse import parse_request
 from footage.privacy.display import shown

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from footage.errors import InvalidRequest
-from footage.intake.withheld import bring_back, put_aside
+from footage.order.withheld import bring_back, put_aside
 
 REQUEST = {
     "prompt": "kept-in-memory: a love story",

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from footage.errors import InvalidRequest
-from footage.intake.event_payload import MAX_CHARS, name_of, request_of
+from footage.order.event_payload import MAX_CHARS, name_of, request_of
 
 WANTED = {
     "prompt": "A boat, 纸船",

@@ -8,7 +8,7 @@ from pictures import picture
 
 from footage.context import open_context
 from footage.errors import InvalidRequest
-from footage.intake.input_roots import InputRoots
+from footage.input_roots import InputRoots
 from footage.reference import load
 from footage.settings import load_settings
 from footage.storyboard import plan_board, read_board

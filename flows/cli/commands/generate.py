@@ -15,7 +15,7 @@ from flows.cli.flags import BlockName, Switch
 from flows.cli.request_flags import RequestFile, RequestFlags, collect
 from footage.concurrency.slow_notice import noticed_if_slow
 from footage.errors import InvalidRequest, Problem
-from footage.intake.withheld import put_aside
+from footage.order.withheld import put_aside
 from footage.request import VideoResponse
 from footage.values.money import money
 

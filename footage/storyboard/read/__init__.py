@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, cast
 from pydantic import ValidationError
 
 from footage.errors import InvalidRequest, Problem
-from footage.intake.input_roots import InputRoots
+from footage.input_roots import InputRoots
 from footage.privacy.display import shown
 from footage.storyboard.board import MAX_SHOTS, SPLIT, Board
 from footage.storyboard.guesses import Guess

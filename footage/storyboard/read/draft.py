@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from footage.intake.input_roots import InputRoots
+from footage.input_roots import InputRoots
 from footage.storyboard.guesses import Guess
 from footage.storyboard.read import lengths, words
 from footage.storyboard.read.mapping import Part, samples

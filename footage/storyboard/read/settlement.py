@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from footage.errors import InvalidRequest, Problem, StorageProblem
-from footage.intake.input_roots import InputRoots
+from footage.input_roots import InputRoots
 from footage.privacy.display import shown
 from footage.storyboard.board import REQUEST_FIELDS, SHOT_FIELDS, nearest
 from footage.storyboard.read import words
