@@ -97,9 +97,9 @@ class Clip:
         return self.context.endpoint(self.order.region)
 
     @property
-    def typical_s(self) -> float:
+    def usual_s(self) -> float:
         """Seconds that a clip like this usually takes once it runs."""
-        return self.context.typical.of(self.order.model)
+        return self.context.durations.of(self.order.model)
 
     def client(self) -> WanClient:
         """The client of this clip's endpoint."""

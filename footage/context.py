@@ -80,9 +80,9 @@ class Context:
         self._closed = False
         self._exclusive = False
         # One list answers for all clips that wait in this process.
-        self.roster = TaskList(settings.poll_min_s, settings.poll_max_s)
-        self.turns = CreatePacer()
-        self.typical = Durations()
+        self.task_list = TaskList(settings.poll_min_s, settings.poll_max_s)
+        self.creates = CreatePacer()
+        self.durations = Durations()
 
     def __reduce__(self) -> str:
         raise TypeError("A Context holds a key and open connections; pass block names instead.")

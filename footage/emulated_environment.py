@@ -13,7 +13,7 @@ import shutil
 from collections.abc import Generator
 from pathlib import Path
 
-from footage.emulator import DEMO_KEY, CannotStart, standing, stop_standing
+from footage.emulator import DEMO_KEY, CannotStart, shared_emulator, stop_shared_emulator
 from footage.errors import FootageError, InvalidRequest, Problem, StorageProblem
 from footage.settings import ROOM, load_settings
 
@@ -45,7 +45,7 @@ def emulated() -> Generator[str]:
     output = output_of_emulated()
     with contextlib.ExitStack() as stack:
         try:
-            url = stack.enter_context(standing(state_folder(output), SPEED, IDLE_S))
+            url = stack.enter_context(shared_emulator(state_folder(output), SPEED, IDLE_S))
         except CannotStart as error:
             raise refusal(error, "set OUTPUT_DIR to a folder that can be written") from None
         pace = {name: value for name, value in _PACE.items() if name not in os.environ}
@@ -102,7 +102,7 @@ def remove_output() -> list[str]:
     """
     output = output_of_emulated()
     state = state_folder(output)
-    stop_standing(state)
+    stop_shared_emulator(state)
     clips = [] if "://" in output else [Path(output).expanduser().absolute() / ROOM]
     gone = [folder for folder in (state, *clips) if folder.exists()]
     try:

@@ -13,7 +13,7 @@ from tasks.retries import is_transient
 
 
 @task(
-    name="strangers",
+    name="unclaimed-tasks",
     # Once is enough for a question by the way: the next harvest asks it again.
     retries=1,
     retry_delay_seconds=5,
@@ -21,7 +21,7 @@ from tasks.retries import is_transient
     cache_policy=NO_CACHE,
     persist_result=False,
 )
-async def strangers(context: Context) -> list[str]:
+async def unclaimed_tasks(context: Context) -> list[str]:
     """List the account's video tasks of the last 24 h that no clip of this store owns."""
     return await in_thread(find_unclaimed_tasks, context)
 
@@ -29,6 +29,6 @@ async def strangers(context: Context) -> list[str]:
 async def note_unclaimed_tasks(report: Harvest, context: Context) -> None:
     """Add them to the report, or why they are not known: what was harvested is told in any case."""
     try:
-        report.strangers = await strangers(context)
+        report.strangers = await unclaimed_tasks(context)
     except FootageError as error:
         report.warnings.append(f"The tasks of the account could not be listed: {error.message}")

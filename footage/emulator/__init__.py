@@ -10,7 +10,7 @@ from typing import Any
 
 from footage.emulator.faults import FAULTS, Fault
 from footage.emulator.knobs import Knobs
-from footage.emulator.shared_instance import standing, stop_standing
+from footage.emulator.shared_instance import shared_emulator, stop_shared_emulator
 from footage.emulator.start_error import CannotStart, StateInUse
 from footage.emulator.subprocess_handle import DEMO_KEY, Emulator
 
@@ -23,8 +23,8 @@ __all__ = [
     "Knobs",
     "StateInUse",
     "serve",
-    "standing",
-    "stop_standing",
+    "shared_emulator",
+    "stop_shared_emulator",
 ]
 
 

@@ -67,7 +67,7 @@ def read_address(folder: Path) -> tuple[int, int]:
 
 
 @contextlib.contextmanager
-def standing(folder: Path, speed: float, idle_s: float) -> Generator[str]:
+def shared_emulator(folder: Path, speed: float, idle_s: float) -> Generator[str]:
     """Within this block the emulator of this folder runs; gives its base URL.
 
     It is used when it runs already, else started in a process of its own, which outlives this one and ends
@@ -81,7 +81,7 @@ def standing(folder: Path, speed: float, idle_s: float) -> Generator[str]:
         yield f"http://127.0.0.1:{connection.getpeername()[1]}/api/v1"
 
 
-def stop_standing(folder: Path) -> None:
+def stop_shared_emulator(folder: Path) -> None:
     """End the emulator of this folder, if one runs; its state stays."""
     connection = _connect(folder)
     if connection is None:

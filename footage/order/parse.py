@@ -60,11 +60,11 @@ def parse_request(data: Mapping[str, Any], *, default_region: str | None = None)
         problem = Problem("request", _kind_of(given), "A request is an object with fields such as prompt.")
         raise InvalidRequest(problems=(problem,))
     fields: dict[str, Any] = {}
-    strangers: dict[object, Any] = {}
+    unknown: dict[object, Any] = {}
     for name, value in cast(Mapping[object, Any], given).items():
         # Not left to pydantic, which fails at names that are no text, or half of a character.
         known = isinstance(name, str) and name in VideoRequest.model_fields
-        (fields if known else strangers)[name] = value  # pyright: ignore[reportArgumentType]
+        (fields if known else unknown)[name] = value  # pyright: ignore[reportArgumentType]
     problems: list[Problem] = []
     try:
         request = VideoRequest.model_validate(fields)
@@ -72,10 +72,10 @@ def parse_request(data: Mapping[str, Any], *, default_region: str | None = None)
         found = error.errors(include_url=False, include_context=True, include_input=False)
         problems += _type_problems(found, fields)
     else:
-        if not strangers:
+        if not unknown:
             return request
     wrong = {problem.field for problem in problems}
-    problems += _stranger_problems(strangers)
+    problems += _unknown_field_problems(unknown)
     raise InvalidRequest(problems=(*problems, *_rule_problems(fields, wrong, default_region)))
 
 
@@ -87,17 +87,17 @@ def _rule_problems(fields: dict[str, Any], wrong: set[str], default_region: str 
     return [p for p in request_problems(request, default_region=default_region) if p.field not in wrong]
 
 
-def _stranger_problems(strangers: Mapping[object, Any]) -> list[Problem]:
+def _unknown_field_problems(unknown: Mapping[object, Any]) -> list[Problem]:
     """One problem for each name that is no field, up to a number that can be read."""
-    named = islice(strangers.items(), _MAX_NAMED)
-    problems = [_stranger_problem(name, value) for name, value in named]
-    if (more := len(strangers) - _MAX_NAMED) > 0:
+    named = islice(unknown.items(), _MAX_NAMED)
+    problems = [_unknown_field_problem(name, value) for name, value in named]
+    if (more := len(unknown) - _MAX_NAMED) > 0:
         message = f"There are no such fields either: {more:,} more names."
-        problems.append(Problem("request", f"{len(strangers):,} unknown fields", message))
+        problems.append(Problem("request", f"{len(unknown):,} unknown fields", message))
     return problems
 
 
-def _stranger_problem(name: object, value: Any) -> Problem:
+def _unknown_field_problem(name: object, value: Any) -> Problem:
     if not isinstance(name, str):
         return Problem("request", shown(name), "is no name of a field: names are text.")
     known = list(VideoRequest.model_fields)

@@ -19,13 +19,13 @@ _STAND_IN = re.compile(r"kept-in-memory:[0-9a-f]{16}")
 _kept: dict[str, Any] = {}
 
 
-def put_aside(request: Mapping[str, Any]) -> dict[str, Any]:
+def withhold(request: Mapping[str, Any]) -> dict[str, Any]:
     """The request with a stand-in for each value that is secret or bulky."""
     return {name: value if redact(value) == value else _stand_in(value) for name, value in request.items()}
 
 
-def bring_back(request: Mapping[str, Any]) -> dict[str, Any]:
-    """The request as it was given to `put_aside`; one without stand-ins stays as it is.
+def restore_withheld(request: Mapping[str, Any]) -> dict[str, Any]:
+    """The request as it was given to `withhold`; one without stand-ins stays as it is.
 
     Raises:
         InvalidRequest: The value was put aside in another process, which may be gone.

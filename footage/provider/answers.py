@@ -19,7 +19,7 @@ from typing import Any, TypeGuard, cast
 from urllib.parse import urlsplit
 
 from footage.errors import FootageError, InvalidRequest, Problem, Refused, SubmissionUnknown, Unreachable
-from footage.provider.codes import classify, lookup, printable
+from footage.provider.codes import classify, lookup, shown_reason
 from footage.provider.results import (
     Created,
     Probe,
@@ -71,7 +71,7 @@ def read_created(raw: RawAnswer) -> Created:
         next_step="reconcile with the provider's task list before anything is sent again",
         http_status=raw.status,
         code=reading.code,
-        reason=printable(reading.message),
+        reason=shown_reason(reading.message),
         **reading.details,
     )
 
@@ -90,7 +90,7 @@ def read_task(raw: RawAnswer, task_id: str) -> TaskAnswer:
         raise _not_understood(reading, doing, "it is about another task")
     status = _status(output.get("task_status"))
     if status is None:
-        raise _not_understood(reading, doing, f"status {printable(str(output.get('task_status')), 40)!r}")
+        raise _not_understood(reading, doing, f"status {shown_reason(str(output.get('task_status')), 40)!r}")
     return TaskAnswer(
         task_id=task_id,
         status=status,
@@ -125,7 +125,7 @@ def read_page(raw: RawAnswer, page: int, start: datetime | None, end: datetime |
     for row in rows:
         task = _row(row)
         if task is None:
-            raise _not_understood(reading, doing, f"row {printable(str(row), 200)}")
+            raise _not_understood(reading, doing, f"row {shown_reason(str(row), 200)}")
         if (start is None or task.created_at >= start) and (end is None or task.created_at <= end):
             read.append(task)
     return TaskPage(tuple(read), _whole(document.get("page_no")) or page, total_pages, total)
@@ -268,7 +268,7 @@ class _Reading:
         parts = [f"HTTP {self.raw.status}"]
         parts += [f"code {self.code}"] if self.code else []
         parts += [f"the answer ended early, {self.raw.cut}"] if self.raw.cut else []
-        parts += [f"{printable(self.message, 200)!r}"] if self.message else ["no readable body"]
+        parts += [f"{shown_reason(self.message, 200)!r}"] if self.message else ["no readable body"]
         return ", ".join(parts)
 
     def expect(self, field: str, doing: str) -> Any:

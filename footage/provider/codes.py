@@ -173,7 +173,7 @@ def classify(
     GenerationFailed have `may_retry`. Whether an answer like this can mean that something was bought is
     not decided here: only the caller knows what had been asked.
     """
-    reason = printable(message)
+    reason = shown_reason(message)
     row = lookup(code, reason)
     details |= {"code": code, "reason": reason}
     said = ": ".join(part for part in (code, reason) if part) or "no reason was given"
@@ -202,7 +202,7 @@ def classify(
             return Refused(text, next_step=next_step or _MEND, may_retry=may_retry, **details)
 
 
-def printable(message: str | None, limit: int = 500) -> str | None:
+def shown_reason(message: str | None, limit: int = 500) -> str | None:
     """A provider's message fit for a log line: one line, no control characters, no secrets, not endless."""
     if not message:
         return None

@@ -22,7 +22,7 @@ from footage.evidence.stored_files import damage, videos_of
 from footage.evidence.stored_order import stored_order
 from footage.order import Order, plan
 from footage.order.parse import parse_request
-from footage.order.withheld import bring_back
+from footage.order.withheld import restore_withheld
 from footage.privacy.display import shown, shown_reference
 from footage.reference import read_reference
 from footage.request import VideoRequest
@@ -46,7 +46,7 @@ def order_of(
     """
     region = context.region
     if not isinstance(request, VideoRequest):
-        request = parse_request(bring_back(request), default_region=region)
+        request = parse_request(restore_withheld(request), default_region=region)
     image = read_reference(request, reference_fetcher(context), context.input_roots)
     return plan(request, default_region=region, image=image), image
 

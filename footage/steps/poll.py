@@ -76,7 +76,7 @@ async def poll(clip: Clip, on_progress: OnProgress | None = None) -> Outcome:
     # An abandoned task is only waited for: its cancel was carried out as far as it can be.
     heed_cancel = attempt.outcome is None or not state.cancel_wanted
     watch = _Watch(clip, client, receipt, heed_cancel=heed_cancel)
-    with clip.context.roster.waiting(client):
+    with clip.context.task_list.waiting(client):
         try:
             return await watch.until_ended(on_progress)
         finally:
@@ -159,7 +159,7 @@ class _Watch:
     async def _ask_once(self) -> Outcome | None:
         """One query, kept in the evidence; the outcome when that was the last word."""
         try:
-            row = await self.clip.context.roster.row(self.client, self.receipt.task_id)
+            row = await self.clip.context.task_list.row(self.client, self.receipt.task_id)
             if row is not None:
                 await self._note(row.status, {"listed": row.status.value, "request_id": row.request_id})
                 return None
@@ -186,7 +186,7 @@ class _Watch:
         await self._note(answer.status, {"answer": redact(answer.answer)})
         if ended is None:
             return None
-        self.clip.context.typical.learn(self.receipt.model, answer)
+        self.clip.context.durations.learn(self.receipt.model, answer)
         return await in_thread(self.clip.evidence.write_outcome, ended)
 
     async def _note(self, status: TaskStatus, line: dict[str, Any]) -> None:
@@ -247,10 +247,10 @@ class _Watch:
     def _progress(self) -> Progress:
         now = time.monotonic()
         since = self.clip.running_since.get(self.receipt.task_id, now)
-        return Progress(self.status, now - since, self.clip.typical_s)
+        return Progress(self.status, now - since, self.clip.usual_s)
 
     def _pause_s(self) -> float:
-        pause = self.clip.context.roster.interval_s(self.client)
+        pause = self.clip.context.task_list.interval_s(self.client)
         if self.silent:
             pause = min(self.settings.poll_max_s, pause * 2**self.silent)
         # Jitter keeps hundreds of clips from asking at the same instant.

@@ -66,7 +66,7 @@ async def submit(clip: Clip, take_turn: TakeTurn | None = None) -> Receipt | Non
     if last is None or not last.unknown:
         if await in_thread(contradicted, clip, state):
             return None
-        return await _buy(clip, state.opened + 1, take_turn or clip.context.turns.take)
+        return await _buy(clip, state.opened + 1, take_turn or clip.context.creates.take)
     try:
         return await reconcile(clip, last)
     except SubmissionUnknown:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from emulatedrun import stop_standing
+from emulatedrun import stop_shared_emulator
 from playwright.sync_api import Page, expect, sync_playwright
 
 pytestmark = pytest.mark.browser
@@ -47,7 +47,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             capture_output=True,
             check=False,
         )
-        stop_standing(home / "output" / "emulated" / ".emulator")
+        stop_shared_emulator(home / "output" / "emulated" / ".emulator")
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
-from emulatedrun import stop_standing
+from emulatedrun import stop_shared_emulator
 
 from flows.cli import guarded, run
 from flows.cli.emulator_client import emulated
@@ -30,7 +30,7 @@ def output(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
     yield choose
     for place in chosen:
-        stop_standing(state_folder(below(place)))
+        stop_shared_emulator(state_folder(below(place)))
 
 
 def test_the_emulator_of_a_store_elsewhere_keeps_its_state_here(

@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 import pytest
-from emulatedrun import stop_standing
+from emulatedrun import stop_shared_emulator
 
 from footage.emulated_environment import state_folder
 
@@ -28,7 +28,7 @@ def emulated_set_up(
     monkeypatch.setenv("OUTPUT_DIR", str(tmp_path / "out"))
     yield run_setup_again(set_up.clone, "--emulator", key=None)
     run_setup_again(set_up.clone, "--emulator", "--remove", key=None)
-    stop_standing(state_folder(str(tmp_path / "out" / "emulated")))
+    stop_shared_emulator(state_folder(str(tmp_path / "out" / "emulated")))
 
 
 @pytest.fixture

@@ -37,7 +37,7 @@ def run(flow: Any, **parameters: Any) -> Any:
     return asyncio.run(flow(**parameters, return_state=True))
 
 
-def stop_standing(folder: Path) -> None:
+def stop_shared_emulator(folder: Path) -> None:
     """End the emulator that commands left running in this state folder, if there is one."""
     _, pid = read_address(folder)
     if pid:

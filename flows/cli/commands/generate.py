@@ -15,7 +15,7 @@ from flows.cli.flags import BlockName, Switch
 from flows.cli.request_flags import RequestFile, RequestFlags, collect
 from footage.concurrency.slow_notice import noticed_if_slow
 from footage.errors import InvalidRequest, Problem
-from footage.order.withheld import put_aside
+from footage.order.withheld import withhold
 from footage.request import VideoResponse
 from footage.values.money import money
 
@@ -106,7 +106,7 @@ def _run(asked: dict[str, Any] | None, key: str | None, options: dict[str, Any])
     if asked is None:
         return run_flow(finish_video, {"key": key, **options})
     # What is in a parameter is stored in Prefect's database.
-    return run_flow(generate_video, {**put_aside(_as_numbers(asked)), **options})
+    return run_flow(generate_video, {**withhold(_as_numbers(asked)), **options})
 
 
 def _as_numbers(asked: dict[str, Any]) -> dict[str, Any]:

@@ -25,7 +25,7 @@ class TextSource:
 def find(rows: Sequence[Row], columns: Columns) -> tuple[TextSource, list[Part]]:
     """The source of the text, and what of it is guessed."""
     for role in ("prompt", "description"):
-        if names := _saying(rows, columns.roles.get(role, [])):
+        if names := _with_words(rows, columns.roles.get(role, [])):
             names = _without_placeholders(rows, names, columns)
             source = TextSource(tuple(names), role == "description")
             if len(names) == 1 or all(name in columns.settled for name in names):
@@ -35,7 +35,7 @@ def find(rows: Sequence[Row], columns: Columns) -> tuple[TextSource, list[Part]]
         ("perhaps_prompt", "it can be what is seen, what is spoken or what is written in the picture"),
         ("still_prompt", "it is the prompt of a still picture, and no column says what the clip shows"),
     ):
-        if names := _saying(rows, columns.roles.get(role, [])):
+        if names := _with_words(rows, columns.roles.get(role, [])):
             return TextSource((names[0],), True), [_one(rows, names[0], why, names[1:])]
     known = {name for named in columns.roles.values() for name in named}
     unknown = {name for row in rows for name in row} - known
@@ -49,7 +49,7 @@ def find(rows: Sequence[Row], columns: Columns) -> tuple[TextSource, list[Part]]
     return TextSource((), True), []
 
 
-def _saying(rows: Sequence[Row], names: Sequence[str]) -> list[str]:
+def _with_words(rows: Sequence[Row], names: Sequence[str]) -> list[str]:
     """The columns that say something, without those that say the same as one before."""
     seen: list[list[str]] = []
     kept: list[str] = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from footage.errors import InvalidRequest
-from footage.order.withheld import bring_back, put_aside
+from footage.order.withheld import restore_withheld, withhold
 
 REQUEST = {
     "prompt": "kept-in-memory: a love story",
@@ -17,15 +17,15 @@ REQUEST = {
 
 
 def test_a_request_comes_back_whole_and_shows_nothing_on_the_way():
-    shown = put_aside(REQUEST)
+    shown = withhold(REQUEST)
 
     assert "canary" not in str(shown)
     assert {name for name in REQUEST if shown[name] != REQUEST[name]} == {"reference_image", "audio_url"}
-    assert bring_back(shown) == bring_back(REQUEST) == REQUEST
+    assert restore_withheld(shown) == restore_withheld(REQUEST) == REQUEST
 
 
 def test_what_another_process_put_aside_is_asked_for_again():
     with pytest.raises(InvalidRequest, match="memory of another process") as refused:
-        bring_back({"prompt": "a boat", "audio_url": "kept-in-memory:0123456789abcdef"})
+        restore_withheld({"prompt": "a boat", "audio_url": "kept-in-memory:0123456789abcdef"})
 
     assert [problem.field for problem in refused.value.problems] == ["audio_url"]

@@ -12,9 +12,9 @@ from typing import Any, cast
 import httpx
 import pytest
 import uvicorn
-from emulatedrun import stop_standing
+from emulatedrun import stop_shared_emulator
 
-from footage.emulator import CannotStart, Emulator, standing
+from footage.emulator import CannotStart, Emulator, shared_emulator
 from footage.emulator.asgi_server import stop_when_alone
 from footage.emulator.shared_instance import read_address
 
@@ -26,7 +26,7 @@ NOBODY = 2**30
 def folder(tmp_path: Path) -> Iterator[Path]:
     """A state folder whose emulator, if there is one at the end, is stopped."""
     yield tmp_path / "state"
-    stop_standing(tmp_path / "state")
+    stop_shared_emulator(tmp_path / "state")
 
 
 def health(base_url: str) -> dict[str, Any]:
@@ -40,14 +40,14 @@ def test_commands_that_start_at_once_share_one_emulator_which_stays_when_the_fir
 
     def command(number: int) -> None:
         together.wait()
-        with standing(folder, 60, 30) as base_url:
+        with shared_emulator(folder, 60, 30) as base_url:
             seen[number] = health(base_url)["pid"]
 
     threads = [threading.Thread(target=command, args=(number,)) for number in range(2)]
     for thread in threads:
         thread.start()
     together.wait()
-    with standing(folder, 60, 30) as base_url:
+    with shared_emulator(folder, 60, 30) as base_url:
         for thread in threads:
             thread.join()
 
@@ -56,7 +56,7 @@ def test_commands_that_start_at_once_share_one_emulator_which_stays_when_the_fir
 
 def test_it_ends_when_nobody_is_connected_any_more_and_not_before(folder: Path) -> None:
     codes: list[int] = []
-    with standing(folder, 60, idle_s=0.1):
+    with shared_emulator(folder, 60, idle_s=0.1):
         pid = read_address(folder)[1]
         ending = threading.Thread(target=lambda: codes.append(os.waitpid(pid, 0)[1]), daemon=True)
         ending.start()
@@ -86,13 +86,13 @@ async def test_who_comes_at_the_last_moment_is_not_left_alone() -> None:
 def test_after_a_kill_the_next_command_finds_everything_at_the_same_address(
     folder: Path, make_api: Any
 ) -> None:
-    with standing(folder, 60, 30) as before, make_api(_at(before)) as api:
+    with shared_emulator(folder, 60, 30) as before, make_api(_at(before)) as api:
         task_id = api.create()
     pid = read_address(folder)[1]
     os.kill(pid, signal.SIGKILL)
     os.waitpid(pid, 0)
 
-    with standing(folder, 60, 30) as after, make_api(_at(after)) as api:
+    with shared_emulator(folder, 60, 30) as after, make_api(_at(after)) as api:
         assert after == before
         assert api.query(task_id)["task_status"] != "UNKNOWN"
 
@@ -116,7 +116,7 @@ def test_another_program_on_the_old_port_is_left_alone(folder: Path) -> None:
         port = int(other.url.rsplit(":", 1)[1])
         (folder / "address.json").write_text(json.dumps({"port": port, "pid": NOBODY}))
 
-        with standing(folder, 60, 30) as base_url:
+        with shared_emulator(folder, 60, 30) as base_url:
             assert base_url != other.base_url
             assert other.health()["ok"]
 
@@ -140,7 +140,7 @@ def test_a_folder_in_which_nothing_can_be_kept_is_named_with_the_reason(tmp_path
 
 
 def _standing(parent: Path) -> Any:
-    return standing(parent / "state", 60, 30)
+    return shared_emulator(parent / "state", 60, 30)
 
 
 def test_two_emulators_never_share_a_state_folder(folder: Path) -> None:
