@@ -15,8 +15,8 @@ PACKAGES = ("flows", "tasks", "blocks", "footage")
 GONE = frozenset(
     """
     studio studios aside steady turns roster typical printable house stranger strangers looking making settling showing
-    saying checking harvesting serving scheduling verifying emulating asking unexpected standing lettering breakage joining
-    announce resuming retrying ending
+    saying checking harvesting serving scheduling verifying emulating asking unexpected standing lettering breakage
+    joining announce resuming retrying ending
     """.split()  # noqa: SIM905 - one word beside the other
 )
 # The same thing on two floors: a step and its task, a flow and its command, a context and the tasks' view of it.
