@@ -22,10 +22,10 @@ from footage.credentials import parse_key
 from footage.emulator import Emulator
 from footage.evidence.state import Permission, Step
 from footage.settings import Settings
-from footage.steps.check import check
-from footage.steps.poll import poll
-from footage.steps.probe import probe
-from footage.steps.submit import submit
+from footage.steps.check import check_request
+from footage.steps.poll import poll_clip
+from footage.steps.probe import probe_provider
+from footage.steps.submit import submit_clip
 from footage.storage import open_store
 
 MODEL, REGION = "wan2.2-t2v-plus", "cn-beijing"
@@ -49,15 +49,15 @@ def ours(emulator: Emulator, folder: Path, number: int) -> float:
     context = Context(
         settings, open_store(settings.store_url), find_api_key=lambda: parse_key("sk-emulator", "here")
     )
-    probe(context, REGION, MODEL)
+    probe_provider(context, REGION, MODEL)
     request = {"prompt": f"a boat, {number}", "model": MODEL, "size": "832*480"}
-    clip = check(context, request, Permission())
+    clip = check_request(context, request, Permission())
 
     async def until_noticed(clip: Clip) -> float:
         async with clip.held():
             while await clip.next_step() is Step.SUBMIT:
-                await submit(clip)
-            await poll(clip)
+                await submit_clip(clip)
+            await poll_clip(clip)
             return time.time()
 
     try:

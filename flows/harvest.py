@@ -16,7 +16,7 @@ from prefect.runtime import flow_run
 from pydantic import Field
 
 from footage.errors import FootageError
-from footage.steps.harvest import harvest as harvest_store
+from footage.steps.harvest import harvest_store
 from tasks.context import context_of
 from tasks.events import emit_expiring_event
 from tasks.final_states import harvested, stopped

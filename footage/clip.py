@@ -23,7 +23,7 @@ from footage.evidence.clip_evidence import ClipEvidence
 from footage.evidence.lease import DeadWatch, Holding, Lease
 from footage.evidence.response import response_of
 from footage.evidence.run_log import RunLog, current, recorded
-from footage.evidence.state import ClipState, Permission, Step, next_step
+from footage.evidence.state import ClipState, Permission, Step, decide
 from footage.evidence.stored_files import damage, videos_of
 from footage.evidence.stored_order import require_same_body
 from footage.request import VideoResponse
@@ -139,7 +139,7 @@ class Clip:
         elif state.result is not None:
             self.response = response_of(self.context.store, state.result, cached=False)
             return None
-        return next_step(state, self.permission, damaged=damaged is not None)
+        return decide(state, self.permission, damaged=damaged is not None)
 
     def _damage(self, state: ClipState) -> str | None:
         if state.result is None and state.delivered is None:

@@ -16,8 +16,7 @@ from footage.evidence.state import Permission
 from footage.order.event_payload import name_of
 from footage.privacy.display import one_line
 from footage.request import VideoRequest
-from footage.steps.check import check as check_request
-from footage.steps.check import reopen
+from footage.steps.check import check_request, reopen
 
 
 # Not retried: a wrong request stays wrong, and storage errors are told at once.

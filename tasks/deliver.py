@@ -7,7 +7,7 @@ from prefect.cache_policies import NO_CACHE
 
 from footage.clip import Clip
 from footage.concurrency.executors import in_heavy_thread
-from footage.steps.deliver import deliver as deliver_clip
+from footage.steps.deliver import deliver_clip
 from tasks.retries import RETRIES, RETRY_DELAYS_S, is_transient
 
 

@@ -9,7 +9,7 @@ from footage.clip import Clip
 from footage.concurrency.executors import in_thread
 from footage.privacy.redact import redact
 from footage.request import VideoResponse
-from footage.steps.seal import seal as seal_clip
+from footage.steps.seal import seal_clip
 from tasks.clip_page import publish_clip_page
 from tasks.events import emit_clip_event
 from tasks.retries import RETRIES, RETRY_DELAYS_S, is_transient

@@ -7,8 +7,7 @@ from prefect.cache_policies import NO_CACHE
 
 from footage.clip import Clip
 from footage.evidence.records import Outcome
-from footage.steps.poll import Progress
-from footage.steps.poll import poll as poll_clip
+from footage.steps.poll import Progress, poll_clip
 from tasks.artifacts import ProgressArtifact
 from tasks.events import emit_clip_event
 from tasks.retries import RETRIES, RETRY_DELAYS_S, is_transient

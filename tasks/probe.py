@@ -9,8 +9,7 @@ from footage.concurrency.executors import in_thread
 from footage.context import Context
 from footage.errors import Throttled, Unreachable
 from footage.evidence.paid import with_what_is_booked
-from footage.steps.probe import ProbeReport
-from footage.steps.probe import probe as probe_provider
+from footage.steps.probe import ProbeReport, probe_provider
 from footage.storyboard import BoardPlan
 from tasks.retries import RETRIES, RETRY_DELAYS_S, is_transient, tell_retry
 

@@ -28,7 +28,7 @@ from footage.concurrency.executors import in_heavy_thread, in_thread
 from footage.emulated_environment import emulated_here
 from footage.errors import InvalidRequest, NotFinished, Problem
 from footage.evidence.response import response_of
-from footage.evidence.state import Permission, next_step
+from footage.evidence.state import Permission, decide
 from footage.privacy.display import one_line, plain
 from footage.privacy.redact import redact
 from footage.request import VideoRequest, VideoResponse
@@ -212,7 +212,7 @@ async def crew(
             return response_of(context.store, document, cached=False)
         # The run's own error stays on its worker; the evidence tells the same.
         before = replace(clip.permission, attempts_before=last.number if last else 0)
-        next_step(await clip.state(), before)
+        decide(await clip.state(), before)
         message = child.state.message if child.state else None
         raise NotFinished(
             f"Run {child.name} ended as {child.state.name if child.state else 'unknown'}: {message}",

@@ -7,7 +7,7 @@ from prefect.cache_policies import NO_CACHE
 
 from footage.clip import Clip
 from footage.evidence.records import Receipt
-from footage.steps.submit import submit as submit_clip
+from footage.steps.submit import submit_clip
 from tasks.events import emit_clip_event
 from tasks.limits import await_turn
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from footage.emulator.faults import FAULTS, Order
+from footage.emulator.faults import FAULTS, FaultOrder
 from footage.emulator.http_answers import Exchange, Reply
 from footage.emulator.json_body import read_json
 from footage.emulator.service import Service
@@ -78,7 +78,7 @@ def _serve(service: Service, exchange: Exchange, raw: bytes) -> Any:
         case "GET", "faults/known":
             return [{**asdict(fault), "settings": dict(fault.settings)} for fault in FAULTS]
         case "POST", "faults":
-            orders = [Order.parse(item) for item in (sent if isinstance(sent, list) else [sent])]
+            orders = [FaultOrder.parse(item) for item in (sent if isinstance(sent, list) else [sent])]
             service.faults.orders += orders
             service.save()
             return {"orders": service.faults.dump()["orders"]}

@@ -16,7 +16,7 @@ from typing import Any
 import uvicorn
 
 from footage.emulator.app import App
-from footage.emulator.faults import Order
+from footage.emulator.faults import FaultOrder
 from footage.emulator.http_answers import OpenProtocol
 from footage.emulator.knobs import Knobs
 from footage.emulator.service import Service
@@ -88,7 +88,7 @@ def serve(
         asyncio.run(_run(listener, folder, speed, seed, turned, orders, ready_line, end_with_stdin, idle_s))
 
 
-def read_faults(path: Path) -> list[Order]:
+def read_faults(path: Path) -> list[FaultOrder]:
     """Fault orders of a script file. CannotStart says what is wrong with it."""
     import yaml
 
@@ -97,7 +97,7 @@ def read_faults(path: Path) -> list[Order]:
         items: Any = yaml.safe_load(text) if path.suffix in (".yaml", ".yml") else json.loads(text)
         if not isinstance(items, list):
             raise CannotStart("faults", path, "a fault script is a list of orders")
-        return [Order.parse(item) for item in items]
+        return [FaultOrder.parse(item) for item in items]
     except OSError as error:
         raise CannotStart("faults", path, f"cannot be read ({error.strerror})") from None
     except CannotStart:
@@ -112,7 +112,7 @@ async def _run(
     speed: float,
     seed: int,
     knobs: Knobs,
-    orders: list[Order],
+    orders: list[FaultOrder],
     ready_line: Callable[[str], None],
     end_with_stdin: bool,
     idle_s: float | None,

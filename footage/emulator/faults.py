@@ -197,7 +197,7 @@ ROUTES = ("create", "query", "list", "cancel", "models", "quotas", "policy", "up
 
 
 @dataclass(slots=True)
-class Order:
+class FaultOrder:
     """When a fault strikes: `times` times (none: always), after letting `after` matching exchanges pass.
 
     A match needs every given condition: `model` exactly, `prompt` as a part of the prompt, `route` for a
@@ -215,7 +215,7 @@ class Order:
     struck: int = 0
 
     @classmethod
-    def parse(cls, item: Mapping[str, Any]) -> "Order":
+    def parse(cls, item: Mapping[str, Any]) -> "FaultOrder":
         """An order from a script or the admin route. ValueError says what is wrong with it."""
         values = dict(item)
         name = str(values.pop("fault", ""))
@@ -252,7 +252,7 @@ class Subject:
 class Strike:
     fault: Fault
     settings: Mapping[str, float]
-    order: Order
+    order: FaultOrder
 
 
 _DIRECTIVE = re.compile(r"\[\[\s*emulator:(.*?)\]\]", re.DOTALL)
@@ -285,9 +285,9 @@ class FaultBook:
     """The standing orders and those of prompts seen so far, with their counts."""
 
     def __init__(self) -> None:
-        self.orders: list[Order] = []
+        self.orders: list[FaultOrder] = []
         self.fired: dict[str, int] = {}
-        self._by_prompt: dict[str, list[Order]] = {}
+        self._by_prompt: dict[str, list[FaultOrder]] = {}
 
     def take(self, slot: str, subject: Subject) -> Strike | None:
         """The first order due for this slot, counted as used; the others wait for the next exchange."""
@@ -313,12 +313,12 @@ class FaultBook:
         strike.order.struck -= 1
         self.fired[strike.fault.name] -= 1
 
-    def _of_prompt(self, prompt: str) -> list[Order]:
+    def _of_prompt(self, prompt: str) -> list[FaultOrder]:
         if "[[" not in prompt:
             return []
         key = hashlib.sha256(prompt.encode()).hexdigest()
         if key not in self._by_prompt:
-            self._by_prompt[key] = [Order.parse(item) for item in directives(prompt)]
+            self._by_prompt[key] = [FaultOrder.parse(item) for item in directives(prompt)]
         return self._by_prompt[key]
 
     def dump(self) -> dict[str, Any]:
@@ -331,8 +331,8 @@ class FaultBook:
         }
 
     def load(self, saved: Mapping[str, Any]) -> None:
-        self.orders = [Order(**item) for item in saved["orders"]]
+        self.orders = [FaultOrder(**item) for item in saved["orders"]]
         self._by_prompt = {
-            key: [Order(**item) for item in items] for key, items in saved["by_prompt"].items()
+            key: [FaultOrder(**item) for item in items] for key, items in saved["by_prompt"].items()
         }
         self.fired = dict(saved["fired"])

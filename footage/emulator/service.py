@@ -19,7 +19,7 @@ from footage.emulator.model_specs import MODELS
 from footage.emulator.oss import Uploads, sign_result
 from footage.emulator.refusals import BY_CODE, RefusedError
 from footage.emulator.render_pool import RenderPool
-from footage.emulator.state_file import Store
+from footage.emulator.state_file import StateFile
 from footage.emulator.tasks import Task
 
 _log = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ class Service:
     def __init__(self, folder: Path, speed: float, seed: int, knobs: Knobs) -> None:
         self.knobs = knobs
         self.rng = Random(seed)
-        self.store = Store(folder)
+        self.store = StateFile(folder)
         # After a kill the last save may be a moment old: start past it, so that time never goes back.
         saved_s = (self.store.value("now_s") or 0.0) + 2 * _SAVE_EVERY_S * speed
         self.clock = Clock(speed, max(time.time(), saved_s))

@@ -10,7 +10,7 @@ from footage.emulator.start_error import CannotStart, StateInUse
 from footage.emulator.tasks import Plan, Task
 
 
-class Store:
+class StateFile:
     """Tasks and named values. Writes are whole or absent after `kill -9` (not after a power cut).
 
     Raises:

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from footage.emulator.faults import Order
+from footage.emulator.faults import FaultOrder
 from footage.emulator.knobs import Knobs
 from footage.emulator.shared_instance import last_words, spawn
 
@@ -50,7 +50,7 @@ class Emulator:
     ) -> None:
         Knobs.from_mapping(knobs)
         for item in faults or ():
-            Order.parse(item)
+            FaultOrder.parse(item)
         self._port, self._speed, self._seed = port, speed, seed
         self._faults = [dict(item) for item in faults or ()]
         self._knobs = knobs

@@ -122,7 +122,7 @@ class Permission:
         return self.may_buy and self.buy_again and attempt <= self.attempts_known
 
 
-def next_step(state: ClipState, permission: Permission, *, damaged: bool = False) -> Step | None:
+def decide(state: ClipState, permission: Permission, *, damaged: bool = False) -> Step | None:
     """The step that comes next; None when there is nothing to do for this run.
 
     `damaged`: what is in the store is not what the evidence says that it delivered.

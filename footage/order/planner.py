@@ -12,7 +12,7 @@ from footage.order.geometry import delivered_size
 from footage.order.key import VERSION, seed_and_key
 from footage.order.quote import quote
 from footage.order.rule_input import ask
-from footage.order.rules import Finding, Note, findings
+from footage.order.rules import Note, RuleResult, apply_rules
 from footage.privacy.display import shown_reference
 from footage.privacy.redact import redact
 from footage.reference import ReferenceImage
@@ -23,7 +23,7 @@ def request_problems(
     request: VideoRequest, *, default_region: str | None = None, image: ReferenceImage | None = None
 ) -> list[Problem]:
     """Everything that is wrong with a request; what is wrong with the image's bytes only if it is given."""
-    found = findings(ask(request, default_region, image))
+    found = apply_rules(ask(request, default_region, image))
     return [finding for finding in found if isinstance(finding, Problem)]
 
 
@@ -40,7 +40,7 @@ def plan(
         ValueError: The request needs an image that was not read.
     """
     asked = ask(request, default_region, image)
-    found = findings(asked)
+    found = apply_rules(asked)
     problems = tuple(finding for finding in found if isinstance(finding, Problem))
     if problems:
         raise InvalidRequest(problems=problems)
@@ -125,7 +125,7 @@ def _expected(request: VideoRequest, model: ModelCard, image: ImageFacts | None)
     )
 
 
-def _warnings(found: list[Finding]) -> list[str]:
+def _warnings(found: list[RuleResult]) -> list[str]:
     dropped = [f for f in found if isinstance(f, FieldReport) and f.action == "dropped"]
     notes = [f.text for f in found if isinstance(f, Note)]
     return [*notes, *(f"{report.field}: dropped. {report.reason}" for report in dropped)]

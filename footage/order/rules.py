@@ -43,11 +43,11 @@ class Note:
     text: str
 
 
-Finding = FieldReport | Problem | Note
-Findings = Iterator[Finding]
+RuleResult = FieldReport | Problem | Note
+RuleResults = Iterator[RuleResult]
 
 
-def findings(asked: Ask) -> list[Finding]:
+def apply_rules(asked: Ask) -> list[RuleResult]:
     """Everything there is to say about a request, field by field, in the order of the form.
 
     With `strict`, a dropped field is a problem.
@@ -56,7 +56,7 @@ def findings(asked: Ask) -> list[Finding]:
     return [_strictly(finding) for finding in found] if asked.request.strict else found
 
 
-def _strictly(finding: Finding) -> Finding:
+def _strictly(finding: RuleResult) -> RuleResult:
     if not isinstance(finding, FieldReport) or finding.action != "dropped":
         return finding
     return Problem(finding.field, shown(finding.asked), f"{finding.reason} Refused, because strict is on.")
@@ -65,7 +65,7 @@ def _strictly(finding: Finding) -> Finding:
 # ------------------------------------------------------------------------------------- where it is made
 
 
-def _model(a: Ask) -> Findings:
+def _model(a: Ask) -> RuleResults:
     if a.card is None or a.card.name != a.request.model:
         yield unknown_model(a.request.model)
         return
@@ -77,7 +77,7 @@ def _model(a: Ask) -> Findings:
         )
 
 
-def _region(a: Ask) -> Findings:
+def _region(a: Ask) -> RuleResults:
     if a.region_problem is not None:
         yield a.region_problem
     elif a.region is not None:
@@ -94,7 +94,7 @@ def _region(a: Ask) -> Findings:
 # ------------------------------------------------------------------------------------------ what it shows
 
 
-def _prompt(a: Ask) -> Findings:
+def _prompt(a: Ask) -> RuleResults:
     # The longest limit of all stands in for a model that is not known.
     most = a.card.prompt_max if a.card else max(card(name).prompt_max for name in MODEL_NAMES)
     text = a.request.prompt.strip()
@@ -106,7 +106,7 @@ def _prompt(a: Ask) -> Findings:
         yield _text_report("prompt", a.request.prompt, text, a.source)
 
 
-def _negative_prompt(a: Ask) -> Findings:
+def _negative_prompt(a: Ask) -> RuleResults:
     text = (a.request.negative_prompt or "").strip()
     most = CATALOGUE.negative_prompt_max
     if problem := text_problem("negative_prompt", text, most, "every model"):
@@ -125,7 +125,7 @@ def _text_report(field: str, given: str | None, text: str, source: str | None) -
 # --------------------------------------------------------------------------------- length, rate, size, seed
 
 
-def _duration(a: Ask) -> Findings:
+def _duration(a: Ask) -> RuleResults:
     seconds = a.request.duration
     every = {second for name in MODEL_NAMES for second in card(name).durations}
     allowed = a.card.durations_of(a.region) if a.card else tuple(sorted(every))
@@ -153,7 +153,7 @@ def _span(numbers: tuple[int, ...]) -> str:
     return f"{first} to {last}" if run else ", ".join(map(str, numbers))
 
 
-def _fps(a: Ask) -> Findings:
+def _fps(a: Ask) -> RuleResults:
     rate = a.request.fps
     native = a.card.native_fps if a.card else None
     fps = rate_number(rate)
@@ -170,7 +170,7 @@ def _fps(a: Ask) -> Findings:
         yield FieldReport("fps", fps, "dropped", reason, source=a.source)
 
 
-def _size(a: Ask) -> Findings:
+def _size(a: Ask) -> RuleResults:
     size = a.request.size
     offered = a.card.sizes if a.card else ()
     if a.card and a.card.documented and size not in offered:
@@ -211,7 +211,7 @@ def _size_problem(size: str, offered: tuple[str, ...], whose: str) -> Problem:
     return Problem("size", shown(size), message, allowed)
 
 
-def _seed(a: Ask) -> Findings:
+def _seed(a: Ask) -> RuleResults:
     seed = a.request.seed
     if seed is None:
         # The number itself follows from the whole request and is filled in when there is one.
@@ -226,7 +226,7 @@ def _seed(a: Ask) -> Findings:
 # ----------------------------------------------------------------------------------------- picture and motion
 
 
-def _reference_image(a: Ask) -> Findings:
+def _reference_image(a: Ask) -> RuleResults:
     reference = a.request.reference_image
     if problem := color_problem("pad_color", a.request.pad_color):
         yield problem
@@ -262,14 +262,14 @@ def _reference_image(a: Ask) -> Findings:
             yield Note("fit is keep: the clip follows the shape of the image; `size` only decides the tier.")
 
 
-def _motion_strength(a: Ask) -> Findings:
+def _motion_strength(a: Ask) -> RuleResults:
     strength = a.request.motion_strength
     if strength is not None:
         reason = "No Wan model has such a setting; say in the prompt how much moves."
         yield FieldReport("motion_strength", strength, "dropped", reason, source=a.source)
 
 
-def _prompt_extend(a: Ask) -> Findings:
+def _prompt_extend(a: Ask) -> RuleResults:
     given = a.request.prompt_extend
     wire = "parameters.prompt_extend"
     if given is not None:
@@ -280,7 +280,7 @@ def _prompt_extend(a: Ask) -> Findings:
         yield FieldReport("prompt_extend", None, "chosen", reason, wire, default, a.source)
 
 
-def _shot_type(a: Ask) -> Findings:
+def _shot_type(a: Ask) -> RuleResults:
     given = a.request.shot_type
     if given is None or a.card is None:
         return
@@ -296,7 +296,7 @@ def _shot_type(a: Ask) -> Findings:
 # ------------------------------------------------------------------------------------------------------ sound
 
 
-def _audio(a: Ask) -> Findings:
+def _audio(a: Ask) -> RuleResults:
     given = a.request.audio
     if a.card is None:
         return
@@ -320,7 +320,7 @@ def _audio(a: Ask) -> Findings:
         yield FieldReport("audio", given, "native", "What the model does anyway.", source=a.source)
 
 
-def _audio_url(a: Ask) -> Findings:
+def _audio_url(a: Ask) -> RuleResults:
     url = a.request.audio_url
     if url is None:
         return
@@ -347,17 +347,17 @@ def _audio_url(a: Ask) -> Findings:
 # --------------------------------------------------------------------------------------------------- the rest
 
 
-def _watermark(a: Ask) -> Findings:
+def _watermark(a: Ask) -> RuleResults:
     given = a.request.watermark
     yield FieldReport("watermark", given, "sent", "Said explicitly.", "parameters.watermark", given, a.source)
 
 
-def _take(a: Ask) -> Findings:
+def _take(a: Ask) -> RuleResults:
     if not 1 <= a.request.take <= TAKE_MAX:
         yield Problem("take", shown(a.request.take), "is not the number of a take.", f"1 to {TAKE_MAX}")
 
 
-_RULES: tuple[Callable[[Ask], Findings], ...] = (
+_RULES: tuple[Callable[[Ask], RuleResults], ...] = (
     _model,
     _region,
     _prompt,

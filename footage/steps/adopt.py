@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from footage.context import Context
 
 
-def adopt(context: Context, key: str, task_id: str) -> Receipt:
+def adopt_task(context: Context, key: str, task_id: str) -> Receipt:
     """Book `task_id` for the clip's last attempt, whose outcome is not known.
 
     Raises:

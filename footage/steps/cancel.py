@@ -39,7 +39,7 @@ class Cancellation:
     message: str
 
 
-def cancel(context: Context, key: str, by: str) -> Cancellation:
+def cancel_clip(context: Context, key: str, by: str) -> Cancellation:
     """Cancel one clip as far as it can be; safe to call again, and beside a run that works on it.
 
     Raises:
@@ -142,7 +142,7 @@ def cancel_run(context: Context, run_id: str) -> list[Cancellation]:
         if not is_key(key):
             continue
         try:
-            done.append(cancel(context, key, by=f"run {run_id}"))
+            done.append(cancel_clip(context, key, by=f"run {run_id}"))
         except FootageError as error:
             done.append(Cancellation(key, "noted", f"it could not be cancelled now ({error.message})"))
     return done

@@ -69,7 +69,7 @@ def reference_fetcher(context: Context) -> Callable[[str], bytes]:
     return fetch
 
 
-def check(
+def check_request(
     context: Context,
     request: VideoRequest | Mapping[str, Any],
     permission: Permission,

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from footage.evidence.state import ClipState
 
 
-def deliver(clip: Clip) -> None:
+def deliver_clip(clip: Clip) -> None:
     """Fetch, verify, conform and publish; called again after any interruption it goes on.
 
     When it returns without having delivered, a person gave this clip up and had it bought again.
@@ -51,7 +51,7 @@ def deliver(clip: Clip) -> None:
 
 
 def _deliver(clip: Clip, receipt: Receipt, billed_s: float | None) -> dict[str, Any]:
-    from footage.steps.result_delivery import deliver as fetch_and_publish
+    from footage.steps.result_delivery import fetch_and_publish
 
     try:
         return fetch_and_publish(
@@ -78,7 +78,7 @@ def restore(clip: Clip, state: ClipState) -> None:
         StorageProblem: They cannot be brought back: the provider no longer has them, or gives other bytes.
         Unreachable: The provider cannot be asked now.
     """
-    from footage.steps.result_delivery import restore as fetch_and_compare
+    from footage.steps.result_delivery import fetch_and_compare
 
     videos = videos_of(clip.evidence, state.result, state.delivered)
     why = damage(clip.context.store, videos, hashed=True)

@@ -84,7 +84,7 @@ def _describe(key: str, state: ClipState) -> Unfinished:
     return Unfinished(key, last.receipt.task_id, status, last.receipt.expires_at)
 
 
-async def harvest(
+async def harvest_store(
     context: Context,
     steps: dict[Step, StepRunner],
     *,

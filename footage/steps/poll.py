@@ -56,7 +56,7 @@ class Progress:
 OnProgress = Callable[[Progress], Awaitable[None]]
 
 
-async def poll(clip: Clip, on_progress: OnProgress | None = None) -> Outcome:
+async def poll_clip(clip: Clip, on_progress: OnProgress | None = None) -> Outcome:
     """Ask until the task ends; the outcome is in the evidence when this returns.
 
     Raises:

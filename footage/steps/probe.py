@@ -29,7 +29,7 @@ class ProbeReport:
     warnings: tuple[str, ...]
 
 
-def probe(context: Context, region: str, model: str) -> ProbeReport:
+def probe_provider(context: Context, region: str, model: str) -> ProbeReport:
     """Ask the endpoint one free question, and a second one for a model that no official table lists.
 
     Raises:

@@ -182,7 +182,7 @@ class Delivered:
         }
 
 
-def deliver(
+def fetch_and_publish(
     expected: Expected,
     url_source: Callable[[], str],
     store: Store,
@@ -216,7 +216,7 @@ def deliver(
         return delivery.run()
 
 
-def restore(
+def fetch_and_compare(
     expected: Expected,
     url_source: Callable[[], str],
     store: Store,

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from footage.order import Order
 
 
-def seal(clip: Clip) -> VideoResponse:
+def seal_clip(clip: Clip) -> VideoResponse:
     """Write `result.json`; whoever comes later gets this very response.
 
     Raises:

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 TakeTurn = Callable[[str], Awaitable[None]]
 
 
-async def submit(clip: Clip, take_turn: TakeTurn | None = None) -> Receipt | None:
+async def submit_clip(clip: Clip, take_turn: TakeTurn | None = None) -> Receipt | None:
     """Buy the clip, or settle a purchase whose answer was lost; at most one create of it is ever accepted.
 
     None when a lost one turned out not to be bought, or an earlier one to be alive: what comes next is then

@@ -44,7 +44,7 @@ class Verified:
         return {"key": self.key, "finished": self.finished, "problems": self.problems}
 
 
-def verify(store: Store, key: str, *, read_videos: bool = True) -> Verified:
+def verify_clip(store: Store, key: str, *, read_videos: bool = True) -> Verified:
     """Check one clip; writes nothing and asks no provider.
 
     `read_videos` reads the bytes of every video; else those whose SHA-256 the store keeps are not read.
@@ -203,7 +203,7 @@ def verify_tonight(store: Store, most_bytes: int) -> Night:
     for key in dict.fromkeys([*new, *row]):
         if checked and (read_bytes >= most_bytes or len(checked) >= CLIPS_A_NIGHT):
             break
-        found = verify(store, key, read_videos=False)
+        found = verify_clip(store, key, read_videos=False)
         checked.add(key)
         read_bytes += found.read_bytes
         if key not in new:

@@ -22,7 +22,7 @@ from footage.request import Cost
 from footage.storyboard.board import MAX_CAP, Budget
 from footage.values.money import CURRENCIES, by_currency, exact_money, money, money_left, total
 
-State = Literal["reserved", "settled", "released"]
+EntryState = Literal["reserved", "settled", "released"]
 
 
 def check_currency(currency: str) -> None:
@@ -56,7 +56,7 @@ def capped(budget: Budget, caps: Mapping[str, object]) -> Budget:
 class Entry:
     """What the ledger knows of one shot: seconds and money of the price list, promised or billed."""
 
-    state: State
+    state: EntryState
     seconds: Decimal
     amount: Decimal
     currency: str
@@ -165,7 +165,7 @@ class Ledger:
             entries.pop()
         entries.append(entry)
 
-    def _in(self, *states: State) -> list[Entry]:
+    def _in(self, *states: EntryState) -> list[Entry]:
         return [entry for entries in self._entries.values() for entry in entries if entry.state in states]
 
     def _used(self) -> list[Entry]:

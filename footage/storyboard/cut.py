@@ -16,7 +16,7 @@ from footage.values.frame_rate import exact_rate
 
 # delivered: there is a clip. failed: it will not come as asked. unfinished: it is bought, or may be, and goes on
 # later. held: not bought, because the budget or a person said so. skipped: the shot it starts from did not come.
-State = Literal["delivered", "failed", "unfinished", "held", "skipped"]
+ShotState = Literal["delivered", "failed", "unfinished", "held", "skipped"]
 
 
 # File systems take 255 bytes; a bundle adds a number and an ending.
@@ -28,7 +28,7 @@ class ShotOutcome:
     """How one shot ended. `reason` and `command` are for people: why there is no clip, and what mends that."""
 
     shot_id: str
-    state: State
+    state: ShotState
     response: VideoResponse | None = None
     # Measured; the response does not say it.
     audio: bool = False

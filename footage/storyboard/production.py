@@ -23,7 +23,7 @@ from footage.errors import FootageError, NotFinished, OverBudget, StorageProblem
 from footage.evidence.run_log import RunLog, recorded
 from footage.privacy.redact import redact
 from footage.steps.last_frame import last_frame_of
-from footage.storyboard.cut import ShotOutcome, State
+from footage.storyboard.cut import ShotOutcome, ShotState
 from footage.storyboard.preflight import preflight, prove_store
 
 if TYPE_CHECKING:
@@ -181,12 +181,12 @@ class _Shot:
         return ShotOutcome(self.shot.id, "delivered", response=response, audio=audio)
 
     def _stopped(self, error: FootageError) -> ShotOutcome:
-        state: State = "failed"
+        state: ShotState = "failed"
         if isinstance(error, OverBudget):
             state = "held"
         elif isinstance(error, NotFinished | StorageProblem):
             state = "unfinished"
         return self._ended(state, error.message, error.next_step)
 
-    def _ended(self, state: State, reason: str, command: str | None = None) -> ShotOutcome:
+    def _ended(self, state: ShotState, reason: str, command: str | None = None) -> ShotOutcome:
         return ShotOutcome(self.shot.id, state, reason=reason, command=command)

@@ -33,7 +33,7 @@ from footage.transfer.http_response import (
     Take,
     by_name,
     crc64_of,
-    next_step,
+    next_move,
     what_is_it,
 )
 
@@ -261,7 +261,7 @@ class _Download:
                 names = by_name(response.headers.items())
                 if names is None:
                     raise _DamagedError("the answer contradicts itself: a header is there twice")
-                match next_step(response.status, names, self.begun):
+                match next_move(response.status, names, self.begun):
                     case Take() as take:
                         self._take(response, names, take)
                         return None

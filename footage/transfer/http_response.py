@@ -51,7 +51,7 @@ class Stop:
     reason: str
 
 
-Step = Take | Restart | Refresh | Later | Stop
+Move = Take | Restart | Refresh | Later | Stop
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Begun:
     etag: str | None = None
 
 
-def next_step(status: int, headers: Mapping[str, str], begun: Begun) -> Step:
+def next_move(status: int, headers: Mapping[str, str], begun: Begun) -> Move:
     """Decide from status and headers (names in lower case) what to do with the answer.
 
     403 is what OSS says when a signed link has expired ("Request has expired."), 404 when the object is
@@ -86,7 +86,7 @@ def next_step(status: int, headers: Mapping[str, str], begun: Begun) -> Step:
     return Stop(f"unexpected answer HTTP {status}")
 
 
-def _next_part(headers: Mapping[str, str], begun: Begun) -> Step:
+def _next_part(headers: Mapping[str, str], begun: Begun) -> Move:
     match = _CONTENT_RANGE.fullmatch(headers.get("content-range", "").strip())
     if match is None:
         return Restart("a partial answer did not say which part it is")

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from footage.emulator import FAULTS, Emulator, Fault
-from footage.emulator.faults import Order, directives, without_directives
+from footage.emulator.faults import FaultOrder, directives, without_directives
 from footage.emulator.refusals import BY_CODE
 
 pytestmark = pytest.mark.usefixtures("clean")
@@ -370,4 +370,4 @@ def test_a_slip_in_a_directive_is_refused_and_named(api: Any) -> None:
 )
 def test_a_wrong_order_is_refused(order: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"unknown|no setting"):
-        Order.parse(order)
+        FaultOrder.parse(order)

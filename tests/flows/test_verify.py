@@ -12,7 +12,7 @@ import pytest
 from flows.cli import run
 from footage.context import Context
 from footage.settings import Settings
-from footage.steps.verify import verify, verify_tonight
+from footage.steps.verify import verify_clip, verify_tonight
 from footage.storage import Store, open_store
 from tasks.validate import clips_finding
 
@@ -65,7 +65,7 @@ def test_whatever_was_spoiled_is_named_and_the_others_are_whole(root: Path, stor
     spoil, said = SPOILED[what]
     spoil(root, KEYS["t2v"])
 
-    found = {key: verify(store, key).problems for key in FINISHED}
+    found = {key: verify_clip(store, key).problems for key in FINISHED}
 
     assert any(said in problem for problem in found.pop(KEYS["t2v"]))
     assert list(found.values()) == [[], []]

@@ -16,9 +16,9 @@ from footage.emulator import Emulator
 from footage.evidence.records import Receipt
 from footage.evidence.state import Permission, Step
 from footage.settings import Settings
-from footage.steps.check import check
-from footage.steps.probe import probe
-from footage.steps.submit import submit
+from footage.steps.check import check_request
+from footage.steps.probe import probe_provider
+from footage.steps.submit import submit_clip
 from footage.storage import open_store
 from footage.transfer import Limits
 
@@ -56,7 +56,7 @@ class Bench:
         store = open_store(chosen.store_url)
         context = _Quick(chosen, store, find_api_key=lambda: parse_key(key, "test"), run_id=run_id)
         # As every flow does before it sends anything: the provider's clock is known then.
-        probe(context, REGION, MODEL)
+        probe_provider(context, REGION, MODEL)
         self._contexts.append(context)
         return context
 
@@ -64,7 +64,7 @@ class Bench:
         self, context: Context | None = None, permission: Permission | None = None, **request: Any
     ) -> Clip:
         asked = {"prompt": self.prompt, "model": MODEL, "size": "832*480", "conform": "never", **request}
-        return check(context or self.context(), asked, permission or Permission())
+        return check_request(context or self.context(), asked, permission or Permission())
 
     def make(self, clip: Clip | None = None) -> Any:
         """Drive a clip as far as it goes."""
@@ -76,7 +76,7 @@ class Bench:
         async def drive(clip: Clip) -> Receipt | None:
             async with clip.held():
                 while await clip.next_step() is Step.SUBMIT:
-                    await submit(clip)
+                    await submit_clip(clip)
                 last = (await clip.state()).last
                 return last.receipt if last else None
 

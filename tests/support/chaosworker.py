@@ -28,10 +28,10 @@ from footage.credentials import parse_key
 from footage.errors import FootageError, StorageProblem
 from footage.evidence.state import Permission
 from footage.settings import Settings
-from footage.steps.cancel import cancel
-from footage.steps.check import check
-from footage.steps.harvest import harvest
-from footage.steps.probe import probe
+from footage.steps.cancel import cancel_clip
+from footage.steps.check import check_request
+from footage.steps.harvest import harvest_store
+from footage.steps.probe import probe_provider
 from footage.storage import open_store
 from footage.transfer import Limits
 
@@ -114,10 +114,10 @@ def run(job: Job) -> None:
 
 async def _work(context: Context, job: Job) -> dict[str, Any]:
     if job.harvest:
-        done = await harvest(context, PLAIN_STEPS)
+        done = await harvest_store(context, PLAIN_STEPS)
         return {"harvest": {"failed": done.failed, "waiting": done.waiting, "delivered": done.delivered}}
     if job.cancel is not None:
-        return {"cancel": asdict(await in_thread(cancel, context, job.cancel, "chaos"))}
+        return {"cancel": asdict(await in_thread(cancel_clip, context, job.cancel, "chaos"))}
     made = await asyncio.gather(*(_make(context, job, prompt) for prompt in job.prompts))
     return dict(zip(job.prompts, made, strict=True))
 
@@ -125,9 +125,9 @@ async def _work(context: Context, job: Job) -> dict[str, Any]:
 async def _make(context: Context, job: Job, prompt: str) -> dict[str, Any]:
     try:
         permission = Permission(buy_again=job.buy_again)
-        clip = await in_thread(check, context, request_of(prompt), permission)
+        clip = await in_thread(check_request, context, request_of(prompt), permission)
         if clip.response is None:
-            await in_thread(probe, context, clip.order.region, clip.order.model)
+            await in_thread(probe_provider, context, clip.order.region, clip.order.model)
             await follow(clip, PLAIN_STEPS)
         if clip.response is None:
             return {"error": "Nothing", "message": "", "next_step": None}

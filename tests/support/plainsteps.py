@@ -6,26 +6,26 @@ from typing import TYPE_CHECKING, Any
 
 from footage.concurrency.executors import in_thread
 from footage.evidence.state import Step
-from footage.steps.deliver import deliver
-from footage.steps.poll import poll
-from footage.steps.seal import seal
-from footage.steps.submit import submit
+from footage.steps.deliver import deliver_clip
+from footage.steps.poll import poll_clip
+from footage.steps.seal import seal_clip
+from footage.steps.submit import submit_clip
 
 if TYPE_CHECKING:
     from footage.clip import Clip, StepRunner
 
 
 async def _deliver(clip: Clip) -> Any:
-    return await in_thread(deliver, clip)
+    return await in_thread(deliver_clip, clip)
 
 
 async def _seal(clip: Clip) -> Any:
-    return await in_thread(seal, clip)
+    return await in_thread(seal_clip, clip)
 
 
 PLAIN_STEPS: dict[Step, StepRunner] = {
-    Step.SUBMIT: submit,
-    Step.POLL: poll,
+    Step.SUBMIT: submit_clip,
+    Step.POLL: poll_clip,
     Step.DELIVER: _deliver,
     Step.SEAL: _seal,
 }

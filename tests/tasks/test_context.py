@@ -8,7 +8,7 @@ import pytest
 
 from footage.errors import InvalidRequest
 from footage.evidence.state import Permission
-from footage.steps.check import check
+from footage.steps.check import check_request
 from tasks.context import context_of
 
 REQUEST = {"prompt": "A boat", "model": "wan2.6-i2v-flash", "reference_image": "/etc/hostname"}
@@ -17,7 +17,7 @@ REQUEST = {"prompt": "A boat", "model": "wan2.6-i2v-flash", "reference_image": "
 def _refused() -> str:
     async def ask() -> None:
         async with context_of(None) as context:
-            check(context, REQUEST, Permission())
+            check_request(context, REQUEST, Permission())
 
     with pytest.raises(InvalidRequest) as caught:
         asyncio.run(ask())

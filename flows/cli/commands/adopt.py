@@ -26,7 +26,7 @@ def adopt(
         credentials_block: DashScope Credentials block of the Prefect server, or secret/NAME for a Secret block.
         storage_block: Name of a Video Storage block of the Prefect server.
     """
-    from footage.steps.adopt import adopt as adopt_task
+    from footage.steps.adopt import adopt_task
 
     with (
         about_what_is_booked(),

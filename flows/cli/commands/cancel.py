@@ -48,7 +48,7 @@ def cancel(
 
 
 def _cancel(context: Context, keys: tuple[str, ...]) -> list[Cancellation]:
-    from footage.steps.cancel import cancel as cancel_clip
+    from footage.steps.cancel import cancel_clip
     from footage.steps.check import full_key
 
     done: list[Cancellation] = []

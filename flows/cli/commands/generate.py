@@ -134,7 +134,7 @@ def _look_first(
     from footage.context import open_context
     from footage.evidence.clip_evidence import ClipEvidence
     from footage.evidence.state import Permission
-    from footage.steps.check import check, order_of, reopen
+    from footage.steps.check import check_request, order_of, reopen
     from footage.steps.probe import first_contact
 
     with open_context() as context:
@@ -149,7 +149,7 @@ def _look_first(
             if meet:
                 first_contact(context, order.region)
             return None, order.key
-        clip = check(context, asked, Permission())
+        clip = check_request(context, asked, Permission())
         return clip.response, clip.key
 
 

@@ -51,7 +51,7 @@ def verify(
 def _verify(context: Context, keys: tuple[str, ...]) -> list[Verified]:
     from footage.evidence.clip_evidence import keys_in
     from footage.steps.check import full_key
-    from footage.steps.verify import verify as verify_clip
+    from footage.steps.verify import verify_clip
 
     found: list[Verified] = []
     for key in [full_key(context, key) for key in keys] if keys else sorted(keys_in(context.store)):

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from importlib.resources import files
 
 from footage.storyboard.budget import Statement
-from footage.storyboard.cut import Event, ShotOutcome, State, cut
+from footage.storyboard.cut import Event, ShotOutcome, ShotState, cut
 from footage.storyboard.dailies import pictures
 from footage.storyboard.dailies.continuity import drawing
 from footage.storyboard.dailies.markup import EMPTY, Markup, fill, joined, link
@@ -180,7 +180,7 @@ def _money_tiles(
     return tiles
 
 
-def _counts(views: Sequence[View]) -> dict[State, int]:
+def _counts(views: Sequence[View]) -> dict[ShotState, int]:
     """How many shots are in each state, in the order in which states are shown."""
     counted = Counter(view.state for view in views)
     return {state: counted[state] for state in STATES if counted[state]}
@@ -219,7 +219,7 @@ def _filters(views: Sequence[View]) -> Markup:
 
 
 def _todo(views: Sequence[View]) -> Markup:
-    order: tuple[State, ...] = ("failed", "unfinished", "held", "skipped")
+    order: tuple[ShotState, ...] = ("failed", "unfinished", "held", "skipped")
     open_ones = sorted((v for v in views if v.state != "delivered"), key=lambda view: order.index(view.state))
     if not open_ones:
         return EMPTY

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from footage.storyboard.cut import Event, State
+from footage.storyboard.cut import Event, ShotState
 from footage.storyboard.dailies.markup import EMPTY, Markup, fill, joined, lines, link
 from footage.values.frame_rate import exact_rate, rate_number
 from footage.values.money import money
 
-STATES: dict[State, str] = {
+STATES: dict[ShotState, str] = {
     "delivered": "Delivered",
     "failed": "Failed",
     "unfinished": "Unfinished",
@@ -26,7 +26,7 @@ class View:
     """One shot with everything that the page shows of it; pictures are data: URIs."""
 
     event: Event
-    state: State
+    state: ShotState
     clip_link: str | None
     poster: str | None
     thumb: str | None

@@ -17,7 +17,7 @@ from resultserver import ResultServer, cut, damaged, status
 from footage.errors import BadDelivery, StorageProblem
 from footage.media import inspect
 from footage.order import Expected
-from footage.steps.result_delivery import deliver
+from footage.steps.result_delivery import fetch_and_publish
 from footage.storage import Store, open_store
 from footage.transfer import Limits
 
@@ -49,7 +49,7 @@ def no_link() -> str:
 
 def test_a_clip_as_ordered_is_stored_byte_for_byte_with_its_looks(store: Store, video: bytes) -> None:
     with ResultServer(video) as server:
-        delivered = deliver(expecting(), server.url, store, KEY, limits=LIMITS)
+        delivered = fetch_and_publish(expecting(), server.url, store, KEY, limits=LIMITS)
 
     assert store.list() == sorted([CLIP, POSTER, SHEET])
     assert store.read(CLIP) == video
@@ -66,7 +66,7 @@ def test_a_clip_asked_at_24_fps_is_24_fps_and_its_original_is_kept(
     store: Store, video: bytes, tmp_path: Path
 ) -> None:
     with ResultServer(video) as server:
-        delivered = deliver(expecting(fps=24), server.url, store, KEY, limits=LIMITS)
+        delivered = fetch_and_publish(expecting(fps=24), server.url, store, KEY, limits=LIMITS)
 
     assert store.list() == sorted([CLIP, ORIGINAL, POSTER, SHEET])
     assert store.read(ORIGINAL) == video
@@ -84,7 +84,9 @@ def test_a_clip_asked_at_a_film_rate_has_exactly_that_rate(
     store: Store, video: bytes, tmp_path: Path
 ) -> None:
     with ResultServer(video) as server:
-        delivered = deliver(expecting(fps=Fraction(24000, 1001)), server.url, store, KEY, limits=LIMITS)
+        delivered = fetch_and_publish(
+            expecting(fps=Fraction(24000, 1001)), server.url, store, KEY, limits=LIMITS
+        )
 
     store.get_file(CLIP, tmp_path / "clip.mp4")
     with av.open(str(tmp_path / "clip.mp4")) as clip:
@@ -96,7 +98,9 @@ def test_a_clip_asked_at_a_film_rate_has_exactly_that_rate(
 
 def test_never_means_as_it_came_with_a_warning(store: Store, video: bytes) -> None:
     with ResultServer(video) as server:
-        delivered = deliver(expecting(fps=24), server.url, store, KEY, conform="never", limits=LIMITS)
+        delivered = fetch_and_publish(
+            expecting(fps=24), server.url, store, KEY, conform="never", limits=LIMITS
+        )
 
     assert store.read(CLIP) == video
     assert not store.exists(ORIGINAL)
@@ -107,16 +111,16 @@ def test_delivering_again_asks_nobody_and_answers_the_same(store: Store, video: 
     for wanted in (expecting(duration_s=5), expecting(duration_s=5, fps=24)):
         key = secrets.token_hex(32)
         with ResultServer(video) as server:
-            first = deliver(wanted, server.url, store, key, limits=LIMITS)
+            first = fetch_and_publish(wanted, server.url, store, key, limits=LIMITS)
 
-        assert deliver(wanted, no_link, store, key, limits=LIMITS) == first
+        assert fetch_and_publish(wanted, no_link, store, key, limits=LIMITS) == first
         assert "5 s were asked for" in first.warnings[0]
 
 
 def test_an_original_that_was_published_before_is_not_fetched_again(store: Store, video: bytes) -> None:
     store.create(ORIGINAL, video)
 
-    delivered = deliver(expecting(fps=24), no_link, store, KEY, limits=LIMITS)
+    delivered = fetch_and_publish(expecting(fps=24), no_link, store, KEY, limits=LIMITS)
 
     assert delivered.clip.facts.fps == 24.0
     assert store.list() == sorted([CLIP, ORIGINAL, POSTER, SHEET])
@@ -133,7 +137,7 @@ def test_a_damaged_file_is_fetched_again(store: Store, video: bytes) -> None:
         exchange.send(bytes(broken))
 
     with ResultServer(video, crc64=False, faults=[damage]) as server:
-        deliver(expecting(), server.url, store, KEY, limits=LIMITS)
+        fetch_and_publish(expecting(), server.url, store, KEY, limits=LIMITS)
 
     assert store.read(CLIP) == video
 
@@ -147,7 +151,7 @@ def test_a_damaged_file_is_fetched_again(store: Store, video: bytes) -> None:
 )
 def test_what_is_never_a_playable_video_is_refused_and_nothing_is_stored(store: Store, body: bytes) -> None:
     with ResultServer(body) as server, pytest.raises(BadDelivery, match="not a playable video"):
-        deliver(expecting(), server.url, store, KEY, limits=LIMITS)
+        fetch_and_publish(expecting(), server.url, store, KEY, limits=LIMITS)
 
     assert store.list() == []
     assert len(server.requests) == 3
@@ -156,7 +160,7 @@ def test_what_is_never_a_playable_video_is_refused_and_nothing_is_stored(store: 
 @pytest.mark.parametrize("fault", [status(200, b"<html>Sorry</html>" * 9), damaged])
 def test_a_page_or_damaged_bytes_are_never_stored(fault: Any, store: Store, video: bytes) -> None:
     with ResultServer(video, otherwise=fault) as server, pytest.raises(BadDelivery):
-        deliver(expecting(), server.url, store, KEY, limits=LIMITS)
+        fetch_and_publish(expecting(), server.url, store, KEY, limits=LIMITS)
 
     assert store.list() == []
 
@@ -170,7 +174,9 @@ def test_two_workers_deliver_the_same_clip_and_agree(store: Store, video: bytes)
             store.create(CLIP, theirs)
             return server.url()
 
-        delivered = deliver(expecting(fps=24), link_while_the_other_one_finishes, store, KEY, limits=LIMITS)
+        delivered = fetch_and_publish(
+            expecting(fps=24), link_while_the_other_one_finishes, store, KEY, limits=LIMITS
+        )
 
     assert store.read(CLIP) == theirs
     assert delivered.clip.sha256 == hashlib.sha256(theirs).hexdigest()
@@ -179,7 +185,7 @@ def test_two_workers_deliver_the_same_clip_and_agree(store: Store, video: bytes)
 def conformed_elsewhere(video: bytes) -> bytes:
     store = open_store(f"memory://{secrets.token_hex(4)}")
     with ResultServer(video) as server:
-        deliver(expecting(fps=24), server.url, store, KEY, limits=LIMITS)
+        fetch_and_publish(expecting(fps=24), server.url, store, KEY, limits=LIMITS)
     # The same film in other bytes: a trailing free box, as another encoder version would differ.
     return store.read(CLIP) + (16).to_bytes(4) + b"free" + bytes(8)
 
@@ -188,7 +194,7 @@ def test_a_stored_clip_that_rotted_is_reported_and_not_returned(store: Store, vi
     store.create(CLIP, video[: len(video) // 2])
 
     with pytest.raises(StorageProblem, match="is damaged now"):
-        deliver(expecting(), no_link, store, KEY, limits=LIMITS)
+        fetch_and_publish(expecting(), no_link, store, KEY, limits=LIMITS)
 
 
 DELIVER = """
@@ -222,7 +228,7 @@ def test_a_delivery_killed_at_any_instant_is_finished_by_the_next(store: Store, 
             for path in store.list("videos"):
                 if key in path and path.endswith(".mp4"):
                     assert store.read(path) in whole, f"half a file as {path}"
-            delivered = deliver(expecting(fps=24), server.url, store, key, limits=LIMITS)
+            delivered = fetch_and_publish(expecting(fps=24), server.url, store, key, limits=LIMITS)
 
             assert delivered.clip.facts.fps == 24.0
             assert store.read(f"videos/{key}.original.mp4") == video
@@ -232,5 +238,5 @@ def test_a_delivery_killed_at_any_instant_is_finished_by_the_next(store: Store, 
 def complete(store: Store, video: bytes) -> set[bytes]:
     """The bytes that a finished delivery publishes: conforming is deterministic on one machine."""
     with ResultServer(video) as server:
-        deliver(expecting(fps=24), server.url, store, KEY, limits=LIMITS)
+        fetch_and_publish(expecting(fps=24), server.url, store, KEY, limits=LIMITS)
     return {video, store.read(CLIP)}

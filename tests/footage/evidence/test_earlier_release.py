@@ -14,10 +14,10 @@ from footage.context import Context
 from footage.credentials import parse_key
 from footage.errors import FootageError, GenerationFailed
 from footage.evidence.clip_evidence import ClipEvidence, keys_in
-from footage.evidence.state import Permission, Step, next_step
+from footage.evidence.state import Permission, Step, decide
 from footage.settings import Settings
 from footage.steps.check import reopen
-from footage.steps.verify import verify
+from footage.steps.verify import verify_clip
 from footage.storage import open_store
 
 KEPT = Path(__file__).parents[2] / "fixtures" / "evidence-0.1.0"
@@ -36,7 +36,7 @@ def context(tmp_path: Path) -> Iterator[Context]:
 
 
 def test_every_clip_of_it_verifies(context: Context) -> None:
-    found = [verify(context.store, key) for key in keys_in(context.store)]
+    found = [verify_clip(context.store, key) for key in keys_in(context.store)]
 
     assert len(found) == len(KEYS)
     assert [problem for clip in found for problem in clip.problems] == []
@@ -55,14 +55,14 @@ def test_a_clip_of_it_is_returned_and_not_bought(context: Context, what: str) ->
 def test_what_it_left_is_finished(context: Context, what: str, step: Step) -> None:
     clip = reopen(context, KEYS[what], Permission(may_buy=False))
 
-    assert next_step(clip.evidence.state(), clip.permission) is step
+    assert decide(clip.evidence.state(), clip.permission) is step
 
 
 def test_what_failed_there_has_failed(context: Context) -> None:
     state = ClipEvidence(context.store, KEYS["failed"]).state()
 
     with pytest.raises(GenerationFailed) as failed:
-        next_step(state, Permission(attempts_before=1))
+        decide(state, Permission(attempts_before=1))
     assert isinstance(failed.value, FootageError)
 
 

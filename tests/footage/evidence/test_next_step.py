@@ -10,7 +10,7 @@ import pytest
 from footage.errors import Canceled, ClipLost, FootageError, GenerationFailed, Unreachable
 from footage.evidence.paid import paid
 from footage.evidence.records import Intent, Outcome, Receipt
-from footage.evidence.state import Attempt, ClipState, Permission, Step, next_step
+from footage.evidence.state import Attempt, ClipState, Permission, Step, decide
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 KEY = "ab" * 32
@@ -91,7 +91,7 @@ HARVEST = Permission(may_buy=False)
 def test_the_next_step_follows_from_the_evidence(
     found: ClipState, permission: Permission, step: Step | None
 ) -> None:
-    assert next_step(found, permission) is step
+    assert decide(found, permission) is step
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ def test_where_it_stops_a_person_is_told_what_to_do(
     found: ClipState, permission: Permission, error: type[FootageError]
 ) -> None:
     with pytest.raises(error) as stopped:
-        next_step(found, permission)
+        decide(found, permission)
 
     assert stopped.value.next_step
     assert KEY in stopped.value.next_step
@@ -147,7 +147,7 @@ def test_where_it_stops_a_person_is_told_what_to_do(
 
 def step_or_error(found: ClipState) -> Step | FootageError | None:
     try:
-        return next_step(found, Permission(attempts_before=1))
+        return decide(found, Permission(attempts_before=1))
     except FootageError as stopped:
         return stopped
 

@@ -30,11 +30,11 @@ from footage.errors import FootageError, InvalidRequest, StillRunning
 from footage.evidence.clip_evidence import ClipEvidence
 from footage.evidence.state import Permission, Step
 from footage.settings import Settings
-from footage.steps.cancel import cancel
-from footage.steps.check import check, reopen
-from footage.steps.harvest import harvest
-from footage.steps.probe import probe
-from footage.steps.verify import verify
+from footage.steps.cancel import cancel_clip
+from footage.steps.check import check_request, reopen
+from footage.steps.harvest import harvest_store
+from footage.steps.probe import probe_provider
+from footage.steps.verify import verify_clip
 from footage.storage import open_store
 from footage.storage.local import LocalStore
 from footage.transfer import Limits
@@ -83,7 +83,7 @@ class World:
             store or open_store(settings.store_url),
             find_api_key=lambda: parse_key("sk-emulator", "test"),
         )
-        probe(made, REGION, MODEL)
+        probe_provider(made, REGION, MODEL)
         return made
 
     @property
@@ -118,7 +118,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
             if what == "open":
                 emulator.turn(generation_s=1e7)
             context.settings.__dict__["deadline_s"] = 20.0
-            clip = check(context, request(what), Permission())
+            clip = check_request(context, request(what), Permission())
             made.keys[what] = clip.key
             with contextlib.suppress(FootageError):
                 asyncio.run(follow(clip, steps))
@@ -236,7 +236,7 @@ RECORDS: dict[str, tuple[str, str]] = {
 
 
 def generate(context: Context, what: str, _: str) -> Any:
-    clip = check(context, request(what), Permission())
+    clip = check_request(context, request(what), Permission())
     return clip.response or asyncio.run(follow(clip, PLAIN_STEPS))
 
 
@@ -246,10 +246,10 @@ def generate_by_key(context: Context, _: str, key: str) -> Any:
 
 
 COMMANDS: dict[str, Callable[[Context, str, str], Any]] = {
-    "verify": lambda context, _, key: verify(context.store, key),
+    "verify": lambda context, _, key: verify_clip(context.store, key),
     "generate": generate,
     "generate by key": generate_by_key,
-    "cancel": lambda context, _, key: cancel(context, key, by="test"),
+    "cancel": lambda context, _, key: cancel_clip(context, key, by="test"),
 }
 
 
@@ -303,7 +303,7 @@ def test_a_damaged_record_costs_nothing_and_stops_nothing_else(
         (RECORDS[record][0], command) for record in records for command in COMMANDS.values()
     ):
         require_true(world, root, what, attempt(lambda: command(context, what, world.keys[what])))  # noqa: B023 - called at once
-    report = attempt(lambda: asyncio.run(harvest(context, PLAIN_STEPS)))
+    report = attempt(lambda: asyncio.run(harvest_store(context, PLAIN_STEPS)))
 
     context.close()
     assert world.keys["delivered"] in report.delivered
@@ -332,7 +332,7 @@ def test_a_forged_end_of_a_task_that_lives_buys_nothing(world: World, tmp_path: 
     permission = Permission(retry_failed=True, buy_again=True)
 
     with pytest.raises(StillRunning):
-        asyncio.run(follow(check(context, request("open"), permission), PLAIN_STEPS))
+        asyncio.run(follow(check_request(context, request("open"), permission), PLAIN_STEPS))
 
     context.close()
     assert world.creates == bought
@@ -344,7 +344,7 @@ def test_a_lost_intent_beside_its_receipt_buys_nothing(world: World, tmp_path: P
     context = world.context(root.parent)
 
     with pytest.raises(StillRunning):
-        asyncio.run(follow(check(context, request("open"), Permission()), PLAIN_STEPS))
+        asyncio.run(follow(check_request(context, request("open"), Permission()), PLAIN_STEPS))
 
     context.close()
     assert world.creates == bought
@@ -364,7 +364,7 @@ def test_the_task_of_another_clip_is_never_sealed_under_this_key(
     context = world.context(root.parent)
 
     with pytest.raises(FootageError, match="belongs to clip" if claimed else "another prompt"):
-        asyncio.run(follow(check(context, request("open"), Permission()), PLAIN_STEPS))
+        asyncio.run(follow(check_request(context, request("open"), Permission()), PLAIN_STEPS))
 
     context.close()
     assert not (root / f"videos/{key}.mp4").exists()
@@ -419,7 +419,7 @@ def test_a_result_that_was_changed_is_not_given_out(world: World, tmp_path: Path
     path.write_text(json.dumps(document))
     context = world.context(root.parent)
 
-    problems = verify(context.store, key).problems
+    problems = verify_clip(context.store, key).problems
     given = attempt(lambda: generate(context, "sealed", key))
 
     context.close()
@@ -460,7 +460,7 @@ def test_what_cannot_be_read_is_not_taken_for_absent(
     context = world.context(root.parent, Failing(root, bad, code))
 
     given = attempt(lambda: generate(context, "open", key))
-    report = asyncio.run(harvest(context, PLAIN_STEPS))
+    report = asyncio.run(harvest_store(context, PLAIN_STEPS))
 
     context.close()
     assert isinstance(given, FootageError)
@@ -504,7 +504,7 @@ def test_records_that_agree_on_a_foreign_address_do_not_get_the_key(
     given = attempt(
         lambda: asyncio.run(follow(reopen(context, key, Permission(retry_failed=True)), PLAIN_STEPS))
     )
-    canceled = attempt(lambda: cancel(context, key, by="test"))
+    canceled = attempt(lambda: cancel_clip(context, key, by="test"))
 
     context.close()
     assert isinstance(given, FootageError)
@@ -519,7 +519,7 @@ def test_a_loopback_address_that_is_not_configured_gets_no_key(world: World, tmp
     context = world.context(root.parent)
 
     given = attempt(lambda: generate(context, "open", key))
-    canceled = attempt(lambda: cancel(context, key, by="test"))
+    canceled = attempt(lambda: cancel_clip(context, key, by="test"))
 
     context.close()
     assert "the key is not sent" in given.message
@@ -551,7 +551,7 @@ def test_a_task_that_only_its_claim_still_knows_is_not_bought_again(
     context = world.context(root.parent)
 
     with pytest.raises(StillRunning):
-        asyncio.run(follow(check(context, request("open"), Permission()), PLAIN_STEPS))
+        asyncio.run(follow(check_request(context, request("open"), Permission()), PLAIN_STEPS))
 
     last = ClipEvidence(context.store, key).state().last
     context.close()

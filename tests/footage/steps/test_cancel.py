@@ -13,9 +13,9 @@ from plainsteps import PLAIN_STEPS
 
 from footage.errors import Canceled, FootageError, SubmissionUnknown
 from footage.evidence.state import Permission
-from footage.steps.cancel import cancel, cancel_run
+from footage.steps.cancel import cancel_clip, cancel_run
 from footage.steps.check import reopen
-from footage.steps.harvest import harvest
+from footage.steps.harvest import harvest_store
 
 
 class Run:
@@ -66,7 +66,7 @@ def test_a_queued_clip_is_cancelled_at_the_provider_and_its_run_ends(bench: Benc
     run = Run(bench, clip)
     until(lambda: booked(clip))
 
-    done = cancel(bench.context(), clip.key, by="test")
+    done = cancel_clip(bench.context(), clip.key, by="test")
 
     run.wait()
     assert (done.became, bench.tasks()[0]["status"]) == ("canceled", "CANCELED")
@@ -81,7 +81,7 @@ def test_a_running_clip_is_abandoned_and_harvest_delivers_it(bench: Bench) -> No
     run = Run(bench, clip)
     until(lambda: bench.tasks() and bench.tasks()[0]["status"] == "RUNNING" and booked(clip))
 
-    done = cancel(bench.context(), clip.key, by="test")
+    done = cancel_clip(bench.context(), clip.key, by="test")
     run.wait()
     bench.emulator.advance(6_000)
     report = run_harvest(bench)
@@ -96,7 +96,7 @@ def test_a_running_clip_is_abandoned_and_harvest_delivers_it(bench: Bench) -> No
 def run_harvest(bench: Bench) -> Any:
     import asyncio
 
-    return asyncio.run(harvest(bench.context(), PLAIN_STEPS))
+    return asyncio.run(harvest_store(bench.context(), PLAIN_STEPS))
 
 
 def test_a_wish_that_came_while_the_purchase_was_unknown_is_carried_out_once_it_is_known(
@@ -107,7 +107,7 @@ def test_a_wish_that_came_while_the_purchase_was_unknown_is_carried_out_once_it_
     with pytest.raises(SubmissionUnknown):
         bench.make(bench.clip(bench.context(deadline_s=0.1)))
     clip = bench.clip(permission=Permission(may_buy=False))
-    noted = cancel(bench.context(), clip.key, by="test")
+    noted = cancel_clip(bench.context(), clip.key, by="test")
     # Found as the only one of its prompt only when it has ended; until then it is looked for.
     bench.emulator.turn(start_delay_s=0.05)
     bench.emulator.advance(2e6)
@@ -124,7 +124,7 @@ def test_a_wish_that_came_while_the_purchase_was_unknown_is_carried_out_once_it_
 def test_a_wish_that_came_before_anything_was_bought_keeps_it_from_being_bought(bench: Bench) -> None:
     clip = bench.clip()
 
-    done = cancel(bench.context(), clip.key, by="test")
+    done = cancel_clip(bench.context(), clip.key, by="test")
 
     with pytest.raises(Canceled):
         bench.make(clip)
@@ -138,7 +138,7 @@ def test_a_wish_between_two_attempts_stops_the_second(bench: Bench) -> None:
     run = Run(bench, clip)
     until(lambda: clip.evidence.state().last)
 
-    cancel(bench.context(), clip.key, by="test")
+    cancel_clip(bench.context(), clip.key, by="test")
 
     assert isinstance(run.wait().error, Canceled)
     assert clip.evidence.state().last.outcome.status == "canceled"
@@ -150,7 +150,7 @@ def test_somebody_who_asks_later_gets_the_clip_after_all(bench: Bench) -> None:
     clip = bench.clip()
     run = Run(bench, clip)
     until(lambda: booked(clip))
-    cancel(bench.context(), clip.key, by="test")
+    cancel_clip(bench.context(), clip.key, by="test")
     run.wait()
     bench.emulator.turn(start_delay_s=0.05)
 
@@ -162,7 +162,7 @@ def test_somebody_who_asks_later_gets_the_clip_after_all(bench: Bench) -> None:
 
 def test_a_run_that_is_started_over_after_a_cancel_does_not_override_it(bench: Bench) -> None:
     clip = bench.clip(bench.context(run_id="run-1"))
-    cancel(bench.context(), clip.key, by="test")
+    cancel_clip(bench.context(), clip.key, by="test")
 
     with pytest.raises(Canceled):
         bench.make(bench.clip(bench.context(run_id="run-1")))
@@ -174,7 +174,7 @@ def test_a_cancel_that_comes_too_late_delivers_the_clip(bench: Bench) -> None:
     clip = bench.clip()
     response = bench.make(clip)
 
-    done = cancel(bench.context(), clip.key, by="test")
+    done = cancel_clip(bench.context(), clip.key, by="test")
 
     assert done.became == "finished"
     assert bench.make(bench.clip()) is None or bench.clip().response.task_id == response.task_id
@@ -188,7 +188,7 @@ def test_a_cancel_whose_answer_is_lost_is_asked_again_by_the_run(bench: Bench, f
     until(lambda: booked(clip))
     bench.fault(fault)
 
-    cancel(bench.context(), clip.key, by="test")
+    cancel_clip(bench.context(), clip.key, by="test")
 
     assert isinstance(run.wait().error, Canceled)
     assert bench.tasks()[0]["status"] == "CANCELED"
@@ -232,7 +232,7 @@ def test_a_cancel_that_is_refused_once_is_asked_again_while_the_task_waits(bench
     bench.buy(clip)
     bench.fault("cancel-refused", times=1)
 
-    done = cancel(bench.context(), clip.key, by="test")
+    done = cancel_clip(bench.context(), clip.key, by="test")
 
     assert done.became == "canceled"
 
@@ -243,7 +243,7 @@ def test_a_task_that_waits_and_is_never_cancelled_is_not_called_abandoned(bench:
     bench.buy(clip)
     bench.fault("cancel-refused", times=None)
 
-    done = cancel(bench.context(), clip.key, by="test")
+    done = cancel_clip(bench.context(), clip.key, by="test")
 
     assert done.became == "noted"
     assert clip.evidence.state().last.outcome is None

@@ -17,8 +17,8 @@ from footage.errors import InvalidRequest, StillRunning, SubmissionUnknown, Take
 from footage.evidence.lease import Lease, Worker
 from footage.evidence.run_log import RunLog, collect_from, recorded
 from footage.evidence.state import Permission
-from footage.steps.adopt import adopt
-from footage.steps.harvest import find_unclaimed_tasks, find_unfinished, harvest
+from footage.steps.adopt import adopt_task
+from footage.steps.harvest import find_unclaimed_tasks, find_unfinished, harvest_store
 from footage.storage import open_store
 
 
@@ -32,7 +32,7 @@ def book(bench: Bench, **request: Any) -> Any:
 
 
 def run_harvest(bench: Bench, **settings: Any) -> Any:
-    return asyncio.run(harvest(bench.context(**settings), PLAIN_STEPS))
+    return asyncio.run(harvest_store(bench.context(**settings), PLAIN_STEPS))
 
 
 def test_harvest_finishes_what_was_bought_and_buys_nothing(bench: Bench) -> None:
@@ -63,7 +63,7 @@ def test_people_are_warned_before_a_result_expires(bench: Bench) -> None:
     warned: list[str] = []
 
     asyncio.run(
-        harvest(
+        harvest_store(
             bench.context(deadline_s=0.05),
             PLAIN_STEPS,
             on_expiring=lambda unfinished: warned.append(unfinished.key),
@@ -130,8 +130,8 @@ def test_a_key_of_no_clip_is_refused_and_one_of_a_finished_clip_is_noted(bench: 
     done = bench.make(bench.clip())
 
     with pytest.raises(InvalidRequest, match="keys = 'feedface': No clip in this store"):
-        asyncio.run(harvest(bench.context(), PLAIN_STEPS, keys=(done.key, "feedface")))
-    report = asyncio.run(harvest(bench.context(), PLAIN_STEPS, keys=(done.key[:8].upper(),)))
+        asyncio.run(harvest_store(bench.context(), PLAIN_STEPS, keys=(done.key, "feedface")))
+    report = asyncio.run(harvest_store(bench.context(), PLAIN_STEPS, keys=(done.key[:8].upper(),)))
 
     assert report.warnings == [f"Clip {done.key[:8]} has nothing to finish."]
 
@@ -166,7 +166,7 @@ def test_an_adopted_task_is_delivered_as_the_clip(bench: Bench) -> None:
     clip = lose(bench)
     task_id = bench.tasks()[0]["task_id"]
 
-    receipt = adopt(bench.context(), clip.key[:12], task_id)
+    receipt = adopt_task(bench.context(), clip.key[:12], task_id)
     response = bench.make(bench.clip())
 
     assert receipt.adopted
@@ -179,7 +179,7 @@ def test_a_task_with_another_prompt_is_not_adopted(bench: Bench) -> None:
     other = bench.make(bench.clip(prompt=f"{bench.prompt}, and a dog"))
 
     with pytest.raises(InvalidRequest, match="another prompt"):
-        adopt(bench.context(), clip.key, other.task_id)
+        adopt_task(bench.context(), clip.key, other.task_id)
 
     assert clip.evidence.state().last.unknown
 
@@ -189,21 +189,21 @@ def test_a_task_of_another_clip_is_not_adopted(bench: Bench) -> None:
     other = bench.make(bench.clip(take=2))
 
     with pytest.raises(InvalidRequest, match="belongs to another clip"):
-        adopt(bench.context(), clip.key, other.task_id)
+        adopt_task(bench.context(), clip.key, other.task_id)
 
 
 def test_a_task_that_does_not_exist_is_not_adopted(bench: Bench) -> None:
     clip = lose(bench)
 
     with pytest.raises(InvalidRequest, match="knows no such task"):
-        adopt(bench.context(), clip.key, "0385dc79-5ff8-4d82-bcb6-0a1b2c3d4e5f")
+        adopt_task(bench.context(), clip.key, "0385dc79-5ff8-4d82-bcb6-0a1b2c3d4e5f")
 
 
 def test_where_nothing_is_unknown_nothing_is_adopted(bench: Bench) -> None:
     clip = book(bench)
 
     with pytest.raises(InvalidRequest, match="nothing to settle"):
-        adopt(bench.context(), clip.key, bench.tasks()[0]["task_id"])
+        adopt_task(bench.context(), clip.key, bench.tasks()[0]["task_id"])
 
 
 def test_nobody_adopts_while_a_living_worker_makes_the_clip(bench: Bench) -> None:
@@ -213,10 +213,10 @@ def test_nobody_adopts_while_a_living_worker_makes_the_clip(bench: Bench) -> Non
     lease.take(lease.look())
 
     with pytest.raises(TakenOver):
-        adopt(bench.context(), clip.key, bench.tasks()[0]["task_id"])
+        adopt_task(bench.context(), clip.key, bench.tasks()[0]["task_id"])
 
     owner.stop()
-    assert adopt(bench.context(), clip.key, bench.tasks()[0]["task_id"]).adopted
+    assert adopt_task(bench.context(), clip.key, bench.tasks()[0]["task_id"]).adopted
 
 
 def test_a_clip_can_be_finished_with_its_image_gone(bench: Bench, tmp_path: Any) -> None:

@@ -18,8 +18,8 @@ from footage.errors import AccountProblem, ClipLost, GenerationFailed, StillRunn
 from footage.evidence.records import Receipt
 from footage.provider.results import TaskAnswer, TaskStatus, Usage
 from footage.steps.booking import outcome_of
-from footage.steps.poll import Progress, poll
-from footage.steps.submit import submit
+from footage.steps.poll import Progress, poll_clip
+from footage.steps.submit import submit_clip
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 
@@ -151,7 +151,7 @@ def test_a_poll_that_is_called_again_counts_on_and_gets_no_new_deadline(bench: B
             part.append(progress)
 
         with pytest.raises(StillRunning):
-            asyncio.run(poll(clip, note))
+            asyncio.run(poll_clip(clip, note))
 
     running = [progress.elapsed_s for part in seen for progress in part if progress.status == "RUNNING"]
     assert running == sorted(running)
@@ -179,9 +179,9 @@ def test_many_clips_that_wait_are_asked_for_with_one_list(bench: Bench) -> None:
 
     async def buy_and_wait(clip: Clip) -> None:
         async with clip.held():
-            await submit(clip, _at_once)
+            await submit_clip(clip, _at_once)
         with pytest.raises(StillRunning):
-            await poll(clip)
+            await poll_clip(clip)
 
     async def all_of_them() -> None:
         await asyncio.gather(*(buy_and_wait(clip) for clip in clips))

@@ -12,7 +12,7 @@ from footage.context import Context
 from footage.credentials import parse_key
 from footage.errors import AccountProblem, FootageError, InvalidRequest, Unreachable
 from footage.settings import Settings, load_settings
-from footage.steps.probe import ask, first_contact, probe
+from footage.steps.probe import ask, first_contact, probe_provider
 from footage.storage import open_store
 
 GOOD = {"data": [], "total": 0, "total_page": 0, "page_no": 1}
@@ -43,14 +43,16 @@ def test_what_the_first_answer_means(
     answer: Act, kind: type[FootageError], code: int, tmp_path: Path
 ) -> None:
     with RawServer(answer) as server, pytest.raises(kind) as caught:
-        probe(context_at(server.base_url, tmp_path), "cn-beijing", "wan2.2-t2v-plus")
+        probe_provider(context_at(server.base_url, tmp_path), "cn-beijing", "wan2.2-t2v-plus")
 
     assert (type(caught.value), caught.value.exit_code) == (kind, code)
 
 
 def test_a_host_that_does_not_exist_is_a_mistake(tmp_path: Path) -> None:
     with pytest.raises(InvalidRequest, match="DASHSCOPE_HTTP_BASE_URL") as caught:
-        probe(context_at("https://no-such-host.invalid/api/v1", tmp_path), "cn-beijing", "wan2.2-t2v-plus")
+        probe_provider(
+            context_at("https://no-such-host.invalid/api/v1", tmp_path), "cn-beijing", "wan2.2-t2v-plus"
+        )
 
     assert "no host of this name" in str(caught.value)
 

@@ -25,8 +25,8 @@ from footage.errors import (
 )
 from footage.evidence.records import Intent
 from footage.evidence.state import Permission
-from footage.steps.cancel import cancel
-from footage.steps.submit import submit
+from footage.steps.cancel import cancel_clip
+from footage.steps.submit import submit_clip
 
 
 def last(bench: Bench, clip: Any) -> Any:
@@ -150,7 +150,7 @@ def lose_two_takes(bench: Bench) -> list[Any]:
 
     async def drive(clip: Any) -> Any:
         async with clip.held():
-            return await submit(clip)
+            return await submit_clip(clip)
 
     errors = asyncio.run(both())
     assert [type(error) for error in errors] == [SubmissionUnknown, SubmissionUnknown]
@@ -206,11 +206,11 @@ def test_a_cancel_while_a_clip_waits_for_its_turn_keeps_it_from_being_bought(ben
     clip = bench.clip()
 
     async def cancel_meanwhile(model: str) -> None:
-        await asyncio.to_thread(cancel, bench.context(), clip.key, "test")
+        await asyncio.to_thread(cancel_clip, bench.context(), clip.key, "test")
 
     async def buy() -> Any:
         async with clip.held():
-            return await submit(clip, cancel_meanwhile)
+            return await submit_clip(clip, cancel_meanwhile)
 
     with pytest.raises(Canceled, match="nothing was bought"):
         asyncio.run(buy())
@@ -227,11 +227,11 @@ def test_a_cancel_while_a_refused_create_waits_closes_its_attempt(bench: Bench) 
     async def cancel_before_the_second(model: str) -> None:
         turns.append(model)
         if len(turns) == 2:
-            await asyncio.to_thread(cancel, bench.context(), clip.key, "test")
+            await asyncio.to_thread(cancel_clip, bench.context(), clip.key, "test")
 
     async def buy() -> Any:
         async with clip.held():
-            return await submit(clip, cancel_before_the_second)
+            return await submit_clip(clip, cancel_before_the_second)
 
     with pytest.raises(Canceled, match="nothing was bought"):
         asyncio.run(buy())
@@ -249,7 +249,7 @@ def test_creates_of_one_process_keep_to_the_submit_rate_of_their_model(tmp_path:
 
         async def buy(clip: Any) -> Any:
             async with clip.held():
-                return await submit(clip)
+                return await submit_clip(clip)
 
         async def all_of_them() -> Any:
             return await asyncio.gather(*(buy(clip) for clip in clips))
@@ -372,7 +372,7 @@ def test_others_who_work_on_the_account_all_the_time_do_not_hold_up_the_verdict(
     async def both() -> Any:
         others = asyncio.create_task(work_on())
         async with clip.held():
-            found = await submit(clip)
+            found = await submit_clip(clip)
         others.cancel()
         return found
 
@@ -387,7 +387,7 @@ def test_a_create_whose_wait_is_cancelled_is_written_down_before_the_clip_is_giv
     async def cancelled() -> None:
         async def drive() -> None:
             async with clip.held():
-                await submit(clip)
+                await submit_clip(clip)
 
         before = bench.emulator.ledger()["creates"]
         task = asyncio.create_task(drive())
@@ -442,7 +442,7 @@ def test_an_unknown_purchase_is_settled_also_while_nothing_may_be_bought(bench: 
 
     async def settle() -> Any:
         async with again.held():
-            return await submit(again, _no_turn)
+            return await submit_clip(again, _no_turn)
 
     receipt = asyncio.run(settle())
 
@@ -459,7 +459,7 @@ def test_each_create_that_is_sent_takes_a_turn_of_its_own(bench: Bench) -> None:
 
     async def buy() -> Any:
         async with clip.held():
-            return await submit(clip, take)
+            return await submit_clip(clip, take)
 
     asyncio.run(buy())
 

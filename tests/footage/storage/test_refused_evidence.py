@@ -16,7 +16,7 @@ from footage.evidence.clip_evidence import ClipEvidence
 from footage.evidence.reader import BadRecord
 from footage.settings import Settings
 from footage.steps.harvest import find_unfinished
-from footage.steps.verify import verify, verify_tonight
+from footage.steps.verify import verify_clip, verify_tonight
 from footage.storage import Store, open_store
 
 KEPT = Path(__file__).parents[2] / "fixtures" / "evidence-0.1.0"
@@ -78,7 +78,7 @@ def test_a_refused_video_is_no_whole_video_and_the_night_goes_on(
 ) -> None:
     refusing.part, refusing.answer = f"videos/{KEYS['t2v']}.mp4", answer
 
-    one = verify(store, KEYS["t2v"])
+    one = verify_clip(store, KEYS["t2v"])
     night = verify_tonight(store, 1 << 40)
 
     assert one.problems

@@ -21,7 +21,7 @@ from footage.evidence.records import Intent
 from footage.evidence.state import Permission, Step
 from footage.request import VideoRequest, VideoResponse
 from footage.settings import Settings
-from footage.steps.check import check
+from footage.steps.check import check_request
 from footage.storyboard import Budget, Ledger, ShotOutcome, plan_board
 from footage.storyboard.plan import BoardPlan
 from footage.storyboard.production import Crew, MakeClip, patience, produce
@@ -56,7 +56,7 @@ async def _make(
     context: Context, plan: BoardPlan, budget: Budget, make: MakeClip = _follow
 ) -> tuple[dict[str, ShotOutcome], Ledger]:
     async def check_shot(request: VideoRequest, name: str) -> Clip:
-        return await in_thread(check, context, request, Permission(), name=name)
+        return await in_thread(check_request, context, request, Permission(), name=name)
 
     ledger = Ledger(budget)
     return await produce(context, plan, ledger, Crew(check_shot, make)), ledger

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from footage.transfer.http_response import Begun, Later, Refresh, Restart, Stop, Take, next_step, what_is_it
+from footage.transfer.http_response import Begun, Later, Refresh, Restart, Stop, Take, next_move, what_is_it
 
 NOTHING = Begun()
 HALF = Begun(size_bytes=50, total_bytes=100, etag='"a"')
@@ -23,7 +23,7 @@ HALF = Begun(size_bytes=50, total_bytes=100, etag='"a"')
 def test_a_body_is_put_where_it_belongs(
     status: int, headers: dict[str, str], begun: Begun, expected: Take
 ) -> None:
-    assert next_step(status, headers, begun) == expected
+    assert next_move(status, headers, begun) == expected
 
 
 @pytest.mark.parametrize(
@@ -39,12 +39,12 @@ def test_a_body_is_put_where_it_belongs(
     ],
 )
 def test_an_object_that_changed_is_begun_again(status: int, headers: dict[str, str]) -> None:
-    assert isinstance(next_step(status, headers, HALF), Restart)
+    assert isinstance(next_move(status, headers, HALF), Restart)
 
 
 @pytest.mark.parametrize(("status", "gone"), [(401, False), (403, False), (404, True), (410, True)])
 def test_a_link_that_does_not_work_is_renewed(status: int, gone: bool) -> None:
-    step = next_step(status, {}, HALF)
+    step = next_move(status, {}, HALF)
 
     assert isinstance(step, Refresh)
     assert step.gone is gone
@@ -52,8 +52,8 @@ def test_a_link_that_does_not_work_is_renewed(status: int, gone: bool) -> None:
 
 @pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504])
 def test_a_server_in_trouble_is_asked_later(status: int) -> None:
-    assert next_step(status, {"retry-after": "7"}, HALF) == Later(f"HTTP {status}", 7)
-    assert next_step(status, {"retry-after": "Wed, 21 Oct 2026 07:28:00 GMT"}, HALF) == Later(
+    assert next_move(status, {"retry-after": "7"}, HALF) == Later(f"HTTP {status}", 7)
+    assert next_move(status, {"retry-after": "Wed, 21 Oct 2026 07:28:00 GMT"}, HALF) == Later(
         f"HTTP {status}", None
     )
 
@@ -63,7 +63,7 @@ def test_a_server_in_trouble_is_asked_later(status: int) -> None:
     [(400, {}), (405, {}), (451, {}), (204, {}), (304, {}), (200, {"content-encoding": "gzip"})],
 )
 def test_what_cannot_become_better_stops(status: int, headers: dict[str, str]) -> None:
-    assert isinstance(next_step(status, headers, HALF), Stop)
+    assert isinstance(next_move(status, headers, HALF), Stop)
 
 
 @pytest.mark.parametrize(

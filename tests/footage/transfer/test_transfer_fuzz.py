@@ -13,7 +13,7 @@ from footage.transfer.http_response import (
     Stop,
     Take,
     by_name,
-    next_step,
+    next_move,
     what_is_it,
 )
 
@@ -34,5 +34,5 @@ def test_any_head(pairs: list[tuple[str, str]], status: int, size_bytes: int, fi
     what_is_it(first)
 
     if headers is not None:
-        step = next_step(status, headers, Begun(size_bytes, None, None))
+        step = next_move(status, headers, Begun(size_bytes, None, None))
         assert isinstance(step, Take | Restart | Refresh | Later | Stop)
