@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from footage.concurrency.boot_clock import boot_clock_s
 from footage.concurrency.executors import in_thread
 from footage.errors import StillRunning, TakenOver
+from footage.errors.actions import Rerun
 from footage.evidence.clip_evidence import ClipEvidence
 from footage.evidence.lease import DeadWatch, Holding, Lease
 from footage.evidence.response import response_of
@@ -194,7 +195,7 @@ class Clip:
             if alive or self.out_of_time:
                 raise StillRunning(
                     f"Worker {holding.owner or 'another one'} still makes clip {self.key[:12]}.",
-                    next_step=f"wan-video generate --key {self.key}",
+                    next_step=Rerun(self.key),
                     key=self.key,
                 )
             await asyncio.sleep(LOOK_EVERY_S)

@@ -7,7 +7,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Self
 from footage.concurrency.boot_clock import boot_clock_s
 from footage.credentials import ApiKey, find_key
 from footage.errors import AccountProblem, InvalidRequest, Problem, StorageProblem
+from footage.errors.actions import Action, NextStep, command
 from footage.evidence.lease import Worker
 from footage.evidence.reader import BadRecord
 from footage.input_roots import InputRoots
@@ -61,7 +62,10 @@ class Context:
         find_api_key: Callable[[], ApiKey] = key_of_environment,
         run_id: str | None = None,
         input_roots: InputRoots | None = None,
+        flags: Sequence[str] = (),
     ) -> None:
+        # What a command needs to find the clips of this run: commands that are written for people have them.
+        self.flags = tuple(flags)
         self.input_roots = input_roots or InputRoots.anywhere()
         self.settings = settings
         self.store = store
@@ -83,6 +87,10 @@ class Context:
         self.task_list = TaskList(settings.poll_min_s, settings.poll_max_s)
         self.creates = CreatePacer()
         self.durations = Durations()
+
+    def command(self, action: Action) -> str:
+        """The command line for what a person can do next about a clip of this run."""
+        return command(action, self.flags)
 
     def __reduce__(self) -> str:
         raise TypeError("A Context holds a key and open connections; pass block names instead.")
@@ -184,8 +192,10 @@ class Context:
             except StorageProblem as error:
                 raise StorageProblem(
                     error.message,
-                    next_step=f"{error.next_step or 'Mend the store.'} "
-                    "If only one worker ever runs, set WAN_VIDEO_SINGLE_WORKER=1.",
+                    next_step=NextStep.of(
+                        *(error.next_step.parts if error.next_step else ["Mend the store."]),
+                        " If only one worker ever runs, set WAN_VIDEO_SINGLE_WORKER=1.",
+                    ),
                 ) from error
             self._exclusive = True
 
@@ -262,6 +272,7 @@ def open_context(
     find_api_key: Callable[[], ApiKey] = key_of_environment,
     run_id: str | None = None,
     bounded: bool = False,
+    flags: Sequence[str] = (),
 ) -> Context:
     """A context from the environment, or from what is given; `bounded`: files of requests come from the folders
     that the operator allows, and from no other.
@@ -282,4 +293,4 @@ def open_context(
             single_worker=settings.single_worker,
         )
     roots = InputRoots(settings.readable_folders) if bounded else InputRoots.anywhere()
-    return Context(settings, store, find_api_key=find_api_key, run_id=run_id, input_roots=roots)
+    return Context(settings, store, find_api_key=find_api_key, run_id=run_id, input_roots=roots, flags=flags)

@@ -161,7 +161,7 @@ async def publish_failure(name: str, error: FootageError) -> None:
         # Without it the run stopped before it looked at anything.
         f"**Paid:** {error.details.get('paid', 'nothing new')}.",
         "",
-        f"**Next:** {as_text(error.next_step) if error.next_step else 'correct the cause, then run it again.'}",
+        f"**Next:** {as_text(str(error.next_step)) if error.next_step else 'correct the cause, then run it again.'}",
     ]
     await published(
         acreate_markdown_artifact(

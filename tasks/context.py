@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import shlex
 import tempfile
 from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
@@ -21,6 +22,7 @@ from footage.context import Context, key_of_environment, open_context
 from footage.credentials import ApiKey, parse_key
 from footage.emulated_environment import below, emulated, emulated_here, emulator_key_given
 from footage.errors import AccountProblem, FootageError, InvalidRequest, Problem, Unreachable
+from footage.errors.actions import NextStep, Setup
 from footage.evidence.paid import NOTHING, paid_by_run
 from footage.evidence.run_log import RunLog, collect_from, recorded
 from footage.privacy.display import shown
@@ -75,6 +77,7 @@ async def _opened(
         run_id=run_id,
         # What a deployed run is asked for comes from elsewhere; in a terminal the files are the user's own.
         bounded=deployment.id is not None,
+        flags=_flags(credentials_block, storage_block),
     )
     collect_from("footage", "prefect.flow_runs", "prefect.task_runs")
     log_plainly()
@@ -90,6 +93,13 @@ async def _opened(
         raise
     finally:
         await in_thread(context.close)
+
+
+def _flags(credentials_block: str | None, storage_block: str | None) -> list[str]:
+    """The options with which the commands that are shown to people find the clips of this run."""
+    given = {"--credentials-block": credentials_block, "--storage-block": storage_block}
+    flags = [f"{option} {shlex.quote(name)}" for option, name in given.items() if name]
+    return ["--emulator", *flags] if emulated_here() else flags
 
 
 def _refuse_vanishing_output(settings: Settings) -> None:
@@ -128,7 +138,7 @@ async def _settings(storage_block: str | None) -> Settings:
                     "storage_block", shown(storage_block), "there is no Video Storage block of this name"
                 ),
             ),
-            next_step="create it in the Prefect UI under Blocks, or with: wan-video setup",
+            next_step=NextStep.of("create it in the Prefect UI under Blocks, or with: ", Setup()),
         )
     settings = block.apply_to(settings)
     if emulated_here():
@@ -163,8 +173,11 @@ async def _key_source(credentials_block: str | None) -> Callable[[], ApiKey]:
         what = "Secret" if kind == _SECRET else "DashScope Credentials"
         raise AccountProblem(
             f"There is no {what} block named {shown(name)}.",
-            next_step="create it in the Prefect UI under Blocks, or with: wan-video setup; "
-            "a Secret block is named as secret/NAME",
+            next_step=NextStep.of(
+                "create it in the Prefect UI under Blocks, or with: ",
+                Setup(),
+                "; a Secret block is named as secret/NAME",
+            ),
         )
     return found
 

@@ -27,6 +27,7 @@ from footage.clip import Clip, follow
 from footage.concurrency.executors import in_heavy_thread, in_thread
 from footage.emulated_environment import emulated_here
 from footage.errors import InvalidRequest, NotFinished, Problem
+from footage.errors.actions import Approve, NextStep, Rerun, Setup, command
 from footage.evidence.response import response_of
 from footage.evidence.state import Permission, decide
 from footage.privacy.display import one_line, plain
@@ -139,18 +140,18 @@ async def approved(board_plan: BoardPlan, due: BoardQuote) -> bool:
     reason = approval_reason(due, board_plan.board.budget)
     if reason is None:
         return True
-    command = f"wan-video storyboard --approve {flow_run.id}"
+    approve = command(Approve(str(flow_run.id)))
     logger.warning(
         "%s Waiting: press Resume on run %s in Prefect and tick approve, or: %s",
         reason,
         flow_run.name,
-        command,
+        approve,
     )
     await published(
         acreate_markdown_artifact(
             key="approval",
             markdown=f"## Waiting for approval\n\n{as_text(reason)}\n\nPress **Resume** on this run and tick "
-            f"**approve**, or: `{command}`. Cancel the run to refuse.",
+            f"**approve**, or: `{approve}`. Cancel the run to refuse.",
             description="Waiting for approval",
         )
     )
@@ -193,7 +194,7 @@ async def crew(
             **blocks,
         }
         last = (await clip.state()).last
-        go_on = f"wan-video generate --key {clip.key}"
+        go_on = Rerun(clip.key)
         try:
             child = await arun_deployment(
                 finish,
@@ -232,7 +233,7 @@ async def require_deployment(name: str) -> None:
             message = f"there is no deployment {name} on this Prefect server; nothing was bought"
             raise InvalidRequest(
                 problems=(Problem("run", "deployments", message, "inline"),),
-                next_step="wan-video setup, and start a worker as it says",
+                next_step=NextStep.of(Setup(), ", and start a worker as it says"),
             ) from None
         pool = await client.read_work_pool(found.work_pool_name) if found.work_pool_name else None
     if pool is not None and pool.status is not WorkPoolStatus.READY:

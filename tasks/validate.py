@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from prefect import Flow
 
 from footage.checkup import Finding, Level, examine, local_findings, provider_findings
+from footage.checkup.finding import fix_of
 from footage.concurrency.executors import in_heavy_thread, in_thread
 from footage.errors import AccountProblem
 from footage.steps.verify import verify_tonight
@@ -47,7 +48,7 @@ def project_findings(flows: ModuleType, open_here: Callable[[], Context]) -> Gen
         try:
             context.api_key  # noqa: B018 - looked for at first use
         except AccountProblem as error:
-            yield Finding("provider", "warn", f"not asked: {error.message}", error.next_step)
+            yield Finding("provider", "warn", f"not asked: {error.message}", fix_of(error))
             continue
         for finding in provider_findings(context):
             yield finding.as_warning()

@@ -20,7 +20,7 @@ from collections.abc import Callable
 from cyclopts import App, CycloptsError, CycloptsPanel, UnusedCliTokensError
 from rich.console import Console
 
-from flows.cli.console import explain_error, patient_output, remember_place, stderr, tell
+from flows.cli.console import explain_error, patient_output, remember_flags, stderr, tell
 from footage.errors import FootageError
 from footage.privacy.display import plain
 from footage.privacy.redact import redact
@@ -101,7 +101,7 @@ def main() -> None:
 
 def run(arguments: list[str]) -> int:
     """Run one command; its exit code."""
-    remember_place(arguments)
+    remember_flags(arguments)
     return guarded(
         lambda: app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
     )

@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.text import Text
 
 from footage.errors import FootageError
+from footage.errors.actions import Action, NextStep, command
 from footage.privacy.display import plain, plain_json
 
 # Colours, which rich writes.
@@ -70,29 +71,34 @@ def patient_output() -> Generator[Patient]:
 
 stderr = Console(stderr=True, highlight=False, soft_wrap=True)
 
-_COMMAND = re.compile(r"\bwan-video (?:generate|storyboard|harvest|cancel|adopt)\b")
-_places: list[str] = []
+_flags: list[str] = []
 
 
-def remember_place(arguments: list[str]) -> None:
+def remember_flags(arguments: list[str]) -> None:
     """Keep the flags that say where this command's clips are: the commands that we print need them, too."""
-    _places.clear()
+    _flags.clear()
     for flag, following in zip(arguments, [*arguments[1:], ""], strict=False):
         name, _, value = flag.partition("=")
         if flag == "--emulator":
-            _places.append(flag)
+            _flags.append(flag)
         elif name in ("--credentials-block", "--storage-block"):
-            _places.append(f"{name} {shlex.quote(value or following)}")
+            _flags.append(f"{name} {shlex.quote(value or following)}")
 
 
-def _here(text: str) -> str:
-    """The text, with commands that find this command's clips."""
-    return _COMMAND.sub(lambda command: " ".join([command[0], *_places]), text)
+def command_here(action: Action) -> str:
+    """The command for an action, so that it finds this command's clips."""
+    return command(action, _flags)
+
+
+def tell_next(step: NextStep | Action) -> None:
+    """What to do next, as the last line for the person at the terminal."""
+    step = step if isinstance(step, NextStep) else NextStep.of(step)
+    stderr.print(Text("→ ", style="bold") + Text(step.written(command_here)))
 
 
 def tell(message: str, style: str = "") -> None:
     """A line for the person at the terminal."""
-    stderr.print(Text(plain(_here(message)), style=style))
+    stderr.print(Text(plain(message), style=style))
 
 
 class _Lines(logging.Handler):
@@ -101,7 +107,7 @@ class _Lines(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         at = datetime.fromtimestamp(record.created).astimezone()
         style = "yellow" if record.levelno >= logging.WARNING else ""
-        stderr.print(Text(f"{at:%H:%M:%S} ", "dim") + Text(plain(_here(record.getMessage())), style))
+        stderr.print(Text(f"{at:%H:%M:%S} ", "dim") + Text(plain(record.getMessage()), style))
 
 
 def show_progress() -> None:
@@ -116,11 +122,11 @@ def show_progress() -> None:
 
 def explain_error(error: FootageError) -> None:
     """The error's message and the next step, without a traceback."""
-    stderr.print(Text(f"{type(error).__name__}: ", style="bold red") + Text(_here(error.message)))
+    stderr.print(Text(f"{type(error).__name__}: ", style="bold red") + Text(error.message))
     if paid := error.details.get("paid"):
         stderr.print(Text("Paid: ", style="bold") + Text(f"{paid}."))
     if error.next_step:
-        stderr.print(Text("→ ", style="bold") + Text(_here(error.next_step)))
+        tell_next(error.next_step)
 
 
 def print_json(document: BaseModel | dict[str, Any] | list[Any]) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Generator
 
 from footage.context import Context, open_context
 from footage.errors import Unreachable
+from footage.errors.actions import Setup
 
 
 @contextlib.contextmanager
@@ -37,7 +38,7 @@ def context_alone(credentials_block: str | None, storage_block: str | None) -> G
         Unreachable: A block was named; blocks are on a server.
     """
     if credentials_block or storage_block:
-        raise Unreachable("Blocks are on a Prefect server, and none is running.", next_step="wan-video setup")
+        raise Unreachable("Blocks are on a Prefect server, and none is running.", next_step=Setup())
     with open_context() as context:
         yield context
 

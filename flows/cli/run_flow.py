@@ -16,9 +16,10 @@ from prefect.client.orchestration import get_client
 from prefect.exceptions import FlowPauseTimeout, TerminationSignal
 from prefect.states import Cancelled
 
-from flows.cli.console import explain_error, show_progress, tell
+from flows.cli.console import explain_error, show_progress, tell, tell_next
 from flows.cli.server_address import prefect_server
 from footage.errors import Canceled, FootageError, InvalidRequest, OverBudget, Problem, StillRunning
+from footage.errors.actions import Harvest, NextStep, Rerun
 from footage.request import VideoResponse
 from tasks.hooks import cancel_clips, cancel_work
 
@@ -48,13 +49,13 @@ def run_state(flow: Flow[..., Any], parameters: dict[str, Any]) -> State[Any]:
             if not state.is_cancelling():
                 return state
         except KeyboardInterrupt:
-            tell(f"→ {asyncio.run(run.cancel('Ctrl-C'))}", "bold")
+            tell_next(asyncio.run(run.cancel("Ctrl-C")))
             raise KeyboardInterrupt from None
         except (asyncio.CancelledError, TerminationSignal):
             if not run.cancelled:
                 raise StillRunning(
                     "The run was stopped from outside. What was bought stays booked, and the provider goes on.",
-                    next_step=f"{AGAIN}; or wan-video harvest",
+                    next_step=NextStep.of(f"{AGAIN}; or ", Harvest()),
                 ) from None
         again = asyncio.run(run.cancel("Cancelled in Prefect"))
         if run.cancelled and run.waited:
@@ -110,7 +111,7 @@ class _Run:
                     )
         work.cancel()
 
-    async def cancel(self, by: str) -> str:
+    async def cancel(self, by: str) -> NextStep:
         """Cancel what the run made, and tell what became of it; the command that goes on with it."""
         done: list[Cancellation] = []
         if cancel_clips not in self.flow.on_cancellation_hooks:
@@ -131,8 +132,8 @@ class _Run:
                     state = Cancelled(message=f"{by}; clips: {counts}")
                     await client.set_flow_run_state(self.id, state, force=True)
         if len(done) == 1 and self.flow.name != "storyboard":
-            return f"wan-video generate --key {done[0].key}"
-        return AGAIN
+            return NextStep.of(Rerun(done[0].key))
+        return NextStep.of(AGAIN)
 
 
 def run_flow(flow: Flow[..., Any], parameters: dict[str, Any]) -> VideoResponse:

@@ -40,12 +40,17 @@ class Finding:
         return asdict(self)
 
 
+def fix_of(error: FootageError) -> str | None:
+    """What mends it, in words."""
+    return None if error.next_step is None else str(error.next_step)
+
+
 def examine(name: str, question: Callable[[], Finding]) -> Finding:
     """Ask one question; whatever it raises becomes a finding, so that the next question is asked, too."""
     try:
         return question()
     except FootageError as error:
-        return Finding(name, "fail", error.message, error.next_step, error.exit_code)
+        return Finding(name, "fail", error.message, fix_of(error), error.exit_code)
     except Exception as error:  # noqa: BLE001 - a broken installation can raise anything, and is what is looked for
         return Finding(name, "fail", f"{type(error).__name__}: {error}", exit_code=1)
 

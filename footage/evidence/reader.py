@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
 from pydantic import ValidationError
 
 from footage.errors import NotThere, StorageProblem
+from footage.errors.actions import NextStep, Verify
 from footage.evidence.records import FORMAT, Record
 
 if TYPE_CHECKING:
@@ -66,10 +67,12 @@ class RecordReader:
             BadRecord: Always.
         """
         key = key or _key_in(path)
-        look = f"wan-video verify {key} names everything that does not fit; " if key else ""
+        look = (Verify(key), " names everything that does not fit; ") if key else ()
         raise BadRecord(
             f"{self._address(path)} does not fit: {why}.",
-            next_step=f"{look}restore the file from a backup. Nothing is bought for this clip until then",
+            next_step=NextStep.of(
+                *look, "restore the file from a backup. Nothing is bought for this clip until then"
+            ),
             key=key,
             path=path,
         )

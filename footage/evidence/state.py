@@ -15,6 +15,7 @@ from enum import Enum
 from typing import Any
 
 from footage.errors import Canceled, ClipLost, FootageError, GenerationFailed, Unreachable
+from footage.errors.actions import NextStep, Rerun
 from footage.evidence.records import Intent, Outcome, Receipt
 
 
@@ -178,7 +179,7 @@ def _require_permission(last: Attempt, ended: Outcome, permission: Permission) -
 def _canceled(key: str) -> Canceled:
     return Canceled(
         f"Clip {key[:12]} was cancelled.",
-        next_step=f"wan-video generate --key {key} to have it after all",
+        next_step=NextStep.of(Rerun(key), " to have it after all"),
         key=key,
         became="canceled",
     )
@@ -193,7 +194,7 @@ def why_stopped(last: Attempt, ended: Outcome) -> FootageError:
         return ClipLost(
             f"Clip {key[:12]}: task or result no longer exist at the provider ({ended.message or 'UNKNOWN'}). "
             "It may have been billed.",
-            next_step=f"wan-video generate --key {key} --buy-again",
+            next_step=Rerun(key, buy_again=True),
             key=key,
         )
     code = f"{ended.code}: " if ended.code else ""
@@ -202,11 +203,11 @@ def why_stopped(last: Attempt, ended: Outcome) -> FootageError:
     )
     if last.receipt is None and ended.may_retry:
         return Unreachable(
-            f"{reason} Nothing was bought.", next_step=f"wan-video generate --key {key}, later", key=key
+            f"{reason} Nothing was bought.", next_step=NextStep.of(Rerun(key), ", later"), key=key
         )
     return GenerationFailed(
         f"{reason} Failed attempts are not billed.",
-        next_step=f"change the request, or try the same again: wan-video generate --key {key} --retry-failed",
+        next_step=NextStep.of("change the request, or try the same again: ", Rerun(key, retry_failed=True)),
         key=key,
         code=ended.code,
         reason=ended.message,

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from footage.errors import Canceled, StorageProblem
+from footage.errors.actions import AdoptTask, NextStep
 from footage.evidence.records import Intent, Outcome, Receipt
 from footage.privacy.redact import redact
 
@@ -58,8 +59,10 @@ def book(clip: Clip, receipt: Receipt) -> Receipt | None:
                 raise StorageProblem(
                     f"Task {receipt.task_id} was bought for clip {clip.key}, and the store failed to keep its "
                     f"receipt: {error.message}",
-                    next_step=f"mend the store, then run the same command again, or: "
-                    f"wan-video adopt {clip.key} {receipt.task_id}",
+                    next_step=NextStep.of(
+                        "mend the store, then run the same command again, or: ",
+                        AdoptTask(clip.key, receipt.task_id),
+                    ),
                     key=clip.key,
                     task_id=receipt.task_id,
                 ) from error

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from footage.errors import SubmissionUnknown
+from footage.errors.actions import NextStep, Rerun
 from footage.evidence.records import Outcome, Receipt
 from footage.settings import is_local
 from footage.steps.booking import TASK_LIFE, outcome_of
@@ -115,8 +116,11 @@ def _require_person(clip: Clip, attempt: Attempt, receipt: Receipt) -> None:
         raise SubmissionUnknown(
             f"Clip {clip.key[:12]}: its evidence says that task {receipt.task_id} was not billed, and the provider "
             "does not know the task.",
-            next_step=f"use the key and region that it was bought with, or wan-video generate --key {clip.key} "
-            "--buy-again to pay for a new one",
+            next_step=NextStep.of(
+                "use the key and region that it was bought with, or ",
+                Rerun(clip.key, buy_again=True),
+                " to pay for a new one",
+            ),
             key=clip.key,
             task_ids=(receipt.task_id,),
         )

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from footage.errors import BadDelivery, ClipLost, NotFinished, StorageProblem, Unanswered
+from footage.errors.actions import NextStep, Rerun
 from footage.evidence.reader import BadRecord
 from footage.evidence.records import Outcome, Receipt
 from footage.evidence.stored_files import damage, videos_of
@@ -130,10 +131,12 @@ def _give_up(clip: Clip, receipt: Receipt, why: BadDelivery | ClipLost) -> bool:
 def _what_now(
     clip: Clip, receipt: Receipt, error: BadDelivery | ClipLost
 ) -> BadDelivery | ClipLost | Unanswered:
-    again = f"wan-video generate --key {clip.key} --buy-again to pay for a new one"
+    again = Rerun(clip.key, buy_again=True), " to pay for a new one"
     if _expired(clip, receipt):
-        return ClipLost(f"{error.message} Its 24 hours are over.", next_step=again, key=clip.key)
-    next_step = f"run it again until {receipt.expires_at:%F %H:%M} UTC, or: {again}"
+        return ClipLost(
+            f"{error.message} Its 24 hours are over.", next_step=NextStep.of(*again), key=clip.key
+        )
+    next_step = NextStep.of(f"run it again until {receipt.expires_at:%F %H:%M} UTC, or: ", *again)
     if isinstance(error, BadDelivery):
         return BadDelivery(error.message, next_step=next_step, key=clip.key)
     # Its time is not over, so the provider may find it again.

@@ -20,6 +20,7 @@ from footage.errors import (
     Unanswered,
     Unreachable,
 )
+from footage.errors.actions import Harvest, NextStep, Rerun
 from footage.evidence.records import Outcome, Receipt
 from footage.privacy.redact import redact
 from footage.steps.booking import outcome_of
@@ -150,7 +151,7 @@ class _Watch:
                 raise StillRunning(
                     f"Task {self.receipt.task_id} is still {self.status} after "
                     f"{self.settings.deadline_s:.0f} s; it stays booked until {self.receipt.expires_at:%F %H:%M} UTC.",
-                    next_step=f"wan-video generate --key {self.clip.key}, or let the harvest flow finish it",
+                    next_step=NextStep.of(Rerun(self.clip.key), ", or let the harvest flow finish it"),
                     key=self.clip.key,
                     task_id=self.receipt.task_id,
                 )
@@ -179,7 +180,7 @@ class _Watch:
                 # An Unreachable would say that nothing was bought.
                 raise (Unanswered if isinstance(error, Unreachable) else Throttled)(
                     f"{error.message} Task {self.receipt.task_id} stays booked, and nothing is bought again.",
-                    next_step=f"wan-video generate --key {self.clip.key}, or wan-video harvest",
+                    next_step=NextStep.of(Rerun(self.clip.key), ", or ", Harvest()),
                     **error.details | {"key": self.clip.key, "task_id": self.receipt.task_id},
                 ) from None
             return None
@@ -239,7 +240,7 @@ class _Watch:
         if done.became in ("canceled", "abandoned"):
             raise Canceled(
                 f"Clip {self.clip.key[:12]} was cancelled: {done.message}.",
-                next_step=f"wan-video generate --key {self.clip.key} to have it after all",
+                next_step=NextStep.of(Rerun(self.clip.key), " to have it after all"),
                 key=self.clip.key,
                 became=done.became,
             )

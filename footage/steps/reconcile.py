@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from footage.concurrency.executors import in_thread
 from footage.errors import NotThere, StorageProblem, SubmissionUnknown, Throttled, Unreachable
+from footage.errors.actions import AdoptTask, NextStep, Rerun
 from footage.evidence.clip_evidence import ClipEvidence, keys_in, may_be_unknown
 from footage.evidence.records import Intent, Receipt
 from footage.evidence.state import Attempt
@@ -170,9 +171,13 @@ def _unknown(
     return SubmissionUnknown(
         f"Clip {clip.key[:12]}, attempt {attempt.number}: it is not known whether it was bought, "
         f"because {why}.{listed}",
-        next_step=(f"{first}; or " if first else "")
-        + f"wan-video adopt {clip.key} TASK_ID if one of the account's tasks is it, "
-        f"or wan-video generate --key {clip.key} --buy-again to pay for a new one",
+        next_step=NextStep.of(
+            f"{first}; or " if first else "",
+            AdoptTask(clip.key),
+            " if one of the account's tasks is it, or ",
+            Rerun(clip.key, buy_again=True),
+            " to pay for a new one",
+        ),
         key=clip.key,
         task_ids=task_ids,
     )

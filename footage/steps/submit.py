@@ -30,6 +30,7 @@ from footage.errors import (
     Throttled,
     Unreachable,
 )
+from footage.errors.actions import NextStep, Rerun
 from footage.evidence.records import Intent, Outcome, Receipt
 from footage.evidence.state import Attempt
 from footage.network.emulator_check import emulator_at
@@ -135,7 +136,7 @@ async def _wait_again(clip: Clip, number: int, take_turn: TakeTurn) -> None:
 def _canceled(clip: Clip) -> Canceled:
     return Canceled(
         f"Clip {clip.key[:12]} was cancelled before the provider accepted it; nothing was bought.",
-        next_step=f"wan-video generate --key {clip.key} to have it after all",
+        next_step=NextStep.of(Rerun(clip.key), " to have it after all"),
         key=clip.key,
         became="canceled",
     )

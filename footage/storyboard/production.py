@@ -127,7 +127,7 @@ class _Shot:
                     )
                 return await self._make(request)
             except FootageError as error:
-                logger.error("Shot %s: %s", self.shot.id, error)
+                logger.error("Shot %s: %s", self.shot.id, error.written(self.context.command))
                 return self._stopped(error)
             except Exception as error:
                 # A bug, or a library's: the other shots are paid for and must still get to their end.
@@ -186,7 +186,8 @@ class _Shot:
             state = "held"
         elif isinstance(error, NotFinished | StorageProblem):
             state = "unfinished"
-        return self._ended(state, error.message, error.next_step)
+        next_step = error.next_step
+        return self._ended(state, error.message, next_step and next_step.written(self.context.command))
 
     def _ended(self, state: ShotState, reason: str, command: str | None = None) -> ShotOutcome:
         return ShotOutcome(self.shot.id, state, reason=reason, command=command)

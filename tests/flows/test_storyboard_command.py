@@ -195,7 +195,7 @@ async def test_shots_cannot_be_spread_over_a_deployment_that_is_not_there(prefec
     with pytest.raises(InvalidRequest, match="no deployment finish-video/elsewhere") as caught:
         await require_deployment("finish-video/elsewhere")
 
-    assert "wan-video setup" in (caught.value.next_step or "")
+    assert "wan-video setup" in str(caught.value.next_step)
 
 
 def test_a_price_above_the_limit_waits_for_a_persons_yes(

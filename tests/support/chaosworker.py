@@ -133,7 +133,11 @@ async def _make(context: Context, job: Job, prompt: str) -> dict[str, Any]:
             return {"error": "Nothing", "message": "", "next_step": None}
         return {"response": clip.response.model_dump(mode="json")}
     except FootageError as error:
-        return {"error": type(error).__name__, "message": error.message, "next_step": error.next_step}
+        return {
+            "error": type(error).__name__,
+            "message": error.message,
+            "next_step": error.next_step and str(error.next_step),
+        }
     except Exception as error:  # noqa: BLE001 - a library's exception here is what the suite looks for
         return {"error": f"!{type(error).__name__}", "message": str(error), "next_step": None}
 

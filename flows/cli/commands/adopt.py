@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from flows.cli.console import tell
+from flows.cli.console import tell, tell_next
 from flows.cli.contexts import context_here
 from flows.cli.emulator_client import emulated
 from flows.cli.exit_codes import about_what_is_booked
 from flows.cli.flags import BlockName, Switch
+from footage.errors.actions import Rerun
 
 
 def adopt(
@@ -35,4 +36,4 @@ def adopt(
     ):
         receipt = adopt_task(context, key, task_id)
     tell(f"Task {receipt.task_id} is attempt {receipt.attempt} of clip {receipt.key[:12]} now.")
-    tell(f"→ wan-video generate --key {receipt.key}", "bold")
+    tell_next(Rerun(receipt.key))

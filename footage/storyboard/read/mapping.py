@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from footage.errors import InvalidRequest, Problem
+from footage.errors.actions import Action, NextStep, ReadBoard
 from footage.privacy.display import shown
 
 # known: the format says so. evident: one possibility, and a check agrees. guessed: a person has to say.
@@ -81,10 +81,10 @@ def suggestion(parts: Sequence[Part]) -> list[str]:
     return options
 
 
-def _next_step(parts: Sequence[Part], board: str) -> str:
-    steps: list[str] = []
+def _next_step(parts: Sequence[Part], board: str) -> NextStep:
+    steps: list[str | Action] = []
     if options := suggestion(parts):
-        steps.append(f"wan-video storyboard {shlex.quote(board)} {shlex.join(options)}")
+        steps.append(ReadBoard(board, tuple(options)))
     if open_parts := [part for part in parts if not part.settle]:
         named = ", ".join(dict.fromkeys(part.name for part in open_parts[:5]))
         steps.append(
@@ -93,9 +93,9 @@ def _next_step(parts: Sequence[Part], board: str) -> str:
         )
     if all(part.acceptable for part in parts) and "--accept-guesses" not in options:
         steps.append("or take all of it as it stands: --accept-guesses")
-    return "\n    ".join(
-        [*steps, "--save-map keeps the answers beside the board; --dry-run shows every shot first"]
-    )
+    steps.append("--save-map keeps the answers beside the board; --dry-run shows every shot first")
+    lines = [part for step in steps for part in ("\n    ", step)]
+    return NextStep.of(*lines[1:])
 
 
 _HEADS = ("column", "values", "would become", "doubtful because")

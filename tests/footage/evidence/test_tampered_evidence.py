@@ -480,7 +480,7 @@ def test_a_newer_version_is_named_as_such(world: World, tmp_path: Path) -> None:
 
     context.close()
     assert "newer version" in given.message
-    assert "upgrade" in given.next_step
+    assert "upgrade" in str(given.next_step)
 
 
 def test_a_key_that_nobody_ordered_is_told(world: World, tmp_path: Path) -> None:

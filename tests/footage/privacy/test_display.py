@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from footage.checkup.finding import Finding
 from footage.errors import StorageProblem
 from footage.privacy.display import one_line, plain, plain_json
-from footage.provider.codes import printable
+from footage.provider.codes import shown_reason
 
 ACTS = {
     "colour": "\x1b[31m",
@@ -39,7 +39,7 @@ def test_what_acts_on_a_terminal_is_written_out(text: str) -> None:
         one_line(text),
         str(error),
         Finding("x", "fail", text, text).message,
-        printable(text) or "",
+        shown_reason(text) or "",
     ):
         assert not [char for char in shown if not char.isprintable() and char != "\n"]
 

@@ -230,7 +230,7 @@ def test_the_real_401_without_a_content_type_is_understood():
 
     assert (caught.value.code, caught.value.request_id) == ("InvalidApiKey", "a1c0561c")
     assert caught.value.reason == "Invalid API-key provided."
-    assert "region" in caught.value.next_step
+    assert "region" in str(caught.value.next_step)
 
 
 @pytest.mark.parametrize(

@@ -123,7 +123,7 @@ def test_a_long_silence_ends_the_run_and_not_the_clip(bench: Bench) -> None:
     bench.emulator.clear_faults()
 
     assert "stays booked" in silence.value.message
-    assert f"wan-video generate --key {silence.value.key}" in (silence.value.next_step or "")
+    assert f"wan-video generate --key {silence.value.key}" in str(silence.value.next_step)
     assert bench.make().task_id == bench.tasks()[0]["task_id"]
     assert len(bench.tasks()) == 1
 
@@ -219,7 +219,7 @@ def test_a_task_that_list_and_query_deny_is_lost_and_only_a_person_buys_again(be
     with pytest.raises(ClipLost):
         bench.make()
 
-    assert "--buy-again" in lost.value.next_step
+    assert "--buy-again" in str(lost.value.next_step)
     assert len(bench.tasks()) == 1
 
 
@@ -251,5 +251,5 @@ def test_a_failure_that_would_repeat_is_told_with_the_providers_reason(bench: Be
     with pytest.raises(GenerationFailed, match="DataInspectionFailed") as failed:
         bench.make()
 
-    assert "--retry-failed" in failed.value.next_step
+    assert "--retry-failed" in str(failed.value.next_step)
     assert len(bench.tasks()) == 1

@@ -27,11 +27,11 @@ The number is the exit code of the command line.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from footage.privacy.display import plain
-from footage.privacy.redact import redact
+from footage.errors.actions import Action, NextStep, command, showable
 
 
 class FootageError(Exception):
@@ -47,10 +47,11 @@ class FootageError(Exception):
     # Whether the same step may simply be tried again, with nothing changed.
     retryable: ClassVar[bool] = False
 
-    def __init__(self, message: str, *, next_step: str | None = None, **details: Any) -> None:
-        # A name from a stranger may hold half of a character, which no log and no terminal takes.
-        self.message = _showable(message)
-        self.next_step = None if next_step is None else _showable(next_step)
+    def __init__(
+        self, message: str, *, next_step: NextStep | Action | str | None = None, **details: Any
+    ) -> None:
+        self.message = showable(message)
+        self.next_step = _as_next_step(next_step)
         super().__init__(self.message)
         self.details = details
 
@@ -61,18 +62,24 @@ class FootageError(Exception):
         raise AttributeError(f"{type(self).__name__!r} has no detail {name!r}")
 
     def __str__(self) -> str:
-        return f"{self.message}\n  → {self.next_step}" if self.next_step else self.message
+        return self.written()
+
+    def written(self, write: Callable[[Action], str] = command) -> str:
+        """Message and next step, with each action as `write` puts it."""
+        return f"{self.message}\n  → {self.next_step.written(write)}" if self.next_step else self.message
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild, (type(self), self.message, self.next_step, self.details)
 
 
-def _showable(text: str) -> str:
-    return plain(redact(text)).encode(errors="backslashreplace").decode()
+def _as_next_step(given: NextStep | Action | str | None) -> NextStep | None:
+    if given is None or isinstance(given, NextStep):
+        return given
+    return NextStep.of(given)
 
 
 def _rebuild(
-    kind: type[FootageError], message: str, next_step: str | None, details: dict[str, Any]
+    kind: type[FootageError], message: str, next_step: NextStep | None, details: dict[str, Any]
 ) -> FootageError:
     return kind(message, next_step=next_step, **details)
 
@@ -106,7 +113,7 @@ class InvalidRequest(FootageError):
         message: str | None = None,
         *,
         problems: tuple[Problem, ...] = (),
-        next_step: str | None = None,
+        next_step: NextStep | Action | str | None = None,
         **details: Any,
     ) -> None:
         if message is None:

@@ -1,0 +1,114 @@
+"""What a person can do next, as data: whoever shows it writes the command with the flags of that call, or a button."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from footage.privacy.display import plain
+from footage.privacy.redact import redact
+
+
+@dataclass(frozen=True)
+class Rerun:
+    """Go on with the clip of this key."""
+
+    key: str
+    retry_failed: bool = False
+    buy_again: bool = False
+
+
+@dataclass(frozen=True)
+class AdoptTask:
+    """Say which of the provider's tasks an unknown submission became; None: the person looks it up."""
+
+    key: str
+    task_id: str | None = None
+
+
+@dataclass(frozen=True)
+class Harvest:
+    """Finish everything that was bought."""
+
+
+@dataclass(frozen=True)
+class Verify:
+    """Name everything about this clip that does not fit; None: about all clips."""
+
+    key: str | None = None
+
+
+@dataclass(frozen=True)
+class Setup:
+    """Make what is missing on the Prefect server."""
+
+
+@dataclass(frozen=True)
+class Approve:
+    """Say yes to the price that this run waits with."""
+
+    run_id: str
+
+
+@dataclass(frozen=True)
+class ReadBoard:
+    """Read a board again with these options."""
+
+    board: str
+    options: tuple[str, ...] = ()
+
+
+Action = Rerun | AdoptTask | Harvest | Verify | Setup | Approve | ReadBoard
+# Those that look for clips need to be told where they are.
+_ABOUT_CLIPS = (Rerun, AdoptTask, Harvest, Verify, ReadBoard)
+
+
+def command(action: Action, flags: Sequence[str] = ()) -> str:
+    """The command line for an action, with the `flags` that say where this call's clips are."""
+    words = ["wan-video", *_words(action)]
+    if isinstance(action, _ABOUT_CLIPS):
+        words[2:2] = flags
+    return " ".join(words)
+
+
+def _words(action: Action) -> list[str]:
+    match action:
+        case Rerun(key, retry_failed, buy_again):
+            permissions = ["--retry-failed"] * retry_failed + ["--buy-again"] * buy_again
+            return ["generate", "--key", key, *permissions]
+        case AdoptTask(key, task_id):
+            return ["adopt", key, task_id or "TASK_ID"]
+        case Harvest():
+            return ["harvest"]
+        case Verify(key):
+            return ["verify", key or "--all"]
+        case Setup():
+            return ["setup"]
+        case Approve(run_id):
+            return ["storyboard", "--approve", run_id]
+        case ReadBoard(board, options):
+            return ["storyboard", shlex.quote(board), *map(shlex.quote, options)]
+
+
+@dataclass(frozen=True)
+class NextStep:
+    """A sentence: words, and actions where a command stands."""
+
+    parts: tuple[str | Action, ...]
+
+    @classmethod
+    def of(cls, *parts: str | Action) -> NextStep:
+        return cls(parts)
+
+    def written(self, write: Callable[[Action], str] = command) -> str:
+        """The sentence, with each action as `write` puts it; nothing secret and nothing that acts on a terminal."""
+        return showable("".join(part if isinstance(part, str) else write(part) for part in self.parts))
+
+    def __str__(self) -> str:
+        return self.written()
+
+
+def showable(text: str) -> str:
+    """Without secrets and control characters; a name from a stranger may hold half of a character."""
+    return plain(redact(text)).encode(errors="backslashreplace").decode()
