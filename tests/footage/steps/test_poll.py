@@ -198,7 +198,7 @@ def test_many_clips_that_wait_are_asked_for_with_one_list(bench: Bench) -> None:
 
 def test_how_long_clips_took_is_what_the_next_one_is_expected_to_take(bench: Bench) -> None:
     bench.emulator.turn(generation_s=400.0)
-    context = bench.context()
+    context = bench.context(deadline_s=120.0)
     usual_s = bench.clip(context).usual_s
     for take in (1, 2, 3):
         bench.make(bench.clip(context, take=take))
