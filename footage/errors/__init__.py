@@ -37,7 +37,7 @@ from footage.errors.actions import Action, NextStep, command, showable
 class FootageError(Exception):
     """What every error of this project has: a message for a person and the next step to take.
 
-    Keyword arguments become attributes and survive pickling, because Prefect pickles exceptions.
+    Keyword arguments are kept in `details` and survive pickling, because Prefect pickles exceptions.
     They are shown in logs and in the UI and must never hold a secret. What can be recognised as one is taken out
     of message and next step, because somebody may type a key where a name belongs; and so is what a terminal would
     act on, because file names and the provider's words are in them, too.
@@ -55,11 +55,15 @@ class FootageError(Exception):
         super().__init__(self.message)
         self.details = details
 
-    def __getattr__(self, name: str) -> Any:
-        details = self.__dict__.get("details", {})
-        if name in details:
-            return details[name]
-        raise AttributeError(f"{type(self).__name__!r} has no detail {name!r}")
+    @property
+    def key(self) -> str | None:
+        """Of the clip that it is about."""
+        return self.details.get("key")
+
+    @property
+    def code(self) -> str | None:
+        """The provider's own."""
+        return self.details.get("code")
 
     def __str__(self) -> str:
         return self.written()
@@ -124,6 +128,10 @@ class InvalidRequest(FootageError):
             message = f"The request was refused here, nothing was sent ({many}):" + "".join(lines)
         super().__init__(message, next_step=next_step, problems=problems, **details)
 
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        return self.details["problems"]
+
 
 class AccountProblem(FootageError):
     """Key, permission, workspace, quota or balance; `code` is the provider's, if it came from there."""
@@ -187,6 +195,10 @@ class Throttled(NotFinished):
 
     retryable = True
 
+    @property
+    def retry_after_s(self) -> float | None:
+        return self.details.get("retry_after_s")
+
 
 class StillRunning(NotFinished):
     """The deadline passed while the provider works on; the clip stays booked and harvest finishes it."""
@@ -201,9 +213,17 @@ class TakenOver(NotFinished):
 class Canceled(NotFinished):
     """The clip was cancelled; `became` is "canceled" (never ran) or "abandoned" (runs on, is billed)."""
 
+    @property
+    def became(self) -> str | None:
+        return self.details.get("became")
+
 
 class SubmissionUnknown(NotFinished):
     """A create was sent and its outcome is not known: it may have been bought; reconcile before anything."""
+
+    @property
+    def task_ids(self) -> tuple[str, ...]:
+        return self.details.get("task_ids", ())
 
 
 class OverBudget(FootageError):

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from footage.errors import AccountProblem, FootageError, GenerationFailed, Refused, Throttled, Unreachable
-from footage.provider.codes import CODES, classify, lookup, printable
+from footage.provider.codes import CODES, classify, lookup, shown_reason
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_without_code_and_message_an_error_still_has_words(status: int | None):
     ],
 )
 def test_a_providers_message_is_made_fit_to_print(message: str | None, expected: str | None):
-    assert printable(message) == expected
+    assert shown_reason(message) == expected
 
 
 @pytest.mark.parametrize("row", CODES, ids=lambda row: row.code)
