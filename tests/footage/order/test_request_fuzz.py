@@ -130,7 +130,7 @@ def test_a_request_of_any_size_is_refused_in_seconds_and_bounded_memory(made: st
     program = (
         "import resource, sys, time\n"
         "from functools import reduce\n"
-        "from footage.request import parse_request\n"
+        "from footage.order.parse import parse_request\n"
         "from footage.order import request_problems\n"
         f"data = {made}\n"
         "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
