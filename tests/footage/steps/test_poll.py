@@ -197,7 +197,7 @@ def test_many_clips_that_wait_are_asked_for_with_one_list(bench: Bench) -> None:
 
 def test_how_long_clips_took_is_what_the_next_one_is_expected_to_take(bench: Bench) -> None:
     bench.emulator.turn(generation_s=400.0)
-    studio = bench.studio()
+    studio = bench.studio(deadline_s=120.0)
     usual_s = bench.clip(studio).typical_s
     for take in (1, 2, 3):
         bench.make(bench.clip(studio, take=take))
