@@ -40,6 +40,8 @@ class Draft:
         self.parts: list[Part] = []
         # Why the default length holds, where the source has lengths but none for this shot.
         self.no_length: str | None = None
+        # The source field that asks for a resolution, and the tier it asks for ("720P").
+        self.tier: tuple[str, str] | None = None
 
     def find(self, *names: str) -> tuple[str, Any] | None:
         """The first of these source fields that says something, with the name it has in the source."""

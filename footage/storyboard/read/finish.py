@@ -87,6 +87,8 @@ def _set(draft: Draft, said: Mapping[str, Any]) -> None:
         if field == "skip":
             continue
         draft.fields[field] = value
+        if field == "size":
+            draft.tier = None
         if value is None:
             del draft.fields[field]
 

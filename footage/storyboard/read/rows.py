@@ -104,6 +104,9 @@ def read_json(data: object, base: Path | None, settlement: Settlement) -> Parsed
     if size := sizes.size_of(ratio):
         parsed.defaults["size"] = size
         parsed.guesses.append(Guess(None, "defaults.size", "aspect_ratio", size, f"{ratio} at 720P"))
+    if tier := sizes.tier_in(parsed.metadata.get("resolution")):
+        for draft in parsed.drafts:
+            draft.tier = draft.tier or ("resolution", tier)
     return parsed
 
 
@@ -280,6 +283,10 @@ def _size(draft: Draft, columns: Columns) -> None:
             draft.report("size", size, found[0], "written with an asterisk")
     elif (found := draft.find(columns.first("aspect_ratio") or "")) and (size := sizes.size_of(found[1])):
         draft.guess("size", size, found[0], f"{found[1]} at 720P")
+    if (found := draft.find(columns.first("resolution") or "")) and (tier := sizes.tier_in(found[1])):
+        if "size" not in draft.fields and (size := sizes.pixels(found[1])):
+            draft.guess("size", size, found[0], "written as width and height")
+        draft.tier = found[0], tier
 
 
 def _rate(draft: Draft, columns: Columns) -> None:
