@@ -15,7 +15,7 @@ from footage.input_roots import InputRoots
 from footage.storyboard.guesses import Guess
 from footage.storyboard.read import lengths, words
 from footage.storyboard.read.document import as_list, as_mapping
-from footage.storyboard.read.mapping import Part, samples
+from footage.storyboard.read.mapping import Part, samples, typed
 
 _CHINESE = re.compile(r"[\u3400-\u9fff]")
 
@@ -120,7 +120,7 @@ class Draft:
         elif length is None or length.seconds <= 0 or length.doubt or length.start is not None:
             self.doubt(
                 "duration", None, key, value, "it is no length in seconds",
-                settle=("--set", f"{self.id}.duration=5"), others=(f"--set {self.id}.duration=SECONDS",),
+                settle=("--set", f"{self.id}.duration=5"), others=(typed("--set", f"{self.id}.duration=SECONDS"),),
             )  # fmt: skip
         else:
             self.length(length.seconds, key, value)
@@ -176,7 +176,7 @@ class Draft:
             folders = ", ".join(str(folder) for folder in _folders(said, base))
             self.doubt(
                 "reference_image", None, key, said, f"there is no such file; looked for in {folders}",
-                others=("put the file there", "--assets DIR_OR_URL", f"--set {self.id}.reference_image=none"),
+                others=("put the file there", "--assets DIR_OR_URL", typed("--set", f"{self.id}.reference_image=none")),
                 acceptable=False,
             )  # fmt: skip
         elif "reference_image" in words.roles_of(key) and whole:

@@ -9,7 +9,7 @@ from footage.errors import InvalidRequest, Problem
 from footage.printable import shown
 from footage.storyboard.read.draft import Draft, Parsed
 from footage.storyboard.read.fit import fit
-from footage.storyboard.read.mapping import Part
+from footage.storyboard.read.mapping import Part, typed
 from footage.storyboard.read.settlement import METADATA, Settlement
 
 
@@ -100,6 +100,9 @@ def _require_text(draft: Draft, defaults: Mapping[str, Any]) -> None:
         return
     draft.doubt(
         "prompt", None, "nothing", "", "nothing says what this shot shows; framing and movement are no text",
-        others=(f"--set {draft.id}.prompt=TEXT", f"--set {draft.id}.skip=true", "--map COLUMN=description"),
+        others=(
+            typed("--set", f"{draft.id}.prompt=TEXT"), typed("--set", f"{draft.id}.skip=true"),
+            "--map COLUMN=description",
+        ),
         acceptable=False,
     )  # fmt: skip

@@ -6,13 +6,13 @@ not make. Our own schema is never touched; there a length that the model does no
 
 from __future__ import annotations
 
-import shlex
 from typing import Any
 
 from footage.catalogue import CATALOGUE, MODEL_NAMES, ModelCard, tier_of
 from footage.request import VideoRequest
 from footage.storyboard.read import sizes
 from footage.storyboard.read.draft import Draft
+from footage.storyboard.read.mapping import typed
 
 # Of the text-to-video models it lives in the most regions, and its 480P is the cheapest second there is.
 TEXT_MODEL = "wan2.2-t2v-plus"
@@ -83,12 +83,15 @@ def _size_of_tier(draft: Draft, asked: str, card: ModelCard, source: str, tier: 
     if tier in nearest and _same_shape(nearest[tier], shape):
         draft.guess("size", nearest[tier], source, f"{tier} in the shape of {asked}")
         return
-    others = [f"--set {draft.id}.size={size}" for size in nearest.values() if size]
+    settling = [f"{draft.id}.size={size}" for size in nearest.values() if size]
     draft.doubt(
         "size", next((size for size in nearest.values() if size), None), source, draft.row.get(source, tier),
         f"{card.name} makes {_tiers(card)}, not {tier} in the shape of {asked}",
-        settle=tuple(others[0].split(" ", 1)) if others else (),
-        others=(*others[1:], f"--map {shlex.quote(source)}=metadata" if source in draft.row else "--model MODEL"),
+        settle=("--set", settling[0]) if settling else (),
+        others=(
+            *(typed("--set", size) for size in settling[1:]),
+            typed("--map", f"{source}=metadata") if source in draft.row else "--model MODEL",
+        ),
     )  # fmt: skip
 
 

@@ -81,10 +81,17 @@ def suggestion(parts: Sequence[Part]) -> list[str]:
     return options
 
 
+def typed(option: str, value: str) -> str:
+    """An option as a shell takes it; `--map=-x=y` where the value would be taken for an option itself."""
+    return f"{option}={shlex.quote(value)}" if value.startswith("-") else f"{option} {shlex.quote(value)}"
+
+
 def _next_step(parts: Sequence[Part], board: str) -> str:
     steps: list[str] = []
     if options := suggestion(parts):
-        steps.append(f"wan-video storyboard {shlex.quote(board)} {shlex.join(options)}")
+        pairs = zip(options[::2], options[1::2], strict=True) if len(options) > 1 else ()
+        answers = " ".join(typed(*pair) for pair in pairs) or options[0]
+        steps.append(f"wan-video storyboard {shlex.quote(board)} {answers}")
     if open_parts := [part for part in parts if not part.settle]:
         named = ", ".join(dict.fromkeys(part.name for part in open_parts[:5]))
         steps.append(

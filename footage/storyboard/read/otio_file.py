@@ -8,6 +8,7 @@ from typing import Any
 from footage.storyboard.guesses import Guess
 from footage.storyboard.read.document import as_mapping, unreadable
 from footage.storyboard.read.draft import Draft, Parsed
+from footage.storyboard.read.mapping import typed
 
 FORMAT = "otio"
 # Where our own timelines keep what they know of a shot; other tools may use it to say what they want.
@@ -153,7 +154,7 @@ def _prompt(draft: Draft, metadata: dict[str, Any], clip: Any) -> None:
         if text:
             draft.doubt(
                 "prompt", text, source, text, "the clip has neither a prompt nor a description",
-                settle=("--set", f"{draft.id}.prompt={text}"), others=(f"--set {draft.id}.prompt=TEXT",),
+                settle=("--set", f"{draft.id}.prompt={text}"), others=(typed("--set", f"{draft.id}.prompt=TEXT"),),
             )  # fmt: skip
             return
 

@@ -13,7 +13,7 @@ from footage.storyboard.read import columns as column_roles
 from footage.storyboard.read import lengths, nesting, not_shots, shot_lengths, shot_text, sizes, table, words
 from footage.storyboard.read.columns import Columns
 from footage.storyboard.read.draft import Draft, Parsed
-from footage.storyboard.read.mapping import NO_SHOT, Part, samples
+from footage.storyboard.read.mapping import NO_SHOT, Part, samples, typed
 from footage.storyboard.read.settlement import METADATA, Settlement
 
 FORMAT = "csv"
@@ -79,7 +79,7 @@ def _shots_alone(found: table.Table) -> tuple[list[dict[str, Any]], list[Part], 
 def _perhaps_no_shot(shot_id: str, cells: Mapping[str, str], line: int, why: str) -> Part:
     return Part(
         f"line {line}, {next(iter(cells))}", "shots", "guessed", why, shot_id, samples(cells.values()), NO_SHOT,
-        others=(f"--set {shot_id}.skip=false",), settle=("--set", f"{shot_id}.skip=true"),
+        others=(typed("--set", f"{shot_id}.skip=false"),), settle=("--set", f"{shot_id}.skip=true"),
     )  # fmt: skip
 
 
@@ -159,7 +159,7 @@ def _made(
                     name[0],
                     samples([row.get(said[0], "")]),
                     NO_SHOT,
-                    others=(f"--set {name[0]}.skip=false",),
+                    others=(typed("--set", f"{name[0]}.skip=false"),),
                     settle=("--set", f"{name[0]}.skip=true"),
                 )
             )
@@ -191,7 +191,7 @@ def _again(
         parts.append(
             Part(
                 number, "shots", "guessed", f"{why}: another take or version?", shot_id, samples(text),
-                NO_SHOT if same else f"shot {shot_id}", (f"--set {keep if same else skip}",),
+                NO_SHOT if same else f"shot {shot_id}", (typed("--set", f"{keep if same else skip}"),),
                 ("--set", skip if same else keep),
             )
         )  # fmt: skip
@@ -328,7 +328,7 @@ def _sketches(rows: Sequence[Mapping[str, Any]], columns: Columns, drafts: Seque
         Part(
             name, "reference_image", "guessed", "it holds pictures: drawings for people, or first frames?",
             values=samples(row[name] for row in rows if name in row), becomes="not used",
-            others=(f"--map '{name}=reference_image'",), settle=("--map", f"{name}={METADATA}"),
+            others=(typed("--map", f"{name}=reference_image"),), settle=("--map", f"{name}={METADATA}"),
         )
         for name in dict.fromkeys(name for row in rows for name in row)
         if name not in taken and _holds_pictures(rows, name)
