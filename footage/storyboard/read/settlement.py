@@ -128,8 +128,10 @@ def _wrong(columns: Mapping[str, str], shots: Mapping[str, Mapping[str, Any]]) -
                 )
             )
     for shot, fields in shots.items():
-        for name in fields:
-            if name not in (*SHOT_FIELDS, "skip"):
+        for name, value in fields.items():
+            if name == "skip" and not isinstance(value, bool):
+                problems.append(Problem("set", f"{shot}.skip={shown(value)}", "is no answer", "true, false"))
+            elif name not in (*SHOT_FIELDS, "skip"):
                 near = nearest(name, SHOT_FIELDS)
                 hint = f"; is {near} meant?" if near else ""
                 problems.append(
