@@ -70,3 +70,12 @@ def test_whether_a_shot_is_skipped_is_answered_with_true_or_false(answer: Any) -
 
 def test_no_answers_about_shots_are_none() -> None:
     assert from_plain({"map": {"Text": "prompt"}, "set": {}}, "mapping").shots == {}
+
+
+def test_encodings_are_shown_by_a_line_that_they_read_differently() -> None:
+    board = 'N° plan;Cadrage;Contenu;Durée\n1;PM;Le café fume près de la fenêtre;6"\n'.encode("mac_roman")
+
+    with pytest.raises(InvalidRequest) as refused:
+        read_board(board, "csv", name="plans.csv")
+
+    assert "Le café fume près de la fenêtre" in str(refused.value)
