@@ -250,11 +250,12 @@ class _Watch:
         return Progress(self.status, now - since, self.clip.typical_s)
 
     def _pause_s(self) -> float:
-        pause = self.clip.studio.roster.interval_s(self.client)
+        roster = self.clip.studio.roster
         if self.silent:
-            pause = min(self.settings.poll_max_s, pause * 2**self.silent)
-        # Jitter keeps hundreds of clips from asking at the same instant.
-        return pause * random.uniform(0.9, 1.1)
+            longer_s = min(self.settings.poll_max_s, roster.interval_s(self.client) * 2**self.silent)
+            return longer_s * random.uniform(0.9, 1.1)
+        age = self.clip.studio.provider_now() - self.receipt.submitted_at
+        return roster.pause_s(self.client, age.total_seconds())
 
 
 def outcome_of(answer: TaskAnswer, receipt: Receipt) -> Outcome:
