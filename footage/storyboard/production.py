@@ -18,7 +18,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from footage.catalogue import card
-from footage.errors import FootageError, NotFinished, OverBudget, StorageProblem
+from footage.errors import FootageError, NotFinished, OverBudget, StorageProblem, Unreachable
 from footage.redact import redact
 from footage.runlog import RunLog, recorded
 from footage.steps.last_frame import last_frame_of
@@ -186,7 +186,8 @@ class _Shot:
             state = "held"
         elif isinstance(error, NotFinished | StorageProblem):
             state = "unfinished"
-        return self._ended(state, error.message, error.next_step)
+        unreachable = error.exit_code == Unreachable.exit_code
+        return replace(self._ended(state, error.message, error.next_step), unreachable=unreachable)
 
     def _ended(self, state: State, reason: str, command: str | None = None) -> ShotOutcome:
         return ShotOutcome(self.shot.id, state, reason=reason, command=command)
