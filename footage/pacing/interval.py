@@ -14,8 +14,10 @@ DEFAULT_MIN_S = 1.0
 # What each waiting clip costs: a hundred are asked for every 2 s, 1,000 every 20 s.
 PER_CLIP_S = 0.02
 # So few are asked for at whole intervals of their own age. The wait of the DashScope SDK 2.0.2 asks at whole seconds,
-# too (pauses of 1, 1, 2, 2, 2, 4, 4, 4 and then 5 s), so it hears of no end before we do.
+# too (pauses of 1, 1, 2, 2, 2, 4, 4, 4 and then 5 s), so it hears of an end a tenth of a second before us at most.
 FEW = 8
+# A task that takes whole seconds has ended a moment after them.
+AFTER_S = 0.1
 
 
 def interval_s(waiting: int, min_s: float, max_s: float) -> float:
@@ -28,6 +30,6 @@ def pause_s(interval_s: float, waiting: int, age_s: float) -> float:
     if waiting > FEW:
         # Hundreds of clips must not ask at the same instant.
         return interval_s * random.uniform(0.9, 1.1)
-    rest_s = interval_s - age_s % interval_s
+    rest_s = interval_s - (age_s - AFTER_S) % interval_s
     # An answer that came late needs no question right behind it.
     return rest_s if rest_s > interval_s / 10 else rest_s + interval_s
