@@ -2,29 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from records import INTENT, KEY
 
 from flows.cli.booked import about_clips, about_what_is_booked
 from footage.errors import Unreachable
 from footage.evidence.clip import ClipEvidence
-from footage.evidence.records import Intent
 from footage.studio import open_studio
 
-KEY, OTHER = "ab" * 32, "cd" * 32
-INTENT = Intent(
-    key=KEY,
-    attempt=1,
-    model="m",
-    region="r",
-    endpoint="https://x/api/v1",
-    key_fingerprint="f",
-    owner="o",
-    lease=1,
-    written_at=datetime(2026, 11, 1, tzinfo=UTC),
-)
+OTHER = "cd" * 32
 
 
 def test_what_stops_a_harvest_never_says_that_nothing_was_bought() -> None:

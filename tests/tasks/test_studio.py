@@ -1,31 +1,18 @@
 """Where a flow run works."""
 
 import asyncio
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from records import INTENT, KEY
 
 from footage.errors import InvalidRequest, Unreachable
 from footage.evidence.clip import ClipEvidence
-from footage.evidence.records import Intent
 from footage.evidence.state import Permission
 from footage.steps.check import check
 from tasks.studio import studio_of
 
-KEY = "ab" * 32
-INTENT = Intent(
-    key=KEY,
-    attempt=1,
-    model="m",
-    region="r",
-    endpoint="https://x/api/v1",
-    key_fingerprint="f",
-    owner="o",
-    lease=1,
-    written_at=datetime(2026, 11, 1, tzinfo=UTC),
-)
 REQUEST = {"prompt": "A boat", "model": "wan2.6-i2v-flash", "reference_image": "/etc/hostname"}
 
 
