@@ -58,7 +58,7 @@ def emulated() -> Generator[str]:
         }
         if public := os.environ.get("WAN_VIDEO_PUBLIC_BASE_URL"):
             place["WAN_VIDEO_PUBLIC_BASE_URL"] = below(public)
-        stack.enter_context(_environment(pace | place))
+        stack.enter_context(environment(pace | place))
         yield url
 
 
@@ -125,7 +125,8 @@ def refusal(error: CannotStart, next_step: str) -> FootageError:
 
 
 @contextlib.contextmanager
-def _environment(values: dict[str, str]) -> Generator[None]:
+def environment(values: dict[str, str]) -> Generator[None]:
+    """Within this block the environment has these values, too; afterwards it is as it was."""
     before = {name: os.environ.get(name) for name in values}
     os.environ |= values
     try:

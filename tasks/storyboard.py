@@ -305,6 +305,7 @@ async def wrapped(
         "shots": {shot_id: outcome.state for shot_id, outcome in outcomes.items()},
         "keys": {o.shot_id: o.response.key for o in outcomes.values() if o.response is not None},
         "reasons": {o.shot_id: o.reason for o in outcomes.values() if o.reason},
+        "unreachable": [o.shot_id for o in outcomes.values() if o.unreachable],
         "commands": {o.shot_id: o.command for o in outcomes.values() if o.command},
         "spent": money(statement.settled, statement.currency),
         "promised": money(statement.reserved, statement.currency) if statement.reserved else None,

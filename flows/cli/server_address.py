@@ -8,7 +8,6 @@ from __future__ import annotations
 import base64
 import contextlib
 import logging
-import os
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +24,7 @@ from flows.cli.local_server import (
 )
 from footage.concurrency.slow_notice import noticed_if_slow
 from footage.context import key_of_environment
+from footage.emulated_environment import environment
 from footage.errors import AccountProblem, Unreachable
 from footage.privacy.display import shown_reference
 
@@ -73,17 +73,8 @@ def talking_to(url: str) -> Generator[None]:
     settings: dict[Any, str] = {PREFECT_API_URL: url}
     if is_local_server(url):
         names["PREFECT_API_AUTH_STRING"] = settings[PREFECT_API_AUTH_STRING] = auth_string()
-    before = {name: os.environ.get(name) for name in names}
-    os.environ |= names
-    try:
-        with temporary_settings(settings):
-            yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+    with environment(names), temporary_settings(settings):
+        yield
 
 
 def found_server() -> str | None:

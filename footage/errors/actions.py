@@ -88,7 +88,18 @@ def _words(action: Action) -> list[str]:
         case Approve(run_id):
             return ["storyboard", "--approve", run_id]
         case ReadBoard(board, options):
-            return ["storyboard", shlex.quote(board), *map(shlex.quote, options)]
+            return ["storyboard", shlex.quote(board), *_typed_pairs(options)]
+
+
+def _typed_pairs(options: Sequence[str]) -> list[str]:
+    if len(options) % 2:
+        return list(options)
+    return [typed(*pair) for pair in zip(options[::2], options[1::2], strict=True)]
+
+
+def typed(option: str, value: str) -> str:
+    """An option as a shell takes it; `--map=-x=y` where the value would be taken for an option itself."""
+    return f"{option}={shlex.quote(value)}" if value.startswith("-") else f"{option} {shlex.quote(value)}"
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ SOCKS proxy resolves the names, because the names are what a network with a prox
 from __future__ import annotations
 
 import ipaddress
+import re
 from urllib.parse import urlsplit
 from urllib.request import getproxies
 
@@ -88,5 +89,8 @@ def _checked(proxy: str, url: str) -> str:
             return parts._replace(scheme=scheme, path="").geturl()
     scheme = urlsplit(url).scheme.upper()
     name = "ALL_PROXY" if scheme == "ALL" else f"{scheme}_PROXY or ALL_PROXY"
-    problem = Problem(name, "(not shown)", "is not the address of a proxy", _ALLOWED)
+    wrong = "is not the address of a proxy"
+    if re.match(r"socks4a?:", address, re.IGNORECASE):
+        wrong = "is a proxy of SOCKS version 4 (socks4), which is not supported"
+    problem = Problem(name, "(not shown)", wrong, _ALLOWED)
     raise InvalidRequest(problems=(problem,), next_step="correct the environment variable, or unset it")

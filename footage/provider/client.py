@@ -215,9 +215,7 @@ class WanClient:
 
     def _ask(self, what: Literal["fetch", "cancel", "look"], *arguments: Any) -> RawAnswer:
         """Send one question in its turn; its answer, whatever it says."""
-        # The SDK takes seconds to import, so it is imported with the first request of the process:
-        # `import footage.provider` stays cheap for flows, validation and `--help`.
-        from footage.provider import sdk, wire
+        from footage.provider import wire
 
         with self._lock:
             if self._adapter is None:
@@ -225,13 +223,13 @@ class WanClient:
             adapter = self._adapter
         call = wire.OneCall(adapter, self.api_key, timeouts_s=self._timeouts_s, limit_s=self._limit_s)
         self._pace.wait(self._queries_per_second)
-        outcome = self._run(call, getattr(sdk.GuardedVideoSynthesis, what), *arguments)
+        outcome = self._run(call, _question(what), *arguments)
         if isinstance(outcome, RawAnswer):
             return outcome
         raise self._unreachable(outcome)
 
     def _run(self, call: OneCall, send: Callable[..., None], *arguments: Any) -> RawAnswer | NoAnswer:
-        """Let the SDK send one request through `call`; what came of it."""
+        """Let `send` make one request through `call`; what came of it."""
         unsent = None
         try:
             send(call, self.base_url, self.workspace, *arguments)
@@ -251,6 +249,22 @@ class WanClient:
             reason=outcome.why,
             mistake=_mistake_of(outcome),
         )
+
+
+def _question(what: Literal["fetch", "cancel", "look"]) -> Callable[..., None]:
+    # The SDK takes seconds to import, and it has nothing for lists: a wrong address is told without it.
+    if what == "look":
+        return _look
+    from footage.provider import sdk
+
+    return getattr(sdk.GuardedVideoSynthesis, what)
+
+
+def _look(call: OneCall, base_url: str, workspace: str | None, path: str, params: dict[str, Any]) -> None:
+    """GET a list: tasks, models or quotas."""
+    headers = {"Accept": "application/json; charset=utf-8", "User-Agent": "wan-video"}
+    headers |= {"X-DashScope-WorkSpace": workspace} if workspace else {}
+    call.get(f"{base_url}/{path}", params=params, headers=headers)
 
 
 def _through(url: str) -> str:

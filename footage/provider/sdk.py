@@ -2,8 +2,8 @@
 # pyright: reportIncompatibleMethodOverride=false, reportAssignmentType=false, reportArgumentType=false
 """The DashScope SDK behind a guard: it builds addresses, headers and bodies, and may do nothing else.
 
-Importing it takes 2 to 4 seconds and 76 MB (SDK 2.0.2), so `WanClient` imports this module with its first
-request, and nothing else does. The SDK is untyped; the exceptions from strict typing end here.
+Importing it takes 2 to 4 seconds and 76 MB (SDK 2.0.2), so `WanClient` imports this module with the first
+request about one task, and nothing else does. The SDK is untyped; the exceptions from strict typing end here.
 
 The public methods of `VideoSynthesis` cannot be used for two regions in one process: fetch and cancel take
 their address from a module global, and switching that global under other threads sends requests astray.
@@ -70,13 +70,6 @@ class GuardedVideoSynthesis(VideoSynthesis):
     def cancel(cls, call: OneCall, base_url: str, workspace: str | None, task_id: str) -> None:
         """POST the cancellation of one task."""
         call.post(join_url(base_url, "tasks", task_id, "cancel"), headers=_headers(workspace))
-
-    @classmethod
-    def look(
-        cls, call: OneCall, base_url: str, workspace: str | None, path: str, params: dict[str, Any]
-    ) -> None:
-        """GET a list: tasks, models or quotas."""
-        call.get(join_url(base_url, path), params=params, headers=_headers(workspace))
 
     # What is not guarded is not there: these three would go to the SDK's global address.
     call = wait = list = None

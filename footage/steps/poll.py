@@ -251,8 +251,9 @@ class _Watch:
         return Progress(self.status, now - since, self.clip.usual_s)
 
     def _pause_s(self) -> float:
-        pause = self.clip.context.task_list.interval_s(self.client)
+        task_list = self.clip.context.task_list
         if self.silent:
-            pause = min(self.settings.poll_max_s, pause * 2**self.silent)
-        # Jitter keeps hundreds of clips from asking at the same instant.
-        return pause * random.uniform(0.9, 1.1)
+            longer_s = min(self.settings.poll_max_s, task_list.interval_s(self.client) * 2**self.silent)
+            return longer_s * random.uniform(0.9, 1.1)
+        age = self.clip.context.provider_now() - self.receipt.submitted_at
+        return task_list.pause_s(self.client, age.total_seconds())

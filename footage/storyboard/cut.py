@@ -34,6 +34,8 @@ class ShotOutcome:
     audio: bool = False
     reason: str | None = None
     command: str | None = None
+    # The provider or the network did not answer, and nothing was bought for it.
+    unreachable: bool = False
 
     def __post_init__(self) -> None:
         if (self.state == "delivered") != (self.response is not None):

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from footage.catalogue import card
 from footage.concurrency.executors import in_heavy_thread, in_thread
-from footage.errors import FootageError, NotFinished, OverBudget, StorageProblem
+from footage.errors import FootageError, NotFinished, OverBudget, StorageProblem, Unreachable
 from footage.evidence.run_log import RunLog, recorded
 from footage.privacy.redact import redact
 from footage.steps.last_frame import last_frame_of
@@ -187,7 +187,8 @@ class _Shot:
         elif isinstance(error, NotFinished | StorageProblem):
             state = "unfinished"
         next_step = error.next_step
-        return self._ended(state, error.message, next_step and next_step.written(self.context.command))
+        ended = self._ended(state, error.message, next_step and next_step.written(self.context.command))
+        return replace(ended, unreachable=error.exit_code == Unreachable.exit_code)
 
     def _ended(self, state: ShotState, reason: str, command: str | None = None) -> ShotOutcome:
         return ShotOutcome(self.shot.id, state, reason=reason, command=command)

@@ -9,6 +9,8 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
 from requests_hardened.ip_filter import InvalidIPAddress, get_ip_address
 
+from footage.network.proxies import is_loopback
+
 Net = IPv4Network | IPv6Network
 
 # What Clash, sing-box, Surge and others answer for every name (RFC 2544 benchmarking, never routed): "fake IP".
@@ -64,6 +66,10 @@ def is_fake_ip(host: str) -> bool:
 
 
 def _resolved(host: str, port: int) -> IPv4Address | IPv6Address:
+    if is_loopback(host):
+        # "localhost." and "a.localhost" are this machine, also where the resolver does not know them.
+        literal = _literal(host.strip("[]"))
+        return literal or IPv4Address("127.0.0.1")
     found = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)
     address = ipaddress.ip_address(str(found[0][4][0]).partition("%")[0])
     return _unwrapped(address)

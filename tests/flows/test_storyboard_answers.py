@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
+import asyncio
 import json
+import shlex
 import shutil
 from pathlib import Path
 from typing import Any
@@ -11,7 +14,11 @@ import pytest
 from PIL import Image
 
 from flows.cli import run
-from tasks.storyboard import Answers
+from footage.context import key_of_environment, open_context
+from footage.errors import InvalidRequest
+from footage.evidence.state import Permission
+from footage.settings import load_settings
+from tasks.storyboard import Answers, plan
 
 BOARDS = Path(__file__).parents[1] / "boards"
 WEAK = "Shot,Text,Duration\n1,A bell rings in the square,5\n2,Pigeons fly up,5\n"
@@ -160,6 +167,97 @@ def test_an_answer_that_means_nothing_is_refused(
     assert run(["storyboard", board(tmp_path, WEAK), "--dry-run", *options]) == 2
 
     assert says in capsys.readouterr().err
+
+
+def followed(path: str, capsys: pytest.CaptureFixture[str]) -> list[str]:
+    """The options of the commands that the refusals of a board print, typed as they stand until none is refused."""
+    typed = ["storyboard", path]
+    for _ in range(4):
+        code, out = run([*typed, "--dry-run", "--json"]), capsys.readouterr()
+        if code == 0:
+            return typed[2:]
+        command = next(line for line in out.err.splitlines() if "wan-video storyboard" in line)
+        program, *arguments = shlex.split(command.partition("→")[2])
+        assert (code, program, arguments[:2]) == (2, "wan-video", ["storyboard", path])
+        typed += arguments[2:]
+    pytest.fail(f"still refused after {typed}")
+
+
+SUGGESTING = [
+    "text-weak-word.csv", "text-two-candidates.csv", "len-frames-no-rate.csv", "len-unknown-name.csv", "len-about.csv",
+    "rows-takes.csv", "rows-status-cut.csv", "enc-cp1252-plain-head.csv", "size-resolution-not-made.csv",
+    "otio-marker.otio", "json-selected.json",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SUGGESTING)
+def test_the_commands_that_a_refusal_prints_lead_to_the_right_board_typed_as_they_stand(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / 'the crew\'s "boards"'
+    folder.mkdir()
+    path = str(shutil.copy(BOARDS / name, folder))
+
+    options = followed(path, capsys)
+
+    assert options
+    assert run(["storyboard", path, "--dry-run", "--json", *options]) == 0
+    assert all(map(is_meant, shots(capsys), reading_of(name)))
+
+
+def reading_of(name: str) -> list[dict[str, Any]]:
+    return json.loads((BOARDS / f"{name}.expected.json").read_text("utf-8"))["reading"]
+
+
+def is_meant(shot: dict[str, Any], meant: dict[str, Any]) -> bool:
+    seen = {"id": shot["id"], "prompt": shot["prompt"], "duration": shot["seconds"]}
+    return seen == {"duration": 5} | {field: value for field, value in meant.items() if field in seen}
+
+
+def test_a_column_with_quotes_and_dashes_in_its_name_is_settled_as_printed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = board(tmp_path, WEAK.replace("Text", '"--what\'s ""seen"" = $HOME"'))
+
+    options = followed(path, capsys)
+
+    assert run(["storyboard", path, "--dry-run", "--json", *options]) == 0
+    assert shots(capsys)[0]["prompt"] == "A bell rings in the square"
+
+
+@pytest.mark.parametrize("name", SUGGESTING)
+async def test_the_printed_answers_as_parameters_of_a_deployment_plan_the_same_board(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = str(shutil.copy(BOARDS / name, tmp_path))
+    options = await asyncio.to_thread(followed, path, capsys)
+    parser = argparse.ArgumentParser()
+    for flag in ("--map", "--set"):
+        parser.add_argument(flag, action="append", default=[])
+    parser.add_argument("--encoding")
+    said = parser.parse_args(options)
+    # What a person copies from the command into the parameters: text, as it is written there.
+    mapping = {
+        "map": dict(option.rsplit("=", 1) for option in said.map),
+        "set": as_sets(said.set),
+        **({"encoding": said.encoding} if said.encoding else {}),
+    }
+
+    with open_context(load_settings(), find_api_key=key_of_environment) as context:
+        with pytest.raises(InvalidRequest):
+            await plan.fn(context, path, None, None, Answers(None, False), {}, Permission())
+        _, planned, _ = await plan.fn(context, path, None, None, Answers(mapping, False), {}, Permission())
+
+    assert [shot.request.prompt for shot in planned.shots] == [meant["prompt"] for meant in reading_of(name)]
+
+
+def as_sets(options: list[str]) -> dict[str, dict[str, str]]:
+    sets: dict[str, dict[str, str]] = {}
+    for option in options:
+        place, _, value = option.partition("=")
+        shot, _, field = place.rpartition(".")
+        sets.setdefault(shot, {})[field] = value
+    return sets
 
 
 def test_the_parameters_of_a_deployment_say_the_same_as_the_options() -> None:

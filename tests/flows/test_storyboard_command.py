@@ -191,6 +191,20 @@ def test_a_failed_shot_sinks_only_those_that_start_from_it(
     assert "DataInspectionFailed" in _local(result["links"]["dailies.html"]).read_text()
 
 
+def test_a_board_that_nothing_answered_ends_as_such_and_not_as_one_that_is_unfinished(
+    emulator: Emulator, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    emulator.fault("create-reset", times=None)
+    board = _board(tmp_path, {"id": "a", "prompt": "Nobody hears of it"})
+
+    assert run(["storyboard", board, "--json"]) == 8
+
+    emulator.clear_faults()
+    result = _result(capsys)
+    assert (result["shots"], result["unreachable"]) == ({"a": "unfinished"}, ["a"])
+    assert emulator.ledger()["accepted"] == 0
+
+
 async def test_shots_cannot_be_spread_over_a_deployment_that_is_not_there(prefect_server: Any) -> None:
     with pytest.raises(InvalidRequest, match="no deployment finish-video/elsewhere") as caught:
         await require_deployment("finish-video/elsewhere")

@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from footage.evidence.clip import ClipEvidence
+from records import INTENT, KEY
 
-from footage.errors import InvalidRequest
+from footage.errors import InvalidRequest, Unreachable
 from footage.evidence.state import Permission
 from footage.steps.check import check_request
 from tasks.context import context_of
@@ -37,3 +39,24 @@ def test_a_deployed_run_reads_no_file_outside_of_its_folders_and_a_command_does(
 
     assert "not an image" in of_a_command
     assert "WAN_VIDEO_INPUT_ROOTS" in of_a_deployment
+
+
+@pytest.mark.parametrize(
+    ("booked", "code"), [pytest.param(False, 8, id="nothing sent"), pytest.param(True, 5, id="sent")]
+)
+def test_what_the_run_has_booked_decides_how_a_network_ends_it(
+    booked: bool, code: int, prefect_server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OUTPUT_DIR", str(tmp_path))
+
+    async def ask() -> None:
+        async with context_of("a-run") as context:
+            context.store.create(f"runs/a-run/{KEY}", b"{}")
+            if booked:
+                ClipEvidence(context.store, KEY).write_intent(INTENT)
+            raise Unreachable("No answer.")
+
+    with pytest.raises(Unreachable) as caught:
+        asyncio.run(ask())
+
+    assert caught.value.exit_code == code

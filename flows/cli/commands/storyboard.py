@@ -13,7 +13,7 @@ from flows.cli.emulator_client import emulated
 from flows.cli.exit_codes import about_clips, about_what_is_booked
 from flows.cli.flags import BlockName, ModelName, Switch
 from footage.concurrency.slow_notice import noticed_if_slow
-from footage.errors import InvalidRequest, OverBudget, Problem
+from footage.errors import InvalidRequest, OverBudget, Problem, Unreachable
 
 if TYPE_CHECKING:
     from footage.context import Context
@@ -234,7 +234,14 @@ def _show(result: dict[str, Any]) -> None:
 
 
 def _code(result: dict[str, Any]) -> int:
-    """5 while something is unfinished, 6 where the budget held shots, 4 where shots failed, else 0."""
+    """8 where nothing answered for any shot and nothing was bought, 5 while something is unfinished, 6 where the budget
+    held shots, 4 where shots failed, else 0."""
+    unreachable = set(result["unreachable"])
+    # A shot that starts from another's frame is skipped where that one did not come.
+    if unreachable and all(
+        shot in unreachable or state == "skipped" for shot, state in result["shots"].items()
+    ):
+        return Unreachable.exit_code
     states = set(result["shots"].values())
     for state, code in (("unfinished", 5), ("held", 6), ("failed", 4), ("skipped", 4)):
         if state in states:

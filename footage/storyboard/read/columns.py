@@ -211,6 +211,7 @@ _CREW_FIELDS = REQUEST_FIELDS - {"prompt", "duration", "reference_image", "negat
 _CHECKS: dict[str, Callable[[Any], Any]] = {
     "description": is_text, "perhaps_prompt": is_text, "still_prompt": is_text, "reference_image": is_picture,
     "sketch": is_picture, "start": _is_length, "end": _is_length, "rate": lengths.rate_of, "frames": _is_length,
+    "resolution": sizes.is_tier,
 }  # fmt: skip
 _NARROW_CHECKS: dict[str, Callable[[Any], Any]] = {
     "framing": words.is_framing, "movement": words.is_movement, "id": _is_id, "duration": _is_length,

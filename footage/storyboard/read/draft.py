@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from footage.errors.actions import typed
 from footage.input_roots import InputRoots
 from footage.storyboard.guesses import Guess
 from footage.storyboard.read import lengths, words
@@ -40,6 +41,8 @@ class Draft:
         self.parts: list[Part] = []
         # Why the default length holds, where the source has lengths but none for this shot.
         self.no_length: str | None = None
+        # The source field that asks for a resolution, and the tier it asks for ("720P").
+        self.tier: tuple[str, str] | None = None
 
     def find(self, *names: str) -> tuple[str, Any] | None:
         """The first of these source fields that says something, with the name it has in the source."""
@@ -118,7 +121,7 @@ class Draft:
         elif length is None or length.seconds <= 0 or length.doubt or length.start is not None:
             self.doubt(
                 "duration", None, key, value, "it is no length in seconds",
-                settle=("--set", f"{self.id}.duration=5"), others=(f"--set {self.id}.duration=SECONDS",),
+                settle=("--set", f"{self.id}.duration=5"), others=(typed("--set", f"{self.id}.duration=SECONDS"),),
             )  # fmt: skip
         else:
             self.length(length.seconds, key, value)
@@ -174,7 +177,7 @@ class Draft:
             folders = ", ".join(str(folder) for folder in _folders(said, base))
             self.doubt(
                 "reference_image", None, key, said, f"there is no such file; looked for in {folders}",
-                others=("put the file there", "--assets DIR_OR_URL", f"--set {self.id}.reference_image=none"),
+                others=("put the file there", "--assets DIR_OR_URL", typed("--set", f"{self.id}.reference_image=none")),
                 acceptable=False,
             )  # fmt: skip
         elif "reference_image" in words.roles_of(key) and whole:

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from footage.errors import InvalidRequest, Problem
+from footage.errors.actions import typed
 from footage.privacy.display import shown
 from footage.storyboard.read.draft import Draft, Parsed
 from footage.storyboard.read.fit import fit
@@ -87,6 +88,8 @@ def _set(draft: Draft, said: Mapping[str, Any]) -> None:
         if field == "skip":
             continue
         draft.fields[field] = value
+        if field == "size":
+            draft.tier = None
         if value is None:
             del draft.fields[field]
 
@@ -98,6 +101,9 @@ def _require_text(draft: Draft, defaults: Mapping[str, Any]) -> None:
         return
     draft.doubt(
         "prompt", None, "nothing", "", "nothing says what this shot shows; framing and movement are no text",
-        others=(f"--set {draft.id}.prompt=TEXT", f"--set {draft.id}.skip=true", "--map COLUMN=description"),
+        others=(
+            typed("--set", f"{draft.id}.prompt=TEXT"), typed("--set", f"{draft.id}.skip=true"),
+            "--map COLUMN=description",
+        ),
         acceptable=False,
     )  # fmt: skip

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from footage.catalogue import CATALOGUE, MODEL_NAMES, ModelCard, tier_of
+from footage.errors.actions import typed
 from footage.request import VideoRequest
 from footage.storyboard.read import sizes
 from footage.storyboard.read.draft import Draft
@@ -55,6 +56,9 @@ def _usual(draft: Draft) -> str:
 
 def _size(draft: Draft, defaults: dict[str, Any], card: ModelCard) -> None:
     asked = draft.fields.get("size", defaults.get("size", VideoRequest.model_fields["size"].default))
+    if draft.tier is not None:
+        _size_of_tier(draft, str(asked), card, *draft.tier)
+        return
     if not card.sizes or asked in card.sizes:
         return
     shape = sizes.shape_of(asked)
@@ -68,6 +72,36 @@ def _size(draft: Draft, defaults: dict[str, Any], card: ModelCard) -> None:
             f"size {asked}",
             f"{card.name} makes no {asked}; its nearest shape at {card.tiers[0]}",
         )
+
+
+def _size_of_tier(draft: Draft, asked: str, card: ModelCard, source: str, tier: str) -> None:
+    """The board's shape at the resolution it asks for; asked about where the model does not make that."""
+    draft.guesses = [guess for guess in draft.guesses if guess.field != "size"]
+    shape = sizes.shape_of(asked) or 1.0
+    made = {name: [s for s in CATALOGUE.tiers[name] if s in card.sizes] for name in card.tiers}
+    nearest = {name: sizes.nearest_shape(shape, of_tier) for name, of_tier in made.items()}
+    if tier in nearest and _same_shape(nearest[tier], shape):
+        draft.guess("size", nearest[tier], source, f"{tier} in the shape of {asked}")
+        return
+    settling = [f"{draft.id}.size={size}" for size in nearest.values() if size]
+    draft.doubt(
+        "size", next((size for size in nearest.values() if size), None), source, draft.row.get(source, tier),
+        f"{card.name} makes {_tiers(card)}, not {tier} in the shape of {asked}",
+        settle=("--set", settling[0]) if settling else (),
+        others=(
+            *(typed("--set", size) for size in settling[1:]),
+            typed("--map", f"{source}=metadata") if source in draft.row else "--model MODEL",
+        ),
+    )  # fmt: skip
+
+
+def _same_shape(size: str | None, shape: float) -> bool:
+    """Within 5 %: 832*480 and 1088*832 are what Wan makes of 16:9 and 4:3."""
+    return size is not None and abs((sizes.shape_of(size) or 0) / shape - 1) < 0.05
+
+
+def _tiers(card: ModelCard) -> str:
+    return " and ".join(card.tiers) or "no documented sizes"
 
 
 def _duration(draft: Draft, defaults: dict[str, Any], card: ModelCard) -> None:

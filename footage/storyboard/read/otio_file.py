@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from footage.errors.actions import typed
 from footage.storyboard.guesses import Guess
 from footage.storyboard.read.draft import Draft, Parsed
 from footage.storyboard.read.plain_data import as_mapping, unreadable
@@ -153,7 +154,7 @@ def _prompt(draft: Draft, metadata: dict[str, Any], clip: Any) -> None:
         if text:
             draft.doubt(
                 "prompt", text, source, text, "the clip has neither a prompt nor a description",
-                settle=("--set", f"{draft.id}.prompt={text}"), others=(f"--set {draft.id}.prompt=TEXT",),
+                settle=("--set", f"{draft.id}.prompt={text}"), others=(typed("--set", f"{draft.id}.prompt=TEXT"),),
             )  # fmt: skip
             return
 

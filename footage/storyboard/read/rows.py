@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from footage.errors.actions import typed
 from footage.storyboard.board import REQUEST_FIELDS
 from footage.storyboard.guesses import Guess
 from footage.storyboard.read import columns as column_roles
@@ -80,7 +81,7 @@ def _shots_alone(found: table.Table) -> tuple[list[dict[str, Any]], list[Part], 
 def _perhaps_no_shot(shot_id: str, cells: Mapping[str, str], line: int, why: str) -> Part:
     return Part(
         f"line {line}, {next(iter(cells))}", "shots", "guessed", why, shot_id, samples(cells.values()), NO_SHOT,
-        others=(f"--set {shot_id}.skip=false",), settle=("--set", f"{shot_id}.skip=true"),
+        others=(typed("--set", f"{shot_id}.skip=false"),), settle=("--set", f"{shot_id}.skip=true"),
     )  # fmt: skip
 
 
@@ -105,6 +106,9 @@ def read_json(data: object, base: Path | None, settlement: Settlement) -> Parsed
     if size := sizes.size_of(ratio):
         parsed.defaults["size"] = size
         parsed.guesses.append(Guess(None, "defaults.size", "aspect_ratio", size, f"{ratio} at 720P"))
+    if tier := sizes.tier_in(parsed.metadata.get("resolution")):
+        for draft in parsed.drafts:
+            draft.tier = draft.tier or ("resolution", tier)
     return parsed
 
 
@@ -157,7 +161,7 @@ def _made(
                     name[0],
                     samples([row.get(said[0], "")]),
                     NO_SHOT,
-                    others=(f"--set {name[0]}.skip=false",),
+                    others=(typed("--set", f"{name[0]}.skip=false"),),
                     settle=("--set", f"{name[0]}.skip=true"),
                 )
             )
@@ -189,7 +193,7 @@ def _again(
         parts.append(
             Part(
                 number, "shots", "guessed", f"{why}: another take or version?", shot_id, samples(text),
-                NO_SHOT if same else f"shot {shot_id}", (f"--set {keep if same else skip}",),
+                NO_SHOT if same else f"shot {shot_id}", (typed("--set", f"{keep if same else skip}"),),
                 ("--set", skip if same else keep),
             )
         )  # fmt: skip
@@ -281,6 +285,10 @@ def _size(draft: Draft, columns: Columns) -> None:
             draft.report("size", size, found[0], "written with an asterisk")
     elif (found := draft.find(columns.first("aspect_ratio") or "")) and (size := sizes.size_of(found[1])):
         draft.guess("size", size, found[0], f"{found[1]} at 720P")
+    if (found := draft.find(columns.first("resolution") or "")) and (tier := sizes.tier_in(found[1])):
+        if "size" not in draft.fields and (size := sizes.pixels(found[1])):
+            draft.guess("size", size, found[0], "written as width and height")
+        draft.tier = found[0], tier
 
 
 def _rate(draft: Draft, columns: Columns) -> None:
@@ -322,7 +330,7 @@ def _sketches(rows: Sequence[Mapping[str, Any]], columns: Columns, drafts: Seque
         Part(
             name, "reference_image", "guessed", "it holds pictures: drawings for people, or first frames?",
             values=samples(row[name] for row in rows if name in row), becomes="not used",
-            others=(f"--map '{name}=reference_image'",), settle=("--map", f"{name}={METADATA}"),
+            others=(typed("--map", f"{name}=reference_image"),), settle=("--map", f"{name}={METADATA}"),
         )
         for name in dict.fromkeys(name for row in rows for name in row)
         if name not in taken and _holds_pictures(rows, name)

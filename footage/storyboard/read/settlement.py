@@ -128,8 +128,10 @@ def _wrong(columns: Mapping[str, str], shots: Mapping[str, Mapping[str, Any]]) -
                 )
             )
     for shot, fields in shots.items():
-        for name in fields:
-            if name not in (*SHOT_FIELDS, "skip"):
+        for name, value in fields.items():
+            if name == "skip" and not isinstance(value, bool):
+                problems.append(Problem("set", f"{shot}.skip={shown(value)}", "is no answer", "true, false"))
+            elif name not in (*SHOT_FIELDS, "skip"):
                 near = nearest(name, SHOT_FIELDS)
                 hint = f"; is {near} meant?" if near else ""
                 problems.append(
@@ -169,7 +171,11 @@ def from_plain(data: object, name: str) -> Settlement:
     problems += _wrong_assets(_text(outer.get("assets")))
     columns = {str(key): str(value) for key, value in (as_mapping(outer.get("map")) or {}).items()}
     shots = {
-        str(shot): dict(as_mapping(fields) or {})
+        # Typed into a form, `false` and `5` are text, as they are after `--set`.
+        str(shot): {
+            name: _value(value) if isinstance(value, str) else value
+            for name, value in (as_mapping(fields) or {}).items()
+        }
         for shot, fields in (as_mapping(outer.get("set")) or {}).items()
     }
     problems += _wrong(columns, shots)
@@ -195,7 +201,7 @@ _FORMS: dict[str, tuple[str, Callable[[object], bool]]] = {
     "map": ("a mapping of columns to fields", _is_mapping),
     "set": (
         "a mapping of shots to their fields",
-        lambda value: all(map(_is_mapping, (as_mapping(value) or {"": None}).values())),
+        lambda value: _is_mapping(value) and all(map(_is_mapping, (as_mapping(value) or {}).values())),
     ),
     "encoding": ("the name of an encoding", _is_text),
     "assets": ("a folder or an address", _is_text),

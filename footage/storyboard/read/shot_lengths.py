@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
+from footage.errors.actions import typed
 from footage.storyboard.read import lengths, words
 from footage.storyboard.read.columns import Columns
 from footage.storyboard.read.draft import Draft
@@ -50,7 +51,7 @@ def _unnamed(rows: Sequence[Row], columns: Columns) -> list[Part]:
         Part(
             name, "duration", "guessed", "it holds lengths, under a name that we do not know",
             values=samples(row.get(name) for row in rows), becomes="the length of each shot",
-            others=(f"--map '{name}=metadata'",), settle=("--map", f"{name}=duration:s"), acceptable=False,
+            others=(typed("--map", f"{name}=metadata"),), settle=("--map", f"{name}=duration:s"), acceptable=False,
         )
         for name in dict.fromkeys(name for row in rows for name in row)
         if name not in taken and _is_column_of_lengths([row.get(name) for row in rows])
@@ -100,7 +101,8 @@ def _doubt_if_other(draft: Draft, mine: int, seconds: float, source: str) -> Non
         return
     draft.doubt(
         "duration", mine, source, f"{mine} s, {seconds:g} s", "two columns say different lengths",
-        settle=("--set", f"{draft.id}.duration={mine}"), others=(f"--set {draft.id}.duration={_whole(seconds)}",),
+        settle=("--set", f"{draft.id}.duration={mine}"),
+        others=(typed("--set", f"{draft.id}.duration={_whole(seconds)}"),),
     )  # fmt: skip
 
 
@@ -145,14 +147,15 @@ def _from_column(
             # No length is suggested: any would be invented.
             draft.doubt(
                 "duration", None, name, cell, "it is no length that we can read",
-                others=(f"--set {draft.id}.duration=SECONDS",), acceptable=False,
+                others=(typed("--set", f"{draft.id}.duration=SECONDS"),), acceptable=False,
             )  # fmt: skip
         elif length.start is not None and not places:
             high = lengths.highest(cell, unit, rate)
             whole = _whole(high.seconds if high else length.seconds)
             draft.doubt(
                 "duration", whole, name, cell, "it is a range, and not a place in the film",
-                settle=("--set", f"{draft.id}.duration={whole}"), others=(f"--set {draft.id}.duration=SECONDS",),
+                settle=("--set", f"{draft.id}.duration={whole}"),
+                others=(typed("--set", f"{draft.id}.duration=SECONDS"),),
             )  # fmt: skip
         else:
             draft.length(length.seconds, name, cell)
@@ -190,7 +193,7 @@ def _unit_doubt(name: str, doubt: str, found: Sequence[tuple[Draft, Any]]) -> Pa
             usual, becomes, others = "ms", "milliseconds", [usual, "s"]
     return Part(
         name, "duration", "guessed", _UNSURE[doubt], values=samples(cell for _, cell in found), becomes=becomes,
-        others=tuple(f"--map '{name}=duration:{unit}'" for unit in others),
+        others=tuple(typed("--map", f"{name}=duration:{unit}") for unit in others),
         settle=("--map", f"{name}=duration:{usual}"),
     )  # fmt: skip
 
@@ -205,7 +208,7 @@ def _differences(name: str, drafts: Sequence[Draft], starts: Sequence[Length | N
         else:
             draft.doubt(
                 "duration", None, name, draft.row.get(name), "the start times do not rise here",
-                others=(f"--set {draft.id}.duration=SECONDS",), acceptable=False,
+                others=(typed("--set", f"{draft.id}.duration=SECONDS"),), acceptable=False,
             )  # fmt: skip
     if drafts:
         drafts[-1].no_length = "no shot follows whose start would end it"
@@ -224,7 +227,7 @@ def _from_frames(
             if row.get(first) is not None or row.get(last) is not None:
                 draft.doubt(
                     "duration", None, f"{first}, {last}", f"{row.get(first)} to {row.get(last)}",
-                    "they are no frame numbers that rise", others=(f"--set {draft.id}.duration=SECONDS",),
+                    "they are no frame numbers that rise", others=(typed("--set", f"{draft.id}.duration=SECONDS"),),
                     acceptable=False,
                 )  # fmt: skip
             continue
@@ -266,7 +269,7 @@ def _from_starts(
             elif row.get(first) is not None or row.get(last) is not None:
                 draft.doubt(
                     "duration", None, f"{first}, {last}", f"{row.get(first)} to {row.get(last)}",
-                    "they are no times that rise", others=(f"--set {draft.id}.duration=SECONDS",),
+                    "they are no times that rise", others=(typed("--set", f"{draft.id}.duration=SECONDS"),),
                     acceptable=False,
                 )  # fmt: skip
         return []
@@ -285,7 +288,7 @@ def _starts_doubt(name: str, rows: Sequence[Row], why: str) -> Part:
     return Part(
         name, "duration", "guessed", f"{why}: where each shot starts?",
         values=samples(row[name] for row in rows if name in row), becomes="the differences",
-        others=(f"--map '{name}=metadata'",), settle=("--map", f"{name}=duration:start"),
+        others=(typed("--map", f"{name}=metadata"),), settle=("--map", f"{name}=duration:start"),
     )  # fmt: skip
 
 

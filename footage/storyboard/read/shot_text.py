@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from footage.errors.actions import typed
 from footage.storyboard.read import words
 from footage.storyboard.read.columns import AROUND, Columns, is_text, text_of
 from footage.storyboard.read.draft import Draft, sentence
@@ -83,8 +84,8 @@ def _is_prose(values: Sequence[Any]) -> bool:
 
 
 def _one(rows: Sequence[Row], name: str, why: str, others: Sequence[str]) -> Part:
-    instead = [f"--map '{name}=metadata' and another column as description"]
-    instead += [f"--map '{other}=description'" for other in others[:3]]
+    instead = [f"{typed('--map', f'{name}=metadata')} and another column as description"]
+    instead += [typed("--map", f"{other}=description") for other in others[:3]]
     return Part(
         name, "prompt", "guessed", why, values=samples(_values(rows, name)), becomes="the text of each shot",
         others=tuple(instead),
@@ -100,7 +101,7 @@ def _several(rows: Sequence[Row], names: Sequence[str], role: str) -> tuple[Text
             name, "prompt", "guessed", f"{len(names)} columns can be the text: {', '.join(names)}",
             values=samples(_values(rows, name)),
             becomes="one after the other" if joined else ("the text" if place == 0 else "not used"),
-            others=(f"--map '{name}=metadata'" if joined or place == 0 else f"--map '{name}={role}'",),
+            others=(typed("--map", f"{name}=metadata") if joined or place == 0 else typed("--map", f"{name}={role}"),),
             settle=("--map", f"{name}={role if joined or place == 0 else 'metadata'}"),
         )
         for place, name in enumerate(names)
@@ -117,19 +118,20 @@ def put(draft: Draft, row: Row, source: TextSource, columns: Columns) -> None:
         if text is None:
             draft.doubt(
                 "prompt", None, name, value, "it is an object or a list of fields that we do not know",
-                others=(f"--set {draft.id}.prompt=TEXT",), acceptable=False,
+                others=(typed("--set", f"{draft.id}.prompt=TEXT"),), acceptable=False,
             )  # fmt: skip
             return
         if text and words.is_placeholder(text):
             draft.doubt(
                 "prompt", None, name, value, "it only stands for a text",
-                others=(f"--set {draft.id}.prompt=TEXT", f"--set {draft.id}.skip=true"), acceptable=False,
+                others=(typed("--set", f"{draft.id}.prompt=TEXT"), typed("--set", f"{draft.id}.skip=true")),
+                acceptable=False,
             )  # fmt: skip
             return
         if text and not is_text(value) and source.around:
             draft.doubt(
                 "prompt", text, name, value, "it does not say what is seen",
-                settle=("--set", f"{draft.id}.prompt={text}"), others=(f"--set {draft.id}.prompt=TEXT",),
+                settle=("--set", f"{draft.id}.prompt={text}"), others=(typed("--set", f"{draft.id}.prompt=TEXT"),),
             )  # fmt: skip
         if text:
             said.append(text)

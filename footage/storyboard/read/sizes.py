@@ -6,8 +6,20 @@ import math
 import re
 from collections.abc import Sequence
 
-from footage.catalogue import CATALOGUE
+from footage.catalogue import CATALOGUE, tier_of
 
+_TIER = re.compile(r"(\d{3,4})\s*p", re.IGNORECASE)
+# Names of the trade for a number of lines; Wan makes none of those above 1080, which is for a person to hear.
+_LINES = {
+    "hd": 720,
+    "fullhd": 1080,
+    "fhd": 1080,
+    "2k": 1440,
+    "qhd": 1440,
+    "4k": 2160,
+    "uhd": 2160,
+    "8k": 4320,
+}
 _SIZE = re.compile(r"^\s*(\d{2,5})\s*[*x×X:]\s*(\d{2,5})\s*$")
 
 
@@ -29,6 +41,22 @@ def size_of(ratio: object, tier: object = None) -> str | None:
 def nearest_shape(shape: float, sizes: Sequence[str]) -> str | None:
     """The size whose shape is nearest; None when there are no sizes."""
     return min(sizes, key=lambda size: abs(math.log((shape_of(size) or shape) / shape)), default=None)
+
+
+def tier_in(value: object) -> str | None:
+    """The tier that `720p`, `Full HD` or `1920 x 1080` asks for, whether a model has it or not; None if none."""
+    text = str(value).strip()
+    if match := _TIER.fullmatch(text):
+        return f"{match[1]}P"
+    if size := pixels(text):
+        return tier_of(size) or f"{min(map(int, size.split('*')))}P"
+    lines = _LINES.get(text.casefold().replace(" ", "").replace("-", ""))
+    return f"{lines}P" if lines else None
+
+
+def is_tier(value: object) -> bool:
+    """Whether it asks for a tier that Wan has; a column of 4K alone is what the crew's camera makes."""
+    return tier_in(value) in CATALOGUE.tiers
 
 
 def pixels(value: object) -> str | None:

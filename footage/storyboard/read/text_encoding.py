@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from itertools import zip_longest
 from typing import NamedTuple
 
 from footage.errors import InvalidRequest, Problem
@@ -145,7 +146,7 @@ def _implausible(text: str) -> float:
 
 def _doubt(texts: dict[str, str]) -> Part:
     codec, *others = texts
-    place = _telling_line(texts[codec])
+    place = _telling_line(texts.values())
     lines = {codec: shown(_line(text, place)) for codec, text in texts.items()}
     return Part(
         "the bytes", "encoding", "guessed", "it is not UTF-8, and its words do not tell which one it is",
@@ -155,8 +156,10 @@ def _doubt(texts: dict[str, str]) -> Part:
     )  # fmt: skip
 
 
-def _telling_line(text: str) -> int:
-    return next((place for place, line in enumerate(text.splitlines()) if not line.isascii()), 0)
+def _telling_line(texts: Collection[str]) -> int:
+    """The first line that the encodings do not all read the same."""
+    lines = zip_longest(*(text.splitlines() for text in texts))
+    return next((place for place, read in enumerate(lines) if len(set(read)) > 1), 0)
 
 
 def _line(text: str, place: int) -> str:

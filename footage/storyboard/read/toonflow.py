@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from footage.errors.actions import typed
 from footage.storyboard.read import sizes
 from footage.storyboard.read.draft import Draft, Parsed, has, others, sentence, shot_rows
 from footage.storyboard.read.plain_data import as_list, as_mapping
@@ -60,7 +61,7 @@ def _new_shot(row: Mapping[str, Any], position: int, base: Path | None) -> Draft
         if still:
             draft.doubt(
                 "prompt", still, "prompt", still, "it is the still picture's; there is no videoDesc for the clip",
-                settle=("--set", f"{draft.id}.prompt={still}"), others=(f"--set {draft.id}.prompt=TEXT",),
+                settle=("--set", f"{draft.id}.prompt={still}"), others=(typed("--set", f"{draft.id}.prompt=TEXT"),),
             )  # fmt: skip
     draft.image(base, "filePath")
     return draft

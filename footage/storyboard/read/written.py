@@ -8,7 +8,8 @@ from itertools import pairwise
 from footage.storyboard.read import not_shots, words
 from footage.storyboard.read.plain_data import MAX_ROWS, unreadable
 
-_FENCE = re.compile(r"^[ \t]*(`{3,}|~{3,})[ \t]*([\w+-]*)[ \t]*$")
+# What is indented is part of a text that the data holds.
+_FENCE = re.compile(r"^(`{3,}|~{3,})[ \t]*([\w+-]*)[ \t]*$")
 _CELL_END = re.compile(r"(?<!\\)\|")
 _RULE = re.compile(r"^\s*:?-+:?\s*$")
 _MARKUP = re.compile(r"\*\*|__|`|<br\s*/?>", re.IGNORECASE)
@@ -23,8 +24,7 @@ def without_fence(text: str, *, name: str) -> str:
     if "```" not in text and "~~~" not in text:
         return text
     blocks = _blocks(text)
-    # Data that holds a fence inside one of its texts is data.
-    if not blocks or text.lstrip()[:1] in ("{", "["):
+    if not blocks:
         return text
     if len(blocks) > 1:
         raise unreadable(f"it has {len(blocks)} blocks of code; save the one that is the board", name=name)

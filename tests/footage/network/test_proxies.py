@@ -80,6 +80,20 @@ def test_what_is_no_proxy_is_refused_without_being_shown(value: str, monkeypatch
     assert value not in str(caught.value)
 
 
+@pytest.mark.parametrize("scheme", ["socks4", "socks4a", "SOCKS4"])
+def test_a_proxy_of_socks_4_is_refused_by_its_name(scheme: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALL_PROXY", f"{scheme}://p:1")
+
+    with pytest.raises(InvalidRequest, match="socks4"):
+        proxy_for("https://a.example")
+
+
+@pytest.mark.parametrize("host", ["localhost.", "LOCALHOST.", "a.localhost", "a.localhost."])
+def test_this_machine_is_refused_by_each_of_its_names(host: str) -> None:
+    with pytest.raises(InvalidRequest, match="private address"):
+        fetch_reference(f"http://{host}:9/a.png", max_bytes=1_000, allow_private=False)
+
+
 def test_a_variable_that_holds_no_proxy_is_told_at_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTP_PROXY", "ftp://p:1")
 

@@ -70,7 +70,7 @@ def test_an_environment_that_the_sdk_refuses_is_an_account_problem():
     program = (
         "from footage.provider import WanClient; from footage.credentials import ApiKey; "
         "from footage.errors import AccountProblem\n"
-        "try: WanClient('http://127.0.0.1:9/api/v1', ApiKey('k', 's')).probe()\n"
+        "try: WanClient('http://127.0.0.1:9/api/v1', ApiKey('k', 's')).create({'model': 'm', 'input': {}})\n"
         "except AccountProblem as error: print('DASHSCOPE_WORKSPACE_ID' in str(error))"
     )
     environment = {"DASHSCOPE_API_REGION": "us-east-1", "DASHSCOPE_WORKSPACE_ID": "a/b"}

@@ -93,6 +93,7 @@ def read(clip: Any, name: str) -> str:
 
 
 def test_an_answer_that_says_the_same_again_is_counted_and_not_written_again(bench: Bench) -> None:
+    bench.emulator.turn(generation_s=400.0)
     clip = bench.clip(bench.context(poll_min_s=0.005, poll_max_s=0.005))
 
     bench.make(clip)

@@ -68,3 +68,28 @@ def test_a_public_base_url_is_what_people_see(tmp_path: Path) -> None:
 def test_an_unknown_flavour_is_refused() -> None:
     with pytest.raises(StorageProblem, match="flavour"):
         open_store("s3://bucket", {"flavour": "vanilla"})
+
+
+@pytest.mark.parametrize(
+    ("no_proxy", "refused"),
+    [
+        pytest.param("", True, id="only a SOCKS proxy leads to the store"),
+        pytest.param("store.example", False, id="the store is an exception"),
+    ],
+)
+def test_a_store_that_only_a_socks_proxy_leads_to_is_refused_when_it_is_opened(
+    no_proxy: str, refused: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("ALL_PROXY", "socks5://p.example:1080")
+    monkeypatch.setenv("NO_PROXY", no_proxy)
+    options = {"endpoint_url": "https://store.example", "key": "a", "secret": "b"}
+
+    if not refused:
+        assert open_store("s3://bucket/x", options=options).network_address == "https://store.example"
+        return
+    with pytest.raises(StorageProblem, match="SOCKS") as caught:
+        open_store("s3://bucket/x", options=options)
+
+    assert "HTTPS_PROXY" in (caught.value.next_step or "")

@@ -50,3 +50,32 @@ def test_a_folder_of_pictures_that_is_not_there_is_named(tmp_path: Path):
         read_board(board, settled=settle(assets=str(tmp_path / "frames")))
 
     assert [problem.field for problem in refused.value.problems] == ["assets"]
+
+
+@pytest.mark.parametrize("answer", ["false", "true", "5", "none", "a bell", 5])
+def test_a_value_typed_into_a_form_means_what_it_means_as_an_option(answer: Any) -> None:
+    field = "skip" if answer in ("false", "true") else "seed"
+
+    typed = from_plain({"set": {"2": {field: answer}}}, "mapping").shots
+
+    assert typed == settle(sets=[f"2.{field}={answer}"]).shots
+    assert not isinstance(typed["2"][field], str) or answer == "a bell"
+
+
+@pytest.mark.parametrize("answer", ["no", "maybe", 0])
+def test_whether_a_shot_is_skipped_is_answered_with_true_or_false(answer: Any) -> None:
+    with pytest.raises(InvalidRequest, match="true, false"):
+        from_plain({"set": {"2": {"skip": answer}}}, "mapping")
+
+
+def test_no_answers_about_shots_are_none() -> None:
+    assert from_plain({"map": {"Text": "prompt"}, "set": {}}, "mapping").shots == {}
+
+
+def test_encodings_are_shown_by_a_line_that_they_read_differently() -> None:
+    board = 'N° plan;Cadrage;Contenu;Durée\n1;PM;Le café fume près de la fenêtre;6"\n'.encode("mac_roman")
+
+    with pytest.raises(InvalidRequest) as refused:
+        read_board(board, "csv", name="plans.csv")
+
+    assert "Le café fume près de la fenêtre" in str(refused.value)
