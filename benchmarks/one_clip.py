@@ -22,7 +22,7 @@ from footage.credentials import parse_key
 from footage.emulator import Emulator
 from footage.evidence.state import Permission, Step
 from footage.settings import Settings
-from footage.steps.check import check_request
+from footage.steps.check import enter, prepare
 from footage.steps.poll import poll_clip
 from footage.steps.probe import probe_provider
 from footage.steps.submit import submit_clip
@@ -51,7 +51,7 @@ def ours(emulator: Emulator, folder: Path, number: int) -> float:
     )
     probe_provider(context, REGION, MODEL)
     request = {"prompt": f"a boat, {number}", "model": MODEL, "size": "832*480"}
-    clip = check_request(context, request, Permission())
+    clip = enter(context, prepare(context, request), Permission())
 
     async def until_noticed(clip: Clip) -> float:
         async with clip.held():
@@ -95,10 +95,10 @@ def main() -> None:
                     asked[name].append(questions(emulator) - before)
                     late[name].append(noticed_at - ended_at(emulator))
         for name, seconds in late.items():
-            each = ", ".join(f"{value:.1f}" for value in seconds)
+            each = ", ".join(f"{value:.2f}" for value in seconds)
             middle, count = statistics.median(seconds), statistics.median(asked[name])
             print(
-                f"clip of {length_s:g} s, {name:<4}: noticed {middle:.1f} s late ({each}), {count:g} questions"
+                f"clip of {length_s:g} s, {name:<4}: noticed {middle:.2f} s late ({each}), {count:g} questions"
             )
 
 

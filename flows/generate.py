@@ -19,7 +19,6 @@ from footage.clip import follow
 from footage.errors import FootageError
 from footage.evidence.state import Permission
 from footage.order.event_payload import request_of
-from footage.request import VideoRequest
 from tasks.check import check, check_again, clip_name, event_name
 from tasks.context import context_of
 from tasks.final_states import finished, stopped
@@ -100,8 +99,28 @@ async def generate_video(
         retry_failed: Try again what the provider refused or failed for good.
         buy_again: Pay a second time for a clip whose first purchase is lost or unknown.
     """
-    given = locals()
-    request = {field: given[field] for field in VideoRequest.model_fields}
+    request = {
+        "prompt": prompt,
+        "negative_prompt": negative_prompt,
+        "duration": duration,
+        "fps": fps,
+        "size": size,
+        "seed": seed,
+        "reference_image": reference_image,
+        "motion_strength": motion_strength,
+        "model": model,
+        "region": region,
+        "prompt_extend": prompt_extend,
+        "shot_type": shot_type,
+        "audio": audio,
+        "audio_url": audio_url,
+        "watermark": watermark,
+        "take": take,
+        "strict": strict,
+        "conform": conform,
+        "fit": fit,
+        "pad_color": pad_color,
+    }
     permission = Permission(retry_failed=retry_failed, buy_again=buy_again)
     try:
         async with context_of(flow_run.id, credentials_block, storage_block) as context:

@@ -20,7 +20,7 @@ from prefect.runtime import flow_run
 from footage.errors import FootageError
 from footage.evidence.state import Permission
 from footage.storyboard import Ledger
-from footage.storyboard.production import patience, produce
+from footage.storyboard.production import patience_s, produce
 from tasks.context import context_of
 from tasks.final_states import stopped
 from tasks.hooks import cancel_clips
@@ -92,10 +92,9 @@ async def storyboard(
             reading, board_plan, due = await plan(
                 context, board, board_format, defaults, answers, caps, permission
             )
-            context.settings = patience(board_plan, context.settings)
-            makers = await crew(context, run, permission, blocks)
+            makers = await crew(context, run, permission, blocks, patience_s(board_plan, context.settings))
             await probe_board(context, board_plan)
-            if not await approved(board_plan, due):
+            if not await approved(context, board_plan, due):
                 return refused()
             ledger = Ledger(board_plan.board.budget)
             progress = BoardProgress(len(board_plan.shots))

@@ -1,6 +1,7 @@
 """One clip on its way: what was ordered, its evidence, and the right to drive it.
 
-clip = check(request, context)              nothing was sent yet
+clip = enter(context, prepare(context, request), permission)
+                                           nothing was sent yet
 async with clip.held():                    nobody else drives it now
     while step := await clip.next_step():  decided from the evidence
         await STEPS[step](clip)
@@ -62,6 +63,8 @@ class Clip:
         name: str | None = None,
         reopened: bool = False,
         log: RunLog | None = None,
+        before_buying: Callable[[Clip], None] | None = None,
+        wait_s: float = 0.0,
     ) -> None:
         self.context = context
         # What people see in logs and in the UI: a shot's id, else the model.
@@ -85,7 +88,10 @@ class Clip:
         # Tasks whose result this run could not use, although the provider still has it.
         self.given_up: set[str] = set()
         # Called before each new purchase; what it raises stops that one.
-        self.before_buying: Callable[[], None] | None = None
+        self.before_buying = before_buying
+        # How long this run waits for the clip, and for the provider to take it.
+        self.deadline_s = max(context.settings.deadline_s, wait_s)
+        self.submit_patience_s = max(context.settings.submit_patience_s, wait_s)
         self._image = image
         self._reopened = reopened
 
@@ -206,7 +212,7 @@ class Clip:
     @property
     def out_of_time(self) -> bool:
         """Whether this run has waited for others as long as it may."""
-        return boot_clock_s() - (self._began_s or boot_clock_s()) > self.context.settings.deadline_s
+        return boot_clock_s() - (self._began_s or boot_clock_s()) > self.deadline_s
 
     def _let_go(self) -> None:
         self.log.flush()

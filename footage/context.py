@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -21,8 +22,8 @@ from footage.evidence.reader import BadRecord
 from footage.input_roots import InputRoots
 from footage.network.emulator_check import emulator_at
 from footage.network.endpoints import NOT_KNOWN, known_endpoint
-from footage.pacing.creates import CreatePacer
 from footage.pacing.durations import Durations
+from footage.pacing.limits import Limits, ProcessLimits
 from footage.pacing.task_list import TaskList
 from footage.privacy.display import shown
 from footage.settings import Settings, is_local, load_settings
@@ -30,7 +31,7 @@ from footage.settings import Settings, is_local, load_settings
 if TYPE_CHECKING:
     from footage.provider import WanClient
     from footage.storage import Store
-    from footage.transfer import Limits
+    from footage.transfer import Limits as DownloadLimits
 
 logger = logging.getLogger(__name__)
 
@@ -63,6 +64,7 @@ class Context:
         run_id: str | None = None,
         input_roots: InputRoots | None = None,
         flags: Sequence[str] = (),
+        limits: Limits | None = None,
     ) -> None:
         # What a command needs to find the clips of this run: commands that are written for people have them.
         self.flags = tuple(flags)
@@ -85,7 +87,7 @@ class Context:
         self._exclusive = False
         # One list answers for all clips that wait in this process.
         self.task_list = TaskList(settings.poll_min_s, settings.poll_max_s)
-        self.creates = CreatePacer()
+        self.limits = limits or ProcessLimits(settings.queries_per_second)
         self.durations = Durations()
 
     def command(self, action: Action) -> str:
@@ -161,7 +163,7 @@ class Context:
                 raise RuntimeError("This context is closed; its connections would be left open.")
             wanted = (endpoint, workspace)
             if wanted not in self._clients:
-                self._clients[wanted] = make_client(self.settings, endpoint, api_key, workspace)
+                self._clients[wanted] = make_client(self.settings, endpoint, api_key, workspace, self.limits)
             return self._clients[wanted]
 
     def knows(self, endpoint: str, workspace: str | None) -> str | None:
@@ -229,11 +231,11 @@ class Context:
             )
         )
 
-    def download_limits(self) -> Limits:
+    def download_limits(self) -> DownloadLimits:
         """Where results may come from and how patient their download is."""
-        from footage.transfer import Limits
+        from footage.transfer import Limits as DownloadLimits
 
-        return Limits(allowed_hosts=self.settings.result_hosts, allow_loopback=self.emulated)
+        return DownloadLimits(allowed_hosts=self.settings.result_hosts, allow_loopback=self.emulated)
 
     def close(self) -> None:
         """Stop beating and close connections; call when the run is over."""
@@ -251,17 +253,24 @@ class Context:
         self.close()
 
 
-def make_client(settings: Settings, endpoint: str, api_key: ApiKey, workspace: str | None) -> WanClient:
+def make_client(
+    settings: Settings,
+    endpoint: str,
+    api_key: ApiKey,
+    workspace: str | None,
+    limits: Limits | None = None,
+) -> WanClient:
     """A client of one endpoint, which whoever makes it closes; the DashScope SDK is loaded here and not before."""
     from footage.provider import WanClient
 
+    limits = limits or ProcessLimits(settings.queries_per_second)
     limit_s = min(CALL_LIMIT_S, CALL_SHARE * (settings.lease_s / 2 + settings.reconcile_grace_s))
     return WanClient(
         endpoint,
         api_key,
         workspace=workspace,
         call_limit_s=limit_s,
-        queries_per_second=settings.queries_per_second,
+        query_turn=partial(limits.query_turn, endpoint, api_key.fingerprint),
     )
 
 
@@ -273,6 +282,7 @@ def open_context(
     run_id: str | None = None,
     bounded: bool = False,
     flags: Sequence[str] = (),
+    limits: Limits | None = None,
 ) -> Context:
     """A context from the environment, or from what is given; `bounded`: files of requests come from the folders
     that the operator allows, and from no other.
@@ -293,4 +303,12 @@ def open_context(
             single_worker=settings.single_worker,
         )
     roots = InputRoots(settings.readable_folders) if bounded else InputRoots.anywhere()
-    return Context(settings, store, find_api_key=find_api_key, run_id=run_id, input_roots=roots, flags=flags)
+    return Context(
+        settings,
+        store,
+        find_api_key=find_api_key,
+        run_id=run_id,
+        input_roots=roots,
+        flags=flags,
+        limits=limits,
+    )

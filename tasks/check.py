@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from prefect import task
@@ -14,18 +14,46 @@ from footage.concurrency.executors import in_heavy_thread
 from footage.context import Context
 from footage.evidence.state import Permission
 from footage.order.event_payload import name_of
+from footage.order.prepared import Prepared
 from footage.privacy.display import one_line
 from footage.request import VideoRequest
-from footage.steps.check import check_request, reopen
+from footage.steps.check import enter, prepare, prepared_here, reopen
 
 
 # Not retried: a wrong request stays wrong, and storage errors are told at once.
 @task(name="check", task_run_name="check-{name}", cache_policy=NO_CACHE, persist_result=False)
 async def check(
-    context: Context, request: VideoRequest | Mapping[str, Any], permission: Permission, name: str
+    context: Context,
+    asked: Prepared | VideoRequest | Mapping[str, Any],
+    permission: Permission,
+    name: str,
+    *,
+    before_buying: Callable[[Clip], None] | None = None,
+    wait_s: float = 0.0,
 ) -> Clip:
-    """Validate and price a request, and find out what is already there under its key."""
-    return await in_heavy_thread(check_request, context, request, permission, name=name)
+    """Take a prepared request, or validate and price one, and find out what is already there under its key."""
+
+    def prepared_and_entered() -> Clip:
+        return enter(
+            context,
+            _prepared(context, asked),
+            permission,
+            name=name,
+            before_buying=before_buying,
+            wait_s=wait_s,
+        )
+
+    return await in_heavy_thread(prepared_and_entered)
+
+
+def _prepared(context: Context, asked: Prepared | VideoRequest | Mapping[str, Any]) -> Prepared:
+    match asked:
+        case Prepared():
+            return asked
+        case VideoRequest():
+            return prepare(context, asked)
+        case _:
+            return prepared_here(context, asked)
 
 
 @task(name="check", task_run_name="check-{key:.12}", cache_policy=NO_CACHE, persist_result=False)

@@ -31,6 +31,7 @@ from prefect.concurrency.asyncio import ConcurrencySlotAcquisitionError, rate_li
 from prefect.exceptions import ObjectNotFound
 
 from footage.errors import Throttled
+from footage.pacing.limits import ProcessLimits
 
 logger = logging.getLogger("footage.tasks")
 
@@ -42,6 +43,18 @@ PATIENCE_S = 60.0
 def submit_limit(model: str) -> str:
     """Name of the limit that paces creates of this model."""
     return f"{PREFIX}{model}"
+
+
+class PrefectLimits(ProcessLimits):
+    """Creates are counted on the Prefect server, questions within this process."""
+
+    async def create_turn(self, model: str) -> None:
+        """Wait until one more create of this model may be sent.
+
+        Raises:
+            Throttled: An operator set the limit to 0, so that nothing is bought with this model.
+        """
+        await _await_turn(model)
 
 
 @dataclass
@@ -59,12 +72,7 @@ _lines: WeakKeyDictionary[asyncio.AbstractEventLoop, defaultdict[str, _Line]] = 
 _silent_until_s: dict[tuple[str, str], float] = {}
 
 
-async def await_turn(model: str) -> None:
-    """Wait until one more create of this model may be sent.
-
-    Raises:
-        Throttled: An operator set the limit to 0, so that nothing is bought with this model.
-    """
+async def _await_turn(model: str) -> None:
     name = submit_limit(model)
     line = _lines.setdefault(asyncio.get_running_loop(), defaultdict(_Line))[name]
     line.waiting += 1

@@ -30,25 +30,25 @@ from footage.errors import InvalidRequest, NotFinished, Problem
 from footage.errors.actions import Approve, NextStep, Rerun, Setup, command
 from footage.evidence.response import response_of
 from footage.evidence.state import Permission, decide
+from footage.order.hand_over import handed_over
+from footage.order.prepared import Prepared
 from footage.privacy.display import one_line, plain
 from footage.privacy.redact import redact
 from footage.request import VideoRequest, VideoResponse
-from footage.steps.check import reference_fetcher
 from footage.storyboard import (
     BoardPlan,
     BoardQuote,
     Reading,
     approval_reason,
-    capped,
     check_budget,
     grouped,
     in_words,
-    plan_board,
-    read_board,
 )
+from footage.storyboard.approved_plan import require_shown
 from footage.storyboard.package import Package, make_package
 from footage.storyboard.preflight import preflight
-from footage.storyboard.production import Crew
+from footage.storyboard.prepared_board import PreparedBoard, prepare_board
+from footage.storyboard.production import BeforeBuying, Crew
 from footage.storyboard.read.settlement import Settlement, from_plain
 from footage.storyboard.to_buy import still_to_buy
 from footage.values.money import amount_text, money
@@ -97,25 +97,18 @@ async def plan(
     """
 
     def read_and_plan() -> tuple[Reading, BoardPlan, BoardQuote]:
-        reading = read_board(
-            board,
-            board_format,
-            defaults=defaults,
-            roots=context.input_roots,
-            settled=answers.settlement(),
-        )
-        capped_board = reading.board.model_copy(update={"budget": capped(reading.board.budget, caps)})
-        board_plan = plan_board(
-            capped_board,
-            reference_fetcher(context),
-            default_region=context.region,
-            roots=context.input_roots,
-        )
+        if (given := handed_over(PreparedBoard)) is not None:
+            prepared = given.for_key_of(context)
+        else:
+            prepared = prepare_board(
+                context, board, board_format, defaults=defaults, settled=answers.settlement(), caps=caps
+            )
+        board_plan, budget = prepared.plan, prepared.plan.board.budget
         preflight(board_plan)
         due = still_to_buy(context, board_plan, buy_again=permission.buy_again)
-        logger.info("%s", in_words(board_plan.quote, due, capped_board.budget))
-        check_budget(due, capped_board.budget)
-        return reading, board_plan, due
+        logger.info("%s", in_words(board_plan.quote, due, budget))
+        check_budget(due, budget)
+        return prepared.reading, board_plan, due
 
     return await in_thread(read_and_plan)
 
@@ -135,11 +128,16 @@ class Approval(RunInput):
     approve: bool = Field(description="Ticked: buy at this price. Not ticked: refuse it; nothing is bought.")
 
 
-async def approved(board_plan: BoardPlan, due: BoardQuote) -> bool:
-    """Whether what is due may be bought; waits for a person's answer where the board's budget asks for one."""
+async def approved(context: Context, board_plan: BoardPlan, due: BoardQuote) -> bool:
+    """Whether what is due may be bought; waits for a person's answer where the board's budget asks for one.
+
+    Raises:
+        InvalidRequest: The answer came, and the board or a picture is not what it was about.
+    """
     reason = approval_reason(due, board_plan.board.budget)
     if reason is None:
         return True
+    await in_thread(require_shown, context.store, str(flow_run.id), board_plan)
     approve = command(Approve(str(flow_run.id)))
     logger.warning(
         "%s Waiting: press Resume on run %s in Prefect and tick approve, or: %s",
@@ -165,9 +163,15 @@ async def approved(board_plan: BoardPlan, due: BoardQuote) -> bool:
 
 
 async def crew(
-    context: Context, run: Literal["inline", "deployments"], permission: Permission, blocks: dict[str, Any]
+    context: Context,
+    run: Literal["inline", "deployments"],
+    permission: Permission,
+    blocks: dict[str, Any],
+    wait_s: float,
 ) -> Crew:
     """Who makes the shots: this process, or runs of the `finish-video` deployment on any worker.
+
+    Each is waited for `wait_s` seconds at the least.
 
     Raises:
         InvalidRequest: The Prefect server has no such deployment; nothing was bought.
@@ -176,8 +180,8 @@ async def crew(
     if run == "deployments":
         await require_deployment(finish)
 
-    async def check_shot(request: VideoRequest, name: str) -> Clip:
-        return await check(context, request, permission, name)
+    async def check_shot(asked: Prepared | VideoRequest, name: str, before_buying: BeforeBuying) -> Clip:
+        return await check(context, asked, permission, name, before_buying=before_buying, wait_s=wait_s)
 
     async def make_here(clip: Clip) -> VideoResponse | None:
         return await follow(clip, STEPS)

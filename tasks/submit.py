@@ -9,7 +9,6 @@ from footage.clip import Clip
 from footage.evidence.records import Receipt
 from footage.steps.submit import submit_clip
 from tasks.events import emit_clip_event
-from tasks.limits import await_turn
 
 
 # retries=0, no cache, no persisted result: a second submit is a second purchase, and Prefect's cache runs a
@@ -20,7 +19,7 @@ from tasks.limits import await_turn
 )
 async def submit(clip: Clip) -> Receipt | None:
     """Buy the clip once, or find the purchase whose answer was lost."""
-    receipt = await submit_clip(clip, await_turn)
+    receipt = await submit_clip(clip)
     if receipt is not None:
         emit_clip_event("submitted", clip, task_id=receipt.task_id, adopted=receipt.adopted)
     return receipt

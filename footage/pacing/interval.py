@@ -14,10 +14,10 @@ DEFAULT_MIN_S = 1.0
 # What each waiting clip costs: a hundred are asked for every 2 s, 1,000 every 20 s.
 PER_CLIP_S = 0.02
 # So few are asked for at whole intervals of their own age. The wait of the DashScope SDK 2.0.2 asks at whole seconds,
-# too (pauses of 1, 1, 2, 2, 2, 4, 4, 4 and then 5 s), so it hears of an end a tenth of a second before us at most.
+# too (pauses of 1, 1, 2, 2, 2, 4, 4, 4 and then 5 s), so it hears of an end hundredths of a second before us at most.
 FEW = 8
 # A task that takes whole seconds has ended a moment after them.
-AFTER_S = 0.1
+AFTER_S = 0.03
 
 
 def interval_s(waiting: int, min_s: float, max_s: float) -> float:

@@ -25,7 +25,6 @@ from footage.errors import (
 from footage.network.proxies import proxy_for, shown_proxy
 from footage.privacy.display import shown
 from footage.provider import answers
-from footage.provider.query_rate import DEFAULT_QUERIES_PER_SECOND, pace_of
 from footage.provider.results import (
     Created,
     Probe,
@@ -54,7 +53,7 @@ class WanClient:
     """One region's Wan service with one key. Thread-safe; any number of them may live in one process.
 
     `base_url` is the region's address including `/api/v1`. `call_limit_s` bounds a whole call, with an
-    image of 5 MB on its way up a slow line. Questions share a pace with all clients of the same key.
+    image of 5 MB on its way up a slow line. `query_turn` blocks until one more question may be asked.
     """
 
     def __init__(
@@ -66,7 +65,7 @@ class WanClient:
         connect_timeout_s: float = 10.0,
         read_timeout_s: float = 60.0,
         call_limit_s: float = 180.0,
-        queries_per_second: float = DEFAULT_QUERIES_PER_SECOND,
+        query_turn: Callable[[], None] | None = None,
     ) -> None:
         """Checks its arguments; connects to nothing and imports nothing heavy.
 
@@ -78,8 +77,7 @@ class WanClient:
         self.workspace = _checked_workspace(workspace or api_key.workspace)
         self._timeouts_s = (connect_timeout_s, read_timeout_s)
         self._limit_s = call_limit_s
-        self._queries_per_second = queries_per_second
-        self._pace = pace_of(self.base_url, api_key.fingerprint)
+        self._query_turn = query_turn
         self._lock = threading.Lock()
         self._adapter: HTTPAdapter | None = None
 
@@ -222,7 +220,8 @@ class WanClient:
                 self._adapter = wire.shared_adapter()
             adapter = self._adapter
         call = wire.OneCall(adapter, self.api_key, timeouts_s=self._timeouts_s, limit_s=self._limit_s)
-        self._pace.wait(self._queries_per_second)
+        if self._query_turn is not None:
+            self._query_turn()
         outcome = self._run(call, _question(what), *arguments)
         if isinstance(outcome, RawAnswer):
             return outcome

@@ -20,9 +20,9 @@ from footage.evidence.run_log import RunLog, recorded
 from footage.evidence.state import Permission
 from footage.evidence.stored_files import damage, videos_of
 from footage.evidence.stored_order import stored_order
-from footage.order import Order, plan
+from footage.order.hand_over import handed_over, with_secrets
 from footage.order.parse import parse_request
-from footage.order.withheld import restore_withheld
+from footage.order.prepared import Prepared
 from footage.privacy.display import shown, shown_reference
 from footage.reference import read_reference
 from footage.request import VideoRequest
@@ -30,15 +30,12 @@ from footage.values.money import money
 
 if TYPE_CHECKING:
     from footage.context import Context
-    from footage.reference import ReferenceImage
 
 logger = logging.getLogger(__name__)
 
 
-def order_of(
-    context: Context, request: VideoRequest | Mapping[str, Any]
-) -> tuple[Order, ReferenceImage | None]:
-    """Validate, explain and price a request, and read its reference image; nothing is sent or stored.
+def prepare(context: Context, request: VideoRequest | Mapping[str, Any]) -> Prepared:
+    """Validate, explain and price a request, and read its reference image once; nothing is sent or stored.
 
     Raises:
         InvalidRequest: Names every problem.
@@ -46,9 +43,25 @@ def order_of(
     """
     region = context.region
     if not isinstance(request, VideoRequest):
-        request = parse_request(restore_withheld(request), default_region=region)
+        request = parse_request(request, default_region=region)
     image = read_reference(request, reference_fetcher(context), context.input_roots)
-    return plan(request, default_region=region, image=image), image
+    return Prepared.of(request, image, region)
+
+
+def prepared_here(context: Context, request: Mapping[str, Any]) -> Prepared:
+    """The request of a run: as the process that started the run prepared it, or prepared now.
+
+    Raises:
+        InvalidRequest: Names every problem.
+        Unreachable: The reference image's server does not answer now.
+    """
+    given = handed_over(Prepared)
+    asked = parse_request(
+        with_secrets(request, given.asked if given else None), default_region=context.region
+    )
+    if given is None or given.asked != asked:
+        return prepare(context, asked)
+    return given.in_region(context.region)
 
 
 def reference_fetcher(context: Context) -> Callable[[str], bytes]:
@@ -69,31 +82,41 @@ def reference_fetcher(context: Context) -> Callable[[str], bytes]:
     return fetch
 
 
-def check_request(
+def enter(
     context: Context,
-    request: VideoRequest | Mapping[str, Any],
+    prepared: Prepared,
     permission: Permission,
     *,
     name: str | None = None,
+    before_buying: Callable[[Clip], None] | None = None,
+    wait_s: float = 0.0,
 ) -> Clip:
-    """A checked clip; `response` is set when it is in the store already, and then nothing was written.
+    """The clip of a prepared request; `response` is set when it is in the store already: then nothing was written.
+
+    `before_buying` is called before each purchase, and what it raises stops that one; `wait_s` is how long this clip
+    is waited for at the least, where that is longer than the settings say.
 
     Raises:
-        InvalidRequest: Names every problem; nothing was sent.
-        Unreachable: The reference image's server does not answer now.
+        InvalidRequest: The store's clip of this request was made on another kind of endpoint.
         StorageProblem: The store cannot be read or written.
     """
+    order = prepared.order
     # Hundreds of clips are checked in one run, and each log is about one of them.
     with recorded(RunLog()) as log:
-        order, image = order_of(context, request)
-        prepared = image.prepared if image else None
-        data = prepared.data if prepared else None
-        clip = Clip(context, order, permission, image=data, name=name, log=log)
+        clip = Clip(
+            context,
+            order,
+            permission,
+            image=prepared.image_bytes,
+            name=name,
+            log=log,
+            before_buying=before_buying,
+            wait_s=wait_s,
+        )
         _recall(clip)
         if clip.response is not None:
             return clip
-        facts = order.image
-        keep = (facts.file_name, prepared.data) if facts and prepared else None
+        keep = (order.image.file_name, prepared.image_bytes) if order.image and prepared.image_bytes else None
         document = {
             "checked_at": datetime.now(UTC).isoformat(),
             **order.to_json(),

@@ -147,10 +147,10 @@ class _Watch:
                 return outcome
             if on_progress is not None:
                 await on_progress(self._progress())
-            if time.monotonic() - self.began > self.settings.deadline_s:
+            if time.monotonic() - self.began > self.clip.deadline_s:
                 raise StillRunning(
                     f"Task {self.receipt.task_id} is still {self.status} after "
-                    f"{self.settings.deadline_s:.0f} s; it stays booked until {self.receipt.expires_at:%F %H:%M} UTC.",
+                    f"{self.clip.deadline_s:.0f} s; it stays booked until {self.receipt.expires_at:%F %H:%M} UTC.",
                     next_step=NextStep.of(Rerun(self.clip.key), ", or let the harvest flow finish it"),
                     key=self.clip.key,
                     task_id=self.receipt.task_id,

@@ -115,7 +115,7 @@ class _Search:
                 case Ambiguous(why, task_ids):
                     raise _unknown(self.clip, self.attempt, why, task_ids)
                 case LookAgain(why):
-                    if time.monotonic() - began_s > self.settings.deadline_s:
+                    if time.monotonic() - began_s > self.clip.deadline_s:
                         raise _unknown(
                             self.clip, self.attempt, why, first="run it again later, it looks again"
                         )

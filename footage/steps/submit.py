@@ -13,7 +13,6 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -43,11 +42,7 @@ if TYPE_CHECKING:
     from footage.provider import WanClient
 
 
-# Waits until one more create of a model may be sent; raises Throttled where none may.
-TakeTurn = Callable[[str], Awaitable[None]]
-
-
-async def submit_clip(clip: Clip, take_turn: TakeTurn | None = None) -> Receipt | None:
+async def submit_clip(clip: Clip) -> Receipt | None:
     """Buy the clip, or settle a purchase whose answer was lost; at most one create of it is ever accepted.
 
     None when a lost one turned out not to be bought, or an earlier one to be alive: what comes next is then
@@ -67,7 +62,7 @@ async def submit_clip(clip: Clip, take_turn: TakeTurn | None = None) -> Receipt 
     if last is None or not last.unknown:
         if await in_thread(contradicted, clip, state):
             return None
-        return await _buy(clip, state.opened + 1, take_turn or clip.context.creates.take)
+        return await _buy(clip, state.opened + 1)
     try:
         return await reconcile(clip, last)
     except SubmissionUnknown:
@@ -77,18 +72,18 @@ async def submit_clip(clip: Clip, take_turn: TakeTurn | None = None) -> Receipt 
     return None
 
 
-async def _buy(clip: Clip, number: int, take_turn: TakeTurn) -> Receipt | None:
+async def _buy(clip: Clip, number: int) -> Receipt | None:
     """Open attempt `number` and send its create until it is taken, refused, or patience ends."""
     client = await in_thread(clip.client)
     body = await in_thread(clip.wire_body)
-    await take_turn(clip.order.model)
+    await clip.context.limits.create_turn(clip.order.model)
     if await in_thread(clip.evidence.cancel_wanted):
         # In a queue of hundreds the turn comes minutes later.
         raise _canceled(clip)
     if clip.before_buying is not None:
-        clip.before_buying()
+        clip.before_buying(clip)
     intent = await in_thread(_open_attempt, clip, number)
-    give_up_at = time.monotonic() + clip.context.settings.submit_patience_s
+    give_up_at = time.monotonic() + clip.submit_patience_s
     pause_s = 1.0
     while True:
         try:
@@ -117,13 +112,13 @@ async def _buy(clip: Clip, number: int, take_turn: TakeTurn) -> Receipt | None:
             return await reconcile(clip, (await clip.state()).attempts[-1])
         pause_s *= 2
         await asyncio.sleep(wait_s)
-        await _wait_again(clip, number, take_turn)
+        await _wait_again(clip, number)
 
 
-async def _wait_again(clip: Clip, number: int, take_turn: TakeTurn) -> None:
+async def _wait_again(clip: Clip, number: int) -> None:
     """Take another turn for a create that was refused for now; the attempt is closed if it is not to be sent."""
     try:
-        await take_turn(clip.order.model)
+        await clip.context.limits.create_turn(clip.order.model)
     except Throttled as stopped:
         await in_thread(close_unbought, clip, number, stopped, may_retry=True)
         raise

@@ -16,8 +16,9 @@ from typing import Any
 from footage.catalogue import tier_of
 from footage.errors import InvalidRequest, Problem
 from footage.input_roots import InputRoots
-from footage.order import Expected, Order, Quote, plan
+from footage.order import Expected, Order, Quote
 from footage.order.parse import parse_request
+from footage.order.prepared import Prepared
 from footage.privacy.display import shown
 from footage.reference import ReferenceImage, read_reference
 from footage.request import VideoRequest
@@ -35,14 +36,14 @@ DRIFT_LIMIT = 4
 class ShotPlan:
     """One shot, checked and priced.
 
-    `request` is what `footage.order.plan` takes; for a shot that starts from another it still lacks the
-    picture, see `request_from`. `order` is None until then.
+    A shot that starts from another has no picture yet: `prepared` is None, and `request_from` says what to ask for
+    once there is one.
     """
 
     shot: Shot
     number: int
     request: VideoRequest
-    order: Order | None
+    prepared: Prepared | None
     starts_from: str | None
     # 1: starts on its own; n: the nth shot of a chain of last frames.
     depth: int
@@ -56,6 +57,11 @@ class ShotPlan:
     @property
     def id(self) -> str:
         return self.shot.id
+
+    @property
+    def key(self) -> str | None:
+        """The clip's key, as far as it is known before another shot is there."""
+        return self.prepared.key if self.prepared is not None else None
 
     def request_from(self, last_frame: bytes) -> VideoRequest:
         """The request once the shot it starts from is finished, with that shot's last frame (PNG bytes)."""
@@ -108,6 +114,7 @@ def plan_board(
     default_region: str | None = None,
     roots: InputRoots | None = None,
     drift_limit: int = DRIFT_LIMIT,
+    images: dict[tuple[Any, ...], ReferenceImage | None] | None = None,
 ) -> BoardPlan:
     """Check a whole board, price it and put its shots in order. Sends nothing but the fetches of image links.
 
@@ -119,6 +126,7 @@ def plan_board(
         default_region: Region of the key or the settings, for shots that name none.
         roots: Below which folders reference images are read; None: anywhere.
         drift_limit: Chains of last frames longer than this are warned about.
+        images: Pictures that were read before; what is read now is added.
 
     Raises:
         InvalidRequest: `problems` names everything that is wrong, as `shots[<id>].<field>`, budget included.
@@ -127,7 +135,7 @@ def plan_board(
     problems = graph.problems(board)
     if len(board.shots) > MAX_SHOTS:
         raise InvalidRequest(problems=tuple(problems))
-    checked = _Checker(board, fetch_url, default_region, roots)
+    checked = _Checker(board, fetch_url, default_region, roots, {} if images is None else images)
     drafts = {place: checked.check(shot) for place, shot in enumerate(board.shots)}
     problems += checked.problems
     try:
@@ -153,7 +161,11 @@ def plan_board(
 class _Draft:
     shot: Shot
     request: VideoRequest
-    order: Order
+    prepared: Prepared
+
+    @property
+    def order(self) -> Order:
+        return self.prepared.order
 
 
 class _Checker:
@@ -165,6 +177,7 @@ class _Checker:
         fetch_url: Callable[[str], bytes],
         default_region: str | None,
         roots: InputRoots | None,
+        images: dict[tuple[Any, ...], ReferenceImage | None],
     ) -> None:
         self.problems: list[Problem] = []
         self._board = board
@@ -172,7 +185,7 @@ class _Checker:
         self._region = default_region
         self._roots = roots
         # One picture on fifty shots is read and prepared once.
-        self._images: dict[tuple[Any, ...], ReferenceImage | None] = {}
+        self._images = images
         self._stand_ins: dict[str, bytes] = {}
         self._sources = graph.edges(board)
         self._shots = {shot.id: shot for shot in board.shots}
@@ -188,17 +201,17 @@ class _Checker:
             asked["reference_image"] = self._stand_in(shot)
         try:
             request = parse_request(asked, default_region=self._region)
-            order = plan(request, default_region=self._region, image=self._image(request))
+            prepared = Prepared.of(request, self._image(request), self._region)
         except InvalidRequest as error:
             found += [_chained(problem, shot) if chained else problem for problem in error.problems]
-            order = request = None
-        if found or order is None or request is None:
+            prepared = request = None
+        if found or prepared is None or request is None:
             self.problems += [
                 Problem(f"shots[{shot.id}].{p.field}", p.value, p.message, p.allowed) for p in found
             ]
             return None
         return _Draft(
-            shot, request.model_copy(update={"reference_image": None}) if chained else request, order
+            shot, request.model_copy(update={"reference_image": None}) if chained else request, prepared
         )
 
     def _stand_in(self, shot: Shot) -> bytes:
@@ -241,7 +254,7 @@ def _plans(board: Board, drafts: Sequence[_Draft]) -> tuple[ShotPlan, ...]:
             shot=draft.shot,
             number=number,
             request=draft.request,
-            order=None if draft.shot.id in sources else draft.order,
+            prepared=None if draft.shot.id in sources else draft.prepared,
             starts_from=sources.get(draft.shot.id),
             depth=depths[draft.shot.id],
             same_as=same.get(draft.shot.id),

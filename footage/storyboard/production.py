@@ -14,7 +14,6 @@ import math
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import TYPE_CHECKING
 
 from footage.catalogue import card
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from footage.clip import Clip
     from footage.context import Context
     from footage.evidence.state import ClipState
+    from footage.order.prepared import Prepared
     from footage.request import VideoRequest, VideoResponse
     from footage.settings import Settings
     from footage.storyboard.budget import Ledger
@@ -37,14 +37,15 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-CheckShot = Callable[["VideoRequest", str], Awaitable["Clip"]]
+BeforeBuying = Callable[["Clip"], None]
+CheckShot = Callable[["Prepared | VideoRequest", str, BeforeBuying], Awaitable["Clip"]]
 MakeClip = Callable[["Clip"], Awaitable["VideoResponse | None"]]
 OnOutcome = Callable[[ShotOutcome], Awaitable[None]]
 
 
 @dataclass(frozen=True)
 class Crew:
-    """Who does the work: `check` turns a request into a clip, `make` drives it to its response."""
+    """Who does the work: `check` turns what was prepared into a clip, `make` drives it to its response."""
 
     check: CheckShot
     make: MakeClip
@@ -77,15 +78,14 @@ async def produce(
     return {shot_id: future.result() for shot_id, future in outcomes.items()}
 
 
-def patience(plan: BoardPlan, settings: Settings) -> Settings:
-    """Settings for a whole board: a shot may wait for its turn behind all others of its model."""
+def patience_s(plan: BoardPlan, settings: Settings) -> float:
+    """How long a shot of a whole board is waited for: it may have to wait behind all others of its model."""
     count = Counter(shot.request.model for shot in plan.shots)
     turns_s = max(
         math.ceil(shots / card(model).concurrent_tasks) * card(model).typical_s
         for model, shots in count.items()
     )
-    waits_s = settings.deadline_s + 3 * turns_s
-    return settings.model_copy(update={"deadline_s": waits_s, "submit_patience_s": waits_s})
+    return settings.deadline_s + 3 * turns_s
 
 
 def may_be_billed(state: ClipState, since: int) -> bool:
@@ -120,12 +120,12 @@ class _Shot:
             return replace(await self.outcomes[self.shot.same_as], shot_id=self.shot.id)
         with recorded(RunLog()):
             try:
-                request = await self._request()
-                if request is None:
+                asked = await self._asked()
+                if asked is None:
                     return self._ended(
                         "skipped", f"shot {self.shot.starts_from}, which it starts from, has no clip"
                     )
-                return await self._make(request)
+                return await self._make(asked)
             except FootageError as error:
                 logger.error("Shot %s: %s", self.shot.id, error.written(self.context.command))
                 return self._stopped(error)
@@ -138,26 +138,27 @@ class _Shot:
                     "run the board again; what was bought is found in the evidence and not bought twice",
                 )
 
-    async def _request(self) -> VideoRequest | None:
-        """What to ask for, with the last frame of the shot before where it starts from one."""
+    async def _asked(self) -> Prepared | VideoRequest | None:
+        """What was prepared, or what to ask for, with the last frame of the shot before, where it starts from one."""
         if self.shot.starts_from is None:
-            return self.shot.request
+            return self.shot.prepared
         before = await self.outcomes[self.shot.starts_from]
         if before.response is None:
             return None
         frame = await in_heavy_thread(last_frame_of, self.context.store, before.response.key)
         return self.shot.request_from(frame)
 
-    async def _make(self, request: VideoRequest) -> ShotOutcome:
-        clip = await self.crew.check(request, self.shot.id)
+    async def _make(self, asked: Prepared | VideoRequest) -> ShotOutcome:
+        def reserve(clip: Clip) -> None:
+            self.ledger.reserve(self.shot.id, clip.order.quote)
+
+        # What an earlier run left may turn out not to be bought, or fail, and is then bought by this one.
+        clip = await self.crew.check(asked, self.shot.id, reserve)
         if clip.response is not None:
             return await self._delivered(clip, clip.response)
         before = await clip.state()
-        reserve = partial(self.ledger.reserve, self.shot.id, clip.order.quote)
         if not before.unfinished:
-            reserve()
-        # What an earlier run left may turn out not to be bought, or fail, and is then bought by this one.
-        clip.before_buying = reserve
+            reserve(clip)
         try:
             response = await self.crew.make(clip)
         except Exception:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from footage.errors import NotThere
 from footage.evidence.clip_evidence import ClipEvidence
-from footage.steps.check import order_of
+from footage.steps.check import prepare
 from footage.steps.last_frame import last_frame_path
 from footage.storyboard.board_quote import BoardQuote, quote_of
 
@@ -47,18 +47,18 @@ def still_to_buy(context: Context, plan: BoardPlan, *, buy_again: bool = False) 
 
 def _paid(context: Context, shot: ShotPlan, before: _Clip | None, buy_again: bool) -> _Clip | None:
     """The shot's clip if it is paid; `before` is the clip that it starts from, as far as that is paid."""
-    order = shot.order
-    if order is None:
+    key = shot.key
+    if key is None:
         if before is None or not before.stored:
             return None
         try:
             frame = context.store.read(last_frame_path(before.key))
         except NotThere:
             return None
-        order, _ = order_of(context, shot.request_from(frame))
-    evidence = ClipEvidence(context.store, order.key)
+        key = prepare(context, shot.request_from(frame)).key
+    evidence = ClipEvidence(context.store, key)
     if evidence.result() is not None:
-        return _Clip(order.key, stored=True)
+        return _Clip(key, stored=True)
     state = evidence.state()
     doubtful = state.last is not None and state.last.unknown
-    return _Clip(order.key, stored=False) if state.unfinished and not (doubtful and buy_again) else None
+    return _Clip(key, stored=False) if state.unfinished and not (doubtful and buy_again) else None

@@ -17,7 +17,7 @@ from footage.context import open_context
 from footage.emulator import Emulator
 from footage.errors import SubmissionUnknown
 from footage.evidence.state import Permission
-from footage.steps.check import check_request
+from footage.steps.check import enter, prepare
 
 REQUEST = {"prompt": "A quiet harbour", "model": "wan2.2-t2v-plus", "size": "832*480"}
 
@@ -37,7 +37,7 @@ def _lost(monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setenv("WAN_VIDEO_DEADLINE_S", "0.05")
     monkeypatch.setenv("WAN_VIDEO_RECONCILE_GRACE_S", "60")
     context = open_context()
-    clip = check_request(context, REQUEST, Permission())
+    clip = enter(context, prepare(context, REQUEST), Permission())
     with pytest.raises(SubmissionUnknown):
         asyncio.run(follow(clip, PLAIN_STEPS))
     context.close()

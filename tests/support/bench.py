@@ -16,7 +16,7 @@ from footage.emulator import Emulator
 from footage.evidence.records import Receipt
 from footage.evidence.state import Permission, Step
 from footage.settings import Settings
-from footage.steps.check import check_request
+from footage.steps.check import enter, prepare
 from footage.steps.probe import probe_provider
 from footage.steps.submit import submit_clip
 from footage.storage import open_store
@@ -64,7 +64,8 @@ class Bench:
         self, context: Context | None = None, permission: Permission | None = None, **request: Any
     ) -> Clip:
         asked = {"prompt": self.prompt, "model": MODEL, "size": "832*480", "conform": "never", **request}
-        return check_request(context or self.context(), asked, permission or Permission())
+        context = context or self.context()
+        return enter(context, prepare(context, asked), permission or Permission())
 
     def make(self, clip: Clip | None = None) -> Any:
         """Drive a clip as far as it goes."""

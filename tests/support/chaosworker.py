@@ -29,7 +29,7 @@ from footage.errors import FootageError, StorageProblem
 from footage.evidence.state import Permission
 from footage.settings import Settings
 from footage.steps.cancel import cancel_clip
-from footage.steps.check import check_request
+from footage.steps.check import enter, prepare
 from footage.steps.harvest import harvest_store
 from footage.steps.probe import probe_provider
 from footage.storage import open_store
@@ -125,7 +125,8 @@ async def _work(context: Context, job: Job) -> dict[str, Any]:
 async def _make(context: Context, job: Job, prompt: str) -> dict[str, Any]:
     try:
         permission = Permission(buy_again=job.buy_again)
-        clip = await in_thread(check_request, context, request_of(prompt), permission)
+        prepared = await in_thread(prepare, context, request_of(prompt))
+        clip = await in_thread(enter, context, prepared, permission)
         if clip.response is None:
             await in_thread(probe_provider, context, clip.order.region, clip.order.model)
             await follow(clip, PLAIN_STEPS)

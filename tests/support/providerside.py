@@ -52,7 +52,6 @@ def client_of(base_url: str, **options: Any) -> WanClient:
         "connect_timeout_s": 5,
         "read_timeout_s": 5,
         "call_limit_s": 10,
-        "queries_per_second": 10_000,
     }
     return WanClient(base_url, key(), **(settings | options))
 

@@ -4,41 +4,44 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from pictures import GREEN, RED, picture
 from prefect import flow
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import FlowRun
 from prefect.exceptions import Pause
 from prefect.flow_engine import run_flow_async
 from prefect.states import Pending
 
-from footage.storyboard import plan_board, read_board
+from footage.context import open_context
+from footage.errors import InvalidRequest
+from footage.storyboard.prepared_board import prepare_board
 from tasks.storyboard import approved
 
 pytestmark = pytest.mark.filterwarnings("default::DeprecationWarning", "default::ResourceWarning")
 
-BOARD = {
+BOARD: dict[str, Any] = {
     "schema": "wan-video/storyboard/1",
     "title": "Harbour",
-    "defaults": {"model": "wanx2.1-t2v-turbo", "size": "832*480", "prompt": "A quiet harbour"},
+    "defaults": {"model": "wan2.6-i2v-flash", "duration": 2, "prompt": "A quiet harbour"},
     "budget": {"approve_above": 0, "currency": "CNY"},
     "shots": [{"id": "a"}],
 }
 
 
-def no_links(url: str) -> bytes:
-    raise AssertionError(f"no shot of this board has a link, so {url} is not asked for")
-
-
 @flow(name="asks-for-approval", persist_result=False)
 async def asks() -> bool:
-    plan = plan_board(read_board(BOARD).board, no_links)
-    return await approved(plan, plan.quote)
+    # In every process of the run a new one.
+    with open_context() as context:
+        plan = prepare_board(context, BOARD).plan
+        return await approved(context, plan, plan.quote)
 
 
-async def _suspended() -> str:
+async def _suspended() -> FlowRun:
     """A deployed run that waits for its answer; its process has ended."""
     async with get_client() as client:
         flow_id = await client.create_flow(asks)
@@ -46,7 +49,14 @@ async def _suspended() -> str:
         run = await client.create_flow_run_from_deployment(deployment_id, state=Pending())
     with pytest.raises(Pause):
         await run_flow_async(asks, flow_run=run)
-    return str(run.id)
+    return run
+
+
+async def _goes_on(run: FlowRun) -> Any:
+    """The next process of the run, as a worker starts it."""
+    async with get_client() as client:
+        run = await client.read_flow_run(run.id)
+    return await run_flow_async(asks, flow_run=run)
 
 
 ANSWERS = [
@@ -89,9 +99,42 @@ def test_the_form_asks_for_a_tick_that_nothing_sets_before(suspended: str, prefe
     assert form["required"] == ["approve"]
 
 
+@pytest.mark.parametrize("changed", [False, True])
+def test_a_yes_is_about_the_pictures_that_were_there_when_it_was_asked_for(
+    changed: bool, waiting: FlowRun, first_frame: Path, prefect_api: httpx.Client
+) -> None:
+    prefect_api.post(
+        f"flow_runs/{waiting.id}/resume", json={"run_input": {"approve": True}}
+    ).raise_for_status()
+    if changed:
+        first_frame.write_bytes(picture(color=GREEN))
+
+    if not changed:
+        assert asyncio.run(_goes_on(waiting)) is True
+        return
+    with pytest.raises(InvalidRequest) as refused:
+        asyncio.run(_goes_on(waiting))
+    assert [problem.field for problem in refused.value.problems] == ["shots[a]"]
+    assert "nothing was bought" in refused.value.message
+
+
 @pytest.fixture
-def suspended(prefect_api: httpx.Client) -> Iterator[str]:
-    run_id = asyncio.run(_suspended())
-    yield run_id
+def first_frame(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("OUTPUT_DIR", str(tmp_path / "out"))
+    path = tmp_path / "first.png"
+    path.write_bytes(picture(color=RED))
+    monkeypatch.setitem(BOARD["shots"][0], "reference_image", str(path))
+    return path
+
+
+@pytest.fixture
+def waiting(first_frame: Path, prefect_api: httpx.Client) -> Iterator[FlowRun]:
+    run = asyncio.run(_suspended())
+    yield run
     # Other tests look for the run that waits.
-    prefect_api.delete(f"flow_runs/{run_id}").raise_for_status()
+    prefect_api.delete(f"flow_runs/{run.id}").raise_for_status()
+
+
+@pytest.fixture
+def suspended(waiting: FlowRun) -> str:
+    return str(waiting.id)

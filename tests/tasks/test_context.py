@@ -9,8 +9,7 @@ from footage.evidence.clip import ClipEvidence
 from records import INTENT, KEY
 
 from footage.errors import InvalidRequest, Unreachable
-from footage.evidence.state import Permission
-from footage.steps.check import check_request
+from footage.steps.check import prepare
 from tasks.context import context_of
 
 REQUEST = {"prompt": "A boat", "model": "wan2.6-i2v-flash", "reference_image": "/etc/hostname"}
@@ -19,7 +18,7 @@ REQUEST = {"prompt": "A boat", "model": "wan2.6-i2v-flash", "reference_image": "
 def _refused() -> str:
     async def ask() -> None:
         async with context_of(None) as context:
-            check_request(context, REQUEST, Permission())
+            prepare(context, REQUEST)
 
     with pytest.raises(InvalidRequest) as caught:
         asyncio.run(ask())

@@ -40,10 +40,10 @@ def explain(
 def show_order(asked: dict[str, Any], *, as_json: bool) -> None:
     """Print the explain report, the exact body and the quote of a request."""
     from footage.context import open_context
-    from footage.steps.check import order_of
+    from footage.steps.check import prepare
 
     with open_context() as context:
-        order, _ = order_of(context, asked)
+        order = prepare(context, asked).order
         endpoint = context.endpoint(order.region)
     body = order.wire_preview()
     if as_json:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from fractions import Fraction
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
@@ -15,9 +15,12 @@ from flows.cli.flags import BlockName, Switch
 from flows.cli.request_flags import RequestFile, RequestFlags, collect
 from footage.concurrency.slow_notice import noticed_if_slow
 from footage.errors import InvalidRequest, Problem
-from footage.order.withheld import withhold
+from footage.order.hand_over import hand_over, without_secrets
 from footage.request import VideoResponse
 from footage.values.money import money
+
+if TYPE_CHECKING:
+    from footage.order.prepared import Prepared
 
 logger = logging.getLogger("footage.cli")
 
@@ -80,15 +83,20 @@ def generate(
 def _make(asked: dict[str, Any] | None, key: str | None, options: dict[str, Any]) -> VideoResponse:
     """The response, from the store or from a flow run."""
     show_progress()
-    stored = None
-    if not options["storage_block"]:
-        stored, key = _look_first(asked, key, meet=not options["credentials_block"])
-    elif asked is not None:
-        _check(asked)
+    if options["storage_block"]:
+        prepared = None if asked is None else _prepared(asked)
+        # What is booked in a block's store cannot be looked up without the server.
+        with about_what_is_booked(), hand_over(prepared):
+            return _run(asked, key, options)
+    meet = not options["credentials_block"]
+    if asked is None:
+        prepared, (stored, key) = None, _look_at_key(key or "", meet=meet)
+    else:
+        prepared, stored = _look_first(asked, meet=meet)
+        key = prepared.key
     if stored is not None:
         return stored
-    # What is booked in a block's store cannot be looked up without the server.
-    with about_what_is_booked() if options["storage_block"] else about_clips([key or ""]):
+    with about_clips([key]), hand_over(prepared):
         return _run(asked, key, options)
 
 
@@ -106,7 +114,7 @@ def _run(asked: dict[str, Any] | None, key: str | None, options: dict[str, Any])
     if asked is None:
         return run_flow(finish_video, {"key": key, **options})
     # What is in a parameter is stored in Prefect's database.
-    return run_flow(generate_video, {**withhold(_as_numbers(asked)), **options})
+    return run_flow(generate_video, {**without_secrets(_as_numbers(asked)), **options})
 
 
 def _as_numbers(asked: dict[str, Any]) -> dict[str, Any]:
@@ -115,41 +123,47 @@ def _as_numbers(asked: dict[str, Any]) -> dict[str, Any]:
     return asked | {"fps": float(Fraction(fps))} if isinstance(fps, str) else asked
 
 
-def _check(asked: dict[str, Any]) -> None:
+def _prepared(asked: dict[str, Any]) -> Prepared:
     """Refuse here what Prefect would refuse in its own words; the store is for the run to open."""
     from footage.context import open_context
-    from footage.steps.check import order_of
+    from footage.steps.check import prepare
 
     with open_context() as context:
-        order_of(context, asked)
+        return prepare(context, asked)
 
 
-def _look_first(
-    asked: dict[str, Any] | None, key: str | None, *, meet: bool
-) -> tuple[VideoResponse | None, str]:
-    """Check the request before Prefect is loaded: most mistakes, and every stored clip, need none of it.
+def _look_first(asked: dict[str, Any], *, meet: bool) -> tuple[Prepared, VideoResponse | None]:
+    """Prepare the request before Prefect is loaded: most mistakes, and every stored clip, need none of it.
 
     `meet`: whether the provider is asked once where something is left to do.
     """
     from footage.context import open_context
     from footage.evidence.clip_evidence import ClipEvidence
     from footage.evidence.state import Permission
-    from footage.steps.check import check_request, order_of, reopen
+    from footage.steps.check import enter, prepare
     from footage.steps.probe import first_contact
 
     with open_context() as context:
-        if asked is None:
-            clip = reopen(context, key or "", Permission())
-            if clip.response is None and meet:
-                first_contact(context, clip.order.region)
-            return clip.response, clip.key
         # Nothing is written yet: the run may know another region, from its block.
-        order, _ = order_of(context, asked)
-        if ClipEvidence(context.store, order.key).result() is None:
-            if meet:
-                first_contact(context, order.region)
-            return None, order.key
-        clip = check_request(context, asked, Permission())
+        prepared = prepare(context, asked)
+        if ClipEvidence(context.store, prepared.key).result() is not None:
+            return prepared, enter(context, prepared, Permission()).response
+        if meet:
+            first_contact(context, prepared.order.region)
+        return prepared, None
+
+
+def _look_at_key(key: str, *, meet: bool) -> tuple[VideoResponse | None, str]:
+    """The stored clip of this key or its beginning, and the whole key."""
+    from footage.context import open_context
+    from footage.evidence.state import Permission
+    from footage.steps.check import reopen
+    from footage.steps.probe import first_contact
+
+    with open_context() as context:
+        clip = reopen(context, key, Permission())
+        if clip.response is None and meet:
+            first_contact(context, clip.order.region)
         return clip.response, clip.key
 
 

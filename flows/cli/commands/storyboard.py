@@ -14,10 +14,12 @@ from flows.cli.exit_codes import about_clips, about_what_is_booked
 from flows.cli.flags import BlockName, ModelName, Switch
 from footage.concurrency.slow_notice import noticed_if_slow
 from footage.errors import InvalidRequest, OverBudget, Problem, Unreachable
+from footage.order.hand_over import hand_over
 
 if TYPE_CHECKING:
     from footage.context import Context
     from footage.storyboard import BoardPlan, Reading
+    from footage.storyboard.prepared_board import PreparedBoard
     from footage.storyboard.read import Settlement
 
 logger = logging.getLogger("footage.cli")
@@ -94,7 +96,8 @@ def storyboard(
     settled = _settled(map_column, set_field, map_file, encoding, assets, accept_guesses)
     with emulated(emulator):
         with open_context() as context:
-            reading, plan = _plan(context, board, format, defaults, caps, settled)
+            prepared = _prepared(context, board, format, defaults, caps, settled)
+            reading, plan = prepared.reading, prepared.plan
             if save_map:
                 _save_map(reading, board)
             if dry_run:
@@ -126,9 +129,9 @@ def storyboard(
             "credentials_block": credentials_block,
             "storage_block": storage_block,
         }
-        keys = [shot.order.key for shot in plan.shots if shot.order is not None]
+        keys = [shot.key for shot in plan.shots if shot.key is not None]
         # What is booked in a block's store cannot be looked up without the server.
-        with about_what_is_booked() if storage_block else about_clips(keys):
+        with about_what_is_booked() if storage_block else about_clips(keys), hand_over(prepared):
             result = board_result(storyboard_flow, parameters)
     if json:
         print_json(result)
@@ -143,37 +146,31 @@ def _meet_provider(context: Context, plan: BoardPlan) -> None:
     from footage.steps.probe import first_contact
 
     show_progress()
-    orders = [shot.order for shot in plan.shots if shot.order is not None]
+    orders = [shot.prepared.order for shot in plan.shots if shot.prepared is not None]
     # A shot without an order begins with another's last frame, which is open, too, or its pictures are stored.
     left = {one.region for one in orders if ClipEvidence(context.store, one.key).result() is None}
     for region in sorted(left):
         first_contact(context, region)
 
 
-def _plan(
+def _prepared(
     context: Context,
     board: str,
     board_format: str | None,
     defaults: dict[str, Any] | None,
     caps: dict[str, float | None],
     settled: Settlement,
-) -> tuple[Reading, BoardPlan]:
+) -> PreparedBoard:
     """Check the whole board before Prefect is loaded; a mistake is answered at once."""
-    from footage.steps.check import reference_fetcher
-    from footage.storyboard import capped, grouped, plan_board, read_board
+    from footage.storyboard import grouped
+    from footage.storyboard.prepared_board import prepare_board
 
-    reading = read_board(board, board_format, defaults=defaults, settled=settled)
-    for guess in grouped(reading.guesses):
+    prepared = prepare_board(context, board, board_format, defaults=defaults, settled=settled, caps=caps)
+    for guess in grouped(prepared.reading.guesses):
         tell(f"read: {guess}", "dim")
-    budget = capped(reading.board.budget, caps)
-    plan = plan_board(
-        reading.board.model_copy(update={"budget": budget}),
-        reference_fetcher(context),
-        default_region=context.region,
-    )
-    for warning in plan.warnings:
+    for warning in prepared.plan.warnings:
         tell(f"note: {warning}", "yellow")
-    return reading, plan
+    return prepared
 
 
 def _settled(

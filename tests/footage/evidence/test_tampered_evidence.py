@@ -31,7 +31,7 @@ from footage.evidence.clip_evidence import ClipEvidence
 from footage.evidence.state import Permission, Step
 from footage.settings import Settings
 from footage.steps.cancel import cancel_clip
-from footage.steps.check import check_request, reopen
+from footage.steps.check import enter, prepare, reopen
 from footage.steps.harvest import harvest_store
 from footage.steps.probe import probe_provider
 from footage.steps.verify import verify_clip
@@ -118,7 +118,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
             if what == "open":
                 emulator.turn(generation_s=1e7)
             context.settings.__dict__["deadline_s"] = 20.0
-            clip = check_request(context, request(what), Permission())
+            clip = enter(context, prepare(context, request(what)), Permission())
             made.keys[what] = clip.key
             with contextlib.suppress(FootageError):
                 asyncio.run(follow(clip, steps))
@@ -236,7 +236,7 @@ RECORDS: dict[str, tuple[str, str]] = {
 
 
 def generate(context: Context, what: str, _: str) -> Any:
-    clip = check_request(context, request(what), Permission())
+    clip = enter(context, prepare(context, request(what)), Permission())
     return clip.response or asyncio.run(follow(clip, PLAIN_STEPS))
 
 
@@ -332,7 +332,7 @@ def test_a_forged_end_of_a_task_that_lives_buys_nothing(world: World, tmp_path: 
     permission = Permission(retry_failed=True, buy_again=True)
 
     with pytest.raises(StillRunning):
-        asyncio.run(follow(check_request(context, request("open"), permission), PLAIN_STEPS))
+        asyncio.run(follow(enter(context, prepare(context, request("open")), permission), PLAIN_STEPS))
 
     context.close()
     assert world.creates == bought
@@ -344,7 +344,7 @@ def test_a_lost_intent_beside_its_receipt_buys_nothing(world: World, tmp_path: P
     context = world.context(root.parent)
 
     with pytest.raises(StillRunning):
-        asyncio.run(follow(check_request(context, request("open"), Permission()), PLAIN_STEPS))
+        asyncio.run(follow(enter(context, prepare(context, request("open")), Permission()), PLAIN_STEPS))
 
     context.close()
     assert world.creates == bought
@@ -364,7 +364,7 @@ def test_the_task_of_another_clip_is_never_sealed_under_this_key(
     context = world.context(root.parent)
 
     with pytest.raises(FootageError, match="belongs to clip" if claimed else "another prompt"):
-        asyncio.run(follow(check_request(context, request("open"), Permission()), PLAIN_STEPS))
+        asyncio.run(follow(enter(context, prepare(context, request("open")), Permission()), PLAIN_STEPS))
 
     context.close()
     assert not (root / f"videos/{key}.mp4").exists()
@@ -551,7 +551,7 @@ def test_a_task_that_only_its_claim_still_knows_is_not_bought_again(
     context = world.context(root.parent)
 
     with pytest.raises(StillRunning):
-        asyncio.run(follow(check_request(context, request("open"), Permission()), PLAIN_STEPS))
+        asyncio.run(follow(enter(context, prepare(context, request("open")), Permission()), PLAIN_STEPS))
 
     last = ClipEvidence(context.store, key).state().last
     context.close()

@@ -30,7 +30,6 @@ def client(emulator: Emulator) -> Iterator[WanClient]:
         parse_key(emulator.api_key, "test"),
         read_timeout_s=2.0,
         call_limit_s=5,
-        queries_per_second=200,
     ) as client:
         yield client
 

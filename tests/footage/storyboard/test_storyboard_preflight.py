@@ -81,7 +81,7 @@ async def test_such_a_board_or_store_is_refused_before_the_first_shot_is_bought(
 
         asked: list[str] = []
 
-        async def check(request: Any, name: str) -> Any:
+        async def check(request: Any, name: str, before_buying: Any) -> Any:
             asked.append(name)
             raise AssertionError
 

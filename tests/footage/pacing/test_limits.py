@@ -5,10 +5,16 @@ import pytest
 from providerside import TASK, key
 from rawserver import RawServer, reply
 
+from footage.pacing.limits import ProcessLimits
+from footage.pacing.queries import pace_of, reserve
 from footage.provider import WanClient
-from footage.provider.query_rate import pace_of, reserve
 
 RUNNING = {"output": {"task_id": TASK, "task_status": "RUNNING"}}
+
+
+def client_at(base_url: str, queries_per_second: float) -> WanClient:
+    limits = ProcessLimits(queries_per_second)
+    return WanClient(base_url, key(), query_turn=lambda: limits.query_turn(base_url, key().fingerprint))
 
 
 @pytest.mark.parametrize(
@@ -32,7 +38,7 @@ def test_the_pace_belongs_to_key_and_address_and_not_to_the_client():
 
 def test_threads_and_clients_of_one_key_share_the_pace():
     with RawServer(reply(RUNNING)) as server:
-        clients = [WanClient(server.base_url, key(), queries_per_second=40) for _ in range(4)]
+        clients = [client_at(server.base_url, 40) for _ in range(4)]
         clients[0].fetch(TASK)  # loads the SDK before the time is taken
         threads = [
             threading.Thread(target=client.fetch, args=(TASK,)) for client in clients for _ in range(3)
@@ -53,7 +59,7 @@ def test_threads_and_clients_of_one_key_share_the_pace():
 def test_creates_are_not_held_up_by_questions():
     with (
         RawServer(reply({"output": {"task_id": TASK, "task_status": "PENDING"}})) as server,
-        WanClient(server.base_url, key(), queries_per_second=0.05) as client,
+        client_at(server.base_url, 0.05) as client,
     ):
         client.fetch(TASK)
 

@@ -1,0 +1,76 @@
+"""What a process prepared before it started a run, for that run: a run's parameters are stored, and must be small.
+
+An orchestrator stores the parameters of every run. An image that was given inline, and a link whose signature
+opens something, are replaced there by a placeholder; the run takes the request as it was prepared, and checks that
+its parameters ask for the same.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import re
+from collections.abc import Generator, Mapping
+from contextvars import ContextVar
+from typing import Any, TypeVar
+
+from footage.errors import InvalidRequest, Problem
+from footage.privacy.redact import redact
+from footage.request import VideoRequest
+
+T = TypeVar("T")
+
+_PLACEHOLDER = re.compile(r"kept-in-memory:[0-9a-f]{16}")
+_handed_over: ContextVar[object] = ContextVar("handed_over", default=None)
+
+
+@contextlib.contextmanager
+def hand_over(prepared: object) -> Generator[None]:
+    """Let the run that is started in this block, in this process, take what was prepared."""
+    token = _handed_over.set(prepared)
+    try:
+        yield
+    finally:
+        _handed_over.reset(token)
+
+
+def handed_over(kind: type[T]) -> T | None:
+    """What this process prepared for the run, if it is of this kind; None in a run that a worker started."""
+    prepared = _handed_over.get()
+    return prepared if isinstance(prepared, kind) else None
+
+
+def without_secrets(request: Mapping[str, Any]) -> dict[str, Any]:
+    """The request with a placeholder for each value that is secret or bulky."""
+    return {name: value if redact(value) == value else _placeholder(value) for name, value in request.items()}
+
+
+def with_secrets(request: Mapping[str, Any], asked: VideoRequest | None) -> dict[str, Any]:
+    """The request with the values of `asked` where it has their placeholders; one without stays as it is.
+
+    Raises:
+        InvalidRequest: The value was given to another process, which may be gone.
+    """
+    found: dict[str, Any] = {}
+    for name, value in request.items():
+        if not _is_placeholder(value):
+            found[name] = value
+        elif (given := getattr(asked, name, None)) is not None and _placeholder(given) == value:
+            found[name] = given
+    if lost := request.keys() - found.keys():
+        message = "stands for a value that was in the memory of another process."
+        raise InvalidRequest(
+            problems=tuple(Problem(name, request[name], message) for name in sorted(lost)),
+            next_step="give the original request again",
+        )
+    return found
+
+
+def _placeholder(value: Any) -> str:
+    # "backslashreplace": JSON can hold half a character, and the rules say so better than an encoder.
+    digest = hashlib.sha256(str(value).encode(errors="backslashreplace")).hexdigest()
+    return f"kept-in-memory:{digest[:16]}"
+
+
+def _is_placeholder(value: object) -> bool:
+    return isinstance(value, str) and _PLACEHOLDER.fullmatch(value) is not None

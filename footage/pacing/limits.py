@@ -1,0 +1,49 @@
+"""When the next call of a kind may go out: one interface for everything that an account may do so many times a second.
+
+Creates are counted for each model, questions for each account. Whoever opens a context decides how far the count is
+shared: within this process here, over all workers of a Prefect server in `tasks/limits.py`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Protocol
+
+from footage.catalogue import card
+from footage.pacing.queries import DEFAULT_QUERIES_PER_SECOND, pace_of
+
+
+class Limits(Protocol):
+    """What a context asks before each call."""
+
+    async def create_turn(self, model: str) -> None:
+        """Wait until one more create of a model may be sent.
+
+        Raises:
+            Throttled: An operator allows none.
+        """
+        ...
+
+    def query_turn(self, base_url: str, key_fingerprint: str) -> None:
+        """Block until one more question may be asked with this key at this address."""
+        ...
+
+
+class ProcessLimits:
+    """Limits that hold for all clips and threads of this process."""
+
+    def __init__(self, queries_per_second: float = DEFAULT_QUERIES_PER_SECOND) -> None:
+        self._queries_per_second = queries_per_second
+        self._free_at: dict[str, float] = {}
+
+    async def create_turn(self, model: str) -> None:
+        """Wait for the next of a model's documented creates a second, in the order in which they are asked for."""
+        now = time.monotonic()
+        mine = max(now, self._free_at.get(model, now))
+        self._free_at[model] = mine + 1 / card(model).submit_per_second
+        await asyncio.sleep(mine - now)
+
+    def query_turn(self, base_url: str, key_fingerprint: str) -> None:
+        """Block until one more question may be asked with this key at this address."""
+        pace_of(base_url, key_fingerprint).wait(self._queries_per_second)

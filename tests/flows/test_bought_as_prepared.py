@@ -1,0 +1,95 @@
+"""What was checked and quoted is what is bought, whatever a link says later; each image is fetched once."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pictures import decoded, encoded
+from PIL import Image
+from rawserver import Exchange, RawServer, reply
+
+from flows.cli import run
+from footage.emulator import Emulator
+
+pytestmark = pytest.mark.filterwarnings("default::DeprecationWarning", "default::ResourceWarning")
+
+I2V = {"model": "wan2.6-i2v-flash", "duration": 2, "size": "1280*720", "audio": False}
+COLORS = ("#ff0000", "#00ff00", "#0000ff", "#ffff00", "#00ffff")
+
+
+@pytest.fixture
+def emulator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, prefect_server: Any) -> Iterator[Emulator]:
+    with Emulator(speed=100, render="tiny", query_qps=None) as emulator:
+        for name, value in {
+            "DASHSCOPE_HTTP_BASE_URL": emulator.base_url,
+            "DASHSCOPE_API_KEY": emulator.api_key,
+            "OUTPUT_DIR": str(tmp_path / "out"),
+            "WAN_VIDEO_ALLOW_PRIVATE_HOSTS": "1",
+            "WAN_VIDEO_POLL_MIN_S": "0.1",
+            "WAN_VIDEO_QUERIES_PER_SECOND": "1000",
+        }.items():
+            monkeypatch.setenv(name, value)
+        yield emulator
+
+
+@pytest.fixture
+def pictures() -> Iterator[RawServer]:
+    """Every answer is a picture of another colour."""
+    colors = itertools.cycle(COLORS)
+
+    def answer(exchange: Exchange) -> bool:
+        picture = encoded(Image.new("RGB", (1280, 720), next(colors)))
+        return reply(picture, headers={"Content-Type": "image/png"})(exchange)
+
+    with RawServer(answer) as server:
+        yield server
+
+
+def link(pictures: RawServer, name: str) -> str:
+    return pictures.base_url.removesuffix("/api/v1") + f"/{name}.png"
+
+
+def bought_pictures(out: Path) -> dict[str, str]:
+    """Colour of the first frame of each bought clip, by its prompt."""
+    found: dict[str, str] = {}
+    for receipt in out.glob("**/attempt-1/receipt.json"):
+        folder = receipt.parents[1]
+        prompt = json.loads((folder / "request.json").read_text())["request"]["prompt"]
+        picture = decoded((folder / "reference.png").read_bytes()).convert("RGB")
+        found[prompt] = "#" + picture.tobytes()[:3].hex()
+    return found
+
+
+def test_the_image_of_a_link_is_fetched_once_and_bought_as_it_was_then(
+    emulator: Emulator, pictures: RawServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = [f"--{name}={value}" for name, value in I2V.items() if name != "audio"]
+
+    code = run(["generate", "--prompt", "a boat", "--reference-image", link(pictures, "a"), *options])
+
+    assert code == 0, capsys.readouterr().err
+    assert len(pictures.requests) == 1
+    assert bought_pictures(tmp_path) == {"a boat": COLORS[0]}
+
+
+def test_the_images_of_a_board_are_those_that_its_price_was_for(
+    emulator: Emulator, pictures: RawServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shots = [
+        {"id": name, "prompt": f"boat {name}", "reference_image": link(pictures, name)} for name in "abc"
+    ]
+    board = tmp_path / "board.json"
+    board.write_text(
+        json.dumps({"schema": "wan-video/storyboard/1", "title": "T", "defaults": I2V, "shots": shots})
+    )
+
+    assert run(["storyboard", str(board), "--json"]) == 0, capsys.readouterr().err
+
+    assert sorted(request.target for request in pictures.requests) == ["/a.png", "/b.png", "/c.png"]
+    first = dict(zip([request.target[1] for request in pictures.requests], COLORS, strict=False))
+    assert bought_pictures(tmp_path) == {f"boat {name}": color for name, color in first.items()}
