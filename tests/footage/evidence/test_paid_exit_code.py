@@ -54,7 +54,7 @@ def test_the_evidence_decides_the_exit_code(records: list[object], code: int, tm
 
     error = with_what_is_booked(Unreachable("No answer.", reason="refused"), store, [KEY, "cd" * 32])
 
-    assert (error.exit_code, error.retryable, error.reason) == (code, True, "refused")
+    assert (error.exit_code, error.retryable, error.details["reason"]) == (code, True, "refused")
     assert pickle.loads(pickle.dumps(error)).exit_code == code
 
 

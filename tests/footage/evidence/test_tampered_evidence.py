@@ -65,22 +65,25 @@ class World:
     keys: dict[str, str]
     tasks: dict[str, str]
 
-    def context(self, base: Path, store: Any = None) -> Context:
-        settings = Settings(
+    def context(self, base: Path, store: Any = None, **settings: float) -> Context:
+        scaled: dict[str, Any] = {
+            "lease_s": 1.0,
+            "reconcile_grace_s": 0.2,
+            "poll_min_s": 0.02,
+            "poll_max_s": 0.05,
+            "submit_patience_s": 1.0,
+            "deadline_s": 0.1,
+            "queries_per_second": 10_000.0,
+        }
+        chosen = Settings(
             http_base_url=self.emulator.base_url,
             output_dir=str(base),
             region=REGION,
-            lease_s=1.0,
-            reconcile_grace_s=0.2,
-            poll_min_s=0.02,
-            poll_max_s=0.05,
-            submit_patience_s=1.0,
-            deadline_s=0.1,
-            queries_per_second=10_000.0,
+            **(scaled | settings),
         )
         made = _Quick(
-            settings,
-            store or open_store(settings.store_url),
+            chosen,
+            store or open_store(chosen.store_url),
             find_api_key=lambda: parse_key("sk-emulator", "test"),
         )
         probe_provider(made, REGION, MODEL)
@@ -106,7 +109,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     # Not faster: a task that runs for three of the emulator's hours fails by itself.
     with Emulator(speed=20, generation_s=4.0, **quick) as emulator, RawServer(reply({})) as foreign:
         made = World(emulator, base, foreign, {}, {})
-        context = made.context(base)
+        context = made.context(base, lease_s=30.0, submit_patience_s=30.0, deadline_s=20.0)
         for what, steps in {
             "sealed": PLAIN_STEPS,
             "delivered": {**PLAIN_STEPS, Step.SEAL: _stop_here},
@@ -117,7 +120,6 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
                 emulator.fault("failed-DataInspectionFailed", times=1)
             if what == "open":
                 emulator.turn(generation_s=1e7)
-            context.settings.__dict__["deadline_s"] = 20.0
             clip = enter(context, prepare(context, request(what)), Permission())
             made.keys[what] = clip.key
             with contextlib.suppress(FootageError):

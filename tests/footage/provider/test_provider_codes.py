@@ -101,7 +101,7 @@ def test_a_failed_task_tells_whether_another_attempt_can_help(code: str | None, 
     error = classify(None, code, "why")
 
     assert type(error) is GenerationFailed
-    assert (error.code, error.reason, error.may_retry) == (code, "why", may_retry)
+    assert (error.code, error.details["reason"], error.details["may_retry"]) == (code, "why", may_retry)
 
 
 def test_an_error_says_code_reason_meaning_and_what_to_do_and_survives_pickling():
@@ -111,7 +111,11 @@ def test_an_error_says_code_reason_meaning_and_what_to_do_and_survives_pickling(
 
     for text in ("The create answered 400", "Arrearage", "Access denied.", "in arrears", "billing console"):
         assert text in str(again)
-    assert (again.code, again.request_id, again.http_status) == ("Arrearage", "r-1", 400)
+    assert (again.code, again.details["request_id"], again.details["http_status"]) == (
+        "Arrearage",
+        "r-1",
+        400,
+    )
 
 
 @pytest.mark.parametrize("status", [None, 400, 429, 500])

@@ -228,8 +228,8 @@ def test_the_real_401_without_a_content_type_is_understood():
     with service(verbatim(answer)) as (_, client), pytest.raises(AccountProblem) as caught:
         client.create(t2v_order())
 
-    assert (caught.value.code, caught.value.request_id) == ("InvalidApiKey", "a1c0561c")
-    assert caught.value.reason == "Invalid API-key provided."
+    assert (caught.value.code, caught.value.details["request_id"]) == ("InvalidApiKey", "a1c0561c")
+    assert caught.value.details["reason"] == "Invalid API-key provided."
     assert "region" in str(caught.value.next_step)
 
 

@@ -65,7 +65,7 @@ def test_a_wrong_parameter_fails_after_the_submission(client: WanClient, emulato
 
     assert (answer.status, answer.code) == (TaskStatus.FAILED, "InvalidParameter")
     assert "size must be in" in str(error)
-    assert error.may_retry is False
+    assert error.details["may_retry"] is False
 
 
 def test_an_image_goes_in_as_it_is(client: WanClient, emulator: Emulator):

@@ -92,4 +92,4 @@ def test_a_store_that_only_a_socks_proxy_leads_to_is_refused_when_it_is_opened(
     with pytest.raises(StorageProblem, match="SOCKS") as caught:
         open_store("s3://bucket/x", options=options)
 
-    assert "HTTPS_PROXY" in (caught.value.next_step or "")
+    assert "HTTPS_PROXY" in str(caught.value.next_step)

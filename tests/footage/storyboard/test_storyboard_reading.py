@@ -77,7 +77,7 @@ def test_a_reference_image_is_found_beside_the_board_from_any_folder(tmp_path: P
 def test_a_mistake_in_the_file_is_named_with_its_line(text: str, line: int, says: str):
     error = refused(text.encode(), name="board.yaml")
 
-    assert error.line == line
+    assert error.details["line"] == line
     assert f"board.yaml, line {line}" in error.message
     assert says in error.message
 
