@@ -7,15 +7,13 @@ is ever imported here. All functions block.
 
 from footage.media.boxes import walk
 from footage.media.facts import VideoFacts
-from footage.media.jobs import conform, contact_sheet, inspect, join, last_frame, poster
+from footage.media.jobs import conform, inspect, join, last_frame
 
 __all__ = [
     "VideoFacts",
     "conform",
-    "contact_sheet",
     "inspect",
     "join",
     "last_frame",
-    "poster",
     "walk",
 ]

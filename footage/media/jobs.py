@@ -63,16 +63,6 @@ def _looked_at(size_bytes: int, arguments: dict[str, Any]) -> dict[str, Any]:
         return call(job, bounds, **arguments, not_decoded=error.reason)[0]
 
 
-def poster(path: Path, out: Path) -> None:
-    """Write a JPEG of the most telling of twelve frames, at most 1280 pixels wide. Raises BadDelivery."""
-    _playable(inspect(path, poster=out), path)
-
-
-def contact_sheet(path: Path, out: Path) -> None:
-    """Write a JPEG of twelve frames in a grid of 4 by 3, each with its time. Raises BadDelivery."""
-    _playable(inspect(path, contact_sheet=out), path)
-
-
 def last_frame(path: Path, out: Path) -> None:
     """Write the last frame as PNG in full size, for the clip that goes on from there. Raises BadDelivery."""
     _do("footage.media.decoding:last_frame", _LOOK_TIMEOUT_S, path, path=_name(path), out=_name(out))
@@ -134,11 +124,6 @@ def _do(job: str, timeout_s: float, about: Path, **arguments: Any) -> dict[str, 
 def _run(job: str, timeout_s: float, **arguments: Any) -> dict[str, Any]:
     bounds = Bounds(timeout_s, int(timeout_s * 4), address_space_bytes=_ADDRESS_SPACE_BYTES)
     return call(job, bounds, **arguments)[0]
-
-
-def _playable(facts: VideoFacts, path: Path) -> None:
-    if not facts.playable:
-        raise BadDelivery(f"{path.name} could not be used: {facts.problems[0]}.", reason=facts.problems[0])
 
 
 def _name(path: Path) -> str:

@@ -58,10 +58,6 @@ class Quote:
     read_on: datetime.date
     note: str | None = None
 
-    def amount_in(self, currency: str) -> Decimal | None:
-        """The amount in CNY (as printed) or USD (by the page's own ratio), else None."""
-        return {self.currency: self.amount, "USD": self.amount_usd}.get(currency)
-
 
 @dataclass(frozen=True)
 class Expected:

@@ -105,8 +105,8 @@ def read_task(raw: RawAnswer, task_id: str) -> TaskAnswer:
     )
 
 
-def read_page(raw: RawAnswer, page: int, start: datetime | None, end: datetime | None) -> TaskPage:
-    """One page of the task list, without the tasks created before `start` or after `end`.
+def read_page(raw: RawAnswer, page: int) -> TaskPage:
+    """One page of the task list.
 
     A row that cannot be read makes the whole page unreadable: a task left out could be the one that
     somebody looks for to decide whether a clip was bought.
@@ -126,8 +126,7 @@ def read_page(raw: RawAnswer, page: int, start: datetime | None, end: datetime |
         task = _row(row)
         if task is None:
             raise _not_understood(reading, doing, f"row {shown_reason(str(row), 200)}")
-        if (start is None or task.created_at >= start) and (end is None or task.created_at <= end):
-            read.append(task)
+        read.append(task)
     return TaskPage(tuple(read), _whole(document.get("page_no")) or page, total_pages, total)
 
 

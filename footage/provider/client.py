@@ -7,7 +7,6 @@ import logging
 import re
 import threading
 from collections.abc import Callable
-from datetime import datetime
 from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, cast
@@ -159,23 +158,20 @@ class WanClient:
         *,
         model: str | None = None,
         status: TaskStatus | None = None,
-        start: datetime | None = None,
-        end: datetime | None = None,
         page: int = 1,
         page_size: int = 50,
     ) -> TaskPage:
-        """One page of the account's tasks of the last 24 h, created from `start` to `end` (aware datetimes).
+        """One page of the account's tasks of the last 24 h.
 
         Raises:
             Unreachable, Throttled, AccountProblem: As for `fetch`.
         """
-        # start_time and end_time are local times of a zone that is documented for no region, and without
-        # them the service answers for 24 h, which is as long as it keeps tasks. So the times stay here and
-        # are compared with the rows' epoch milliseconds: a task missed by a wrong zone would be bought again.
+        # start_time and end_time are local times of a zone that is documented for no region: a task missed by a
+        # wrong zone would be bought again. Without them the service answers for 24 h, as long as it keeps tasks.
         params: dict[str, Any] = {"page_no": page, "page_size": page_size}
         params |= {"model_name": model} if model else {}
         params |= {"status": status.value} if status else {}
-        return answers.read_page(self._ask("look", "tasks", params), page, start, end)
+        return answers.read_page(self._ask("look", "tasks", params), page)
 
     def cancel(self, task_id: str) -> bool:
         """Ask the provider to drop a waiting task; False if it does not wait any more and goes on.

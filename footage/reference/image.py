@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 from dataclasses import dataclass
 
@@ -23,11 +22,6 @@ class PreparedImage:
     def sha256(self) -> str:
         """SHA-256 of what is sent."""
         return hashlib.sha256(self.data).hexdigest()
-
-    @property
-    def data_uri(self) -> str:
-        """The image inline, as the create takes it."""
-        return f"data:{self.mime};base64,{base64.b64encode(self.data).decode('ascii')}"
 
 
 @dataclass(frozen=True)

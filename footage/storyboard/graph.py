@@ -62,16 +62,6 @@ def chain_lengths(ids_in_order: Sequence[str], sources: Mapping[str, str]) -> di
     return lengths
 
 
-def dependants(sources: Mapping[str, str], shot_id: str) -> frozenset[str]:
-    """Every shot that starts, directly or through others, from this one."""
-    found: set[str] = set()
-    more = {shot_id}
-    while more:
-        more = {after for after, before in sources.items() if before in more} - found
-        found |= more
-    return frozenset(found)
-
-
 def problems(board: Board) -> list[Problem]:
     """Everything that is wrong with the board as a whole: its length, its ids, its edges and its texts."""
     found = [*_length(board), *_ids(board), *_texts(board)]

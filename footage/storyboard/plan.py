@@ -100,12 +100,6 @@ class BoardPlan:
                 return shot
         raise KeyError(shot_id)
 
-    def dependants(self, shot_id: str) -> frozenset[str]:
-        """The shots that have to be made again when this one changes, itself left out."""
-        return graph.dependants(
-            {s.id: s.starts_from for s in self.shots if s.starts_from is not None}, shot_id
-        )
-
 
 def plan_board(
     board: Board,

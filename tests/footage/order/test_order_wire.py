@@ -198,9 +198,7 @@ def test_the_quote_is_the_price_per_second_times_the_seconds(
     assert quote.known
     assert quote.amount == Decimal(amount)
     assert quote.currency == "CNY"
-    assert quote.amount_in("CNY") == Decimal(amount)
-    assert quote.amount_in("USD") == Decimal(usd)
-    assert quote.amount_in("EUR") is None
+    assert quote.amount_usd == Decimal(usd)
 
 
 @pytest.mark.parametrize(

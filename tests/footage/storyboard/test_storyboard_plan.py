@@ -106,16 +106,6 @@ def test_a_shot_comes_after_the_one_it_starts_from_and_the_others_keep_their_pla
     assert [shot.depth for shot in plan.shots] == [3, 1, 2, 1]
 
 
-def test_a_changed_shot_takes_only_its_own_dependants_with_it():
-    plan = planned(
-        {"id": "a"}, chained("b", "shot:a"), chained("c", "shot:b"), chained("d", "shot:a"), {"id": "e", "seed": 1}
-    )  # fmt: skip
-
-    assert plan.dependants("a") == {"b", "c", "d"}
-    assert plan.dependants("b") == {"c"}
-    assert plan.dependants("e") == frozenset()
-
-
 def test_a_chained_shot_becomes_an_ordinary_request_once_its_frame_is_there(tmp_path: Path):
     second = planned({"id": "a"}, chained("b", "shot:a", duration=3)).shot("b")
     Image.new("RGB", (1280, 720), "navy").save(tmp_path / "last.png")
