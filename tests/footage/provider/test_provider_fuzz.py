@@ -75,7 +75,7 @@ READERS = (
     answers.read_created,
     answers.read_probe,
     lambda raw: answers.read_task(raw, "t-1"),
-    lambda raw: answers.read_page(raw, 1, NOW, NOW),
+    lambda raw: answers.read_page(raw, 1),
     lambda raw: answers.read_cancel(raw, "t-1"),
     lambda raw: answers.read_model_known(raw, "m"),
     lambda raw: answers.read_quota(raw, "m"),

@@ -113,7 +113,7 @@ def test_a_chained_shot_becomes_an_ordinary_request_once_its_frame_is_there(tmp_
     request = second.request_from((tmp_path / "last.png").read_bytes())
     order = plan_order(request, default_region="cn-beijing", image=read_reference(request, no_links))
 
-    assert second.order is None
+    assert second.prepared is None
     assert second.request.reference_image is None
     assert (order.quote, order.expected) == (second.quote, second.expected)
 

@@ -213,8 +213,9 @@ def test_a_purchase_that_nobody_knows_of_is_priced_again_only_where_it_may_be_bo
     context: Context,
 ) -> None:
     plan = plan_board(board({"id": "unknown", "take": 21}), no_links)
-    order = plan.shots[0].order
-    assert order is not None
+    prepared = plan.shots[0].prepared
+    assert prepared is not None
+    order = prepared.order
     ClipEvidence(context.store, order.key).write_intent(
         Intent(
             key=order.key,
