@@ -23,11 +23,13 @@ def _pattern(listed: str) -> re.Pattern[str]:
     kinds = {
         "<n>": r"\d+",
         "<k>": r"\d+",
+        # A worker has its host's name.
+        "<worker>": r"[\w.-]+",
         ".png": r"\.(png|jpg|bmp|webp)",
         "settlement": r"settlement(-\d+)?",
     }
     parts = re.split(r"(<\w+>|\.png|settlement)", listed)
-    return re.compile("".join(kinds.get(p, r"[\w.-]+" if p[:1] == "<" else re.escape(p)) for p in parts))
+    return re.compile("".join(kinds.get(p, r"[\w-]+" if p[:1] == "<" else re.escape(p)) for p in parts))
 
 
 def _unlisted(store: Path) -> list[str]:
