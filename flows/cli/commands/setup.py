@@ -172,8 +172,8 @@ def _refuse_open_server(api_url: str) -> None:
         what = "answers without a login, so any program and any web page here could read the key"
         raise InvalidRequest(
             problems=(Problem("server", shown_reference(api_url), what),),
-            next_step="start it with PREFECT_SERVER_API_AUTH_STRING as the README says, or keep the key off it "
-            "with --no-key, or take the risk with --key-on-open-server",
+            next_step="start it with PREFECT_SERVER_API_AUTH_STRING as flows/README.md says, or keep the key "
+            "off it with --no-key, or take the risk with --key-on-open-server",
         )
 
 

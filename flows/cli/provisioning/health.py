@@ -72,8 +72,8 @@ def _login(client: SyncPrefectClient) -> Finding:
             "warn",
             "the server answers without one: any program and any web page that is open on a machine that "
             "reaches it can read block secrets and start what buys",
-            "start it with PREFECT_SERVER_API_AUTH_STRING and PREFECT_SERVER_CORS_ALLOWED_ORIGINS (README, "
-            "Operations), or use the local one: wan-video server start",
+            "start it with PREFECT_SERVER_API_AUTH_STRING and PREFECT_SERVER_CORS_ALLOWED_ORIGINS (flows/README.md, "
+            "The server), or use the local one: wan-video server start",
         )
     return Finding("login", "ok", "the server asks for one")
 
