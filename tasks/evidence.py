@@ -12,7 +12,7 @@ from footage.request import VideoResponse
 from footage.steps.seal import seal_clip
 from tasks.clip_page import publish_clip_page
 from tasks.events import emit_clip_event
-from tasks.retries import RETRIES, RETRY_DELAYS_S, is_transient
+from tasks.retries import RETRIES, RETRY_DELAYS_S, tries_again
 
 
 @task(
@@ -20,7 +20,7 @@ from tasks.retries import RETRIES, RETRY_DELAYS_S, is_transient
     task_run_name="evidence-{clip.name}",
     retries=RETRIES,
     retry_delay_seconds=RETRY_DELAYS_S,
-    retry_condition_fn=is_transient,
+    retry_condition_fn=tries_again,
     cache_policy=NO_CACHE,
     persist_result=False,
 )

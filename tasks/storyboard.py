@@ -26,8 +26,9 @@ from pydantic import Field
 from footage.clip import Clip, follow
 from footage.concurrency.executors import in_heavy_thread, in_thread
 from footage.emulated_environment import emulated_here
-from footage.errors import InvalidRequest, NotFinished, Problem
+from footage.errors import InvalidRequest, NotFinished, Problem, Unreachable
 from footage.errors.actions import Approve, NextStep, Rerun, Setup, command
+from footage.evidence.paid import with_what_is_booked
 from footage.evidence.response import response_of
 from footage.evidence.state import Permission, decide
 from footage.order.hand_over import handed_over
@@ -54,6 +55,7 @@ from footage.storyboard.to_buy import still_to_buy
 from footage.values.money import amount_text, money
 from tasks.artifacts import ProgressArtifact, published
 from tasks.check import check
+from tasks.final_states import UNREACHABLE
 from tasks.markdown import as_cell, as_text
 from tasks.steps import STEPS
 
@@ -218,12 +220,12 @@ async def crew(
         # The run's own error stays on its worker; the evidence tells the same.
         before = replace(clip.permission, attempts_before=last.number if last else 0)
         decide(await clip.state(), before)
-        message = child.state.message if child.state else None
-        raise NotFinished(
-            f"Run {child.name} ended as {child.state.name if child.state else 'unknown'}: {message}",
-            next_step=go_on,
-            key=clip.key,
-        )
+        name, message = (child.state.name, child.state.message) if child.state else ("unknown", None)
+        told = f"Run {child.name} ended as {name}: {message}"
+        if name == UNREACHABLE:
+            error = Unreachable(told, next_step=go_on, key=clip.key)
+            raise await in_thread(with_what_is_booked, error, context.store, [clip.key])
+        raise NotFinished(told, next_step=go_on, key=clip.key)
 
     return Crew(check_shot, make_here if run == "inline" else make_elsewhere)
 

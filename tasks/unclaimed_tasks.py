@@ -9,7 +9,7 @@ from footage.concurrency.executors import in_thread
 from footage.context import Context
 from footage.errors import FootageError
 from footage.steps.harvest import Harvest, find_unclaimed_tasks
-from tasks.retries import is_transient
+from tasks.retries import tries_again
 
 
 @task(
@@ -17,7 +17,7 @@ from tasks.retries import is_transient
     # Once is enough for a question by the way: the next harvest asks it again.
     retries=1,
     retry_delay_seconds=5,
-    retry_condition_fn=is_transient,
+    retry_condition_fn=tries_again,
     cache_policy=NO_CACHE,
     persist_result=False,
 )

@@ -175,6 +175,7 @@ class _Watch:
                 error.message,
                 self.silent,
                 MAX_SILENCE,
+                extra={"pause_s": self._longer_s()},
             )
             if self.silent >= MAX_SILENCE:
                 # An Unreachable would say that nothing was bought.
@@ -253,7 +254,11 @@ class _Watch:
     def _pause_s(self) -> float:
         task_list = self.clip.context.task_list
         if self.silent:
-            longer_s = min(self.settings.poll_max_s, task_list.interval_s(self.client) * 2**self.silent)
-            return longer_s * random.uniform(0.9, 1.1)
+            return self._longer_s() * random.uniform(0.9, 1.1)
         age = self.clip.context.provider_now() - self.receipt.submitted_at
         return task_list.pause_s(self.client, age.total_seconds())
+
+    def _longer_s(self) -> float:
+        """Longer with each answer that is missing in a row."""
+        interval_s = self.clip.context.task_list.interval_s(self.client)
+        return min(self.settings.poll_max_s, interval_s * 2**self.silent)

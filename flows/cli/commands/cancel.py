@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flows.cli.console import print_json, tell
+from flows.cli.console import print_json, show_progress, tell
 from flows.cli.contexts import context_here
 from flows.cli.emulator_client import emulated
 from flows.cli.exit_codes import about_what_is_booked
@@ -37,6 +37,7 @@ def cancel(
     if not keys:
         problem = Problem("keys", "(nothing)", "name the clips to cancel", "keys, or their beginnings")
         raise InvalidRequest(problems=(problem,))
+    show_progress()
     with (
         about_what_is_booked(),
         emulated(emulator),

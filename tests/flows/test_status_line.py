@@ -1,0 +1,148 @@
+"""No command is silent for long: it counts on a terminal's last line, or in lines where there is no terminal."""
+
+from __future__ import annotations
+
+import os
+import pty
+import queue
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from rawserver import RawServer, hang
+
+from flows.cli.status_line import StatusLine
+
+WIPED = "\r\x1b[2K"
+WAIT_S = 30.0
+
+
+class Screen:
+    """What a status line wrote, piece by piece."""
+
+    def __init__(self) -> None:
+        self.pieces: queue.Queue[str] = queue.Queue()
+
+    def line(self, *, rewritten: bool) -> StatusLine:
+        return StatusLine(self.pieces.put, rewritten=rewritten, every_s=0.02)
+
+    def until(self, wanted: str) -> list[str]:
+        """Every piece up to the first one with these words."""
+        seen = [self.pieces.get(timeout=WAIT_S)]
+        while wanted not in seen[-1]:
+            seen.append(self.pieces.get(timeout=WAIT_S))
+        return seen
+
+
+@pytest.fixture
+def screen() -> Screen:
+    return Screen()
+
+
+@pytest.fixture
+def terminal(screen: Screen) -> Iterator[StatusLine]:
+    line = screen.line(rewritten=True)
+    yield line
+    line.end()
+
+
+def test_a_pause_is_counted_down_on_one_line_of_a_terminal(screen: Screen, terminal: StatusLine) -> None:
+    terminal.note_pause(None, 2.0)
+    terminal.start()
+
+    seen = screen.until("next try in 1 s")
+
+    assert seen[0] == "… next try in 2 s"
+    assert seen[1::2] == [WIPED] * len(seen[1::2])
+    assert "\n" not in "".join(seen)
+
+
+def test_without_a_terminal_each_count_is_a_line_of_its_own(screen: Screen) -> None:
+    lines = screen.line(rewritten=False)
+    lines.note_pause(None, 2.0)
+    lines.start()
+
+    seen = screen.until("next try in 1 s")
+
+    lines.end()
+    assert seen[0] == "… next try in 2 s\n"
+    assert WIPED not in "".join(seen)
+
+
+def test_the_next_word_about_a_clip_ends_its_count_and_no_other(screen: Screen, terminal: StatusLine) -> None:
+    terminal.note_pause("a", 50.0)
+    terminal.note_pause("b", 90.0)
+    terminal.start()
+    screen.until("next try in 50 s, 2 clips wait")
+
+    terminal.note_pause("a", None)
+    screen.until("next try in 90 s")
+    terminal.note_pause("b", None)
+
+    screen.until("still waiting")
+
+
+def test_what_is_printed_wipes_the_count_first(screen: Screen, terminal: StatusLine) -> None:
+    terminal.start()
+    screen.until("still waiting")
+
+    with terminal.lock:
+        while not screen.pieces.empty():
+            screen.pieces.get()
+        terminal.make_way("a word\n")
+
+    assert screen.pieces.get(timeout=WAIT_S) == WIPED
+
+
+def test_nothing_is_written_over_what_a_person_types(screen: Screen, terminal: StatusLine) -> None:
+    terminal.start()
+    screen.until("still waiting")
+    with terminal.lock:
+        terminal.make_way("Your key: ")
+        while not screen.pieces.empty():
+            screen.pieces.get()
+
+    with pytest.raises(queue.Empty):
+        screen.pieces.get(timeout=0.3)
+
+
+@pytest.mark.parametrize("on_terminal", [True, False])
+def test_a_command_says_that_it_waits_for_a_provider_that_never_answers(
+    on_terminal: bool, tmp_path: Path
+) -> None:
+    ours, theirs = pty.openpty() if on_terminal else os.pipe()
+    with RawServer(hang()) as server:
+        process = subprocess.Popen(
+            [Path(sys.executable).with_name("wan-video"), "doctor"],
+            env=os.environ
+            | {
+                "DASHSCOPE_HTTP_BASE_URL": server.base_url,
+                "DASHSCOPE_API_KEY": "sk-emulator",
+                "OUTPUT_DIR": str(tmp_path / "out"),
+                "HOME": str(tmp_path),
+                "TERM": "xterm",
+            },
+            stdout=theirs,
+            stderr=theirs,
+        )
+        os.close(theirs)
+        _read_until(ours, f"Asking {server.base_url}".encode())
+        _read_until(ours, b"No answer from")
+        told = _read_until(ours, b"still waiting")
+        process.kill()
+        process.wait()
+    os.close(ours)
+
+    assert told.endswith("\n") is not on_terminal
+
+
+def _read_until(descriptor: int, wanted: bytes) -> str:
+    """What a process writes up to these words."""
+    told, deadline_s = b"", time.monotonic() + 2 * WAIT_S
+    while wanted not in told:
+        assert time.monotonic() < deadline_s, told
+        told += os.read(descriptor, 65536)
+    return told.decode()
