@@ -8,13 +8,22 @@ import queue
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from rawserver import RawServer, hang
+from records import INTENT
 
 from flows.cli.status_line import StatusLine
+from footage.context import open_context
+from footage.credentials import parse_key
+from footage.evidence.state import Permission
+from footage.settings import Settings
+from footage.steps.booking import receipt_of
+from footage.steps.check import enter, prepare
 
 WIPED = "\r\x1b[2K"
 WAIT_S = 30.0
@@ -113,30 +122,63 @@ def test_nothing_is_written_over_what_a_person_types(screen: Screen, terminal: S
 def test_a_command_says_that_it_waits_for_a_provider_that_never_answers(
     on_terminal: bool, tmp_path: Path
 ) -> None:
-    ours, theirs = pty.openpty() if on_terminal else os.pipe()
-    with RawServer(hang()) as server:
-        process = subprocess.Popen(
-            [Path(sys.executable).with_name("wan-video"), "doctor"],
-            env=os.environ
-            | {
-                "DASHSCOPE_HTTP_BASE_URL": server.base_url,
-                "DASHSCOPE_API_KEY": "sk-emulator",
-                "OUTPUT_DIR": str(tmp_path / "out"),
-                "HOME": str(tmp_path),
-                "TERM": "xterm",
-            },
-            stdout=theirs,
-            stderr=theirs,
-        )
-        os.close(theirs)
+    with RawServer(hang()) as server, started(["doctor"], server, tmp_path, on_terminal=on_terminal) as ours:
         _read_until(ours, f"Asking {server.base_url}".encode())
         _read_until(ours, b"No answer from")
         told = _read_until(ours, b"still waiting")
-        process.kill()
-        process.wait()
-    os.close(ours)
 
     assert told.endswith("\n") is not on_terminal
+
+
+@pytest.mark.parametrize("command", ["cancel", "adopt"])
+def test_what_settles_a_booked_clip_is_not_silent_either(command: str, tmp_path: Path) -> None:
+    with RawServer(hang()) as server:
+        settings = Settings(http_base_url=server.base_url, output_dir=str(tmp_path / "out"))
+        with open_context(settings, find_api_key=lambda: parse_key("sk-emulator", "test")) as context:
+            clip = enter(
+                context,
+                prepare(context, {"prompt": "A boat", "model": "wan2.2-t2v-plus", "size": "832*480"}),
+                Permission(),
+            )
+            intent = {"key": clip.key, "endpoint": server.base_url, "region": "cn-beijing"}
+            intent |= {"model": "wan2.2-t2v-plus", "key_fingerprint": context.api_key.fingerprint}
+            clip.evidence.write_intent(INTENT.model_copy(update=intent))
+            if command == "cancel":
+                receipt = receipt_of(INTENT.model_copy(update=intent), "t-1", None, datetime.now(UTC))
+                clip.evidence.book(receipt)
+        arguments = {"cancel": [clip.key], "adopt": [clip.key, "t-1"]}[command]
+
+        with started([command, *arguments], server, tmp_path, on_terminal=False) as ours:
+            assert "Traceback" not in _read_until(ours, b"still waiting")
+            _read_until(ours, b"still waiting")
+
+        assert server.requests
+
+
+@contextmanager
+def started(arguments: list[str], server: RawServer, folder: Path, *, on_terminal: bool) -> Generator[int]:
+    """Within this block a command runs; gives where its words are read, on a terminal or from a pipe."""
+    ours, theirs = pty.openpty() if on_terminal else os.pipe()
+    process = subprocess.Popen(
+        [Path(sys.executable).with_name("wan-video"), *arguments],
+        env=os.environ
+        | {
+            "DASHSCOPE_HTTP_BASE_URL": server.base_url,
+            "DASHSCOPE_API_KEY": "sk-emulator",
+            "OUTPUT_DIR": str(folder / "out"),
+            "HOME": str(folder),
+            "TERM": "xterm",
+        },
+        stdout=theirs,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    try:
+        yield ours
+    finally:
+        process.kill()
+        process.wait()
+        os.close(ours)
 
 
 def _read_until(descriptor: int, wanted: bytes) -> str:
@@ -144,5 +186,7 @@ def _read_until(descriptor: int, wanted: bytes) -> str:
     told, deadline_s = b"", time.monotonic() + 2 * WAIT_S
     while wanted not in told:
         assert time.monotonic() < deadline_s, told
-        told += os.read(descriptor, 65536)
+        piece = os.read(descriptor, 65536)
+        assert piece, told
+        told += piece
     return told.decode()
