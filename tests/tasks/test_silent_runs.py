@@ -25,9 +25,9 @@ def _one_of_ours() -> None:
     pass
 
 
-async def _running_run() -> UUID:
+async def _running_run(name: str) -> UUID:
     async with get_client() as client:
-        flow_run = await client.create_flow_run(_one_of_ours, state=Running())
+        flow_run = await client.create_flow_run(_one_of_ours, name=name, state=Running())
     return flow_run.id
 
 
@@ -51,12 +51,13 @@ def _until_heard(api: httpx.Client, run_id: UUID | str, *wanted: str) -> dict[st
 def test_a_run_that_has_beaten_and_is_silent_is_crashed_and_one_that_never_beat_is_not(
     prefect_api: httpx.Client,
 ) -> None:
-    silent, without_beats = asyncio.run(_running_run()), asyncio.run(_running_run())
+    silent, without_beats = asyncio.run(_running_run("of a dead worker")), asyncio.run(_running_run("new"))
     asyncio.run(_beat(silent))
     _until_heard(prefect_api, silent, "heartbeat")
 
     assert asyncio.run(crash_silent_runs(timedelta(hours=1))) == []
-    assert len(asyncio.run(crash_silent_runs(timedelta(seconds=-5)))) == 1
+    # The runs that other tests killed are found, too.
+    assert "of a dead worker" in asyncio.run(crash_silent_runs(timedelta(seconds=-5)))
 
     states = [
         prefect_api.get(f"flow_runs/{run_id}").json()["state"]["type"] for run_id in (silent, without_beats)
