@@ -20,6 +20,7 @@ from footage.steps.harvest import harvest_store
 from tasks.context import context_of
 from tasks.events import emit_expiring_event
 from tasks.final_states import harvested, stopped
+from tasks.silent_runs import crash_silent_runs
 from tasks.steps import STEPS
 from tasks.unclaimed_tasks import note_unclaimed_tasks
 
@@ -42,9 +43,11 @@ async def harvest(
     """
     try:
         async with context_of(flow_run.id, credentials_block, storage_block, deadline_s=wait_s) as context:
+            silent = await crash_silent_runs()
             report = await harvest_store(
                 context, STEPS, keys=tuple(keys or ()), on_expiring=emit_expiring_event
             )
+            report.warnings += [f"run {name} was silent and is called crashed now" for name in silent]
             await note_unclaimed_tasks(report, context)
             return await harvested(report)
     except FootageError as error:

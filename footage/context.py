@@ -23,7 +23,7 @@ from footage.input_roots import InputRoots
 from footage.network.emulator_check import emulator_at
 from footage.network.endpoints import NOT_KNOWN, known_endpoint
 from footage.pacing.durations import Durations
-from footage.pacing.limits import Limits, ProcessLimits
+from footage.pacing.rate_limits import ProcessRateLimits, RateLimits
 from footage.pacing.task_list import TaskList
 from footage.privacy.display import shown
 from footage.settings import Settings, is_local, load_settings
@@ -64,7 +64,7 @@ class Context:
         run_id: str | None = None,
         input_roots: InputRoots | None = None,
         flags: Sequence[str] = (),
-        limits: Limits | None = None,
+        rate_limits: RateLimits | None = None,
     ) -> None:
         # What a command needs to find the clips of this run: commands that are written for people have them.
         self.flags = tuple(flags)
@@ -87,7 +87,7 @@ class Context:
         self._exclusive = False
         # One list answers for all clips that wait in this process.
         self.task_list = TaskList(settings.poll_min_s, settings.poll_max_s)
-        self.limits = limits or ProcessLimits(settings.queries_per_second)
+        self.rate_limits = rate_limits or ProcessRateLimits(settings.queries_per_second)
         self.durations = Durations()
 
     def command(self, action: Action) -> str:
@@ -163,7 +163,9 @@ class Context:
                 raise RuntimeError("This context is closed; its connections would be left open.")
             wanted = (endpoint, workspace)
             if wanted not in self._clients:
-                self._clients[wanted] = make_client(self.settings, endpoint, api_key, workspace, self.limits)
+                self._clients[wanted] = make_client(
+                    self.settings, endpoint, api_key, workspace, self.rate_limits
+                )
             return self._clients[wanted]
 
     def knows(self, endpoint: str, workspace: str | None) -> str | None:
@@ -258,19 +260,19 @@ def make_client(
     endpoint: str,
     api_key: ApiKey,
     workspace: str | None,
-    limits: Limits | None = None,
+    rate_limits: RateLimits | None = None,
 ) -> WanClient:
     """A client of one endpoint, which whoever makes it closes; the DashScope SDK is loaded here and not before."""
     from footage.provider import WanClient
 
-    limits = limits or ProcessLimits(settings.queries_per_second)
+    rate_limits = rate_limits or ProcessRateLimits(settings.queries_per_second)
     limit_s = min(CALL_LIMIT_S, CALL_SHARE * (settings.lease_s / 2 + settings.reconcile_grace_s))
     return WanClient(
         endpoint,
         api_key,
         workspace=workspace,
         call_limit_s=limit_s,
-        query_turn=partial(limits.query_turn, endpoint, api_key.fingerprint),
+        query_turn=partial(rate_limits.query_turn, endpoint, api_key.fingerprint),
     )
 
 
@@ -282,7 +284,7 @@ def open_context(
     run_id: str | None = None,
     bounded: bool = False,
     flags: Sequence[str] = (),
-    limits: Limits | None = None,
+    rate_limits: RateLimits | None = None,
 ) -> Context:
     """A context from the environment, or from what is given; `bounded`: files of requests come from the folders
     that the operator allows, and from no other.
@@ -310,5 +312,5 @@ def open_context(
         run_id=run_id,
         input_roots=roots,
         flags=flags,
-        limits=limits,
+        rate_limits=rate_limits,
     )

@@ -29,7 +29,7 @@ from footage.privacy.display import shown
 from footage.settings import Settings, load_settings
 from tasks.clip_page import log_plainly
 from tasks.crash_limit import give_up_after_crashes
-from tasks.limits import PrefectLimits
+from tasks.limits import PrefectRateLimits
 
 B = TypeVar("B", bound=Block)
 
@@ -79,7 +79,7 @@ async def _opened(
         # What a deployed run is asked for comes from elsewhere; in a terminal the files are the user's own.
         bounded=deployment.id is not None,
         flags=_flags(credentials_block, storage_block),
-        limits=PrefectLimits(settings.queries_per_second),
+        rate_limits=PrefectRateLimits(settings.queries_per_second),
     )
     collect_from("footage", "prefect.flow_runs", "prefect.task_runs")
     log_plainly()

@@ -31,7 +31,7 @@ from prefect.concurrency.asyncio import ConcurrencySlotAcquisitionError, rate_li
 from prefect.exceptions import ObjectNotFound
 
 from footage.errors import Throttled
-from footage.pacing.limits import ProcessLimits
+from footage.pacing.rate_limits import ProcessRateLimits
 
 logger = logging.getLogger("footage.tasks")
 
@@ -45,7 +45,7 @@ def submit_limit(model: str) -> str:
     return f"{PREFIX}{model}"
 
 
-class PrefectLimits(ProcessLimits):
+class PrefectRateLimits(ProcessRateLimits):
     """Creates are counted on the Prefect server, questions within this process."""
 
     async def create_turn(self, model: str) -> None:

@@ -52,7 +52,7 @@ from footage.storyboard.prepared_board import PreparedBoard, prepare_board
 from footage.storyboard.production import BeforeBuying, Crew
 from footage.storyboard.read.settlement import Settlement, from_plain
 from footage.storyboard.to_buy import still_to_buy
-from footage.values.money import amount_text, money
+from footage.values.money import money
 from tasks.artifacts import ProgressArtifact, published
 from tasks.check import check
 from tasks.final_states import UNREACHABLE
@@ -288,21 +288,21 @@ async def wrapped(
     """Completed when every shot is there; else `Incomplete`, with what to do about each missing one."""
     counts = Counter(outcome.state for outcome in outcomes.values())
     total = ", ".join(f"{number} {state}" for state, number in counts.items())
-    spent = statement.in_words()
+    paid = statement.in_words()
     title = one_line(board_plan.board.title)
-    message = f"{total}; {spent}; {package.links['dailies.html']}"
+    message = f"{total}; {paid}; {package.links['dailies.html']}"
     await published(
         acreate_table_artifact(
             key="storyboard-shots",
             table=[_row(board_plan, outcome) for outcome in outcomes.values()],
-            description=f"{as_cell(title)}: {total}, {spent}",
+            description=f"{as_cell(title)}: {total}, {paid}",
         )
     )
     links = "\n".join(f"- {name}: `{one_line(redact(url))}`" for name, url in package.links.items())
     await published(
         acreate_markdown_artifact(
             key="storyboard",
-            markdown=f"## {as_text(title)}\n\n{total}, **{spent}**\n\n{links}",
+            markdown=f"## {as_text(title)}\n\n{total}, **{paid}**\n\n{links}",
             description=f"{as_cell(title)}: {total}",
         )
     )
@@ -313,13 +313,8 @@ async def wrapped(
         "reasons": {o.shot_id: o.reason for o in outcomes.values() if o.reason},
         "unreachable": [o.shot_id for o in outcomes.values() if o.unreachable],
         "commands": {o.shot_id: o.command for o in outcomes.values() if o.command},
-        "spent": money(statement.settled, statement.currency),
-        "promised": money(statement.reserved, statement.currency) if statement.reserved else None,
-        "cost": {
-            "currency": statement.currency,
-            "spent": amount_text(statement.settled),
-            "promised": amount_text(statement.reserved),
-        },
+        "cost": statement.to_json(),
+        "cost_in_words": paid,
         "links": package.links,
         "film_s": package.film.duration_s if package.film else None,
     }

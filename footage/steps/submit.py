@@ -76,7 +76,7 @@ async def _buy(clip: Clip, number: int) -> Receipt | None:
     """Open attempt `number` and send its create until it is taken, refused, or patience ends."""
     client = await in_thread(clip.client)
     body = await in_thread(clip.wire_body)
-    await clip.context.limits.create_turn(clip.order.model)
+    await clip.context.rate_limits.create_turn(clip.order.model)
     if await in_thread(clip.evidence.cancel_wanted):
         # In a queue of hundreds the turn comes minutes later.
         raise _canceled(clip)
@@ -119,7 +119,7 @@ async def _buy(clip: Clip, number: int) -> Receipt | None:
 async def _wait_again(clip: Clip, number: int) -> None:
     """Take another turn for a create that was refused for now; the attempt is closed if it is not to be sent."""
     try:
-        await clip.context.limits.create_turn(clip.order.model)
+        await clip.context.rate_limits.create_turn(clip.order.model)
     except Throttled as stopped:
         await in_thread(close_unbought, clip, number, stopped, may_retry=True)
         raise

@@ -20,7 +20,7 @@ from footage.order import Quote
 from footage.privacy.display import shown
 from footage.request import Cost
 from footage.storyboard.board import MAX_CAP, Budget
-from footage.values.money import CURRENCIES, by_currency, exact_money, money, money_left, total
+from footage.values.money import CURRENCIES, amount_text, by_currency, exact_money, money, money_left, total
 
 EntryState = Literal["reserved", "settled", "released"]
 
@@ -62,7 +62,7 @@ class Entry:
     currency: str
     # False: the provider did not say what it billed, so the quote stands.
     billed: bool = False
-    # Bought by an earlier run and finished by this one: told as spent, but no purchase of this run.
+    # Bought by an earlier run: stored already, or finished by this one.
     earlier: bool = False
 
 
@@ -73,12 +73,19 @@ class Statement:
     currency: str
     reserved_seconds: Decimal
     reserved: Decimal
-    settled_seconds: Decimal
-    settled: Decimal
+    bought_seconds: Decimal
+    bought: Decimal
+    paid_before_seconds: Decimal
+    paid_before: Decimal
     left_seconds: Decimal | None
     left: Decimal | None
     # Several for a shot that was tried again after something was billed.
     entries: Mapping[str, tuple[Entry, ...]]
+
+    @property
+    def together(self) -> Decimal:
+        """What the clips cost, whoever bought them."""
+        return self.bought + self.paid_before
 
     @property
     def over(self) -> bool:
@@ -86,11 +93,26 @@ class Statement:
         return any(left is not None and left < 0 for left in (self.left_seconds, self.left))
 
     def in_words(self) -> str:
-        """What was spent, and what is promised besides: bought, or perhaps bought, and not finished."""
-        spent = f"{money(self.settled, self.currency)} spent"
-        if not self.reserved:
-            return spent
-        return f"{spent}, {money(self.reserved, self.currency)} promised for unfinished shots"
+        """What this run bought and what was paid before, and what is promised besides: perhaps bought, not finished."""
+        words = [f"{money(self.bought, self.currency)} bought in this run"]
+        if self.paid_before:
+            words += [
+                f"{money(self.paid_before, self.currency)} paid before",
+                f"{money(self.together, self.currency)} together",
+            ]
+        if self.reserved:
+            words.append(f"{money(self.reserved, self.currency)} promised for unfinished shots")
+        return ", ".join(words)
+
+    def to_json(self) -> dict[str, str]:
+        """The amounts, exact, for machines."""
+        return {
+            "currency": self.currency,
+            "bought": amount_text(self.bought),
+            "paid_before": amount_text(self.paid_before),
+            "together": amount_text(self.together),
+            "promised": amount_text(self.reserved),
+        }
 
 
 class Ledger:
@@ -117,9 +139,8 @@ class Ledger:
     def settle(self, shot_id: str, billed: Cost | None = None, *, ours: bool = False) -> None:
         """Record what a shot was billed; without a bill its promise stands. Never refused: it is owed.
 
-        A shot that was never promised (bought earlier, joined now) may be settled too; that takes nothing from
-        this run's caps, unless it is `ours`: bought for this run where the ledger was not asked. A clip that
-        came from the store cost this run nothing and is not settled at all.
+        A shot that was never promised (stored already, or bought earlier and joined now) may be settled too; that
+        takes nothing from this run's caps, unless it is `ours`: bought for this run where the ledger was not asked.
         """
         promise = self._promise(shot_id)
         if billed is not None:
@@ -141,14 +162,18 @@ class Ledger:
 
     def statement(self) -> Statement:
         """Where the run stands now."""
-        reserved, settled, used = self._in("reserved"), self._in("settled"), self._used()
+        reserved, used = self._in("reserved"), self._used()
+        bought = [entry for entry in self._in("settled") if not entry.earlier]
+        before = [entry for entry in self._in("settled") if entry.earlier]
         cap_seconds, cap = self._budget.max_seconds, self._budget.max_cost
         return Statement(
             currency=self._budget.currency,
             reserved_seconds=_seconds(reserved),
             reserved=self._money(reserved),
-            settled_seconds=_seconds(settled),
-            settled=self._money(settled),
+            bought_seconds=_seconds(bought),
+            bought=self._money(bought),
+            paid_before_seconds=_seconds(before),
+            paid_before=self._money(before),
             left_seconds=None if cap_seconds is None else cap_seconds - _seconds(used),
             left=None if cap is None else cap - self._money(used),
             entries={shot_id: tuple(entries) for shot_id, entries in self._entries.items()},

@@ -196,12 +196,11 @@ class _Packing:
                 "read_on": self.plan.quote.read_on,
                 "unknown": self.plan.quote.unknown,
             },
-            "spent": {
-                "currency": statement.currency,
-                "settled": amount_text(statement.settled),
-                "settled_seconds": statement.settled_seconds,
-                "reserved": amount_text(statement.reserved),
-                "reserved_seconds": statement.reserved_seconds,
+            "cost": {
+                **statement.to_json(),
+                "bought_seconds": statement.bought_seconds,
+                "paid_before_seconds": statement.paid_before_seconds,
+                "promised_seconds": statement.reserved_seconds,
             },
             "film": None if film is None else {**asdict(film), "left_out": dict(film.left_out)},
         }

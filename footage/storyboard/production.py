@@ -155,6 +155,8 @@ class _Shot:
         # What an earlier run left may turn out not to be bought, or fail, and is then bought by this one.
         clip = await self.crew.check(asked, self.shot.id, reserve)
         if clip.response is not None:
+            if clip.response.cost is not None:
+                self.ledger.settle(self.shot.id, clip.response.cost)
             return await self._delivered(clip, clip.response)
         before = await clip.state()
         if not before.unfinished:

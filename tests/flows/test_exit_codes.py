@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from footage.evidence.clip import ClipEvidence
 from records import INTENT, KEY
 
 from flows.cli.exit_codes import about_clips, about_what_is_booked
 from footage.context import open_context
 from footage.errors import Unreachable
+from footage.evidence.clip_evidence import ClipEvidence
 
 OTHER = "cd" * 32
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from footage.credentials import parse_key
 from footage.emulator import Emulator
 from footage.evidence.records import Receipt
 from footage.evidence.state import Permission, Step
+from footage.pacing.rate_limits import ProcessRateLimits
 from footage.settings import Settings
 from footage.steps.check import enter, prepare
 from footage.steps.probe import probe_provider
@@ -26,6 +28,8 @@ MODEL = "wan2.2-t2v-plus"
 REGION = "ap-southeast-1"
 _numbers = itertools.count()
 
+CreateTurn = Callable[[str], Awaitable[None]]
+
 
 class Bench:
     """A store of its own, requests with prompts of their own, and what the provider's books say about them."""
@@ -36,8 +40,17 @@ class Bench:
         self.prompt = f"a cat, number {next(_numbers)}"
         self._contexts: list[Context] = []
 
-    def context(self, key: str = "sk-emulator", run_id: str | None = None, **settings: Any) -> Context:
-        """A new worker on the same store. Times are scaled down; a request is never longer than 0.8 s."""
+    def context(
+        self,
+        key: str = "sk-emulator",
+        run_id: str | None = None,
+        create_turn: CreateTurn | None = None,
+        **settings: Any,
+    ) -> Context:
+        """A new worker on the same store. Times are scaled down; a request is never longer than 0.8 s.
+
+        `create_turn` is waited for before each create.
+        """
         scaled: dict[str, Any] = {
             "lease_s": 1.0,
             "reconcile_grace_s": 0.5,
@@ -54,7 +67,13 @@ class Bench:
             http_base_url=self.emulator.base_url, output_dir=str(self.folder), **(scaled | settings)
         )
         store = open_store(chosen.store_url)
-        context = _Quick(chosen, store, find_api_key=lambda: parse_key(key, "test"), run_id=run_id)
+        context = _Quick(
+            chosen,
+            store,
+            find_api_key=lambda: parse_key(key, "test"),
+            run_id=run_id,
+            rate_limits=_OwnTurns(create_turn) if create_turn else None,
+        )
         # As every flow does before it sends anything: the provider's clock is known then.
         probe_provider(context, REGION, MODEL)
         self._contexts.append(context)
@@ -93,6 +112,15 @@ class Bench:
     def close(self) -> None:
         for context in self._contexts:
             context.close()
+
+
+class _OwnTurns(ProcessRateLimits):
+    def __init__(self, create_turn: CreateTurn) -> None:
+        super().__init__(1000.0)
+        self._create_turn = create_turn
+
+    async def create_turn(self, model: str) -> None:
+        await self._create_turn(model)
 
 
 class _Quick(Context):

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from footage.evidence.clip import ClipEvidence
 from records import INTENT, KEY
 
 from footage.errors import InvalidRequest, Unreachable
+from footage.evidence.clip_evidence import ClipEvidence
 from footage.steps.check import prepare
 from tasks.context import context_of
 

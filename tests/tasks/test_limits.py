@@ -11,7 +11,7 @@ import pytest
 from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
 from footage.errors import Throttled
-from tasks.limits import PrefectLimits, submit_limit
+from tasks.limits import PrefectRateLimits, submit_limit
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def limit(prefect_api: httpx.Client) -> Iterator[Any]:
 
 async def _seconds(turns: int) -> float:
     began = time.monotonic()
-    await asyncio.gather(*(PrefectLimits().create_turn("test") for _ in range(turns)))
+    await asyncio.gather(*(PrefectRateLimits().create_turn("test") for _ in range(turns)))
     return time.monotonic() - began
 
 

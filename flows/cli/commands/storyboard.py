@@ -217,8 +217,7 @@ def _show(result: dict[str, Any]) -> None:
         if shot_id in result["commands"]:
             tell(f"  → {result['commands'][shot_id]}")
     delivered = sum(state == "delivered" for state in result["shots"].values())
-    promised = f", {result['promised']} promised for unfinished shots" if result["promised"] else ""
-    tell(f"{delivered} of {len(result['shots'])} shots, {result['spent']} spent{promised}", "bold")
+    tell(f"{delivered} of {len(result['shots'])} shots: {result['cost_in_words']}", "bold")
     for name, url in result["links"].items():
         if name not in ("film.mp4", "report.json", "board.json"):
             tell(f"{name:<15} {url}")

@@ -14,14 +14,12 @@ from prefect.client.orchestration import PrefectClient
 from prefect.events.schemas.automations import AutomationCore
 
 from flows.cli.provisioning import Done
+from tasks.silent_runs import OUR_FLOWS, SILENCE
 
-# Three beats of the 60 s that prefect.yaml sets.
-SILENCE = timedelta(seconds=180)
 # Prefect 3.8's worker takes a run that is started again within about ten seconds for one it still runs, and
 # its late report of the first crash would overwrite the second start.
 REST = timedelta(seconds=45)
 
-_FLOWS = ["generate-video", "generate-from-event", "finish-video", "storyboard", "harvest", "validate"]
 # Only runs of deployments: nobody would pick up another one. Harvest and validate come back on schedule.
 _DEPLOYMENTS = ["generate-video", "generate-from-event", "finish-video", "storyboard", "emulated"]
 
@@ -36,7 +34,7 @@ def automations(silence: timedelta = SILENCE, rest: timedelta = REST) -> tuple[A
     crash = _after(
         "prefect.flow-run.heartbeat",
         {},
-        {"prefect.resource.role": "flow", "prefect.resource.name": _FLOWS},
+        {"prefect.resource.role": "flow", "prefect.resource.name": [*OUR_FLOWS]},
         silence_s,
         {
             "state": "CRASHED",
@@ -100,7 +98,10 @@ def _after(
 
 
 async def make_automations(client: PrefectClient, wanted: tuple[AutomationCore, ...]) -> list[Done]:
-    """Make them; where they are there already, bring them up to date and leave them on or off as they are."""
+    """Make them; where they are there already, bring them up to date and leave them on or off as they are.
+
+    One that is up to date is not written: the server would forget which runs it watches.
+    """
     done: list[Done] = []
     for automation in wanted:
         there = await client.read_automations_by_name(automation.name)
@@ -109,6 +110,13 @@ async def make_automations(client: PrefectClient, wanted: tuple[AutomationCore, 
             done.append(Done("automation", automation.name, "made"))
             continue
         automation.enabled = there[0].enabled
-        await client.update_automation(there[0].id, automation)
+        if _rules(there[0]) != _rules(automation):
+            await client.update_automation(there[0].id, automation)
         done.append(Done("automation", automation.name, "kept", "" if automation.enabled else "switched off"))
     return done
+
+
+def _rules(automation: AutomationCore) -> dict[str, Any]:
+    """What an automation does, without the ids that the server gives its parts."""
+    kept = set(AutomationCore.model_fields) - {"enabled"}
+    return automation.model_dump(mode="json", include=kept, exclude={"trigger": {"id"}})

@@ -59,7 +59,7 @@ def render_dailies(
         posters: A picture of each clip, by shot id, JPEG or PNG of any size.
         downloads: Other files of the board, label -> path relative to the page.
         film: The joined film, as a path relative to the page.
-        statement: What this run promised and paid.
+        statement: What this run promised and bought, and what was paid before.
         notices: Lines for the top of the page, such as guesses made while the board was read.
     """
     views = _views(plan, outcomes, clips, posters)
@@ -170,13 +170,15 @@ def _money_tiles(
             ("Bought in this run", str(len(costs) - cached), "clips", f"{cached} were there already")
         )
     else:
-        paid, _, unit = money(statement.settled, statement.currency).rpartition(" ")
+        bought, _, unit = money(statement.bought, statement.currency).rpartition(" ")
         below = (
             "no cap" if statement.left is None else f"{money_left(statement.left, statement.currency)} left"
         )
         if statement.reserved:
             below = f"{money(statement.reserved, statement.currency)} promised for unfinished shots; {below}"
-        tiles.append(("Spent in this run", paid, unit, below))
+        if statement.paid_before:
+            below = f"{money(statement.paid_before, statement.currency)} paid before; {below}"
+        tiles.append(("Bought in this run", bought, unit, below))
     return tiles
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from footage.checkup.local import local_findings
 
+from footage.checkup.installation import local_findings
 from footage.context import Context
 from footage.settings import Settings
 from footage.storage import open_store

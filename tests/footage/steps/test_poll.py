@@ -175,12 +175,12 @@ async def _at_once(model: str) -> None:
 
 def test_many_clips_that_wait_are_asked_for_with_one_list(bench: Bench) -> None:
     bench.emulator.turn(generation_s=1e6)
-    context = bench.context(deadline_s=1.0)
+    context = bench.context(create_turn=_at_once, deadline_s=1.0)
     clips = [bench.clip(context, take=take) for take in range(1, 21)]
 
     async def buy_and_wait(clip: Clip) -> None:
         async with clip.held():
-            await submit_clip(clip, _at_once)
+            await submit_clip(clip)
         with pytest.raises(StillRunning):
             await poll_clip(clip)
 

@@ -203,24 +203,19 @@ def test_clocks_may_differ_by_two_minutes_and_no_more(bench: Bench, younger_s: f
 
 
 def test_a_cancel_while_a_clip_waits_for_its_turn_keeps_it_from_being_bought(bench: Bench) -> None:
-    clip = bench.clip()
-
     async def cancel_meanwhile(model: str) -> None:
         await asyncio.to_thread(cancel_clip, bench.context(), clip.key, "test")
 
-    async def buy() -> Any:
-        async with clip.held():
-            return await submit_clip(clip, cancel_meanwhile)
+    clip = bench.clip(bench.context(create_turn=cancel_meanwhile))
 
     with pytest.raises(Canceled, match="nothing was bought"):
-        asyncio.run(buy())
+        bench.buy(clip)
 
     assert clip.evidence.state().attempts == ()
     assert bench.tasks() == []
 
 
 def test_a_cancel_while_a_refused_create_waits_closes_its_attempt(bench: Bench) -> None:
-    clip = bench.clip()
     bench.fault("create-refused-Throttling", times=1)
     turns: list[str] = []
 
@@ -229,12 +224,10 @@ def test_a_cancel_while_a_refused_create_waits_closes_its_attempt(bench: Bench) 
         if len(turns) == 2:
             await asyncio.to_thread(cancel_clip, bench.context(), clip.key, "test")
 
-    async def buy() -> Any:
-        async with clip.held():
-            return await submit_clip(clip, cancel_before_the_second)
+    clip = bench.clip(bench.context(create_turn=cancel_before_the_second))
 
     with pytest.raises(Canceled, match="nothing was bought"):
-        asyncio.run(buy())
+        bench.buy(clip)
 
     assert last(bench, clip).outcome.status == "canceled"
     assert bench.tasks() == []
@@ -438,29 +431,21 @@ def test_an_unknown_purchase_is_settled_also_while_nothing_may_be_bought(bench: 
     bench.fault("create-accept-reset", times=1)
     with pytest.raises(SubmissionUnknown):
         bench.buy(clip)
-    again = bench.clip()
 
-    async def settle() -> Any:
-        async with again.held():
-            return await submit_clip(again, _no_turn)
-
-    receipt = asyncio.run(settle())
+    receipt = bench.buy(bench.clip(bench.context(create_turn=_no_turn)))
 
     assert receipt.task_id == bench.tasks()[0]["task_id"]
 
 
 def test_each_create_that_is_sent_takes_a_turn_of_its_own(bench: Bench) -> None:
-    clip = bench.clip()
     bench.fault("create-refused-Throttling", times=1)
     turns: list[str] = []
 
     async def take(model: str) -> None:
         turns.append(model)
 
-    async def buy() -> Any:
-        async with clip.held():
-            return await submit_clip(clip, take)
+    clip = bench.clip(bench.context(create_turn=take))
 
-    asyncio.run(buy())
+    bench.buy(clip)
 
     assert turns == [clip.order.model] * 2

@@ -57,15 +57,31 @@ def test_a_promise_holds_its_money_until_it_is_settled_or_released():
     assert book.statement().left == Decimal("0.60")
 
 
-def test_what_is_promised_is_told_beside_what_was_spent():
+def test_what_is_promised_is_told_beside_what_was_bought():
     book = ledger()
     book.reserve("a", quote(5, "1.20"))
     book.reserve("b", quote(5, "1.20"))
     book.settle("a")
 
-    assert book.statement().in_words() == "1.20 CNY spent, 1.20 CNY promised for unfinished shots"
+    assert (
+        book.statement().in_words() == "1.20 CNY bought in this run, 1.20 CNY promised for unfinished shots"
+    )
     book.release("b")
-    assert book.statement().in_words() == "1.20 CNY spent"
+    assert book.statement().in_words() == "1.20 CNY bought in this run"
+
+
+def test_what_an_earlier_run_paid_is_told_and_takes_nothing_from_the_caps():
+    book = ledger(max_cost="1.20")
+    book.settle("stored", bill("5", "1.20"))
+    book.settle("joined", bill("5", "0.60"))
+    book.reserve("new", quote(5, "1.20"))
+    book.settle("new")
+
+    now = book.statement()
+    assert now.in_words() == "1.20 CNY bought in this run, 1.80 CNY paid before, 3.00 CNY together"
+    assert now.to_json() == {
+        "currency": "CNY", "bought": "1.20", "paid_before": "1.80", "together": "3.00", "promised": "0.00",
+    }  # fmt: skip
 
 
 def test_a_smaller_bill_than_promised_frees_the_difference():
@@ -75,7 +91,7 @@ def test_a_smaller_bill_than_promised_frees_the_difference():
     book.settle("a", bill("5", "1.00"))
 
     now = book.statement()
-    assert (now.settled, now.settled_seconds, now.reserved) == (Decimal("1.00"), Decimal(5), Decimal(0))
+    assert (now.bought, now.bought_seconds, now.reserved) == (Decimal("1.00"), Decimal(5), Decimal(0))
     assert (now.left, now.left_seconds) == (Decimal("1.00"), Decimal(5))
     book.reserve("b", quote(5, "1.00"))
 
@@ -105,7 +121,7 @@ def test_without_a_bill_the_promise_stands():
 
     book.settle("a")
 
-    assert book.statement().settled == Decimal("1.20")
+    assert book.statement().bought == Decimal("1.20")
     assert not book.statement().entries["a"][0].billed
 
 
@@ -127,7 +143,7 @@ def test_an_attempt_after_a_billed_one_adds_to_it():
     book.reserve("a", quote(2, "0.50"))
     book.release("a")
 
-    assert book.statement().settled == Decimal("1.20")
+    assert book.statement().bought == Decimal("1.20")
     assert [entry.state for entry in book.statement().entries["a"]] == ["settled", "released"]
 
 
@@ -138,7 +154,7 @@ def test_what_was_billed_is_never_given_back():
 
     book.release("a")
 
-    assert book.statement().settled == Decimal("1.20")
+    assert book.statement().bought == Decimal("1.20")
 
 
 def test_a_clip_that_was_bought_before_can_be_settled_without_a_promise():
@@ -146,7 +162,7 @@ def test_a_clip_that_was_bought_before_can_be_settled_without_a_promise():
 
     book.settle("a", bill("5", "1.20"))
 
-    assert book.statement().settled == Decimal("1.20")
+    assert book.statement().paid_before == Decimal("1.20")
     with pytest.raises(ValueError, match="neither a promise nor a bill"):
         book.settle("b")
 

@@ -81,7 +81,7 @@ async def test_a_cap_that_is_reached_holds_the_rest_and_finishes_what_was_bought
     states = [outcome.state for outcome in outcomes.values()]
     assert sorted(states) == ["delivered", "delivered", "held", "held", "held"]
     assert _accepted(emulator) - before == 2
-    assert ledger.statement().settled_seconds == 10
+    assert ledger.statement().bought_seconds == 10
     assert ledger.statement().reserved_seconds == 0
 
 
@@ -92,7 +92,7 @@ async def test_a_failed_shot_gives_its_promise_back(context: Context) -> None:
 
     assert outcomes["bad"].state == "failed"
     assert "--retry-failed" in (outcomes["bad"].command or "")
-    assert (ledger.statement().settled, ledger.statement().reserved) == (0, 0)
+    assert (ledger.statement().bought, ledger.statement().reserved) == (0, 0)
 
 
 async def test_an_unexpected_error_stops_its_own_shot_and_keeps_the_money_of_what_was_bought(
@@ -122,7 +122,7 @@ async def test_an_unexpected_error_stops_its_own_shot_and_keeps_the_money_of_wha
     }
     assert "LookupError: nobody expected this" in (outcomes["bought"].reason or "")
     assert "canary" not in (outcomes["bought"].reason or "")
-    assert (ledger.statement().reserved_seconds, ledger.statement().settled_seconds) == (5, 5)
+    assert (ledger.statement().reserved_seconds, ledger.statement().bought_seconds) == (5, 5)
     assert "Traceback" in caplog.text
 
 
@@ -134,7 +134,7 @@ async def test_two_shots_that_ask_for_the_same_are_bought_once(context: Context,
 
     assert outcomes["a"].response == outcomes["b"].response
     assert _accepted(emulator) - before == 1
-    assert ledger.statement().settled_seconds == 5
+    assert ledger.statement().bought_seconds == 5
 
 
 async def test_what_is_stored_already_costs_this_run_nothing(context: Context, emulator: Emulator) -> None:
@@ -146,7 +146,8 @@ async def test_what_is_stored_already_costs_this_run_nothing(context: Context, e
 
     assert outcomes["a"].state == "delivered"
     assert _accepted(emulator) == before
-    assert ledger.statement().settled == 0
+    assert ledger.statement().bought == 0
+    assert ledger.statement().paid_before == plan.quote.amount_in("CNY")
 
 
 async def test_what_an_earlier_run_bought_takes_nothing_from_the_caps_of_this_one(context: Context) -> None:
@@ -164,7 +165,8 @@ async def test_what_an_earlier_run_bought_takes_nothing_from_the_caps_of_this_on
     outcomes, ledger = await _make(context, plan, Budget(max_seconds=Decimal(5), currency="CNY"))
 
     assert {outcome.state for outcome in outcomes.values()} == {"delivered"}
-    assert (ledger.statement().settled_seconds, ledger.statement().left_seconds) == (10, 0)
+    told = ledger.statement()
+    assert (told.bought_seconds, told.paid_before_seconds, told.left_seconds) == (5, 5, 0)
 
 
 async def test_a_failure_that_an_earlier_run_left_is_bought_anew_under_the_caps_of_this_one(

@@ -14,7 +14,7 @@ from footage.catalogue import card
 from footage.pacing.queries import DEFAULT_QUERIES_PER_SECOND, pace_of
 
 
-class Limits(Protocol):
+class RateLimits(Protocol):
     """What a context asks before each call."""
 
     async def create_turn(self, model: str) -> None:
@@ -30,8 +30,8 @@ class Limits(Protocol):
         ...
 
 
-class ProcessLimits:
-    """Limits that hold for all clips and threads of this process."""
+class ProcessRateLimits:
+    """RateLimits that hold for all clips and threads of this process."""
 
     def __init__(self, queries_per_second: float = DEFAULT_QUERIES_PER_SECOND) -> None:
         self._queries_per_second = queries_per_second

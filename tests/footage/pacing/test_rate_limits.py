@@ -5,15 +5,15 @@ import pytest
 from providerside import TASK, key
 from rawserver import RawServer, reply
 
-from footage.pacing.limits import ProcessLimits
 from footage.pacing.queries import pace_of, reserve
+from footage.pacing.rate_limits import ProcessRateLimits
 from footage.provider import WanClient
 
 RUNNING = {"output": {"task_id": TASK, "task_status": "RUNNING"}}
 
 
 def client_at(base_url: str, queries_per_second: float) -> WanClient:
-    limits = ProcessLimits(queries_per_second)
+    limits = ProcessRateLimits(queries_per_second)
     return WanClient(base_url, key(), query_turn=lambda: limits.query_turn(base_url, key().fingerprint))
 
 

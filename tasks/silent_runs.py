@@ -1,0 +1,83 @@
+"""Runs whose worker died without anybody noticing.
+
+An automation crashes a run that stops beating (flows/cli/provisioning/automations.py). It forgets the runs that it
+watched when it is changed and when the server starts anew, and those stay "Running" for ever.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import Any
+from uuid import UUID
+
+import httpx
+from prefect.client.orchestration import PrefectClient, get_client
+from prefect.client.schemas.filters import (
+    FlowFilter,
+    FlowFilterName,
+    FlowRunFilter,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+)
+from prefect.client.schemas.objects import StateType
+from prefect.exceptions import PrefectHTTPStatusError
+from prefect.states import Crashed
+
+logger = logging.getLogger("footage.tasks")
+
+# Three beats of the 60 s that prefect.yaml sets.
+SILENCE = timedelta(seconds=180)
+OUR_FLOWS = ("generate-video", "generate-from-event", "finish-video", "storyboard", "harvest", "validate")
+
+
+async def crash_silent_runs(silence: timedelta = SILENCE) -> list[str]:
+    """Call each running run of ours crashed that has beaten, and has not done so for `silence`; their names.
+
+    A server that does not answer now is asked by the next harvest.
+    """
+    try:
+        async with get_client() as client:
+            return [
+                name
+                for name in [await _crash(client, run, silence) for run in await _running(client)]
+                if name
+            ]
+    except (httpx.HTTPError, PrefectHTTPStatusError) as error:
+        logger.warning("Prefect does not tell which runs are silent (%s).", type(error).__name__)
+        return []
+
+
+async def _running(client: PrefectClient) -> list[Any]:
+    return await client.read_flow_runs(
+        flow_filter=FlowFilter(name=FlowFilterName(any_=list(OUR_FLOWS))),
+        flow_run_filter=FlowRunFilter(
+            state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.RUNNING]))
+        ),
+    )
+
+
+async def _crash(client: PrefectClient, run: Any, silence: timedelta) -> str | None:
+    silent_for = await _silent_for(client, run.id)
+    if silent_for is None or silent_for < silence:
+        return None
+    message = f"No heartbeat for {silent_for.total_seconds():.0f} s: the worker died or lost its network."
+    await client.set_flow_run_state(run.id, Crashed(message=message))
+    logger.warning("Run %s is silent and now counts as crashed.", run.name)
+    return run.name
+
+
+async def _silent_for(client: PrefectClient, run_id: UUID) -> timedelta | None:
+    """How long ago the run's last beat came, by the server's clock alone; None: it never beat."""
+    wanted = {
+        "event": {"name": ["prefect.flow-run.heartbeat"]},
+        "resource": {"id": [f"prefect.flow-run.{run_id}"]},
+        "order": "DESC",
+    }
+    answer = await client.request("POST", "/events/filter", json={"filter": wanted, "limit": 1})
+    events = answer.json()["events"]
+    if not events:
+        return None
+    now = parsedate_to_datetime(answer.headers["date"]) if "date" in answer.headers else datetime.now(UTC)
+    return now - datetime.fromisoformat(events[0]["received"])

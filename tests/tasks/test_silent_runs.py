@@ -1,0 +1,66 @@
+"""Runs that stopped beating are found by harvest."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from datetime import timedelta
+from uuid import UUID
+
+import httpx
+import pytest
+from prefect import flow
+from prefect.client.orchestration import get_client
+from prefect.events import emit_event
+from prefect.events.worker import EventsWorker
+from prefect.states import Running
+
+from tasks.silent_runs import crash_silent_runs
+
+pytestmark = pytest.mark.filterwarnings("default::DeprecationWarning", "default::ResourceWarning")
+
+
+@flow(name="generate-video")
+def _one_of_ours() -> None:
+    pass
+
+
+async def _running_run(name: str) -> UUID:
+    async with get_client() as client:
+        flow_run = await client.create_flow_run(_one_of_ours, name=name, state=Running())
+    return flow_run.id
+
+
+async def _beat(run_id: UUID) -> None:
+    emit_event("prefect.flow-run.heartbeat", resource={"prefect.resource.id": f"prefect.flow-run.{run_id}"})
+    await asyncio.to_thread(EventsWorker.instance().wait_until_empty)
+
+
+def _until_heard(api: httpx.Client, run_id: UUID | str, *wanted: str) -> dict[str, str]:
+    """When the server got each kind of event of a run; waits until all that are wanted are there."""
+    body = {"filter": {"resource": {"id": [f"prefect.flow-run.{run_id}"]}, "order": "DESC"}}
+    for _ in range(300):
+        events = api.post("events/filter", json=body).json()["events"]
+        heard = {event["event"].rpartition(".")[2]: event["received"] for event in events}
+        if heard.keys() >= set(wanted):
+            return heard
+        time.sleep(0.1)
+    raise AssertionError(f"the server heard only {sorted(heard)}")
+
+
+def test_a_run_that_has_beaten_and_is_silent_is_crashed_and_one_that_never_beat_is_not(
+    prefect_api: httpx.Client,
+) -> None:
+    silent, without_beats = asyncio.run(_running_run("of a dead worker")), asyncio.run(_running_run("new"))
+    asyncio.run(_beat(silent))
+    _until_heard(prefect_api, silent, "heartbeat")
+
+    assert asyncio.run(crash_silent_runs(timedelta(hours=1))) == []
+    # The runs that other tests killed are found, too.
+    assert "of a dead worker" in asyncio.run(crash_silent_runs(timedelta(seconds=-5)))
+
+    states = [
+        prefect_api.get(f"flow_runs/{run_id}").json()["state"]["type"] for run_id in (silent, without_beats)
+    ]
+    assert states == ["CRASHED", "RUNNING"]
+    prefect_api.delete(f"flow_runs/{without_beats}").raise_for_status()
