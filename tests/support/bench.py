@@ -126,3 +126,8 @@ class _OwnTurns(ProcessRateLimits):
 class _Quick(Context):
     def download_limits(self) -> Limits:
         return Limits(silence_s=1.0, first_wait_s=0.02, allow_loopback=True)
+
+
+def last_attempt(clip: Clip) -> Any:
+    """The last attempt at a clip, as its evidence has it."""
+    return clip.evidence.state().last
