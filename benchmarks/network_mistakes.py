@@ -1,7 +1,7 @@
 """What a wrong address, a broken network or a proxy does to `wan-video`: seconds until a word and the end.
 
-Prints a table as Markdown. The longest silence counts from the command's start and between any two words, on stderr or
-stdout, on a terminal (TERMINAL=1) or in a pipe.
+Prints a table as Markdown. The longest silence is the one after the first word, between any two and to the end, on a
+terminal (TERMINAL=1) or in a pipe; before the first word, Python starts.
 """
 
 from __future__ import annotations
@@ -68,10 +68,12 @@ def measured(case: Case) -> str:
         first_s, silence_s, said = None, 0.0, b""
         while piece := _read(ours):
             now_s = time.monotonic()
-            silence_s = max(silence_s, now_s - last_s)
+            if first_s is None:
+                first_s = now_s - began_s
+            else:
+                silence_s = max(silence_s, now_s - last_s)
             last_s = now_s
             said += piece
-            first_s = first_s or now_s - began_s
         silence_s = max(silence_s, time.monotonic() - last_s)
         os.close(ours)
         code = process.wait()

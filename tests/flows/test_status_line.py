@@ -26,7 +26,7 @@ from footage.steps.booking import receipt_of
 from footage.steps.check import enter, prepare
 
 WIPED = "\r\x1b[2K"
-WAIT_S = 30.0
+WAIT_S = 20.0
 
 
 class Screen:
@@ -40,8 +40,9 @@ class Screen:
 
     def until(self, wanted: str) -> list[str]:
         """Every piece up to the first one with these words."""
-        seen = [self.pieces.get(timeout=WAIT_S)]
+        seen, deadline_s = [self.pieces.get(timeout=WAIT_S)], time.monotonic() + WAIT_S
         while wanted not in seen[-1]:
+            assert time.monotonic() < deadline_s, seen[-3:]
             seen.append(self.pieces.get(timeout=WAIT_S))
         return seen
 
