@@ -175,7 +175,7 @@ class _Watch:
                 error.message,
                 self.silent,
                 MAX_SILENCE,
-                extra={"pause_s": self._longer_s()},
+                extra={"pause_s": self._longer_s() if self.silent < MAX_SILENCE else None},
             )
             if self.silent >= MAX_SILENCE:
                 # An Unreachable would say that nothing was bought.

@@ -98,7 +98,7 @@ class _Search:
                     error.message,
                     silent,
                     MAX_SILENCE,
-                    extra={"pause_s": self._pause_s(silent)},
+                    extra={"pause_s": self._pause_s(silent) if silent < MAX_SILENCE else None},
                 )
                 if silent >= MAX_SILENCE:
                     # A lost submission may have been bought.
