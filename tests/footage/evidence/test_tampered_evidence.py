@@ -228,7 +228,8 @@ RECORDS: dict[str, tuple[str, str]] = {
     "its open receipt": ("open", "evidence/{key}/attempt-1/receipt.json"),
     "what it found": ("open", "evidence/{key}/attempt-1/found-{task}.json"),
     "its claim": ("open", "claims/{task}.json"),
-    "its lease": ("open", "evidence/{key}/lease-1.json"),
+    "its lease": ("open", "leases/{key}/1.json"),
+    "its marker": ("open", "open/{key}"),
     "the outcome of a failed clip": ("failed", "evidence/{key}/attempt-1/outcome.json"),
     "its failed receipt": ("failed", "evidence/{key}/attempt-1/receipt.json"),
 }
@@ -538,6 +539,7 @@ def _lost(*names: str) -> Damage:
     return damage
 
 
+@pytest.mark.parametrize("told_by", ["its leases", "its log"])
 @pytest.mark.parametrize(
     "lost",
     [
@@ -546,10 +548,13 @@ def _lost(*names: str) -> Damage:
     ],
 )
 def test_a_task_that_only_its_claim_still_knows_is_not_bought_again(
-    world: World, tmp_path: Path, lost: list[str]
+    world: World, tmp_path: Path, lost: list[str], told_by: str
 ) -> None:
     root, key, bought = copy(world, tmp_path), world.keys["open"], world.creates
     _lost(*lost)(root / f"evidence/{key}", world)
+    if told_by == "its log":
+        shutil.rmtree(root / "leases")
+        (root / f"evidence/{key}/run.log").write_text("a line\n")
     context = world.context(root.parent)
 
     with pytest.raises(StillRunning):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -20,12 +21,15 @@ from footage.errors import (
     GenerationFailed,
     Refused,
     SubmissionUnknown,
+    TakenOver,
     Throttled,
     Unreachable,
 )
+from footage.evidence.lease import Lease, Worker
 from footage.evidence.records import Intent
 from footage.evidence.state import Permission
 from footage.steps.cancel import cancel_clip
+from footage.steps.reconcile import reconcile
 from footage.steps.submit import submit_clip
 
 
@@ -313,6 +317,68 @@ def test_an_intent_whose_create_was_never_sent_is_bought_once(bench: Bench) -> N
 
     assert [task["task_id"] for task in bench.tasks()] == [receipt.task_id]
     assert last(bench, clip).number == 2
+
+
+class LosesLeases:
+    """A store in which somebody deletes all leases as soon as a file of this name is there."""
+
+    def __init__(self, store: Any, name: str) -> None:
+        self._store = store
+        self._name = name
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    def create(self, path: str, data: bytes) -> None:
+        self._store.create(path, data)
+        if path.endswith(self._name):
+            for lease in self._store.list("leases/"):
+                self._store.delete(lease)
+
+
+@pytest.mark.parametrize("moment", ["leases/{key}/1.json", "open/{key}", "attempt-1/intent.json"])
+def test_whoever_lost_its_lease_before_the_create_sends_nothing(bench: Bench, moment: str) -> None:
+    key = bench.clip().key
+    context = bench.context(wrap=lambda store: LosesLeases(store, moment.format(key=key)))
+
+    with pytest.raises(TakenOver, match="its lease is gone"):
+        bench.buy(bench.clip(context))
+
+    assert bench.tasks() == []
+
+
+def test_nothing_is_concluded_about_a_create_whose_writer_may_live_and_has_no_lease_any_more(
+    bench: Bench,
+) -> None:
+    clip = bench.clip(bench.context(reconcile_grace_s=0.5, deadline_s=60.0))
+    writer = Worker(clip.context.store, 4.0)
+    writer.start()
+    leave_unknown(clip, owner=writer.id, lease=3)
+    began_s = time.monotonic()
+
+    receipt = bench.buy(clip)
+
+    writer.stop()
+    assert time.monotonic() - began_s >= 4.5, "its right to send, and the time that a create may take"
+    assert [task["task_id"] for task in bench.tasks()] == [receipt.task_id]
+
+
+def test_a_worker_that_was_taken_over_concludes_nothing(bench: Bench) -> None:
+    clip = bench.clip()
+    leave_unknown(clip)
+    other = Lease(clip.context.store, clip.key, Worker(clip.context.store, 60))
+
+    async def reconcile_too_late() -> None:
+        async with clip.held():
+            attempt = (await clip.state()).attempts[0]
+            other.take(other.look())
+            await reconcile(clip, attempt)
+
+    with pytest.raises(TakenOver, match=other.worker.id):
+        asyncio.run(reconcile_too_late())
+
+    other.worker.stop()
+    assert last(bench, clip).unknown
 
 
 def test_another_key_proves_nothing_about_a_lost_create(bench: Bench) -> None:
