@@ -1,6 +1,6 @@
 """Finish everything that was bought and left unfinished; buys nothing. Runs on a schedule, every 15 minutes.
 
-    list evidence ─► nearest expiry first ─► reconcile, poll, deliver, seal ─► report
+    open clips, the account's tasks ─► nearest expiry first ─► reconcile, poll, deliver, seal ─► report
 
 Tasks and results live 24 h at the provider; a clip that no harvest finishes in time is lost and billed.
 
@@ -17,12 +17,12 @@ from pydantic import Field
 
 from footage.errors import FootageError
 from footage.steps.harvest import harvest_store
+from tasks.account_tasks import account_tasks
 from tasks.context import context_of
 from tasks.events import emit_expiring_event
 from tasks.final_states import harvested, stopped
 from tasks.silent_runs import crash_silent_runs
 from tasks.steps import STEPS
-from tasks.unclaimed_tasks import note_unclaimed_tasks
 
 
 @flow(name="harvest", flow_run_name="harvest", persist_result=True, result_serializer="json")
@@ -45,10 +45,13 @@ async def harvest(
         async with context_of(flow_run.id, credentials_block, storage_block, deadline_s=wait_s) as context:
             silent = await crash_silent_runs()
             report = await harvest_store(
-                context, STEPS, keys=tuple(keys or ()), on_expiring=emit_expiring_event
+                context,
+                STEPS,
+                keys=tuple(keys or ()),
+                on_expiring=emit_expiring_event,
+                list_tasks=account_tasks,
             )
             report.warnings += [f"run {name} was silent and is called crashed now" for name in silent]
-            await note_unclaimed_tasks(report, context)
             return await harvested(report)
     except FootageError as error:
         return await stopped("Harvest", error)

@@ -1,6 +1,6 @@
-"""Is everything in place? Reads only, buys nothing. Runs every night.
+"""Is everything in place? Buys nothing, and sets the markers of open clips right. Runs every night.
 
-    compile ─► import flows ─► orders, media, store ─► ask the provider ─► validate.txt
+    compile ─► import flows ─► orders, media, store ─► ask the provider ─► stored clips, markers ─► validate.txt
 
 Requires: nothing. With a key the provider is asked, too; what it says does not make the project invalid.
 """

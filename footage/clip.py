@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from footage.concurrency.boot_clock import boot_clock_s
 from footage.concurrency.executors import in_thread
-from footage.errors import StillRunning, TakenOver
+from footage.errors import FootageError, StillRunning, StorageProblem, TakenOver
 from footage.errors.actions import Rerun
 from footage.evidence.clip_evidence import ClipEvidence
 from footage.evidence.lease import DeadWatch, Holding, Lease
@@ -94,6 +94,8 @@ class Clip:
         self.submit_patience_s = max(context.settings.submit_patience_s, wait_s)
         self._image = image
         self._reopened = reopened
+        # What the evidence said when it was last read: nothing is left to finish; and it is finished for good.
+        self._over = self._sealed = False
 
     def __reduce__(self) -> str:
         raise TypeError("A Clip belongs to one process; its evidence is what travels.")
@@ -141,12 +143,16 @@ class Clip:
         state = await self.state()
         self._require_own_model(state)
         damaged = await in_thread(self._damage, state)
+        self._over = state.over and damaged is None
         if damaged is not None:
             self.say.warning("%s; it is brought back if it can be", damaged)
         elif state.result is not None:
+            self._sealed = True
             self.response = response_of(self.context.store, state.result, cached=False)
             return None
-        return decide(state, self.permission, damaged=damaged is not None)
+        step = decide(state, self.permission, damaged=damaged is not None)
+        self._over = self._over and step is None
+        return step
 
     def _damage(self, state: ClipState) -> str | None:
         if state.result is None and state.delivered is None:
@@ -172,10 +178,17 @@ class Clip:
             self._began_s = boot_clock_s()
             if (run := current()) is not None and run is not self.log:
                 self.log.begin_with(run)
+        self._over = self._sealed = False
         with recorded(self.log):
             try:
                 await self._take()
                 yield
+            except (StillRunning, TakenOver, StorageProblem):
+                raise
+            except FootageError:
+                # A refused create, a cancel: the step that raised this has written it down.
+                await in_thread(self._look_whether_over)
+                raise
             finally:
                 # In a thread of its own right: releasing must also happen when this task is being cancelled.
                 await asyncio.shield(in_thread(self._let_go))
@@ -214,9 +227,29 @@ class Clip:
         """Whether this run has waited for others as long as it may."""
         return boot_clock_s() - (self._began_s or boot_clock_s()) > self.deadline_s
 
+    def _look_whether_over(self) -> None:
+        if self.lease.number and not self._over:
+            with contextlib.suppress(StorageProblem):
+                self._over = self.evidence.state().over
+
     def _let_go(self) -> None:
         self.log.flush()
-        self.lease.release()
+        unmarked = False
+        if self._over and self.lease.number:
+            # Where this fails, harvest finds a marker too many.
+            with contextlib.suppress(StorageProblem, TakenOver):
+                self._unmark()
+                unmarked = True
+        if unmarked:
+            self.lease.discard()
+        else:
+            self.lease.release()
+
+    def _unmark(self) -> None:
+        # What is sealed is never bought again; else another worker may be about to.
+        if not self._sealed:
+            self.lease.guard()
+        self.evidence.unmark_open()
 
 
 StepRunner = Callable[[Clip], Awaitable[Any]]

@@ -10,7 +10,7 @@ from footage.privacy.display import one_line
 
 if TYPE_CHECKING:
     from footage.clip import Clip
-    from footage.steps.harvest import Unfinished
+    from footage.steps.open_clips import Unfinished
 
 PREFIX = "wan-video.clip"
 

@@ -7,7 +7,7 @@ import importlib.util
 import logging
 import pkgutil
 import platform
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType
@@ -19,6 +19,8 @@ from footage.checkup import Finding, Level, examine, local_findings, provider_fi
 from footage.checkup.finding import fix_of
 from footage.concurrency.executors import in_heavy_thread, in_thread
 from footage.errors import AccountProblem
+from footage.evidence.stored_clips import keys_in
+from footage.steps.open_clips import repair_markers
 from footage.steps.verify import verify_tonight
 
 if TYPE_CHECKING:
@@ -128,9 +130,33 @@ def _flows_in(module: ModuleType) -> list[Flow[..., Any]]:
     ]
 
 
-def clips_finding(context: Context) -> Finding:
+def nightly_findings(context: Context) -> Generator[Finding]:
+    """What is checked and mended in the store each night, from one listing of it."""
+    known: dict[str, set[str]] = {}
+
+    def clips() -> Finding:
+        known.update(keys_in(context.store))
+        return clips_finding(context, known)
+
+    yield examine("clips", clips)
+    yield examine("open clips", lambda: open_clips_finding(context, known)).as_warning()
+
+
+def open_clips_finding(context: Context, known: Mapping[str, set[str]]) -> Finding:
+    """Which markers of open clips had to be set right; harvest goes by them."""
+    done = repair_markers(context, known)
+    message = (
+        f"{done.restored} missing markers restored, {done.removed} stale ones removed, leases of {done.leases} "
+        "clips pruned"
+    )
+    if done.warnings:
+        return Finding("open clips", "warn", f"{message}; {done.warnings[0]}", "wan-video verify --all")
+    return Finding("open clips", "ok", message)
+
+
+def clips_finding(context: Context, known: Mapping[str, set[str]] | None = None) -> Finding:
     """Whether tonight's share of the stored clips is still what was delivered."""
-    night = verify_tonight(context.store, context.settings.verify_bytes)
+    night = verify_tonight(context.store, context.settings.verify_bytes, known)
     if night.damaged:
         first = night.damaged[0]
         message = (
@@ -150,7 +176,7 @@ async def validate_project(flows: ModuleType, context: Context) -> tuple[list[Fi
     """
     findings = await in_thread(list, project_findings(flows, lambda: context))
     if not any(finding.name == "store" and finding.level == "fail" for finding in findings):
-        findings.append(await in_heavy_thread(examine, "clips", lambda: clips_finding(context)))
+        findings += await in_heavy_thread(list, nightly_findings(context))
     for finding in findings:
         logger.log(_LOG_LEVELS[finding.level], "%s", line(finding))
     return findings, await in_thread(write_report, findings, context)

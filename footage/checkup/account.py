@@ -141,9 +141,10 @@ def _quotas(client: WanClient, region: str) -> Finding:
 
 
 def _unfinished(context: Context) -> Finding:
-    from footage.steps.harvest import EXPIRY_WARNING, find_unfinished
+    from footage.steps.harvest import EXPIRY_WARNING
+    from footage.steps.open_clips import look
 
-    left = find_unfinished(context)
+    left = look(context.store).unfinished
     if not left:
         return Finding("unfinished", "ok", "nothing is bought and undelivered")
     now = datetime.now(UTC)

@@ -2,7 +2,6 @@
 
     evidence/<key>/request.json                 what was ordered, with explain report, quote and image hash
     evidence/<key>/reference.png|jpg|…          the prepared image, so that the original may disappear
-    evidence/<key>/lease-<k>.json, .released    who works on it (footage/evidence/lease.py)
     evidence/<key>/cancel-<k>.json              somebody wants it cancelled
     evidence/<key>/override-<k>.json            and later somebody wants it after all
     evidence/<key>/attempt-<n>/intent.json      before the create
@@ -15,10 +14,18 @@
     evidence/<key>/result.json                  the response; the clip is finished
     evidence/<key>/run.log
     claims/<task_id>.json                       which attempt owns the task
+    open/<key>                                  something of it is not finished (footage/steps/open_clips.py)
+    leases/<key>/<n>.json, .released            who works on it (footage/evidence/lease.py)
     runs/<run id>/<key>                         which clips a run works on, for its cancellation
+    workers/<worker>.json                       who is alive
+    store.json                                  since when open clips are marked in this store
+    harvest.json, verified.json                 what harvest and the nightly check need not look at again
 
-Files are created, never rewritten; only the two logs grow. A task becomes ours in three files: found, claim,
-receipt. The claim decides; because of the first one, a crash between them needs no list of the provider.
+Files below evidence/ and claims/ are created, never rewritten; only the two logs grow. A task becomes ours in three
+files: found, claim, receipt. The claim decides; because of the first one, a crash between them needs no list of the
+provider. The marker is there before the first record that makes a clip unfinished, and goes after the last: a crash
+leaves one too many, never one too few. (0.1.0 kept leases as evidence/<key>/lease-<n>.json, and had no
+markers.)
 """
 
 from __future__ import annotations
@@ -27,9 +34,11 @@ import hashlib
 import json
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from footage.errors import AlreadyThere, NotThere, StorageProblem
+from footage.errors import AlreadyThere, NotThere
+from footage.evidence.attempts import AttemptReader
 from footage.evidence.reader import RecordReader
 from footage.evidence.records import (
     FORMAT,
@@ -39,34 +48,26 @@ from footage.evidence.records import (
     Files,
     Intent,
     Joined,
+    OpenMarker,
     OrderRecord,
     Outcome,
     Receipt,
     Record,
     ResultRecord,
 )
-from footage.evidence.state import Attempt, ClipState
+from footage.evidence.state import ClipState
 
 if TYPE_CHECKING:
     from footage.storage import Store
 
 R = TypeVar("R", bound=Record)
 
-_NUMBER = "([1-9][0-9]{0,4})"
-_ATTEMPT_FILE = re.compile(rf"attempt-{_NUMBER}/(intent|receipt|outcome)\.json")
-_FOUND_FILE = re.compile(rf"attempt-{_NUMBER}/found-([A-Za-z0-9_-]{{1,64}})\.json")
-_SETTLEMENT_FILE = re.compile(rf"attempt-{_NUMBER}/settlement(?:-{_NUMBER})?\.json")
 _WISH_FILE = re.compile(r"/(cancel|override)-(\d{1,18})\.json$")
 _KEY = re.compile(r"[0-9a-f]{64}")
-_KINDS: dict[str, type[Record]] = {"intent": Intent, "receipt": Receipt, "outcome": Outcome}
-# What both say of one purchase.
-_SAME_PLACE = ("model", "region", "endpoint", "workspace")
 # More numbered files of one kind than any run, person or provider makes.
 MOST_FILES = 100
 # Files that are added to as long as anybody works on the clip.
 GROWING = (".log", ".jsonl")
-# In place of a clip's file names where its folder cannot be listed.
-UNREADABLE = "?"
 
 
 class ClipEvidence:
@@ -81,8 +82,10 @@ class ClipEvidence:
         self.key = key
         self.folder = f"evidence/{key}"
         self.reader = RecordReader(store)
-        # A claim never changes, so each is read once.
-        self._claimed: set[tuple[str, int]] = set()
+        self.marker = f"open/{key}"
+        self._attempts = AttemptReader(self.reader, key)
+        # The attempt whose intent was written here: its marker cannot be gone before it ended.
+        self._marked = 0
 
     # -- reading ---------------------------------------------------------------------------------------------
 
@@ -91,7 +94,7 @@ class ClipEvidence:
         names = self.store.list(self.folder)
         delivered = self._document("delivered.json", names, DeliveredRecord)
         result = self._document("result.json", names, ResultRecord)
-        attempts = self._attempts([name.removeprefix(f"{self.folder}/") for name in names])
+        attempts = self._attempts.read([name.removeprefix(f"{self.folder}/") for name in names])
         if delivered is not None and not any(attempt.receipt for attempt in attempts):
             self.reader.refuse(f"{self.folder}/delivered.json", "no receipt says that the clip was bought")
         wishes, overridden = _wishes(names)
@@ -102,88 +105,13 @@ class ClipEvidence:
             result=result,
             wishes=wishes,
             overridden=overridden,
+            driven=any(name.endswith("/run.log") or "/lease-" in name for name in names),
         )
-
-    def _attempts(self, names: list[str]) -> tuple[Attempt, ...]:
-        parts: dict[int, dict[str, Any]] = {}
-        found: dict[int, list[str]] = {}
-        settled: dict[int, list[tuple[int, str]]] = {}
-        for name in names:
-            if match := _ATTEMPT_FILE.match(name):
-                number = int(match[1])
-                if name != match[0]:
-                    self.reader.refuse(f"{self.folder}/{match[0]}", "it is a folder")
-                parts.setdefault(number, {})[match[2]] = self._of_attempt(name, _KINDS[match[2]], number)
-            elif match := _FOUND_FILE.fullmatch(name):
-                found.setdefault(int(match[1]), []).append(match[2])
-            elif match := _SETTLEMENT_FILE.fullmatch(name):
-                settled.setdefault(int(match[1]), []).append((int(match[2] or 1), name))
-        return tuple(
-            self._attempt(
-                number,
-                parts.get(number, {}),
-                found.get(number, []),
-                [name for _, name in sorted(settled.get(number, []))],
-            )
-            for number in sorted({*parts, *found, *settled})
-        )
-
-    def _attempt(self, number: int, parts: dict[str, Any], found: list[str], settled: list[str]) -> Attempt:
-        """One attempt from its records, which have to agree."""
-        folder = f"{self.folder}/attempt-{number}"
-        receipt: Receipt | None = parts.get("receipt")
-        finds = tuple(
-            self._of_attempt(f"attempt-{number}/found-{task_id}.json", Receipt, number, task_id=task_id)
-            for task_id in (() if receipt else found)
-        )
-        bought = receipt or next(iter(finds), None)
-        # What has a receipt can be resumed without its intent.
-        intent: Intent | None = parts.get("intent") or (bought and _intent_of(bought))
-        if intent is None:
-            self.reader.refuse(
-                f"{folder}/intent.json", "it is missing, and other records of its attempt are there"
-            )
-        for record, name in ((receipt, "receipt"), *((one, f"found-{one.task_id}") for one in finds)):
-            for field in _SAME_PLACE:
-                if record is not None and getattr(record, field) != getattr(intent, field):
-                    self.reader.refuse(f"{folder}/{name}.json", f"its {field} is not that of intent.json")
-        if settled and "outcome" not in parts:
-            self.reader.refuse(f"{folder}/outcome.json", "it is missing, and a settlement of it is there")
-        return Attempt(
-            number=number,
-            intent=intent,
-            receipt=receipt,
-            claimed=receipt is not None and self._is_claimed(receipt, found),
-            outcome=parts.get("outcome"),
-            settlements=tuple(self._of_attempt(name, Outcome, number) for name in settled),
-            found=finds,
-        )
-
-    def _is_claimed(self, receipt: Receipt, found: list[str]) -> bool:
-        """Whether the receipt's task is claimed for it; a claim that was lost shows in what was found first."""
-        this = (receipt.task_id, receipt.attempt)
-        path = f"{self.folder}/attempt-{receipt.attempt}/receipt.json"
-        if this in self._claimed:
-            return True
-        try:
-            claim = self._claim(receipt.task_id)
-        except NotThere:
-            if receipt.task_id not in found:
-                self.reader.refuse(path, f"nothing else says that task {receipt.task_id} is this clip's")
-            return False
-        if (claim.key, claim.attempt) != (self.key, receipt.attempt):
-            whose = f"clip {claim.key[:12]}, attempt {claim.attempt}"
-            self.reader.refuse(path, f"task {receipt.task_id} belongs to {whose}")
-        self._claimed.add(this)
-        return True
-
-    def _claim(self, task_id: str) -> Claim:
-        return self.reader.record(f"claims/{task_id}.json", Claim, task_id=task_id)
 
     def holds(self, receipt: Receipt) -> bool:
         """Whether the task is claimed for this clip."""
         try:
-            return self._claim(receipt.task_id).key == self.key
+            return self._attempts.claim(receipt.task_id).key == self.key
         except NotThere:
             return False
 
@@ -232,7 +160,31 @@ class ClipEvidence:
         Raises:
             AlreadyThere: Another worker opened it; nothing may be sent here.
         """
+        self.mark_open()
         self.store.create(f"{self.folder}/attempt-{intent.attempt}/intent.json", intent.to_bytes())
+        self._marked = intent.attempt
+
+    def mark_open(self) -> bool:
+        """Have harvest look at this clip; False where it does so already."""
+        try:
+            marker = OpenMarker(key=self.key, opened_at=datetime.now(UTC))
+            self.store.create(self.marker, marker.to_bytes())
+        except AlreadyThere:
+            return False
+        return True
+
+    def opened_at(self) -> datetime:
+        """When the clip was marked as open.
+
+        Raises:
+            NotThere: It is not.
+        """
+        return self.reader.record(self.marker, OpenMarker, key=self.key).opened_at
+
+    def unmark_open(self) -> None:
+        """Let harvest forget this clip; only for who holds its lease and has seen that its state is over."""
+        self._marked = 0
+        self.store.delete(self.marker)
 
     def book(self, receipt: Receipt) -> Receipt | None:
         """Make a task the attempt's own; None when it belongs to another attempt.
@@ -240,6 +192,8 @@ class ClipEvidence:
         Returns the receipt that is in the evidence, ours or an earlier one of this attempt.
         """
         folder = f"attempt-{receipt.attempt}"
+        if self._marked != receipt.attempt:
+            self.mark_open()
         self._first(f"{folder}/found-{receipt.task_id}.json", receipt)
         if not self._make_claim(receipt):
             return None
@@ -251,7 +205,7 @@ class ClipEvidence:
         Raises:
             BadRecord: It belongs to another attempt.
         """
-        if (receipt.task_id, receipt.attempt) not in self._claimed and not self._make_claim(receipt):
+        if (receipt.task_id, receipt.attempt) not in self._attempts.claimed and not self._make_claim(receipt):
             path = f"{self.folder}/attempt-{receipt.attempt}/receipt.json"
             self.reader.refuse(path, f"task {receipt.task_id} belongs to another clip")
 
@@ -261,10 +215,10 @@ class ClipEvidence:
         try:
             self.store.create(f"claims/{receipt.task_id}.json", mine.to_bytes())
         except AlreadyThere:
-            holder = self._claim(receipt.task_id)
+            holder = self._attempts.claim(receipt.task_id)
             if (holder.key, holder.attempt) != (self.key, receipt.attempt):
                 return False
-        self._claimed.add((receipt.task_id, receipt.attempt))
+        self._attempts.claimed.add((receipt.task_id, receipt.attempt))
         return True
 
     def write_cancel(self, wish: CancelWish) -> None:
@@ -291,6 +245,8 @@ class ClipEvidence:
     def contradict(self, outcome: Outcome) -> Outcome:
         """Have the last word about an attempt whose records say something else, because the provider does."""
         folder = f"attempt-{outcome.attempt}"
+        if outcome.status in ("succeeded", "abandoned"):
+            self.mark_open()
         return self._next(
             lambda number: f"{folder}/settlement{'' if number == 1 else f'-{number}'}.json", outcome
         )
@@ -323,9 +279,6 @@ class ClipEvidence:
         return {name[len(prefix) :]: hashlib.sha256(self.store.read(name)).hexdigest() for name in names}
 
     # -- helpers ---------------------------------------------------------------------------------------------
-
-    def _of_attempt(self, name: str, kind: type[R], number: int, **expected: Any) -> R:
-        return self.reader.record(f"{self.folder}/{name}", kind, key=self.key, attempt=number, **expected)
 
     def _first(self, name: str, record: R) -> R:
         return self._first_at(f"{self.folder}/{name}", record)
@@ -370,22 +323,6 @@ class ClipEvidence:
         return None
 
 
-def _intent_of(receipt: Receipt) -> Intent:
-    """The intent that a receipt must have had, as far as it can be told."""
-    return Intent(
-        key=receipt.key,
-        attempt=receipt.attempt,
-        owner="",
-        lease=0,
-        model=receipt.model,
-        region=receipt.region,
-        endpoint=receipt.endpoint,
-        workspace=receipt.workspace,
-        key_fingerprint=receipt.key_fingerprint,
-        written_at=receipt.submitted_at,
-    )
-
-
 def _json(document: dict[str, Any]) -> bytes:
     return (json.dumps(document, ensure_ascii=False, indent=2, default=str) + "\n").encode()
 
@@ -409,39 +346,3 @@ def _wishes(names: list[str]) -> tuple[int, int]:
 def is_key(text: str) -> bool:
     """Whether this can be the key of a clip, and so the name of its folder."""
     return _KEY.fullmatch(text) is not None
-
-
-def keys_in(store: Store) -> dict[str, set[str]]:
-    """Every clip of the store with the names of its evidence files; UNREADABLE where they cannot be listed."""
-    try:
-        names = store.list("evidence/")
-    except StorageProblem:
-        # One folder that cannot be listed must not hide the others.
-        return {key: _names_of(store, key) for key in store.folders("evidence/") if _KEY.fullmatch(key)}
-    found: dict[str, set[str]] = {}
-    for name in names:
-        parts = name.split("/", 2)
-        if len(parts) == 3 and _KEY.fullmatch(parts[1]):
-            found.setdefault(parts[1], set()).add(parts[2])
-    return found
-
-
-def _names_of(store: Store, key: str) -> set[str]:
-    prefix = f"evidence/{key}/"
-    try:
-        return {name.removeprefix(prefix) for name in store.list(prefix)}
-    except StorageProblem:
-        return {UNREADABLE}
-
-
-def unfinished(names: set[str]) -> bool:
-    """Whether the files of one clip show a purchase without a result; may err towards True."""
-    return "result.json" not in names and any(
-        name.startswith("attempt-") or name == UNREADABLE for name in names
-    )
-
-
-def may_be_unknown(names: set[str]) -> bool:
-    """Whether the files of one clip show an intent of which nothing else is known."""
-    folders = {name.rpartition("/")[0] for name in names if name.endswith("/intent.json")}
-    return any(not names & {f"{folder}/receipt.json", f"{folder}/outcome.json"} for folder in folders)

@@ -1,9 +1,16 @@
 """One worker at a time drives a clip, across processes and machines, whatever their clocks say.
 
 A worker beats by rewriting its own file `workers/<id>.json` every third of `lease_s`. It owns a clip while
-it wrote the clip's highest `lease-<k>.json`. Others never compare clocks: a worker counts as dead when its
-beat stayed the same for `lease_s` of the *observer's* monotonic time, when its file is gone, or when it is a
-process of this very machine that no longer exists.
+it wrote the clip's highest `leases/<key>/<n>.json`, and gives it back with `<n>.released`, which says the same.
+Others never compare clocks: a worker counts as dead when its beat stayed the same for `lease_s` of the
+*observer's* monotonic time, when its file is gone, or when it is a process of this very machine that no longer
+exists.
+
+The leases of a clip go when nothing of it is open any more, so they may be missing at any time: deleted by a
+worker that looked too early, by a person, with a restored backup. Then numbers begin anew, and two workers may
+each have had the right to send. Three things keep that from costing money: a worker sends only while the highest
+lease is the very one that it wrote; nobody concludes that a create was never sent before its writer's right to
+send has ended (`silent_from_s`); and only a worker that is still the owner writes such a conclusion down.
 
 A lease saves work, not money. What keeps two workers from buying the same clip is the exclusive
 `intent.json`; the lease makes sure that the writer of an intent cannot still be about to send when somebody
@@ -22,6 +29,7 @@ import re
 import secrets
 import socket
 import threading
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -29,7 +37,7 @@ from footage.concurrency.boot_clock import boot_clock_s
 from footage.concurrency.process_identity import gone, identity
 from footage.errors import AlreadyThere, NotThere, StorageProblem, TakenOver
 from footage.evidence.reader import BadRecord, RecordReader
-from footage.evidence.records import LeaseRecord, Record, WorkerRecord
+from footage.evidence.records import Intent, LeaseRecord, Record, WorkerRecord
 
 if TYPE_CHECKING:
     from footage.storage import Store
@@ -39,7 +47,7 @@ logger = logging.getLogger(__name__)
 R = TypeVar("R", bound=Record)
 
 
-_LEASE_FILE = re.compile(r"/lease-(\d{1,18})\.(json|released)$")
+_LEASE_FILE = re.compile(r"leases/[0-9a-z]+/([0-9]{1,18})\.(json|released)")
 
 
 class Worker:
@@ -99,7 +107,7 @@ class Worker:
 
 @dataclass(frozen=True)
 class Holding:
-    """Who holds the clip's highest lease, as read from the store."""
+    """Who holds the clip's highest lease, or held it last, as read from the store."""
 
     number: int
     owner: str | None
@@ -108,6 +116,8 @@ class Holding:
     host_says_dead: bool
     # The holder's own setting: it may count on more time than we would give it.
     lease_s: float = 0.0
+    # Every lease file of the clip, in the order in which they may be deleted.
+    files: tuple[str, ...] = ()
 
     @property
     def vacant(self) -> bool:
@@ -115,70 +125,84 @@ class Holding:
         return self.owner is None or self.released or self.beat is None or self.host_says_dead
 
 
+_NOBODY = Holding(0, None, released=True, beat=None, host_says_dead=False)
+
+
 class Lease:
     """The right to drive one clip."""
 
     def __init__(self, store: Store, key: str, worker: Worker) -> None:
         self.store = store
-        self.folder = f"evidence/{key}"
+        self.folder = f"leases/{key}"
         self.key = key
         self.worker = worker
         self.number = 0
+        # What this worker wrote when it took the clip, when that was (boot_clock_s), and what was there before.
+        self._mine = b""
+        self._taken_s = 0.0
+        self._before = _NOBODY
 
     def look(self) -> Holding:
         """Who holds the clip now."""
-        released: dict[int, bool] = {}
-        for name in self.store.list(self.folder):
-            match = _LEASE_FILE.search(name)
-            if match:
-                number = int(match[1])
-                released[number] = released.get(number, False) or match[2] == "released"
-        if not released:
-            return Holding(0, None, released=True, beat=None, host_says_dead=False)
-        highest = max(released)
-        if released[highest]:
-            return Holding(highest, None, released=True, beat=None, host_says_dead=False)
+        files = self._files()
+        if not files:
+            return _NOBODY
+        number = files[-1][0]
         # A lease decides who works, not who pays: one that says nothing readable is one that nobody holds.
-        lease = _read(self.store, f"{self.folder}/lease-{highest}.json", LeaseRecord, number=highest)
-        alive = lease and _read(self.store, f"workers/{lease.owner}.json", WorkerRecord, id=lease.owner)
+        lease = _read(self.store, self._path(number, "json"), LeaseRecord, number=number)
+        released = any(kind == "released" for at, kind in files if at == number) and lease == _read(
+            self.store, self._path(number, "released"), LeaseRecord
+        )
+        alive = None
+        if lease is not None and not released:
+            alive = _read(self.store, f"workers/{lease.owner}.json", WorkerRecord, id=lease.owner)
         return Holding(
-            highest,
+            number,
             lease.owner if lease else None,
-            released=False,
+            released=released,
             beat=alive.beat if alive else None,
             host_says_dead=alive is not None and gone(alive.model_dump()),
             lease_s=alive.lease_s if alive else 0.0,
+            files=tuple(self._path(*file) for file in files),
         )
+
+    def _files(self) -> list[tuple[int, str]]:
+        """Number and kind of every lease file of the clip, ascending; of each number the lease comes first."""
+        matches = (_LEASE_FILE.fullmatch(name) for name in self.store.list(self.folder))
+        return sorted((int(match[1]), match[2]) for match in matches if match)
+
+    def _path(self, number: int, kind: str) -> str:
+        return f"{self.folder}/{number}.{kind}"
 
     def take(self, after: Holding) -> bool:
         """Take the clip over from `after`; False when somebody else was quicker."""
         self.worker.start()
         number = after.number + 1
         # The random part keeps two clips of this very worker from both having "created" the same bytes.
-        record = {"owner": self.worker.id, "number": number, "taken": secrets.token_hex(8)}
+        mine = LeaseRecord(owner=self.worker.id, number=number, taken=secrets.token_hex(8)).to_bytes()
         try:
-            self.store.create(f"{self.folder}/lease-{number}.json", json.dumps(record).encode())
+            self.store.create(self._path(number, "json"), mine)
         except AlreadyThere:
             return False
-        self.number = number
+        self.number, self._mine, self._before = number, mine, after
+        self._taken_s = boot_clock_s()
         return True
 
     def guard(self) -> float:
         """Make sure that this worker may send, and return until when, by `boot_clock_s`.
 
         Raises:
-            TakenOver: Somebody else drives the clip now.
+            TakenOver: Somebody else drives the clip now, or may do so because this worker's lease is gone.
             StorageProblem: The others cannot have seen this worker alive lately, so they may take over.
         """
         if boot_clock_s() - self.worker.last_beat_s > self.worker.lease_s / 6:
             self.worker.beat()
         # Counted from a beat before the look: a beat after a long pause says nothing about what was looked at.
         until_s = self.worker.last_beat_s + self.worker.lease_s / 2
-        holding = self.look()
-        if holding.number != self.number:
-            raise TakenOver(
-                f"Clip {self.key[:12]} was taken over by {holding.owner or 'another worker'}.", key=self.key
-            )
+        if not self._is_highest():
+            owner = self.look().owner
+            whose = f"was taken over by {owner}" if owner else "may be anybody's, because its lease is gone"
+            raise TakenOver(f"Clip {self.key[:12]} {whose}.", key=self.key)
         if boot_clock_s() > until_s:
             raise StorageProblem(
                 f"The store is too slow to prove that this worker still owns clip {self.key[:12]}; "
@@ -187,6 +211,36 @@ class Lease:
             )
         return until_s
 
+    def _is_highest(self) -> bool:
+        files = self._files()
+        if not files or files[-1][0] != self.number:
+            return False
+        with contextlib.suppress(NotThere):
+            return (
+                self.store.read(self._path(self.number, "json"), max_bytes=len(self._mine) + 1) == self._mine
+            )
+        return False
+
+    def silent_from_s(self, intent: Intent) -> float:
+        """From when on, by `boot_clock_s`, the writer of `intent` can no longer be about to send it.
+
+        At once where this worker took the clip over from that very lease, or the writer's process is over. Else
+        nobody waited for it to die, and its last right to send, which is older than our lease, has to run out.
+        """
+        if (self._before.owner, self._before.number) == (intent.owner, intent.lease):
+            return self._taken_s
+        lease_s = self.worker.lease_s
+        try:
+            writer = RecordReader(self.store).record(f"workers/{intent.owner}.json", WorkerRecord)
+        except NotThere:
+            # An intent that had to be made up from its receipt names nobody.
+            return self._taken_s + (0.0 if intent.owner else lease_s)
+        except StorageProblem:
+            return self._taken_s + lease_s
+        if gone(writer.model_dump()):
+            return self._taken_s
+        return self._taken_s + max(lease_s, writer.lease_s)
+
     def release(self) -> None:
         """Give the clip back; whoever wants it next need not wait."""
         if not self.number:
@@ -194,7 +248,34 @@ class Lease:
         number, self.number = self.number, 0
         # If the store is away, others wait out `lease_s` instead.
         with contextlib.suppress(StorageProblem):
-            self.store.create(f"{self.folder}/lease-{number}.released", self.worker.id.encode())
+            self.store.create(self._path(number, "released"), self._mine)
+
+    def discard(self) -> None:
+        """Give back a clip of which nothing is left to do: who wants it finds it finished, and needs no lease."""
+        if not self.number:
+            return
+        number, self.number = self.number, 0
+        # What stays behind is pruned. Ours goes last: until then nobody else takes an older one over.
+        with contextlib.suppress(StorageProblem):
+            for path in (*self._before.files, self._path(number, "json")):
+                self.store.delete(path)
+
+
+def prune_leases(store: Store, worker: Worker, keep: Collection[str]) -> int:
+    """Delete the leases that nobody holds, except those of the clips in `keep`; how many clips had some.
+
+    Raises:
+        StorageProblem: The store cannot be listed or written.
+    """
+    pruned = 0
+    for key in sorted({name.split("/")[1] for name in store.list("leases/")} - set(keep)):
+        holding = Lease(store, key, worker).look()
+        if not holding.files or not holding.vacant:
+            continue
+        for path in holding.files:
+            store.delete(path)
+        pruned += 1
+    return pruned
 
 
 class DeadWatch:

@@ -116,11 +116,26 @@ class Joined(Record):
     attempts: Count
 
 
+class OpenMarker(Record):
+    """Something of this clip was bought, or is about to be, and is not finished."""
+
+    key: Key
+    opened_at: Moment
+
+
+class StoreNote(Record):
+    """`store.json`: every open clip of this store has had its marker since then."""
+
+    marked_since: Moment
+
+
 class LeaseRecord(Record):
     """Which worker took a clip, and as its how manyeth holder."""
 
     owner: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,150}$")]
     number: Annotated[int, Field(ge=1)]
+    # Random, so that a lease is told from one of the same number that was made after it was deleted.
+    taken: Annotated[str, Field(max_length=64)] | None = None
 
 
 class WorkerRecord(Record):

@@ -71,6 +71,8 @@ class ClipState:
     # Wishes to cancel are counted; a run that is started later notes which of them it overrides.
     wishes: int = 0
     overridden: int = 0
+    # Whether a worker has had this clip before, told by what only a worker leaves behind.
+    driven: bool = False
 
     @property
     def cancel_wanted(self) -> bool:
@@ -99,7 +101,12 @@ class ClipState:
         last = self.last
         if self.result is not None or last is None:
             return False
-        return last.ended is None or last.ended.status == "succeeded"
+        return self.delivered is not None or last.ended is None or last.ended.status == "succeeded"
+
+    @property
+    def over(self) -> bool:
+        """Whether something was bought, or might have been, and nothing of it is left to finish."""
+        return self.result is not None or (self.last is not None and not self.unfinished)
 
 
 @dataclass(frozen=True)

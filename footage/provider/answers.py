@@ -10,15 +10,26 @@ read 2026-11.
 
 from __future__ import annotations
 
-import email.utils
-import json
 import re
-from datetime import UTC, datetime, timedelta
-from decimal import Decimal, InvalidOperation
-from typing import Any, TypeGuard, cast
-from urllib.parse import urlsplit
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any, cast
 
 from footage.errors import FootageError, InvalidRequest, Problem, Refused, SubmissionUnknown, Unreachable
+from footage.provider.answer_values import (
+    TASK_ID,
+    http_date,
+    is_task_id,
+    mapping,
+    number,
+    parsed_json,
+    task_row,
+    task_status,
+    text,
+    usage,
+    video_url,
+    whole,
+)
 from footage.provider.codes import classify, lookup, shown_reason
 from footage.provider.results import (
     Created,
@@ -28,11 +39,7 @@ from footage.provider.results import (
     TaskAnswer,
     TaskPage,
     TaskRow,
-    TaskStatus,
-    Usage,
 )
-
-TASK_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 def read_created(raw: RawAnswer) -> Created:
@@ -46,7 +53,7 @@ def read_created(raw: RawAnswer) -> Created:
     reading = _Reading(raw)
     if 200 <= raw.status < 300:
         task_id = reading.output.get("task_id") or reading.document.get("task_id")
-        if _is_task_id(task_id):
+        if is_task_id(task_id):
             return Created(task_id, reading.request_id, raw.received_at, reading.document)
         rescued = set(re.findall(r'"task_id"\s*:\s*"([A-Za-z0-9_-]{1,64})"', reading.text))
         if not reading.understood and len(rescued) == 1:
@@ -88,18 +95,18 @@ def read_task(raw: RawAnswer, task_id: str) -> TaskAnswer:
     output = reading.expect("output", doing)
     if output.get("task_id", task_id) != task_id:
         raise _not_understood(reading, doing, "it is about another task")
-    status = _status(output.get("task_status"))
+    status = task_status(output.get("task_status"))
     if status is None:
         raise _not_understood(reading, doing, f"status {shown_reason(str(output.get('task_status')), 40)!r}")
     return TaskAnswer(
         task_id=task_id,
         status=status,
-        video_url=_video_url(output.get("video_url")),
-        usage=_usage(reading.document.get("usage")),
-        code=_string(output.get("code")),
-        message=_string(output.get("message")),
-        orig_prompt=_string(output.get("orig_prompt")),
-        actual_prompt=_string(output.get("actual_prompt")),
+        video_url=video_url(output.get("video_url")),
+        usage=usage(reading.document.get("usage")),
+        code=text(output.get("code")),
+        message=text(output.get("message")),
+        orig_prompt=text(output.get("orig_prompt")),
+        actual_prompt=text(output.get("actual_prompt")),
         request_id=reading.request_id,
         answer=reading.document,
     )
@@ -118,16 +125,16 @@ def read_page(raw: RawAnswer, page: int) -> TaskPage:
     doing = "The task list"
     rows = reading.expect("data", doing)
     document = reading.document
-    total, total_pages = _whole(document.get("total")), _whole(document.get("total_page"))
+    total, total_pages = whole(document.get("total")), whole(document.get("total_page"))
     if total is None or total_pages is None:
         raise _not_understood(reading, doing, "it does not say how long it is")
     read: list[TaskRow] = []
     for row in rows:
-        task = _row(row)
+        task = task_row(row)
         if task is None:
             raise _not_understood(reading, doing, f"row {shown_reason(str(row), 200)}")
         read.append(task)
-    return TaskPage(tuple(read), _whole(document.get("page_no")) or page, total_pages, total)
+    return TaskPage(tuple(read), whole(document.get("page_no")) or page, total_pages, total)
 
 
 def read_cancel(raw: RawAnswer, task_id: str) -> bool:
@@ -164,7 +171,7 @@ def read_model_known(raw: RawAnswer, model: str) -> bool | None:
     entries = cast("list[Any]", models)
     if not entries:
         return False
-    return True if any(model in _mapping(entry).values() for entry in entries) else None
+    return True if any(model in mapping(entry).values() for entry in entries) else None
 
 
 def read_quota(raw: RawAnswer, model: str) -> Quota | None:
@@ -177,21 +184,21 @@ def read_quota(raw: RawAnswer, model: str) -> Quota | None:
     if raw.status in (400, 404, 405):
         return None
     quotas = reading.expect("output", "The quota query").get("quotas")
-    entries = [_mapping(entry) for entry in cast("list[Any]", quotas)] if isinstance(quotas, list) else []
+    entries = [mapping(entry) for entry in cast("list[Any]", quotas)] if isinstance(quotas, list) else []
     entry = next((entry for entry in entries if entry.get("model") == model), None)
     if entry is None:
         return None
-    limits = [_mapping(entry.get("model_limit")), _mapping(entry.get("workspace_limit"))]
+    limits = [mapping(entry.get("model_limit")), mapping(entry.get("workspace_limit"))]
 
     def tightest(field: str) -> int | None:
         return min(
-            (number for limit in limits if (number := _whole(limit.get(field))) is not None), default=None
+            (number for limit in limits if (number := whole(limit.get(field))) is not None), default=None
         )
 
     return Quota(
         model=model,
         requests=tightest("request_limit"),
-        request_period_s=_whole(limits[0].get("request_limit_period")),
+        request_period_s=whole(limits[0].get("request_limit_period")),
         concurrent_tasks=tightest("async_user_concurrency_limit"),
         queued_tasks=tightest("async_user_queue_limit"),
         answer=reading.document,
@@ -207,7 +214,7 @@ def read_probe(raw: RawAnswer) -> Probe:
     _Reading(raw).expect("data", "The probe (a list query)")
     latency = raw.received_at - raw.asked_at
     offset_s = None
-    server_time = _http_date(raw.headers.get("date"))
+    server_time = http_date(raw.headers.get("date"))
     if server_time is not None:
         # The header has whole seconds, so half a second is the fairest guess for the rest of it.
         middle = raw.asked_at + latency / 2
@@ -234,17 +241,17 @@ class _Reading:
     def __init__(self, raw: RawAnswer) -> None:
         self.raw = raw
         self.text = raw.body.decode("utf-8-sig", errors="replace")
-        document = _json(self.text)
+        document = parsed_json(self.text)
         self.understood = isinstance(document, dict)
-        self.document: dict[str, Any] = _mapping(document)
-        self.output = _mapping(self.document.get("output"))
+        self.document: dict[str, Any] = mapping(document)
+        self.output = mapping(self.document.get("output"))
         # OpenAI's envelope appears on some paths: {"error": {"message", "type", "code"}}.
-        inner = _mapping(self.document.get("error"))
+        inner = mapping(self.document.get("error"))
         said = inner or self.document
-        self.code = _string(said.get("code")) or _string(inner.get("type"))
-        message = _string(said.get("message")) or _string(said.get("msg")) or _string(said.get("error"))
+        self.code = text(said.get("code")) or text(inner.get("type"))
+        message = text(said.get("message")) or text(said.get("msg")) or text(said.get("error"))
         self.message = message if message or self.understood else self.text or None
-        self.request_id = _string(self.document.get("request_id")) or raw.headers.get("x-request-id")
+        self.request_id = text(self.document.get("request_id")) or raw.headers.get("x-request-id")
 
     @property
     def details(self) -> dict[str, Any]:
@@ -297,9 +304,9 @@ class _Reading:
     def _retry_after_s(self) -> float | None:
         # Not documented by the provider; gateways in front of it send it.
         value = self.raw.headers.get("retry-after")
-        seconds = _number(value)
+        seconds = number(value)
         if seconds is None:
-            at = _http_date(value)
+            at = http_date(value)
             seconds = None if at is None else Decimal(str((at - self.raw.received_at).total_seconds()))
         return None if seconds is None else min(max(float(seconds), 0.0), 3600.0)
 
@@ -311,107 +318,3 @@ def _not_understood(reading: _Reading, doing: str, what: str) -> Unreachable:
         http_status=reading.raw.status,
         **reading.details,
     )
-
-
-def _json(text: str) -> Any:
-    try:
-        # NaN and Infinity are not JSON and would make the evidence unreadable for others.
-        document = json.loads(text, parse_constant=lambda _: None)
-        # A prompt cut in the middle of an emoji leaves half a character, which cannot be written as UTF-8.
-        try:
-            json.dumps(document, ensure_ascii=False).encode()
-        except UnicodeEncodeError:
-            return json.loads(json.dumps(document, ensure_ascii=False).encode("utf-8", errors="replace"))
-    except (ValueError, RecursionError):
-        return None
-    return document
-
-
-def _status(word: Any) -> TaskStatus | None:
-    return TaskStatus(word) if isinstance(word, str) and word in TaskStatus.__members__ else None
-
-
-def _row(row: Any) -> TaskRow | None:
-    entry = _mapping(row)
-    task_id, model, status = entry.get("task_id"), entry.get("model_name"), _status(entry.get("status"))
-    created_ms = _number(entry.get("gmt_create")) or _number(entry.get("start_time"))
-    if not _is_task_id(task_id) or not isinstance(model, str) or status is None or created_ms is None:
-        return None
-    try:
-        created_at = datetime.fromtimestamp(float(created_ms) / 1000, UTC)
-    except (OverflowError, OSError, ValueError):
-        return None
-    return TaskRow(task_id, _string(entry.get("request_id")), model, status, created_at)
-
-
-def _is_task_id(value: Any) -> TypeGuard[str]:
-    return isinstance(value, str) and TASK_ID.fullmatch(value) is not None
-
-
-def _video_url(value: Any) -> str | None:
-    url = _string(value)
-    try:
-        parts = urlsplit(url or "")
-    except ValueError:
-        return None
-    if url is None or parts.scheme not in ("http", "https") or not parts.hostname:
-        return None
-    if parts.scheme == "http" and parts.hostname.endswith(".aliyuncs.com"):
-        # Some models of the family hand out http addresses; the store behind them speaks https, and the
-        # signature covers neither scheme nor port.
-        return parts._replace(scheme="https").geturl()
-    return url
-
-
-def _usage(value: Any) -> Usage | None:
-    usage = _mapping(value)
-    if not usage:
-        return None
-    # Models up to 2.2 say video_duration and video_ratio, 2.6 says duration and size.
-    seconds = (_number(usage.get(field)) for field in ("duration", "video_duration", "output_video_duration"))
-    size = re.fullmatch(r"(\d{1,5})[*x](\d{1,5})", str(usage.get("size") or usage.get("video_ratio") or ""))
-    audio = usage.get("audio")
-    return Usage(
-        billed_seconds=next((number for number in seconds if number is not None), None),
-        width=int(size[1]) if size else None,
-        height=int(size[2]) if size else None,
-        sr=_whole(usage.get("SR")),
-        audio={"true": True, "false": False}.get(str(audio).lower()),
-        fps=_number(usage.get("fps")),
-        raw=usage,
-    )
-
-
-def _mapping(value: Any) -> dict[str, Any]:
-    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
-
-
-def _string(value: Any) -> str | None:
-    if isinstance(value, str):
-        return value or None
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else None
-
-
-def _number(value: Any) -> Decimal | None:
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        return None
-    try:
-        number = Decimal(str(value).strip())
-    except (InvalidOperation, ValueError):
-        return None
-    # Larger than any time in milliseconds: not a number of this service, and slow to work with.
-    return number if number.is_finite() and 0 <= number < 10**15 else None
-
-
-def _whole(value: Any) -> int | None:
-    number = _number(value)
-    return int(number) if number is not None and number == number.to_integral_value() else None
-
-
-def _http_date(value: str | None) -> datetime | None:
-    try:
-        parsed = email.utils.parsedate_to_datetime(value or "")
-        # In UTC, so that a date at the end of time with a zone cannot fail later, when it is reckoned with.
-        return parsed.astimezone(UTC) if parsed.tzinfo else parsed.replace(tzinfo=UTC)
-    except (ValueError, OverflowError):
-        return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import logging
 import re
@@ -97,6 +98,11 @@ class WanClient:
             adapter, self._adapter = self._adapter, None
         if adapter is not None:
             adapter.close()
+
+    @staticmethod
+    def load_sdk() -> None:
+        """Import what a create needs, which takes seconds the first time in a process."""
+        importlib.import_module("footage.provider.sdk")
 
     def create(self, body: dict[str, Any], *, may_send: Callable[[], bool] = lambda: True) -> Created:
         """Buy one clip. Sends exactly one request with exactly this body, and never repeats it.

@@ -12,12 +12,13 @@ from footage.catalogue import IMAGE
 from footage.clip import Clip
 from footage.concurrency.slow_notice import noticed_if_slow
 from footage.errors import InvalidRequest, NotThere, Problem
-from footage.evidence.clip_evidence import ClipEvidence, is_key, keys_in
+from footage.evidence.clip_evidence import ClipEvidence, is_key
 from footage.evidence.reader import BadRecord
 from footage.evidence.records import CancelWish, Joined
 from footage.evidence.response import response_of
 from footage.evidence.run_log import RunLog, recorded
 from footage.evidence.state import Permission
+from footage.evidence.stored_clips import keys_in
 from footage.evidence.stored_files import damage, videos_of
 from footage.evidence.stored_order import stored_order
 from footage.order.hand_over import handed_over, with_secrets

@@ -36,7 +36,8 @@ def contradicted(clip: Clip, state: ClipState) -> bool:
             if receipt.task_id not in clip.given_up and _lives(clip, attempt, receipt):
                 return True
     # The folder of a clip that nobody held before has lost nothing, so the first purchase costs no list.
-    return (state.opened > 0 or clip.lease.number > 1) and _claimed_before(clip, state)
+    held_before = state.opened > 0 or state.driven or clip.lease.number > 1
+    return held_before and _claimed_before(clip, state)
 
 
 def _claimed_before(clip: Clip, state: ClipState) -> bool:

@@ -1,28 +1,37 @@
-"""Finish what was bought and left: every receipt without a result, nearest expiry first. Never buys anything."""
+"""Finish what was bought and left: every open clip, nearest expiry first. Never buys anything."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from footage.catalogue import MODEL_NAMES, REGION_NAMES
 from footage.clip import StepRunner, follow
 from footage.concurrency.executors import in_thread
-from footage.errors import AccountProblem, Canceled, FootageError, InvalidRequest, NotFinished, Problem
-from footage.evidence.clip_evidence import ClipEvidence, keys_in, unfinished
-from footage.evidence.state import ClipState, Permission, Step, why_stopped
+from footage.errors import (
+    AccountProblem,
+    Canceled,
+    FootageError,
+    InvalidRequest,
+    NotFinished,
+    Problem,
+    StorageProblem,
+)
+from footage.evidence.state import Permission, Step, why_stopped
+from footage.evidence.stored_clips import keys_in
 from footage.privacy.display import shown
+from footage.steps.account_tasks import account_tasks, client_in_use, compare, still_unclaimed
 from footage.steps.check import reopen
-from footage.steps.claimed_tasks import claimed_in
-from footage.steps.provider_queries import learn_clock, list_all
+from footage.steps.open_clips import OpenClips, Unfinished, left_to_finish, look, mark, unmark
+from footage.steps.provider_queries import learn_clock
 
 if TYPE_CHECKING:
     from footage.context import Context
+    from footage.provider import TaskRow
 
 logger = logging.getLogger(__name__)
 
@@ -31,18 +40,11 @@ EXPIRY_WARNING = timedelta(hours=4)
 # More clips at once only shorten the wait when downloads are the bottleneck, and they share one link.
 CLIPS_AT_ONCE = 8
 
+ListTasks = Callable[["Context"], Awaitable[list["TaskRow"]]]
 
-@dataclass(frozen=True)
-class Unfinished:
-    """A clip that was bought, or may have been, and is not delivered."""
 
-    key: str
-    task_id: str | None
-    status: str
-    expires_at: datetime | None
-
-    def expires_within(self, margin: timedelta, now: datetime) -> bool:
-        return self.expires_at is not None and self.expires_at - now < margin
+async def _list_tasks(context: Context) -> list[TaskRow]:
+    return await in_thread(account_tasks, context)
 
 
 @dataclass
@@ -58,38 +60,13 @@ class Harvest:
     warnings: list[str] = field(default_factory=list[str])
 
 
-def find_unfinished(context: Context) -> list[Unfinished]:
-    """Every unfinished clip of the store, nearest expiry first; unknown and unreadable ones at the front."""
-    found: list[Unfinished] = []
-    for key, names in keys_in(context.store).items():
-        if not unfinished(names):
-            continue
-        try:
-            state = ClipEvidence(context.store, key).state()
-        except FootageError:
-            # What is wrong with it is told when it is taken up; the others are not held up.
-            found.append(Unfinished(key, None, "unreadable", None))
-            continue
-        if state.unfinished:
-            found.append(_describe(key, state))
-    never = datetime.min.replace(tzinfo=UTC)
-    return sorted(found, key=lambda clip: clip.expires_at or never)
-
-
-def _describe(key: str, state: ClipState) -> Unfinished:
-    last = state.last or state.attempts[-1]
-    if last.receipt is None:
-        return Unfinished(key, None, "unknown", last.intent.written_at + timedelta(hours=24))
-    status = last.outcome.status if last.outcome else "booked"
-    return Unfinished(key, last.receipt.task_id, status, last.receipt.expires_at)
-
-
 async def harvest_store(
     context: Context,
     steps: dict[Step, StepRunner],
     *,
     keys: tuple[str, ...] = (),
     on_expiring: Callable[[Unfinished], None] | None = None,
+    list_tasks: ListTasks = _list_tasks,
 ) -> Harvest:
     """Finish every unfinished clip, or just `keys`; a clip that fails does not hold up the others.
 
@@ -98,27 +75,15 @@ async def harvest_store(
         StorageProblem: The store cannot be listed.
     """
     report = Harvest()
-    clips = await in_thread(find_unfinished, context)
+    found = await in_thread(_open_clips, context, report)
     if keys:
         keys = tuple(key.strip().lower() for key in keys)
-        report.warnings += await in_thread(_look_for_others, context, keys, clips)
-        clips = [clip for clip in clips if clip.key.startswith(keys)]
+        await in_thread(_look_for, context, keys, found, report)
+    unclaimed = await _compare(context, list_tasks, found, report)
+    clips = [clip for clip in found.unfinished if clip.key.startswith(keys or "")]
     if clips:
         await in_thread(_learn_clock, context)
-    now = context.provider_now()
-    for clip in clips:
-        if clip.expires_within(EXPIRY_WARNING, now):
-            report.expiring.append(clip)
-            logger.warning(
-                "Clip %s (%s) expires at the provider at %s.",
-                clip.key[:12],
-                clip.status,
-                clip.expires_at,
-                # So that it gets into no other clip's log.
-                extra={"clip": clip.key},
-            )
-            if on_expiring is not None:
-                on_expiring(clip)
+    _tell_expiring(context, clips, report, on_expiring)
     gate = asyncio.Semaphore(CLIPS_AT_ONCE)
 
     async def one(clip: Unfinished) -> None:
@@ -126,18 +91,90 @@ async def harvest_store(
             await _finish(context, clip, steps, report)
 
     await asyncio.gather(*(one(clip) for clip in clips))
+    if unclaimed and any(clip.task_id is None for clip in clips):
+        # What was unknown may have turned out to be one of them.
+        still = set(await in_thread(still_unclaimed, context.store, [row.task_id for row in unclaimed]))
+        unclaimed = [row for row in unclaimed if row.task_id in still]
+    report.strangers = [f"{row.task_id} {row.model} {row.status}" for row in unclaimed]
     return report
 
 
-def _look_for_others(context: Context, keys: tuple[str, ...], clips: list[Unfinished]) -> list[str]:
-    """What to say about keys that belong to no unfinished clip."""
-    others = [key for key in keys if not key or not any(clip.key.startswith(key) for clip in clips)]
+def _open_clips(context: Context, report: Harvest) -> OpenClips:
+    """What is open, after markers that say something else were set right."""
+    found = look(context.store)
+    report.warnings += found.warnings
+    try:
+        mark(context.store, found)
+        for key in found.over:
+            if unmark(context, key) == "unfinished":
+                found.unfinished.append(Unfinished(key, None, "unfinished", None))
+    except StorageProblem as error:
+        report.warnings.append(error.message)
+    return found
+
+
+async def _compare(
+    context: Context, list_tasks: ListTasks, found: OpenClips, report: Harvest
+) -> list[TaskRow]:
+    """Add what the account's tasks tell to what was found; the tasks that nobody in this store claims."""
+    try:
+        rows = await list_tasks(context)
+    except FootageError as error:
+        # What is marked is harvested in any case.
+        report.warnings.append(f"The tasks of the account could not be listed: {error.message}")
+        return []
+    try:
+        compared = await in_thread(compare, context.store, rows, found)
+    except StorageProblem as error:
+        report.warnings.append(error.message)
+        return []
+    report.warnings += compared.warnings
+    found.unfinished += compared.unfinished
+    return compared.unclaimed
+
+
+def _tell_expiring(
+    context: Context,
+    clips: list[Unfinished],
+    report: Harvest,
+    on_expiring: Callable[[Unfinished], None] | None,
+) -> None:
+    now = context.provider_now()
+    for clip in clips:
+        if not clip.expires_within(EXPIRY_WARNING, now):
+            continue
+        report.expiring.append(clip)
+        logger.warning(
+            "Clip %s (%s) expires at the provider at %s.",
+            clip.key[:12],
+            clip.status,
+            clip.expires_at,
+            # So that it gets into no other clip's log.
+            extra={"clip": clip.key},
+        )
+        if on_expiring is not None:
+            on_expiring(clip)
+
+
+def _look_for(context: Context, keys: tuple[str, ...], found: OpenClips, report: Harvest) -> None:
+    """Add clips that a person names and no marker does; say which of the keys have nothing to finish."""
+    others = [
+        key for key in keys if not key or not any(clip.key.startswith(key) for clip in found.unfinished)
+    ]
     known = keys_in(context.store) if others else {}
-    nowhere = [key for key in others if not key or not any(name.startswith(key) for name in known)]
+    nowhere: list[str] = []
+    for beginning in others:
+        named = [key for key in known if beginning and key.startswith(beginning)]
+        left = [clip for key in named if (clip := left_to_finish(context.store, key, known[key])) is not None]
+        found.unfinished += left
+        if not named:
+            nowhere.append(beginning)
+        elif not left:
+            report.warnings.append(f"Clip {beginning[:12]} has nothing to finish.")
     if nowhere:
         what, allowed = "No clip in this store begins like this.", f"a key below {context.store.url}/evidence"
         raise InvalidRequest(problems=tuple(Problem("keys", shown(key), what, allowed) for key in nowhere))
-    return [f"Clip {key[:12]} has nothing to finish." for key in others]
+    mark(context.store, found)
 
 
 async def _finish(
@@ -166,28 +203,4 @@ async def _finish(
 
 def _learn_clock(context: Context) -> None:
     with contextlib.suppress(AccountProblem):
-        learn_clock(context, context.client(_endpoint_in_use(context), context.workspace))
-
-
-def find_unclaimed_tasks(context: Context) -> list[str]:
-    """Tasks of the last 24 h, one `task_id model status` each, that the account runs and this store does not claim.
-
-    Those that failed or were cancelled are left out: they are not billed, and there is nothing to collect.
-    Keys work in one region, so only that one is asked.
-
-    Raises:
-        AccountProblem, Unreachable, Throttled: The list could not be read.
-    """
-    claimed = claimed_in(context.store)
-    return [
-        f"{row.task_id} {row.model} {row.status}"
-        for row in list_all(context.client(_endpoint_in_use(context), context.workspace))
-        if row.task_id not in claimed
-        and row.model in MODEL_NAMES
-        and row.status not in ("FAILED", "CANCELED")
-    ]
-
-
-def _endpoint_in_use(context: Context) -> str:
-    """The key's own region where it is known; else the first region of the table, which needs no workspace."""
-    return context.endpoint(context.region or REGION_NAMES[0])
+        learn_clock(context, client_in_use(context))

@@ -12,12 +12,14 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from footage.concurrency.boot_clock import boot_clock_s
 from footage.concurrency.executors import in_thread
 from footage.errors import NotThere, StorageProblem, SubmissionUnknown, Throttled, Unreachable
 from footage.errors.actions import AdoptTask, NextStep, Rerun
-from footage.evidence.clip_evidence import ClipEvidence, keys_in, may_be_unknown
+from footage.evidence.clip_evidence import ClipEvidence
 from footage.evidence.records import Intent, Receipt
 from footage.evidence.state import Attempt
+from footage.evidence.stored_clips import keys_in, may_be_unknown
 from footage.steps.booking import TASK_LIFE, book, close_unbought, receipt_of
 from footage.steps.claimed_tasks import claimed_in, lost_claims
 from footage.steps.provider_queries import client_of, learn_clock, list_all
@@ -33,10 +35,13 @@ CLOCK_SLACK = timedelta(seconds=120)
 MAX_SILENCE = 6
 
 
-async def reconcile(clip: Clip, attempt: Attempt) -> Receipt | None:
+async def reconcile(clip: Clip, attempt: Attempt, silent_from_s: float = 0.0) -> Receipt | None:
     """Find out what became of an attempt: its receipt, or None when nothing was bought.
 
+    Until `silent_from_s` of `boot_clock_s` its create may still be sent, so that the list proves nothing.
+
     Raises:
+        TakenOver: Another worker drives this clip; nothing was concluded here.
         SubmissionUnknown: The list leaves more than one explanation, or tells too little until the deadline.
         Unanswered, Throttled: The list could not be read several times in a row.
     """
@@ -58,13 +63,21 @@ async def reconcile(clip: Clip, attempt: Attempt) -> Receipt | None:
     not_before = _not_before(intent)
     if not_before is not None and clip.context.provider_now() - not_before > TASK_LIFE - CLOCK_SLACK:
         raise _unknown(clip, attempt, "it is more than a day old, and the provider lists one day")
-    return await _Search(clip, attempt, client, not_before).until_settled()
+    return await _Search(clip, attempt, client, not_before, silent_from_s).until_settled()
 
 
 class _Search:
     """The loop's memory: everything that the list ever showed, because pages shift while they are read."""
 
-    def __init__(self, clip: Clip, attempt: Attempt, client: WanClient, not_before: datetime | None) -> None:
+    def __init__(
+        self,
+        clip: Clip,
+        attempt: Attempt,
+        client: WanClient,
+        not_before: datetime | None,
+        silent_from_s: float,
+    ) -> None:
+        self.silent_from_s = silent_from_s
         self.clip = clip
         self.attempt = attempt
         self.client = client
@@ -114,6 +127,7 @@ class _Search:
                     if kept is not None:
                         return kept
                 case NotBought():
+                    await in_thread(self.clip.lease.guard)
                     self.clip.say.info("attempt %d was not bought: no task can be it", self.attempt.number)
                     why = Unreachable("the create never reached the provider")
                     await in_thread(close_unbought, self.clip, self.attempt.number, why, may_retry=True)
@@ -134,13 +148,13 @@ class _Search:
 
     def _look(self) -> Decision:
         """Read the list once, and what the candidates in it tell."""
-        asked_s = time.monotonic()
+        asked_s, silent = time.monotonic(), boot_clock_s() >= self.silent_from_s
         self._remember(list_all(self.client, self.attempt.intent.model))
-        if self.first_listed_s is None:
+        if self.first_listed_s is None and silent:
             self.first_listed_s = asked_s
         if (claimed := self._claimed_by_us()) is not None:
             return Adopt(claimed)
-        listed_for_s = asked_s - self.first_listed_s
+        listed_for_s = asked_s - (asked_s if self.first_listed_s is None else self.first_listed_s)
         self.complete = listed_for_s >= self.settings.reconcile_grace_s
         decision = self._decide(listed_for_s)
         if isinstance(decision, LookAgain):

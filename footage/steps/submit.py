@@ -63,8 +63,10 @@ async def submit_clip(clip: Clip) -> Receipt | None:
         if await in_thread(contradicted, clip, state):
             return None
         return await _buy(clip, state.opened + 1)
+    # Whoever wrote the intent may still live where its lease is gone.
+    silent_from_s = await in_thread(clip.lease.silent_from_s, last.intent)
     try:
-        return await reconcile(clip, last)
+        return await reconcile(clip, last, silent_from_s)
     except SubmissionUnknown:
         if not clip.permission.may_replace(last.number):
             raise
@@ -75,6 +77,8 @@ async def submit_clip(clip: Clip) -> Receipt | None:
 async def _buy(clip: Clip, number: int) -> Receipt | None:
     """Open attempt `number` and send its create until it is taken, refused, or patience ends."""
     client = await in_thread(clip.client)
+    # Not within the seconds in which this worker may send.
+    await in_thread(client.load_sdk)
     body = await in_thread(clip.wire_body)
     await clip.context.rate_limits.create_turn(clip.order.model)
     if await in_thread(clip.evidence.cancel_wanted):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field
 
 from footage.errors import NotThere, StorageProblem
-from footage.evidence.clip_evidence import GROWING, ClipEvidence, keys_in
+from footage.evidence.clip_evidence import GROWING, ClipEvidence
 from footage.evidence.reader import BadRecord, RecordReader
 from footage.evidence.records import CancelWish, LeaseRecord, Record, ResultRecord, StoredFile
+from footage.evidence.stored_clips import keys_in
 from footage.evidence.stored_files import videos_of
 from footage.evidence.stored_order import stored_order
 
@@ -186,15 +187,16 @@ class _Memory(Record):
     seen: list[str] = Field(default_factory=list[str])
 
 
-def verify_tonight(store: Store, most_bytes: int) -> Night:
+def verify_tonight(store: Store, most_bytes: int, known: Mapping[str, set[str]] | None = None) -> Night:
     """Check what was finished since the last night, then go on where that one stopped, for at most `most_bytes`.
 
-    A video whose SHA-256 the store keeps beside it is not read. The first clip is always checked.
+    `known` is what `keys_in` told of this store, where that was asked already. A video whose SHA-256 the store keeps
+    beside it is not read. The first clip is always checked.
 
     Raises:
         StorageProblem: The store cannot be listed or written.
     """
-    finished = sorted(key for key, names in keys_in(store).items() if "result.json" in names)
+    finished = sorted(key for key, names in (known or keys_in(store)).items() if "result.json" in names)
     memory = _remembered(store)
     seen = set(memory.seen)
     new = [key for key in finished if key[:12] not in seen]
@@ -210,8 +212,8 @@ def verify_tonight(store: Store, most_bytes: int) -> Night:
             cursor = key
         if found.problems:
             damaged.append(found)
-    known = [key[:12] for key in finished if key[:12] in seen or key in checked]
-    document = {"at": datetime.now(UTC).isoformat(), "cursor": cursor, "seen": known}
+    checked_now = [key[:12] for key in finished if key[:12] in seen or key in checked]
+    document = {"at": datetime.now(UTC).isoformat(), "cursor": cursor, "seen": checked_now}
     store.replace(_NIGHTS, json.dumps(document).encode())
     return Night(len(checked), read_bytes, tuple(damaged))
 

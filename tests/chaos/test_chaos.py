@@ -92,8 +92,8 @@ def at_boundary(cue: Cue, *faults: str, **job: Any) -> Plot:
     return play
 
 
-# An undisturbed clip makes 17 durable writes; with reconciliation and a repeated delivery some more.
-WRITES = 18
+# An undisturbed clip makes 19 durable writes; with reconciliation and a repeated delivery some more.
+WRITES = 20
 BOUNDARIES = [(at, when) for at in range(1, WRITES + 1) for when in ("before", "after")]
 # What makes other writes than an undisturbed clip: reconciliation, a second attempt, a refused create.
 DETOURS: tuple[tuple[str, ...], ...] = (

@@ -14,7 +14,7 @@ from footage.context import Context
 from footage.settings import Settings
 from footage.steps.verify import verify_clip, verify_tonight
 from footage.storage import Store, open_store
-from tasks.validate import clips_finding
+from tasks.validate import clips_finding, nightly_findings
 
 KEPT = Path(__file__).parents[1] / "fixtures" / "evidence-0.1.0"
 KEYS: dict[str, str] = json.loads((KEPT / "keys.json").read_text())
@@ -117,6 +117,16 @@ def test_the_nightly_finding_names_the_damage_and_the_command(root: Path, store:
     assert (spoiled.level, spoiled.exit_code) == ("fail", 7)
     assert spoiled.message.startswith(f"1 of 3 clips are damaged; {FINISHED[0][:12]}: ")
     assert "wan-video verify --all" in (spoiled.fix or "")
+
+
+def test_a_night_also_sets_the_markers_of_open_clips_right(root: Path, store: Store) -> None:
+    with Context(Settings(output_dir=str(root.parent)), store) as context:
+        clips, markers = nightly_findings(context)
+
+    assert (clips.name, clips.level) == ("clips", "ok")
+    assert (markers.name, markers.level) == ("open clips", "ok")
+    assert markers.message.startswith("2 missing markers restored, 0 stale ones removed")
+    assert sorted(store.list("open/")) == sorted(f"open/{KEYS[name]}" for name in ("abandoned", "unfinished"))
 
 
 @pytest.mark.parametrize(

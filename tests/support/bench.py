@@ -21,7 +21,7 @@ from footage.settings import Settings
 from footage.steps.check import enter, prepare
 from footage.steps.probe import probe_provider
 from footage.steps.submit import submit_clip
-from footage.storage import open_store
+from footage.storage import Store, open_store
 from footage.transfer import Limits
 
 MODEL = "wan2.2-t2v-plus"
@@ -45,11 +45,12 @@ class Bench:
         key: str = "sk-emulator",
         run_id: str | None = None,
         create_turn: CreateTurn | None = None,
+        wrap: Callable[[Store], Any] = lambda store: store,
         **settings: Any,
     ) -> Context:
         """A new worker on the same store. Times are scaled down; a request is never longer than 0.8 s.
 
-        `create_turn` is waited for before each create.
+        `create_turn` is waited for before each create; `wrap` gives the store that the worker sees.
         """
         scaled: dict[str, Any] = {
             "lease_s": 1.0,
@@ -66,7 +67,7 @@ class Bench:
         chosen = Settings(
             http_base_url=self.emulator.base_url, output_dir=str(self.folder), **(scaled | settings)
         )
-        store = open_store(chosen.store_url)
+        store = wrap(open_store(chosen.store_url))
         context = _Quick(
             chosen,
             store,

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import UTC, datetime
+from typing import Any
 
-from footage.evidence.records import Intent
+from footage.evidence.clip_evidence import ClipEvidence
+from footage.evidence.records import Intent, Outcome, Receipt
+from footage.storage import Store
 
 KEY = "ab" * 32
 INTENT = Intent(
@@ -18,3 +22,22 @@ INTENT = Intent(
     lease=1,
     written_at=datetime(2026, 11, 1, tzinfo=UTC),
 )
+
+
+def bought(store: Store, task_id: str, status: Any = None, *, sealed: bool = False) -> ClipEvidence:
+    """The evidence of one purchase, as far as it came, without a marker: what an older release left behind."""
+    key = hashlib.sha256(task_id.encode()).hexdigest()
+    evidence = ClipEvidence(store, key)
+    intent = INTENT.model_copy(update={"key": key})
+    evidence.write_intent(intent)
+    times = {"submitted_at": intent.written_at, "expires_at": intent.written_at}
+    place = intent.model_dump(include={"key", "attempt", "model", "region", "endpoint", "key_fingerprint"})
+    evidence.book(Receipt(**place, **times, task_id=task_id, request_id=None))
+    if status is not None:
+        evidence.write_outcome(Outcome(key=key, attempt=1, status=status, decided_at=intent.written_at))
+    if sealed:
+        clip = {"duration": 5.0, "fps": 30.0, "seed": 1, "model": "m", "region": "r", "task_id": task_id}
+        clip |= {"key": key, "size": "832*480", "size_bytes": 3, "sha256": "0" * 64}
+        evidence.write_result({"key": key, "clip": clip, "files": {"clip": f"videos/{key}.mp4"}})
+    evidence.unmark_open()
+    return evidence

@@ -11,11 +11,11 @@ from prefect.client.schemas.objects import TaskRun
 from prefect.states import Failed
 
 from footage.errors import Refused, StorageProblem, Unanswered, Unreachable
+from tasks.account_tasks import account_tasks
 from tasks.deliver import deliver
 from tasks.poll import poll
 from tasks.probe import probe
 from tasks.retries import tries_again
-from tasks.unclaimed_tasks import unclaimed_tasks
 
 NO_ANSWER = Unreachable("No answer from https://x/api/v1: connection refused.")
 NO_TASK = Unanswered("No answer about task t-1.", key="ab" * 32)
@@ -34,7 +34,7 @@ def run_of(tries: int) -> TaskRun:
         pytest.param(
             deliver, StorageProblem("The disk is full."), 3, 60, "in 60 s (4 of 4)", id="the last time"
         ),
-        pytest.param(unclaimed_tasks, NO_ANSWER, 1, 5, "in 5 s (2 of 2)", id="a task with delays of its own"),
+        pytest.param(account_tasks, NO_ANSWER, 1, 5, "in 5 s (2 of 2)", id="a task with delays of its own"),
     ],
 )
 def test_a_step_says_what_it_waits_for_how_long_and_how_often(

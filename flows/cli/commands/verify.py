@@ -49,7 +49,7 @@ def verify(
 
 
 def _verify(context: Context, keys: tuple[str, ...]) -> list[Verified]:
-    from footage.evidence.clip_evidence import keys_in
+    from footage.evidence.stored_clips import keys_in
     from footage.steps.check import full_key
     from footage.steps.verify import verify_clip
 

@@ -31,7 +31,8 @@ RECORDS: dict[str, tuple[str, str]] = {
     "its open receipt": ("open", "evidence/{key}/attempt-1/receipt.json"),
     "what it found": ("open", "evidence/{key}/attempt-1/found-{task}.json"),
     "its claim": ("open", "claims/{task}.json"),
-    "its lease": ("open", "evidence/{key}/lease-1.json"),
+    "its lease": ("open", "leases/{key}/1.json"),
+    "its marker": ("open", "open/{key}"),
     "the outcome of a failed clip": ("failed", "evidence/{key}/attempt-1/outcome.json"),
     "its failed receipt": ("failed", "evidence/{key}/attempt-1/receipt.json"),
 }

@@ -13,8 +13,9 @@ import pytest
 from footage.context import Context
 from footage.credentials import parse_key
 from footage.errors import FootageError, GenerationFailed
-from footage.evidence.clip_evidence import ClipEvidence, keys_in
+from footage.evidence.clip_evidence import ClipEvidence
 from footage.evidence.state import Permission, Step, decide
+from footage.evidence.stored_clips import keys_in
 from footage.settings import Settings
 from footage.steps.check import reopen
 from footage.steps.verify import verify_clip

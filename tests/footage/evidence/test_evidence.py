@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from footage.errors import AlreadyThere, StorageProblem
-from footage.evidence.clip_evidence import ClipEvidence, keys_in, may_be_unknown, unfinished
+from footage.evidence.clip_evidence import ClipEvidence
 from footage.evidence.records import CancelWish, Intent, Joined, Outcome, Receipt
+from footage.evidence.stored_clips import keys_in, may_be_unknown, unfinished
 from footage.storage import Store, open_store
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
@@ -135,6 +136,21 @@ def test_how_an_attempt_ended(clip: ClipEvidence, first: str, second: str, ended
 
     found = clip.state().attempts[0].ended
     assert (found and found.status) == ended
+
+
+@pytest.mark.parametrize(
+    ("status", "marked"), [("abandoned", True), ("succeeded", True), ("lost", False), ("failed", False)]
+)
+def test_a_word_by_which_a_clip_is_unfinished_again_marks_it(
+    clip: ClipEvidence, store: Store, status: str, marked: bool
+) -> None:
+    clip.write_intent(intent())
+    clip.write_outcome(outcome("failed"))
+    clip.unmark_open()
+
+    clip.contradict(outcome(status))
+
+    assert store.exists(f"open/{KEY}") is marked
 
 
 def test_the_last_word_about_cancelling_counts(clip: ClipEvidence) -> None:

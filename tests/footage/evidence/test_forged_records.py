@@ -121,6 +121,7 @@ def _lost(*names: str) -> Damage:
     return damage
 
 
+@pytest.mark.parametrize("told_by", ["its leases", "its log"])
 @pytest.mark.parametrize(
     "lost",
     [
@@ -129,10 +130,13 @@ def _lost(*names: str) -> Damage:
     ],
 )
 def test_a_task_that_only_its_claim_still_knows_is_not_bought_again(
-    world: World, tmp_path: Path, lost: list[str]
+    world: World, tmp_path: Path, lost: list[str], told_by: str
 ) -> None:
     root, key, bought = copy(world, tmp_path), world.keys["open"], world.creates
     _lost(*lost)(root / f"evidence/{key}", world)
+    if told_by == "its log":
+        shutil.rmtree(root / "leases")
+        (root / f"evidence/{key}/run.log").write_text("a line\n")
     context = world.context(root.parent)
 
     with pytest.raises(StillRunning):

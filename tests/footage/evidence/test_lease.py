@@ -9,9 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from records import INTENT
 
+from footage.concurrency.boot_clock import boot_clock_s
 from footage.errors import StorageProblem, TakenOver
-from footage.evidence.lease import DeadWatch, Holding, Lease, Worker
+from footage.evidence.lease import DeadWatch, Holding, Lease, Worker, prune_leases
+from footage.evidence.records import Intent
 from footage.storage import Store, open_store
 
 KEY = "k" * 64
@@ -46,8 +49,8 @@ def far_away(store: Store, beat: int, lease_s: float = 60.0) -> None:
     """A worker of another machine, which can be judged by its beat alone."""
     record = {"id": "far", "beat": beat, "lease_s": lease_s, "machine": "elsewhere", "pid": 1, "started": "1"}
     store.replace("workers/far.json", json.dumps(record).encode())
-    if not store.exists(f"evidence/{KEY}/lease-1.json"):
-        store.create(f"evidence/{KEY}/lease-1.json", b'{"owner": "far", "number": 1}')
+    if not store.exists(f"leases/{KEY}/1.json"):
+        store.create(f"leases/{KEY}/1.json", b'{"owner": "far", "number": 1}')
 
 
 def test_of_two_workers_one_takes_the_clip(workers: Workers) -> None:
@@ -185,10 +188,119 @@ def test_the_right_to_send_ends_before_others_may_take_over(workers: Workers) ->
     assert until_s - lease.worker.last_beat_s == 30
 
 
+def lose_leases(store: Store) -> None:
+    for path in store.list("leases/"):
+        store.delete(path)
+
+
+def test_an_owner_whose_lease_was_deleted_may_not_send(store: Store, workers: Workers) -> None:
+    ours = workers.lease()
+    ours.take(ours.look())
+    lose_leases(store)
+
+    with pytest.raises(TakenOver, match="its lease is gone"):
+        ours.guard()
+
+
+def test_of_two_owners_of_one_number_only_the_later_may_send(store: Store, workers: Workers) -> None:
+    ours, theirs = workers.lease(), workers.lease()
+    ours.take(ours.look())
+    lose_leases(store)
+    theirs.take(theirs.look())
+
+    with pytest.raises(TakenOver, match=theirs.worker.id):
+        ours.guard()
+    assert ours.number == theirs.number == 1
+    theirs.guard()
+
+
+def test_giving_back_a_lease_that_was_deleted_frees_nobody_else_s(store: Store, workers: Workers) -> None:
+    ours, theirs, third = workers.lease(), workers.lease(), workers.lease()
+    ours.take(ours.look())
+    lose_leases(store)
+    theirs.take(theirs.look())
+
+    ours.release()
+
+    assert not third.look().vacant
+    theirs.guard()
+
+
+def test_a_clip_that_is_over_keeps_no_lease_of_anybody(store: Store, workers: Workers) -> None:
+    first, second = workers.lease(), workers.lease()
+    first.take(first.look())
+    first.release()
+    second.take(second.look())
+
+    second.discard()
+
+    assert store.list("leases/") == []
+
+
+def test_only_leases_that_nobody_holds_are_pruned_and_none_of_an_open_clip(
+    store: Store, workers: Workers
+) -> None:
+    leases = {name: workers.lease() for name in ("free", "dead", "held", "open")}
+    for letter, lease in zip("abcd", leases.values(), strict=True):
+        lease.key, lease.folder = letter * 64, f"leases/{letter * 64}"
+        lease.take(lease.look())
+    leases["free"].release()
+    leases["open"].release()
+    leases["dead"].worker.stop()
+
+    pruned = prune_leases(store, leases["held"].worker, keep={leases["open"].key})
+
+    assert pruned == 2
+    assert {path.split("/")[1][0] for path in store.list("leases/")} == {"c", "d"}
+    leases["held"].guard()
+
+
+def intent_of(owner: str, lease: int) -> Intent:
+    return INTENT.model_copy(update={"owner": owner, "lease": lease})
+
+
+def test_the_writer_of_an_intent_is_silent_once_its_lease_was_taken_over(workers: Workers) -> None:
+    ours, theirs = workers.lease(), workers.lease()
+    theirs.take(theirs.look())
+    theirs.release()
+    ours.take(ours.look())
+
+    assert ours.silent_from_s(intent_of(theirs.worker.id, 1)) <= boot_clock_s()
+
+
+def test_the_writer_of_an_intent_is_silent_once_its_process_is_over(workers: Workers) -> None:
+    ours, theirs = workers.lease(), workers.lease()
+    theirs.take(theirs.look())
+    lose_leases(ours.store)
+    ours.take(ours.look())
+    alive_s = ours.silent_from_s(intent_of(theirs.worker.id, 1))
+    theirs.worker.stop()
+
+    assert alive_s > boot_clock_s() + 30
+    assert ours.silent_from_s(intent_of(theirs.worker.id, 1)) <= boot_clock_s()
+
+
+@pytest.mark.parametrize("owner", ["", "a/../b", "müller"])
+def test_an_unnamed_writer_of_an_intent_is_waited_for(workers: Workers, owner: str) -> None:
+    ours = workers.lease(lease_s=60)
+    ours.take(ours.look())
+
+    assert ours.silent_from_s(intent_of(owner, 7)) > boot_clock_s() + 30
+
+
+def test_the_longer_lease_of_a_living_writer_is_waited_for(workers: Workers) -> None:
+    ours, theirs = workers.lease(lease_s=1), workers.lease(lease_s=60)
+    theirs.take(theirs.look())
+    lose_leases(ours.store)
+    ours.take(ours.look())
+
+    assert ours.silent_from_s(intent_of(theirs.worker.id, 1)) > boot_clock_s() + 30
+
+
 def test_giving_back_never_hides_what_happened_before(workers: Workers, tmp_path: Path) -> None:
     lease = workers.lease()
     lease.take(lease.look())
-    folder = tmp_path / "evidence" / KEY
+    folder = tmp_path / "leases" / KEY
     folder.rename(tmp_path / "moved")
     folder.write_text("a file where the folder should be")
 

@@ -189,3 +189,21 @@ def test_what_was_paid_is_told_from_the_evidence(found: ClipState, words: str) -
 
     assert words in told
     assert words != "nothing" or told == words
+
+
+@pytest.mark.parametrize(
+    ("found", "unfinished", "over"),
+    [
+        pytest.param(state(), False, False, id="nothing was ever bought"),
+        pytest.param(state(UNKNOWN), True, False, id="it may have been bought"),
+        pytest.param(state(BOOKED), True, False, id="bought"),
+        pytest.param(state(ABANDONED), True, False, id="runs on and is billed"),
+        pytest.param(state(MADE), True, False, id="made and not fetched"),
+        pytest.param(state(LOST, delivered={"files": {}}), True, False, id="fetched before it was lost"),
+        pytest.param(state(FAILED), False, True, id="failed"),
+        pytest.param(state(CANCELED), False, True, id="cancelled"),
+        pytest.param(state(MADE, result={"key": KEY}), False, True, id="finished"),
+    ],
+)
+def test_what_is_left_to_finish(found: ClipState, unfinished: bool, over: bool) -> None:
+    assert (found.unfinished, found.over) == (unfinished, over)

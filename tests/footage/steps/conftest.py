@@ -8,8 +8,6 @@ from pathlib import Path
 import pytest
 from bench import Bench
 
-# The SDK takes seconds to import, and the times of a bench are scaled down: not within the first create.
-import footage.provider.sdk  # noqa: F401
 from footage.emulator import Emulator
 
 

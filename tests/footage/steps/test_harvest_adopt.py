@@ -18,7 +18,8 @@ from footage.evidence.lease import Lease, Worker
 from footage.evidence.run_log import RunLog, collect_from, recorded
 from footage.evidence.state import Permission
 from footage.steps.adopt import adopt_task
-from footage.steps.harvest import find_unclaimed_tasks, find_unfinished, harvest_store
+from footage.steps.harvest import harvest_store
+from footage.steps.open_clips import look
 from footage.storage import open_store
 
 
@@ -44,7 +45,7 @@ def test_harvest_finishes_what_was_bought_and_buys_nothing(bench: Bench) -> None
 
     assert sorted(report.delivered) == sorted(clip.key for clip in clips), report
     assert len(bench.tasks()) == 3
-    assert find_unfinished(bench.context()) == []
+    assert look(bench.context().store).unfinished == []
 
 
 def test_the_clip_that_expires_first_comes_first(bench: Bench) -> None:
@@ -53,7 +54,7 @@ def test_the_clip_that_expires_first_comes_first(bench: Bench) -> None:
         clips.append(book(bench, take=take))
         bench.emulator.advance(3600)
 
-    assert [found.key for found in find_unfinished(bench.context())] == [clip.key for clip in clips]
+    assert [found.key for found in look(bench.context().store).unfinished] == [clip.key for clip in clips]
 
 
 def test_people_are_warned_before_a_result_expires(bench: Bench) -> None:
@@ -145,7 +146,7 @@ def test_tasks_that_nobody_here_claims_are_reported(bench: Bench) -> None:
     bench.emulator.advance(6_000)
     stranger = clip.client().create(clip.wire_body()).task_id
 
-    found = find_unclaimed_tasks(bench.context())
+    found = run_harvest(bench, deadline_s=0.05).strangers
 
     mine = bench.clip().evidence.state().last.receipt.task_id
     assert any(line.startswith(stranger) for line in found)

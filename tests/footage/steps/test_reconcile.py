@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -12,11 +13,14 @@ from bench import Bench, last_attempt
 
 from footage.errors import (
     SubmissionUnknown,
+    TakenOver,
     Throttled,
     Unreachable,
 )
+from footage.evidence.lease import Lease, Worker
 from footage.evidence.records import Intent
 from footage.evidence.state import Permission
+from footage.steps.reconcile import reconcile
 from footage.steps.submit import submit_clip
 
 
@@ -216,6 +220,40 @@ def test_harvest_settles_a_lost_create_and_buys_nothing(bench: Bench) -> None:
     assert bench.buy(bench.clip(permission=replace(Permission(), may_buy=False))) is None
     assert last_attempt(clip).outcome.status == "failed"
     assert bench.tasks() == []
+
+
+def test_nothing_is_concluded_about_a_create_whose_writer_may_live_and_has_no_lease_any_more(
+    bench: Bench,
+) -> None:
+    clip = bench.clip(bench.context(reconcile_grace_s=0.5, deadline_s=60.0))
+    writer = Worker(clip.context.store, 4.0)
+    writer.start()
+    leave_unknown(clip, owner=writer.id, lease=3)
+    began_s = time.monotonic()
+
+    receipt = bench.buy(clip)
+
+    writer.stop()
+    assert time.monotonic() - began_s >= 4.5, "its right to send, and the time that a create may take"
+    assert [task["task_id"] for task in bench.tasks()] == [receipt.task_id]
+
+
+def test_a_worker_that_was_taken_over_concludes_nothing(bench: Bench) -> None:
+    clip = bench.clip()
+    leave_unknown(clip)
+    other = Lease(clip.context.store, clip.key, Worker(clip.context.store, 60))
+
+    async def reconcile_too_late() -> None:
+        async with clip.held():
+            attempt = (await clip.state()).attempts[0]
+            other.take(other.look())
+            await reconcile(clip, attempt)
+
+    with pytest.raises(TakenOver, match=other.worker.id):
+        asyncio.run(reconcile_too_late())
+
+    other.worker.stop()
+    assert last_attempt(clip).unknown
 
 
 async def _no_turn(model: str) -> None:

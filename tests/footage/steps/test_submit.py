@@ -17,6 +17,7 @@ from footage.errors import (
     FootageError,
     GenerationFailed,
     Refused,
+    TakenOver,
     Throttled,
     Unreachable,
 )
@@ -174,6 +175,34 @@ def test_creates_of_one_process_keep_to_the_submit_rate_of_their_model(tmp_path:
     # Sent at once, three of them would be refused.
     assert books["accepted"] == 5
     assert books["creates"] < 5 + 3
+
+
+class LosesLeases:
+    """A store in which somebody deletes all leases as soon as a file of this name is there."""
+
+    def __init__(self, store: Any, name: str) -> None:
+        self._store = store
+        self._name = name
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    def create(self, path: str, data: bytes) -> None:
+        self._store.create(path, data)
+        if path.endswith(self._name):
+            for lease in self._store.list("leases/"):
+                self._store.delete(lease)
+
+
+@pytest.mark.parametrize("moment", ["leases/{key}/1.json", "open/{key}", "attempt-1/intent.json"])
+def test_whoever_lost_its_lease_before_the_create_sends_nothing(bench: Bench, moment: str) -> None:
+    key = bench.clip().key
+    context = bench.context(wrap=lambda store: LosesLeases(store, moment.format(key=key)))
+
+    with pytest.raises(TakenOver, match="its lease is gone"):
+        bench.buy(bench.clip(context))
+
+    assert bench.tasks() == []
 
 
 def test_a_create_whose_wait_is_cancelled_is_written_down_before_the_clip_is_given_back(bench: Bench) -> None:

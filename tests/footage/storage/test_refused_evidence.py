@@ -10,12 +10,10 @@ import pytest
 from s3proxy import S3Proxy, Seen
 from storecontract import s3_options
 
-from footage.context import Context
 from footage.errors import NotThere, StorageProblem
 from footage.evidence.clip_evidence import ClipEvidence
 from footage.evidence.reader import BadRecord
-from footage.settings import Settings
-from footage.steps.harvest import find_unfinished
+from footage.steps.open_clips import look
 from footage.steps.verify import verify_clip, verify_tonight
 from footage.storage import Store, open_store
 
@@ -64,7 +62,7 @@ def test_a_refused_record_is_neither_absent_nor_damaged_and_stops_no_other_clip(
 
     with pytest.raises(StorageProblem) as told:
         ClipEvidence(store, open_clip).state()
-    found = {clip.key: clip.status for clip in find_unfinished(Context(Settings(), store))}
+    found = {clip.key: clip.status for clip in look(store).unfinished}
 
     assert not isinstance(told.value, NotThere | BadRecord)
     assert told.value.retryable

@@ -1,0 +1,75 @@
+"""Which clips a store has and how far they came, told by the names of their evidence files alone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from typing import TYPE_CHECKING
+
+from footage.errors import StorageProblem
+from footage.evidence.clip_evidence import is_key
+
+if TYPE_CHECKING:
+    from footage.storage import Store
+
+# In place of a clip's file names where its folder cannot be listed.
+UNREADABLE = "?"
+
+_ATTEMPT = re.compile(r"attempt-([1-9][0-9]{0,4})/")
+_SETTLEMENT = re.compile(r"settlement(?:-([1-9][0-9]{0,4}))?\.json")
+
+
+def keys_in(store: Store) -> dict[str, set[str]]:
+    """Every clip of the store with the names of its evidence files; UNREADABLE where they cannot be listed."""
+    try:
+        names = store.list("evidence/")
+    except StorageProblem:
+        # One folder that cannot be listed must not hide the others.
+        return {key: names_of(store, key) for key in store.folders("evidence/") if is_key(key)}
+    found: dict[str, set[str]] = {}
+    for name in names:
+        parts = name.split("/", 2)
+        if len(parts) == 3 and is_key(parts[1]):
+            found.setdefault(parts[1], set()).add(parts[2])
+    return found
+
+
+def names_of(store: Store, key: str) -> set[str]:
+    """The names of one clip's evidence files; UNREADABLE where they cannot be listed."""
+    prefix = f"evidence/{key}/"
+    try:
+        return {name.removeprefix(prefix) for name in store.list(prefix)}
+    except StorageProblem:
+        return {UNREADABLE}
+
+
+def unfinished(names: set[str]) -> bool:
+    """Whether the files of one clip show a purchase without a result; may err towards True."""
+    return "result.json" not in names and any(
+        name.startswith("attempt-") or name == UNREADABLE for name in names
+    )
+
+
+def may_be_unknown(names: set[str]) -> bool:
+    """Whether the files of one clip show an intent of which nothing else is known."""
+    folders = {name.rpartition("/")[0] for name in names if name.endswith("/intent.json")}
+    return any(not names & {f"{folder}/receipt.json", f"{folder}/outcome.json"} for folder in folders)
+
+
+def attempts_in(names: Collection[str]) -> list[int]:
+    """The numbers of a clip's attempts, the last one first."""
+    found = {int(match[1]) for name in names if (match := _ATTEMPT.match(name))}
+    return sorted(found, reverse=True)
+
+
+def last_word_in(names: Collection[str], attempt: int) -> str | None:
+    """The file that has the last word about the end of an attempt; None where nothing was said yet."""
+    folder = f"attempt-{attempt}/"
+    settlements = [
+        (int(match[1] or 1), name)
+        for name in names
+        if name.startswith(folder) and (match := _SETTLEMENT.fullmatch(name, len(folder)))
+    ]
+    if settlements:
+        return max(settlements)[1]
+    return name if (name := f"{folder}outcome.json") in names else None

@@ -1,0 +1,134 @@
+"""The account's tasks of the last 24 h, compared with what this store knows: a lost marker hides no clip.
+
+The provider's list is free and one day long. A task of it whose clip is neither open nor known as finished costs the
+reading of its claim, and of its clip. What was seen to be finished is kept in `harvest.json`, which may be lost.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
+
+from footage.catalogue import MODEL_NAMES, REGION_NAMES
+from footage.errors import NotThere, StorageProblem
+from footage.evidence.clip_evidence import ClipEvidence
+from footage.evidence.reader import BadRecord, RecordReader
+from footage.evidence.records import Claim, Record
+from footage.evidence.stored_clips import UNREADABLE, attempts_in, names_of
+from footage.steps.open_clips import OpenClips, Unfinished, left_to_finish
+from footage.steps.provider_queries import list_all
+
+if TYPE_CHECKING:
+    from footage.context import Context
+    from footage.provider import TaskRow, WanClient
+    from footage.storage import Store
+
+_MEMORY = "harvest.json"
+# As many as one record holds.
+MOST_REMEMBERED = 60_000
+
+
+@dataclass
+class Compared:
+    """What the list told that the markers did not."""
+
+    # Tasks that this store does not claim.
+    unclaimed: list[TaskRow] = field(default_factory=lambda: [])
+    unfinished: list[Unfinished] = field(default_factory=list[Unfinished])
+    warnings: list[str] = field(default_factory=list[str])
+
+
+class _Memory(Record):
+    """`harvest.json`: listed tasks whose clips have nothing left to finish, shortened."""
+
+    finished: list[Annotated[str, Field(pattern=r"^[0-9a-f]{12}$")]] = Field(default_factory=list[str])
+
+
+def client_in_use(context: Context) -> WanClient:
+    """The client of the key's own region where it is known; else of the first, which needs no workspace.
+
+    Raises:
+        AccountProblem: There is no usable key.
+    """
+    return context.client(context.endpoint(context.region or REGION_NAMES[0]), context.workspace)
+
+
+def account_tasks(context: Context) -> list[TaskRow]:
+    """The account's video tasks of the last 24 h, without those that failed or were cancelled.
+
+    Those are not billed, and there is nothing to collect. Keys work in one region, so only that one is asked.
+
+    Raises:
+        AccountProblem, Unreachable, Throttled: The list could not be read.
+    """
+    rows = {
+        row.task_id: row
+        for row in list_all(client_in_use(context))
+        if row.model in MODEL_NAMES and row.status not in ("FAILED", "CANCELED")
+    }
+    return list(rows.values())
+
+
+def compare(store: Store, rows: Iterable[TaskRow], found: OpenClips) -> Compared:
+    """Find the clips of listed tasks that the markers missed, which get them back, and tasks that are not ours.
+
+    Raises:
+        StorageProblem: What was seen could not be kept.
+    """
+    compared, remembered = Compared(), _remembered(store)
+    known = {clip.task_id for clip in found.unfinished}
+    finished: set[str] = set()
+    for row in rows:
+        short = hashlib.sha256(row.task_id.encode()).hexdigest()[:12]
+        if short in remembered or (row.task_id not in known and _is_over(store, row, found, compared)):
+            finished.add(short)
+    kept = sorted(finished)[:MOST_REMEMBERED]
+    if set(kept) != remembered:
+        # Compact: a busy account has tens of thousands.
+        store.replace(_MEMORY, _Memory(finished=kept).model_dump_json().encode())
+    return compared
+
+
+def _remembered(store: Store) -> set[str]:
+    try:
+        return set(RecordReader(store).record(_MEMORY, _Memory).finished)
+    except (NotThere, BadRecord):
+        return set()
+
+
+def _is_over(store: Store, row: TaskRow, found: OpenClips, compared: Compared) -> bool:
+    """Whether the clip of a task has nothing left to finish; what else there is to say goes into `compared`."""
+    try:
+        claim = RecordReader(store).record(f"claims/{row.task_id}.json", Claim, task_id=row.task_id)
+    except NotThere:
+        compared.unclaimed.append(row)
+        return False
+    except StorageProblem as error:
+        compared.warnings.append(error.message)
+        return False
+    if claim.key in found.marked:
+        return False
+    names = names_of(store, claim.key)
+    if not names & {"result.json", UNREADABLE} and claim.attempt not in attempts_in(names):
+        compared.warnings.append(
+            f"Task {row.task_id} is {row.status} and belongs to clip {claim.key}, attempt {claim.attempt}, whose "
+            f"evidence is gone. Restore evidence/{claim.key} from a backup before the same is ordered again."
+        )
+        return False
+    clip = left_to_finish(store, claim.key, names)
+    if clip is None:
+        return True
+    # False: it was bought after the markers were listed.
+    if ClipEvidence(store, claim.key).mark_open():
+        found.marked.add(claim.key)
+        compared.unfinished.append(clip)
+    return False
+
+
+def still_unclaimed(store: Store, task_ids: Iterable[str]) -> list[str]:
+    """Those of the tasks that nothing in this store claims now."""
+    return [task_id for task_id in task_ids if not store.exists(f"claims/{task_id}.json")]
