@@ -87,6 +87,7 @@ def storyboard(
         return 0
     if board is None:
         raise InvalidRequest(problems=(Problem("board", "(nothing)", "give a storyboard file"),))
+    tell("Reading the board …", "dim")
     defaults = {"model": model} if model else None
     from footage.context import open_context
 

@@ -25,6 +25,7 @@ def validate(*, emulator: Switch = False, json: Switch = False) -> int:
         json: Print the findings as JSON, alone on stdout.
     """
     show_progress()
+    tell("Looking at code, flows, orders, store and provider …", "dim")
     import flows
     from footage.checkup import Finding, examine, exit_code
     from footage.context import open_context
