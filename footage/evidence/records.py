@@ -172,17 +172,22 @@ class Outcome(Record):
     actual_prompt: str | None = None
 
 
-class Facts(Record):
+class Facts(BaseModel):
     """What was measured in a stored video; other measurements are kept and not needed here."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
 
     duration_s: Measure
     fps: Measure
     width: Count
     height: Count
+    audio: bool = False
 
 
-class Files(Record):
+class Files(BaseModel):
     """Where a clip's files are, below the store."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
 
     clip: Name
     original: Name | None = None
@@ -205,8 +210,10 @@ class Files(Record):
         return None
 
 
-class StoredFile(Record):
+class StoredFile(BaseModel):
     """One published video: where it is, and what its bytes are."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
 
     path: Name
     sha256: Sha256
@@ -231,8 +238,10 @@ class DeliveredRecord(Record):
         return (clip,) if self.original is None else (clip, self.original)
 
 
-class CostRecord(Record):
+class CostRecord(BaseModel):
     """What the clip cost by the price list."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
 
     amount: Money
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
@@ -241,8 +250,10 @@ class CostRecord(Record):
     read_on: date
 
 
-class ClipRecord(Record):
+class ClipRecord(BaseModel):
     """The part of a result that becomes the response; links are made anew each time."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
 
     duration: Measure
     fps: Measure
@@ -262,10 +273,16 @@ class ResultRecord(Record):
     """`result.json`: the finished clip."""
 
     key: Key
+    sealed_at: str | None = None
+    sealed_by: str | None = None
     endpoint: Address | None = None
+    # Whether the endpoint said that it is the emulator; None in older evidence.
+    emulated: bool | None = None
     attempt: Number | None = None
     clip: ClipRecord
     files: Files
+    # What was measured in the clip; older evidence may lack it.
+    probe: Facts | None = None
     original: StoredFile | None = None
     # SHA-256 of the records that prove it, by path below the clip's folder.
     evidence_sha256: dict[str, Sha256] = Field(default_factory=dict[str, str])
