@@ -49,6 +49,7 @@ from footage.evidence.records import (
     OpenMarker,
     OrderRecord,
     Outcome,
+    PollLine,
     Receipt,
     Record,
     ResultRecord,
@@ -250,10 +251,9 @@ class ClipEvidence:
             lambda number: f"{folder}/settlement{'' if number == 1 else f'-{number}'}.json", outcome
         )
 
-    def log_poll(self, attempt: int, answer: dict[str, Any]) -> None:
+    def log_poll(self, attempt: int, line: PollLine) -> None:
         """Append one answer of the provider; the caller has redacted it."""
-        line = json.dumps(answer, ensure_ascii=False, default=str) + "\n"
-        self.store.append(f"{self.folder}/attempt-{attempt}/polls.jsonl", line.encode())
+        self.store.append(f"{self.folder}/attempt-{attempt}/polls.jsonl", line.to_bytes())
 
     def write_delivered(self, record: DeliveredRecord) -> DeliveredRecord:
         """Keep what was published and verified; returns the first such record."""

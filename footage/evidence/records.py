@@ -6,6 +6,7 @@ its path, its clip and the other records is checked where it is read (footage/ev
 
 from __future__ import annotations
 
+import json
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
@@ -145,6 +146,40 @@ class WorkerRecord(Record):
     beat: Annotated[int, Field(ge=0)]
     # Longer than this no worker's word is waited for.
     lease_s: Annotated[float, Field(ge=0, le=3600, allow_inf_nan=False)] = 0.0
+
+
+class PollLine(BaseModel):
+    """One line of `polls.jsonl`: what one question about a task gave, or how often the line before came again."""
+
+    model_config = ConfigDict(frozen=True, populate_by_name=True)
+
+    at: str | None = None
+    # What the question was for, where it was not the wait.
+    purpose: Annotated[str | None, Field(alias="for")] = None
+    # The whole answer, redacted; or the status that the provider's list has; or why there was none.
+    answer: Any = None
+    listed: str | None = None
+    request_id: str | None = None
+    error: str | None = None
+    message: str | None = None
+    unchanged: int | None = None
+    first_at: str | None = None
+    last_at: str | None = None
+
+    def says_the_same_as(self, other: PollLine | None) -> bool:
+        """Whether both are the same answer; each has its own time and request id."""
+        return other is not None and self._said() == other._said()
+
+    def _said(self) -> dict[str, Any]:
+        said = self.model_dump(exclude={"at", "request_id"})
+        if isinstance(self.answer, dict):
+            said["answer"] = {name: value for name, value in self.answer.items() if name != "request_id"}
+        return said
+
+    def to_bytes(self) -> bytes:
+        """The line as JSON, with its end."""
+        fields = self.model_dump(by_alias=True, exclude_none=True)
+        return (json.dumps(fields, ensure_ascii=False, default=str) + "\n").encode()
 
 
 OutcomeStatus = Literal["succeeded", "failed", "canceled", "lost", "abandoned"]

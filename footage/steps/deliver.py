@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from footage.errors import BadDelivery, ClipLost, NotFinished, StorageProblem, Unanswered
 from footage.errors.actions import NextStep, Rerun
 from footage.evidence.reader import BadRecord
-from footage.evidence.records import DeliveredRecord, Outcome, Receipt
+from footage.evidence.records import DeliveredRecord, Outcome, PollLine, Receipt
 from footage.evidence.stored_files import damage, videos_of
 from footage.privacy.redact import redact
 from footage.steps.ownership import require_ours
@@ -146,7 +146,7 @@ def _what_now(
 def _result_url(clip: Clip, receipt: Receipt) -> str:
     """A fresh result URL, asked from the task; asking is free."""
     answer = client_of(clip.context, receipt).fetch(receipt.task_id)
-    line = {"at": datetime.now(UTC).isoformat(), "for": "delivery", "answer": redact(answer.answer)}
+    line = PollLine(at=datetime.now(UTC).isoformat(), purpose="delivery", answer=redact(answer.answer))
     clip.evidence.log_poll(receipt.attempt, line)
     if answer.status.value == "SUCCEEDED" and answer.video_url:
         require_ours(clip, receipt, answer)
