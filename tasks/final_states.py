@@ -81,9 +81,11 @@ async def harvested(report: Harvest) -> State[Any]:
         ),
         *({"clip": "", "state": "warning", "what to know": as_cell(warning)} for warning in report.warnings),
     ]
+    unclaimed = f"{len(report.strangers)} unclaimed tasks in the account"
     message = (
         f"{len(report.delivered)} delivered, {len(report.waiting)} waiting, {len(report.failed)} failed, "
-        f"{len(report.expiring)} expire soon, {len(report.strangers)} unclaimed tasks in the account"
+        f"{len(report.expiring)} expire soon, "
+        f"{unclaimed if report.account_listed else 'the tasks of the account were not looked at'}"
     )
     if rows:
         await published(acreate_table_artifact(table=rows, key="harvest", description=message))

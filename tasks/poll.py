@@ -8,7 +8,7 @@ from prefect.cache_policies import NO_CACHE
 from footage.clip import Clip
 from footage.evidence.records import Outcome
 from footage.steps.poll import Progress, poll_clip
-from tasks.artifacts import ProgressArtifact
+from tasks.clip_page import clip_bar
 from tasks.events import emit_clip_event
 from tasks.retries import RETRIES, RETRY_DELAYS_S, tries_again
 
@@ -36,7 +36,7 @@ class _ProgressBar:
 
     def __init__(self, clip: Clip) -> None:
         self._clip = clip
-        self._artifact = ProgressArtifact(f"clip-{clip.key[:12]}-progress")
+        self._artifact = clip_bar(clip)
 
     async def __call__(self, progress: Progress) -> None:
         if not self._artifact.due:

@@ -56,7 +56,7 @@ from footage.values.money import money
 from tasks.artifacts import ProgressArtifact, published
 from tasks.check import check
 from tasks.final_states import UNREACHABLE
-from tasks.markdown import as_cell, as_text
+from tasks.markdown import as_cell, as_text, slug
 from tasks.steps import STEPS
 
 if TYPE_CHECKING:
@@ -142,14 +142,15 @@ async def approved(context: Context, board_plan: BoardPlan, due: BoardQuote) -> 
     await in_thread(require_shown, context.store, str(flow_run.id), board_plan)
     approve = command(Approve(str(flow_run.id)))
     logger.warning(
-        "%s Waiting: press Resume on run %s in Prefect and tick approve, or: %s",
+        "%s Waiting: press Resume on run %s in Prefect (%s) and tick approve, or: %s",
         reason,
         flow_run.name,
+        flow_run.ui_url,
         approve,
     )
     await published(
         acreate_markdown_artifact(
-            key="approval",
+            key=f"{slug(board_plan.board.title)}-approval",
             markdown=f"## Waiting for approval\n\n{as_text(reason)}\n\nPress **Resume** on this run and tick "
             f"**approve**, or: `{approve}`. Cancel the run to refuse.",
             description="Waiting for approval",
@@ -293,7 +294,7 @@ async def wrapped(
     message = f"{total}; {paid}; {package.links['dailies.html']}"
     await published(
         acreate_table_artifact(
-            key="storyboard-shots",
+            key=f"{slug(title)}-shots",
             table=[_row(board_plan, outcome) for outcome in outcomes.values()],
             description=f"{as_cell(title)}: {total}, {paid}",
         )
@@ -301,7 +302,7 @@ async def wrapped(
     links = "\n".join(f"- {name}: `{one_line(redact(url))}`" for name, url in package.links.items())
     await published(
         acreate_markdown_artifact(
-            key="storyboard",
+            key=f"{slug(title)}-storyboard",
             markdown=f"## {as_text(title)}\n\n{total}, **{paid}**\n\n{links}",
             description=f"{as_cell(title)}: {total}",
         )
