@@ -118,7 +118,9 @@ class Tree:
             first = self._run(tests)
             cpu_s += first.cpu_s
             if first.passed:
-                return Trial("survived", None, 0, cpu_s)
+                # What no longer fits may be somewhere else.
+                well_typed, more_s = self._check_types()
+                return Trial("survived" if well_typed else "mistyped", None, 0, cpu_s + more_s)
             if first.code is None:
                 return Trial("timeout", None, 0, cpu_s)
             if first.failed is None:
@@ -132,9 +134,9 @@ class Tree:
                 return Trial("timeout" if again.slow else "killed", first.failed, 0, cpu_s)
             self.unsteady.add(first.failed)
 
-    def _check_types(self, path: str) -> tuple[bool, float]:
-        """Whether pyright accepts the file as it is now, and the CPU time that it took."""
-        checker = [sys.executable, "-m", "pyright", "--pythonpath", sys.executable, path]
+    def _check_types(self, *paths: str) -> tuple[bool, float]:
+        """Whether pyright accepts these files, or all, as they are now; and the CPU time that it took."""
+        checker = [sys.executable, "-m", "pyright", "--pythonpath", sys.executable, *paths]
         with subprocess.Popen(
             checker, cwd=self.copy, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         ) as process:
