@@ -6,6 +6,7 @@ import pickle
 import re
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,13 +19,13 @@ from footage.storage import open_store
 
 KEY = "ab" * 32
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
-COMMON = {"key": KEY, "attempt": 1}
-AT = {"model": "m", "region": "r", "endpoint": "https://x/api/v1", "key_fingerprint": "f"}
+COMMON: dict[str, Any] = {"key": KEY, "attempt": 1}
+AT: dict[str, Any] = {"model": "m", "region": "r", "endpoint": "https://x/api/v1", "key_fingerprint": "f"}
 INTENT = Intent(**COMMON, **AT, owner="o", lease=1, written_at=NOW)
 RECEIPT = Receipt(**COMMON, **AT, task_id="t1", request_id=None, submitted_at=NOW, expires_at=NOW)
 
 
-def failed(**more: object) -> Outcome:
+def failed(**more: Any) -> Outcome:
     return Outcome(**{**COMMON, "status": "failed", "decided_at": NOW, "billed": False, **more})
 
 
@@ -75,10 +76,10 @@ def test_the_drawn_tree_of_errors_is_the_real_one() -> None:
         depth = len(found[1]) // 4
         above[depth:] = [found[2]]
         drawn[found[2]] = (above[depth - 1] if depth else None, int(found[3] or 1))
+    kinds = [k for k in vars(errors).values() if isinstance(k, type) and issubclass(k, FootageError)]
     real = {
-        name: (kind.__base__.__name__ if kind is not FootageError else None, kind.exit_code)
-        for name, kind in vars(errors).items()
-        if isinstance(kind, type) and issubclass(kind, FootageError)
+        kind.__name__: (kind.__bases__[0].__name__ if kind is not FootageError else None, kind.exit_code)
+        for kind in kinds
     }
 
     assert drawn == real

@@ -483,7 +483,7 @@ def test_harvest_settles_a_lost_create_and_buys_nothing(bench: Bench) -> None:
     clip = bench.clip()
     leave_unknown(clip)
 
-    assert bench.buy(bench.clip(permission=replace(Permission(), may_buy=False))) is None
+    assert bench.submit(bench.clip(permission=replace(Permission(), may_buy=False))) is None
     assert last(bench, clip).outcome.status == "failed"
     assert bench.tasks() == []
 
