@@ -1,12 +1,14 @@
-"""What a wrong address, a broken network or a proxy does to `wan-video generate`: seconds until a word and the end.
+"""What a wrong address, a broken network or a proxy does to `wan-video`: seconds until a word and the end.
 
-Prints a table as Markdown. The longest silence counts from the command's start and between any two lines.
+Prints a table as Markdown. The longest silence is the one after the first word, between any two and to the end, on a
+terminal (TERMINAL=1) or in a pipe; before the first word, Python starts.
 """
 
 from __future__ import annotations
 
+import json
 import os
-import selectors
+import pty
 import socket
 import subprocess
 import sys
@@ -26,7 +28,14 @@ from rawserver import RawServer, reply
 from footage.emulator import Emulator
 
 WAN_VIDEO = Path(sys.executable).with_name("wan-video")
-ARGUMENTS = ["generate", "--model", "wan2.2-t2v-plus", "--size", "832*480", "--prompt", "A paper boat"]
+GENERATE = ["generate", "--model", "wan2.2-t2v-plus", "--size", "832*480", "--prompt", "A paper boat"]
+BOARD = {
+    "schema": "wan-video/storyboard/1",
+    "title": "Boats",
+    "shots": [{"id": "a", "prompt": "A paper boat", "model": "wan2.2-t2v-plus", "size": "832*480"}],
+}
+# A Prefect server of the machine's own is started by whatever needs one.
+OTHERS: dict[str, list[str]] = {"storyboard": ["board.json"], "harvest": [], "doctor": [], "validate": []}
 AT_ONCE = int(os.environ.get("AT_ONCE", "2"))
 
 
@@ -36,7 +45,7 @@ class Case:
 
     name: str
     environment: dict[str, str]
-    more: list[str] = field(default_factory=list[str])
+    command: list[str] = field(default_factory=lambda: list(GENERATE))
 
 
 def measured(case: Case) -> str:
@@ -44,27 +53,29 @@ def measured(case: Case) -> str:
     with tempfile.TemporaryDirectory() as out:
         # What every row has, unless the row says otherwise.
         given = {"DASHSCOPE_API_KEY": "sk-emulator", "OUTPUT_DIR": out, "WAN_VIDEO_POLL_MIN_S": "0.2"}
+        (Path(out) / "board.json").write_text(json.dumps(BOARD))
+        ours, theirs = pty.openpty() if os.environ.get("TERMINAL") else os.pipe()
         process = subprocess.Popen(
-            [WAN_VIDEO, *ARGUMENTS, *case.more],
+            [WAN_VIDEO, *case.command],
             env={**os.environ, **given, **case.environment},
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
+            stdout=theirs,
+            stderr=theirs,
+            cwd=out,
         )
+        os.close(theirs)
         began_s = last_s = time.monotonic()
         first_s, silence_s, said = None, 0.0, b""
-        assert process.stderr is not None
-        with selectors.DefaultSelector() as selector:
-            selector.register(process.stderr, selectors.EVENT_READ)
-            while selector.select():
-                piece = os.read(process.stderr.fileno(), 65536)
-                now_s = time.monotonic()
+        while piece := _read(ours):
+            now_s = time.monotonic()
+            if first_s is None:
+                first_s = now_s - began_s
+            else:
                 silence_s = max(silence_s, now_s - last_s)
-                last_s = now_s
-                if not piece:
-                    break
-                said += piece
-                first_s = first_s or now_s - began_s
+            last_s = now_s
+            said += piece
+        silence_s = max(silence_s, time.monotonic() - last_s)
+        os.close(ours)
         code = process.wait()
         end_s = time.monotonic() - began_s
     # The error comes last, with its next step and what was paid.
@@ -73,6 +84,15 @@ def measured(case: Case) -> str:
         (line for line in lines if line.startswith(("  - ", "Unreach", "Account", "Unanswered"))), lines[-1]
     )
     return f"| {case.name} | {first_s or 0:.1f} | {silence_s:.1f} | {end_s:.1f} | {code} | {words.strip()[:110]} |"
+
+
+def _read(descriptor: int) -> bytes:
+    """The next piece of what is said; nothing at its end."""
+    try:
+        return os.read(descriptor, 65536)
+    except OSError:
+        # A terminal whose last process has gone.
+        return b""
 
 
 @contextmanager
@@ -129,13 +149,17 @@ def main() -> None:
             Case("S3 behind SOCKS alone", {base: far, "ALL_PROXY": socks.url, "OUTPUT_DIR": "s3://bucket/x"}),
             Case("HTTP proxy", {base: far, "HTTP_PROXY": http.url, **results}),
             Case("SOCKS proxy", {base: far, "ALL_PROXY": socks.url, **results}),
-            Case("SOCKS proxy and --emulator", {"ALL_PROXY": socks.url}, ["--emulator"]),
+            Case("SOCKS proxy and --emulator", {"ALL_PROXY": socks.url}, [*GENERATE, "--emulator"]),
             Case("HTML with 502", {base: bad.base_url}),
             Case("refused connection", {base: "http://127.0.0.1:9/api/v1"}),
             Case("TLS failure", {base: emulator.base_url.replace("http:", "https:")}),
             Case("no connection is taken", {base: f"http://127.0.0.1:{hole}/api/v1"}),
             Case("proxy is down", {base: far, "HTTP_PROXY": "http://127.0.0.1:9"}),
             Case("proxy never answers", {base: far, "HTTP_PROXY": deaf.url}),
+        ]
+        cases += [
+            Case(f"no connection is taken: {name}", {base: f"http://127.0.0.1:{hole}/api/v1"}, [name, *more])
+            for name, more in OTHERS.items()
         ]
         wanted = os.environ.get("ONLY", "")
         print(

@@ -19,7 +19,7 @@ from footage.clip import follow
 from footage.errors import FootageError
 from footage.evidence.state import Permission
 from footage.order.event_payload import request_of
-from tasks.check import check, check_again, clip_name, event_name
+from tasks.check import check, check_again, clip_name, event_name, finish_name
 from tasks.context import context_of
 from tasks.final_states import finished, stopped
 from tasks.hooks import cancel_clips
@@ -160,7 +160,7 @@ async def generate_from_event(payload: str) -> State[dict[str, Any]]:
 
 @flow(
     name="finish-video",
-    flow_run_name="finish {key:.12}",
+    flow_run_name=finish_name,
     on_cancellation=[cancel_clips],
     persist_result=True,
     result_serializer="json",

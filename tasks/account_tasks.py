@@ -9,7 +9,7 @@ from footage.concurrency.executors import in_thread
 from footage.context import Context
 from footage.provider import TaskRow
 from footage.steps import account_tasks as step
-from tasks.retries import is_transient
+from tasks.retries import tries_again
 
 
 @task(
@@ -17,7 +17,7 @@ from tasks.retries import is_transient
     # Once is enough for a question by the way: the next harvest asks it again.
     retries=1,
     retry_delay_seconds=5,
-    retry_condition_fn=is_transient,
+    retry_condition_fn=tries_again,
     cache_policy=NO_CACHE,
     persist_result=False,
 )

@@ -12,7 +12,7 @@ import time
 from collections.abc import Coroutine
 from typing import Any, ClassVar, TypeVar
 from uuid import UUID
-from weakref import WeakSet
+from weakref import WeakKeyDictionary, WeakSet
 
 from prefect.artifacts import acreate_progress_artifact, aupdate_progress_artifact
 
@@ -88,4 +88,18 @@ class ProgressArtifact:
                 acreate_progress_artifact(progress=percent, key=self._key, description=description)
             )
         else:
-            await published(aupdate_progress_artifact(self._id, progress=percent))
+            await published(aupdate_progress_artifact(self._id, progress=percent, description=description))
+
+    async def end(self, description: str) -> None:
+        """Fill the bar; one that was never shown is not made for that."""
+        if self._id is not None:
+            await self.show(1.0, description)
+
+
+# A clip's bar is begun by its wait and filled by its end, which are two tasks.
+_bars: WeakKeyDictionary[object, ProgressArtifact] = WeakKeyDictionary()
+
+
+def bar_of(work: object, key: str) -> ProgressArtifact:
+    """The one bar of this work in this process, which is made under this key at first use."""
+    return _bars.setdefault(work, ProgressArtifact(key))

@@ -71,3 +71,9 @@ def clip_name() -> str:
 def event_name() -> str:
     """What the run for an event is called."""
     return name_of(str(flow_run.parameters.get("payload", "")))
+
+
+def finish_name() -> str:
+    """What the run for a key is called: as the board that started it named it, else by the key."""
+    given = flow_run.name
+    return given if given and ": " in given else f"finish {str(flow_run.parameters.get('key'))[:12]}"

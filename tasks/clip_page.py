@@ -7,6 +7,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from prefect.artifacts import acreate_image_artifact, acreate_markdown_artifact
+from prefect.runtime import flow_run
 
 from footage.concurrency.executors import in_thread
 from footage.errors import FootageError
@@ -15,8 +16,8 @@ from footage.privacy.display import one_line, plain
 from footage.privacy.redact import redact
 from footage.values.frame_rate import rate_number
 from footage.values.money import money
-from tasks.artifacts import published
-from tasks.markdown import as_cell, as_text
+from tasks.artifacts import ProgressArtifact, bar_of, published
+from tasks.markdown import as_cell, as_text, slug
 
 if TYPE_CHECKING:
     from footage.clip import Clip
@@ -28,7 +29,7 @@ MAX_POSTER_BYTES = 300_000
 
 async def publish_clip_page(clip: Clip, response: VideoResponse) -> None:
     """Publish what was asked, what was delivered and the poster of one clip."""
-    name = f"clip-{clip.key[:12]}"
+    name = artifact_key(clip)
     cost = _price(response.cost)
     await published(
         acreate_markdown_artifact(
@@ -47,6 +48,18 @@ async def publish_clip_page(clip: Clip, response: VideoResponse) -> None:
                 description=f"{as_cell(clip.name)}: poster",
             )
         )
+
+
+def artifact_key(clip: Clip) -> str:
+    """What a clip's artifacts are called: its shot or its prompt, and its key, as Prefect allows it."""
+    asked = clip.order.request
+    name = clip.name if clip.name != clip.order.model else f"{clip.order.model} {asked.prompt[:40]}"
+    return f"{slug(name)}-{clip.key[:12]}"
+
+
+def clip_bar(clip: Clip) -> ProgressArtifact:
+    """The progress bar of a clip."""
+    return bar_of(clip, f"{artifact_key(clip)}-progress")
 
 
 def _poster(clip: Clip) -> bytes | None:
@@ -91,7 +104,7 @@ def _page(clip: Clip, response: VideoResponse, cost: str) -> str:
         "",
         *(f"- ⚠️ {as_text(warning)}" for warning in response.warnings),
         "",
-        "<details><summary>What became of each field</summary>",
+        "### What became of each field",
         "",
         "| field | asked | what happened | sent as | why |",
         "|---|---|---|---|---|",
@@ -101,8 +114,6 @@ def _page(clip: Clip, response: VideoResponse, cost: str) -> str:
             + " |"
             for row in explain_rows(clip.order)
         ),
-        "",
-        "</details>",
     ]
     return "\n".join(lines)
 
@@ -152,7 +163,7 @@ def log_plainly() -> None:
 
 async def publish_failure(name: str, error: FootageError) -> None:
     """Publish what happened, what was paid, and what to do next."""
-    key = error.details.get("key")
+    key, run_name = error.details.get("key"), str(flow_run.name or "request")
     lines = [
         f"## {as_text(name)}: {type(error).__name__}",
         "",
@@ -165,7 +176,7 @@ async def publish_failure(name: str, error: FootageError) -> None:
     ]
     await published(
         acreate_markdown_artifact(
-            key=f"clip-{key[:12]}-stopped" if isinstance(key, str) else "request-stopped",
+            key=f"{slug(name)}-{key[:12]}-stopped" if isinstance(key, str) else f"{slug(run_name)}-stopped",
             markdown="\n".join(lines),
             description=f"{as_cell(name)}: {type(error).__name__}",
         )

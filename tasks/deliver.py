@@ -8,7 +8,7 @@ from prefect.cache_policies import NO_CACHE
 from footage.clip import Clip
 from footage.concurrency.executors import in_heavy_thread
 from footage.steps.deliver import deliver_clip
-from tasks.retries import RETRIES, RETRY_DELAYS_S, is_transient
+from tasks.retries import RETRIES, RETRY_DELAYS_S, tries_again
 
 
 # Retried apart from the generation: a broken download must never lead to a second purchase.
@@ -17,7 +17,7 @@ from tasks.retries import RETRIES, RETRY_DELAYS_S, is_transient
     task_run_name="deliver-{clip.name}",
     retries=RETRIES,
     retry_delay_seconds=RETRY_DELAYS_S,
-    retry_condition_fn=is_transient,
+    retry_condition_fn=tries_again,
     cache_policy=NO_CACHE,
     persist_result=False,
 )

@@ -19,6 +19,9 @@ from tasks.clip_page import publish_failure
 from tasks.crash_limit import GaveUp
 from tasks.markdown import as_cell
 
+# Of a run that the provider or the network did not answer, and that bought nothing.
+UNREACHABLE = "Unreachable"
+
 
 async def finished(clip: Clip) -> State[Any]:
     """Completed; named `Cached` when nothing had to be made, `Reattached` when somebody else had bought it.
@@ -55,7 +58,7 @@ async def stopped(name: str, error: FootageError) -> State[Any]:
         return Failed(name="GaveUp", message=str(error), data=error)
     state_name = "Booked" if isinstance(error, NotFinished) else "Failed"
     if error.exit_code == Unreachable.exit_code:
-        state_name = "Unreachable"
+        state_name = UNREACHABLE
     return Failed(name=state_name, message=str(error), data=error)
 
 
@@ -78,9 +81,11 @@ async def harvested(report: Harvest) -> State[Any]:
         ),
         *({"clip": "", "state": "warning", "what to know": as_cell(warning)} for warning in report.warnings),
     ]
+    unclaimed = f"{len(report.strangers)} unclaimed tasks in the account"
     message = (
         f"{len(report.delivered)} delivered, {len(report.waiting)} waiting, {len(report.failed)} failed, "
-        f"{len(report.expiring)} expire soon, {len(report.strangers)} unclaimed tasks in the account"
+        f"{len(report.expiring)} expire soon, "
+        f"{unclaimed if report.account_listed else 'the tasks of the account were not looked at'}"
     )
     if rows:
         await published(acreate_table_artifact(table=rows, key="harvest", description=message))

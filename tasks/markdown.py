@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 from footage.privacy.display import one_line
 
@@ -29,3 +30,9 @@ def as_cell(text: str, longest: int = 2_000) -> str:
     So what begins a link, a picture or a tag is replaced by the wide form of it, which reads the same in both.
     """
     return _WORD_JOINER.join(_ADDRESS.split(one_line(text)[:longest])).translate(_WIDE)
+
+
+def slug(name: str) -> str:
+    """A name in the letters that an artifact's key may have."""
+    words = re.sub(r"[^a-z0-9]+", "-", unicodedata.normalize("NFKD", name).casefold()).strip("-")
+    return words[:60].strip("-") or "clip"

@@ -8,9 +8,9 @@ from prefect.cache_policies import NO_CACHE
 from footage.clip import Clip
 from footage.evidence.records import Outcome
 from footage.steps.poll import Progress, poll_clip
-from tasks.artifacts import ProgressArtifact
+from tasks.clip_page import clip_bar
 from tasks.events import emit_clip_event
-from tasks.retries import RETRIES, RETRY_DELAYS_S, is_transient
+from tasks.retries import RETRIES, RETRY_DELAYS_S, tries_again
 
 
 # A loop within one task run: a task run retried for every query costs the server five times as much.
@@ -19,7 +19,7 @@ from tasks.retries import RETRIES, RETRY_DELAYS_S, is_transient
     task_run_name="poll-{clip.name}",
     retries=RETRIES,
     retry_delay_seconds=RETRY_DELAYS_S,
-    retry_condition_fn=is_transient,
+    retry_condition_fn=tries_again,
     cache_policy=NO_CACHE,
     persist_result=False,
 )
@@ -36,7 +36,7 @@ class _ProgressBar:
 
     def __init__(self, clip: Clip) -> None:
         self._clip = clip
-        self._artifact = ProgressArtifact(f"clip-{clip.key[:12]}-progress")
+        self._artifact = clip_bar(clip)
 
     async def __call__(self, progress: Progress) -> None:
         if not self._artifact.due:

@@ -7,11 +7,11 @@ from prefect.cache_policies import NO_CACHE
 
 from footage.concurrency.executors import in_thread
 from footage.context import Context
-from footage.errors import Throttled, Unreachable
+from footage.errors import Unreachable
 from footage.evidence.paid import with_what_is_booked
 from footage.steps.probe import ProbeReport, probe_provider
 from footage.storyboard import BoardPlan
-from tasks.retries import RETRIES, RETRY_DELAYS_S, is_transient, tell_retry
+from tasks.retries import RETRIES, RETRY_DELAYS_S, tries_again
 
 
 @task(
@@ -19,17 +19,13 @@ from tasks.retries import RETRIES, RETRY_DELAYS_S, is_transient, tell_retry
     task_run_name="probe-{region}",
     retries=RETRIES,
     retry_delay_seconds=RETRY_DELAYS_S,
-    retry_condition_fn=is_transient,
+    retry_condition_fn=tries_again,
     cache_policy=NO_CACHE,
     persist_result=False,
 )
 async def probe(context: Context, region: str, model: str) -> ProbeReport:
     """Ask the provider one free question: key, region, reachability, clock."""
-    try:
-        return await in_thread(probe_provider, context, region, model)
-    except (Unreachable, Throttled) as error:
-        tell_retry(error)
-        raise
+    return await in_thread(probe_provider, context, region, model)
 
 
 async def probe_board(context: Context, plan: BoardPlan) -> None:

@@ -26,8 +26,9 @@ from pydantic import Field
 from footage.clip import Clip, follow
 from footage.concurrency.executors import in_heavy_thread, in_thread
 from footage.emulated_environment import emulated_here
-from footage.errors import InvalidRequest, NotFinished, Problem
+from footage.errors import InvalidRequest, NotFinished, Problem, Unreachable
 from footage.errors.actions import Approve, NextStep, Rerun, Setup, command
+from footage.evidence.paid import with_what_is_booked
 from footage.evidence.response import response_of
 from footage.evidence.state import Permission, decide
 from footage.order.hand_over import handed_over
@@ -54,7 +55,8 @@ from footage.storyboard.to_buy import still_to_buy
 from footage.values.money import money
 from tasks.artifacts import ProgressArtifact, published
 from tasks.check import check
-from tasks.markdown import as_cell, as_text
+from tasks.final_states import UNREACHABLE
+from tasks.markdown import as_cell, as_text, slug
 from tasks.steps import STEPS
 
 if TYPE_CHECKING:
@@ -140,14 +142,15 @@ async def approved(context: Context, board_plan: BoardPlan, due: BoardQuote) -> 
     await in_thread(require_shown, context.store, str(flow_run.id), board_plan)
     approve = command(Approve(str(flow_run.id)))
     logger.warning(
-        "%s Waiting: press Resume on run %s in Prefect and tick approve, or: %s",
+        "%s Waiting: press Resume on run %s in Prefect (%s) and tick approve, or: %s",
         reason,
         flow_run.name,
+        flow_run.ui_url,
         approve,
     )
     await published(
         acreate_markdown_artifact(
-            key="approval",
+            key=f"{slug(board_plan.board.title)}-approval",
             markdown=f"## Waiting for approval\n\n{as_text(reason)}\n\nPress **Resume** on this run and tick "
             f"**approve**, or: `{approve}`. Cancel the run to refuse.",
             description="Waiting for approval",
@@ -218,12 +221,12 @@ async def crew(
         # The run's own error stays on its worker; the evidence tells the same.
         before = replace(clip.permission, attempts_before=last.number if last else 0)
         decide(await clip.state(), before)
-        message = child.state.message if child.state else None
-        raise NotFinished(
-            f"Run {child.name} ended as {child.state.name if child.state else 'unknown'}: {message}",
-            next_step=go_on,
-            key=clip.key,
-        )
+        name, message = (child.state.name, child.state.message) if child.state else ("unknown", None)
+        told = f"Run {child.name} ended as {name}: {message}"
+        if name == UNREACHABLE:
+            error = Unreachable(told, next_step=go_on, key=clip.key)
+            raise await in_thread(with_what_is_booked, error, context.store, [clip.key])
+        raise NotFinished(told, next_step=go_on, key=clip.key)
 
     return Crew(check_shot, make_here if run == "inline" else make_elsewhere)
 
@@ -291,7 +294,7 @@ async def wrapped(
     message = f"{total}; {paid}; {package.links['dailies.html']}"
     await published(
         acreate_table_artifact(
-            key="storyboard-shots",
+            key=f"{slug(title)}-shots",
             table=[_row(board_plan, outcome) for outcome in outcomes.values()],
             description=f"{as_cell(title)}: {total}, {paid}",
         )
@@ -299,7 +302,7 @@ async def wrapped(
     links = "\n".join(f"- {name}: `{one_line(redact(url))}`" for name, url in package.links.items())
     await published(
         acreate_markdown_artifact(
-            key="storyboard",
+            key=f"{slug(title)}-storyboard",
             markdown=f"## {as_text(title)}\n\n{total}, **{paid}**\n\n{links}",
             description=f"{as_cell(title)}: {total}",
         )

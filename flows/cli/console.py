@@ -17,6 +17,7 @@ from pydantic import BaseModel
 from rich.console import Console
 from rich.text import Text
 
+from flows.cli.status_line import StatusLine
 from footage.errors import FootageError
 from footage.errors.actions import Action, NextStep, command
 from footage.privacy.display import plain, plain_json
@@ -31,15 +32,34 @@ def _shown_only(text: str) -> str:
 
 
 class Patient:
-    """A stream that never fails: one that is full or gone must not stop a clip that is being paid for."""
+    """A stream that never fails: one that is full or gone must not stop a clip that is being paid for.
+
+    A status line that stands on the same terminal makes way for what is written.
+    """
 
     def __init__(self, stream: TextIO | None) -> None:
         self._stream = stream
         self.failed: OSError | None = None
+        self.status: StatusLine | None = None
 
     def write(self, text: str) -> int:
-        self._do(lambda stream: stream.write(_shown_only(text)))
+        with self.status.lock if self.status else contextlib.nullcontext():
+            if self.status:
+                self.status.make_way(text)
+            self._do(lambda stream: stream.write(_shown_only(text)))
         return len(text)
+
+    def write_status(self, text: str) -> None:
+        """Write as it is what wipes and rewrites a line; it holds nothing of others."""
+        self._do(lambda stream: stream.write(text))
+        self.flush()
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether lines can be wiped there."""
+        if self._stream is None or self._stream.closed or not self._stream.isatty():
+            return False
+        return os.environ.get("TERM") not in ("dumb", "unknown")
 
     def flush(self) -> None:
         self._do(lambda stream: stream.flush())
@@ -64,9 +84,21 @@ class Patient:
 def patient_output() -> Generator[Patient]:
     """Within this block nothing that is printed can fail; gives the stdout, which knows whether it did."""
     out, err = Patient(sys.stdout), Patient(sys.stderr)
-    with contextlib.redirect_stdout(cast(TextIO, out)), contextlib.redirect_stderr(cast(TextIO, err)):
-        yield out
-        out.flush()
+    err.status = status = StatusLine(err.write_status, rewritten=err.is_terminal)
+    # What goes elsewhere breaks no silence, and has nothing to make way for.
+    out.status = status if out.is_terminal else None
+    _status.append(status)
+    try:
+        with contextlib.redirect_stdout(cast(TextIO, out)), contextlib.redirect_stderr(cast(TextIO, err)):
+            yield out
+            out.flush()
+    finally:
+        _status.remove(status)
+        status.end()
+
+
+# Of the command that runs.
+_status: list[StatusLine] = []
 
 
 stderr = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -98,6 +130,8 @@ def tell_next(step: NextStep | Action) -> None:
 
 def tell(message: str, style: str = "") -> None:
     """A line for the person at the terminal."""
+    for status in _status:
+        status.forget_pauses()
     stderr.print(Text(plain(message), style=style))
 
 
@@ -108,16 +142,26 @@ class _Lines(logging.Handler):
         at = datetime.fromtimestamp(record.created).astimezone()
         style = "yellow" if record.levelno >= logging.WARNING else ""
         stderr.print(Text(f"{at:%H:%M:%S} ", "dim") + Text(plain(record.getMessage()), style))
+        for status in _status:
+            status.note_pause(getattr(record, "clip", None), getattr(record, "pause_s", None))
 
 
 def show_progress() -> None:
-    """Let the core's log lines appear in the terminal; calling it again changes nothing."""
+    """Let the core's log lines appear in the terminal, and no wait be silent; calling it again changes nothing."""
     logger = logging.getLogger("footage")
     # Prefect would set it, too, but what is said before and while it loads counts as well.
     if logger.getEffectiveLevel() > logging.INFO:
         logger.setLevel(logging.INFO)
     if not any(isinstance(handler, _Lines) for handler in logger.handlers):
         logger.addHandler(_Lines(logging.INFO))
+    for status in _status:
+        status.start()
+
+
+def hold_status() -> None:
+    """Break no silence until something is printed again: a person types."""
+    for status in _status:
+        status.hold()
 
 
 def explain_error(error: FootageError) -> None:

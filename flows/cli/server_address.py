@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import logging
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +21,6 @@ from flows.cli.local_server import (
     start_local_server,
     trouble_with,
 )
-from footage.concurrency.slow_notice import noticed_if_slow
 from footage.context import key_of_environment
 from footage.emulated_environment import environment
 from footage.errors import AccountProblem, Unreachable
@@ -30,8 +28,6 @@ from footage.privacy.display import shown_reference
 
 if TYPE_CHECKING:
     from prefect.settings import Settings
-
-logger = logging.getLogger("footage.cli")
 
 
 @contextlib.contextmanager
@@ -46,8 +42,7 @@ def prefect_server() -> Generator[str]:
     """
     url = found_server()
     if url is None:
-        with noticed_if_slow(logger, "The Prefect server is still starting …"):
-            url = start_local_server()
+        url = start_local_server()
         check_access(url)
         tell(f"{ui_line(_shown_ui(url))}   (stop the server with: wan-video server stop)", "dim")
     with talking_to(url):

@@ -41,16 +41,15 @@ from footage.errors import AlreadyThere, NotThere
 from footage.evidence.attempts import AttemptReader
 from footage.evidence.reader import RecordReader
 from footage.evidence.records import (
-    FORMAT,
     CancelWish,
     Claim,
     DeliveredRecord,
-    Files,
     Intent,
     Joined,
     OpenMarker,
     OrderRecord,
     Outcome,
+    PollLine,
     Receipt,
     Record,
     ResultRecord,
@@ -61,6 +60,7 @@ if TYPE_CHECKING:
     from footage.storage import Store
 
 R = TypeVar("R", bound=Record)
+D = TypeVar("D", DeliveredRecord, ResultRecord)
 
 _WISH_FILE = re.compile(r"/(cancel|override)-(\d{1,18})\.json$")
 _KEY = re.compile(r"[0-9a-f]{64}")
@@ -92,8 +92,8 @@ class ClipEvidence:
     def state(self) -> ClipState:
         """Where the clip stands now, read fresh."""
         names = self.store.list(self.folder)
-        delivered = self._document("delivered.json", names, DeliveredRecord)
-        result = self._document("result.json", names, ResultRecord)
+        delivered = self._listed("delivered.json", names, DeliveredRecord)
+        result = self._listed("result.json", names, ResultRecord)
         attempts = self._attempts.read([name.removeprefix(f"{self.folder}/") for name in names])
         if delivered is not None and not any(attempt.receipt for attempt in attempts):
             self.reader.refuse(f"{self.folder}/delivered.json", "no receipt says that the clip was bought")
@@ -115,17 +115,17 @@ class ClipEvidence:
         except NotThere:
             return False
 
-    def result(self) -> dict[str, Any] | None:
+    def result(self) -> ResultRecord | None:
         """The finished clip's `result.json`, or None while there is none."""
         try:
-            return self._read_document(f"{self.folder}/result.json", ResultRecord)
+            return self._read("result.json", ResultRecord)
         except NotThere:
             return None
 
-    def delivered(self) -> dict[str, Any] | None:
+    def delivered(self) -> DeliveredRecord | None:
         """What was published and verified, or None while there is nothing."""
         try:
-            return self._read_document(f"{self.folder}/delivered.json", DeliveredRecord)
+            return self._read("delivered.json", DeliveredRecord)
         except NotThere:
             return None
 
@@ -251,18 +251,17 @@ class ClipEvidence:
             lambda number: f"{folder}/settlement{'' if number == 1 else f'-{number}'}.json", outcome
         )
 
-    def log_poll(self, attempt: int, answer: dict[str, Any]) -> None:
+    def log_poll(self, attempt: int, line: PollLine) -> None:
         """Append one answer of the provider; the caller has redacted it."""
-        line = json.dumps(answer, ensure_ascii=False, default=str) + "\n"
-        self.store.append(f"{self.folder}/attempt-{attempt}/polls.jsonl", line.encode())
+        self.store.append(f"{self.folder}/attempt-{attempt}/polls.jsonl", line.to_bytes())
 
-    def write_delivered(self, document: dict[str, Any]) -> dict[str, Any]:
+    def write_delivered(self, record: DeliveredRecord) -> DeliveredRecord:
         """Keep what was published and verified; returns the first such record."""
-        return self._first_document("delivered.json", document, DeliveredRecord)
+        return self._first_read_back("delivered.json", record)
 
-    def write_result(self, document: dict[str, Any]) -> dict[str, Any]:
+    def write_result(self, record: ResultRecord) -> ResultRecord:
         """Finish the clip; returns the first result, which everybody gets."""
-        return self._first_document("result.json", document, ResultRecord)
+        return self._first_read_back("result.json", record)
 
     def join_run(self, run_id: str, joined: Joined) -> Joined:
         """Note that a run works on this clip, so that cancelling the run finds it; the first note stays."""
@@ -302,22 +301,22 @@ class ClipEvidence:
             return record
         return self.reader.refuse(f"{self.folder}/{name(MOST_FILES)}", f"there are {MOST_FILES} of its kind")
 
-    def _first_document(self, name: str, document: dict[str, Any], kind: type[Record]) -> dict[str, Any]:
+    def _first_read_back(self, name: str, record: D) -> D:
+        _create_once(self.store, f"{self.folder}/{name}", record.to_bytes())
+        # Ours, too: what everybody else will see.
+        return self._read(name, type(record))
+
+    def _read(self, name: str, kind: type[D]) -> D:
         path = f"{self.folder}/{name}"
-        _create_once(self.store, path, _json({"format": FORMAT, **document}))
-        # Read back, ours too: what everybody else will see, where what JSON cannot hold has become text.
-        return self._read_document(path, kind)
-
-    def _read_document(self, path: str, kind: type[Record]) -> dict[str, Any]:
-        document = self.reader.document(path, kind, **({"key": self.key} if kind is ResultRecord else {}))
-        if misplaced := Files.model_validate(document["files"]).misplaced(self.key):
+        record = self.reader.record(path, kind, **({"key": self.key} if kind is ResultRecord else {}))
+        if misplaced := record.files.misplaced(self.key):
             self.reader.refuse(path, f"its files.{misplaced} is not where this clip's files are")
-        return document
+        return record
 
-    def _document(self, name: str, names: list[str], kind: type[Record]) -> dict[str, Any] | None:
+    def _listed(self, name: str, names: list[str], kind: type[D]) -> D | None:
         path = f"{self.folder}/{name}"
         if path in names:
-            return self._read_document(path, kind)
+            return self._read(name, kind)
         if any(below.startswith(f"{path}/") for below in names):
             self.reader.refuse(path, "it is a folder")
         return None

@@ -6,6 +6,7 @@ its path, its clip and the other records is checked where it is read (footage/ev
 
 from __future__ import annotations
 
+import json
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
@@ -147,6 +148,40 @@ class WorkerRecord(Record):
     lease_s: Annotated[float, Field(ge=0, le=3600, allow_inf_nan=False)] = 0.0
 
 
+class PollLine(BaseModel):
+    """One line of `polls.jsonl`: what one question about a task gave, or how often the line before came again."""
+
+    model_config = ConfigDict(frozen=True, populate_by_name=True)
+
+    at: str | None = None
+    # What the question was for, where it was not the wait.
+    purpose: Annotated[str | None, Field(alias="for")] = None
+    # The whole answer, redacted; or the status that the provider's list has; or why there was none.
+    answer: Any = None
+    listed: str | None = None
+    request_id: str | None = None
+    error: str | None = None
+    message: str | None = None
+    unchanged: int | None = None
+    first_at: str | None = None
+    last_at: str | None = None
+
+    def says_the_same_as(self, other: PollLine | None) -> bool:
+        """Whether both are the same answer; each has its own time and request id."""
+        return other is not None and self._said() == other._said()
+
+    def _said(self) -> dict[str, Any]:
+        said = self.model_dump(exclude={"at", "request_id"})
+        if isinstance(self.answer, dict):
+            said["answer"] = {name: value for name, value in self.answer.items() if name != "request_id"}
+        return said
+
+    def to_bytes(self) -> bytes:
+        """The line as JSON, with its end."""
+        fields = self.model_dump(by_alias=True, exclude_none=True)
+        return (json.dumps(fields, ensure_ascii=False, default=str) + "\n").encode()
+
+
 OutcomeStatus = Literal["succeeded", "failed", "canceled", "lost", "abandoned"]
 
 
@@ -172,17 +207,22 @@ class Outcome(Record):
     actual_prompt: str | None = None
 
 
-class Facts(Record):
+class Facts(BaseModel):
     """What was measured in a stored video; other measurements are kept and not needed here."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
 
     duration_s: Measure
     fps: Measure
     width: Count
     height: Count
+    audio: bool = False
 
 
-class Files(Record):
+class Files(BaseModel):
     """Where a clip's files are, below the store."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
 
     clip: Name
     original: Name | None = None
@@ -205,8 +245,10 @@ class Files(Record):
         return None
 
 
-class StoredFile(Record):
+class StoredFile(BaseModel):
     """One published video: where it is, and what its bytes are."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
 
     path: Name
     sha256: Sha256
@@ -231,8 +273,10 @@ class DeliveredRecord(Record):
         return (clip,) if self.original is None else (clip, self.original)
 
 
-class CostRecord(Record):
+class CostRecord(BaseModel):
     """What the clip cost by the price list."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
 
     amount: Money
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
@@ -241,8 +285,10 @@ class CostRecord(Record):
     read_on: date
 
 
-class ClipRecord(Record):
+class ClipRecord(BaseModel):
     """The part of a result that becomes the response; links are made anew each time."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
 
     duration: Measure
     fps: Measure
@@ -262,10 +308,16 @@ class ResultRecord(Record):
     """`result.json`: the finished clip."""
 
     key: Key
+    sealed_at: str | None = None
+    sealed_by: str | None = None
     endpoint: Address | None = None
+    # Whether the endpoint said that it is the emulator; None in older evidence.
+    emulated: bool | None = None
     attempt: Number | None = None
     clip: ClipRecord
     files: Files
+    # What was measured in the clip; older evidence may lack it.
+    probe: Facts | None = None
     original: StoredFile | None = None
     # SHA-256 of the records that prove it, by path below the clip's folder.
     evidence_sha256: dict[str, Sha256] = Field(default_factory=dict[str, str])

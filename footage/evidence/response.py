@@ -2,33 +2,42 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from footage.request import Cost, VideoResponse
 
 if TYPE_CHECKING:
+    from footage.evidence.records import ResultRecord
     from footage.storage import Store
 
 
-def response_of(store: Store, document: dict[str, Any], *, cached: bool) -> VideoResponse:
+def response_of(store: Store, result: ResultRecord, *, cached: bool) -> VideoResponse:
     """The response from a `result.json`, with links as the store makes them today: signed ones expire."""
-    files = document["files"]
-    # Fields that a later version added are kept in the evidence, and mean nothing here.
-    fields = {name: value for name, value in document["clip"].items() if name in VideoResponse.model_fields}
-    if cost := fields.get("cost"):
-        fields["cost"] = {name: value for name, value in cost.items() if name in Cost.model_fields}
+    clip, files = result.clip, result.files
 
-    def link(name: str) -> str | None:
-        return store.url_of(files[name]) if files.get(name) else None
+    def link(path: str | None) -> str | None:
+        return store.url_of(path) if path else None
 
-    return VideoResponse.model_validate(
-        {
-            **fields,
-            "video_url": link("clip"),
-            "original_url": link("original"),
-            "thumbnail_url": link("poster"),
-            "contact_sheet_url": link("sheet"),
-            "evidence_url": store.url_of(f"evidence/{document['key']}"),
-            "cached": cached,
-        }
+    return VideoResponse(
+        video_url=store.url_of(files.clip),
+        duration=clip.duration,
+        fps=clip.fps,
+        seed=clip.seed,
+        key=clip.key,
+        model=clip.model,
+        region=clip.region,
+        task_id=clip.task_id,
+        size=clip.size,
+        size_bytes=clip.size_bytes,
+        sha256=clip.sha256,
+        # Fields that a later version added are kept in the evidence, and mean nothing here.
+        cost=None
+        if clip.cost is None
+        else Cost.model_validate(clip.cost.model_dump(include=set(Cost.model_fields))),
+        cached=cached,
+        warnings=clip.warnings,
+        original_url=link(files.original),
+        thumbnail_url=link(files.poster),
+        contact_sheet_url=link(files.sheet),
+        evidence_url=store.url_of(f"evidence/{result.key}"),
     )

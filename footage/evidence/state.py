@@ -12,11 +12,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
 
 from footage.errors import Canceled, ClipLost, FootageError, GenerationFailed, Unreachable
 from footage.errors.actions import NextStep, Rerun
-from footage.evidence.records import Intent, Outcome, Receipt
+from footage.evidence.records import DeliveredRecord, Intent, Outcome, Receipt, ResultRecord
 
 
 class Step(Enum):
@@ -66,8 +65,8 @@ class ClipState:
 
     key: str
     attempts: tuple[Attempt, ...] = ()
-    delivered: dict[str, Any] | None = None
-    result: dict[str, Any] | None = None
+    delivered: DeliveredRecord | None = None
+    result: ResultRecord | None = None
     # Wishes to cancel are counted; a run that is started later notes which of them it overrides.
     wishes: int = 0
     overridden: int = 0

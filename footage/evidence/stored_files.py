@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from footage.evidence.records import DeliveredRecord, ResultRecord, StoredFile
 
@@ -13,15 +13,15 @@ if TYPE_CHECKING:
 
 
 def videos_of(
-    evidence: ClipEvidence, result: dict[str, Any] | None, delivered: dict[str, Any] | None
+    evidence: ClipEvidence, result: ResultRecord | None, delivered: DeliveredRecord | None
 ) -> tuple[StoredFile, ...]:
     """The videos of a delivered clip, on which both of its records agree.
 
     Raises:
         BadRecord: They contradict each other.
     """
-    from_result = () if result is None else ResultRecord.model_validate(result).videos
-    from_delivery = () if delivered is None else DeliveredRecord.model_validate(delivered).videos
+    from_result = () if result is None else result.videos
+    from_delivery = () if delivered is None else delivered.videos
     if from_result and from_delivery and _bytes_of(from_result) != _bytes_of(from_delivery):
         evidence.reader.refuse(f"{evidence.folder}/result.json", "its videos are not those of delivered.json")
     return from_delivery or from_result

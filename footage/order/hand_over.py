@@ -1,8 +1,8 @@
-"""What a process prepared before it started a run, for that run: a run's parameters are stored, and must be small.
+"""What a process prepared and found out before it started a run, for that run.
 
-An orchestrator stores the parameters of every run. An image that was given inline, and a link whose signature
-opens something, are replaced there by a placeholder; the run takes the request as it was prepared, and checks that
-its parameters ask for the same.
+An orchestrator stores the parameters of every run, so they must be small. An image that was given inline, and a link
+whose signature opens something, are replaced there by a placeholder; the run takes the request as it was prepared, and
+checks that its parameters ask for the same.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from footage.request import VideoRequest
 T = TypeVar("T")
 
 _PLACEHOLDER = re.compile(r"kept-in-memory:[0-9a-f]{16}")
-_handed_over: ContextVar[object] = ContextVar("handed_over", default=None)
+_handed_over: ContextVar[tuple[object, ...]] = ContextVar("handed_over", default=())
 
 
 @contextlib.contextmanager
-def hand_over(prepared: object) -> Generator[None]:
-    """Let the run that is started in this block, in this process, take what was prepared."""
-    token = _handed_over.set(prepared)
+def hand_over(*things: object) -> Generator[None]:
+    """Let the run that is started in this block, in this process, take what was prepared and found out."""
+    token = _handed_over.set(things)
     try:
         yield
     finally:
@@ -35,9 +35,13 @@ def hand_over(prepared: object) -> Generator[None]:
 
 
 def handed_over(kind: type[T]) -> T | None:
-    """What this process prepared for the run, if it is of this kind; None in a run that a worker started."""
-    prepared = _handed_over.get()
-    return prepared if isinstance(prepared, kind) else None
+    """What this process has of this kind for the run; None in a run that a worker started."""
+    return next(iter(all_handed_over(kind)), None)
+
+
+def all_handed_over(kind: type[T]) -> list[T]:
+    """Everything of this kind that this process has for the run."""
+    return [thing for thing in _handed_over.get() if isinstance(thing, kind)]
 
 
 def without_secrets(request: Mapping[str, Any]) -> dict[str, Any]:

@@ -175,18 +175,18 @@ def full_key(context: Context, beginning: str) -> str:
 
 def _recall(clip: Clip) -> None:
     """Give a clip that is stored already its response; not if its files are no longer what was delivered."""
-    document = clip.evidence.result()
-    if document is None:
+    result = clip.evidence.result()
+    if result is None:
         return
-    clip.context.refuse_mixed_evidence(document.get("endpoint"), document.get("emulated"))
+    clip.context.refuse_mixed_evidence(result.endpoint, result.emulated)
     delivered = clip.evidence.delivered()
-    videos = videos_of(clip.evidence, document, delivered)
+    videos = videos_of(clip.evidence, result, delivered)
     # Without the record of the delivery only the bytes can confirm what the result says.
     damaged = damage(clip.context.store, videos, hashed=delivered is None)
     if damaged is not None:
         clip.say.warning("%s", damaged)
         return
-    clip.response = response_of(clip.context.store, document, cached=True)
+    clip.response = response_of(clip.context.store, result, cached=True)
     if clip.order.request.conform == "never" and clip.response.original_url is not None:
         # One key for both, because the purchase is the same.
         note = "This clip was converted for an earlier request; as the provider delivered it, it is original_url."

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from footage.errors import BadDelivery, ClipLost, NotFinished, StorageProblem, Unanswered
 from footage.errors.actions import NextStep, Rerun
 from footage.evidence.reader import BadRecord
-from footage.evidence.records import Outcome, Receipt
+from footage.evidence.records import DeliveredRecord, Outcome, PollLine, Receipt
 from footage.evidence.stored_files import damage, videos_of
 from footage.privacy.redact import redact
 from footage.steps.ownership import require_ours
@@ -40,18 +40,18 @@ def deliver_clip(clip: Clip) -> None:
     receipt = last.receipt
     billed = last.ended.billed_seconds if last.ended else None
     try:
-        document = _deliver(clip, receipt, None if billed is None else float(billed))
+        record = _deliver(clip, receipt, None if billed is None else float(billed))
     except (BadDelivery, ClipLost) as error:
         if _give_up(clip, receipt, error):
             return
         raise _what_now(clip, receipt, error) from error
-    delivered = clip.evidence.write_delivered(document)
-    clip.say.info("delivered, %d bytes, sha256 %s", delivered["size_bytes"], delivered["sha256"])
-    for warning in delivered["warnings"]:
+    delivered = clip.evidence.write_delivered(record)
+    clip.say.info("delivered, %d bytes, sha256 %s", delivered.size_bytes, delivered.sha256)
+    for warning in delivered.warnings:
         clip.say.warning("%s", warning)
 
 
-def _deliver(clip: Clip, receipt: Receipt, billed_s: float | None) -> dict[str, Any]:
+def _deliver(clip: Clip, receipt: Receipt, billed_s: float | None) -> DeliveredRecord:
     from footage.steps.result_delivery import fetch_and_publish
 
     try:
@@ -63,7 +63,7 @@ def _deliver(clip: Clip, receipt: Receipt, billed_s: float | None) -> dict[str, 
             conform=clip.order.request.conform,
             limits=clip.context.download_limits(),
             billed_s=billed_s,
-        ).to_json()
+        ).record()
     except OSError as error:
         raise StorageProblem(
             f"Could not work in the folder for temporary files: {error.strerror or type(error).__name__}.",
@@ -85,7 +85,7 @@ def restore(clip: Clip, state: ClipState) -> None:
     why = damage(clip.context.store, videos, hashed=True)
     if why is None:
         return
-    number = (state.result or {}).get("attempt")
+    number = state.result.attempt if state.result else None
     attempt = next((one for one in state.attempts if one.number == number), state.last)
     receipt = attempt.receipt if attempt else None
     try:
@@ -146,7 +146,7 @@ def _what_now(
 def _result_url(clip: Clip, receipt: Receipt) -> str:
     """A fresh result URL, asked from the task; asking is free."""
     answer = client_of(clip.context, receipt).fetch(receipt.task_id)
-    line = {"at": datetime.now(UTC).isoformat(), "for": "delivery", "answer": redact(answer.answer)}
+    line = PollLine(at=datetime.now(UTC).isoformat(), purpose="delivery", answer=redact(answer.answer))
     clip.evidence.log_poll(receipt.attempt, line)
     if answer.status.value == "SUCCEEDED" and answer.video_url:
         require_ours(clip, receipt, answer)

@@ -57,6 +57,8 @@ class Harvest:
     canceled: list[str] = field(default_factory=list[str])
     expiring: list[Unfinished] = field(default_factory=list[Unfinished])
     strangers: list[str] = field(default_factory=list[str])
+    # Whether the account's tasks could be listed: else nobody knows of strangers.
+    account_listed: bool = False
     warnings: list[str] = field(default_factory=list[str])
 
 
@@ -128,6 +130,7 @@ async def _compare(
     except StorageProblem as error:
         report.warnings.append(error.message)
         return []
+    report.account_listed = True
     report.warnings += compared.warnings
     found.unfinished += compared.unfinished
     return compared.unclaimed

@@ -8,7 +8,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from footage.concurrency.executors import in_thread
 from footage.errors import (
@@ -21,7 +21,7 @@ from footage.errors import (
     Unreachable,
 )
 from footage.errors.actions import Harvest, NextStep, Rerun
-from footage.evidence.records import Outcome, Receipt
+from footage.evidence.records import Outcome, PollLine, Receipt
 from footage.privacy.redact import redact
 from footage.steps.booking import outcome_of
 from footage.steps.cancel import settle
@@ -94,33 +94,25 @@ class _Answers:
     def __init__(self, clip: Clip, attempt: int) -> None:
         self._clip = clip
         self._attempt = attempt
-        self._last: dict[str, Any] | None = None
+        self._last: PollLine | None = None
         self._again: list[str] = []
 
-    def keep(self, line: dict[str, Any]) -> None:
+    def keep(self, line: PollLine) -> None:
         """Take one answer, redacted."""
-        said = _without_request_id(line)
         now = datetime.now(UTC).isoformat()
-        if said == self._last:
+        if line.says_the_same_as(self._last):
             self._again.append(now)
             return
         self.close()
-        self._last = said
-        self._clip.evidence.log_poll(self._attempt, {"at": now, **line})
+        self._last = line
+        self._clip.evidence.log_poll(self._attempt, line.model_copy(update={"at": now}))
 
     def close(self) -> None:
         """Write how often the last answer came again, and when first and last."""
         if self._again:
-            again = {"unchanged": len(self._again), "first_at": self._again[0], "last_at": self._again[-1]}
+            again = PollLine(unchanged=len(self._again), first_at=self._again[0], last_at=self._again[-1])
             self._clip.evidence.log_poll(self._attempt, again)
             self._again = []
-
-
-def _without_request_id(line: dict[str, Any]) -> dict[str, Any]:
-    answer = line.get("answer")
-    if isinstance(answer, dict):
-        line = line | {"answer": {name: value for name, value in answer.items() if name != "request_id"}}
-    return {name: value for name, value in line.items() if name != "request_id"}
 
 
 class _Watch:
@@ -162,19 +154,20 @@ class _Watch:
         try:
             row = await self.clip.context.task_list.row(self.client, self.receipt.task_id)
             if row is not None:
-                await self._note(row.status, {"listed": row.status.value, "request_id": row.request_id})
+                await self._note(row.status, PollLine(listed=row.status.value, request_id=row.request_id))
                 return None
             answer = await in_thread(self.client.fetch, self.receipt.task_id)
             ended = await in_thread(self._judge, answer)
         except (Unreachable, Throttled) as error:
             self.silent += 1
-            await in_thread(self.answers.keep, {"error": type(error).__name__, "message": error.message})
+            await in_thread(self.answers.keep, PollLine(error=type(error).__name__, message=error.message))
             self.clip.say.warning(
                 "no answer about task %s (%s); answer %d of %d that is missing in a row",
                 self.receipt.task_id,
                 error.message,
                 self.silent,
                 MAX_SILENCE,
+                extra={"pause_s": self._longer_s() if self.silent < MAX_SILENCE else None},
             )
             if self.silent >= MAX_SILENCE:
                 # An Unreachable would say that nothing was bought.
@@ -184,13 +177,13 @@ class _Watch:
                     **error.details | {"key": self.clip.key, "task_id": self.receipt.task_id},
                 ) from None
             return None
-        await self._note(answer.status, {"answer": redact(answer.answer)})
+        await self._note(answer.status, PollLine(answer=redact(answer.answer)))
         if ended is None:
             return None
         self.clip.context.durations.learn(self.receipt.model, answer)
         return await in_thread(self.clip.evidence.write_outcome, ended)
 
-    async def _note(self, status: TaskStatus, line: dict[str, Any]) -> None:
+    async def _note(self, status: TaskStatus, line: PollLine) -> None:
         """Keep an answer, and tell a change."""
         self.silent = 0
         await in_thread(self.answers.keep, line)
@@ -253,7 +246,11 @@ class _Watch:
     def _pause_s(self) -> float:
         task_list = self.clip.context.task_list
         if self.silent:
-            longer_s = min(self.settings.poll_max_s, task_list.interval_s(self.client) * 2**self.silent)
-            return longer_s * random.uniform(0.9, 1.1)
+            return self._longer_s() * random.uniform(0.9, 1.1)
         age = self.clip.context.provider_now() - self.receipt.submitted_at
         return task_list.pause_s(self.client, age.total_seconds())
+
+    def _longer_s(self) -> float:
+        """Longer with each answer that is missing in a row."""
+        interval_s = self.clip.context.task_list.interval_s(self.client)
+        return min(self.settings.poll_max_s, interval_s * 2**self.silent)

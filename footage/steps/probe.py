@@ -10,10 +10,12 @@ from footage.catalogue import card
 from footage.concurrency.slow_notice import noticed_if_slow
 from footage.errors import AccountProblem, InvalidRequest, Problem, Throttled, Unreachable
 from footage.network.proxies import proxy_for, shown_proxy
+from footage.order.hand_over import all_handed_over
 from footage.privacy.display import shown
 
 if TYPE_CHECKING:
     from footage.context import Context
+    from footage.credentials import ApiKey
     from footage.provider import Probe
 
 logger = logging.getLogger(__name__)
@@ -29,8 +31,20 @@ class ProbeReport:
     warnings: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class FirstContact:
+    """A good answer that a command got before it started its run, which need not ask the same again."""
+
+    endpoint: str
+    workspace: str | None
+    # With its source: the key of a block is another one, whatever its text.
+    api_key: ApiKey
+    answer: Probe
+
+
 def probe_provider(context: Context, region: str, model: str) -> ProbeReport:
-    """Ask the endpoint one free question, and a second one for a model that no official table lists.
+    """Ask the endpoint one free question, unless that was answered to the command that started this run; and a
+    second one for a model that no official table lists.
 
     Raises:
         InvalidRequest: The address that the operator set never answered, and is rather wrong than away.
@@ -39,7 +53,8 @@ def probe_provider(context: Context, region: str, model: str) -> ProbeReport:
     """
     endpoint = context.endpoint(region)
     client = context.client(endpoint, context.workspace)
-    answer = ask(context, endpoint)
+    given = _answered_before(context, endpoint)
+    answer = given or ask(context, endpoint)
     context.note_clock(answer.clock_offset_s)
     warnings: list[str] = []
     if not card(model).documented and client.model_known(model) is False:
@@ -49,7 +64,8 @@ def probe_provider(context: Context, region: str, model: str) -> ProbeReport:
         warnings.append(f"this machine's clock differs from the provider's by {answer.clock_offset_s:+.0f} s")
     for warning in warnings:
         logger.warning("%s", warning)
-    logger.info("%s answers in %.0f ms.", endpoint, answer.latency_s * 1000)
+    when = ", as it was asked before this run" if given else ""
+    logger.info("%s answers in %.0f ms%s.", endpoint, answer.latency_s * 1000, when)
     return ProbeReport(endpoint, answer.latency_s, answer.clock_offset_s, tuple(warnings))
 
 
@@ -72,22 +88,36 @@ def ask(context: Context, endpoint: str) -> Probe:
     return answer
 
 
-def first_contact(context: Context, region: str) -> None:
+def _answered_before(context: Context, endpoint: str) -> Probe | None:
+    """What this very process was answered at this endpoint, with this key, before it started the run."""
+    for contact in all_handed_over(FirstContact):
+        asked = (contact.endpoint, contact.workspace, contact.api_key)
+        if asked == (endpoint, context.workspace, context.api_key):
+            context.answered.add(endpoint)
+            return contact.answer
+    return None
+
+
+def first_contact(context: Context, region: str) -> FirstContact | None:
     """Ask once before a run is started, so that a mistake in an address or a proxy is told within seconds.
 
-    Everything else is left to the run: it is patient with outages, and its key may come from a block.
+    The answer is for the run. None where there was no good one, which is left to the run: it is patient with
+    outages, and its key may come from a block.
 
     Raises:
         InvalidRequest: The address that the operator set is wrong.
         AccountProblem: The proxy wants another user or password.
     """
+    endpoint = context.endpoint(region)
     try:
-        ask(context, context.endpoint(region))
+        answer = ask(context, endpoint)
     except (Unreachable, Throttled):
-        return
+        return None
     except AccountProblem as error:
         if error.details.get("mistake") == "proxy":
             raise
+        return None
+    return FirstContact(endpoint, context.workspace, context.api_key, answer)
 
 
 # What was wrong, for a person; certain enough to ask no second time while the address never gave a good answer.

@@ -105,8 +105,14 @@ class _Search:
                 decision = await in_thread(self._look)
                 silent = 0
             except (Unreachable, Throttled) as error:
-                self.clip.say.warning("reconciling: %s", error.message)
                 silent += 1
+                self.clip.say.warning(
+                    "reconciling: %s (answer %d of %d that is missing in a row)",
+                    error.message,
+                    silent,
+                    MAX_SILENCE,
+                    extra={"pause_s": self._pause_s(silent) if silent < MAX_SILENCE else None},
+                )
                 if silent >= MAX_SILENCE:
                     # A lost submission may have been bought.
                     raise (error.booked() if isinstance(error, Unreachable) else error) from None
@@ -133,8 +139,12 @@ class _Search:
                         raise _unknown(
                             self.clip, self.attempt, why, first="run it again later, it looks again"
                         )
-            pause_s = min(self.settings.poll_min_s, max(0.2, self.settings.reconcile_grace_s / 4))
-            await asyncio.sleep(min(self.settings.poll_max_s, pause_s * 2**silent))
+            await asyncio.sleep(self._pause_s(silent))
+
+    def _pause_s(self, silent: int) -> float:
+        """Seconds to the next look; longer with each answer that is missing in a row."""
+        pause_s = min(self.settings.poll_min_s, max(0.2, self.settings.reconcile_grace_s / 4))
+        return min(self.settings.poll_max_s, pause_s * 2**silent)
 
     def _look(self) -> Decision:
         """Read the list once, and what the candidates in it tell."""

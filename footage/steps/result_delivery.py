@@ -24,9 +24,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from footage.errors import AlreadyThere, BadDelivery, StorageProblem
+from footage.evidence.records import DeliveredRecord, Facts, Files, StoredFile
 from footage.media import VideoFacts, inspect
 from footage.media import conform as make_conform
 from footage.storage.sha256 import sha256_of
@@ -34,7 +35,6 @@ from footage.transfer import Limits, download
 from footage.values.frame_rate import rate_number
 
 if TYPE_CHECKING:
-    from footage.evidence.records import StoredFile
     from footage.order import Expected
     from footage.storage import Store
 
@@ -146,13 +146,16 @@ class StoredVideo:
     sha256: str
     size_bytes: int
 
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "path": self.path,
-            "sha256": self.sha256,
-            "size_bytes": self.size_bytes,
-            "facts": self.facts.to_json(),
-        }
+    def record(self) -> StoredFile:
+        """As it stands in the evidence, with what was measured."""
+        return StoredFile.model_validate(
+            {
+                "path": self.path,
+                "sha256": self.sha256,
+                "size_bytes": self.size_bytes,
+                "facts": self.facts.to_json(),
+            }
+        )
 
 
 @dataclass(frozen=True)
@@ -165,21 +168,21 @@ class Delivered:
     contact_sheet_path: str
     warnings: tuple[str, ...]
 
-    def to_json(self) -> dict[str, Any]:
+    def record(self) -> DeliveredRecord:
         """The form kept in the evidence: the clip's own values on top, `files` relative to the store."""
-        return {
-            "sha256": self.clip.sha256,
-            "size_bytes": self.clip.size_bytes,
-            "facts": self.clip.facts.to_json(),
-            "original": None if self.original is None else self.original.to_json(),
-            "files": {
-                "clip": self.clip.path,
-                "original": None if self.original is None else self.original.path,
-                "poster": self.poster_path,
-                "sheet": self.contact_sheet_path,
-            },
-            "warnings": list(self.warnings),
-        }
+        return DeliveredRecord(
+            sha256=self.clip.sha256,
+            size_bytes=self.clip.size_bytes,
+            facts=Facts.model_validate(self.clip.facts.to_json()),
+            original=None if self.original is None else self.original.record(),
+            files=Files(
+                clip=self.clip.path,
+                original=None if self.original is None else self.original.path,
+                poster=self.poster_path,
+                sheet=self.contact_sheet_path,
+            ),
+            warnings=list(self.warnings),
+        )
 
 
 def fetch_and_publish(

@@ -8,6 +8,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from footage.errors import NotFinished
+from footage.evidence.records import ClipRecord, CostRecord, ResultRecord
 from footage.evidence.response import response_of
 from footage.request import Cost, VideoResponse
 from footage.values.money import money
@@ -34,36 +35,35 @@ def seal_clip(clip: Clip) -> VideoResponse:
     clip.say.info("clip %s is finished: %s", clip.key[:12], paid)
     clip.log.flush()
     delivered = state.delivered
-    document = clip.evidence.write_result(
-        {
-            "key": clip.key,
-            "sealed_at": datetime.now(UTC).isoformat(),
-            "sealed_by": f"wan-video {version('wan-video')}",
-            "endpoint": last.receipt.endpoint,
-            "emulated": last.intent.emulated,
-            "attempt": last.number,
-            "clip": {
-                "duration": delivered["facts"]["duration_s"],
-                "fps": round(delivered["facts"]["fps"], 3),
-                "seed": clip.order.seed,
-                "key": clip.key,
-                "model": clip.order.model,
-                "region": last.receipt.region,
-                "task_id": last.receipt.task_id,
-                "size": f"{delivered['facts']['width']}*{delivered['facts']['height']}",
-                "size_bytes": delivered["size_bytes"],
-                "sha256": delivered["sha256"],
-                "cost": cost.model_dump(mode="json") if cost else None,
-                "warnings": [*clip.order.warnings, *delivered["warnings"]],
-            },
-            "files": delivered["files"],
-            "probe": delivered["facts"],
-            # Path, hash and facts of the provider's own file, where the clip was converted from it.
-            "original": delivered["original"],
-            "evidence_sha256": clip.evidence.manifest(),
-        }
+    facts = delivered.facts
+    result = ResultRecord(
+        key=clip.key,
+        sealed_at=datetime.now(UTC).isoformat(),
+        sealed_by=f"wan-video {version('wan-video')}",
+        endpoint=last.receipt.endpoint,
+        emulated=last.intent.emulated,
+        attempt=last.number,
+        clip=ClipRecord(
+            duration=facts.duration_s,
+            fps=round(facts.fps, 3),
+            seed=clip.order.seed,
+            key=clip.key,
+            model=clip.order.model,
+            region=last.receipt.region,
+            task_id=last.receipt.task_id,
+            size=f"{facts.width}*{facts.height}",
+            size_bytes=delivered.size_bytes,
+            sha256=delivered.sha256,
+            cost=CostRecord.model_validate(cost.model_dump()) if cost else None,
+            warnings=[*clip.order.warnings, *delivered.warnings],
+        ),
+        files=delivered.files,
+        probe=facts,
+        # Path, hash and facts of the provider's own file, where the clip was converted from it.
+        original=delivered.original,
+        evidence_sha256=clip.evidence.manifest(),
     )
-    return response_of(clip.context.store, document, cached=False)
+    return response_of(clip.context.store, clip.evidence.write_result(result), cached=False)
 
 
 def cost_of(order: Order, outcome: Outcome) -> Cost | None:

@@ -103,6 +103,7 @@ async def _buy(clip: Clip, number: int) -> Receipt | None:
                 refusal.message,
                 wait_s,
                 give_up_at - time.monotonic(),
+                extra={"pause_s": wait_s},
             )
         except (Refused, InvalidRequest) as refusal:
             await in_thread(close_unbought, clip, number, refusal, may_retry=False)

@@ -136,17 +136,17 @@ def _verify_video(store: Store, video: StoredFile, found: Verified, *, read: boo
 
 
 def _verify_pictures(store: Store, state: ClipState) -> None:
-    files = (state.result or state.delivered or {}).get("files", {})
-    for name in ("poster", "sheet"):
-        if files.get(name) and store.facts(files[name]) is None:
-            raise StorageProblem(f"{store.url}/{files[name]} is gone.")
+    stored = state.result or state.delivered
+    for path in (stored.files.poster, stored.files.sheet) if stored else ():
+        if path and store.facts(path) is None:
+            raise StorageProblem(f"{store.url}/{path} is gone.")
 
 
 def _verify_task(evidence: ClipEvidence, state: ClipState) -> None:
     """The receipt and the result are about the same task."""
-    if state.result is None:
+    result = state.result
+    if result is None:
         return
-    result = ResultRecord.model_validate(state.result)
     tasks = {attempt.receipt.task_id for attempt in state.attempts if attempt.receipt}
     if result.clip.task_id not in tasks:
         evidence.reader.refuse(

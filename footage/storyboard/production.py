@@ -179,8 +179,8 @@ class _Shot:
         return await self._delivered(clip, response)
 
     async def _delivered(self, clip: Clip, response: VideoResponse) -> ShotOutcome:
-        result = await in_thread(clip.evidence.result) or {}
-        audio = bool(result.get("probe", {}).get("audio", False))
+        result = await in_thread(clip.evidence.result)
+        audio = result is not None and result.probe is not None and result.probe.audio
         return ShotOutcome(self.shot.id, "delivered", response=response, audio=audio)
 
     def _stopped(self, error: FootageError) -> ShotOutcome:

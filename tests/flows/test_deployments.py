@@ -220,8 +220,9 @@ def _assert_shown(api: httpx.Client, run_id: str, key: str) -> None:
     assert any(log["name"].startswith("footage.") for log in logs)
     artifacts = api.post("artifacts/filter", json={"artifacts": {"flow_run_id": {"any_": [run_id]}}}).json()
     types = {artifact["key"]: artifact["type"] for artifact in artifacts}
-    assert types[f"clip-{key[:12]}"] == "markdown"
-    assert types[f"clip-{key[:12]}-poster"] == "image"
+    name = f"wan2-2-t2v-plus-a-paper-boat-quotes-{key[:12]}"
+    assert types[name] == "markdown"
+    assert types[f"{name}-poster"] == "image"
 
 
 def test_nothing_in_a_payload_is_filled_in_by_the_server(api: httpx.Client) -> None:

@@ -15,7 +15,17 @@ from footage.provider import WanClient
 SECRET = "sk-5e4f3a2b1c0d5e4f3a2b1c0d5e4f3a2b"
 TASK = "0385dc79-5ff8-4d82-bcb6-0a1b2c3d4e5f"
 REQUEST = "4909100c-7b5a-9f92-bfe5-0a1b2c3d4e5f"
+TIMES = {"submit_time": "2025-09-29 14:18:52.331", "scheduled_time": "2025-09-29 14:18:59.290"}
 CREATED = {"output": {"task_status": "PENDING", "task_id": TASK}, "request_id": REQUEST}
+
+
+def answer(status: str, usage: Any = None, **output: Any) -> dict[str, Any]:
+    """What the service says about the task."""
+    document: dict[str, Any] = {
+        "request_id": REQUEST,
+        "output": {"task_id": TASK, "task_status": status, **TIMES, **output},
+    }
+    return document if usage is None else document | {"usage": usage}
 
 
 def key(text: str = SECRET) -> ApiKey:

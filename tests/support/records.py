@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from footage.evidence.clip_evidence import ClipEvidence
-from footage.evidence.records import Intent, Outcome, Receipt
+from footage.evidence.records import Intent, Outcome, Receipt, ResultRecord
 from footage.storage import Store
 
 KEY = "ab" * 32
@@ -38,6 +38,7 @@ def bought(store: Store, task_id: str, status: Any = None, *, sealed: bool = Fal
     if sealed:
         clip = {"duration": 5.0, "fps": 30.0, "seed": 1, "model": "m", "region": "r", "task_id": task_id}
         clip |= {"key": key, "size": "832*480", "size_bytes": 3, "sha256": "0" * 64}
-        evidence.write_result({"key": key, "clip": clip, "files": {"clip": f"videos/{key}.mp4"}})
+        record = {"key": key, "clip": clip, "files": {"clip": f"videos/{key}.mp4"}}
+        evidence.write_result(ResultRecord.model_validate(record))
     evidence.unmark_open()
     return evidence

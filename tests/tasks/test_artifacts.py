@@ -4,6 +4,7 @@ import asyncio
 import time
 from typing import Any
 
+import httpx
 import pytest
 from prefect.client.orchestration import get_client
 from prefect.settings import PREFECT_API_URL, temporary_settings
@@ -43,6 +44,28 @@ def test_bars_are_shown_more_seldom_the_more_of_them_there_are(
     del bars[1:]
     _when(monkeypatch, shown_at + SHOW_EVERY_S)
     assert bars[0].due, "bars of clips that have ended no longer count"
+
+
+# Prefect warns about artifacts outside of a run.
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+def test_a_bar_that_was_shown_ends_full_with_what_came_of_it_and_another_is_not_made(
+    prefect_api: httpx.Client,
+) -> None:
+    async def wait_and_end(bar: ProgressArtifact, *, shown: bool) -> None:
+        if shown:
+            await bar.show(0.0, "RUNNING")
+        await bar.end("delivered, file:///clip.mp4")
+
+    asyncio.run(wait_and_end(ProgressArtifact("long-clip-progress"), shown=True))
+    asyncio.run(wait_and_end(ProgressArtifact("short-clip-progress"), shown=False))
+
+    found = prefect_api.post(
+        "artifacts/filter",
+        json={"artifacts": {"key": {"any_": ["long-clip-progress", "short-clip-progress"]}}},
+    ).json()
+    assert [(one["key"], one["data"], one["description"]) for one in found] == [
+        ("long-clip-progress", 100.0, "delivered, file:///clip.mp4")
+    ]
 
 
 async def test_artifacts_that_came_too_late_leave_the_run_able_to_say_how_it_ended() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flows.cli.console import tell, tell_next
+from flows.cli.console import show_progress, tell, tell_next
 from flows.cli.contexts import context_here
 from flows.cli.emulator_client import emulated
 from flows.cli.exit_codes import about_what_is_booked
@@ -29,6 +29,7 @@ def adopt(
     """
     from footage.steps.adopt import adopt_task
 
+    show_progress()
     with (
         about_what_is_booked(),
         emulated(emulator),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flows.cli.console import print_json, tell
+from flows.cli.console import print_json, show_progress, tell
 from flows.cli.contexts import context_here
 from flows.cli.emulator_client import emulated
 from flows.cli.exit_codes import about_what_is_booked
@@ -14,6 +14,10 @@ from footage.errors import InvalidRequest, Problem
 if TYPE_CHECKING:
     from footage.context import Context
     from footage.steps.cancel import Cancellation
+
+
+# More are no list that a person chooses from.
+_MOST_NAMED = 20
 
 
 def cancel(
@@ -34,17 +38,28 @@ def cancel(
     """
     from dataclasses import asdict
 
-    if not keys:
-        problem = Problem("keys", "(nothing)", "name the clips to cancel", "keys, or their beginnings")
-        raise InvalidRequest(problems=(problem,))
+    show_progress()
     with (
         about_what_is_booked(),
         emulated(emulator),
         context_here(credentials_block, storage_block) as context,
     ):
+        if not keys:
+            problem = Problem("keys", "(nothing)", "name the clips to cancel", _open_clips(context))
+            raise InvalidRequest(problems=(problem,))
         done = _cancel(context, keys)
     if json:
         print_json([asdict(one) for one in done])
+
+
+def _open_clips(context: Context) -> str:
+    """The clips that could be cancelled, in words."""
+    from footage.steps.open_clips import look
+
+    found = look(context.store).unfinished
+    named = ", ".join(f"{clip.key[:12]} ({clip.status})" for clip in found[:_MOST_NAMED])
+    more = f", and {len(found) - _MOST_NAMED} more" if len(found) > _MOST_NAMED else ""
+    return f"of this store: {named}{more}" if found else f"{context.store.url} has no open clip"
 
 
 def _cancel(context: Context, keys: tuple[str, ...]) -> list[Cancellation]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.cli import guarded
-from flows.cli.console import tell
+from flows.cli.console import show_progress, tell
 from flows.cli.emulator_client import emulated
 from footage.request import VideoResponse
 
@@ -38,6 +38,7 @@ def demo() -> None:
     from flows.cli.server_address import prefect_server, ui_line
     from flows.generate import generate_video
 
+    show_progress()
     with emulated(), prefect_server() as ui:
         for request in REQUESTS:
             tell(f"\n{request['model']}: {request['prompt']}", "bold")

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
+from flows.cli.console import show_progress, tell
 from flows.cli.emulator_client import emulated
 from flows.cli.findings import print_findings
 from flows.cli.flags import BlockName, Switch
@@ -35,6 +36,8 @@ def doctor(
     """
     from footage.checkup import exit_code
 
+    show_progress()
+    tell("Looking at installation, store, Prefect server and provider …", "dim")
     with emulated(emulator):
         found = print_findings(_doctor(credentials_block, storage_block), json)
     return exit_code(found)

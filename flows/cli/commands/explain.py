@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from flows.cli.console import print_json
+from flows.cli.console import print_json, show_progress
 from flows.cli.emulator_client import emulated
 from flows.cli.flags import Switch
 from flows.cli.request_flags import RequestFile, RequestFlags, collect
@@ -33,8 +33,10 @@ def explain(
         emulator: What would be sent to the local stand-in instead of the provider.
         json: Print the report as JSON, alone on stdout.
     """
+    asked = collect(file, request)
+    show_progress()
     with emulated(emulator):
-        show_order(collect(file, request), as_json=json)
+        show_order(asked, as_json=json)
 
 
 def show_order(asked: dict[str, Any], *, as_json: bool) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from fractions import Fraction
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,7 +12,6 @@ from flows.cli.emulator_client import emulated
 from flows.cli.exit_codes import about_clips, about_what_is_booked
 from flows.cli.flags import BlockName, Switch
 from flows.cli.request_flags import RequestFile, RequestFlags, collect
-from footage.concurrency.slow_notice import noticed_if_slow
 from footage.errors import InvalidRequest, Problem
 from footage.order.hand_over import hand_over, without_secrets
 from footage.request import VideoResponse
@@ -21,8 +19,7 @@ from footage.values.money import money
 
 if TYPE_CHECKING:
     from footage.order.prepared import Prepared
-
-logger = logging.getLogger("footage.cli")
+    from footage.steps.probe import FirstContact
 
 
 def generate(
@@ -61,6 +58,7 @@ def generate(
             problems=(Problem("dry_run", "true", "a key's order is priced already: see its request.json"),)
         )
     asked = None if key is not None else collect(file, request)
+    show_progress()
     with emulated(emulator):
         if dry_run and asked is not None:
             from flows.cli.commands.explain import show_order
@@ -82,7 +80,6 @@ def generate(
 
 def _make(asked: dict[str, Any] | None, key: str | None, options: dict[str, Any]) -> VideoResponse:
     """The response, from the store or from a flow run."""
-    show_progress()
     if options["storage_block"]:
         prepared = None if asked is None else _prepared(asked)
         # What is booked in a block's store cannot be looked up without the server.
@@ -90,13 +87,13 @@ def _make(asked: dict[str, Any] | None, key: str | None, options: dict[str, Any]
             return _run(asked, key, options)
     meet = not options["credentials_block"]
     if asked is None:
-        prepared, (stored, key) = None, _look_at_key(key or "", meet=meet)
+        prepared, (stored, contact, key) = None, _look_at_key(key or "", meet=meet)
     else:
-        prepared, stored = _look_first(asked, meet=meet)
+        prepared, stored, contact = _look_first(asked, meet=meet)
         key = prepared.key
     if stored is not None:
         return stored
-    with about_clips([key]), hand_over(prepared):
+    with about_clips([key]), hand_over(prepared, contact):
         return _run(asked, key, options)
 
 
@@ -107,9 +104,8 @@ def _run(asked: dict[str, Any] | None, key: str | None, options: dict[str, Any])
     tell("Starting the run …", "dim")
     if not options["credentials_block"]:
         require_key()
-    with noticed_if_slow(logger, "Prefect is still loading …"):
-        from flows.cli.run_flow import run_flow
-        from flows.generate import finish_video, generate_video
+    from flows.cli.run_flow import run_flow
+    from flows.generate import finish_video, generate_video
 
     if asked is None:
         return run_flow(finish_video, {"key": key, **options})
@@ -132,7 +128,9 @@ def _prepared(asked: dict[str, Any]) -> Prepared:
         return prepare(context, asked)
 
 
-def _look_first(asked: dict[str, Any], *, meet: bool) -> tuple[Prepared, VideoResponse | None]:
+def _look_first(
+    asked: dict[str, Any], *, meet: bool
+) -> tuple[Prepared, VideoResponse | None, FirstContact | None]:
     """Prepare the request before Prefect is loaded: most mistakes, and every stored clip, need none of it.
 
     `meet`: whether the provider is asked once where something is left to do.
@@ -147,13 +145,11 @@ def _look_first(asked: dict[str, Any], *, meet: bool) -> tuple[Prepared, VideoRe
         # Nothing is written yet: the run may know another region, from its block.
         prepared = prepare(context, asked)
         if ClipEvidence(context.store, prepared.key).result() is not None:
-            return prepared, enter(context, prepared, Permission()).response
-        if meet:
-            first_contact(context, prepared.order.region)
-        return prepared, None
+            return prepared, enter(context, prepared, Permission()).response, None
+        return prepared, None, first_contact(context, prepared.order.region) if meet else None
 
 
-def _look_at_key(key: str, *, meet: bool) -> tuple[VideoResponse | None, str]:
+def _look_at_key(key: str, *, meet: bool) -> tuple[VideoResponse | None, FirstContact | None, str]:
     """The stored clip of this key or its beginning, and the whole key."""
     from footage.context import open_context
     from footage.evidence.state import Permission
@@ -162,9 +158,8 @@ def _look_at_key(key: str, *, meet: bool) -> tuple[VideoResponse | None, str]:
 
     with open_context() as context:
         clip = reopen(context, key, Permission())
-        if clip.response is None and meet:
-            first_contact(context, clip.order.region)
-        return clip.response, clip.key
+        left = clip.response is None and meet
+        return clip.response, first_contact(context, clip.order.region) if left else None, clip.key
 
 
 def _show(response: VideoResponse) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from flows.cli.console import print_json, tell
+from flows.cli.console import print_json, show_progress, tell
 from flows.cli.emulator_client import emulated
 from flows.cli.exit_codes import about_what_is_booked
 from flows.cli.flags import BlockName, Seconds, Switch
@@ -32,6 +32,8 @@ def harvest(
     if not 0 <= wait < math.inf:
         problem = Problem("wait", f"{wait:g}", "is not a time to wait.", "0 or more seconds")
         raise InvalidRequest(problems=(problem,))
+    show_progress()
+    tell("Starting the run …", "dim")
     from flows.cli.run_flow import outcome, run_state
     from flows.harvest import harvest as harvest_flow
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from flows.cli.console import print_json, tell
+from flows.cli.console import print_json, show_progress, tell
 from flows.cli.flags import Switch
 
 
@@ -26,6 +26,7 @@ def schedule(
         slug: Which of its schedules, if it has several.
         json: Print the schedules as JSON, alone on stdout.
     """
+    show_progress()
     from prefect.client.orchestration import get_client
 
     from flows.cli.provisioning.prefect_yaml import find_project

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from flows.cli.console import tell
+from flows.cli.console import show_progress, tell
 
 
 def server(action: Literal["start", "stop", "status"] = "status", /) -> None:
@@ -21,6 +21,7 @@ def server(action: Literal["start", "stop", "status"] = "status", /) -> None:
     if action == "stop":
         tell("Stopped." if local_server.stop_local_server() else "The local Prefect server does not run.")
         return
+    show_progress()
     url = local_server.start_local_server() if action == "start" else local_server.running_address()
     if url is None:
         tell("The local Prefect server does not run; start it with: wan-video server start")

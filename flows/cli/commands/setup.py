@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from flows.cli.console import print_json, tell
+from flows.cli.console import hold_status, print_json, show_progress, tell
 from flows.cli.flags import BlockName, Switch
 from footage.errors import InvalidRequest, Problem
 
@@ -54,6 +54,7 @@ def setup(
             problems=(Problem("remove", "(without --emulator)", "only what --emulator made is taken away"),),
             next_step="wan-video setup --emulator --remove",
         )
+    show_progress()
     from flows.cli.server_address import prefect_server
 
     wishes = Wishes(credentials_block, storage_block, no_key, key_on_open_server, replace)
@@ -196,6 +197,7 @@ def _ask_for_key() -> ApiKey | None:
 
     from footage.credentials import parse_key
 
+    hold_status()
     typed = getpass.getpass("Model Studio API key (not shown; empty: none): ", sys.stderr).strip()
     return parse_key(typed, "terminal") if typed else None
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -12,17 +11,15 @@ from flows.cli.console import print_json, show_progress, tell
 from flows.cli.emulator_client import emulated
 from flows.cli.exit_codes import about_clips, about_what_is_booked
 from flows.cli.flags import BlockName, ModelName, Switch
-from footage.concurrency.slow_notice import noticed_if_slow
 from footage.errors import InvalidRequest, OverBudget, Problem, Unreachable
 from footage.order.hand_over import hand_over
 
 if TYPE_CHECKING:
     from footage.context import Context
+    from footage.steps.probe import FirstContact
     from footage.storyboard import BoardPlan, Reading
     from footage.storyboard.prepared_board import PreparedBoard
     from footage.storyboard.read import Settlement
-
-logger = logging.getLogger("footage.cli")
 
 _Repeated = Annotated[list[str] | None, Parameter(negative="")]
 
@@ -82,6 +79,7 @@ def storyboard(
         credentials_block: DashScope Credentials block of the Prefect server, or secret/NAME for a Secret block.
         storage_block: Name of a Video Storage block of the Prefect server.
     """
+    show_progress()
     if approve is not None:
         from flows.cli.run_flow import approve_run
 
@@ -89,12 +87,14 @@ def storyboard(
         return 0
     if board is None:
         raise InvalidRequest(problems=(Problem("board", "(nothing)", "give a storyboard file"),))
+    tell("Reading the board …", "dim")
     defaults = {"model": model} if model else None
     from footage.context import open_context
 
     caps = {"max_seconds": max_seconds, "max_cost": max_cost, "approve_above": approve_above}
     settled = _settled(map_column, set_field, map_file, encoding, assets, accept_guesses)
     with emulated(emulator):
+        contacts: list[FirstContact | None] = []
         with open_context() as context:
             prepared = _prepared(context, board, format, defaults, caps, settled)
             reading, plan = prepared.reading, prepared.plan
@@ -110,11 +110,10 @@ def storyboard(
             if storage_block is None:
                 _refuse_over_budget(context, plan, buy_again)
                 if credentials_block is None:
-                    _meet_provider(context, plan)
+                    contacts = _meet_provider(context, plan)
         tell("Starting the run …", "dim")
-        with noticed_if_slow(logger, "Prefect is still loading …"):
-            from flows.cli.run_flow import board_result
-            from flows.storyboard import storyboard as storyboard_flow
+        from flows.cli.run_flow import board_result
+        from flows.storyboard import storyboard as storyboard_flow
 
         parameters = {
             "board": board,
@@ -131,7 +130,7 @@ def storyboard(
         }
         keys = [shot.key for shot in plan.shots if shot.key is not None]
         # What is booked in a block's store cannot be looked up without the server.
-        with about_what_is_booked() if storage_block else about_clips(keys), hand_over(prepared):
+        with about_what_is_booked() if storage_block else about_clips(keys), hand_over(prepared, *contacts):
             result = board_result(storyboard_flow, parameters)
     if json:
         print_json(result)
@@ -140,17 +139,15 @@ def storyboard(
     return _code(result)
 
 
-def _meet_provider(context: Context, plan: BoardPlan) -> None:
+def _meet_provider(context: Context, plan: BoardPlan) -> list[FirstContact | None]:
     """Ask each region once in which a shot is left to make; a board that is all stored needs no provider."""
     from footage.evidence.clip_evidence import ClipEvidence
     from footage.steps.probe import first_contact
 
-    show_progress()
     orders = [shot.prepared.order for shot in plan.shots if shot.prepared is not None]
     # A shot without an order begins with another's last frame, which is open, too, or its pictures are stored.
     left = {one.region for one in orders if ClipEvidence(context.store, one.key).result() is None}
-    for region in sorted(left):
-        first_contact(context, region)
+    return [first_contact(context, region) for region in sorted(left)]
 
 
 def _prepared(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
-from flows.cli.console import tell
+from flows.cli.console import show_progress, tell
 from flows.cli.emulator_client import emulated
 from flows.cli.findings import print_findings
 from flows.cli.flags import Switch
@@ -24,6 +24,8 @@ def validate(*, emulator: Switch = False, json: Switch = False) -> int:
         emulator: Ask the local stand-in instead of the provider.
         json: Print the findings as JSON, alone on stdout.
     """
+    show_progress()
+    tell("Looking at code, flows, orders, store and provider …", "dim")
     import flows
     from footage.checkup import Finding, examine, exit_code
     from footage.context import open_context

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import secrets
 import subprocess
 import sys
@@ -65,11 +66,11 @@ def test_a_clip_as_ordered_is_stored_byte_for_byte_with_its_looks(store: Store, 
     assert store.read(CLIP) == video
     assert delivered.original is None
     assert delivered.warnings == ()
-    document = delivered.to_json()
-    assert document["sha256"] == hashlib.sha256(video).hexdigest()
-    assert document["size_bytes"] == len(video)
-    assert document["files"] == {"clip": CLIP, "original": None, "poster": POSTER, "sheet": SHEET}
-    assert document["facts"]["fps"] == 30.0
+    record = delivered.record()
+    assert record.sha256 == hashlib.sha256(video).hexdigest()
+    assert record.size_bytes == len(video)
+    assert record.files.model_dump() == {"clip": CLIP, "original": None, "poster": POSTER, "sheet": SHEET}
+    assert record.facts.fps == 30.0
 
 
 def test_a_clip_asked_at_24_fps_is_24_fps_and_its_original_is_kept(
@@ -101,7 +102,7 @@ def test_a_clip_asked_at_a_film_rate_has_exactly_that_rate(
     store.get_file(CLIP, tmp_path / "clip.mp4")
     with av.open(str(tmp_path / "clip.mp4")) as clip:
         assert clip.streams.video[0].average_rate == Fraction(24000, 1001)
-    facts = delivered.to_json()["facts"]
+    facts = json.loads(delivered.record().to_bytes())["facts"]
     assert (facts["rate"], round(facts["fps"], 3), facts["frames"]) == ("24000/1001", 23.976, 24)
     assert delivered.original is not None
 

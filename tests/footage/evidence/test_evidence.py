@@ -9,7 +9,7 @@ import pytest
 
 from footage.errors import AlreadyThere, StorageProblem
 from footage.evidence.clip_evidence import ClipEvidence
-from footage.evidence.records import CancelWish, Intent, Joined, Outcome, Receipt
+from footage.evidence.records import CancelWish, Intent, Joined, Outcome, Receipt, ResultRecord
 from footage.evidence.stored_clips import keys_in, may_be_unknown, unfinished
 from footage.storage import Store, open_store
 
@@ -42,10 +42,11 @@ def receipt(task_id: str = "t1", attempt: int = 1, key: str = KEY) -> Receipt:
     return Receipt(**PLACE, **times, key=key, attempt=attempt, task_id=task_id, request_id=None)
 
 
-def result(key: str = KEY, **more: Any) -> dict[str, Any]:
+def result(key: str = KEY, **more: Any) -> ResultRecord:
     clip = {"duration": 5.0, "fps": 30.0, "seed": 1, "model": PLACE["model"], "region": PLACE["region"]}
     clip |= {"key": key, "task_id": "t1", "size": "832*480", "size_bytes": 3, "sha256": "0" * 64}
-    return {"key": key, "clip": clip, "files": {"clip": f"videos/{key}.mp4"}, **more}
+    document = {"key": key, "clip": clip, "files": {"clip": f"videos/{key}.mp4"}, **more}
+    return ResultRecord.model_validate(document)
 
 
 def outcome(status: Any, attempt: int = 1) -> Outcome:
@@ -174,10 +175,10 @@ def test_a_run_that_is_started_over_finds_what_it_said_first(clip: ClipEvidence)
 
 
 def test_the_first_result_is_what_everybody_gets(clip: ClipEvidence) -> None:
-    first = clip.write_result(result(n=1))
+    first = clip.write_result(result(attempt=1))
 
-    assert first["n"] == 1
-    assert clip.write_result(result(n=2)) == first
+    assert first.attempt == 1
+    assert clip.write_result(result(attempt=2)) == first
     assert clip.result() == first
 
 

@@ -206,7 +206,7 @@ def test_how_long_clips_took_is_what_the_next_one_is_expected_to_take(bench: Ben
 
     # A busy machine renders later than it should, and the provider's own times say so.
     took_s = statistics.median(task["ended_s"] - task["scheduled_s"] for task in bench.tasks())
-    assert took_s >= 400 > usual_s
+    assert took_s > 2 * usual_s
     assert bench.clip(context, take=4).usual_s == pytest.approx(took_s, abs=0.1)
 
 

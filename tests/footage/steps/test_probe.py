@@ -11,6 +11,7 @@ from rawserver import Act, RawServer, reply
 from footage.context import Context
 from footage.credentials import parse_key
 from footage.errors import AccountProblem, FootageError, InvalidRequest, Unreachable
+from footage.order.hand_over import hand_over
 from footage.settings import Settings, load_settings
 from footage.steps.probe import ask, first_contact, probe_provider
 from footage.storage import open_store
@@ -20,11 +21,9 @@ HTML = reply(b"<!DOCTYPE html><html>Welcome</html>", headers={"Content-Type": "t
 BUSY = reply(b"<html>Bad gateway</html>", 502, {"Content-Type": "text/html"})
 
 
-def context_at(url: str, folder: Path) -> Context:
+def context_at(url: str, folder: Path, key: str = "sk-emulator", source: str = "test") -> Context:
     settings = Settings(http_base_url=url, output_dir=str(folder))
-    return Context(
-        settings, open_store(settings.store_url), find_api_key=lambda: parse_key("sk-emulator", "test")
-    )
+    return Context(settings, open_store(settings.store_url), find_api_key=lambda: parse_key(key, source))
 
 
 @pytest.mark.parametrize(
@@ -128,3 +127,35 @@ def test_a_mistake_in_an_address_is_told_before_a_run(
 def test_everything_else_is_left_to_the_run(answer: Act, tmp_path: Path) -> None:
     with RawServer(answer) as server:
         first_contact(context_at(server.base_url, tmp_path), "cn-beijing")
+
+
+@pytest.mark.parametrize(
+    ("key", "source", "questions"),
+    [
+        pytest.param("sk-emulator", "test", 1, id="the same key"),
+        pytest.param("sk-another", "test", 2, id="another key"),
+        pytest.param("sk-emulator", "block dashscope", 2, id="a block's key"),
+    ],
+)
+def test_a_run_takes_the_answer_that_its_own_command_got(
+    key: str, source: str, questions: int, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with RawServer(reply(GOOD)) as server, caplog.at_level(logging.INFO):
+        contact = first_contact(context_at(server.base_url, tmp_path), "cn-beijing")
+        run = context_at(server.base_url, tmp_path, key, source)
+        with hand_over("what was prepared", contact):
+            report = probe_provider(run, "cn-beijing", "wan2.2-t2v-plus")
+
+    assert len(server.requests) == questions
+    assert report.endpoint == server.base_url
+    assert run.answered == {server.base_url}
+    assert f"{server.base_url} answers in" in caplog.messages[-1]
+
+
+def test_no_answer_is_handed_over_of_an_address_that_gave_none(tmp_path: Path) -> None:
+    with RawServer(BUSY, reply(GOOD)) as server:
+        context = context_at(server.base_url, tmp_path)
+        with hand_over(first_contact(context, "cn-beijing")):
+            probe_provider(context, "cn-beijing", "wan2.2-t2v-plus")
+
+    assert len(server.requests) == 2

@@ -1,0 +1,148 @@
+"""Lists of tasks, models and quotas, and the probe: what they tell about the account."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from providerside import REQUEST, TASK, service
+from rawserver import reply
+
+from footage.errors import Unreachable
+from footage.provider import TaskStatus
+
+ROW = {
+    "api_key_id": "42677",
+    "caller_uid": "1493478651020171",
+    "gmt_create": 1709260684485,
+    "start_time": 1709260684527,
+    "end_time": 1709260685184,
+    "model_name": "wan2.6-i2v",
+    "region": "cn-beijing",
+    "request_id": REQUEST,
+    "status": "SUCCEEDED",
+    "task_id": TASK,
+}
+CREATED_AT = datetime(2024, 3, 1, 2, 38, 4, 485000, tzinfo=UTC)
+
+
+def listing(*rows: Any, **paging: Any) -> dict[str, Any]:
+    return {
+        "total": len(rows),
+        "data": list(rows),
+        "total_page": 1,
+        "page_no": 1,
+        "request_id": REQUEST,
+    } | paging
+
+
+def test_the_task_list_is_read():
+    rows = (
+        ROW,
+        ROW | {"task_id": "second", "gmt_create": "1709260684485", "status": "RUNNING", "request_id": None},
+    )
+    with service(reply(listing(*rows, total=51, total_page="2"))) as (_, client):
+        page = client.list_tasks(model="wan2.6-i2v")
+
+    assert (page.page, page.total_pages, page.total) == (1, 2, 51)
+    first, second = page.rows
+    assert (first.task_id, first.request_id, first.model) == (TASK, REQUEST, "wan2.6-i2v")
+    assert (first.status, first.created_at) == (TaskStatus.SUCCEEDED, CREATED_AT)
+    assert (second.status, second.created_at, second.request_id) == (TaskStatus.RUNNING, CREATED_AT, None)
+
+
+def test_no_times_of_an_unknown_zone_are_sent():
+    with service(reply(listing(ROW))) as (server, client):
+        client.list_tasks()
+
+    assert "time" not in server.requests[0].target
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        listing(ROW, ROW | {"task_id": None}),
+        listing(ROW, ROW | {"task_id": "../x"}),
+        listing(ROW, ROW | {"status": "DANCING"}),
+        listing(ROW, ROW | {"gmt_create": "yesterday", "start_time": None}),
+        listing(ROW, ROW | {"gmt_create": 999_999_999_999_999}),
+        listing(ROW, ROW | {"model_name": None}),
+        listing(ROW, "row"),
+        {"data": [ROW], "page_no": 1, "total": 1},
+        {"data": [ROW], "page_no": 1, "total_page": 1},
+        {"data": None, "total": 0, "total_page": 0},
+        {"data": {}, "total": 0, "total_page": 0},
+        {"request_id": REQUEST},
+    ],
+)
+def test_a_list_with_anything_unreadable_is_no_list_because_a_missed_task_is_bought_again(document: Any):
+    with service(reply(document)) as (_, client), pytest.raises(Unreachable, match="not understood"):
+        client.list_tasks()
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "expected"),
+    [
+        ({"output": {"models": []}}, 200, False),
+        ({"output": {"models": [{"model": "wan2.2-t2v-flash"}]}}, 200, True),
+        ({"output": {"models": [{"name": "Wan", "model_id": "wan2.2-t2v-flash"}]}}, 200, True),
+        ({"output": {"models": [{"model": "wan2.2-t2v-plus"}]}}, 200, None),
+        ({"output": {}}, 200, None),
+        ({"code": "NotFound"}, 404, None),
+        (b"<html>", 404, None),
+        ({"code": "InvalidParameter"}, 400, None),
+    ],
+)
+def test_whether_a_model_is_known_is_yes_no_or_not_said(body: Any, status: int, expected: bool | None):
+    with service(reply(body, status=status)) as (_, client):
+        assert client.model_known("wan2.2-t2v-flash") is expected
+
+
+def test_the_tighter_of_two_quotas_counts():
+    limits = {
+        "request_limit": 5,
+        "request_limit_period": 1,
+        "async_user_queue_limit": 100,
+        "async_user_concurrency_limit": 5,
+    }
+    entry = {
+        "model": "wan2.6-i2v",
+        "model_limit": limits,
+        "workspace_limit": {"async_user_queue_limit": "20"},
+    }
+    with service(reply({"output": {"total": 1, "quotas": [{"model": "other"}, entry]}})) as (_, client):
+        quota = client.quotas("wan2.6-i2v")
+
+    assert quota is not None
+    assert (quota.requests, quota.request_period_s) == (5, 1)
+    assert (quota.concurrent_tasks, quota.queued_tasks) == (5, 20)
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({"output": {"quotas": []}}, 200),
+        ({"output": {"quotas": None}}, 200),
+        ({"code": "NotFound"}, 404),
+        (b"", 404),
+    ],
+)
+def test_no_quota_is_no_error(body: Any, status: int):
+    with service(reply(body, status=status)) as (_, client):
+        assert client.quotas("wan2.6-i2v") is None
+
+
+@pytest.mark.parametrize("rows", [[], [{"anything": "at all"}]])
+def test_the_probe_is_one_query_that_measures_clock_and_distance(rows: list[Any]):
+    ahead = (datetime.now(UTC) + timedelta(hours=3)).strftime("%a, %d %b %Y %H:%M:%S GMT")
+    with service(reply({"data": rows}, headers={"Date": ahead})) as (server, client):
+        probe = client.probe()
+
+    assert probe.clock_offset_s == pytest.approx(10_800, abs=2)
+    assert 0 <= probe.latency_s < 5
+    assert [request.target for request in server.requests] == ["/api/v1/tasks?page_no=1&page_size=1"]
+
+
+@pytest.mark.parametrize("headers", [{}, {"Date": "soon"}])
+def test_without_a_date_the_clock_stays_unknown(headers: dict[str, str]):
+    with service(reply({"data": []}, headers=headers)) as (_, client):
+        assert client.probe().clock_offset_s is None
