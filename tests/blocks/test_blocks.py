@@ -163,7 +163,7 @@ def no_key_here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def test_the_key_may_be_in_a_secret_block_of_prefect(prefect_server: Any, no_key_here: None) -> None:
-    Secret[str](value=SecretStr(SECRET)).save("the-key")
+    Secret(value=SecretStr(SECRET)).save("the-key")
 
     key = asyncio.run(_key("secret/the-key"))
 
@@ -173,8 +173,8 @@ def test_the_key_may_be_in_a_secret_block_of_prefect(prefect_server: Any, no_key
 def test_a_block_of_another_kind_or_without_a_key_is_refused_in_words(
     prefect_server: Any, no_key_here: None
 ) -> None:
-    Secret[Any](value=Held({"key": SECRET})).save("no-text")
-    Secret[str](value=SecretStr("two words")).save("two-words")
+    Secret(value=Held({"key": SECRET})).save("no-text")
+    Secret(value=SecretStr("two words")).save("two-words")
 
     for name, complaint in (
         ("secret/nope", "no Secret block named 'nope'.*\n.*secret/NAME"),

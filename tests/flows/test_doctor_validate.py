@@ -110,7 +110,7 @@ def test_doctor_asks_the_provider_with_the_key_of_a_block(
     prefect_server: Any, out: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("DASHSCOPE_API_KEY")
-    Secret[str](value=SecretStr(Emulator.api_key)).save("doctors", overwrite=True)
+    Secret(value=SecretStr(Emulator.api_key)).save("doctors", overwrite=True)
 
     run(["doctor", "--json", "--credentials-block", "secret/doctors"])
 

@@ -142,6 +142,13 @@ def last_attempt(clip: Clip) -> Attempt:
     return last
 
 
+def last_receipt(clip: Clip) -> Receipt:
+    """What the last attempt at a clip bought, as its evidence has it."""
+    receipt = last_attempt(clip).receipt
+    assert receipt is not None, "nothing was bought"
+    return receipt
+
+
 def last_outcome(clip: Clip) -> Outcome:
     """How the last attempt at a clip ended, as its evidence has it."""
     outcome = last_attempt(clip).ended
