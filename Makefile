@@ -22,6 +22,7 @@ check: dev
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/pyright
+	$(VENV)/bin/pyright -p tests
 	$(VENV)/bin/lint-imports
 
 ## make fuzz      every fuzzer with new seeds, 10 minutes each; SECONDS=60 for less

@@ -44,73 +44,84 @@ class Settings(BaseSettings):
     )
 
     output_dir: str = Field(
-        "output", validation_alias="OUTPUT_DIR", description="Base of all output: a folder or an fsspec URL."
+        default="output",
+        validation_alias="OUTPUT_DIR",
+        description="Base of all output: a folder or an fsspec URL.",
     )
     http_base_url: str | None = Field(
-        None,
+        default=None,
         validation_alias="DASHSCOPE_HTTP_BASE_URL",
         description="Replaces every region's endpoint, as it does for the DashScope SDK.",
     )
     workspace: str | None = Field(
-        None,
+        default=None,
         validation_alias="DASHSCOPE_WORKSPACE_ID",
         description="Workspace id; also selects the workspace's own endpoint.",
     )
-    region: str | None = Field(None, description="Region of the key, for example ap-southeast-1.")
+    region: str | None = Field(default=None, description="Region of the key, for example ap-southeast-1.")
     # NoDecode: pydantic-settings would end at the first broken JSON, without a word about the others.
     storage_options: Annotated[dict[str, Any], NoDecode] = Field(
         default_factory=dict, description="fsspec options of the store, as JSON.", repr=False
     )
     public_base_url: str | None = Field(
-        None, description="Address under which OUTPUT_DIR is public; `video_url` is built from it."
+        default=None, description="Address under which OUTPUT_DIR is public; `video_url` is built from it."
     )
-    sign_urls_s: int | None = Field(None, gt=0, description="Make `video_url` a signed link for so long.")
+    sign_urls_s: int | None = Field(
+        default=None, gt=0, description="Make `video_url` a signed link for so long."
+    )
     single_worker: bool = Field(
-        False, description="Accept a store without exclusive creation, because only one worker runs."
+        default=False, description="Accept a store without exclusive creation, because only one worker runs."
     )
     poll_min_s: float = Field(
-        DEFAULT_MIN_S, gt=0, description="Shortest pause between two queries of one task."
+        default=DEFAULT_MIN_S, gt=0, description="Shortest pause between two queries of one task."
     )
-    poll_max_s: float = Field(30.0, gt=0, description="Longest pause between two queries of one task.")
+    poll_max_s: float = Field(
+        default=30.0, gt=0, description="Longest pause between two queries of one task."
+    )
     queries_per_second: float = Field(
-        15.0, gt=0, description="Queries a second for one account; the provider allows 20 for all together."
+        default=15.0,
+        gt=0,
+        description="Queries a second for one account; the provider allows 20 for all together.",
     )
     deadline_s: float = Field(
-        1800.0, gt=0, description="How long a run waits for one clip; later, harvest finishes it."
+        default=1800.0, gt=0, description="How long a run waits for one clip; later, harvest finishes it."
     )
     reconcile_grace_s: float = Field(
-        120.0,
+        default=120.0,
         ge=0,
         description="How long the task list must stay without our task to prove it was not bought.",
     )
     lease_s: float = Field(
-        60.0, gt=0, description="A worker without a heartbeat for so long has lost its clips."
+        default=60.0, gt=0, description="A worker without a heartbeat for so long has lost its clips."
     )
-    max_attempts: int = Field(3, ge=1, description="Attempts a run may start for one clip.")
+    max_attempts: int = Field(default=3, ge=1, description="Attempts a run may start for one clip.")
     submit_patience_s: float = Field(
-        600.0, ge=0, description="How long a refused-for-now create (429, no connection) is tried again."
+        default=600.0,
+        ge=0,
+        description="How long a refused-for-now create (429, no connection) is tried again.",
     )
     verify_bytes: int = Field(
-        2_000_000_000,
+        default=2_000_000_000,
         ge=0,
         description="How many bytes of stored clips the nightly validate run reads again.",
     )
     result_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
-        ("*.aliyuncs.com",), description="Hosts that results may be fetched from, as JSON."
+        default=("*.aliyuncs.com",), description="Hosts that results may be fetched from, as JSON."
     )
     allow_private_hosts: bool = Field(
-        False, description="Fetch reference images from private addresses, too."
+        default=False, description="Fetch reference images from private addresses, too."
     )
     emulator: bool = Field(
-        False, description="Deployed runs use the local stand-in, and output below emulated/."
+        default=False, description="Deployed runs use the local stand-in, and output below emulated/."
     )
     input_roots: Annotated[tuple[str, ...] | None, NoDecode] = Field(
-        None,
+        default=None,
         description="Folders from which deployed runs read images, boards and other files, as JSON; not set: the "
         "run's working folder and OUTPUT_DIR.",
     )
     allow_nets: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = Field(
-        (), description="Networks that reference images may come from although they are not public, as JSON."
+        default=(),
+        description="Networks that reference images may come from although they are not public, as JSON.",
     )
 
     @field_validator("storage_options", "result_hosts", "input_roots", "allow_nets", mode="before")

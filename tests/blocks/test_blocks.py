@@ -12,8 +12,10 @@ import pytest
 from prefect.blocks.core import Block
 from prefect.blocks.system import Secret
 from prefect.filesystems import LocalFileSystem
-from prefect.testing.standard_test_suites import BlockStandardTestSuite
-from pydantic import ValidationError
+from prefect.testing.standard_test_suites.blocks import BlockStandardTestSuite
+from prefect.types import SecretDict
+from pydantic import Secret as Held
+from pydantic import SecretStr, ValidationError
 
 from blocks.credentials import DashScopeCredentials
 from blocks.storage import VideoStorage
@@ -26,12 +28,15 @@ SECRET = "sk-5ec7e7ab1e5ec7e7ab1e"
 
 
 def credentials() -> DashScopeCredentials:
-    return DashScopeCredentials(api_key=SECRET, region="ap-southeast-1", workspace="ws-1")
+    return DashScopeCredentials(api_key=SecretStr(SECRET), region="ap-southeast-1", workspace="ws-1")
 
 
 def storage() -> VideoStorage:
     return VideoStorage(
-        base="s3://bucket/films", access_key="AKIA", secret_key=SECRET, secret_options={"token": SECRET}
+        base="s3://bucket/films",
+        access_key=SecretStr("AKIA"),
+        secret_key=SecretStr(SECRET),
+        secret_options=SecretDict({"token": SECRET}),
     )
 
 
@@ -131,12 +136,12 @@ def test_a_storage_block_that_no_run_could_use_is_not_saved(fields: dict[str, An
 
 def test_a_region_that_there_is_not_is_not_saved() -> None:
     with pytest.raises(ValidationError, match="ap-southeast-1"):
-        DashScopeCredentials(api_key=SECRET, region="singapore")
+        DashScopeCredentials(api_key=SecretStr(SECRET), region="singapore")
 
 
 def test_a_client_needs_a_region_and_opens_no_store(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("OUTPUT_DIR", "nostore://x")
-    block = DashScopeCredentials(api_key=SECRET)
+    block = DashScopeCredentials(api_key=SecretStr(SECRET))
 
     with pytest.raises(InvalidRequest, match=r"region = .*ap-southeast-1"):
         block.get_client()
@@ -158,7 +163,7 @@ def no_key_here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def test_the_key_may_be_in_a_secret_block_of_prefect(prefect_server: Any, no_key_here: None) -> None:
-    Secret(value=SECRET).save("the-key")
+    Secret(value=SecretStr(SECRET)).save("the-key")
 
     key = asyncio.run(_key("secret/the-key"))
 
@@ -168,8 +173,8 @@ def test_the_key_may_be_in_a_secret_block_of_prefect(prefect_server: Any, no_key
 def test_a_block_of_another_kind_or_without_a_key_is_refused_in_words(
     prefect_server: Any, no_key_here: None
 ) -> None:
-    Secret(value={"key": SECRET}).save("no-text")
-    Secret(value="two words").save("two-words")
+    Secret(value=Held({"key": SECRET})).save("no-text")
+    Secret(value=SecretStr("two words")).save("two-words")
 
     for name, complaint in (
         ("secret/nope", "no Secret block named 'nope'.*\n.*secret/NAME"),
@@ -202,11 +207,11 @@ def test_what_an_older_version_saved_and_this_one_refuses_is_named_by_field(
 def test_the_storage_block_gives_its_secrets_to_the_store_alone() -> None:
     options = VideoStorage(
         base="s3://bucket",
-        access_key="AKIA",
-        secret_key=SECRET,
+        access_key=SecretStr("AKIA"),
+        secret_key=SecretStr(SECRET),
         region_name="eu-central-1",
         options={"client_kwargs": {"verify": True}, "anon": False},
-        secret_options={"token": "session"},
+        secret_options=SecretDict({"token": "session"}),
     ).storage_options()
 
     assert options == {
@@ -237,6 +242,7 @@ def test_the_server_shows_stars_for_every_secret_and_gives_the_secret_to_a_run(
     slug = block.get_block_type_slug()
     answer = httpx.get(f"{prefect_server.url}/block_types/slug/{slug}/block_documents/name/{name}")
     loaded = type(block).load(name)
+    assert isinstance(loaded, Block)
 
     assert answer.status_code == 200
     assert SECRET not in answer.text
@@ -247,7 +253,10 @@ def test_the_server_shows_stars_for_every_secret_and_gives_the_secret_to_a_run(
 
 @pytest.mark.parametrize(
     "block",
-    [DashScopeCredentials(api_key=SECRET, region="cn-beijing"), VideoStorage(base="memory://films")],
+    [
+        DashScopeCredentials(api_key=SecretStr(SECRET), region="cn-beijing"),
+        VideoStorage(base="memory://films"),
+    ],
     ids=lambda block: type(block).__name__,
 )
 def test_the_example_of_a_block_runs_as_it_is_printed(prefect_server: Any, block: Block) -> None:

@@ -126,8 +126,8 @@ def filmed(make_api: Any) -> Iterator[Any]:
 
 
 def _frames(clip: bytes) -> list[Image.Image]:
-    with av.open(io.BytesIO(clip), format="mp4") as container:
-        return [frame.to_image() for frame in container.decode(video=0)]
+    with av.open(io.BytesIO(clip), "r", format="mp4") as container:
+        return [frame.to_image() for frame in container.decode(container.streams.video[0])]
 
 
 def _facts(clip: bytes) -> tuple[int, int, float, float, str, bool]:

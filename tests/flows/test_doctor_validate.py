@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from emulatedrun import environment, fast_emulator
 from prefect.blocks.system import Secret
+from pydantic import SecretStr
 
 from flows.cli import run
 from footage.checkup import exit_code, provider_findings
@@ -109,7 +110,7 @@ def test_doctor_asks_the_provider_with_the_key_of_a_block(
     prefect_server: Any, out: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("DASHSCOPE_API_KEY")
-    Secret(value=Emulator.api_key).save("doctors", overwrite=True)
+    Secret(value=SecretStr(Emulator.api_key)).save("doctors", overwrite=True)
 
     run(["doctor", "--json", "--credentials-block", "secret/doctors"])
 

@@ -124,7 +124,7 @@ def test_without_a_key_no_server_is_started_unless_a_stopped_one_keeps_a_key(
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     file = tmp_path / "prefect.db"
-    settings = {
+    settings: dict[Any, Any] = {
         PREFECT_HOME: tmp_path,
         PREFECT_API_URL: None,
         PREFECT_API_DATABASE_CONNECTION_URL: f"sqlite+aiosqlite:///{file}",

@@ -20,6 +20,7 @@ from pictures import picture
 from prefect.events import emit_event
 from prefect.events.worker import EventsWorker
 from prefect.logging.handlers import APILogWorker
+from pydantic import SecretStr
 
 from blocks.credentials import DashScopeCredentials
 from flows.cli import run as wan_video
@@ -95,7 +96,7 @@ def files(tmp_path: Path) -> Iterator[str]:
 
 def _run_everything(emulator: Emulator, files: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """Runs of every kind; how each failure ended."""
-    DashScopeCredentials(api_key=BLOCK_KEY, region="ap-southeast-1").save("canary", overwrite=True)
+    DashScopeCredentials(api_key=SecretStr(BLOCK_KEY), region="ap-southeast-1").save("canary", overwrite=True)
     image, audio = f"{files}/first.png?{IMAGE_QUERY}", f"{files}/rain.wav?{AUDIO_QUERY}"
     links = ["--reference-image", image, "--audio-url", audio]
     block = ["--credentials-block", "canary"]

@@ -27,7 +27,9 @@ def test_setup_shows_the_key_nowhere_and_keeps_it_in_the_block(set_up: Any) -> N
     key = "sk-5e70b5e70b5e70b5e70b5e70b"
 
     assert key not in set_up.stdout + set_up.stderr
-    assert DashScopeCredentials.load("setup").api_key.get_secret_value() == key
+    block = DashScopeCredentials.load("setup")
+    assert isinstance(block, DashScopeCredentials)
+    assert block.api_key.get_secret_value() == key
 
 
 def test_setup_says_what_to_start_next(set_up: Any, prefect_server: Any) -> None:
@@ -37,7 +39,10 @@ def test_setup_says_what_to_start_next(set_up: Any, prefect_server: Any) -> None
 
 
 def test_the_storage_block_has_the_base_of_the_environment(set_up: Any) -> None:
-    assert VideoStorage.load("setup").base == str(set_up.clone / "output")
+    block = VideoStorage.load("setup")
+
+    assert isinstance(block, VideoStorage)
+    assert block.base == str(set_up.clone / "output")
 
 
 def test_every_model_is_paced_as_fast_as_the_provider_takes_creates(

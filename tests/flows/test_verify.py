@@ -48,15 +48,16 @@ def spoil_record(root: Path, key: str) -> None:
     path.write_text(path.read_text() + " ")
 
 
+def spoil_order(root: Path, key: str) -> None:
+    (root / f"evidence/{key}/request.json").write_text("[]")
+
+
 SPOILED: dict[str, tuple[Callable[[Path, str], None], str]] = {
     "a video": (spoil_video, "has other bytes than were delivered"),
     "a record": (spoil_record, "was changed after the clip was sealed"),
     "a video that is gone": (lambda root, key: (root / f"videos/{key}.mp4").unlink(), "is gone"),
     "a poster that is gone": (lambda root, key: (root / f"videos/{key}.jpg").unlink(), "is gone"),
-    "an order": (
-        lambda root, key: (root / f"evidence/{key}/request.json").write_text("[]"),
-        "it is no JSON object",
-    ),
+    "an order": (spoil_order, "it is no JSON object"),
 }
 
 

@@ -47,9 +47,9 @@ def test_every_size_of_the_table_is_a_pair_of_multiples_of_eight_in_one_tier_onl
     sizes = [size for tier in CATALOGUE.tiers.values() for size in tier]
     assert len(sizes) == len(set(sizes))
     for size in sizes:
-        width, height = re.fullmatch(r"(\d+)\*(\d+)", size).groups()
-        assert int(width) % 8 == 0
-        assert int(height) % 8 == 0
+        found = re.fullmatch(r"(\d+)\*(\d+)", size)
+        assert found, size
+        assert [int(side) % 8 for side in found.groups()] == [0, 0], size
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_an_unknown_model_is_refused_with_the_nearest_names(wrong: str, meant: s
     (problem,) = caught.value.problems
     assert problem.field == "model"
     assert meant in problem.message
-    assert set(problem.allowed.split(", ")) == SEVEN
+    assert set((problem.allowed or "").split(", ")) == SEVEN
 
 
 def test_a_model_that_looks_like_none_is_refused_with_all_seven():

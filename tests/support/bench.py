@@ -14,8 +14,8 @@ from footage.clip import Clip, follow
 from footage.context import Context
 from footage.credentials import parse_key
 from footage.emulator import Emulator
-from footage.evidence.records import Receipt
-from footage.evidence.state import Permission, Step
+from footage.evidence.records import Outcome, Receipt
+from footage.evidence.state import Attempt, Permission, Step
 from footage.pacing.rate_limits import ProcessRateLimits
 from footage.settings import Settings
 from footage.steps.check import enter, prepare
@@ -91,17 +91,23 @@ class Bench:
         """Drive a clip as far as it goes."""
         return asyncio.run(follow(clip or self.clip(), PLAIN_STEPS))
 
-    def buy(self, clip: Clip | None = None) -> Receipt | None:
-        """Drive a clip until it is bought, and no further."""
+    def submit(self, clip: Clip) -> Receipt | None:
+        """Drive a clip as far as a purchase, if it comes to one, and no further."""
 
-        async def drive(clip: Clip) -> Receipt | None:
+        async def drive() -> Receipt | None:
             async with clip.held():
                 while await clip.next_step() is Step.SUBMIT:
                     await submit_clip(clip)
                 last = (await clip.state()).last
                 return last.receipt if last else None
 
-        return asyncio.run(drive(clip or self.clip()))
+        return asyncio.run(drive())
+
+    def buy(self, clip: Clip | None = None) -> Receipt:
+        """Drive a clip until it is bought, and no further."""
+        receipt = self.submit(clip or self.clip())
+        assert receipt is not None, "nothing was bought"
+        return receipt
 
     def fault(self, name: str, **conditions: Any) -> None:
         self.emulator.fault(name, **conditions)
@@ -129,6 +135,22 @@ class _Quick(Context):
         return Limits(silence_s=1.0, first_wait_s=0.02, allow_loopback=True)
 
 
-def last_attempt(clip: Clip) -> Any:
+def last_attempt(clip: Clip) -> Attempt:
     """The last attempt at a clip, as its evidence has it."""
-    return clip.evidence.state().last
+    last = clip.evidence.state().last
+    assert last is not None, "nothing was ever tried"
+    return last
+
+
+def last_receipt(clip: Clip) -> Receipt:
+    """What the last attempt at a clip bought, as its evidence has it."""
+    receipt = last_attempt(clip).receipt
+    assert receipt is not None, "nothing was bought"
+    return receipt
+
+
+def last_outcome(clip: Clip) -> Outcome:
+    """How the last attempt at a clip ended, as its evidence has it."""
+    outcome = last_attempt(clip).ended
+    assert outcome is not None, "it has not ended"
+    return outcome

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 from footage.request import Cost, VideoResponse
@@ -50,7 +51,7 @@ def response(shot: ShotPlan, **measured: Any) -> VideoResponse:
     cost = Cost(
         amount=shot.quote.amount,
         currency=shot.quote.currency,
-        billed_seconds=shot.quote.seconds,
+        billed_seconds=Decimal(shot.quote.seconds),
         source=shot.quote.source,
         read_on=shot.quote.read_on,
     )

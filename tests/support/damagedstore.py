@@ -56,7 +56,7 @@ class World:
     keys: dict[str, str]
     tasks: dict[str, str]
 
-    def context(self, base: Path, store: Any = None, **settings: float) -> Context:
+    def context(self, base: Path, store: Any = None, **settings: Any) -> Context:
         scaled: dict[str, Any] = {
             "lease_s": 1.0,
             "reconcile_grace_s": 0.2,

@@ -31,6 +31,13 @@ def decoded(data: bytes) -> Image.Image:
     return image
 
 
+def color_at(image: Image.Image, place: tuple[int, int]) -> tuple[int, ...]:
+    """The colour of one pixel, as numbers of 0 to 255."""
+    color = image.getpixel(place)
+    assert isinstance(color, tuple)
+    return color
+
+
 def near(seen: tuple[int, ...], color: tuple[int, ...], by: int = 12) -> bool:
     """Whether two colours are the same but for compression."""
     return all(abs(a - b) <= by for a, b in zip(seen, color, strict=True))

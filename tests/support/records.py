@@ -30,9 +30,9 @@ def bought(store: Store, task_id: str, status: Any = None, *, sealed: bool = Fal
     evidence = ClipEvidence(store, key)
     intent = INTENT.model_copy(update={"key": key})
     evidence.write_intent(intent)
-    times = {"submitted_at": intent.written_at, "expires_at": intent.written_at}
     place = intent.model_dump(include={"key", "attempt", "model", "region", "endpoint", "key_fingerprint"})
-    evidence.book(Receipt(**place, **times, task_id=task_id, request_id=None))
+    place |= {"submitted_at": intent.written_at, "expires_at": intent.written_at}
+    evidence.book(Receipt(**place, task_id=task_id, request_id=None))
     if status is not None:
         evidence.write_outcome(Outcome(key=key, attempt=1, status=status, decided_at=intent.written_at))
     if sealed:

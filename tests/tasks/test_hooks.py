@@ -21,7 +21,7 @@ async def board() -> None: ...
 async def shot() -> None: ...
 
 
-async def _cancelled_with(*children: Any) -> list[str]:
+async def _cancelled_with(*children: Any) -> list[str | None]:
     """The states of a run's children, one begun in each of the given states, after the run was cancelled."""
     async with get_client() as client:
         parent = await client.create_flow_run(board, state=Running())

@@ -6,6 +6,7 @@ import secrets
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -29,9 +30,18 @@ LIMITS = Limits(allow_loopback=True, first_wait_s=0.01, silence_s=2)
 
 
 def expecting(**changed: Any) -> Expected:
-    usual = {"duration_s": 1, "fps": 30, "native_fps": 30, "width": 320, "height": 180}
-    usual |= {"delivered_width": 320, "delivered_height": 180, "exact_size": True, "audio": None}
-    return Expected(**(usual | changed))
+    usual = Expected(
+        duration_s=1,
+        fps=Fraction(30),
+        native_fps=30,
+        width=320,
+        height=180,
+        delivered_width=320,
+        delivered_height=180,
+        exact_size=True,
+        audio=None,
+    )
+    return replace(usual, **changed)
 
 
 @pytest.fixture(scope="module")

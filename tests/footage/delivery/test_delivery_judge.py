@@ -22,7 +22,7 @@ FACTS = VideoFacts(
 )
 EXPECTED = Expected(
     duration_s=5,
-    fps=30,
+    fps=Fraction(30),
     native_fps=30,
     width=1280,
     height=720,

@@ -144,5 +144,7 @@ def test_a_task_that_only_its_claim_still_knows_is_not_bought_again(
 
     last = ClipEvidence(context.store, key).state().last
     context.close()
+    assert last is not None
+    assert last.receipt is not None
     assert last.receipt.task_id == world.tasks["open"]
     assert world.creates == bought

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,13 +17,13 @@ from footage.storage import open_store
 
 KEY = "ab" * 32
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
-COMMON = {"key": KEY, "attempt": 1}
-AT = {"model": "m", "region": "r", "endpoint": "https://x/api/v1", "key_fingerprint": "f"}
+COMMON: dict[str, Any] = {"key": KEY, "attempt": 1}
+AT: dict[str, Any] = {"model": "m", "region": "r", "endpoint": "https://x/api/v1", "key_fingerprint": "f"}
 INTENT = Intent(**COMMON, **AT, owner="o", lease=1, written_at=NOW)
 RECEIPT = Receipt(**COMMON, **AT, task_id="t1", request_id=None, submitted_at=NOW, expires_at=NOW)
 
 
-def failed(**more: object) -> Outcome:
+def failed(**more: Any) -> Outcome:
     return Outcome(**{**COMMON, "status": "failed", "decided_at": NOW, "billed": False, **more})
 
 

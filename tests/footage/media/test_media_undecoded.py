@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +68,7 @@ def test_a_clip_that_was_not_decoded_is_delivered_as_it_came_with_a_warning(tmp_
 
     expected = Expected(
         duration_s=5,
-        fps=30,
+        fps=Fraction(30),
         native_fps=30,
         width=1280,
         height=720,

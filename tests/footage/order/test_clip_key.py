@@ -40,12 +40,17 @@ def test_the_chosen_seed_never_changes():
 FROZEN = json.loads((Path(__file__).parent / "frozen_keys.json").read_text("utf-8"))
 
 
+def no_network(url: str) -> bytes:
+    raise AssertionError(f"nothing here should fetch {url}")
+
+
 @pytest.mark.parametrize("frozen", FROZEN, ids=lambda frozen: frozen["key"][:8])
 def test_a_request_of_whole_numbers_keeps_the_key_that_it_always_had(frozen: dict[str, Any]):
     image = {"reference_image": "keeper.png"} if "i2v" in frozen["request"]["model"] else {}
     request = parse_request(frozen["request"] | image)
 
-    order = plan(request, image=read_reference(request.model_copy(update={"reference_image": IMAGE}), bytes))
+    with_image = request.model_copy(update={"reference_image": IMAGE})
+    order = plan(request, image=read_reference(with_image, no_network))
 
     assert order.key == frozen["key"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -174,7 +175,9 @@ def test_the_seconds_of_a_misspelt_model_are_checked_as_those_of_the_nearest():
 
 
 def test_for_a_model_that_looks_like_none_the_common_rules_are_checked():
-    asked = VideoRequest(prompt="x" * 2000, model="sora", duration=60, size="4K", fps=99, seed=-2, take=0)
+    asked = VideoRequest(
+        prompt="x" * 2000, model="sora", duration=60, size="4K", fps=Fraction(99), seed=-2, take=0
+    )
 
     found = {problem.field for problem in request_problems(asked)}
 

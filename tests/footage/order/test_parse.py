@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -187,7 +188,7 @@ def test_image_data_and_long_values_are_not_repeated():
 
 def test_validating_directly_does_not_repeat_values_either():
     with pytest.raises(ValueError) as caught:  # noqa: PT011 - pydantic's own error
-        VideoRequest(prompt="x", duration=KEY)
+        VideoRequest.model_validate({"prompt": "x", "duration": KEY})
 
     assert KEY not in str(caught.value)
 
@@ -233,7 +234,7 @@ def test_a_response_is_plain_json_with_money_as_text():
             currency="CNY",
             billed_seconds=Decimal(5),
             source="Model pricing",
-            read_on="2026-10-11",
+            read_on=date(2026, 10, 11),
         ),
         cached=False,
         evidence_url="output/evidence/k",

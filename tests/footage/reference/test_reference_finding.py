@@ -187,6 +187,7 @@ def test_a_link_with_a_secret_is_named_without_it():
 
     image = read_reference(request, not_there)
 
+    assert image is not None
     assert "https://e.example/b.png?…" in str(image.problems[0])
     assert "pw-" not in str(image)
 
@@ -212,5 +213,6 @@ def test_the_image_of_a_request_with_other_mistakes_is_still_read():
 
     image = read_reference(request, no_network)
 
+    assert image is not None
     assert image.problems == ()
     assert image.prepared is not None

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from bench import Bench
+from bench import Bench, last_outcome
 
 from footage.context import Context
 from footage.credentials import parse_key
@@ -45,6 +45,8 @@ def test_who_asks_for_a_converted_clip_as_it_came_hears_where_that_is(bench: Ben
     same = bench.clip(conform="auto", fps=15).response
     other = bench.clip(conform="never", fps=15).response
 
+    assert same is not None
+    assert other is not None
     assert converted.original_url is not None
     assert same.warnings == converted.warnings
     assert (other.video_url, other.original_url) == (converted.video_url, converted.original_url)
@@ -82,7 +84,7 @@ def test_a_result_that_is_no_video_stays_booked_and_names_both_ways_out(bench: B
 
     assert "run it again until" in str(bad.value.next_step)
     assert "--buy-again" in str(bad.value.next_step)
-    assert bench.clip().evidence.state().last.ended.status == "succeeded"
+    assert last_outcome(bench.clip()).status == "succeeded"
 
 
 def test_a_person_can_give_a_worthless_result_up_and_have_the_clip_bought_again(bench: Bench) -> None:
@@ -110,8 +112,8 @@ def test_after_a_day_a_result_is_lost_and_that_is_said(bench: Bench) -> None:
     with pytest.raises(ClipLost):
         bench.make(bench.clip())
 
-    assert clip.evidence.state().last.ended.status == "lost"
-    assert clip.evidence.state().last.ended.billed
+    assert last_outcome(clip).status == "lost"
+    assert last_outcome(clip).billed
     assert len(bench.tasks()) == 1
 
 

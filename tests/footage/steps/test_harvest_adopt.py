@@ -8,7 +8,7 @@ import time
 from typing import Any
 
 import pytest
-from bench import Bench
+from bench import Bench, last_attempt, last_receipt
 from plainsteps import PLAIN_STEPS
 
 from footage.clip import follow
@@ -148,7 +148,7 @@ def test_tasks_that_nobody_here_claims_are_reported(bench: Bench) -> None:
 
     found = run_harvest(bench, deadline_s=0.05).strangers
 
-    mine = bench.clip().evidence.state().last.receipt.task_id
+    mine = last_receipt(bench.clip()).task_id
     assert any(line.startswith(stranger) for line in found)
     assert not any(line.startswith(failed) for line in found), "nothing is owed for it, and nothing will come"
     assert not any(line.startswith(mine) for line in found)
@@ -182,7 +182,7 @@ def test_a_task_with_another_prompt_is_not_adopted(bench: Bench) -> None:
     with pytest.raises(InvalidRequest, match="another prompt"):
         adopt_task(bench.context(), clip.key, other.task_id)
 
-    assert clip.evidence.state().last.unknown
+    assert last_attempt(clip).unknown
 
 
 def test_a_task_of_another_clip_is_not_adopted(bench: Bench) -> None:

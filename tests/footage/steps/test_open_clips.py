@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bench import MODEL, Bench
+from bench import MODEL, Bench, last_attempt
 from countedstore import CountedStore
 from plainsteps import PLAIN_STEPS
 from records import bought
@@ -18,7 +18,7 @@ from footage.context import Context
 from footage.credentials import parse_key
 from footage.errors import FootageError, StillRunning, SubmissionUnknown
 from footage.evidence.lease import Lease, Worker
-from footage.evidence.records import OpenMarker
+from footage.evidence.records import OpenMarker, Outcome
 from footage.evidence.state import Permission
 from footage.evidence.stored_clips import keys_in
 from footage.provider import TaskRow
@@ -140,18 +140,15 @@ def test_a_purchase_that_comes_in_by_a_person_s_word_is_marked(bench: Bench) -> 
 
 def test_a_failed_clip_that_the_provider_still_makes_is_marked_again(bench: Bench) -> None:
     clip = book(bench)
-    last = clip.evidence.state().last
-    clip.evidence.write_outcome(
-        bought(open_store(str(bench.folder / "other")), "t", "failed")
-        .state()
-        .last.outcome.model_copy(update={"key": clip.key})  # type: ignore[union-attr]
-    )
+    receipt = last_attempt(clip).receipt
+    said = Outcome(key=clip.key, attempt=1, status="failed", decided_at=datetime.now(UTC))
+    clip.evidence.write_outcome(said)
     clip.evidence.unmark_open()
 
     with pytest.raises(StillRunning):
         bench.make(bench.clip(bench.context(deadline_s=0.05), Permission(retry_failed=True)))
 
-    assert clip.evidence.state().last.receipt == last.receipt
+    assert last_attempt(clip).receipt == receipt
     assert clip.context.store.exists(f"open/{clip.key}")
 
 

@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from bench import Bench, last_attempt
+from bench import Bench, last_attempt, last_outcome
 
 from footage.errors import (
     SubmissionUnknown,
@@ -210,15 +210,15 @@ def test_others_who_work_on_the_account_all_the_time_do_not_hold_up_the_verdict(
         return found
 
     assert asyncio.run(both()) is None
-    assert last_attempt(clip).outcome.code == "Unreachable"
+    assert last_outcome(clip).code == "Unreachable"
 
 
 def test_harvest_settles_a_lost_create_and_buys_nothing(bench: Bench) -> None:
     clip = bench.clip()
     leave_unknown(clip)
 
-    assert bench.buy(bench.clip(permission=replace(Permission(), may_buy=False))) is None
-    assert last_attempt(clip).outcome.status == "failed"
+    assert bench.submit(bench.clip(permission=replace(Permission(), may_buy=False))) is None
+    assert last_outcome(clip).status == "failed"
     assert bench.tasks() == []
 
 

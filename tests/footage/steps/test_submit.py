@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bench import Bench, last_attempt
+from bench import Bench, last_attempt, last_outcome, last_receipt
 
 from footage.emulator import Emulator
 from footage.errors import (
@@ -53,7 +53,7 @@ def test_whatever_happens_to_a_create_one_clip_is_bought(
     tasks = bench.tasks()
     assert [task["task_id"] for task in tasks] == [receipt.task_id]
     assert last_attempt(clip).number == attempts
-    assert last_attempt(clip).receipt.adopted is adopted
+    assert receipt.adopted is adopted
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_a_refusal_is_final_for_the_run_and_nothing_is_bought(
     with pytest.raises(error):
         bench.buy(clip)
 
-    outcome = last_attempt(clip).outcome
+    outcome = last_outcome(clip)
     assert (outcome.status, outcome.billed, outcome.may_retry) == ("failed", False, may_retry)
     assert bench.tasks() == []
 
@@ -108,7 +108,7 @@ def test_patience_with_refusals_ends_and_nothing_was_bought(bench: Bench) -> Non
     with pytest.raises(Throttled):
         bench.buy(clip)
 
-    assert last_attempt(clip).outcome.may_retry
+    assert last_outcome(clip).may_retry
     assert bench.tasks() == []
 
 
@@ -150,7 +150,7 @@ def test_a_cancel_while_a_refused_create_waits_closes_its_attempt(bench: Bench) 
     with pytest.raises(Canceled, match="nothing was bought"):
         bench.buy(clip)
 
-    assert last_attempt(clip).outcome.status == "canceled"
+    assert last_outcome(clip).status == "canceled"
     assert bench.tasks() == []
 
 
@@ -223,7 +223,7 @@ def test_a_create_whose_wait_is_cancelled_is_written_down_before_the_clip_is_giv
 
     asyncio.run(cancelled())
 
-    assert last_attempt(clip).receipt.task_id == bench.tasks()[0]["task_id"]
+    assert last_receipt(clip).task_id == bench.tasks()[0]["task_id"]
 
 
 async def until(seen: Callable[[], bool]) -> None:

@@ -178,7 +178,8 @@ def test_leftovers_of_killed_publishers_are_swept_when_they_are_old(tmp_path: Pa
     old, fresh = (tmp_path / "videos" / f".a.mp4.{digit * 16}.part" for digit in "01")
     old.write_bytes(b"half")
     fresh.write_bytes(b"half")
-    os.utime(old, (time.time() - 86_400,) * 2)
+    yesterday = time.time() - 86_400
+    os.utime(old, (yesterday, yesterday))
 
     open_store(str(tmp_path)).create("videos/a.mp4", b"whole")
 

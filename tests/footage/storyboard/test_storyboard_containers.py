@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import openpyxl
@@ -15,7 +16,7 @@ from footage.storyboard import read_board
 HEAD = ["Shot", "Description", "Duration"]
 
 
-def workbook(*sheets: list[list[object]], **parts: bytes) -> bytes:
+def workbook(*sheets: Sequence[Sequence[object]], **parts: bytes) -> bytes:
     """A workbook of these sheets; `parts` replace files in it, named with `__` for `/`."""
     book = openpyxl.Workbook()
     book.remove(book.worksheets[0])

@@ -32,7 +32,7 @@ def differences(board: Board, wanted: list[dict[str, Any]]) -> list[str]:
         return [f"ids {[shot.id for shot in board.shots]}"]
     found: list[str] = []
     for shot, right in zip(board.shots, wanted, strict=True):
-        asked = {"duration": 5} | board.asked(shot)
+        asked: dict[str, Any] = {"duration": 5} | board.asked(shot)
         seen: dict[str, Any] = {
             "prompt": asked.get("prompt"),
             "duration": asked["duration"],
