@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import signal
 import subprocess
@@ -252,9 +251,7 @@ def test_a_price_above_the_limit_waits_for_a_persons_yes(
     assert empty.json()["status"] == "REJECT"
     assert emulator.ledger()["creates"] == 0
 
-    approved = subprocess.run([*COMMAND, "storyboard", "--approve", run_id], env=os.environ, check=False)
-
-    assert approved.returncode == 0
+    assert run(["storyboard", "--approve", run_id]) == 0
     told, _ = waiting.communicate(timeout=90)
     assert json.loads(told)["shots"] == {"a": "delivered"}
 

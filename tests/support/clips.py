@@ -34,8 +34,11 @@ def make_clip(
         if sound is not None:
             sound.layout = "stereo"
         frames = round(seconds * rate)
+        frame = av.VideoFrame.from_image(_picture(picture, size, 0, colour)).reformat(format="yuv420p")
         for number in range(frames):
-            frame = av.VideoFrame.from_image(_picture(picture, size, number / frames, colour))
+            if picture == "moving":
+                frame = av.VideoFrame.from_image(_picture(picture, size, number / frames, colour))
+            frame.pts, frame.time_base = number, 1 / rate
             target.mux(video.encode(frame))
         target.mux(video.encode(None))
         if sound is not None:

@@ -49,7 +49,9 @@ class ForeignProvider:
                 "size", "1280*720" if parameters.get("resolution") == "720P" else "1920*1072"
             )
             width, height = map(int, size.split("*"))
-            make_clip(path, size=(width, height), fps=30, seconds=parameters.get("duration", 5))
+            make_clip(
+                path, size=(width, height), fps=30, seconds=parameters.get("duration", 5), picture="still"
+            )
         return path.read_bytes()
 
 
