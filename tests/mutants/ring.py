@@ -90,7 +90,7 @@ def _try_all(open_: list[tuple[Room, Mutant]], jobs: int) -> None:
             trial = tree.try_mutant(mutant, tests)
         finally:
             trees.put(tree)
-        _keep({"room": room.name, **asdict(mutant), **asdict(trial), "tests": _digest(tests)})
+        _keep({"room": room.name, **asdict(mutant), **asdict(trial), "tests": _digest(tree.copy, tests)})
 
     with ThreadPoolExecutor(max_workers=jobs) as pool:
         for future in [pool.submit(try_one, room, mutant) for room, mutant in open_]:
@@ -122,13 +122,13 @@ def _known() -> dict[str, dict[str, Any]]:
 
 
 def _settled(result: dict[str, Any] | None, tests: tuple[str, ...]) -> bool:
-    return result is not None and (result["outcome"] != "survived" or result["tests"] == _digest(tests))
+    return result is not None and (result["outcome"] != "survived" or result["tests"] == _digest(ROOT, tests))
 
 
-def _digest(tests: tuple[str, ...]) -> str:
+def _digest(root: Path, tests: tuple[str, ...]) -> str:
     digest = hashlib.sha256()
     for test in tests:
-        digest.update((ROOT / test).read_bytes())
+        digest.update((root / test).read_bytes())
     return digest.hexdigest()[:12]
 
 

@@ -65,7 +65,11 @@ def mutants_in(room: Room, root: Path) -> list[Mutant]:
 def _shares(available: dict[str, int], size: int, least_per_room: int) -> dict[str, int]:
     least = min(least_per_room, size // len(available))
     rest, total = size - least * len(available), sum(available.values())
-    return {room: min(count, least + round(rest * count / total)) for room, count in available.items()}
+    counts = {room: min(count, least + rest * count // total) for room, count in available.items()}
+    # What the division and the rooms with too few leave over.
+    largest = max(available, key=lambda room: available[room])
+    counts[largest] += min(size - sum(counts.values()), available[largest] - counts[largest])
+    return counts
 
 
 def _rank(seed: int, mutant: Mutant) -> str:

@@ -62,6 +62,13 @@ class Trial:
 
 
 @dataclass(frozen=True)
+class _Subject:
+    path: str
+    original: str
+    mutated: str
+
+
+@dataclass(frozen=True)
 class _Run:
     code: int | None
     failed: str | None
@@ -103,15 +110,17 @@ class Tree:
     def try_mutant(self, mutant: Mutant, tests: Sequence[str]) -> Trial:
         """Run `tests` on the mutant until one fails."""
         began_s = time.monotonic()
-        self._write(mutant.path, mutated_source(mutant, self.root))
+        original = (self.copy / mutant.path).read_text()
+        mutated = mutated_source(mutant, self.copy)
+        self._write(mutant.path, mutated)
         try:
-            trial = self._judge(mutant, tests)
+            trial = self._judge(_Subject(mutant.path, original, mutated), tests)
         finally:
-            self._write(mutant.path, (self.root / mutant.path).read_text())
+            self._write(mutant.path, original)
         return replace(trial, wall_s=time.monotonic() - began_s)
 
-    def _judge(self, mutant: Mutant, tests: Sequence[str]) -> Trial:
-        well_typed, cpu_s = self._check_types(mutant.path)
+    def _judge(self, subject: _Subject, tests: Sequence[str]) -> Trial:
+        well_typed, cpu_s = self._check_types(subject.path)
         if not well_typed:
             return Trial("mistyped", None, 0, cpu_s)
         while True:
@@ -125,12 +134,12 @@ class Tree:
                 return Trial("timeout", None, 0, cpu_s)
             if first.failed is None:
                 # Not even collected: the mutant cannot be imported, or takes pytest with it.
-                if not self._passes_without(mutant, tests[0]):
+                if not self._passes_without(subject, tests[0]):
                     raise RuntimeError(f"fails without a mutant, too: {tests[0]}\n{self._log.read_text()}")
                 return Trial("killed", "import", 0, cpu_s)
             again = self._run([first.failed])
             cpu_s += again.cpu_s
-            if not again.passed and self._passes_without(mutant, first.failed):
+            if not again.passed and self._passes_without(subject, first.failed):
                 return Trial("timeout" if again.slow else "killed", first.failed, 0, cpu_s)
             self.unsteady.add(first.failed)
 
@@ -144,11 +153,10 @@ class Tree:
             process.returncode = os.waitstatus_to_exitcode(status)
         return process.returncode == 0, usage.ru_utime + usage.ru_stime
 
-    def _passes_without(self, mutant: Mutant, test: str) -> bool:
-        mutated = (self.copy / mutant.path).read_text()
-        self._write(mutant.path, (self.root / mutant.path).read_text())
+    def _passes_without(self, subject: _Subject, test: str) -> bool:
+        self._write(subject.path, subject.original)
         passed = self._run([test]).passed
-        self._write(mutant.path, mutated)
+        self._write(subject.path, subject.mutated)
         return passed
 
     def _write(self, path: str, source: str) -> None:
