@@ -7,9 +7,12 @@ import pytest
 
 from blocks.credentials import DashScopeCredentials
 from blocks.storage import VideoStorage
+from flows.cli import run
 from footage.catalogue import CATALOGUE, MODEL_NAMES
 
 pytestmark = pytest.mark.filterwarnings("default::DeprecationWarning", "ignore:unclosed:ResourceWarning")
+
+GENERATE = "generate-video/generate-video"
 
 
 def test_setup_makes_everything_on_an_empty_server(set_up: Any) -> None:
@@ -66,6 +69,10 @@ def test_a_second_setup_leaves_what_an_operator_changed(
     automation = automations["wan-video: crashed runs go on"]
     prefect_api.patch(f"automations/{automation['id']}", json={"enabled": False}).raise_for_status()
     prefect_api.patch("work_pools/wan-video", json={"concurrency_limit": 4}).raise_for_status()
+    assert run(["schedule", "resume", GENERATE]) == 0
+    (switched,) = prefect_api.get(f"deployments/name/{GENERATE}").json()["schedules"]
+    assert switched["active"]
+    assert switched["parameters"]
 
     again = run_setup_again(set_up.clone, "--credentials-block", "nobody", key=None)
 
@@ -75,6 +82,9 @@ def test_a_second_setup_leaves_what_an_operator_changed(
     assert prefect_api.get(f"v2/concurrency_limits/{name}").json()["limit"] == 1
     assert prefect_api.get(f"automations/{automation['id']}").json()["enabled"] is False
     assert prefect_api.get("work_pools/wan-video").json()["concurrency_limit"] == 4
+    (kept,) = prefect_api.get(f"deployments/name/{GENERATE}").json()["schedules"]
+    assert (kept["active"], kept["parameters"]) == (True, switched["parameters"])
+    assert run(["schedule", "pause", GENERATE]) == 0
     assert len(prefect_api.post("automations/filter", json={}).json()) == 3, (
         "two of ours, one of the event trigger"
     )

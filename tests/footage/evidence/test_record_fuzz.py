@@ -50,7 +50,7 @@ def _changed(data: st.DataObject, value: Any) -> Any:
     return data.draw(_VALUES) if data.draw(st.integers(0, 12)) == 0 else value
 
 
-@fuzz(examples=600, name=st.sampled_from(list(KINDS)), data=st.data())
+@fuzz(examples=200, name=st.sampled_from(list(KINDS)), data=st.data())
 def test_a_record_is_read_or_refused(name: str, data: st.DataObject) -> None:
     store = open_store("memory://record-fuzz")
     path = CLIP / name
@@ -65,7 +65,7 @@ def test_a_record_is_read_or_refused(name: str, data: st.DataObject) -> None:
         RecordReader(store).record("record.json", KINDS[name])
 
 
-@fuzz(examples=150, data=st.data())
+@fuzz(examples=60, data=st.data())
 def test_an_order_is_read_or_refused(data: st.DataObject) -> None:
     store = open_store("memory://order-fuzz")
     original = json.loads((CLIP / "request.json").read_text())

@@ -23,7 +23,7 @@ PAIRS = st.lists(st.tuples(st.sampled_from(NAMES), SAID), max_size=5)
 
 
 @fuzz(
-    examples=300,
+    examples=120,
     pairs=PAIRS,
     status=st.integers(100, 599),
     size_bytes=st.integers(0, 10),
