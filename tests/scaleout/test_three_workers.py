@@ -63,7 +63,8 @@ def test_a_worker_that_loses_power_loses_no_clip_and_none_is_bought_twice(tmp_pa
             f"{CLIPS} runs, {len(lost)} of the killed worker, all ended {time.monotonic() - began:.0f} s later: {ends}"
         )
         assert {kind for kind, _, _ in ends.values()} == {"COMPLETED"}
-        assert {ends[run][1] for run in lost} == {"Reattached"}
+        # Cached: a harvest whose quarter of an hour has come on another worker was quicker than the second start.
+        assert {ends[run][1] for run in lost} <= {"Reattached", "Cached"}
         assert all(ends[run][2] == 2 for run in lost), "started a second time"
         ledger = emulator.ledger()
         assert (ledger["accepted"], len(ledger["billed"])) == (CLIPS, CLIPS), "bought once each"
