@@ -15,10 +15,9 @@ from typing import TYPE_CHECKING, Self
 
 from footage.concurrency.boot_clock import boot_clock_s
 from footage.credentials import ApiKey, find_key
-from footage.errors import AccountProblem, InvalidRequest, Problem, StorageProblem
+from footage.errors import AccountProblem, BadRecord, InvalidRequest, Problem, StorageProblem
 from footage.errors.actions import Action, NextStep, command
 from footage.evidence.lease import Worker
-from footage.evidence.reader import BadRecord
 from footage.input_roots import InputRoots
 from footage.network.emulator_check import emulator_at
 from footage.network.endpoints import NOT_KNOWN, known_endpoint

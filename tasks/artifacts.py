@@ -92,6 +92,7 @@ class ProgressArtifact:
 
     async def end(self, description: str) -> None:
         """Fill the bar; one that was never shown is not made for that."""
+        self._alive.discard(self)
         if self._id is not None:
             await self.show(1.0, description)
 

@@ -11,6 +11,7 @@ from footage.errors import Unreachable
 from footage.evidence.paid import with_what_is_booked
 from footage.steps.probe import ProbeReport, probe_provider
 from footage.storyboard import BoardPlan
+from footage.storyboard.to_buy import not_stored
 from tasks.retries import RETRIES, RETRY_DELAYS_S, tries_again
 
 
@@ -29,8 +30,8 @@ async def probe(context: Context, region: str, model: str) -> ProbeReport:
 
 
 async def probe_board(context: Context, plan: BoardPlan) -> None:
-    """Probe each region that a board needs, once."""
-    models = {shot.region: shot.request.model for shot in plan.shots}
+    """Probe each region once in which a shot is left to make; a board that is all stored needs no provider."""
+    models = {shot.region: shot.request.model for shot in await in_thread(not_stored, context, plan)}
     try:
         for region, model in models.items():
             await probe(context, region, model)

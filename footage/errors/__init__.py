@@ -20,7 +20,8 @@
     └── StorageProblem          7    mend the store; what was bought is still at the provider for 24 h
         ├── NotThere            7    the object does not exist
         ├── NotAFile            7    a folder, pipe or device stands where the object belongs
-        └── AlreadyThere        7    somebody else created the object first
+        ├── AlreadyThere        7    somebody else created the object first
+        └── BadRecord           7    a file of the evidence does not fit; nothing is done on its word
 
 The number is the exit code of the command line.
 """
@@ -254,4 +255,11 @@ class NotAFile(StorageProblem):
 class AlreadyThere(StorageProblem):
     """The object exists already, so somebody else created it first."""
 
+    retryable = False
+
+
+class BadRecord(StorageProblem):
+    """A file of the evidence is there and does not fit."""
+
+    # The same bytes would be read again.
     retryable = False

@@ -35,8 +35,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from footage.concurrency.boot_clock import boot_clock_s
 from footage.concurrency.process_identity import gone, identity
-from footage.errors import AlreadyThere, NotThere, StorageProblem, TakenOver
-from footage.evidence.reader import BadRecord, RecordReader
+from footage.errors import AlreadyThere, BadRecord, NotThere, StorageProblem, TakenOver
+from footage.evidence.reader import RecordReader
 from footage.evidence.records import Intent, LeaseRecord, Record, WorkerRecord
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
 
 from pydantic import ValidationError
 
-from footage.errors import NotThere, StorageProblem
+from footage.errors import BadRecord, NotThere, StorageProblem
 from footage.errors.actions import NextStep, Verify
 from footage.evidence.records import FORMAT, Record
 
@@ -29,13 +29,6 @@ MAX_BYTES = 1 << 20
 MAX_DEPTH = 32
 
 _SEALED_BY = re.compile(r"wan-video (\d+)\.(\d+)")
-
-
-class BadRecord(StorageProblem):
-    """A file of the evidence is there and does not fit."""
-
-    # The same bytes would be read again.
-    retryable = False
 
 
 class RecordReader:

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field
 
 from footage.catalogue import MODEL_NAMES, REGION_NAMES
-from footage.errors import NotThere, StorageProblem
+from footage.errors import BadRecord, NotThere, StorageProblem
 from footage.evidence.clip_evidence import ClipEvidence
-from footage.evidence.reader import BadRecord, RecordReader
+from footage.evidence.reader import RecordReader
 from footage.evidence.records import Claim, Record
 from footage.evidence.stored_clips import UNREADABLE, attempts_in, names_of
 from footage.steps.open_clips import OpenClips, Unfinished, left_to_finish

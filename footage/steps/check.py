@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any
 from footage.catalogue import IMAGE
 from footage.clip import Clip
 from footage.concurrency.slow_notice import noticed_if_slow
-from footage.errors import InvalidRequest, NotThere, Problem
+from footage.errors import BadRecord, InvalidRequest, NotThere, Problem
 from footage.evidence.clip_evidence import ClipEvidence, is_key
-from footage.evidence.reader import BadRecord
 from footage.evidence.records import CancelWish, Joined
 from footage.evidence.response import response_of
 from footage.evidence.run_log import RunLog, recorded

@@ -5,9 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from footage.errors import BadDelivery, ClipLost, NotFinished, StorageProblem, Unanswered
+from footage.errors import BadDelivery, BadRecord, ClipLost, NotFinished, StorageProblem, Unanswered
 from footage.errors.actions import NextStep, Rerun
-from footage.evidence.reader import BadRecord
 from footage.evidence.records import DeliveredRecord, Outcome, PollLine, Receipt
 from footage.evidence.stored_files import damage, videos_of
 from footage.privacy.redact import redact

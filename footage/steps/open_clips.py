@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Literal, TypeVar
 
-from footage.errors import AlreadyThere, NotThere, StorageProblem, TakenOver
+from footage.errors import AlreadyThere, BadRecord, NotThere, StorageProblem, TakenOver
 from footage.evidence.clip_evidence import ClipEvidence, is_key
 from footage.evidence.lease import Lease, prune_leases
-from footage.evidence.reader import BadRecord, RecordReader
+from footage.evidence.reader import RecordReader
 from footage.evidence.records import Intent, Outcome, Receipt, Record, StoreNote
 from footage.evidence.stored_clips import UNREADABLE, attempts_in, keys_in, last_word_in, names_of, unfinished
 

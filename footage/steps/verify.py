@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
-from footage.errors import NotThere, StorageProblem
+from footage.errors import BadRecord, NotThere, StorageProblem
 from footage.evidence.clip_evidence import GROWING, ClipEvidence
-from footage.evidence.reader import BadRecord, RecordReader
+from footage.evidence.reader import RecordReader
 from footage.evidence.records import CancelWish, LeaseRecord, Record, ResultRecord, StoredFile
 from footage.evidence.stored_clips import keys_in
 from footage.evidence.stored_files import videos_of

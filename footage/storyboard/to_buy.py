@@ -32,6 +32,21 @@ def still_to_buy(context: Context, plan: BoardPlan, *, buy_again: bool = False) 
     Raises:
         StorageProblem: The evidence cannot be read.
     """
+    paid = _paid_shots(context, plan, buy_again)
+    return quote_of({shot.id: shot.quote for shot in plan.shots if shot.same_as is None}, paid)
+
+
+def not_stored(context: Context, plan: BoardPlan) -> tuple[ShotPlan, ...]:
+    """The shots whose clip is not stored yet, be it bought or not.
+
+    Raises:
+        StorageProblem: The evidence cannot be read.
+    """
+    paid = _paid_shots(context, plan, buy_again=False)
+    return tuple(shot for shot in plan.shots if shot.id not in paid or not paid[shot.id].stored)
+
+
+def _paid_shots(context: Context, plan: BoardPlan, buy_again: bool) -> dict[str, _Clip]:
     paid: dict[str, _Clip] = {}
 
     def look(shot: ShotPlan) -> _Clip | None:
@@ -42,7 +57,7 @@ def still_to_buy(context: Context, plan: BoardPlan, *, buy_again: bool = False) 
         for depth in range(1, max(shot.depth for shot in plan.shots) + 1):
             shots = [shot for shot in plan.shots if shot.depth == depth]
             paid |= {shot.id: clip for shot, clip in zip(shots, pool.map(look, shots), strict=True) if clip}
-    return quote_of({shot.id: shot.quote for shot in plan.shots if shot.same_as is None}, paid)
+    return paid
 
 
 def _paid(context: Context, shot: ShotPlan, before: _Clip | None, buy_again: bool) -> _Clip | None:

@@ -173,7 +173,7 @@ def test_the_key_may_be_in_a_secret_block_of_prefect(prefect_server: Any, no_key
 def test_a_block_of_another_kind_or_without_a_key_is_refused_in_words(
     prefect_server: Any, no_key_here: None
 ) -> None:
-    Secret(value=Held({"key": SECRET})).save("no-text")
+    Secret(value=Held({"key": SECRET})).save("no-text")  # pyright: ignore[reportArgumentType]
     Secret(value=SecretStr("two words")).save("two-words")
 
     for name, complaint in (

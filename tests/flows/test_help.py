@@ -117,3 +117,9 @@ def test_a_completion_that_cannot_be_written_is_one_line(
     assert run(["--install-completion", "--shell", "zsh", "--output", str(tmp_path / "file" / "x")]) == 2
     assert "output = " in (told := capsys.readouterr().err)
     assert "Traceback" not in told
+
+
+def test_the_picture_of_the_demo_is_there() -> None:
+    from flows.cli.commands.demo import PICTURE
+
+    assert PICTURE.is_file()

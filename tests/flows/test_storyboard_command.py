@@ -204,6 +204,25 @@ def test_a_board_that_nothing_answered_ends_as_such_and_not_as_one_that_is_unfin
     assert emulator.ledger()["accepted"] == 0
 
 
+def test_a_board_that_is_all_stored_needs_neither_key_nor_provider(
+    emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    i2v = {"model": "wan2.6-i2v-flash", "duration": 2, "size": "1280*720", "start_from": "shot:a"}
+    board = _board(tmp_path, {"id": "a"}, {"id": "b", **i2v})
+    assert run(["storyboard", board, "--json"]) == 0
+    capsys.readouterr()
+    monkeypatch.delenv("DASHSCOPE_API_KEY")
+    asked = emulator.ledger()["requests"]
+
+    code = run(["storyboard", board, "--json"])
+
+    assert code == 0, capsys.readouterr().err
+    told = _result(capsys)
+    assert told["shots"] == {"a": "delivered", "b": "delivered"}
+    assert (told["cost"]["bought"], told["cost"]["together"]) == ("0.00", told["cost"]["paid_before"])
+    assert emulator.ledger()["requests"] == asked
+
+
 async def test_shots_cannot_be_spread_over_a_deployment_that_is_not_there(prefect_server: Any) -> None:
     with pytest.raises(InvalidRequest, match="no deployment finish-video/elsewhere") as caught:
         await require_deployment("finish-video/elsewhere")

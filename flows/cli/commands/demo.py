@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from flows.cli.console import show_progress, tell
 from flows.cli.emulator_client import emulated
 from footage.request import VideoResponse
 
-PICTURE = Path(__file__).parents[2] / "footage" / "storyboard" / "examples" / "keeper.jpg"
+PICTURE = Path(str(files("footage.storyboard"))) / "examples" / "keeper.jpg"
 
 REQUESTS: tuple[dict[str, Any], ...] = (
     {

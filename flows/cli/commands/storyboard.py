@@ -141,12 +141,10 @@ def storyboard(
 
 def _meet_provider(context: Context, plan: BoardPlan) -> list[FirstContact | None]:
     """Ask each region once in which a shot is left to make; a board that is all stored needs no provider."""
-    from footage.evidence.clip_evidence import ClipEvidence
     from footage.steps.probe import first_contact
+    from footage.storyboard.to_buy import not_stored
 
-    orders = [shot.prepared.order for shot in plan.shots if shot.prepared is not None]
-    # A shot without an order begins with another's last frame, which is open, too, or its pictures are stored.
-    left = {one.region for one in orders if ClipEvidence(context.store, one.key).result() is None}
+    left = {shot.region for shot in not_stored(context, plan)}
     return [first_contact(context, region) for region in sorted(left)]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from footage.errors import AlreadyThere, StorageProblem
+from footage.errors import AlreadyThere, BadRecord, StorageProblem
 from footage.evidence.clip_evidence import ClipEvidence
 from footage.evidence.records import CancelWish, Intent, Joined, Outcome, Receipt, ResultRecord
 from footage.evidence.stored_clips import keys_in, may_be_unknown, unfinished
@@ -216,6 +216,13 @@ def test_evidence_that_makes_no_sense_is_named_and_nothing_is_concluded(
         clip.state()
 
     assert problem.value.next_step
+
+
+def test_a_folder_in_the_place_of_a_record_is_named(clip: ClipEvidence, store: Store) -> None:
+    store.replace(f"evidence/{KEY}/attempt-1/intent.json/inside", b"")
+
+    with pytest.raises(BadRecord, match=f"evidence/{KEY}/attempt-1/intent.json"):
+        clip.state()
 
 
 def test_one_listing_tells_which_clips_are_unfinished_and_which_may_be_unknown(store: Store) -> None:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import pickle
-import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from footage import errors
-from footage.errors import FootageError, Unanswered, Unreachable
+from footage.errors import Unanswered, Unreachable
 from footage.evidence.clip_evidence import ClipEvidence
 from footage.evidence.paid import with_what_is_booked
 from footage.evidence.records import Intent, Outcome, Receipt
@@ -64,22 +62,3 @@ def test_what_is_booked_stays_so_however_often_it_is_asked() -> None:
 
     assert type(booked) is Unanswered
     assert booked.booked() is booked
-
-
-def test_the_drawn_tree_of_errors_is_the_real_one() -> None:
-    drawn: dict[str, tuple[str | None, int]] = {}
-    above: list[str] = []
-    for line in (errors.__doc__ or "").splitlines():
-        found = re.match(r"^ {4}([│├└─ ]*)([A-Z]\w+)(?: +(\d))?", line)
-        if found is None:
-            continue
-        depth = len(found[1]) // 4
-        above[depth:] = [found[2]]
-        drawn[found[2]] = (above[depth - 1] if depth else None, int(found[3] or 1))
-    kinds = [k for k in vars(errors).values() if isinstance(k, type) and issubclass(k, FootageError)]
-    real = {
-        kind.__name__: (kind.__bases__[0].__name__ if kind is not FootageError else None, kind.exit_code)
-        for kind in kinds
-    }
-
-    assert drawn == real

@@ -182,6 +182,25 @@ def test_a_cancel_that_comes_too_late_delivers_the_clip(bench: Bench) -> None:
     assert again.task_id == response.task_id
 
 
+@pytest.mark.parametrize(
+    ("fault", "status", "became"),
+    [(None, "SUCCEEDED", "finished"), ("failed-InternalError", "FAILED", "failed")],
+)
+def test_a_cancel_of_a_task_that_ended_unseen_says_how_it_ended(
+    bench: Bench, fault: str | None, status: str, became: str
+) -> None:
+    if fault:
+        bench.fault(fault)
+    clip = bench.clip()
+    bench.buy(clip)
+    bench.emulator.advance(600)
+    until(lambda: bench.tasks()[0]["status"] == status)
+
+    done = cancel_clip(bench.context(), clip.key, by="test")
+
+    assert done.became == became
+
+
 @pytest.mark.parametrize("fault", ["cancel-reset", "cancel-429"])
 def test_a_cancel_whose_answer_is_lost_is_asked_again_by_the_run(bench: Bench, fault: str) -> None:
     queued(bench)

@@ -10,9 +10,8 @@ import pytest
 from s3proxy import S3Proxy, Seen
 from storecontract import s3_options
 
-from footage.errors import NotThere, StorageProblem
+from footage.errors import BadRecord, NotThere, StorageProblem
 from footage.evidence.clip_evidence import ClipEvidence
-from footage.evidence.reader import BadRecord
 from footage.steps.open_clips import look
 from footage.steps.verify import verify_clip, verify_tonight
 from footage.storage import Store, open_store

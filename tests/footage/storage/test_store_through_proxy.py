@@ -112,6 +112,8 @@ def test_what_the_proxy_does_not_carry_fails_without_its_password(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("HTTP_PROXY", proxy.url)
+    # The command line sets it, and it wins over the one in capitals.
+    monkeypatch.delenv("no_proxy", raising=False)
     monkeypatch.setenv(variable, value.format(port=proxy.port))
 
     with pytest.raises(StorageProblem) as caught:

@@ -1,0 +1,61 @@
+"""How many clips wait, and how the list of their tasks is read."""
+
+from __future__ import annotations
+
+import contextlib
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from providerside import key, service
+from rawserver import Act, reply
+
+from footage.pacing.interval import interval_s
+from footage.pacing.task_list import PAGE_SIZE, WORTH_A_LIST, TaskList
+from footage.provider import WanClient
+
+MIN_S, MAX_S = 0.01, 100.0
+
+
+@pytest.mark.parametrize("count", [1, 2, 11])
+def test_each_clip_counts_once_while_it_waits_and_for_its_own_endpoint(count: int) -> None:
+    tasks = TaskList(MIN_S, MAX_S)
+    with (
+        WanClient("https://a/api/v1", key()) as client,
+        WanClient("https://b/api/v1", key()) as other,
+        contextlib.ExitStack() as waiting,
+    ):
+        for _ in range(count):
+            waiting.enter_context(tasks.waiting(client))
+
+        assert tasks.interval_s(client) == interval_s(count, MIN_S, MAX_S)
+        assert tasks.interval_s(other) == interval_s(0, MIN_S, MAX_S)
+        waiting.close()
+        assert tasks.interval_s(client) == interval_s(0, MIN_S, MAX_S)
+
+
+async def test_every_page_of_what_is_queued_or_runs_is_read_once() -> None:
+    def page(number: int, of: int, *tasks: tuple[str, str]) -> Act:
+        rows = [
+            {"task_id": task, "status": status, "model_name": "m", "gmt_create": 1764547200000}
+            for task, status in tasks
+        ]
+        return reply({"data": rows, "page_no": number, "total_page": of, "total": 3})
+
+    answers = (
+        page(1, 2, ("queued-1", "PENDING")),
+        page(2, 2, ("queued-2", "PENDING")),
+        page(1, 1, ("running", "RUNNING"), ("ended-meanwhile", "SUCCEEDED")),
+    )
+    tasks = TaskList(MIN_S, MAX_S)
+    with service(*answers) as (server, client), contextlib.ExitStack() as waiting:
+        for _ in range(WORTH_A_LIST):
+            waiting.enter_context(tasks.waiting(client))
+
+        names = ("queued-1", "queued-2", "running", "ended-meanwhile", "unknown")
+        found = [name for name in names if await tasks.row(client, name)]
+
+    assert found == ["queued-1", "queued-2", "running"]
+    assert [parse_qs(urlsplit(request.target).query) for request in server.requests] == [
+        {"status": [status], "page_no": [page], "page_size": [str(PAGE_SIZE)]}
+        for status, page in [("PENDING", "1"), ("PENDING", "2"), ("RUNNING", "1")]
+    ]
