@@ -219,7 +219,8 @@ def test_an_event_starts_a_run_that_a_worker_somewhere_else_finishes(
 def test_an_event_that_asks_for_more_than_a_request_starts_a_run_that_buys_nothing(
     api: httpx.Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    payload = {"prompt": "Another boat", "buy_again": True, "credentials_block": "theirs"}
+    clip = {"prompt": "Another boat", "model": "wan2.2-t2v-plus", "size": "832*480"}
+    payload = {**clip, "buy_again": True, "credentials_block": "theirs"}
     with fast_emulator() as emulator:
         for name, value in environment(emulator, tmp_path / "out").items():
             monkeypatch.setenv(name, value)
