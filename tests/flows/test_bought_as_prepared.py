@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from emulatedrun import environment, fast_emulator
 from pictures import decoded, encoded
 from PIL import Image
 from rawserver import Exchange, RawServer, reply
@@ -24,15 +25,9 @@ COLORS = ("#ff0000", "#00ff00", "#0000ff", "#ffff00", "#00ffff")
 
 @pytest.fixture
 def emulator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, prefect_server: Any) -> Iterator[Emulator]:
-    with Emulator(speed=100, render="tiny", query_qps=None) as emulator:
-        for name, value in {
-            "DASHSCOPE_HTTP_BASE_URL": emulator.base_url,
-            "DASHSCOPE_API_KEY": emulator.api_key,
-            "OUTPUT_DIR": str(tmp_path / "out"),
-            "WAN_VIDEO_ALLOW_PRIVATE_HOSTS": "1",
-            "WAN_VIDEO_POLL_MIN_S": "0.1",
-            "WAN_VIDEO_QUERIES_PER_SECOND": "1000",
-        }.items():
+    with fast_emulator() as emulator:
+        allowed = {"WAN_VIDEO_ALLOW_PRIVATE_HOSTS": "1"}
+        for name, value in {**environment(emulator, tmp_path / "out"), **allowed}.items():
             monkeypatch.setenv(name, value)
         yield emulator
 

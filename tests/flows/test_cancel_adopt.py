@@ -10,12 +10,14 @@ from pathlib import Path
 import pytest
 from emulatedrun import environment, fast_emulator
 from plainsteps import PLAIN_STEPS
+from records import INTENT, KEY
 
 from flows.cli import run
 from footage.clip import follow
 from footage.context import open_context
 from footage.emulator import Emulator
 from footage.errors import SubmissionUnknown
+from footage.evidence.clip_evidence import ClipEvidence
 from footage.evidence.state import Permission
 from footage.steps.check import enter, prepare
 
@@ -68,3 +70,17 @@ def test_cancel_wants_to_know_which_clips(capsys: pytest.CaptureFixture[str]) ->
     assert run(["cancel"]) == 2
 
     assert "name the clips to cancel" in capsys.readouterr().err
+
+
+def test_cancel_without_a_key_buys_and_cancels_nothing_and_names_what_is_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("OUTPUT_DIR", str(tmp_path))
+
+    assert run(["cancel"]) == 2
+    assert "has no open clip" in capsys.readouterr().err
+    with open_context() as context:
+        ClipEvidence(context.store, KEY).write_intent(INTENT)
+
+    assert run(["cancel"]) == 2
+    assert f"{KEY[:12]} (unknown)" in capsys.readouterr().err

@@ -74,8 +74,12 @@ def test_a_second_setup_leaves_what_an_operator_changed(
     assert switched["active"]
     assert switched["parameters"]
 
+    watching = automations["wan-video: silent runs are crashed"]
+
     again = run_setup_again(set_up.clone, "--credentials-block", "nobody", key=None)
 
+    # A written automation forgets which runs it watches.
+    assert prefect_api.get(f"automations/{watching['id']}").json()["updated"] == watching["updated"]
     assert not [one for one in again.done if one["became"] == "made"]
     assert again.became("credentials") == {"nobody": "skipped"}
     assert "DASHSCOPE_API_KEY" in again.stderr

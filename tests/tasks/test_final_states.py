@@ -1,5 +1,6 @@
 """The name of a run's last state says what a person needs to know."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,10 @@ from flows.cli.run_flow import outcome
 from flows.generate import generate_video
 from footage.emulator import Emulator
 from footage.errors import Canceled, FootageError, InvalidRequest, OverBudget, StillRunning, Throttled
+from footage.steps.harvest import Harvest
+from tasks.check import finish_name
 from tasks.crash_limit import GaveUp
-from tasks.final_states import stopped
+from tasks.final_states import harvested, stopped
 from tasks.storyboard import refused
 
 REQUEST = {"prompt": "A lighthouse blinks", "model": "wan2.2-t2v-plus", "size": "832*480"}
@@ -84,3 +87,26 @@ def test_a_price_that_nobody_approved_ends_like_one_that_is_over_the_cap(state: 
 
     assert stopped.value.exit_code == 6
     assert "approved" in stopped.value.message
+
+
+@pytest.mark.parametrize(
+    ("listed", "says"),
+    [(True, "0 unclaimed tasks in the account"), (False, "the tasks of the account were not looked at")],
+)
+def test_a_harvest_that_could_not_look_at_the_account_does_not_say_that_nothing_is_there(
+    listed: bool, says: str
+) -> None:
+    state = asyncio.run(harvested(Harvest(account_listed=listed)))
+
+    assert says in (state.message or "")
+
+
+@pytest.mark.parametrize(
+    ("given", "is_called"), [("s03: wan2.6-i2v", "s03: wan2.6-i2v"), ("whispering-avocet", "finish ")]
+)
+def test_a_run_that_a_board_named_keeps_its_name(
+    given: str, is_called: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PREFECT__RUNTIME__FLOW_RUN__NAME", given)
+
+    assert finish_name().startswith(is_called)

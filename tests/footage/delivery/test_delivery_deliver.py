@@ -6,7 +6,6 @@ import secrets
 import subprocess
 import sys
 import time
-from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 import av
 import pytest
 from clips import make_clip
+from deliveries import expecting
 from resultserver import ResultServer, cut, damaged, status
 
 from footage.errors import BadDelivery, StorageProblem
@@ -29,19 +29,10 @@ POSTER, SHEET = f"videos/{KEY}.jpg", f"videos/{KEY}.sheet.jpg"
 LIMITS = Limits(allow_loopback=True, first_wait_s=0.01, silence_s=2)
 
 
-def expecting(**changed: Any) -> Expected:
-    usual = Expected(
-        duration_s=1,
-        fps=Fraction(30),
-        native_fps=30,
-        width=320,
-        height=180,
-        delivered_width=320,
-        delivered_height=180,
-        exact_size=True,
-        audio=None,
-    )
-    return replace(usual, **changed)
+def short(**changed: Any) -> Expected:
+    """What the clip of these tests is."""
+    size = {"width": 320, "height": 180, "delivered_width": 320, "delivered_height": 180}
+    return expecting(**{"duration_s": 1, **size, **changed})
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +51,7 @@ def no_link() -> str:
 
 def test_a_clip_as_ordered_is_stored_byte_for_byte_with_its_looks(store: Store, video: bytes) -> None:
     with ResultServer(video) as server:
-        delivered = fetch_and_publish(expecting(), server.url, store, KEY, limits=LIMITS)
+        delivered = fetch_and_publish(short(), server.url, store, KEY, limits=LIMITS)
 
     assert store.list() == sorted([CLIP, POSTER, SHEET])
     assert store.read(CLIP) == video
@@ -77,7 +68,7 @@ def test_a_clip_asked_at_24_fps_is_24_fps_and_its_original_is_kept(
     store: Store, video: bytes, tmp_path: Path
 ) -> None:
     with ResultServer(video) as server:
-        delivered = fetch_and_publish(expecting(fps=24), server.url, store, KEY, limits=LIMITS)
+        delivered = fetch_and_publish(short(fps=24), server.url, store, KEY, limits=LIMITS)
 
     assert store.list() == sorted([CLIP, ORIGINAL, POSTER, SHEET])
     assert store.read(ORIGINAL) == video
@@ -95,9 +86,7 @@ def test_a_clip_asked_at_a_film_rate_has_exactly_that_rate(
     store: Store, video: bytes, tmp_path: Path
 ) -> None:
     with ResultServer(video) as server:
-        delivered = fetch_and_publish(
-            expecting(fps=Fraction(24000, 1001)), server.url, store, KEY, limits=LIMITS
-        )
+        delivered = fetch_and_publish(short(fps=Fraction(24000, 1001)), server.url, store, KEY, limits=LIMITS)
 
     store.get_file(CLIP, tmp_path / "clip.mp4")
     with av.open(str(tmp_path / "clip.mp4")) as clip:
@@ -109,9 +98,7 @@ def test_a_clip_asked_at_a_film_rate_has_exactly_that_rate(
 
 def test_never_means_as_it_came_with_a_warning(store: Store, video: bytes) -> None:
     with ResultServer(video) as server:
-        delivered = fetch_and_publish(
-            expecting(fps=24), server.url, store, KEY, conform="never", limits=LIMITS
-        )
+        delivered = fetch_and_publish(short(fps=24), server.url, store, KEY, conform="never", limits=LIMITS)
 
     assert store.read(CLIP) == video
     assert not store.exists(ORIGINAL)
@@ -119,7 +106,7 @@ def test_never_means_as_it_came_with_a_warning(store: Store, video: bytes) -> No
 
 
 def test_delivering_again_asks_nobody_and_answers_the_same(store: Store, video: bytes) -> None:
-    for wanted in (expecting(duration_s=5), expecting(duration_s=5, fps=24)):
+    for wanted in (short(duration_s=5), short(duration_s=5, fps=24)):
         key = secrets.token_hex(32)
         with ResultServer(video) as server:
             first = fetch_and_publish(wanted, server.url, store, key, limits=LIMITS)
@@ -131,7 +118,7 @@ def test_delivering_again_asks_nobody_and_answers_the_same(store: Store, video: 
 def test_an_original_that_was_published_before_is_not_fetched_again(store: Store, video: bytes) -> None:
     store.create(ORIGINAL, video)
 
-    delivered = fetch_and_publish(expecting(fps=24), no_link, store, KEY, limits=LIMITS)
+    delivered = fetch_and_publish(short(fps=24), no_link, store, KEY, limits=LIMITS)
 
     assert delivered.clip.facts.fps == 24.0
     assert store.list() == sorted([CLIP, ORIGINAL, POSTER, SHEET])
@@ -148,7 +135,7 @@ def test_a_damaged_file_is_fetched_again(store: Store, video: bytes) -> None:
         exchange.send(bytes(broken))
 
     with ResultServer(video, crc64=False, faults=[damage]) as server:
-        fetch_and_publish(expecting(), server.url, store, KEY, limits=LIMITS)
+        fetch_and_publish(short(), server.url, store, KEY, limits=LIMITS)
 
     assert store.read(CLIP) == video
 
@@ -162,7 +149,7 @@ def test_a_damaged_file_is_fetched_again(store: Store, video: bytes) -> None:
 )
 def test_what_is_never_a_playable_video_is_refused_and_nothing_is_stored(store: Store, body: bytes) -> None:
     with ResultServer(body) as server, pytest.raises(BadDelivery, match="not a playable video"):
-        fetch_and_publish(expecting(), server.url, store, KEY, limits=LIMITS)
+        fetch_and_publish(short(), server.url, store, KEY, limits=LIMITS)
 
     assert store.list() == []
     assert len(server.requests) == 3
@@ -171,7 +158,7 @@ def test_what_is_never_a_playable_video_is_refused_and_nothing_is_stored(store: 
 @pytest.mark.parametrize("fault", [status(200, b"<html>Sorry</html>" * 9), damaged])
 def test_a_page_or_damaged_bytes_are_never_stored(fault: Any, store: Store, video: bytes) -> None:
     with ResultServer(video, otherwise=fault) as server, pytest.raises(BadDelivery):
-        fetch_and_publish(expecting(), server.url, store, KEY, limits=LIMITS)
+        fetch_and_publish(short(), server.url, store, KEY, limits=LIMITS)
 
     assert store.list() == []
 
@@ -186,7 +173,7 @@ def test_two_workers_deliver_the_same_clip_and_agree(store: Store, video: bytes)
             return server.url()
 
         delivered = fetch_and_publish(
-            expecting(fps=24), link_while_the_other_one_finishes, store, KEY, limits=LIMITS
+            short(fps=24), link_while_the_other_one_finishes, store, KEY, limits=LIMITS
         )
 
     assert store.read(CLIP) == theirs
@@ -196,7 +183,7 @@ def test_two_workers_deliver_the_same_clip_and_agree(store: Store, video: bytes)
 def conformed_elsewhere(video: bytes) -> bytes:
     store = open_store(f"memory://{secrets.token_hex(4)}")
     with ResultServer(video) as server:
-        fetch_and_publish(expecting(fps=24), server.url, store, KEY, limits=LIMITS)
+        fetch_and_publish(short(fps=24), server.url, store, KEY, limits=LIMITS)
     # The same film in other bytes: a trailing free box, as another encoder version would differ.
     return store.read(CLIP) + (16).to_bytes(4) + b"free" + bytes(8)
 
@@ -205,7 +192,7 @@ def test_a_stored_clip_that_rotted_is_reported_and_not_returned(store: Store, vi
     store.create(CLIP, video[: len(video) // 2])
 
     with pytest.raises(StorageProblem, match="is damaged now"):
-        fetch_and_publish(expecting(), no_link, store, KEY, limits=LIMITS)
+        fetch_and_publish(short(), no_link, store, KEY, limits=LIMITS)
 
 
 DELIVER = """
@@ -239,7 +226,7 @@ def test_a_delivery_killed_at_any_instant_is_finished_by_the_next(store: Store, 
             for path in store.list("videos"):
                 if key in path and path.endswith(".mp4"):
                     assert store.read(path) in whole, f"half a file as {path}"
-            delivered = fetch_and_publish(expecting(fps=24), server.url, store, key, limits=LIMITS)
+            delivered = fetch_and_publish(short(fps=24), server.url, store, key, limits=LIMITS)
 
             assert delivered.clip.facts.fps == 24.0
             assert store.read(f"videos/{key}.original.mp4") == video
@@ -249,5 +236,5 @@ def test_a_delivery_killed_at_any_instant_is_finished_by_the_next(store: Store, 
 def complete(store: Store, video: bytes) -> set[bytes]:
     """The bytes that a finished delivery publishes: conforming is deterministic on one machine."""
     with ResultServer(video) as server:
-        fetch_and_publish(expecting(fps=24), server.url, store, KEY, limits=LIMITS)
+        fetch_and_publish(short(fps=24), server.url, store, KEY, limits=LIMITS)
     return {video, store.read(CLIP)}

@@ -5,9 +5,9 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
+from deliveries import expecting
 
 from footage.media import VideoFacts
-from footage.order import Expected
 from footage.steps.result_delivery import conversion_fault, judge
 
 FACTS = VideoFacts(
@@ -20,17 +20,7 @@ FACTS = VideoFacts(
     frames=150,
     audio=False,
 )
-EXPECTED = Expected(
-    duration_s=5,
-    fps=Fraction(30),
-    native_fps=30,
-    width=1280,
-    height=720,
-    delivered_width=1280,
-    delivered_height=720,
-    exact_size=True,
-    audio=None,
-)
+EXPECTED = expecting()
 
 
 def test_what_is_as_ordered_is_taken_as_it_is() -> None:

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import struct
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import av
 import pytest
 from clips import make_clip
+from deliveries import expecting
 from measured import Measured
 from PIL import Image
 
 from footage.errors import BadDelivery
 from footage.media import conform, inspect, last_frame
-from footage.order import Expected
 from footage.steps.result_delivery import judge
 
 
@@ -66,18 +65,7 @@ def test_more_pixels_than_any_model_makes_are_not_decoded(tmp_path: Path) -> Non
 def test_a_clip_that_was_not_decoded_is_delivered_as_it_came_with_a_warning(tmp_path: Path) -> None:
     facts = inspect(coded(tmp_path / "clip.mp4", "mpeg4"))
 
-    expected = Expected(
-        duration_s=5,
-        fps=Fraction(30),
-        native_fps=30,
-        width=1280,
-        height=720,
-        delivered_width=1280,
-        delivered_height=720,
-        exact_size=True,
-        audio=None,
-    )
-    verdict = judge(facts, expected)
+    verdict = judge(facts, expecting())
 
     assert verdict.refuse is None
     assert not verdict.conform
