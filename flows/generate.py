@@ -171,6 +171,7 @@ async def finish_video(
     storage_block: str | None = None,
     retry_failed: bool = False,
     buy_again: bool = False,
+    board: str | None = None,
 ) -> State[dict[str, Any]]:
     """Go on with a clip that was ordered before, from its evidence alone: its files need not exist any more.
 
@@ -181,11 +182,12 @@ async def finish_video(
         storage_block: Name of a Video Storage block; empty: OUTPUT_DIR.
         retry_failed: Try again what the provider refused or failed for good.
         buy_again: Pay a second time for a clip whose first purchase is lost or unknown.
+        board: Title of the storyboard that asks for it, for the ledger.
     """
     permission = Permission(retry_failed=retry_failed, buy_again=buy_again)
     try:
         async with context_of(flow_run.id, credentials_block, storage_block) as context:
-            clip = await check_again(context, key, permission)
+            clip = await check_again(context, key, permission, board)
             if clip.response is None:
                 await probe(context, clip.order.region, clip.order.model)
                 await follow(clip, STEPS)

@@ -20,7 +20,7 @@ from footage.steps.harvest import harvest_store
 from tasks.account_tasks import account_tasks
 from tasks.context import context_of
 from tasks.events import emit_expiring_event
-from tasks.final_states import harvested, stopped
+from tasks.final_states import harvested, publish_status, stopped
 from tasks.silent_runs import crash_silent_runs
 from tasks.steps import STEPS
 
@@ -52,6 +52,7 @@ async def harvest(
                 list_tasks=account_tasks,
             )
             report.warnings += [f"run {name} was silent and is called crashed now" for name in silent]
+            await publish_status(context)
             return await harvested(report)
     except FootageError as error:
         return await stopped("Harvest", error)

@@ -92,7 +92,8 @@ async def storyboard(
             reading, board_plan, due = await plan(
                 context, board, board_format, defaults, answers, caps, permission
             )
-            makers = await crew(context, run, permission, blocks, patience_s(board_plan, context.settings))
+            title, wait_s = board_plan.board.title, patience_s(board_plan, context.settings)
+            makers = await crew(context, run, permission, blocks, title, wait_s)
             await probe_board(context, board_plan)
             if not await approved(context, board_plan, due):
                 return refused()

@@ -29,6 +29,7 @@ from footage.evidence.state import ClipState, Permission, Step, decide
 from footage.evidence.stored_files import damage, videos_of
 from footage.evidence.stored_order import require_same_body
 from footage.request import VideoResponse
+from footage.spending.settle import settle
 
 if TYPE_CHECKING:
     from footage.context import Context
@@ -64,9 +65,12 @@ class Clip:
         reopened: bool = False,
         log: RunLog | None = None,
         before_buying: Callable[[Clip], None] | None = None,
+        board: str | None = None,
         wait_s: float = 0.0,
     ) -> None:
         self.context = context
+        # Title of the storyboard that it is a shot of.
+        self.board = board
         # What people see in logs and in the UI: a shot's id, else the model.
         self.name = name or order.model
         # Prefect's pages show many clips' lines in one list, so each line says whose it is.
@@ -96,6 +100,7 @@ class Clip:
         self._reopened = reopened
         # What the evidence said when it was last read: nothing is left to finish; and it is finished for good.
         self._over = self._sealed = False
+        self._seen: ClipState | None = None
 
     def __reduce__(self) -> str:
         raise TypeError("A Clip belongs to one process; its evidence is what travels.")
@@ -141,6 +146,7 @@ class Clip:
             Unreachable: As many creates as one run may send did not reach the provider.
         """
         state = await self.state()
+        self._seen = state
         self._require_own_model(state)
         damaged = await in_thread(self._damage, state)
         self._over = state.over and damaged is None
@@ -230,7 +236,8 @@ class Clip:
     def _look_whether_over(self) -> None:
         if self.lease.number and not self._over:
             with contextlib.suppress(StorageProblem):
-                self._over = self.evidence.state().over
+                self._seen = self.evidence.state()
+                self._over = self._seen.over
 
     def _let_go(self) -> None:
         self.log.flush()
@@ -249,6 +256,8 @@ class Clip:
         # What is sealed is never bought again; else another worker may be about to.
         if not self._sealed:
             self.lease.guard()
+        if self._seen is not None:
+            settle(self.context.spending, self._seen, self.context.provider_now())
         self.evidence.unmark_open()
 
 

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
+from zoneinfo import ZoneInfo
 
 from footage.concurrency.boot_clock import boot_clock_s
 from footage.credentials import ApiKey, find_key
@@ -26,6 +27,8 @@ from footage.pacing.rate_limits import ProcessRateLimits, RateLimits
 from footage.pacing.task_list import TaskList
 from footage.privacy.display import shown
 from footage.settings import Settings, is_local, load_settings
+from footage.spending.caps import Caps
+from footage.spending.ledger import SpendingLedger
 
 if TYPE_CHECKING:
     from footage.provider import WanClient
@@ -88,6 +91,8 @@ class Context:
         self.task_list = TaskList(settings.poll_min_s, settings.poll_max_s)
         self.rate_limits = rate_limits or ProcessRateLimits(settings.queries_per_second)
         self.durations = Durations()
+        self.spending = SpendingLedger(store, ZoneInfo(settings.day_zone))
+        self.caps = Caps(settings)
 
     def command(self, action: Action) -> str:
         """The command line for what a person can do next about a clip of this run."""

@@ -5,17 +5,20 @@ from __future__ import annotations
 import json
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_core import ErrorDetails, PydanticCustomError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from footage.catalogue import MODEL_NAMES
 from footage.errors import InvalidRequest, Problem
 from footage.network.proxies import check_proxies, is_loopback
 from footage.pacing.interval import DEFAULT_MIN_S
 from footage.privacy.display import shown
+from footage.values.money import Amount
 
 # Fixed by those who use this project's output; not configurable.
 ROOM = "alicloud-ai-video-wan-video"
@@ -24,7 +27,13 @@ ROOM = "alicloud-ai-video-wan-video"
 _ALLOWED = {
     "OUTPUT_DIR": "a folder, or a URL such as s3://bucket/folder",
     "DASHSCOPE_HTTP_BASE_URL": "an address such as https://dashscope-intl.aliyuncs.com/api/v1",
+    "WAN_VIDEO_DAY_ZONE": "a time zone by its name, such as Asia/Shanghai",
     "WAN_VIDEO_STORAGE_OPTIONS": 'a JSON object, such as {"endpoint_url": "https://s3.example.com"}',
+    **{f"WAN_VIDEO_MAX_COST_PER_{span}": "such as 100 CNY or 14 USD" for span in ("DAY", "MONTH")},
+    **{
+        f"WAN_VIDEO_MAX_COST_PER_{span}_BY_MODEL": 'a JSON object, such as {"wan2.6-i2v": "50 CNY"}'
+        for span in ("DAY", "MONTH")
+    },
     "WAN_VIDEO_INPUT_ROOTS": 'a JSON list of absolute paths, such as ["/srv/boards"]',
     "WAN_VIDEO_ALLOW_NETS": 'a JSON list of networks, such as ["198.18.0.0/15"]',
     "WAN_VIDEO_RESULT_HOSTS": 'a JSON list of host names, such as ["*.aliyuncs.com"]',
@@ -105,6 +114,19 @@ class Settings(BaseSettings):
         ge=0,
         description="How many bytes of stored clips the nightly validate run reads again.",
     )
+    max_cost_per_day: Annotated[Amount | None, NoDecode] = Field(
+        default=None, description="The most that all runs of the store may spend in a day, with its currency."
+    )
+    max_cost_per_month: Annotated[Amount | None, NoDecode] = Field(
+        default=None, description="The most that all runs of the store may spend in a month."
+    )
+    max_cost_per_day_by_model: Annotated[dict[str, Amount], NoDecode] = Field(
+        default_factory=dict, description="The same for single models and a day, as JSON."
+    )
+    max_cost_per_month_by_model: Annotated[dict[str, Amount], NoDecode] = Field(
+        default_factory=dict, description="The same for single models and a month, as JSON."
+    )
+    day_zone: str = Field(default="UTC", description="Time zone in which a day and a month begin.")
     result_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         default=("*.aliyuncs.com",), description="Hosts that results may be fetched from, as JSON."
     )
@@ -124,16 +146,43 @@ class Settings(BaseSettings):
         description="Networks that reference images may come from although they are not public, as JSON.",
     )
 
-    @field_validator("storage_options", "result_hosts", "input_roots", "allow_nets", mode="before")
+    @field_validator(
+        "storage_options",
+        "result_hosts",
+        "input_roots",
+        "allow_nets",
+        mode="before",
+    )
     @classmethod
     def _read_json(cls, value: Any) -> Any:
-        if not isinstance(value, str):
-            return value
+        return _of_json(value)
+
+    @field_validator("max_cost_per_day", "max_cost_per_month", mode="before")
+    @classmethod
+    def _read_amount(cls, value: Any) -> Any:
+        return _amount(value)
+
+    @field_validator("max_cost_per_day_by_model", "max_cost_per_month_by_model", mode="before")
+    @classmethod
+    def _read_amounts(cls, value: Any) -> Any:
+        value = _of_json(value)
+        if not isinstance(value, dict):
+            raise PydanticCustomError("amounts", "is no JSON object")
+        amounts = cast("dict[str, Any]", value)
+        if unknown := sorted(set(amounts) - set(MODEL_NAMES)):
+            raise PydanticCustomError(
+                "model", "names {model}, which is none of the seven", {"model": unknown[0]}
+            )
+        return {model: _amount(amount) for model, amount in amounts.items()}
+
+    @field_validator("day_zone")
+    @classmethod
+    def _check_zone(cls, value: str) -> str:
         try:
-            return json.loads(value)
-        except (ValueError, RecursionError) as error:
-            # json's errors name the place and never repeat the text, which may hold credentials.
-            raise PydanticCustomError("json", "is not JSON: {why}", {"why": str(error)}) from None
+            ZoneInfo(value)
+        except (ValueError, OSError, ZoneInfoNotFoundError):
+            raise PydanticCustomError("zone", "is no time zone that this machine knows") from None
+        return value
 
     @field_validator("input_roots")
     @classmethod
@@ -183,6 +232,25 @@ class Settings(BaseSettings):
     def public_store_url(self) -> str | None:
         """What `store_url` is called by those who watch the clips; None when it is not public."""
         return f"{self.public_base_url.rstrip('/')}/{ROOM}" if self.public_base_url else None
+
+
+def _of_json(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except (ValueError, RecursionError) as error:
+        # json's errors name the place and never repeat the text, which may hold credentials.
+        raise PydanticCustomError("json", "is not JSON: {why}", {"why": str(error)}) from None
+
+
+def _amount(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    try:
+        return Amount.parse(value)
+    except ValueError as error:
+        raise PydanticCustomError("amount", "{why}", {"why": str(error)}) from None
 
 
 def is_address(text: str) -> bool:

@@ -29,6 +29,7 @@ async def check(
     name: str,
     *,
     before_buying: Callable[[Clip], None] | None = None,
+    board: str | None = None,
     wait_s: float = 0.0,
 ) -> Clip:
     """Take a prepared request, or validate and price one, and find out what is already there under its key."""
@@ -40,6 +41,7 @@ async def check(
             permission,
             name=name,
             before_buying=before_buying,
+            board=board,
             wait_s=wait_s,
         )
 
@@ -57,9 +59,9 @@ def _prepared(context: Context, asked: Prepared | VideoRequest | Mapping[str, An
 
 
 @task(name="check", task_run_name="check-{key:.12}", cache_policy=NO_CACHE, persist_result=False)
-async def check_again(context: Context, key: str, permission: Permission) -> Clip:
+async def check_again(context: Context, key: str, permission: Permission, board: str | None = None) -> Clip:
     """Take up a clip that was ordered earlier, from its evidence alone."""
-    return await in_heavy_thread(reopen, context, key, permission)
+    return await in_heavy_thread(reopen, context, key, permission, board=board)
 
 
 def clip_name() -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+import logging
+from typing import TYPE_CHECKING, Any
 
 from prefect import State
 from prefect.artifacts import acreate_table_artifact
@@ -11,13 +12,21 @@ from prefect.states import Cancelled, Completed, Failed
 
 from footage.checkup import Finding
 from footage.clip import Clip
+from footage.concurrency.executors import in_thread
 from footage.errors import Canceled, FootageError, NotFinished, Unreachable
 from footage.privacy.redact import redact
 from footage.steps.harvest import Harvest
+from footage.steps.store_status import store_status
+from footage.steps.store_status_texts import as_rows
 from tasks.artifacts import published
 from tasks.clip_page import publish_failure
 from tasks.crash_limit import GaveUp
 from tasks.markdown import as_cell
+
+if TYPE_CHECKING:
+    from footage.context import Context
+
+logger = logging.getLogger("footage.tasks")
 
 # Of a run that the provider or the network did not answer, and that bought nothing.
 UNREACHABLE = "Unreachable"
@@ -90,6 +99,23 @@ async def harvested(report: Harvest) -> State[Any]:
     if rows:
         await published(acreate_table_artifact(table=rows, key="harvest", description=message))
     return Completed(message=message, data=dataclasses.asdict(report))
+
+
+async def publish_status(context: Context) -> None:
+    """The status of the store as one artifact that every harvest renews; it stays as it was where nobody can tell."""
+    try:
+        now = await in_thread(store_status, context)
+    except FootageError as error:
+        logger.warning("The status of the store could not be told: %s", error.message)
+        return
+    rows = [{"what": name, "is": as_cell(value)} for name, value in as_rows(now)]
+    await published(
+        acreate_table_artifact(
+            key="wan-video-status",
+            table=rows,
+            description=f"{as_cell(now.store)} at {now.at:%Y-%m-%d %H:%M} UTC",
+        )
+    )
 
 
 async def validated(findings: list[Finding], report_url: str) -> State[Any]:

@@ -51,6 +51,7 @@ from footage.storyboard.preflight import preflight
 from footage.storyboard.prepared_board import PreparedBoard, prepare_board
 from footage.storyboard.production import BeforeBuying, Crew
 from footage.storyboard.read.settlement import Settlement, from_plain
+from footage.storyboard.store_limits import limits_in_words
 from footage.storyboard.to_buy import still_to_buy
 from footage.values.money import money
 from tasks.artifacts import ProgressArtifact, published
@@ -110,6 +111,8 @@ async def plan(
         due = still_to_buy(context, board_plan, buy_again=permission.buy_again)
         logger.info("%s", in_words(board_plan.quote, due, budget))
         check_budget(due, budget)
+        for warning in limits_in_words(context, due):
+            logger.warning("%s", warning)
         return prepared.reading, board_plan, due
 
     return await in_thread(read_and_plan)
@@ -170,9 +173,10 @@ async def crew(
     run: Literal["inline", "deployments"],
     permission: Permission,
     blocks: dict[str, Any],
+    title: str,
     wait_s: float,
 ) -> Crew:
-    """Who makes the shots: this process, or runs of the `finish-video` deployment on any worker.
+    """Who makes the shots of the board called `title`: this process, or runs of the `finish-video` deployment anywhere.
 
     Each is waited for `wait_s` seconds at the least.
 
@@ -180,11 +184,14 @@ async def crew(
         InvalidRequest: The Prefect server has no such deployment; nothing was bought.
     """
     finish = EMULATED_FINISH_DEPLOYMENT if emulated_here() else FINISH_DEPLOYMENT
+    board = one_line(title)[:200]
     if run == "deployments":
         await require_deployment(finish)
 
     async def check_shot(asked: Prepared | VideoRequest, name: str, before_buying: BeforeBuying) -> Clip:
-        return await check(context, asked, permission, name, before_buying=before_buying, wait_s=wait_s)
+        return await check(
+            context, asked, permission, name, before_buying=before_buying, board=board, wait_s=wait_s
+        )
 
     async def make_here(clip: Clip) -> VideoResponse | None:
         return await follow(clip, STEPS)
@@ -198,6 +205,7 @@ async def crew(
             "key": clip.key,
             "retry_failed": permission.retry_failed,
             "buy_again": permission.buy_again,
+            "board": board,
             **blocks,
         }
         last = (await clip.state()).last
@@ -242,6 +250,10 @@ async def require_deployment(name: str) -> None:
                 problems=(Problem("run", "deployments", message, "inline"),),
                 next_step=NextStep.of(Setup(), ", and start a worker as it says"),
             ) from None
+        known: dict[str, Any] = (found.parameter_openapi_schema or {}).get("properties", {})
+        if "board" not in known:
+            message = f"the deployment {name} is of an earlier version; nothing was bought"
+            raise InvalidRequest(problems=(Problem("run", "deployments", message),), next_step=Setup())
         pool = await client.read_work_pool(found.work_pool_name) if found.work_pool_name else None
     if pool is not None and pool.status is not WorkPoolStatus.READY:
         logger.warning(

@@ -54,6 +54,13 @@ COMMANDS = {
         "files."
         "\n\nWrites nothing and asks no provider. Ends with 0 if everything fits, 7 if something is damaged."
     ),
+    "status": (
+        "What an operator asks: which clips wait, how old the oldest is, what was spent today, how often the "
+        "provider refuses, which clip expires next."
+    ),
+    "spending": "What was spent, from the ledger that every run of the store writes before it buys.",
+    "stop-buying": "Stop all buying in this store, by every worker, until `wan-video resume-buying`.",
+    "resume-buying": "Let clips of this store be bought again, after `wan-video stop-buying`.",
     "emulator": "Run the stand-in for the provider until Ctrl-C; every frame it makes says EMULATED.",
     "schedule": (
         "Show the schedules of the deployments, or switch one on or off; its parameters stay."

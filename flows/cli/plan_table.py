@@ -21,9 +21,10 @@ def show_plan(
     """Print every shot as it would be bought, and the price.
 
     Raises:
-        OverBudget: The run would refuse this board.
+        OverBudget: The run would refuse this board, or all buying is stopped.
     """
     from footage.storyboard import approval_reason, check_budget, in_words
+    from footage.storyboard.store_limits import limits_in_words
     from footage.storyboard.to_buy import still_to_buy
 
     budget = plan.board.budget
@@ -34,6 +35,8 @@ def show_plan(
         _print_shots(plan)
         print(in_words(plan.quote, due, budget))
     check_budget(due, budget)
+    for warning in limits_in_words(context, due):
+        tell(f"note: {warning}", "yellow")
     if reason := approval_reason(due, budget):
         tell(f"note: {reason}", "yellow")
 

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 
 from footage.catalogue import CATALOGUE
 from footage.checkup.finding import Finding, examine
-from footage.errors import StorageProblem
+from footage.errors import BuyingStopped, OverBudget, StorageProblem
 from footage.network.proxies import proxy_for, shown_proxy
+from footage.spending.stop_switch import stopped
 
 if TYPE_CHECKING:
     from footage.context import Context
@@ -173,6 +174,25 @@ def _store(context: Context) -> Finding:
     finally:
         store.delete(path)
     return Finding("store", "ok", f"{store.url} can be written, read and listed")
+
+
+def buying_finding(context: Context) -> Finding:
+    """Whether anything may be bought now: the switch, and what is left of the caps."""
+    return examine("buying", lambda: _buying(context))
+
+
+def _buying(context: Context) -> Finding:
+    name = "buying"
+    if (order := stopped(context.store)) is not None:
+        return Finding(name, "fail", order.in_words(), "wan-video resume-buying", BuyingStopped.exit_code)
+    spent = context.spending.spent(context.provider_now())
+    left = [(cap, cap.left(spent)) for cap in context.caps]
+    told = "; ".join(cap.left_in_words(spent) for cap, _ in left) or "no cap is set for a day or a month"
+    if any(amount <= 0 for _, amount in left):
+        return Finding(
+            name, "fail", told, "raise the cap, or wait until it begins anew", OverBudget.exit_code
+        )
+    return Finding(name, "ok", told)
 
 
 def _exclusive(context: Context) -> Finding:

@@ -17,6 +17,7 @@
     │   ├── Canceled            5    somebody cancelled the clip; what became of it is in the evidence
     │   └── SubmissionUnknown   5    it may have been bought; a person has to settle it
     ├── OverBudget              6    raise the cap or ask for less; nothing was bought
+    │   └── BuyingStopped       6    somebody stopped all buying; nothing was bought
     └── StorageProblem          7    mend the store; what was bought is still at the provider for 24 h
         ├── NotThere            7    the object does not exist
         ├── NotAFile            7    a folder, pipe or device stands where the object belongs
@@ -231,6 +232,10 @@ class OverBudget(FootageError):
     """The price or the seconds pass a cap that was set; nothing was bought."""
 
     exit_code = 6
+
+
+class BuyingStopped(OverBudget):
+    """Somebody stopped all buying in this store; nothing was bought."""
 
 
 class StorageProblem(FootageError):

@@ -40,6 +40,16 @@ class Verify:
 
 
 @dataclass(frozen=True)
+class ResumeBuying:
+    """Let clips of this store be bought again."""
+
+
+@dataclass(frozen=True)
+class Spending:
+    """List what was spent."""
+
+
+@dataclass(frozen=True)
 class Setup:
     """Make what is missing on the Prefect server."""
 
@@ -59,9 +69,9 @@ class ReadBoard:
     options: tuple[str, ...] = ()
 
 
-Action = Rerun | AdoptTask | Harvest | Verify | Setup | Approve | ReadBoard
+Action = Rerun | AdoptTask | Harvest | Verify | ResumeBuying | Spending | Setup | Approve | ReadBoard
 # Those that look for clips need to be told where they are.
-_ABOUT_CLIPS = (Rerun, AdoptTask, Harvest, Verify, ReadBoard)
+_ABOUT_CLIPS = (Rerun, AdoptTask, Harvest, Verify, ResumeBuying, Spending, ReadBoard)
 
 
 def command(action: Action, flags: Sequence[str] = ()) -> str:
@@ -83,6 +93,10 @@ def _words(action: Action) -> list[str]:
             return ["harvest"]
         case Verify(key):
             return ["verify", key or "--all"]
+        case ResumeBuying():
+            return ["resume-buying"]
+        case Spending():
+            return ["spending"]
         case Setup():
             return ["setup"]
         case Approve(run_id):

@@ -19,6 +19,8 @@
     runs/<run id>/<key>                         which clips a run works on, for its cancellation
     workers/<worker>.json                       who is alive
     store.json                                  since when open clips are marked in this store
+    spending/<month>/<k>/<n>.json               what each create may cost (footage/spending/ledger.py)
+    buying-stopped.json                         nothing is bought until it goes
     harvest.json, verified.json                 what harvest and the nightly check need not look at again
 
 Files below evidence/ and claims/ are created, never rewritten; only the two logs grow. A task becomes ours in three
@@ -84,7 +86,7 @@ class ClipEvidence:
         self.reader = RecordReader(store)
         self.marker = f"open/{key}"
         self._attempts = AttemptReader(self.reader, key)
-        # The attempt whose intent was written here: its marker cannot be gone before it ended.
+        # The attempt that was begun here: its marker cannot be gone before it ended.
         self._marked = 0
 
     # -- reading ---------------------------------------------------------------------------------------------
@@ -160,12 +162,13 @@ class ClipEvidence:
         Raises:
             AlreadyThere: Another worker opened it; nothing may be sent here.
         """
-        self.mark_open()
+        if self._marked != intent.attempt:
+            self.mark_open(intent.attempt)
         self.store.create(f"{self.folder}/attempt-{intent.attempt}/intent.json", intent.to_bytes())
-        self._marked = intent.attempt
 
-    def mark_open(self) -> bool:
-        """Have harvest look at this clip; False where it does so already."""
+    def mark_open(self, attempt: int = 0) -> bool:
+        """Have harvest look at this clip, for an attempt that is about to be opened; False where it does so already."""
+        self._marked = attempt
         try:
             marker = OpenMarker(key=self.key, opened_at=datetime.now(UTC))
             self.store.create(self.marker, marker.to_bytes())
@@ -193,7 +196,7 @@ class ClipEvidence:
         """
         folder = f"attempt-{receipt.attempt}"
         if self._marked != receipt.attempt:
-            self.mark_open()
+            self.mark_open(receipt.attempt)
         self._first(f"{folder}/found-{receipt.task_id}.json", receipt)
         if not self._make_claim(receipt):
             return None

@@ -54,6 +54,17 @@ class Record(BaseModel):
         return (self.model_dump_json(indent=2) + "\n").encode()
 
 
+class SpendingLine(BaseModel):
+    """Where the ledger of the store has the price of a create (footage/spending/ledger.py)."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    month: Annotated[str, Field(pattern=r"^\d{4}-\d{2}$")]
+    number: Annotated[int, Field(ge=1, le=999_999_999)]
+    # Those that its price was reserved for.
+    seconds: Annotated[Decimal, Field(ge=0, le=100_000, allow_inf_nan=False)]
+
+
 class Intent(Record):
     """Written before the create is sent: from here on the clip may have been bought."""
 
@@ -71,6 +82,8 @@ class Intent(Record):
     emulated: bool | None = None
     # Provider's clock minus ours as last seen; None when it never answered with a date.
     clock_offset_s: Offset | None = None
+    # None in evidence that is older than the ledger.
+    spending: SpendingLine | None = None
 
 
 class Receipt(Record):

@@ -89,12 +89,14 @@ def enter(
     *,
     name: str | None = None,
     before_buying: Callable[[Clip], None] | None = None,
+    board: str | None = None,
     wait_s: float = 0.0,
 ) -> Clip:
     """The clip of a prepared request; `response` is set when it is in the store already: then nothing was written.
 
-    `before_buying` is called before each purchase, and what it raises stops that one; `wait_s` is how long this clip
-    is waited for at the least, where that is longer than the settings say.
+    `before_buying` is called before each purchase, and what it raises stops that one; `board` is the title of the
+    storyboard that orders it; `wait_s` is how long this clip is waited for at the least, where that is longer than the
+    settings say.
 
     Raises:
         InvalidRequest: The store's clip of this request was made on another kind of endpoint.
@@ -111,6 +113,7 @@ def enter(
             name=name,
             log=log,
             before_buying=before_buying,
+            board=board,
             wait_s=wait_s,
         )
         _recall(clip)
@@ -129,7 +132,9 @@ def enter(
     return clip
 
 
-def reopen(context: Context, key: str, permission: Permission, *, name: str | None = None) -> Clip:
+def reopen(
+    context: Context, key: str, permission: Permission, *, name: str | None = None, board: str | None = None
+) -> Clip:
     """A clip from its evidence alone: the request's files need not exist any more.
 
     Raises:
@@ -139,7 +144,7 @@ def reopen(context: Context, key: str, permission: Permission, *, name: str | No
     key = full_key(context, key)
     with recorded(RunLog()) as log:
         order = stored_order(ClipEvidence(context.store, key))
-        clip = Clip(context, order, permission, name=name, reopened=True, log=log)
+        clip = Clip(context, order, permission, name=name, board=board, reopened=True, log=log)
         _recall(clip)
         if clip.response is None:
             _enter(clip)

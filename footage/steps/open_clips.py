@@ -19,6 +19,8 @@ from footage.evidence.lease import Lease, prune_leases
 from footage.evidence.reader import RecordReader
 from footage.evidence.records import Intent, Outcome, Receipt, Record, StoreNote
 from footage.evidence.stored_clips import UNREADABLE, attempts_in, keys_in, last_word_in, names_of, unfinished
+from footage.spending.settle import settle
+from footage.steps.reservation import give_back_unopened
 
 if TYPE_CHECKING:
     from footage.context import Context
@@ -58,6 +60,15 @@ class OpenClips:
     warnings: list[str] = field(default_factory=list[str])
 
 
+def open_keys(store: Store) -> set[str]:
+    """The clips that have a marker.
+
+    Raises:
+        StorageProblem: The store cannot be listed.
+    """
+    return {key for key in _below(store.list("open/")) if is_key(key)}
+
+
 def look(store: Store) -> OpenClips:
     """Look at every clip that is marked as open, with at most three requests for each; writes nothing.
 
@@ -66,7 +77,7 @@ def look(store: Store) -> OpenClips:
     Raises:
         StorageProblem: The store cannot be listed.
     """
-    found = OpenClips(marked={key for key in _below(store.list("open/")) if is_key(key)})
+    found = OpenClips(marked=open_keys(store))
     candidates: dict[str, set[str] | None] = dict.fromkeys(found.marked)
     try:
         RecordReader(store).record(_NOTE, StoreNote)
@@ -180,9 +191,13 @@ def unmark(context: Context, key: str) -> Unmarked:
         return "driven"
     unmarked = False
     try:
-        if evidence.state().unfinished:
+        state = evidence.state()
+        if state.unfinished:
             return "unfinished"
         lease.guard()
+        settle(context.spending, state, context.provider_now())
+        if state.result is None:
+            give_back_unopened(context, evidence, state.opened + 1)
         evidence.unmark_open()
         unmarked = True
     except TakenOver:

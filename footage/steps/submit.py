@@ -16,11 +16,11 @@ import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from footage.concurrency.boot_clock import boot_clock_s
 from footage.concurrency.executors import in_thread, in_thread_to_the_end
 from footage.errors import (
     AccountProblem,
     AlreadyThere,
+    BuyingStopped,
     Canceled,
     InvalidRequest,
     Refused,
@@ -33,9 +33,11 @@ from footage.errors.actions import NextStep, Rerun
 from footage.evidence.records import Intent, Outcome, Receipt
 from footage.evidence.state import Attempt
 from footage.network.emulator_check import emulator_at
+from footage.spending.stop_switch import SendingGate, require_buying
 from footage.steps.booking import book, close_unbought, receipt_of
 from footage.steps.contradiction import contradicted
 from footage.steps.reconcile import reconcile
+from footage.steps.reservation import give_back, reserve
 
 if TYPE_CHECKING:
     from footage.clip import Clip
@@ -54,7 +56,7 @@ async def submit_clip(clip: Clip) -> Receipt | None:
         Throttled, Unreachable: Not accepted for `submit_patience_s`, or no answer about a lost submission.
         Canceled: Somebody cancelled the clip before it was accepted.
         SubmissionUnknown: It may have been bought, and it cannot be told now.
-        OverBudget: `before_buying` found no money left for it; nothing was sent.
+        OverBudget: No money is left for it, or buying is stopped; nothing was sent.
         TakenOver: Another worker drives this clip; nothing was sent here.
     """
     state = await clip.state()
@@ -76,6 +78,7 @@ async def submit_clip(clip: Clip) -> Receipt | None:
 
 async def _buy(clip: Clip, number: int) -> Receipt | None:
     """Open attempt `number` and send its create until it is taken, refused, or patience ends."""
+    await in_thread(require_buying, clip.context.store)
     client = await in_thread(clip.client)
     # Not within the seconds in which this worker may send.
     await in_thread(client.load_sdk)
@@ -108,8 +111,8 @@ async def _buy(clip: Clip, number: int) -> Receipt | None:
         except (Refused, InvalidRequest) as refusal:
             await in_thread(close_unbought, clip, number, refusal, may_retry=False)
             raise
-        except AccountProblem as refusal:
-            # Once a person has mended the account, the same request is right again.
+        except (AccountProblem, BuyingStopped) as refusal:
+            # Once a person has mended the account, or lets buy again, the same request is right again.
             await in_thread(close_unbought, clip, number, refusal, may_retry=True)
             raise
         except SubmissionUnknown as unknown:
@@ -146,6 +149,7 @@ def _open_attempt(clip: Clip, number: int) -> Intent:
     """Write the intent; after this a crash anywhere means 'unknown'."""
     clip.context.require_exclusive_store()
     clip.lease.guard()
+    spending = reserve(clip, number)
     intent = Intent(
         key=clip.key,
         attempt=number,
@@ -159,10 +163,12 @@ def _open_attempt(clip: Clip, number: int) -> Intent:
         key_fingerprint=clip.context.api_key.fingerprint,
         written_at=datetime.now(UTC),
         clock_offset_s=clip.context.clock_offset_s,
+        spending=spending,
     )
     try:
         clip.evidence.write_intent(intent)
     except AlreadyThere:
+        give_back(clip, spending)
         raise TakenOver(
             f"Another worker opened attempt {number} of clip {clip.key[:12]}.", key=clip.key
         ) from None
@@ -171,8 +177,12 @@ def _open_attempt(clip: Clip, number: int) -> Intent:
 
 def _send(clip: Clip, client: WanClient, body: dict[str, Any], intent: Intent) -> Receipt:
     """Send the create and write the answer down."""
-    until_s = clip.lease.guard()
-    created = client.create(body, may_send=lambda: boot_clock_s() < until_s)
+    gate = SendingGate(clip.context.store, until_s=clip.lease.guard())
+    try:
+        created = client.create(body, may_send=gate.may_send)
+    except Unreachable:
+        gate.explain()
+        raise
     receipt = receipt_of(intent, created.task_id, created.request_id, clip.context.provider_now())
     kept = book(clip, receipt)
     if kept is None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -15,7 +14,16 @@ from pydantic import Field
 from footage.errors import BadRecord, NotThere, StorageProblem
 from footage.evidence.clip_evidence import GROWING, ClipEvidence
 from footage.evidence.reader import RecordReader
-from footage.evidence.records import CancelWish, LeaseRecord, Record, ResultRecord, StoredFile
+from footage.evidence.records import (
+    CancelWish,
+    Count,
+    Key,
+    LeaseRecord,
+    Moment,
+    Record,
+    ResultRecord,
+    StoredFile,
+)
 from footage.evidence.stored_clips import keys_in
 from footage.evidence.stored_files import videos_of
 from footage.evidence.stored_order import stored_order
@@ -183,8 +191,11 @@ class Night:
 class _Memory(Record):
     """`verified.json`: where the last night stopped, and the finished clips that there were, by short key."""
 
+    at: Moment | None = None
     cursor: str = ""
     seen: list[str] = Field(default_factory=list[str])
+    clips: Count = 0
+    damaged: list[Key] = Field(default_factory=list[str])
 
 
 def verify_tonight(store: Store, most_bytes: int, known: Mapping[str, set[str]] | None = None) -> Night:
@@ -213,9 +224,41 @@ def verify_tonight(store: Store, most_bytes: int, known: Mapping[str, set[str]] 
         if found.problems:
             damaged.append(found)
     checked_now = [key[:12] for key in finished if key[:12] in seen or key in checked]
-    document = {"at": datetime.now(UTC).isoformat(), "cursor": cursor, "seen": checked_now}
-    store.replace(_NIGHTS, json.dumps(document).encode())
+    memory = _Memory(
+        at=datetime.now(UTC),
+        cursor=cursor,
+        seen=checked_now,
+        clips=len(checked),
+        damaged=[clip.key for clip in damaged],
+    )
+    store.replace(_NIGHTS, memory.model_dump_json().encode())
     return Night(len(checked), read_bytes, tuple(damaged))
+
+
+@dataclass(frozen=True)
+class LastNight:
+    """What the newest nightly check left behind."""
+
+    at: datetime
+    clips: int
+    damaged: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "at": self.at.isoformat(timespec="seconds"),
+            "clips": self.clips,
+            "damaged": list(self.damaged),
+        }
+
+
+def last_night(store: Store) -> LastNight | None:
+    """What the newest nightly check of this store found; None where there was none.
+
+    Raises:
+        StorageProblem: The store cannot be read.
+    """
+    memory = _remembered(store)
+    return None if memory.at is None else LastNight(memory.at, memory.clips, tuple(memory.damaged))
 
 
 def _remembered(store: Store) -> _Memory:

@@ -6,18 +6,40 @@ So a cap of just what was printed is always kept, and one of a cent less never i
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from typing import NamedTuple
 
 from footage.catalogue import CATALOGUE
 
 # The price list is printed in CNY, and its own page converts to USD (catalogue). There is no third currency.
 CURRENCIES: tuple[str, ...] = ("CNY", "USD")
 
+_AMOUNT = re.compile(r"(?P<amount>\d{1,9}(?:\.\d{1,6})?)\s*(?P<currency>[A-Za-z]{3})")
 _CENT = Decimal("0.01")
 _SMALL = Decimal("0.0001")
 # Finer than any price times any number of seconds.
 _FINEST = Decimal("1e-10")
+
+
+class Amount(NamedTuple):
+    """An amount of money in one of CURRENCIES."""
+
+    amount: Decimal
+    currency: str
+
+    @classmethod
+    def parse(cls, text: str) -> Amount:
+        """Read "100 CNY".
+
+        Raises:
+            ValueError: It has no number, no currency, or one that no price is known in.
+        """
+        match = _AMOUNT.fullmatch(text.strip())
+        if match is None or match["currency"].upper() not in CURRENCIES:
+            raise ValueError("is no amount with its currency")
+        return cls(Decimal(match["amount"]), match["currency"].upper())
 
 
 def by_currency(amounts: Iterable[tuple[Decimal, str]]) -> dict[str, Decimal]:
@@ -46,6 +68,11 @@ def _converted(amount: Decimal, currency: str, wanted: str) -> Decimal:
 def money(amount: Decimal, currency: str) -> str:
     """A price for people: rounded up to the cent, and to four digits where that would hide a part of a small one."""
     return f"{_written(_rounded(amount, ROUND_CEILING))} {currency}"
+
+
+def each_money(amounts: Mapping[str, Decimal]) -> str:
+    """Sums of several currencies for people, none of them converted; "nothing" where there is none."""
+    return " and ".join(money(amount, currency) for currency, amount in amounts.items()) or "nothing"
 
 
 def money_left(amount: Decimal, currency: str) -> str:

@@ -75,7 +75,7 @@ def _doctor(credentials_block: str | None, storage_block: str | None) -> Iterato
 
 
 def _work_findings(place: AbstractContextManager[Context]) -> Iterator[Finding]:
-    from footage.checkup import Finding, examine, local_findings, provider_findings
+    from footage.checkup import Finding, buying_finding, examine, local_findings, provider_findings
 
     opened: list[Context] = []
     with contextlib.ExitStack() as stack:
@@ -87,4 +87,5 @@ def _work_findings(place: AbstractContextManager[Context]) -> Iterator[Finding]:
         yield examine("output", open_it)
         for context in opened:
             yield from local_findings(context)
+            yield buying_finding(context)
             yield from provider_findings(context)

@@ -1,0 +1,354 @@
+"""The ledger of one store: a line for each create, written before it is sent.
+
+    spending/2026-11/0000/0000001.json            line 1 of that month
+    spending/corrections/2026-11-28/<name>.json   what a line of that day cost in truth
+
+Lines are numbered, created exclusively and never changed: whoever adds line n has seen line n - 1, and each line
+carries the sums up to itself. So a cap is exact however many workers buy at once, and a new process finds the sums
+with two listings and one read, however long the month is. A line counts in full until a correction says otherwise: a
+create that was refused, a task that failed, seconds that were billed differently. All that a cap needs of a correction
+is in its name.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, tzinfo
+from decimal import Decimal
+from typing import TYPE_CHECKING, Annotated, Literal, cast
+
+from pydantic import Field
+
+from footage.errors import AlreadyThere
+from footage.evidence.reader import RecordReader
+from footage.evidence.records import Key, Moment, Money, Name, Number, Record, SpendingLine
+
+if TYPE_CHECKING:
+    from footage.storage import Store
+
+FOLDER = "spending"
+_CORRECTIONS = f"{FOLDER}/corrections"
+# One listing of an object store tells of a thousand names.
+LINES_A_FOLDER = 1000
+# Workers whose clocks disagree by less than a day add to the same sums.
+DAYS_KEPT = 3
+
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+_MONTH = re.compile(r"\d{4}-\d{2}")
+_CORRECTION = re.compile(
+    r"(?P<line>\d{7,9})_(?P<count>[1-9]\d{0,3})_(?P<model>[A-Za-z0-9.-]{1,60})_(?P<currency>[A-Z]{3})_"
+    r"(?P<delta>-?\d{1,9}(?:\.\d{1,12})?)_(?P<why>refused|failed|canceled|billed)\.json"
+)
+
+# The create was never accepted; the task was, and cost nothing (failed, canceled); it was billed for other seconds.
+Why = Literal["refused", "failed", "canceled", "billed"]
+
+# Amounts by model and currency.
+Sums = dict[str, dict[str, Decimal]]
+
+
+class LedgerLine(Record):
+    """One create that is about to be sent: what it may cost, and everything that was promised before it."""
+
+    number: Annotated[int, Field(ge=1, le=999_999_999)]
+    written_at: Moment
+    # In the operator's zone, at the time of the create.
+    day: date
+    key: Key
+    attempt: Number
+    owner: Name
+    model: Name
+    region: Name
+    # Fingerprint of the API key.
+    account: Name
+    workspace: Name | None = None
+    # Title of the storyboard that ordered it.
+    board: Name | None = None
+    seconds: Annotated[Decimal, Field(ge=0, le=100_000, allow_inf_nan=False)]
+    price_per_second: Money
+    amount: Money
+    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
+    # So that two workers never write the same bytes, which a store takes for one write that was repeated.
+    token: Name
+    # Sums with this line, before corrections: of its month, and of the newest days that have lines.
+    month_sums: Sums
+    day_sums: dict[str, Sums]
+    day_creates: dict[str, Annotated[int, Field(ge=0, le=999_999_999)]]
+
+
+class Correction(Record):
+    """What a line cost in truth, once that is known."""
+
+    line: Annotated[int, Field(ge=1, le=999_999_999)]
+    key: Key
+    attempt: Number
+    amount: Money
+    why: Why
+    decided_at: Moment
+
+
+@dataclass(frozen=True)
+class Purchase:
+    """One create that a worker wants to send."""
+
+    key: str
+    attempt: int
+    owner: str
+    model: str
+    region: str
+    account: str
+    workspace: str | None
+    board: str | None
+    seconds: int
+    price_per_second: Decimal
+    amount: Decimal
+    currency: str
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What is spent or promised, by model and currency, of one day and of its month."""
+
+    day: date
+    of_day: Sums
+    of_month: Sums
+    # How many creates the day had, and how many of them cost nothing, or something else, by the reason.
+    creates: int = 0
+    corrected: Mapping[Why, int] = field(default_factory=dict[Why, int])
+
+
+# Raises OverBudget when what would then be spent is more than is allowed.
+Check = Callable[[Purchase, Spent], None]
+
+
+class SpendingLedger:
+    """Reads and adds to the ledger of one store; thread-safe."""
+
+    def __init__(self, store: Store, zone: tzinfo = UTC) -> None:
+        self._store = store
+        self._zone = zone
+        self._reader = RecordReader(store)
+        self._lock = threading.Lock()
+        # The newest line that was seen of each month.
+        self._last: dict[str, LedgerLine] = {}
+
+    def day_of(self, now: datetime) -> date:
+        """The day in the operator's zone."""
+        return now.astimezone(self._zone).date()
+
+    def reserve(self, purchase: Purchase, now: datetime, check: Check | None = None) -> SpendingLine:
+        """Promise the price of one create; of many workers at once each sees what the others promised before.
+
+        `check` is asked with the sums that this purchase would make.
+
+        Raises:
+            OverBudget: `check` says no; nothing was promised.
+            BadRecord: A line does not fit, so that no cap could be kept.
+            StorageProblem: The ledger cannot be read or written.
+        """
+        day = self.day_of(now)
+        month = f"{day:%Y-%m}"
+        with self._lock:
+            last = self._last.get(month) or self._newest(month)
+            while True:
+                line = _next_line(last, purchase, day, now)
+                if check is not None:
+                    check(purchase, self._with_corrections(line))
+                try:
+                    self._store.create(_path(month, line.number), line.to_bytes())
+                except AlreadyThere:
+                    # Somebody else was quicker, perhaps by many lines.
+                    last = self._newest(month)
+                    continue
+                self._last[month] = line
+                return SpendingLine(month=month, number=line.number, seconds=line.seconds)
+
+    def find(self, key: str, attempt: int, since: datetime) -> SpendingLine | None:
+        """The line of an attempt whose worker died between promising and opening it."""
+        for line in self._lines_back_to(since):
+            if (line.key, line.attempt) == (key, attempt):
+                return SpendingLine(month=f"{line.day:%Y-%m}", number=line.number, seconds=line.seconds)
+        return None
+
+    def correct(self, spending: SpendingLine, seconds: Decimal, why: Why, now: datetime) -> None:
+        """Say for how many seconds of its price a line is really owed; where nothing changes, nothing is written.
+
+        Raises:
+            BadRecord: The line does not fit.
+            StorageProblem: It cannot be read or written.
+        """
+        line = self._line(spending.month, spending.number)
+        amount = line.price_per_second * seconds
+        given = [found for found in self._corrections(str(line.day)) if found.line == line.number]
+        newest = max(given, key=lambda found: (found.count, found.delta), default=None)
+        delta = amount - line.amount
+        if delta == (newest.delta if newest else 0):
+            return
+        record = Correction(
+            line=line.number, key=line.key, attempt=line.attempt, amount=amount, why=why, decided_at=now
+        )
+        count = newest.count + 1 if newest else 1
+        found = CorrectionName(str(line.day), line.number, count, line.model, line.currency, delta, why)
+        self._store.replace(found.path, record.to_bytes())
+
+    def spent(self, now: datetime) -> Spent:
+        """What is spent or promised today and this month.
+
+        Raises:
+            BadRecord: A line or correction does not fit.
+            StorageProblem: The ledger cannot be read.
+        """
+        day = self.day_of(now)
+        last = self._newest(f"{day:%Y-%m}")
+        return Spent(day, {}, {}) if last is None else self._with_corrections(last, day)
+
+    def lines(self, first: date, last: date) -> Iterator[tuple[LedgerLine, CorrectionName | None]]:
+        """Every line of these days in its order, with the last word about what it costs in truth, where there is one.
+
+        Raises:
+            BadRecord: A line or correction does not fit.
+            StorageProblem: The ledger cannot be read.
+        """
+        for month in self._store.folders(FOLDER):
+            if not _MONTH.fullmatch(month) or not f"{first:%Y-%m}" <= month <= f"{last:%Y-%m}":
+                continue
+            corrections = self._newest_corrections(month)
+            for path in self._store.list(f"{FOLDER}/{month}"):
+                line = self._reader.record(path, LedgerLine)
+                if first <= line.day <= last:
+                    yield line, corrections.get(line.number)
+
+    # -- helpers ---------------------------------------------------------------------------------------------
+
+    def _newest(self, month: str) -> LedgerLine | None:
+        folders = self._store.folders(f"{FOLDER}/{month}")
+        names = self._store.list(f"{FOLDER}/{month}/{folders[-1]}") if folders else []
+        if not names:
+            return None
+        number = names[-1].rpartition("/")[2].removesuffix(".json")
+        if not number.isdecimal() or names[-1] != _path(month, int(number)):
+            self._reader.refuse(names[-1], "it is no line of the ledger")
+        self._last[month] = self._line(month, int(number))
+        return self._last[month]
+
+    def _line(self, month: str, number: int) -> LedgerLine:
+        path = _path(month, number)
+        line = self._reader.record(path, LedgerLine, number=number)
+        if f"{line.day:%Y-%m}" != month:
+            self._reader.refuse(path, f"its day {line.day} is of another month")
+        return line
+
+    def _lines_back_to(self, since: datetime) -> Iterator[LedgerLine]:
+        """The newest lines first, back to a time."""
+        months = [month for month in self._store.folders(FOLDER) if _MONTH.fullmatch(month)]
+        for month in reversed(months):
+            last = self._newest(month)
+            for number in range(last.number if last else 0, 0, -1):
+                line = self._line(month, number)
+                if line.written_at < since:
+                    return
+                yield line
+
+    def _with_corrections(self, line: LedgerLine, day: date | None = None) -> Spent:
+        day = day or line.day
+        of_day, of_month = _copied(line.day_sums.get(str(day), {})), _copied(line.month_sums)
+        corrected: Counter[Why] = Counter()
+        for found in self._newest_corrections(f"{day:%Y-%m}").values():
+            for sums in (of_month, of_day) if found.day == str(day) else (of_month,):
+                _add(sums, found.model, found.currency, found.delta)
+            corrected[found.why] += found.day == str(day)
+        return Spent(day, of_day, of_month, line.day_creates.get(str(day), 0), corrected)
+
+    def _newest_corrections(self, month: str) -> dict[int, CorrectionName]:
+        """The last word about each line of a month that has one."""
+        newest: dict[int, CorrectionName] = {}
+        for day in self._store.folders(_CORRECTIONS):
+            if not day.startswith(month) or not _DAY.fullmatch(day):
+                continue
+            for found in self._corrections(day):
+                known = newest.get(found.line)
+                # Two of the same count were decided at once by two workers: the dearer one is believed.
+                if known is None or (found.count, found.delta) > (known.count, known.delta):
+                    newest[found.line] = found
+        return newest
+
+    def _corrections(self, day: str) -> Iterator[CorrectionName]:
+        for path in self._store.list(f"{_CORRECTIONS}/{day}"):
+            match = _CORRECTION.fullmatch(path.rpartition("/")[2])
+            if match is None:
+                self._reader.refuse(path, "its name is not that of a correction")
+            yield CorrectionName(
+                day,
+                int(match["line"]),
+                int(match["count"]),
+                match["model"],
+                match["currency"],
+                Decimal(match["delta"]),
+                cast("Why", match["why"]),
+            )
+
+
+@dataclass(frozen=True)
+class CorrectionName:
+    """What the name of a correction says: the `count`th about its line, and by how much the line was wrong."""
+
+    day: str
+    line: int
+    count: int
+    model: str
+    currency: str
+    delta: Decimal
+    why: Why
+
+    @property
+    def path(self) -> str:
+        name = f"{self.line:07}_{self.count}_{self.model}_{self.currency}_{self.delta:f}_{self.why}.json"
+        return f"{_CORRECTIONS}/{self.day}/{name}"
+
+
+def _path(month: str, number: int) -> str:
+    return f"{FOLDER}/{month}/{number // LINES_A_FOLDER:04}/{number:07}.json"
+
+
+def _next_line(last: LedgerLine | None, purchase: Purchase, day: date, now: datetime) -> LedgerLine:
+    month_sums = _copied(last.month_sums) if last else {}
+    day_sums = {kept: _copied(sums) for kept, sums in last.day_sums.items()} if last else {}
+    day_creates = dict(last.day_creates) if last else {}
+    day_creates[str(day)] = day_creates.get(str(day), 0) + 1
+    for sums in (month_sums, day_sums.setdefault(str(day), {})):
+        _add(sums, purchase.model, purchase.currency, purchase.amount)
+    return LedgerLine(
+        number=last.number + 1 if last else 1,
+        written_at=now,
+        day=day,
+        key=purchase.key,
+        attempt=purchase.attempt,
+        owner=purchase.owner,
+        model=purchase.model,
+        region=purchase.region,
+        account=purchase.account,
+        workspace=purchase.workspace,
+        board=purchase.board,
+        seconds=Decimal(purchase.seconds),
+        price_per_second=purchase.price_per_second,
+        amount=purchase.amount,
+        currency=purchase.currency,
+        token=secrets.token_hex(8),
+        month_sums=month_sums,
+        day_sums={kept: day_sums[kept] for kept in sorted(day_sums)[-DAYS_KEPT:]},
+        day_creates={kept: day_creates[kept] for kept in sorted(day_creates)[-DAYS_KEPT:]},
+    )
+
+
+def _copied(sums: Sums) -> Sums:
+    return {model: dict(amounts) for model, amounts in sums.items()}
+
+
+def _add(sums: Sums, model: str, currency: str, amount: Decimal) -> None:
+    amounts = sums.setdefault(model, {})
+    amounts[currency] = amounts.get(currency, Decimal(0)) + amount

@@ -1,0 +1,121 @@
+"""One switch for a whole store: while it is thrown, nothing is bought by anybody."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
+
+from footage.concurrency.boot_clock import boot_clock_s
+from footage.errors import AlreadyThere, BuyingStopped, FootageError, NotThere
+from footage.errors.actions import NextStep, ResumeBuying
+from footage.evidence.reader import RecordReader
+from footage.evidence.records import Moment, Record
+
+if TYPE_CHECKING:
+    from footage.storage import Store
+
+PATH = "buying-stopped.json"
+# A create leaves within this time after the switch was looked at, so that it acts within two seconds.
+SEEN_FOR_S = 1.5
+
+
+class StopOrder(Record):
+    """Who stopped buying, when, and why."""
+
+    stopped_at: Moment
+    by: Annotated[str, Field(max_length=200)]
+    why: Annotated[str, Field(max_length=500)] | None = None
+
+    def in_words(self) -> str:
+        """For a person."""
+        reason = f" ({self.why})" if self.why else ""
+        return f"{self.by} stopped all buying at {self.stopped_at:%Y-%m-%d %H:%M:%S} UTC{reason}"
+
+
+def stop_buying(store: Store, by: str, why: str | None = None) -> StopOrder:
+    """Throw the switch; the first order stays where it is thrown already.
+
+    Raises:
+        StorageProblem: The store cannot be written.
+    """
+    order = StopOrder(stopped_at=datetime.now(UTC), by=by, why=why)
+    try:
+        store.create(PATH, order.to_bytes())
+    except AlreadyThere:
+        return stopped(store) or order
+    return order
+
+
+def resume_buying(store: Store) -> StopOrder | None:
+    """Put the switch back; what it said, None where it was not thrown.
+
+    Raises:
+        StorageProblem: The store cannot be written.
+    """
+    try:
+        order = stopped(store)
+    finally:
+        # Also one that cannot be read: it stops buying, too.
+        store.delete(PATH)
+    return order
+
+
+def stopped(store: Store) -> StopOrder | None:
+    """The order that stops buying in this store, or None.
+
+    Raises:
+        BadRecord: It cannot be read.
+        StorageProblem: The store cannot be read.
+    """
+    try:
+        return RecordReader(store).record(PATH, StopOrder)
+    except NotThere:
+        return None
+
+
+class SendingGate:
+    """Asked when a create is about to leave: until a moment of `boot_clock_s`, and only while buying is not stopped."""
+
+    def __init__(self, store: Store, *, until_s: float) -> None:
+        self._store = store
+        self._until_s = until_s
+        self._stopped: FootageError | None = None
+
+    def may_send(self) -> bool:
+        """Whether the create may leave now."""
+        looked_s = boot_clock_s()
+        try:
+            require_buying(self._store)
+        except FootageError as error:
+            self._stopped = error
+            return False
+        now_s = boot_clock_s()
+        return now_s < self._until_s and now_s - looked_s < SEEN_FOR_S
+
+    def explain(self) -> None:
+        """Say why nothing was sent, where the switch or the store was the reason.
+
+        Raises:
+            BuyingStopped: Somebody stopped buying.
+            StorageProblem: The store did not tell.
+        """
+        if self._stopped is not None:
+            raise self._stopped
+
+
+def require_buying(store: Store) -> None:
+    """Go on only where buying is not stopped.
+
+    Raises:
+        BuyingStopped: Somebody stopped it; nothing was sent.
+        StorageProblem: The store does not tell.
+    """
+    if (order := stopped(store)) is not None:
+        raise BuyingStopped(
+            f"{order.in_words()}. Nothing was bought.",
+            next_step=NextStep.of(
+                ResumeBuying(), " takes that back; what was bought before is finished all the same"
+            ),
+        )

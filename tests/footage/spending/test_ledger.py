@@ -1,0 +1,294 @@
+"""The ledger of a store: exact sums however many add to it, and what corrects them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import boto3
+import pytest
+from countedstore import CountedStore
+from moto.server import ThreadedMotoServer
+from storecontract import s3_options
+
+from footage.errors import BadRecord, InvalidRequest, OverBudget
+from footage.evidence.reader import RecordReader
+from footage.settings import load_settings
+from footage.spending.caps import Caps
+from footage.spending.ledger import LINES_A_FOLDER, LedgerLine, Purchase, SpendingLedger
+from footage.spending.summary import spending_report
+from footage.storage import Store, open_store
+
+NOON = datetime(2026, 11, 28, 12, tzinfo=UTC)
+TODAY = NOON.date()
+MODEL, OTHER = "wan2.2-t2v-plus", "wan2.6-i2v"
+
+
+@pytest.fixture(scope="module")
+def s3_endpoint() -> Iterator[str]:
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+    server.start()
+    host, port = server.get_host_and_port()
+    try:
+        yield f"http://{host}:{port}"
+    finally:
+        server.stop()
+
+
+@pytest.fixture(params=["disk", "s3"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, dict[str, object]]:
+    """Where a store is, and its options."""
+    if request.param == "disk":
+        return str(tmp_path / "store"), {}
+    endpoint: str = request.getfixturevalue("s3_endpoint")
+    options = s3_options(endpoint)
+    bucket = f"ledger-{abs(hash(tmp_path)):x}"
+    boto3.client(
+        "s3",
+        endpoint_url=endpoint,
+        aws_access_key_id=options["key"],
+        aws_secret_access_key=options["secret"],
+        region_name="us-east-1",
+    ).create_bucket(Bucket=bucket)
+    return f"s3://{bucket}/store", options
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return open_store(str(tmp_path / "store"))
+
+
+def purchase(
+    number: int = 0, model: str = MODEL, price: str = "0.14", seconds: int = 5, **more: str
+) -> Purchase:
+    per_second = Decimal(price)
+    fields = {"currency": "CNY", "account": "abc123", "board": "Lighthouse", **more}
+    return Purchase(
+        key=f"{number:064x}",
+        attempt=1,
+        owner="worker",
+        model=model,
+        region="cn-beijing",
+        workspace=None,
+        seconds=seconds,
+        price_per_second=per_second,
+        amount=per_second * seconds,
+        **fields,
+    )
+
+
+def caps(**settings: str) -> Caps:
+    return Caps(load_settings(**settings))
+
+
+def of_day(ledger: SpendingLedger, now: datetime = NOON) -> dict[str, dict[str, Decimal]]:
+    return ledger.spent(now).of_day
+
+
+def test_twenty_workers_promise_no_more_than_the_cap_allows(place: tuple[str, dict[str, object]]) -> None:
+    url, options = place
+    limit = caps(max_cost_per_day="7.00 CNY")
+    ledgers = [SpendingLedger(open_store(url, options)) for _ in range(20)]
+
+    def buy(number: int) -> bool:
+        try:
+            ledgers[number].reserve(purchase(number), NOON, limit.check)
+        except OverBudget:
+            return False
+        return True
+
+    with ThreadPoolExecutor(len(ledgers)) as threads:
+        bought = list(threads.map(buy, range(len(ledgers))))
+
+    assert bought.count(True) == 10
+    assert of_day(SpendingLedger(open_store(url, options))) == {MODEL: {"CNY": Decimal("7.00")}}
+
+
+def test_a_new_process_finds_the_sums_without_reading_every_line(store: Store) -> None:
+    SpendingLedger(store).reserve(purchase(1), NOON)
+    first = RecordReader(store).record("spending/2026-11/0000/0000001.json", LedgerLine)
+    for number in (LINES_A_FOLDER - 1, LINES_A_FOLDER):
+        folder = f"spending/2026-11/{number // LINES_A_FOLDER:04}"
+        store.create(f"{folder}/{number:07}.json", first.model_copy(update={"number": number}).to_bytes())
+    counted = CountedStore(store)
+
+    line = SpendingLedger(counted).reserve(purchase(2), NOON)
+
+    assert line.number == LINES_A_FOLDER + 1
+    assert len(counted.asked) == 4, counted.asked
+
+
+@pytest.mark.parametrize(
+    ("setting", "named"),
+    [
+        ({"max_cost_per_day": "1.39 CNY"}, "WAN_VIDEO_MAX_COST_PER_DAY;|WAN_VIDEO_MAX_COST_PER_DAY\\)"),
+        ({"max_cost_per_month": "1.39 CNY"}, "November 2026"),
+        ({"max_cost_per_day_by_model": f'{{"{MODEL}": "1.39 CNY"}}'}, f"for {MODEL}"),
+        ({"max_cost_per_month_by_model": f'{{"{MODEL}": "1.39 CNY"}}'}, f"for {MODEL}"),
+        ({"max_cost_per_day": "0.19 USD"}, "CNY per USD"),
+    ],
+)
+def test_each_cap_says_what_is_left_of_it(store: Store, setting: dict[str, str], named: str) -> None:
+    ledger, limit = SpendingLedger(store), caps(**setting)
+    ledger.reserve(purchase(1), NOON, limit.check)
+
+    with pytest.raises(OverBudget, match=named):
+        ledger.reserve(purchase(2), NOON, limit.check)
+
+    assert of_day(ledger) == {MODEL: {"CNY": Decimal("0.70")}}
+
+
+def test_a_cap_of_one_model_leaves_the_others_alone(store: Store) -> None:
+    ledger, limit = SpendingLedger(store), caps(max_cost_per_day_by_model=f'{{"{MODEL}": "0.70 CNY"}}')
+    ledger.reserve(purchase(1), NOON, limit.check)
+
+    ledger.reserve(purchase(2, OTHER), NOON, limit.check)
+
+    assert of_day(ledger) == {MODEL: {"CNY": Decimal("0.70")}, OTHER: {"CNY": Decimal("0.70")}}
+
+
+def test_a_day_begins_where_the_operator_lives(store: Store) -> None:
+    shanghai = SpendingLedger(store, ZoneInfo("Asia/Shanghai"))
+    late = datetime(2026, 11, 28, 17, tzinfo=UTC)
+
+    shanghai.reserve(purchase(1), NOON, caps(max_cost_per_day="0.70 CNY").check)
+    shanghai.reserve(purchase(2), late, caps(max_cost_per_day="0.70 CNY").check)
+
+    assert shanghai.day_of(late) == date(2026, 11, 29)
+    assert of_day(shanghai, late) == {MODEL: {"CNY": Decimal("0.70")}}
+    assert shanghai.spent(late).of_month == {MODEL: {"CNY": Decimal("1.40")}}
+
+
+def test_a_month_begins_with_nothing_spent(store: Store) -> None:
+    ledger, limit = SpendingLedger(store), caps(max_cost_per_month="0.70 CNY")
+    ledger.reserve(purchase(1), NOON, limit.check)
+
+    ledger.reserve(purchase(2), NOON + timedelta(days=3), limit.check)
+
+    assert ledger.spent(NOON).of_month == {MODEL: {"CNY": Decimal("0.70")}}
+
+
+def test_what_cost_nothing_makes_room_for_another(store: Store) -> None:
+    ledger, limit = SpendingLedger(store), caps(max_cost_per_day="0.70 CNY")
+    line = ledger.reserve(purchase(1), NOON, limit.check)
+
+    ledger.correct(line, Decimal(0), "refused", NOON)
+    ledger.reserve(purchase(2), NOON, limit.check)
+
+    spent = ledger.spent(NOON)
+    assert spent.of_day == {MODEL: {"CNY": Decimal("0.70")}}
+    assert (spent.creates, dict(spent.corrected)) == (2, {"refused": 1})
+
+
+def test_the_last_word_about_a_line_counts_and_saying_it_twice_changes_nothing(store: Store) -> None:
+    ledger = SpendingLedger(store)
+    line = ledger.reserve(purchase(1), NOON)
+
+    ledger.correct(line, Decimal(0), "failed", NOON)
+    ledger.correct(line, Decimal(0), "failed", NOON)
+    assert of_day(ledger) == {MODEL: {"CNY": Decimal("0.00")}}
+    ledger.correct(line, Decimal(6), "billed", NOON)
+    SpendingLedger(store).correct(line, Decimal(6), "billed", NOON)
+
+    assert of_day(ledger) == {MODEL: {"CNY": Decimal("0.84")}}
+    assert len(store.list("spending/corrections")) == 2
+
+
+def test_a_billed_excess_counts_against_the_cap(store: Store) -> None:
+    ledger, limit = SpendingLedger(store), caps(max_cost_per_day="1.40 CNY")
+    line = ledger.reserve(purchase(1), NOON, limit.check)
+    ledger.correct(line, Decimal(6), "billed", NOON)
+
+    with pytest.raises(OverBudget):
+        ledger.reserve(purchase(2), NOON, limit.check)
+
+
+def test_a_promise_of_a_worker_that_died_is_found_again(store: Store) -> None:
+    ledger = SpendingLedger(store)
+    for number in range(5):
+        ledger.reserve(purchase(number), NOON)
+
+    found = ledger.find(f"{1:064x}", 1, NOON - timedelta(minutes=1))
+
+    assert found is not None
+    assert found.number == 2
+    assert ledger.find(f"{1:064x}", 2, NOON - timedelta(minutes=1)) is None
+    assert ledger.find(f"{1:064x}", 1, NOON + timedelta(seconds=1)) is None
+
+
+@pytest.mark.parametrize("damage", ["line", "correction"])
+def test_a_ledger_that_does_not_fit_stops_buying(store: Store, damage: str) -> None:
+    ledger = SpendingLedger(store)
+    line = ledger.reserve(purchase(1), NOON)
+    if damage == "line":
+        store.replace("spending/2026-11/0000/0000001.json", b"{}")
+    else:
+        store.replace(f"spending/corrections/{TODAY}/free.json", b"{}")
+    assert line.number == 1
+
+    with pytest.raises(BadRecord):
+        SpendingLedger(store).reserve(purchase(2), NOON, caps(max_cost_per_day="9 CNY").check)
+
+
+def test_sums_by_whatever_an_operator_asks(store: Store) -> None:
+    ledger = SpendingLedger(store)
+    ledger.reserve(purchase(1), NOON)
+    ledger.reserve(purchase(2, OTHER, board="Harbour"), NOON + timedelta(days=1))
+    refused = ledger.reserve(purchase(3), NOON)
+    ledger.correct(refused, Decimal(0), "refused", NOON)
+
+    report = spending_report(ledger, {f"{2:064x}"}, date(2026, 11, 1), date(2026, 11, 30))
+
+    assert report.rows("model") == [
+        {
+            "model": MODEL,
+            "creates": 2,
+            "unbilled": 1,
+            "bought": "0.70",
+            "promised": "0.00",
+            "currency": "CNY",
+        },
+        {
+            "model": OTHER,
+            "creates": 1,
+            "unbilled": 0,
+            "bought": "0.00",
+            "promised": "0.70",
+            "currency": "CNY",
+        },
+    ]
+    assert [row["board"] for row in report.rows("board")] == ["Harbour", "Lighthouse"]
+    assert [row["day"] for row in report.rows("day")] == ["2026-11-28", "2026-11-29"]
+    assert [(row["account"], row["region"], row["state"]) for row in report.rows("line")] == [
+        ("abc123", "cn-beijing", "bought"),
+        ("abc123", "cn-beijing", "promised"),
+        ("abc123", "cn-beijing", "refused"),
+    ]
+    assert report.in_words() == "0.70 CNY bought, 0.70 CNY promised for clips that are not finished"
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "said"),
+    [
+        ("WAN_VIDEO_MAX_COST_PER_DAY", "100", "is no amount with its currency"),
+        ("WAN_VIDEO_MAX_COST_PER_DAY", "100 EUR", "is no amount with its currency"),
+        ("WAN_VIDEO_MAX_COST_PER_MONTH", "-1 CNY", "is no amount with its currency"),
+        ("WAN_VIDEO_MAX_COST_PER_DAY_BY_MODEL", '{"wan2.6": "1 CNY"}', "none of the seven"),
+        ("WAN_VIDEO_MAX_COST_PER_DAY_BY_MODEL", "[]", "is no JSON object"),
+        ("WAN_VIDEO_MAX_COST_PER_MONTH_BY_MODEL", f'{{"{MODEL}": "1"}}', "is no amount with its currency"),
+        ("WAN_VIDEO_DAY_ZONE", "Mars/Olympus", "is no time zone"),
+    ],
+)
+def test_a_cap_that_could_not_be_kept_is_refused(
+    monkeypatch: pytest.MonkeyPatch, setting: str, value: str, said: str
+) -> None:
+    monkeypatch.setenv(setting, value)
+
+    with pytest.raises(InvalidRequest, match=said) as error:
+        load_settings()
+
+    assert setting in str(error.value)

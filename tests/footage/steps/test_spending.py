@@ -1,0 +1,185 @@
+"""What a purchase writes into the ledger, what stops it, and what becomes of a promise that led to nothing."""
+
+from __future__ import annotations
+
+import threading
+import time
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+from bench import MODEL, Bench, last_attempt, last_outcome
+
+from footage.clip import Clip
+from footage.errors import BuyingStopped, GenerationFailed, OverBudget, Refused
+from footage.spending.ledger import Purchase
+from footage.spending.stop_switch import resume_buying, stop_buying, stopped
+from footage.steps.open_clips import open_keys, unmark
+from footage.steps.store_status import clip_status, store_status
+
+
+def spent(bench: Bench) -> Decimal:
+    """What the ledger has of today, in CNY."""
+    of_day = bench.context().spending.spent(datetime.now(UTC)).of_day
+    return sum((amounts["CNY"] for amounts in of_day.values()), Decimal(0))
+
+
+def test_a_bought_clip_is_in_the_ledger_once(bench: Bench) -> None:
+    clip = bench.clip()
+
+    bench.make(clip)
+    bench.make(bench.clip())
+
+    assert spent(bench) == clip.order.quote.amount
+    line = last_attempt(clip).intent.spending
+    assert line is not None
+    assert (line.number, line.seconds) == (1, 5)
+
+
+@pytest.mark.parametrize(
+    ("fault", "error", "why"),
+    [
+        ("create-refused-InvalidParameter", Refused, "refused"),
+        ("failed-DataInspectionFailed", GenerationFailed, "failed"),
+    ],
+)
+def test_what_was_not_billed_is_taken_out_again(
+    bench: Bench, fault: str, error: type[Exception], why: str
+) -> None:
+    bench.fault(fault)
+
+    with pytest.raises(error):
+        bench.make()
+
+    assert spent(bench) == 0
+    status = store_status(bench.context())
+    assert (status.spent.creates, dict(status.unbilled)) == (1, {why: 1})
+
+
+def test_a_lost_create_stays_promised_until_it_is_settled(bench: Bench) -> None:
+    bench.fault("create-accept-hang")
+    clip = bench.clip()
+
+    bench.buy(clip)
+
+    assert spent(bench) == clip.order.quote.amount
+    assert open_keys(clip.context.store) == {clip.key}
+
+
+def test_a_cap_holds_over_all_runs_of_a_store(bench: Bench) -> None:
+    first = bench.clip(bench.context(max_cost_per_day="1.00 CNY"))
+    bench.make(first)
+    second = bench.clip(bench.context(max_cost_per_day="1.00 CNY"), seed=2)
+
+    with pytest.raises(OverBudget, match="WAN_VIDEO_MAX_COST_PER_DAY"):
+        bench.make(second)
+
+    assert len(bench.tasks()) == 1
+    assert second.evidence.state().attempts == ()
+    assert open_keys(second.context.store) == set()
+
+
+def test_while_buying_is_stopped_nothing_is_sent_and_what_was_bought_is_finished(bench: Bench) -> None:
+    first = bench.clip()
+    bench.buy(first)
+    stop_buying(first.context.store, "somebody", "too dear")
+
+    with pytest.raises(BuyingStopped, match=r"somebody stopped all buying .* \(too dear\)"):
+        bench.make(bench.clip(seed=2))
+    bench.make(bench.clip())
+
+    assert len(bench.tasks()) == 1
+    resume_buying(first.context.store)
+    assert bench.make(bench.clip(seed=2)).video_url
+    assert stopped(first.context.store) is None
+
+
+def test_a_create_that_waits_for_its_answer_is_not_sent_again_once_buying_is_stopped(bench: Bench) -> None:
+    bench.fault("create-refused-Throttling.RateQuota", times=None)
+    clip = bench.clip(bench.context(submit_patience_s=30.0))
+    failures: list[BaseException] = []
+
+    def buy() -> None:
+        try:
+            bench.buy(clip)
+        except BaseException as error:  # noqa: BLE001 - looked at below
+            failures.append(error)
+
+    buying = threading.Thread(target=buy)
+    buying.start()
+    while not clip.evidence.state().attempts:
+        time.sleep(0.01)
+    stop_buying(clip.context.store, "somebody")
+    buying.join(20)
+
+    assert [type(error) for error in failures] == [BuyingStopped]
+    assert last_outcome(clip).may_retry
+    assert spent(bench) == 0
+    bench.emulator.clear_faults()
+    resume_buying(clip.context.store)
+    assert bench.buy().task_id
+
+
+def test_the_promise_of_a_worker_that_died_is_used_by_the_next(bench: Bench) -> None:
+    clip = bench.clip()
+    clip.evidence.mark_open(1)
+    promise(bench, clip)
+
+    bench.make(bench.clip())
+
+    assert spent(bench) == clip.order.quote.amount
+    line = last_attempt(clip).intent.spending
+    assert line is not None
+    assert line.number == 1
+
+
+def test_the_promise_of_a_worker_that_died_is_given_back_with_its_marker(bench: Bench) -> None:
+    clip = bench.clip()
+    clip.evidence.mark_open(1)
+    promise(bench, clip)
+
+    assert unmark(bench.context(), clip.key) == "unmarked"
+
+    assert spent(bench) == 0
+
+
+def promise(bench: Bench, clip: Clip) -> None:
+    """What a worker writes before it opens attempt 1, and dies."""
+    order = clip.order
+    bench.context().spending.reserve(
+        Purchase(
+            key=order.key,
+            attempt=1,
+            owner="gone",
+            model=MODEL,
+            region=order.region,
+            account="abc",
+            workspace=None,
+            board=None,
+            seconds=order.quote.seconds,
+            price_per_second=order.quote.price_per_second,
+            amount=order.quote.amount,
+            currency=order.quote.currency,
+        ),
+        datetime.now(UTC),
+    )
+
+
+def test_status_answers_what_an_operator_asks(bench: Bench) -> None:
+    clip = bench.clip()
+    receipt = bench.buy(clip)
+
+    status = store_status(bench.context(max_cost_per_day="1.00 CNY"))
+
+    told = status.to_json()
+    assert (told["waiting"], told["unknown"], told["creates_today"]) == (1, 0, 1)
+    assert told["next_to_expire"]["key"] == clip.key
+    assert 0 <= told["oldest_s"] < 60
+    price = clip.order.quote.amount
+    assert told["spent_today"] == {MODEL: {"CNY": str(price)}}
+    assert [cap["left"] for cap in told["caps"]] == [str(1 - price)]
+    one = clip_status(bench.context(), clip.key[:8])
+    assert (one.state, one.task_id) == ("waiting for the provider", receipt.task_id)
+    response = bench.make()
+    assert clip_status(bench.context(), clip.key).video_url == response.video_url
+    assert store_status(bench.context()).waiting == []
