@@ -13,6 +13,8 @@ import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from datetime import date
+from decimal import Decimal
 from functools import cache
 from hashlib import sha256
 from multiprocessing.connection import wait
@@ -24,6 +26,10 @@ from urllib.parse import unquote, urlsplit
 from chaosworker import Job, run
 
 from footage.emulator import Emulator
+from footage.settings import Settings
+from footage.spending.ledger import SpendingLedger
+from footage.spending.summary import spending_report
+from footage.storage import open_store
 
 # No process needs this long; one that does hangs, which is a failure.
 HUNG_S = 120.0
@@ -135,6 +141,7 @@ class Scenario:
             report="",
             **job,
         )
+        self.store_url = Settings(output_dir=self._job.store_url).store_url
         self._numbers = itertools.count()
         self.reports: dict[str, dict[str, Any]] = {}
 
@@ -199,6 +206,9 @@ class Scenario:
         for prompt in self.prompts:
             tasks = by_prompt.get(prompt, [])
             self._judge(prompt, tasks, allowed)
+        responses = [self.reports.get(prompt, {}).get("response") for prompt in self.prompts]
+        if all(responses):
+            self._compare_ledger([Decimal(response["cost"]["amount"]) for response in responses if response])
         self.emulator.clear_faults()
         if not self.verdict.bad:
             shutil.rmtree(self.folder, ignore_errors=True)
@@ -223,6 +233,15 @@ class Scenario:
             self._complain("lost", prompt, "made and not delivered", report)
         elif report["error"] not in allowed or not report["next_step"]:
             self._complain("unexplained", prompt, "an end without a reason", report)
+
+    def _compare_ledger(self, billed: list[Decimal]) -> None:
+        """What the store's own ledger says was spent, against what the clips cost; each was paid once."""
+        ledger = SpendingLedger(open_store(self.store_url, self._job.store_options))
+        entries = spending_report(ledger, (), date(2000, 1, 1), date(2999, 12, 31)).entries
+        spent = sum((entry.amount for entry in entries), Decimal(0))
+        if spent != sum(billed):
+            told = [(entry.line.key[:12], entry.line.attempt, entry.state, entry.amount) for entry in entries]
+            self._complain("unexplained", self.prompts[0], f"the ledger says {spent} for {sum(billed)}", told)
 
     def _whole(self, response: dict[str, Any]) -> bool:
         parts = urlsplit(response["video_url"])

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import boto3
@@ -114,7 +115,7 @@ def test_a_new_process_finds_the_sums_without_reading_every_line(store: Store) -
     for number in (LINES_A_FOLDER - 1, LINES_A_FOLDER):
         folder = f"spending/2026-11/{number // LINES_A_FOLDER:04}"
         store.create(f"{folder}/{number:07}.json", first.model_copy(update={"number": number}).to_bytes())
-    counted = CountedStore(store)
+    counted: Any = CountedStore(store)
 
     line = SpendingLedger(counted).reserve(purchase(2), NOON)
 
