@@ -18,6 +18,8 @@ from footage.context import Context, open_context
 from footage.credentials import parse_key
 from footage.emulator import Emulator
 from footage.settings import load_settings
+from footage.spending.stop_switch import stop_buying
+from footage.storage import open_store
 from tasks.validate import project_findings, report
 
 pytestmark = pytest.mark.filterwarnings("default::DeprecationWarning", "ignore:unclosed:ResourceWarning")
@@ -104,6 +106,23 @@ def test_doctor_with_a_store_that_cannot_be_written_ends_like_generate_would(
 
     assert code == 7
     assert findings["store"]["level"] == "fail"
+
+
+def test_doctor_names_the_switch_and_the_caps_that_stop_buying(
+    out: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("WAN_VIDEO_MAX_COST_PER_DAY", "2 CNY")
+    _, with_room = _doctor(capsys)
+    monkeypatch.setenv("WAN_VIDEO_MAX_COST_PER_DAY", "0 CNY")
+    spent_code, spent = _doctor(capsys)
+    stop_buying(open_store(str(out)), "somebody")
+    code, findings = _doctor(capsys)
+
+    assert with_room["buying"]["message"] == "2.00 CNY of 2.00 CNY left this day"
+    assert (spent_code, spent["buying"]["level"]) == (6, "fail")
+    assert code == 6
+    assert "somebody stopped all buying" in findings["buying"]["message"]
+    assert findings["buying"]["fix"] == "wan-video resume-buying"
 
 
 def test_doctor_asks_the_provider_with_the_key_of_a_block(

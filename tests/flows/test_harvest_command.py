@@ -2,8 +2,8 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
+import httpx
 import pytest
 from emulatedrun import environment, fast_emulator
 
@@ -13,11 +13,12 @@ pytestmark = pytest.mark.filterwarnings("default::DeprecationWarning", "ignore:u
 
 
 def test_a_harvest_is_told_also_where_the_tasks_of_the_account_cannot_be_listed(
-    prefect_server: Any,
+    prefect_api: httpx.Client,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
+    before = _status_artifacts(prefect_api)
     with fast_emulator() as emulator:
         for name, value in environment(emulator, tmp_path, "not-a-key-of-this-service").items():
             monkeypatch.setenv(name, value)
@@ -27,3 +28,10 @@ def test_a_harvest_is_told_also_where_the_tasks_of_the_account_cannot_be_listed(
     told = capsys.readouterr()
     assert "could not be listed" in json.loads(told.out)["warnings"][0]
     assert "could not be listed" in told.err
+    # Renewed by every harvest, also by one that finds nothing.
+    assert _status_artifacts(prefect_api) == before + 1
+
+
+def _status_artifacts(prefect_api: httpx.Client) -> int:
+    asked = {"artifacts": {"key": {"any_": ["wan-video-status"]}}}
+    return len(prefect_api.post("artifacts/filter", json=asked).json())

@@ -14,12 +14,15 @@ from boards import all_delivered, planned
 from footage.context import open_context
 from footage.credentials import parse_key
 from footage.emulator import Emulator
-from footage.errors import FootageError, InvalidRequest, StorageProblem
-from footage.settings import Settings
+from footage.errors import BuyingStopped, FootageError, InvalidRequest, StorageProblem
+from footage.settings import Settings, load_settings
+from footage.spending.stop_switch import stop_buying
 from footage.storyboard import Budget, Ledger, plan_board, read_board
+from footage.storyboard.board_quote import quote_of
 from footage.storyboard.plan import BoardPlan
 from footage.storyboard.preflight import preflight
 from footage.storyboard.production import Crew, produce
+from footage.storyboard.store_limits import limits_in_words
 from footage.storyboard.timeline import timeline_otio
 
 _HERE = Path(__file__).parent / "hostile"
@@ -94,6 +97,23 @@ async def test_such_a_board_or_store_is_refused_before_the_first_shot_is_bought(
 
         assert asked == []
         assert emulator.ledger()["accepted"] == 0
+
+
+def test_a_board_is_told_which_caps_of_the_store_it_would_pass(tmp_path: Path) -> None:
+    plan = planned({"id": "a"}, {"id": "b", "take": 2})
+    caps = {"max_cost_per_day": "0.01 CNY", "max_cost_per_month": "1000 CNY"}
+    settings = load_settings(output_dir=str(tmp_path), **caps)
+    with open_context(settings) as context:
+        nothing_due = quote_of({shot.id: shot.quote for shot in plan.shots}, {"a", "b"})
+
+        (told,) = limits_in_words(context, plan.quote)
+        stop_buying(context.store, "somebody")
+
+        assert "0.01 CNY of 0.01 CNY left this day (WAN_VIDEO_MAX_COST_PER_DAY)" in told
+        with pytest.raises(BuyingStopped):
+            limits_in_words(context, plan.quote)
+        # What is paid already is only fetched.
+        assert limits_in_words(context, nothing_due) == []
 
 
 def test_the_preflight_of_500_shots_takes_less_than_a_second_of_processor_time() -> None:
