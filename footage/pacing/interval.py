@@ -13,11 +13,11 @@ import random
 DEFAULT_MIN_S = 1.0
 # What each waiting clip costs: a hundred are asked for every 2 s, 1,000 every 20 s.
 PER_CLIP_S = 0.02
-# So few are asked for at whole intervals of their own age. The wait of the DashScope SDK 2.0.2 asks at whole seconds,
-# too (pauses of 1, 1, 2, 2, 2, 4, 4, 4 and then 5 s), so it hears of an end hundredths of a second before us at most.
+# So few are asked for at whole intervals since the answer to their create. The wait of the DashScope SDK 2.0.2 asks at
+# whole seconds after it, too (pauses of 1, 1, 2, 2, 2, 4, 4, 4 and then 5 s), so it hears of no end before us.
 FEW = 8
 # A task that takes whole seconds has ended a moment after them.
-AFTER_S = 0.03
+AFTER_S = 0.01
 
 
 def interval_s(waiting: int, min_s: float, max_s: float) -> float:
@@ -26,7 +26,7 @@ def interval_s(waiting: int, min_s: float, max_s: float) -> float:
 
 
 def pause_s(interval_s: float, waiting: int, age_s: float) -> float:
-    """Seconds from now to the next question about a task that was bought `age_s` seconds ago."""
+    """Seconds from now to the next question about a task that is waited for since `age_s` seconds."""
     if waiting > FEW:
         # Hundreds of clips must not ask at the same instant.
         return interval_s * random.uniform(0.9, 1.1)

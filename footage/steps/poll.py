@@ -247,8 +247,7 @@ class _Watch:
         task_list = self.clip.context.task_list
         if self.silent:
             return self._longer_s() * random.uniform(0.9, 1.1)
-        age = self.clip.context.provider_now() - self.receipt.submitted_at
-        return task_list.pause_s(self.client, age.total_seconds())
+        return task_list.pause_s(self.client, time.monotonic() - self.began)
 
     def _longer_s(self) -> float:
         """Longer with each answer that is missing in a row."""

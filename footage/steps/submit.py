@@ -180,6 +180,8 @@ def _send(clip: Clip, client: WanClient, body: dict[str, Any], intent: Intent) -
     gate = SendingGate(clip.context.store, until_s=clip.lease.guard())
     try:
         created = client.create(body, may_send=gate.may_send)
+        # From here on it is waited for: when it is asked for first counts from its answer.
+        clip.waiting_since.setdefault(created.task_id, time.monotonic())
     except Unreachable:
         gate.explain()
         raise
