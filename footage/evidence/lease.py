@@ -249,6 +249,9 @@ class Lease:
         # If the store is away, others wait out `lease_s` instead.
         with contextlib.suppress(StorageProblem):
             self.store.create(self._path(number, "released"), self._mine)
+            # However often a clip is looked at, only the last who had it leaves something behind.
+            for path in self._before.files:
+                self.store.delete(path)
 
     def discard(self) -> None:
         """Give back a clip of which nothing is left to do: who wants it finds it finished, and needs no lease."""

@@ -11,9 +11,11 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Generator
+from copy import copy
 from typing import TYPE_CHECKING
 
 from footage.concurrency.executors import in_thread
+from footage.errors import AccountProblem, FootageError, Throttled, Unreachable
 from footage.pacing.interval import interval_s, pause_s
 from footage.provider.results import TaskRow, TaskStatus
 
@@ -31,7 +33,8 @@ class TaskList:
     def __init__(self, min_s: float, max_s: float) -> None:
         self._bounds_s = min_s, max_s
         self._waiting: dict[str, int] = {}
-        self._rows: dict[str, dict[str, TaskRow]] = {}
+        # The rows by task, or why there are none.
+        self._listed: dict[str, dict[str, TaskRow] | FootageError] = {}
         self._listed_at: dict[str, float] = {}
         self._lock = asyncio.Lock()
 
@@ -67,9 +70,21 @@ class TaskList:
             # Half as old as the pause at the most, or a clip would be seen up to two pauses late.
             fresh_s = self.interval_s(client) / 2
             if time.monotonic() - self._listed_at.get(place, float("-inf")) >= fresh_s:
-                self._rows[place] = await in_thread(_open_tasks, client)
-                self._listed_at[place] = time.monotonic()
-        return self._rows[place].get(task_id)
+                await self._list(client)
+        listed = self._listed[place]
+        if isinstance(listed, FootageError):
+            # One for each clip, because whoever catches it adds to it.
+            raise copy(listed)
+        return listed.get(task_id)
+
+    async def _list(self, client: WanClient) -> None:
+        """Read the list, or keep why it could not be read: an outage reaches all that wait at once."""
+        place = client.base_url
+        try:
+            self._listed[place] = await in_thread(_open_tasks, client)
+        except (Unreachable, Throttled, AccountProblem) as error:
+            self._listed[place] = error
+        self._listed_at[place] = time.monotonic()
 
 
 def _open_tasks(client: WanClient) -> dict[str, TaskRow]:

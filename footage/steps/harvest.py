@@ -8,9 +8,9 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from footage.clip import StepRunner, follow
+from footage.clip import Clip, StepRunner, follow
 from footage.concurrency.executors import in_thread
 from footage.errors import (
     AccountProblem,
@@ -37,8 +37,8 @@ logger = logging.getLogger(__name__)
 
 # Under this much time before the provider deletes a result, people are warned.
 EXPIRY_WARNING = timedelta(hours=4)
-# More clips at once only shorten the wait when downloads are the bottleneck, and they share one link.
-CLIPS_AT_ONCE = 8
+# More at once only shorten the wait when downloads are the bottleneck, and they share one link.
+DELIVERIES_AT_ONCE = 8
 
 ListTasks = Callable[["Context"], Awaitable[list["TaskRow"]]]
 
@@ -86,19 +86,25 @@ async def harvest_store(
     if clips:
         await in_thread(_learn_clock, context)
     _tell_expiring(context, clips, report, on_expiring)
-    gate = asyncio.Semaphore(CLIPS_AT_ONCE)
-
-    async def one(clip: Unfinished) -> None:
-        async with gate:
-            await _finish(context, clip, steps, report)
-
-    await asyncio.gather(*(one(clip) for clip in clips))
+    steps = {**steps, Step.DELIVER: _a_few_at_once(steps[Step.DELIVER])}
+    # All are asked for at once, so that none that is made waits for one that is not.
+    await asyncio.gather(*(_finish(context, clip, steps, report) for clip in clips))
     if unclaimed and any(clip.task_id is None for clip in clips):
         # What was unknown may have turned out to be one of them.
         still = set(await in_thread(still_unclaimed, context.store, [row.task_id for row in unclaimed]))
         unclaimed = [row for row in unclaimed if row.task_id in still]
     report.strangers = [f"{row.task_id} {row.model} {row.status}" for row in unclaimed]
     return report
+
+
+def _a_few_at_once(deliver: StepRunner) -> StepRunner:
+    gate = asyncio.Semaphore(DELIVERIES_AT_ONCE)
+
+    async def delivered(clip: Clip) -> Any:
+        async with gate:
+            return await deliver(clip)
+
+    return delivered
 
 
 def _open_clips(context: Context, report: Harvest) -> OpenClips:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from urllib.parse import parse_qs, urlsplit
 
@@ -9,6 +10,7 @@ import pytest
 from providerside import key, service
 from rawserver import Act, reply
 
+from footage.errors import Unreachable
 from footage.pacing.interval import interval_s
 from footage.pacing.task_list import PAGE_SIZE, WORTH_A_LIST, TaskList
 from footage.provider import WanClient
@@ -59,3 +61,18 @@ async def test_every_page_of_what_is_queued_or_runs_is_read_once() -> None:
         {"status": [status], "page_no": [page], "page_size": [str(PAGE_SIZE)]}
         for status, page in [("PENDING", "1"), ("PENDING", "2"), ("RUNNING", "1")]
     ]
+
+
+async def test_a_list_that_fails_is_one_failure_for_all_that_wait() -> None:
+    tasks = TaskList(10.0, MAX_S)
+    with service(reply({}, status=503)) as (server, client), contextlib.ExitStack() as waiting:
+        for _ in range(WORTH_A_LIST):
+            waiting.enter_context(tasks.waiting(client))
+
+        asked_before = len(server.requests)
+        ends = await asyncio.gather(*(tasks.row(client, str(n)) for n in range(50)), return_exceptions=True)
+
+    assert {type(end) for end in ends} == {Unreachable}
+    assert len({id(end) for end in ends}) == 50
+    # One list, as often as the client itself tries.
+    assert len(server.requests) - asked_before == 1

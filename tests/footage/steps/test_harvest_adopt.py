@@ -11,12 +11,12 @@ import pytest
 from bench import Bench, last_attempt, last_receipt
 from plainsteps import PLAIN_STEPS
 
-from footage.clip import follow
+from footage.clip import Clip, follow
 from footage.concurrency.executors import in_thread
 from footage.errors import InvalidRequest, StillRunning, SubmissionUnknown, TakenOver
 from footage.evidence.lease import Lease, Worker
 from footage.evidence.run_log import RunLog, collect_from, recorded
-from footage.evidence.state import Permission
+from footage.evidence.state import Permission, Step
 from footage.steps.adopt import adopt_task
 from footage.steps.harvest import harvest_store
 from footage.steps.open_clips import look
@@ -275,3 +275,42 @@ def test_the_log_of_each_clip_begins_with_what_its_run_said_before(bench: Bench)
         lines = clip.context.store.read(f"evidence/{clip.key}/run.log").decode().splitlines()
         assert "the key is accepted" in lines[0]
         assert not any("said between the two" in line for line in lines)
+
+
+async def test_a_clip_that_is_made_does_not_wait_for_many_that_are_not(bench: Bench) -> None:
+    for take in range(1, 13):
+        await in_thread(book, bench, take=take)
+    bench.emulator.turn(generation_s=0.0)
+    # Bought last, so it expires last and has its turn last.
+    ready = bench.clip(bench.context(), take=99)
+    await in_thread(bench.buy, ready)
+    delivered = asyncio.Event()
+
+    async def deliver(clip: Clip) -> Any:
+        await PLAIN_STEPS[Step.DELIVER](clip)
+        assert clip.key == ready.key
+        delivered.set()
+
+    steps = {**PLAIN_STEPS, Step.DELIVER: deliver}
+    harvest = asyncio.create_task(harvest_store(bench.context(deadline_s=60.0), steps))
+    try:
+        async with asyncio.timeout(20):
+            await delivered.wait()
+    finally:
+        harvest.cancel()
+        await asyncio.gather(harvest, return_exceptions=True)
+
+
+def test_a_clip_that_is_looked_at_again_and_again_gains_no_files(bench: Bench) -> None:
+    store = book(bench).context.store
+
+    def rooms() -> list[str]:
+        """The room of each file but those of living workers."""
+        return [name.partition("/")[0] for name in store.list() if not name.startswith("workers/")]
+
+    run_harvest(bench, deadline_s=0.05)
+    before = rooms()
+    for _ in range(3):
+        run_harvest(bench, deadline_s=0.05)
+
+    assert rooms() == before
