@@ -23,9 +23,9 @@ from footage.steps.open_clips import look
 from footage.storage import open_store
 
 
-def book(bench: Bench, **request: Any) -> Any:
+def book(bench: Bench, generation_s: float = 5000.0, **request: Any) -> Any:
     """A clip that is bought and left alone."""
-    bench.emulator.turn(generation_s=5000.0)
+    bench.emulator.turn(generation_s=generation_s)
     clip = bench.clip(bench.context(deadline_s=0.05), **request)
     with pytest.raises(StillRunning):
         bench.make(clip)
@@ -279,7 +279,7 @@ def test_the_log_of_each_clip_begins_with_what_its_run_said_before(bench: Bench)
 
 async def test_a_clip_that_is_made_does_not_wait_for_many_that_are_not(bench: Bench) -> None:
     for take in range(1, 13):
-        await in_thread(book, bench, take=take)
+        await in_thread(book, bench, generation_s=80_000.0, take=take)
     bench.emulator.turn(generation_s=0.0)
     # Bought last, so it expires last and has its turn last.
     ready = bench.clip(bench.context(), take=99)
