@@ -1,23 +1,32 @@
 """How long to wait between two questions about one task: as short as the account allows, whatever the model.
 
 Questions are free and a person's minutes are not. An account may ask 20 questions a second (Model Studio rate
-limits, read 2026-11), so what decides is how many clips wait, not how long a model usually takes: a clip that is
-asked for every second is noticed half a second after its end in the middle.
+limits, read 2026-11), so what decides is how many clips wait. While they are a few, each is asked for when the wait of
+the DashScope SDK 2.0.2 would ask, so that no end is noticed later than there, and more often where an end is likely.
 """
 
 from __future__ import annotations
 
+import itertools
+import math
 import random
 
 # The shortest pause unless an operator says otherwise.
 DEFAULT_MIN_S = 1.0
 # What each waiting clip costs: a hundred are asked for every 2 s, 1,000 every 20 s.
 PER_CLIP_S = 0.02
-# So few are asked for at whole intervals since the answer to their create. The wait of the DashScope SDK 2.0.2 asks at
-# whole seconds after it, too (pauses of 1, 1, 2, 2, 2, 4, 4, 4 and then 5 s), so it hears of no end before us.
+# Up to here each clip has a pace of its own.
 FEW = 8
-# A task that takes whole seconds has ended a moment after them.
-AFTER_S = 0.01
+
+# How long the SDK pauses after each answer. A little more at first: where both would ask at the same moment, what ends
+# in that moment is noticed by who asks second.
+_SDK_PAUSES_S = (1.02, 1.0, 2.0, 2.0, 2.0, 4.0, 4.0, 4.0)
+_SDK_LAST_PAUSE_S = 5.0
+# A quick model ends here, and a picture that is refused after all.
+_EARLY_S = (19.0, 29.0)
+# An end is likely within these shares of the usual time. With them a clip is asked for every other second in the mean.
+_LIKELY = (0.6, 1.3)
+_LIKELY_PAUSE_S = 2.0
 
 
 def interval_s(waiting: int, min_s: float, max_s: float) -> float:
@@ -25,11 +34,37 @@ def interval_s(waiting: int, min_s: float, max_s: float) -> float:
     return min(max_s, max(min_s, waiting * PER_CLIP_S))
 
 
-def pause_s(interval_s: float, waiting: int, age_s: float) -> float:
-    """Seconds from now to the next question about a task that is waited for since `age_s` seconds."""
-    if waiting > FEW:
-        # Hundreds of clips must not ask at the same instant.
-        return interval_s * random.uniform(0.9, 1.1)
-    rest_s = interval_s - (age_s - AFTER_S) % interval_s
-    # An answer that came late needs no question right behind it.
-    return rest_s if rest_s > interval_s / 10 else rest_s + interval_s
+def scattered(pause_s: float) -> float:
+    """About this pause: hundreds of clips must not ask at the same instant."""
+    return pause_s * random.uniform(0.9, 1.1)
+
+
+class ClipPace:
+    """When to ask about one task next; not thread-safe."""
+
+    def __init__(self, began_s: float) -> None:
+        """`began_s`: when its create was answered, on the caller's clock."""
+        self._began_s = began_s
+        self._gaps = itertools.chain(_SDK_PAUSES_S, itertools.repeat(_SDK_LAST_PAUSE_S))
+        # The gap between the last question that the SDK asks, too, and its next, and how many of ours it has.
+        self._from_s = began_s
+        self._gap_s = 0.0
+        self._asked, self._questions = 0, 0
+
+    def pause_s(self, answered_s: float, now_s: float, usual_s: float) -> float:
+        """Seconds from `now_s` to the next question; the last one was answered at `answered_s`.
+
+        `usual_s` is how long a clip of this model usually takes.
+        """
+        if self._asked == self._questions:
+            # As the SDK does: a slow answer moves all that follows.
+            self._from_s, self._gap_s, self._asked = answered_s, next(self._gaps), 0
+            often = self._is_likely(answered_s - self._began_s, usual_s)
+            self._questions = math.ceil(self._gap_s / _LIKELY_PAUSE_S) if often else 1
+        self._asked += 1
+        return max(self._from_s + self._gap_s * self._asked / self._questions - now_s, 0.0)
+
+    def _is_likely(self, age_s: float, usual_s: float) -> bool:
+        """Whether the task may well end within the next gap."""
+        first, last = (share * usual_s for share in _LIKELY)
+        return _EARLY_S[0] <= age_s < _EARLY_S[1] or (first < age_s + self._gap_s and age_s < last)

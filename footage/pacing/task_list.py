@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from footage.concurrency.executors import in_thread
 from footage.errors import AccountProblem, FootageError, Throttled, Unreachable
-from footage.pacing.interval import interval_s, pause_s
+from footage.pacing.interval import FEW, interval_s
 from footage.provider.results import TaskRow, TaskStatus
 
 if TYPE_CHECKING:
@@ -52,9 +52,9 @@ class TaskList:
         """Seconds between two questions about one task of this endpoint, for all that wait for it now."""
         return interval_s(self._waiting.get(client.base_url, 0), *self._bounds_s)
 
-    def pause_s(self, client: WanClient, age_s: float) -> float:
-        """Seconds from now to the next question about a task of this endpoint that was bought `age_s` seconds ago."""
-        return pause_s(self.interval_s(client), self._waiting.get(client.base_url, 0), age_s)
+    def few(self, client: WanClient) -> bool:
+        """Whether so few wait for this endpoint that each may have a pace of its own."""
+        return self._waiting.get(client.base_url, 0) <= FEW
 
     async def row(self, client: WanClient, task_id: str) -> TaskRow | None:
         """The task's row if it is still queued or running; None: ask for the task itself.

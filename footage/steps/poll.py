@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from footage.errors import (
 )
 from footage.errors.actions import Harvest, NextStep, Rerun
 from footage.evidence.records import Outcome, PollLine, Receipt
+from footage.pacing.interval import ClipPace, scattered
 from footage.privacy.redact import redact
 from footage.steps.booking import outcome_of
 from footage.steps.cancel import settle
@@ -125,6 +125,8 @@ class _Watch:
         self.heed_cancel = heed_cancel
         self.settings = clip.context.settings
         self.began = clip.waiting_since.setdefault(receipt.task_id, time.monotonic())
+        self.pace = ClipPace(self.began)
+        self.answered_s = self.began
         self.answers = _Answers(clip, receipt.attempt)
         self.status = "RUNNING" if receipt.task_id in clip.running_since else "PENDING"
         self.unknown_answers = 0
@@ -157,6 +159,7 @@ class _Watch:
                 await self._note(row.status, PollLine(listed=row.status.value, request_id=row.request_id))
                 return None
             answer = await in_thread(self.client.fetch, self.receipt.task_id)
+            self.answered_s = time.monotonic()
             ended = await in_thread(self._judge, answer)
         except (Unreachable, Throttled) as error:
             self.silent += 1
@@ -246,8 +249,11 @@ class _Watch:
     def _pause_s(self) -> float:
         task_list = self.clip.context.task_list
         if self.silent:
-            return self._longer_s() * random.uniform(0.9, 1.1)
-        return task_list.pause_s(self.client, time.monotonic() - self.began)
+            return scattered(self._longer_s())
+        if not task_list.few(self.client):
+            return scattered(task_list.interval_s(self.client))
+        pause_s = self.pace.pause_s(self.answered_s, time.monotonic(), self.clip.usual_s)
+        return min(self.settings.poll_max_s, max(self.settings.poll_min_s, pause_s))
 
     def _longer_s(self) -> float:
         """Longer with each answer that is missing in a row."""

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from footage.pacing.interval import AFTER_S, DEFAULT_MIN_S, FEW, interval_s, pause_s
+from footage.pacing.interval import DEFAULT_MIN_S, ClipPace, interval_s, scattered
 
 
 @pytest.mark.parametrize(
     ("waiting", "pause_s"),
     [
-        pytest.param(1, 1, id="one clip: noticed half a second late in the middle"),
+        pytest.param(1, 1, id="one clip"),
         pytest.param(50, 1, id="fifty: as soon, since one list answers for all"),
         pytest.param(100, 2, id="a hundred"),
         pytest.param(300, 6, id="more clips, more pages, longer pauses"),
@@ -30,31 +30,70 @@ def test_an_operator_s_bounds_hold() -> None:
     assert interval_s(1000, min_s=2, max_s=10) == 10
 
 
-def sdk_asks_at() -> Iterator[float]:
-    """Seconds after a create at which the SDK's own wait asks, if every answer comes at once."""
-    at = 0.0
+def sdk_asks_at(answer_s: float) -> Iterator[float]:
+    """When the SDK's own wait is answered, seconds after a create, if each answer takes `answer_s`."""
+    at = answer_s
     for pause in itertools.chain((1, 1, 2, 2, 2, 4, 4, 4), itertools.repeat(5)):
         yield at
-        at += pause
+        at += pause + answer_s
 
 
-def test_a_few_clips_are_asked_for_whenever_the_sdk_would_ask() -> None:
-    ours, at = set[float](), 0.0
-    while at < 100:
-        # The answer takes a while.
-        at += 0.3
-        at += pause_s(DEFAULT_MIN_S, FEW, at)
-        ours.add(round(at - AFTER_S, 6))
-
-    assert set(itertools.takewhile(lambda at: at < 100, sdk_asks_at())) <= ours | {0.0}
+def ours_asks_at(answer_s: float, usual_s: float) -> Iterator[float]:
+    """When we are."""
+    pace, at = ClipPace(0.0), answer_s
+    while True:
+        yield at
+        # Writing an answer down takes a while, too.
+        at += 0.01 + pace.pause_s(at, at + 0.01, usual_s) + answer_s
 
 
-def test_an_answer_that_came_late_is_followed_by_a_pause() -> None:
-    assert pause_s(1.0, 1, age_s=7.98) == pytest.approx(1.02 + AFTER_S)
+def until(moments: Iterator[float], end: float) -> list[float]:
+    return list(itertools.takewhile(lambda at: at < end, moments))
+
+
+LENGTHS = range(10, 301)
+USUAL_S = 90.0
+
+
+@pytest.mark.parametrize("length", [20, 60, 120])
+def test_an_end_is_noticed_no_later_than_by_the_sdk(length: int) -> None:
+    # Wherever the end is: also where both ask just before or after it.
+    for hundredth in range(600):
+        end, answer_s = length + hundredth / 100, 0.005
+        sdk = next(at for at in sdk_asks_at(answer_s) if at >= end)
+        ours = next(at for at in ours_asks_at(answer_s, USUAL_S) if at >= end)
+
+        assert ours <= sdk + 0.05, end
+
+
+def test_an_end_that_is_likely_is_noticed_within_a_second_in_the_middle() -> None:
+    ends = [USUAL_S * share / 1000 for share in range(600, 1300)]
+    late = sorted(next(at for at in ours_asks_at(0.01, USUAL_S) if at >= end) - end for end in ends)
+
+    assert late[len(late) // 2] < 1.0
+    assert late[len(late) * 9 // 10] < 2.5
+
+
+@pytest.mark.parametrize("usual_s", [30.0, 90.0, 200.0])
+def test_no_clip_costs_more_than_a_question_in_two_seconds(usual_s: float) -> None:
+    for length in LENGTHS:
+        # Beside the two of the first second.
+        assert len(until(ours_asks_at(0.01, usual_s), length)) <= length / 2 + 2, length
+
+
+def test_what_is_not_likely_is_asked_for_as_seldom_as_by_the_sdk() -> None:
+    assert len(until(ours_asks_at(0.01, 90.0), 3600)) < len(until(sdk_asks_at(0.01), 3600)) + 60
+
+
+def test_a_slow_answer_moves_what_follows_and_nothing_is_asked_at_once_for_it() -> None:
+    pace = ClipPace(0.0)
+
+    assert pace.pause_s(3.0, 3.5, USUAL_S) == pytest.approx(0.52)
+    assert pace.pause_s(20.0, 30.0, USUAL_S) == 0.0
 
 
 def test_many_clips_do_not_ask_at_the_same_instant() -> None:
-    pauses = {pause_s(2.0, FEW + 1, age_s=7.0) for _ in range(100)}
+    pauses = {scattered(2.0) for _ in range(100)}
 
     assert len(pauses) > 90
     assert all(1.8 <= pause <= 2.2 for pause in pauses)
