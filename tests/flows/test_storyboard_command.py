@@ -22,6 +22,7 @@ from flows.storyboard import storyboard as storyboard_flow
 from footage.emulator import Emulator
 from footage.errors import InvalidRequest
 from footage.media import inspect
+from footage.values.money import total
 from tasks.storyboard import require_deployment
 
 # Third parties' warnings inside a run of ours.
@@ -111,6 +112,31 @@ def test_the_example_killed_in_the_middle_is_finished_by_a_second_run_that_buys_
     assert emulator.ledger()["accepted"] == 12
     assert set(result["shots"].values()) == {"delivered"}
     _assert_lengths_agree(result)
+    _assert_books_agree(result, emulator, capsys)
+
+
+def _assert_books_agree(
+    result: dict[str, Any], emulator: Emulator, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What the run, the ledger and the status of the store say was spent, and what the provider billed."""
+    assert run(["spending", "--by", "line", "--json"]) == 0
+    lines = _result(capsys)["spending"]
+    assert run(["status", "--json"]) == 0
+    status = _result(capsys)
+
+    spent: dict[str, Decimal] = {}
+    for line in lines:
+        spent[line["currency"]] = spent.get(line["currency"], Decimal(0)) + Decimal(line["amount"])
+    today: dict[str, Decimal] = {}
+    for amounts in status["spent_today"].values():
+        for currency, amount in amounts.items():
+            today[currency] = today.get(currency, Decimal(0)) + Decimal(amount)
+    assert today == spent
+    assert total(spent, result["cost"]["currency"]) == pytest.approx(Decimal(result["cost"]["together"]))
+    assert len(lines) == len(emulator.ledger()["billed"]) == 12
+    # Those that the killed run bought, too.
+    assert {(line["state"], line["board"]) for line in lines} == {("bought", "The Keeper")}
+    assert status["waiting"] == 0
 
 
 def _assert_lengths_agree(result: dict[str, Any]) -> None:
