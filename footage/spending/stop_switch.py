@@ -81,7 +81,8 @@ class SendingGate:
     def __init__(self, store: Store, *, until_s: float) -> None:
         self._store = store
         self._until_s = until_s
-        self._stopped: FootageError | None = None
+        # Why nothing may be sent: buying is stopped, or the store does not tell.
+        self.refusal: FootageError | None = None
 
     def may_send(self) -> bool:
         """Whether the create may leave now."""
@@ -89,20 +90,10 @@ class SendingGate:
         try:
             require_buying(self._store)
         except FootageError as error:
-            self._stopped = error
+            self.refusal = error
             return False
         now_s = boot_clock_s()
         return now_s < self._until_s and now_s - looked_s < SEEN_FOR_S
-
-    def explain(self) -> None:
-        """Say why nothing was sent, where the switch or the store was the reason.
-
-        Raises:
-            BuyingStopped: Somebody stopped buying.
-            StorageProblem: The store did not tell.
-        """
-        if self._stopped is not None:
-            raise self._stopped
 
 
 def require_buying(store: Store) -> None:

@@ -20,7 +20,6 @@ from footage.concurrency.executors import in_thread, in_thread_to_the_end
 from footage.errors import (
     AccountProblem,
     AlreadyThere,
-    BuyingStopped,
     Canceled,
     InvalidRequest,
     Refused,
@@ -57,6 +56,7 @@ async def submit_clip(clip: Clip) -> Receipt | None:
         Canceled: Somebody cancelled the clip before it was accepted.
         SubmissionUnknown: It may have been bought, and it cannot be told now.
         OverBudget: No money is left for it, or buying is stopped; nothing was sent.
+        StorageProblem: The store does not take a record, or does not tell whether buying is stopped.
         TakenOver: Another worker drives this clip; nothing was sent here.
     """
     state = await clip.state()
@@ -111,8 +111,8 @@ async def _buy(clip: Clip, number: int) -> Receipt | None:
         except (Refused, InvalidRequest) as refusal:
             await in_thread(close_unbought, clip, number, refusal, may_retry=False)
             raise
-        except (AccountProblem, BuyingStopped) as refusal:
-            # Once a person has mended the account, or lets buy again, the same request is right again.
+        except AccountProblem as refusal:
+            # Once a person has mended the account, the same request is right again.
             await in_thread(close_unbought, clip, number, refusal, may_retry=True)
             raise
         except SubmissionUnknown as unknown:
@@ -183,8 +183,11 @@ def _send(clip: Clip, client: WanClient, body: dict[str, Any], intent: Intent) -
         # From here on it is waited for: when it is asked for first counts from its answer.
         clip.waiting_since.setdefault(created.task_id, time.monotonic())
     except Unreachable:
-        gate.explain()
-        raise
+        if gate.refusal is None:
+            raise
+        # Once a person lets buy again, the same request is right again.
+        close_unbought(clip, intent.attempt, gate.refusal, may_retry=True)
+        raise gate.refusal from None
     receipt = receipt_of(intent, created.task_id, created.request_id, clip.context.provider_now())
     kept = book(clip, receipt)
     if kept is None:
