@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from footage.errors import NotThere, OverBudget
 from footage.spending.ledger import Purchase
+from footage.spending.settle import settle
 
 if TYPE_CHECKING:
     from footage.clip import Clip
@@ -27,6 +28,9 @@ def reserve(clip: Clip, number: int) -> SpendingLine:
         BadRecord, StorageProblem: The ledger cannot be read or written; nothing is sent.
     """
     context, order = clip.context, clip.order
+    if number > 1:
+        # What the attempts before cost nothing for is free for this one.
+        settle(context.spending, clip.evidence.state(), context.provider_now())
     fresh = clip.evidence.mark_open(number)
     if not fresh and number == clip.permission.attempts_before + 1:
         # A worker may have died between its promise and its attempt.

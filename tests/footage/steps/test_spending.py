@@ -57,6 +57,15 @@ def test_what_was_not_billed_is_taken_out_again(
     assert (status.spent.creates, dict(status.unbilled)) == (1, {why: 1})
 
 
+def test_a_second_attempt_needs_no_room_for_a_first_that_cost_nothing(bench: Bench) -> None:
+    bench.fault("failed-InternalError", times=1)
+
+    response = bench.make(bench.clip(bench.context(max_cost_per_day="1.00 CNY")))
+
+    assert response.video_url
+    assert spent(bench) == response.cost.amount
+
+
 def test_a_lost_create_stays_promised_until_it_is_settled(bench: Bench) -> None:
     bench.fault("create-accept-hang")
     clip = bench.clip()
