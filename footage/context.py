@@ -26,6 +26,7 @@ from footage.pacing.durations import Durations
 from footage.pacing.rate_limits import ProcessRateLimits, RateLimits
 from footage.pacing.task_list import TaskList
 from footage.privacy.display import shown
+from footage.push.wake_ups import WakeUps
 from footage.settings import Settings, is_local, load_settings
 from footage.spending.caps import Caps
 from footage.spending.ledger import SpendingLedger
@@ -93,6 +94,7 @@ class Context:
         self.durations = Durations()
         self.spending = SpendingLedger(store, ZoneInfo(settings.day_zone))
         self.caps = Caps(settings)
+        self.wake_ups = WakeUps(store, enabled=settings.push_url is not None)
 
     def command(self, action: Action) -> str:
         """The command line for what a person can do next about a clip of this run."""

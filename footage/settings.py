@@ -9,7 +9,7 @@ from typing import Annotated, Any, cast
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_core import ErrorDetails, PydanticCustomError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -126,6 +126,14 @@ class Settings(BaseSettings):
     max_cost_per_month_by_model: Annotated[dict[str, Amount], NoDecode] = Field(
         default_factory=dict, description="The same for single models and a month, as JSON."
     )
+    push_url: str | None = Field(
+        default=None,
+        description="Public address of `wan-video listen`, exactly as in the EventBridge rule.",
+    )
+    push_token: SecretStr | None = Field(default=None, description="Token of that rule's target.")
+    push_account: str | None = Field(
+        default=None, description="Id of the account whose events are taken; not set: any that is signed."
+    )
     day_zone: str = Field(default="UTC", description="Time zone in which a day and a month begin.")
     result_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         default=("*.aliyuncs.com",), description="Hosts that results may be fetched from, as JSON."
@@ -200,6 +208,13 @@ class Settings(BaseSettings):
             _ = urlsplit(value) if "://" in value else Path(value).expanduser()
         except (ValueError, RuntimeError) as error:
             raise PydanticCustomError("place", "cannot be used: {why}", {"why": str(error)}) from None
+        return value
+
+    @field_validator("push_url")
+    @classmethod
+    def _check_push_url(cls, value: str | None) -> str | None:
+        if value is not None and (not is_address(value) or len(urlsplit(value).path) < 2):
+            raise PydanticCustomError("address", "is not an http(s) address with a path")
         return value
 
     @field_validator("http_base_url")
@@ -300,5 +315,5 @@ def _problem(item: ErrorDetails) -> Problem:
     name = str(item["loc"][0]) if item["loc"] else "settings"
     # Fields with an alias report the alias, which is the variable itself.
     variable = name if name.isupper() else f"WAN_VIDEO_{name.upper()}"
-    value = "(not shown)" if name == "storage_options" else shown(item["input"], field=name)
+    value = "(not shown)" if name in ("storage_options", "push_token") else shown(item["input"], field=name)
     return Problem(variable, value, item["msg"], _ALLOWED.get(variable))

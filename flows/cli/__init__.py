@@ -61,6 +61,10 @@ COMMANDS = {
     "spending": "What was spent, from the ledger that every run of the store writes before it buys.",
     "stop-buying": "Stop all buying in this store, by every worker, until `wan-video resume-buying`.",
     "resume-buying": "Let clips of this store be bought again, after `wan-video stop-buying`.",
+    "listen": (
+        "Take the provider's completion events, so that finished clips are fetched at once."
+        "\n\nIt answers one address, which an EventBridge rule of your account calls; polling goes on as repair."
+    ),
     "emulator": "Run the stand-in for the provider until Ctrl-C; every frame it makes says EMULATED.",
     "schedule": (
         "Show the schedules of the deployments, or switch one on or off; its parameters stay."

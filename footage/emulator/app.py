@@ -10,6 +10,7 @@ from footage.emulator import admin, fault_effects, routes
 from footage.emulator.faults import Strike, Subject
 from footage.emulator.http_answers import Exchange, Reply, compress
 from footage.emulator.json_body import read_json
+from footage.emulator.push import CERTIFICATE_PATH
 from footage.emulator.refusals import RefusedError
 from footage.emulator.service import Service
 
@@ -42,6 +43,11 @@ class App:
         exchange = Exchange(scope, receive, send)
         if exchange.path.startswith("/_emulator/"):
             await exchange.answer(await admin.answer(self._service, exchange))
+            return
+        if exchange.path == CERTIFICATE_PATH and exchange.method == "GET":
+            pem = self._service.push.certificate()
+            head = [("content-type", "application/x-pem-file"), ("content-length", str(len(pem)))]
+            await exchange.answer(Reply(200, head, pem))
             return
         route, task_id = find_route(exchange.method, exchange.path)
         # Only a POST to the create path is a create.

@@ -60,6 +60,13 @@ class Knobs:
     image_redirects: bool = _knob(False, "whether a redirecting image URL is followed")
     i2v_rounding: str = _knob("floor16", "floor16 or round16: how i2v sides are brought to multiples of 16")
     usage_types: str = _knob("documented", "documented, or strings: SR and durations arrive as text")
+    push_url: str | None = _knob(None, "where to send an event when a task ends; none: nowhere")
+    push_token: str = _knob("emulator", "token of that target")
+    push_mode: str = _knob(
+        "once",
+        "once, twice, late (5 s), unknown (of a task that nobody has), newline (signed with one more), stale, "
+        "forged (another key), token (a wrong one), or altered (the body)",
+    )
     fps: int = _knob(30, "frames a second of the results; older pages say 24")
     render: str = _knob("full", "full: moving pictures; tiny: a still with the right size, duration and fps")
     render_workers: int = _knob(2, "processes that render")

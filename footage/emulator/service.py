@@ -17,6 +17,7 @@ from footage.emulator.faults import FaultBook, Subject
 from footage.emulator.knobs import Knobs
 from footage.emulator.model_specs import MODELS
 from footage.emulator.oss import Uploads, sign_result
+from footage.emulator.push import PushSender
 from footage.emulator.refusals import BY_CODE, RefusedError
 from footage.emulator.render_pool import RenderPool
 from footage.emulator.state_file import StateFile
@@ -40,6 +41,7 @@ class Service:
         self.faults = FaultBook()
         self.uploads = Uploads(folder / "uploads")
         self.render_pool = RenderPool(folder, knobs)
+        self.push = PushSender()
         self.host = ""  # scheme, host and port, for the URLs it hands out
         self.counts: Counter[str] = Counter(self.store.value("counts") or {})
         self._hits: dict[str, deque[float]] = {}
@@ -185,6 +187,8 @@ class Service:
         if task.status == "SUCCEEDED" and task.result_path is None and task.ended_s is not None:
             task.result_path = sign_result(task, task.ended_s, self.knobs.retention_s)
         self.store.save_task(task)
+        if task.ended_s is not None and self.knobs.push_url is not None:
+            self._start(self.push.send(task, self.knobs, self.host))
 
     async def _render(self, task: Task) -> None:
         try:

@@ -18,6 +18,7 @@
     leases/<key>/<n>.json, .released            who works on it (footage/evidence/lease.py)
     runs/<run id>/<key>                         which clips a run works on, for its cancellation
     workers/<worker>.json                       who is alive
+    wakeups/<key>                               somebody says that it has ended (footage/push/wake_ups.py)
     store.json                                  since when open clips are marked in this store
     spending/<month>/<k>/<n>.json               what each create may cost (footage/spending/ledger.py)
     buying-stopped.json                         nothing is bought until it goes

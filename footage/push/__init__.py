@@ -1,0 +1,1 @@
+"""Told instead of asking: the provider's completion events, verified, become wake-ups of the clips that wait."""

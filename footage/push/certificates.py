@@ -1,0 +1,104 @@
+"""The certificates that EventBridge signs with: fetched from its own hosts alone, and kept for an hour.
+
+A certificate's host is the name of an OSS bucket, and anybody may register a bucket. So hosts are compared as a whole,
+with those of the operator's regions, and never by how they begin or end.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections.abc import Iterable
+from urllib.parse import urlsplit
+
+import httpx
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.x509 import load_pem_x509_certificate
+
+from footage.push.signature import NotAuthentic
+
+_PATH = re.compile(r"/[A-Za-z0-9_-]{1,100}\.pem")
+_KEPT_S = 3600.0
+_MOST_KEPT = 8
+_MOST_BYTES = 64 << 10
+_TIMEOUT_S = 3.0
+_LEAST_BITS = 2048
+
+
+def certificate_host(region: str) -> str:
+    """Where EventBridge of a region keeps its certificates."""
+    return f"{region}-eventbridge.oss-accelerate.aliyuncs.com"
+
+
+class TrustedCertificates:
+    """Fetches and keeps certificates; thread-safe.
+
+    `emulator` is scheme, host and port of a stand-in on this machine, where the provider itself is one; else None.
+    """
+
+    def __init__(self, regions: Iterable[str], emulator: str | None = None) -> None:
+        self._origins = {f"https://{certificate_host(region)}" for region in regions}
+        if emulator is not None:
+            self._origins.add(emulator)
+        self._kept: dict[str, tuple[float, RSAPublicKey]] = {}
+        self._lock = threading.Lock()
+
+    def key(self, url: str) -> RSAPublicKey:
+        """The public key of a certificate.
+
+        Raises:
+            NotAuthentic: The address is none of the provider's, it holds no such certificate, or does not answer (503).
+        """
+        self._check(url)
+        # One fetch at a time: a flood must not make us call out a thousand times.
+        with self._lock:
+            kept = self._kept.get(url)
+            if kept is not None and time.monotonic() - kept[0] < _KEPT_S:
+                return kept[1]
+            key = _key_in(_fetched(url))
+            while len(self._kept) >= _MOST_KEPT:
+                del self._kept[min(self._kept, key=lambda one: self._kept[one][0])]
+            self._kept[url] = time.monotonic(), key
+            return key
+
+    def _check(self, url: str) -> None:
+        try:
+            parts = urlsplit(url)
+        except ValueError:
+            raise NotAuthentic("certificate address") from None
+        origin, rest = (
+            f"{parts.scheme}://{parts.netloc}",
+            url.removeprefix(f"{parts.scheme}://{parts.netloc}"),
+        )
+        if origin not in self._origins or not _PATH.fullmatch(rest):
+            raise NotAuthentic("certificate address")
+
+
+def _fetched(url: str) -> bytes:
+    try:
+        # No proxy of the environment and no redirect: the host is what is trusted.
+        with (
+            httpx.Client(trust_env=False, follow_redirects=False, timeout=_TIMEOUT_S) as client,
+            client.stream("GET", url) as answer,
+        ):
+            if answer.status_code != 200:
+                raise NotAuthentic("certificate fetch", 503)
+            data = b""
+            for part in answer.iter_bytes():
+                data += part
+                if len(data) > _MOST_BYTES:
+                    raise NotAuthentic("certificate size")
+            return data
+    except httpx.HTTPError:
+        raise NotAuthentic("certificate fetch", 503) from None
+
+
+def _key_in(pem: bytes) -> RSAPublicKey:
+    try:
+        key = load_pem_x509_certificate(pem).public_key()
+    except ValueError:
+        raise NotAuthentic("certificate") from None
+    if not isinstance(key, RSAPublicKey) or key.key_size < _LEAST_BITS:
+        raise NotAuthentic("certificate")
+    return key

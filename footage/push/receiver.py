@@ -1,0 +1,178 @@
+"""Takes completion events: verified, counted, and turned into wake-ups; what is not ours costs nothing.
+
+    size ─► headers ─► time ─► token ─► certificate ─► signature ─► event ─► claim ─► note ─► finisher
+
+Nothing is created from an id that this store does not know, nothing is believed of an event but that it came, and no
+answer says why something was refused.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from collections import Counter, OrderedDict, deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from footage.concurrency.executors import in_thread
+from footage.errors import NotThere, StorageProblem
+from footage.evidence.reader import RecordReader
+from footage.evidence.records import Claim
+from footage.push.completion_event import CompletionEvent, read_event
+from footage.push.signature import Certificates, NotAuthentic, verify
+from footage.push.wake_ups import wake
+
+if TYPE_CHECKING:
+    from footage.storage import Store
+
+logger = logging.getLogger(__name__)
+
+MOST_BYTES = 512 << 10
+AT_ONCE = 32
+# A busy account ends some tens of tasks a minute.
+A_MINUTE = 6_000
+REMEMBERED_S = 600.0
+MOST_REMEMBERED = 50_000
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What the operator entered in the rule, and which events are meant."""
+
+    url: str
+    tokens: tuple[str, ...]
+    # Where tasks are made; events of other regions are not ours.
+    regions: frozenset[str]
+    account: str | None = None
+
+
+class Receiver:
+    """One route for events, one for health; `on_ended` is called with the key of each clip of ours that ended."""
+
+    def __init__(
+        self,
+        rule: Rule,
+        store: Store,
+        certificates: Certificates,
+        on_ended: Callable[[str], None],
+    ) -> None:
+        self._rule = rule
+        self._store = store
+        self._certificates = certificates
+        self._on_ended = on_ended
+        self._free = asyncio.Semaphore(AT_ONCE)
+        self._minute: deque[float] = deque()
+        self._seen: OrderedDict[str, float] = OrderedDict()
+        self._lock = threading.Lock()
+        # How many requests ended at which stage.
+        self.counts: Counter[str] = Counter()
+
+    def app(self) -> Starlette:
+        """The ASGI application."""
+        path = urlsplit(self._rule.url).path or "/"
+        return Starlette(
+            routes=[
+                Route(path, self._take, methods=["POST"]),
+                Route("/healthz", self._health, methods=["GET"]),
+            ]
+        )
+
+    async def _health(self, _: Request) -> Response:
+        return JSONResponse({"ok": True, "counts": dict(self.counts)})
+
+    async def _take(self, request: Request) -> Response:
+        if self._free.locked() or self._too_many():
+            return self._answer("busy", 503)
+        async with self._free:
+            try:
+                body = await _body(request)
+                stage = await in_thread(self._take_body, list(request.headers.items()), body)
+            except ClientDisconnect:
+                return self._answer("disconnected", 400)
+            except NotAuthentic as refused:
+                return self._answer(refused.stage, refused.status)
+            except StorageProblem as error:
+                logger.warning("An event could not be looked up: %s", error.message)
+                return self._answer("store", 503)
+        return self._answer(stage, 204)
+
+    def _too_many(self) -> bool:
+        now_s = time.monotonic()
+        while self._minute and now_s - self._minute[0] > 60:
+            self._minute.popleft()
+        self._minute.append(now_s)
+        return len(self._minute) > A_MINUTE
+
+    def _answer(self, stage: str, status: int) -> Response:
+        self.counts[stage] += 1
+        if (status >= 400 and self.counts[stage] in (1, 10, 100)) or self.counts[stage] % 1000 == 0:
+            logger.warning("An event was refused (%s, the %d. time).", stage, self.counts[stage])
+        return Response(status_code=status)
+
+    def _take_body(self, headers: list[tuple[str, str]], body: bytes) -> str:
+        """The stage at which the event is done with."""
+        form = verify(
+            self._rule.url,
+            headers,
+            body,
+            now_ms=time.time() * 1000,
+            tokens=self._rule.tokens,
+            certificates=self._certificates,
+        )
+        self.counts[f"signed as {form}"] += 1
+        event = read_event(body)
+        if event is None or not self._is_meant(event):
+            return "other event"
+        if self._is_known(event.id):
+            return "again"
+        try:
+            claim = RecordReader(self._store).record(
+                f"claims/{event.data.task_id}.json", Claim, task_id=event.data.task_id
+            )
+        except NotThere:
+            return "unknown task"
+        if event.data.task_status in ("PENDING", "RUNNING"):
+            return "not ended"
+        wake(self._store, claim.key)
+        self._remember(event.id)
+        logger.info("Clip %s: the provider says that task %s has ended.", claim.key[:12], event.data.task_id)
+        self._on_ended(claim.key)
+        return "woken"
+
+    def _is_meant(self, event: CompletionEvent) -> bool:
+        other_account = self._rule.account is not None and event.account != self._rule.account
+        return not other_account and (event.region is None or event.region in self._rule.regions)
+
+    def _is_known(self, event_id: str) -> bool:
+        now_s = time.monotonic()
+        with self._lock:
+            while self._seen and now_s - next(iter(self._seen.values())) > REMEMBERED_S:
+                self._seen.popitem(last=False)
+            return event_id in self._seen
+
+    def _remember(self, event_id: str) -> None:
+        with self._lock:
+            self._seen[event_id] = time.monotonic()
+            while len(self._seen) > MOST_REMEMBERED:
+                self._seen.popitem(last=False)
+
+
+async def _body(request: Request) -> bytes:
+    length = request.headers.get("content-length", "0")
+    if not length.isdecimal() or len(length) > 12 or int(length) > MOST_BYTES:
+        raise NotAuthentic("size", 413)
+    body = b""
+    async for part in request.stream():
+        body += part
+        if len(body) > MOST_BYTES:
+            raise NotAuthentic("size", 413)
+    return body

@@ -1,0 +1,59 @@
+"""A note in the store cuts the pause of whoever waits for a clip."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+
+import pytest
+
+from footage.push.wake_ups import WakeUps, take_note, wake
+from footage.storage import Store, open_store
+
+KEY, OTHER = "a" * 64, "b" * 64
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return open_store(str(tmp_path / "store"))
+
+
+async def test_a_note_wakes_its_clip_and_no_other(store: Store) -> None:
+    waiting = WakeUps(store, enabled=True)
+    other = asyncio.create_task(waiting.pause(OTHER, 60))
+    mine = asyncio.create_task(waiting.pause(KEY, 60))
+    await asyncio.sleep(0)
+    wake(store, KEY)
+
+    await asyncio.wait_for(mine, 10)
+
+    assert not other.done()
+    assert store.list("wakeups") == []
+    assert waiting.expected
+    other.cancel()
+    await asyncio.gather(other, return_exceptions=True)
+
+
+async def test_without_a_note_a_pause_lasts_as_long_as_it_says(store: Store) -> None:
+    waiting, began = WakeUps(store, enabled=True), time.monotonic()
+
+    await waiting.pause(KEY, 0.3)
+
+    assert time.monotonic() - began >= 0.3
+    assert not waiting.expected
+
+
+async def test_where_nothing_listens_no_note_is_looked_for(store: Store) -> None:
+    wake(store, KEY)
+
+    await WakeUps(store, enabled=False).pause(KEY, 0.01)
+
+    assert store.list("wakeups") == [f"wakeups/{KEY}"]
+
+
+def test_a_note_is_taken_once(store: Store) -> None:
+    wake(store, KEY)
+    wake(store, KEY)
+
+    assert [take_note(store, KEY), take_note(store, KEY)] == [True, False]
