@@ -80,7 +80,8 @@ def usage(value: Any) -> Usage | None:
     size = re.fullmatch(r"(\d{1,5})[*x](\d{1,5})", str(given.get("size") or given.get("video_ratio") or ""))
     audio = given.get("audio")
     return Usage(
-        billed_seconds=next((one for one in seconds if one is not None), None),
+        # More than a day is no length of a clip, and would not be believed later either.
+        billed_seconds=next((one for one in seconds if one is not None and one <= 86_400), None),
         width=int(size[1]) if size else None,
         height=int(size[2]) if size else None,
         sr=whole(given.get("SR")),

@@ -6,8 +6,11 @@
 Lines are numbered, created exclusively and never changed: whoever adds line n has seen line n - 1, and each line
 carries the sums up to itself. So a cap is exact however many workers buy at once, and a new process finds the sums
 with two listings and one read, however long the month is. A line counts in full until a correction says otherwise: a
-create that was refused, a task that failed, seconds that were billed differently. All that a cap needs of a correction
-is in its name.
+create that was not sent or refused, a task that failed, seconds that were billed differently. All that a cap needs of
+a correction is in its name; with a cap, those of the month are listed before each create, a listing for each day.
+
+A promise belongs to the worker that made it. Whoever finds one that no attempt was opened with (the clip's open marker
+names it) gives it back and makes its own.
 """
 
 from __future__ import annotations
@@ -19,14 +22,15 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, tzinfo
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 from pydantic import Field
 
-from footage.errors import AlreadyThere
+from footage.errors import AlreadyThere, NotThere
+from footage.errors.actions import NextStep
 from footage.evidence.reader import RecordReader
-from footage.evidence.records import Key, Moment, Money, Name, Number, Record, SpendingLine
+from footage.evidence.records import Key, Moment, Money, Name, Number, Promise, Record, SpendingLine
 
 if TYPE_CHECKING:
     from footage.storage import Store
@@ -35,6 +39,7 @@ FOLDER = "spending"
 _CORRECTIONS = f"{FOLDER}/corrections"
 # One listing of an object store tells of a thousand names.
 LINES_A_FOLDER = 1000
+_FINEST = Decimal("1e-10")
 # Workers whose clocks disagree by less than a day add to the same sums.
 DAYS_KEPT = 3
 
@@ -42,11 +47,13 @@ _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _MONTH = re.compile(r"\d{4}-\d{2}")
 _CORRECTION = re.compile(
     r"(?P<line>\d{7,9})_(?P<count>[1-9]\d{0,3})_(?P<model>[A-Za-z0-9.-]{1,60})_(?P<currency>[A-Z]{3})_"
-    r"(?P<delta>-?\d{1,9}(?:\.\d{1,12})?)_(?P<why>refused|failed|canceled|billed)\.json"
+    r"(?P<delta>-?\d{1,9}(?:\.\d{1,12})?)_(?P<why>unsent|refused|failed|canceled|billed)\.json"
 )
 
-# The create was never accepted; the task was, and cost nothing (failed, canceled); it was billed for other seconds.
-Why = Literal["refused", "failed", "canceled", "billed"]
+_MEND = "restore the file from a backup, or delete it if there is none; nothing is bought in this store until then"
+
+# Never sent; never accepted; the task cost nothing (failed, canceled); billed for other seconds.
+Why = Literal["unsent", "refused", "failed", "canceled", "billed"]
 
 # Amounts by model and currency.
 Sums = dict[str, dict[str, Decimal]]
@@ -124,6 +131,7 @@ class Spent:
 
 # Raises OverBudget when what would then be spent is more than is allowed.
 Check = Callable[[Purchase, Spent], None]
+Announce = Callable[[Promise], None]
 
 
 class SpendingLedger:
@@ -132,7 +140,7 @@ class SpendingLedger:
     def __init__(self, store: Store, zone: tzinfo = UTC) -> None:
         self._store = store
         self._zone = zone
-        self._reader = RecordReader(store)
+        self._reader = RecordReader(store, NextStep.of(_MEND))
         self._lock = threading.Lock()
         # The newest line that was seen of each month.
         self._last: dict[str, LedgerLine] = {}
@@ -141,10 +149,17 @@ class SpendingLedger:
         """The day in the operator's zone."""
         return now.astimezone(self._zone).date()
 
-    def reserve(self, purchase: Purchase, now: datetime, check: Check | None = None) -> SpendingLine:
+    def reserve(
+        self,
+        purchase: Purchase,
+        now: datetime,
+        check: Check | None = None,
+        announce: Announce | None = None,
+    ) -> SpendingLine:
         """Promise the price of one create; of many workers at once each sees what the others promised before.
 
-        `check` is asked with the sums that this purchase would make.
+        `check` is asked with the sums that this purchase would make. `announce` is called before each line that is
+        tried, so that a worker that dies behind it leaves word of its promise; what it raises ends this.
 
         Raises:
             OverBudget: `check` says no; nothing was promised.
@@ -159,21 +174,31 @@ class SpendingLedger:
                 line = _next_line(last, purchase, day, now)
                 if check is not None:
                     check(purchase, self._with_corrections(line))
+                place = SpendingLine(month=month, number=line.number, seconds=line.seconds)
+                if announce is not None:
+                    announce(Promise(attempt=purchase.attempt, line=place, token=line.token))
                 try:
                     self._store.create(_path(month, line.number), line.to_bytes())
                 except AlreadyThere:
                     # Somebody else was quicker, perhaps by many lines.
                     last = self._newest(month)
+                    if last is None or last.number < line.number:
+                        self._reader.refuse(_path(month, line.number), "it is there and is not listed")
                     continue
                 self._last[month] = line
-                return SpendingLine(month=month, number=line.number, seconds=line.seconds)
+                return place
 
-    def find(self, key: str, attempt: int, since: datetime) -> SpendingLine | None:
-        """The line of an attempt whose worker died between promising and opening it."""
-        for line in self._lines_back_to(since):
-            if (line.key, line.attempt) == (key, attempt):
-                return SpendingLine(month=f"{line.day:%Y-%m}", number=line.number, seconds=line.seconds)
-        return None
+    def holds(self, promise: Promise) -> bool:
+        """Whether a promise that was announced is in the ledger.
+
+        Raises:
+            BadRecord: The line at its place does not fit.
+            StorageProblem: It cannot be read.
+        """
+        try:
+            return self._line(promise.line.month, promise.line.number).token == promise.token
+        except NotThere:
+            return False
 
     def correct(self, spending: SpendingLine, seconds: Decimal, why: Why, now: datetime) -> None:
         """Say for how many seconds of its price a line is really owed; where nothing changes, nothing is written.
@@ -186,7 +211,8 @@ class SpendingLedger:
         amount = line.price_per_second * seconds
         given = [found for found in self._corrections(str(line.day)) if found.line == line.number]
         newest = max(given, key=lambda found: (found.count, found.delta), default=None)
-        delta = amount - line.amount
+        # The name has room for so many digits; rounded to what is dearer.
+        delta = (amount - line.amount).quantize(_FINEST, ROUND_CEILING)
         if delta == (newest.delta if newest else 0):
             return
         record = Correction(
@@ -226,15 +252,15 @@ class SpendingLedger:
     # -- helpers ---------------------------------------------------------------------------------------------
 
     def _newest(self, month: str) -> LedgerLine | None:
-        folders = self._store.folders(f"{FOLDER}/{month}")
-        names = self._store.list(f"{FOLDER}/{month}/{folders[-1]}") if folders else []
-        if not names:
-            return None
-        number = names[-1].rpartition("/")[2].removesuffix(".json")
-        if not number.isdecimal() or names[-1] != _path(month, int(number)):
-            self._reader.refuse(names[-1], "it is no line of the ledger")
-        self._last[month] = self._line(month, int(number))
-        return self._last[month]
+        """The line with the highest number; a folder without lines is one that somebody is about to write in."""
+        for folder in reversed(self._store.folders(f"{FOLDER}/{month}")):
+            if names := self._store.list(f"{FOLDER}/{month}/{folder}"):
+                number = names[-1].rpartition("/")[2].removesuffix(".json")
+                if not number.isdecimal() or names[-1] != _path(month, int(number)):
+                    self._reader.refuse(names[-1], "it is no line of the ledger")
+                self._last[month] = self._line(month, int(number))
+                return self._last[month]
+        return None
 
     def _line(self, month: str, number: int) -> LedgerLine:
         path = _path(month, number)
@@ -242,17 +268,6 @@ class SpendingLedger:
         if f"{line.day:%Y-%m}" != month:
             self._reader.refuse(path, f"its day {line.day} is of another month")
         return line
-
-    def _lines_back_to(self, since: datetime) -> Iterator[LedgerLine]:
-        """The newest lines first, back to a time."""
-        months = [month for month in self._store.folders(FOLDER) if _MONTH.fullmatch(month)]
-        for month in reversed(months):
-            last = self._newest(month)
-            for number in range(last.number if last else 0, 0, -1):
-                line = self._line(month, number)
-                if line.written_at < since:
-                    return
-                yield line
 
     def _with_corrections(self, line: LedgerLine, day: date | None = None) -> Spent:
         day = day or line.day

@@ -18,6 +18,7 @@ from footage.evidence.stored_order import stored_order
 from footage.steps.booking import receipt_of
 from footage.steps.check import full_key
 from footage.steps.provider_queries import client_of
+from footage.steps.same_prompt import beginning_of_prompt, same_prompt
 
 if TYPE_CHECKING:
     from footage.context import Context
@@ -45,8 +46,8 @@ def _adopt(context: Context, evidence: ClipEvidence, task_id: str) -> Receipt:
     answer = client_of(context, intent).fetch(task_id)
     if answer.status.value == "UNKNOWN":
         raise _no("task_id", task_id, f"{intent.endpoint} knows no such task (tasks live 24 h)")
-    prompt = stored_order(evidence).request.prompt
-    if answer.orig_prompt is not None and answer.orig_prompt.split() != prompt.split():
+    told, prompt = answer.orig_prompt, stored_order(evidence).request.prompt
+    if told is not None and not (same_prompt(told, prompt) or beginning_of_prompt(told, prompt)):
         raise _no("task_id", task_id, "this task was made from another prompt")
     # Without the list's creation time the intent's own is the safe side: the result expires rather earlier.
     written_at = intent.written_at + timedelta(seconds=intent.clock_offset_s or 0.0)

@@ -19,8 +19,7 @@ from footage.evidence.lease import Lease, prune_leases
 from footage.evidence.reader import RecordReader
 from footage.evidence.records import Intent, Outcome, Receipt, Record, StoreNote
 from footage.evidence.stored_clips import UNREADABLE, attempts_in, keys_in, last_word_in, names_of, unfinished
-from footage.spending.settle import settle
-from footage.steps.reservation import give_back_unopened
+from footage.spending.settle import settle_clip
 
 if TYPE_CHECKING:
     from footage.context import Context
@@ -110,7 +109,7 @@ def _sort_in(store: Store, key: str, names: set[str], found: OpenClips) -> None:
 
 def _is_young(evidence: ClipEvidence) -> bool:
     try:
-        return abs(datetime.now(UTC) - evidence.opened_at()) < PURCHASE_TIME
+        return abs(datetime.now(UTC) - evidence.open_marker().opened_at) < PURCHASE_TIME
     except NotThere:
         # Its worker took it away just now.
         return True
@@ -195,9 +194,9 @@ def unmark(context: Context, key: str) -> Unmarked:
         if state.unfinished:
             return "unfinished"
         lease.guard()
-        settle(context.spending, state, context.provider_now())
-        if state.result is None:
-            give_back_unopened(context, evidence, state.opened + 1)
+        settle_clip(context.spending, evidence, state, context.provider_now())
+        # Settling may have taken a while.
+        lease.guard()
         evidence.unmark_open()
         unmarked = True
     except TakenOver:

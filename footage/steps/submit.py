@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import time
 from datetime import UTC, datetime
@@ -23,6 +24,7 @@ from footage.errors import (
     Canceled,
     InvalidRequest,
     Refused,
+    StorageProblem,
     SubmissionUnknown,
     TakenOver,
     Throttled,
@@ -177,7 +179,13 @@ def _open_attempt(clip: Clip, number: int) -> Intent:
 
 def _send(clip: Clip, client: WanClient, body: dict[str, Any], intent: Intent) -> Receipt:
     """Send the create and write the answer down."""
-    gate = SendingGate(clip.context.store, until_s=clip.lease.guard())
+    try:
+        gate = SendingGate(clip.context.store, until_s=clip.lease.guard())
+    except StorageProblem as problem:
+        # Nothing was sent; where that cannot be written down either, the task list will tell.
+        with contextlib.suppress(StorageProblem):
+            close_unbought(clip, intent.attempt, problem, may_retry=True)
+        raise
     try:
         created = client.create(body, may_send=gate.may_send)
         # From here on it is waited for: when it is asked for first counts from its answer.
@@ -186,7 +194,8 @@ def _send(clip: Clip, client: WanClient, body: dict[str, Any], intent: Intent) -
         if gate.refusal is None:
             raise
         # Once a person lets buy again, the same request is right again.
-        close_unbought(clip, intent.attempt, gate.refusal, may_retry=True)
+        with contextlib.suppress(StorageProblem):
+            close_unbought(clip, intent.attempt, gate.refusal, may_retry=True)
         raise gate.refusal from None
     receipt = receipt_of(intent, created.task_id, created.request_id, clip.context.provider_now())
     kept = book(clip, receipt)

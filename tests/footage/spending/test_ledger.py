@@ -16,8 +16,9 @@ from countedstore import CountedStore
 from moto.server import ThreadedMotoServer
 from storecontract import s3_options
 
-from footage.errors import BadRecord, InvalidRequest, OverBudget
+from footage.errors import BadRecord, InvalidRequest, NotThere, OverBudget
 from footage.evidence.reader import RecordReader
+from footage.evidence.records import Promise
 from footage.settings import load_settings
 from footage.spending.caps import Caps
 from footage.spending.ledger import LINES_A_FOLDER, LedgerLine, Purchase, SpendingLedger
@@ -208,17 +209,55 @@ def test_a_billed_excess_counts_against_the_cap(store: Store) -> None:
         ledger.reserve(purchase(2), NOON, limit.check)
 
 
-def test_a_promise_of_a_worker_that_died_is_found_again(store: Store) -> None:
+def test_a_promise_is_announced_before_it_is_made_and_told_from_another_at_its_place(store: Store) -> None:
+    ledger, announced = SpendingLedger(store), list[Promise]()
+    ledger.reserve(purchase(1), NOON)
+
+    def announce(promise: Promise) -> None:
+        announced.append(promise)
+        assert not ledger.holds(promise)
+        if len(announced) == 1:
+            # Somebody else is quicker.
+            SpendingLedger(store).reserve(purchase(2), NOON)
+
+    line = ledger.reserve(purchase(3), NOON, announce=announce)
+
+    assert [promise.line.number for promise in announced] == [2, 3]
+    assert line == announced[1].line
+    assert [ledger.holds(promise) for promise in announced] == [False, True]
+
+
+def test_what_stops_an_announcement_stops_the_promise(store: Store) -> None:
     ledger = SpendingLedger(store)
-    for number in range(5):
-        ledger.reserve(purchase(number), NOON)
 
-    found = ledger.find(f"{1:064x}", 1, NOON - timedelta(minutes=1))
+    def announce(promise: Promise) -> None:
+        raise NotThere(str(promise.attempt))
 
-    assert found is not None
-    assert found.number == 2
-    assert ledger.find(f"{1:064x}", 2, NOON - timedelta(minutes=1)) is None
-    assert ledger.find(f"{1:064x}", 1, NOON + timedelta(seconds=1)) is None
+    with pytest.raises(NotThere):
+        ledger.reserve(purchase(1), NOON, announce=announce)
+
+    assert of_day(ledger) == {}
+
+
+@pytest.mark.parametrize("seconds", ["5.041666666666667", "0.000000000000001", "4.99999999999999999"])
+def test_odd_seconds_of_the_provider_leave_a_ledger_that_is_read(store: Store, seconds: str) -> None:
+    ledger = SpendingLedger(store)
+    line = ledger.reserve(purchase(1), NOON)
+
+    ledger.correct(line, Decimal(seconds), "billed", NOON)
+
+    billed = of_day(SpendingLedger(store))[MODEL]["CNY"]
+    assert Decimal(0) <= billed - Decimal("0.14") * Decimal(seconds) < Decimal("1e-9")
+
+
+def test_an_empty_folder_hides_no_line_and_stops_nobody(store: Store, tmp_path: Path) -> None:
+    SpendingLedger(store).reserve(purchase(1), NOON)
+    (tmp_path / "store/spending/2026-11/0001").mkdir()
+
+    line = SpendingLedger(store).reserve(purchase(2), NOON)
+
+    assert line.number == 2
+    assert of_day(SpendingLedger(store)) == {MODEL: {"CNY": Decimal("1.40")}}
 
 
 @pytest.mark.parametrize("damage", ["line", "correction"])
@@ -231,8 +270,10 @@ def test_a_ledger_that_does_not_fit_stops_buying(store: Store, damage: str) -> N
         store.replace(f"spending/corrections/{TODAY}/free.json", b"{}")
     assert line.number == 1
 
-    with pytest.raises(BadRecord):
+    with pytest.raises(BadRecord) as error:
         SpendingLedger(store).reserve(purchase(2), NOON, caps(max_cost_per_day="9 CNY").check)
+
+    assert "nothing is bought in this store" in str(error.value)
 
 
 def test_sums_by_whatever_an_operator_asks(store: Store) -> None:

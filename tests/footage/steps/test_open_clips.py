@@ -123,7 +123,7 @@ def test_a_clip_that_is_not_finished_keeps_its_mark(bench: Bench) -> None:
     clip = book(bench)
 
     assert clip.context.store.list("open/") == [f"open/{clip.key}"]
-    assert abs(clip.evidence.opened_at() - datetime.now(UTC)) < timedelta(minutes=10)
+    assert abs(clip.evidence.open_marker().opened_at - datetime.now(UTC)) < timedelta(minutes=10)
 
 
 def test_a_purchase_that_comes_in_by_a_person_s_word_is_marked(bench: Bench) -> None:
