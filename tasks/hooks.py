@@ -30,8 +30,12 @@ async def cancel_clips(flow: Any, flow_run: FlowRun, state: Any) -> None:  # noq
     try:
         await cancel_work(flow_run.id, flow_run.parameters)
     except FootageError as error:
-        # The run is cancelled all the same; the wish is in the evidence, and harvest carries it out.
-        logger.error("Not everything could be cancelled: %s", error)
+        # The run is cancelled all the same, and its clips are not.
+        logger.error(
+            "Clips of this run may go on and be billed, because they could not be cancelled: %s. "
+            "`wan-video cancel` without a key lists what is open.",
+            error,
+        )
 
 
 async def cancel_work(run_id: UUID, parameters: dict[str, Any]) -> list[Cancellation]:
