@@ -113,11 +113,14 @@ def _open_clips(context: Context, report: Harvest) -> OpenClips:
     report.warnings += found.warnings
     try:
         mark(context.store, found)
-        for key in found.over:
-            if unmark(context, key) == "unfinished":
-                found.unfinished.append(Unfinished(key, None, "unfinished", None))
     except StorageProblem as error:
         report.warnings.append(error.message)
+    for key in found.over:
+        try:
+            if unmark(context, key) == "unfinished":
+                found.unfinished.append(Unfinished(key, None, "unfinished", None))
+        except StorageProblem as error:
+            report.warnings.append(error.message)
     return found
 
 

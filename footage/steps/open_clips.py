@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Literal, TypeVar
 
-from footage.errors import AlreadyThere, BadRecord, NotThere, StorageProblem, TakenOver
+from footage.errors import AlreadyThere, NotThere, StorageProblem, TakenOver
 from footage.evidence.clip_evidence import ClipEvidence, is_key
 from footage.evidence.lease import Lease, prune_leases
 from footage.evidence.reader import RecordReader
@@ -83,7 +83,7 @@ def look(store: Store) -> OpenClips:
         RecordReader(store).record(_NOTE, StoreNote)
     except NotThere:
         found.walked = True
-    except BadRecord as error:
+    except StorageProblem as error:
         found.walked = True
         found.warnings.append(f"{error.message} All evidence was looked at instead.")
     if found.walked:
@@ -114,7 +114,8 @@ def _is_young(evidence: ClipEvidence) -> bool:
     except NotThere:
         # Its worker took it away just now.
         return True
-    except BadRecord:
+    except StorageProblem:
+        # What is wrong with it is told when it is to be taken away.
         return False
 
 
