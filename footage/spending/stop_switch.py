@@ -40,12 +40,19 @@ def stop_buying(store: Store, by: str, why: str | None = None) -> StopOrder:
     Raises:
         StorageProblem: The store cannot be written.
     """
-    order = StopOrder(stopped_at=datetime.now(UTC), by=by, why=why)
+    order = StopOrder(
+        stopped_at=datetime.now(UTC), by=_kept(by, 200), why=None if why is None else _kept(why, 500)
+    )
     try:
         store.create(PATH, order.to_bytes())
     except AlreadyThere:
         return stopped(store) or order
     return order
+
+
+def _kept(text: str, most: int) -> str:
+    """As much of a text as an order takes: whatever somebody types, buying is stopped."""
+    return text.encode(errors="replace").decode()[:most]
 
 
 def resume_buying(store: Store) -> StopOrder | None:
