@@ -183,3 +183,36 @@ def test_a_link_in_the_evidence_is_told_and_stops_nothing_else(
         assert all(
             "attempt-1" in str(verify_clip(context.store, world.keys[what]).problems) for what in whats
         )
+
+
+@pytest.mark.parametrize("name", ["attempt-01", "attempt-0", "attempt-100000", "attempt-1 copy"])
+def test_a_folder_that_may_be_an_attempt_and_is_not_read_buys_nothing(
+    world: World, tmp_path: Path, name: str
+) -> None:
+    root, key, bought = copy(world, tmp_path), world.keys["failed"], world.creates
+    folder = root / f"evidence/{key}"
+    (folder / "attempt-1").rename(folder / name)
+    context = world.context(root.parent)
+
+    given = attempt(lambda: generate(context, "failed", key))
+
+    context.close()
+    assert f"{name} does not fit" in given.message
+    assert world.creates == bought
+
+
+def test_no_attempt_is_opened_that_would_not_be_read(world: World, tmp_path: Path) -> None:
+    root, key, bought = copy(world, tmp_path), world.keys["failed"], world.creates
+    folder = root / f"evidence/{key}"
+    (folder / "attempt-99999").mkdir()
+    for name in ("intent", "outcome"):
+        document = json.loads((folder / f"attempt-1/{name}.json").read_text())
+        document |= {"attempt": 99999, "spending": None, "may_retry": True, "billed": False}
+        (folder / f"attempt-99999/{name}.json").write_text(json.dumps(document))
+    context = world.context(root.parent)
+
+    given = attempt(lambda: generate(context, "failed", key))
+
+    context.close()
+    assert "attempt-99999 does not fit" in given.message
+    assert world.creates == bought
