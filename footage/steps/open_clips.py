@@ -77,7 +77,13 @@ def look(store: Store) -> OpenClips:
     Raises:
         StorageProblem: The store cannot be listed.
     """
-    found = OpenClips(marked=open_keys(store))
+    found = OpenClips()
+    try:
+        found.marked = open_keys(store)
+    except StorageProblem as error:
+        # One thing in that folder must not hide all clips.
+        found.walked = True
+        found.warnings.append(f"{error.message} All evidence was looked at instead.")
     candidates: dict[str, set[str] | None] = dict.fromkeys(found.marked)
     try:
         RecordReader(store).record(_NOTE, StoreNote)

@@ -271,6 +271,19 @@ def test_a_note_that_cannot_be_read_costs_a_walk_and_hides_nothing(store: Store)
     assert "store.json" in found.warnings[0]
 
 
+def test_marks_that_cannot_be_listed_cost_a_walk_and_hide_nothing(store: Store, tmp_path: Path) -> None:
+    clip = bought(store, "t1")
+    (tmp_path / "store/open").rmdir()
+    (tmp_path / "store/open").touch()
+
+    found = look(store)
+
+    assert [one.key for one in found.unfinished] == [clip.key]
+    assert "store/open" in found.warnings[0]
+    with context_of(store) as context:
+        assert clip.key in harvest(context).failed
+
+
 # -- a missing mark hides nothing ------------------------------------------------------------------------------
 
 
