@@ -324,7 +324,7 @@ def test_corrections_that_take_back_more_than_was_promised_stop_buying(store: St
     store.create(f"spending/corrections/{TODAY}/0000001_1_{MODEL}_CNY_-1.41_billed.json", b"{}")
 
     with pytest.raises(BadRecord):
-        SpendingLedger(store).reserve(purchase(2), NOON)
+        SpendingLedger(store).reserve(purchase(2), NOON, caps(max_cost_per_day="9 CNY").check)
 
 
 def test_a_line_that_is_another_ones_copy_is_not_counted(store: Store) -> None:
