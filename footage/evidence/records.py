@@ -71,7 +71,7 @@ class Intent(Record):
     key: Key
     attempt: Number
     owner: Name
-    lease: Count
+    lease: Annotated[int, Field(ge=0, le=999_999_999)]
     model: Name
     region: Name
     endpoint: Address

@@ -25,7 +25,7 @@ from datetime import UTC, date, datetime, tzinfo
 from decimal import ROUND_CEILING, Decimal
 from typing import TYPE_CHECKING, Annotated, Literal, cast
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from footage.errors import AlreadyThere, NotThere
 from footage.errors.actions import NextStep
@@ -39,9 +39,10 @@ FOLDER = "spending"
 _CORRECTIONS = f"{FOLDER}/corrections"
 # One listing of an object store tells of a thousand names.
 LINES_A_FOLDER = 1000
-_FINEST = Decimal("1e-10")
 # Workers whose clocks disagree by less than a day add to the same sums.
 DAYS_KEPT = 3
+# Of a correction's amount, as its name has room for it: finer than any price times any seconds that are printed.
+_FINEST = Decimal("1e-10")
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _MONTH = re.compile(r"\d{4}-\d{2}")
@@ -55,8 +56,9 @@ _MEND = "restore the file from a backup, or delete it if there is none; nothing 
 # Never sent; never accepted; the task cost nothing (failed, canceled); billed for other seconds.
 Why = Literal["unsent", "refused", "failed", "canceled", "billed"]
 
-# Amounts by model and currency.
-Sums = dict[str, dict[str, Decimal]]
+# Amounts by model and currency; no sum is more than all lines of a month at their dearest.
+Sum = Annotated[Decimal, Field(ge=0, le=10**15, allow_inf_nan=False)]
+Sums = dict[str, dict[str, Sum]]
 
 
 class LedgerLine(Record):
@@ -171,7 +173,7 @@ class SpendingLedger:
         with self._lock:
             last = self._last.get(month) or self._newest(month)
             while True:
-                line = _next_line(last, purchase, day, now)
+                line = self._next_line(last, purchase, day, now)
                 if check is not None:
                     check(purchase, self._with_corrections(line))
                 place = SpendingLine(month=month, number=line.number, seconds=line.seconds)
@@ -183,7 +185,8 @@ class SpendingLedger:
                     # Somebody else was quicker, perhaps by many lines.
                     last = self._newest(month)
                     if last is None or last.number < line.number:
-                        self._reader.refuse(_path(month, line.number), "it is there and is not listed")
+                        # Not listed, so perhaps no line at all.
+                        last = self._line(month, line.number)
                     continue
                 self._last[month] = line
                 return place
@@ -211,15 +214,22 @@ class SpendingLedger:
         amount = line.price_per_second * seconds
         given = [found for found in self._corrections(str(line.day)) if found.line == line.number]
         newest = max(given, key=lambda found: (found.count, found.delta), default=None)
-        # The name has room for so many digits; rounded to what is dearer.
+        # Rounded to what is dearer.
         delta = (amount - line.amount).quantize(_FINEST, ROUND_CEILING)
         if delta == (newest.delta if newest else 0):
             return
-        record = Correction(
-            line=line.number, key=line.key, attempt=line.attempt, amount=amount, why=why, decided_at=now
-        )
         count = newest.count + 1 if newest else 1
         found = CorrectionName(str(line.day), line.number, count, line.model, line.currency, delta, why)
+        try:
+            record = Correction(
+                line=line.number, key=line.key, attempt=line.attempt, amount=amount, why=why, decided_at=now
+            )
+        except ValidationError:
+            record = None
+        if record is None or _CORRECTION.fullmatch(found.name) is None:
+            # What nobody could read again would stop all buying.
+            path = _path(spending.month, spending.number)
+            self._reader.refuse(path, f"{seconds:.10g} s of it cannot be written as its correction")
         self._store.replace(found.path, record.to_bytes())
 
     def spent(self, now: datetime) -> Spent:
@@ -245,37 +255,58 @@ class SpendingLedger:
                 continue
             corrections = self._newest_corrections(month)
             for path in self._store.list(f"{FOLDER}/{month}"):
-                line = self._reader.record(path, LedgerLine)
+                line = self._line(month, self._number(month, path))
                 if first <= line.day <= last:
                     yield line, corrections.get(line.number)
 
     # -- helpers ---------------------------------------------------------------------------------------------
 
     def _newest(self, month: str) -> LedgerLine | None:
-        """The line with the highest number; a folder without lines is one that somebody is about to write in."""
+        # The newest folder is empty where its first line is about to be written, or its writer died before.
         for folder in reversed(self._store.folders(f"{FOLDER}/{month}")):
             if names := self._store.list(f"{FOLDER}/{month}/{folder}"):
-                number = names[-1].rpartition("/")[2].removesuffix(".json")
-                if not number.isdecimal() or names[-1] != _path(month, int(number)):
-                    self._reader.refuse(names[-1], "it is no line of the ledger")
-                self._last[month] = self._line(month, int(number))
+                self._last[month] = self._line(month, self._number(month, names[-1]))
                 return self._last[month]
         return None
+
+    def _number(self, month: str, path: str) -> int:
+        """Which line a file is."""
+        number = path.rpartition("/")[2].removesuffix(".json")
+        if not number.isdecimal() or path != _path(month, int(number)):
+            self._reader.refuse(path, "it is no line of the ledger")
+        return int(number)
 
     def _line(self, month: str, number: int) -> LedgerLine:
         path = _path(month, number)
         line = self._reader.record(path, LedgerLine, number=number)
         if f"{line.day:%Y-%m}" != month:
             self._reader.refuse(path, f"its day {line.day} is of another month")
+        for sums in (line.month_sums, line.day_sums.get(str(line.day), {})):
+            if sums.get(line.model, {}).get(line.currency, Decimal(0)) < line.amount:
+                self._reader.refuse(path, "its sums are less than its own amount")
         return line
 
+    def _next_line(self, last: LedgerLine | None, purchase: Purchase, day: date, now: datetime) -> LedgerLine:
+        try:
+            return _next_line(last, purchase, day, now)
+        except ValidationError:
+            if last is None:
+                raise
+            # Its number or its sums are as high as they may be.
+            self._reader.refuse(_path(f"{last.day:%Y-%m}", last.number), "no line can follow it")
+
     def _with_corrections(self, line: LedgerLine, day: date | None = None) -> Spent:
-        day = day or line.day
+        day, month = day or line.day, f"{line.day:%Y-%m}"
         of_day, of_month = _copied(line.day_sums.get(str(day), {})), _copied(line.month_sums)
         corrected: Counter[Why] = Counter()
-        for found in self._newest_corrections(f"{day:%Y-%m}").values():
+        for found in self._newest_corrections(month).values():
+            if found.line > line.number:
+                # About a line that was added since this one was read.
+                continue
             for sums in (of_month, of_day) if found.day == str(day) else (of_month,):
                 _add(sums, found.model, found.currency, found.delta)
+                if sums[found.model][found.currency] < 0:
+                    self._reader.refuse(found.path, "more is taken back than was promised")
             corrected[found.why] += found.day == str(day)
         return Spent(day, of_day, of_month, line.day_creates.get(str(day), 0), corrected)
 
@@ -321,9 +352,12 @@ class CorrectionName:
     why: Why
 
     @property
+    def name(self) -> str:
+        return f"{self.line:07}_{self.count}_{self.model}_{self.currency}_{self.delta:f}_{self.why}.json"
+
+    @property
     def path(self) -> str:
-        name = f"{self.line:07}_{self.count}_{self.model}_{self.currency}_{self.delta:f}_{self.why}.json"
-        return f"{_CORRECTIONS}/{self.day}/{name}"
+        return f"{_CORRECTIONS}/{self.day}/{self.name}"
 
 
 def _path(month: str, number: int) -> str:

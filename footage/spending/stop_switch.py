@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field
 
 from footage.concurrency.boot_clock import boot_clock_s
-from footage.errors import AlreadyThere, BadRecord, BuyingStopped, FootageError, NotThere, StorageProblem
+from footage.errors import AlreadyThere, BuyingStopped, FootageError, NotThere, StorageProblem
 from footage.errors.actions import NextStep, ResumeBuying
 from footage.evidence.reader import RecordReader
 from footage.evidence.records import Moment, Record
@@ -46,23 +46,28 @@ def stop_buying(store: Store, by: str, why: str | None = None) -> StopOrder:
         StorageProblem: The store cannot be written.
     """
     # Cut rather than refused: whoever stops buying is in a hurry.
-    order = StopOrder(stopped_at=datetime.now(UTC), by=by[:_LONGEST], why=why[:_LONGEST] if why else None)
+    order = StopOrder(stopped_at=datetime.now(UTC), by=_kept(by), why=None if why is None else _kept(why))
     try:
         store.create(PATH, order.to_bytes())
     except AlreadyThere:
-        with contextlib.suppress(BadRecord):
+        with contextlib.suppress(StorageProblem):
             return stopped(store) or order
     return order
+
+
+def _kept(text: str) -> str:
+    """As much of a text as an order takes: whatever somebody types, buying is stopped."""
+    return text.encode(errors="replace").decode()[:_LONGEST]
 
 
 def resume_buying(store: Store) -> StopOrder | None:
     """Put the switch back; what it said, None where it was not thrown or cannot be read.
 
     Raises:
-        StorageProblem: The store cannot be read or written; buying may still be stopped.
+        StorageProblem: The order cannot be deleted; buying is still stopped.
     """
     order = None
-    with contextlib.suppress(BadRecord):
+    with contextlib.suppress(StorageProblem):
         order = stopped(store)
     store.delete(PATH)
     return order

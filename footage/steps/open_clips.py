@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Literal, TypeVar
 
-from footage.errors import AlreadyThere, BadRecord, NotThere, StorageProblem, TakenOver
+from footage.errors import AlreadyThere, NotThere, StorageProblem, TakenOver
 from footage.evidence.clip_evidence import ClipEvidence, is_key
 from footage.evidence.lease import Lease, prune_leases
 from footage.evidence.reader import RecordReader
@@ -76,13 +76,19 @@ def look(store: Store) -> OpenClips:
     Raises:
         StorageProblem: The store cannot be listed.
     """
-    found = OpenClips(marked=open_keys(store))
+    found = OpenClips()
+    try:
+        found.marked = open_keys(store)
+    except StorageProblem as error:
+        # One thing in that folder must not hide all clips.
+        found.walked = True
+        found.warnings.append(f"{error.message} All evidence was looked at instead.")
     candidates: dict[str, set[str] | None] = dict.fromkeys(found.marked)
     try:
         RecordReader(store).record(_NOTE, StoreNote)
     except NotThere:
         found.walked = True
-    except BadRecord as error:
+    except StorageProblem as error:
         found.walked = True
         found.warnings.append(f"{error.message} All evidence was looked at instead.")
     if found.walked:
@@ -113,7 +119,8 @@ def _is_young(evidence: ClipEvidence) -> bool:
     except NotThere:
         # Its worker took it away just now.
         return True
-    except BadRecord:
+    except StorageProblem:
+        # What is wrong with it is told when it is to be taken away.
         return False
 
 

@@ -31,6 +31,7 @@ from footage.errors import (
     Unreachable,
 )
 from footage.errors.actions import NextStep, Rerun
+from footage.evidence.attempts import MOST_ATTEMPTS
 from footage.evidence.records import Intent, Outcome, Receipt
 from footage.evidence.state import Attempt
 from footage.network.emulator_check import emulator_at
@@ -54,6 +55,7 @@ async def submit_clip(clip: Clip) -> Receipt | None:
     Raises:
         Refused: The provider will not take this request; nothing was bought.
         AccountProblem: Key, permission, quota or balance; nothing was bought.
+        BadRecord: Its evidence does not fit; nothing was sent.
         Throttled, Unreachable: Not accepted for `submit_patience_s`, or no answer about a lost submission.
         Canceled: Somebody cancelled the clip before it was accepted.
         SubmissionUnknown: It may have been bought, and it cannot be told now.
@@ -64,6 +66,10 @@ async def submit_clip(clip: Clip) -> Receipt | None:
     state = await clip.state()
     last = state.last
     if last is None or not last.unknown:
+        if state.opened >= MOST_ATTEMPTS:
+            clip.evidence.reader.refuse(
+                f"{clip.evidence.folder}/attempt-{state.opened}", "no attempt can have a higher number"
+            )
         if await in_thread(contradicted, clip, state):
             return None
         return await _buy(clip, state.opened + 1)
