@@ -204,8 +204,10 @@ def test_everything_that_may_be_left_out_may_also_be_null(ask: Ask, prefect_api:
     [
         {"fps": 23.976, "duration": 5.0},
         {"size": "720*720", "model": "wan2.2-t2v-flash"},
+        {"fps": 1, "duration": 2, "take": 1, "seed": 0},
+        {"fps": 60, "duration": 15, "take": 1_000_000, "seed": 2**31 - 1, "pad_color": "#a0B1c2"},
         {"audio": True, "prompt_extend": False},
-        {"audio": "no", "region": "cn-beijing", "shot_type": "multi", "seed": 0},
+        {"audio": "no", "region": "cn-beijing", "shot_type": "multi"},
     ],
     ids=str,
 )
