@@ -7,7 +7,6 @@ import logging
 from typing import TYPE_CHECKING
 
 from prefect.artifacts import acreate_image_artifact, acreate_markdown_artifact
-from prefect.runtime import flow_run
 
 from footage.concurrency.executors import in_thread
 from footage.errors import FootageError
@@ -17,7 +16,7 @@ from footage.privacy.redact import redact
 from footage.values.frame_rate import rate_number
 from footage.values.money import money
 from tasks.artifacts import ProgressArtifact, bar_of, published
-from tasks.markdown import as_cell, as_text, slug
+from tasks.markdown import as_cell, as_link, as_text, slug
 
 if TYPE_CHECKING:
     from footage.clip import Clip
@@ -100,7 +99,7 @@ def _page(clip: Clip, response: VideoResponse, cost: str) -> str:
         "",
         f"In `{folder}`:",
         "",
-        *(f"- {label}: {_link(redact(url), folder)}" for label, url in links if url),
+        *(f"- {label}: {as_link(redact(url), folder)}" for label, url in links if url),
         "",
         *(f"- ⚠️ {as_text(warning)}" for warning in response.warnings),
         "",
@@ -122,13 +121,6 @@ def _price(cost: Cost | None) -> str:
     if cost is None:
         return "price unknown"
     return money(cost.amount, cost.currency)
-
-
-def _link(url: str, folder: str) -> str:
-    """A link where a browser can follow it, else the path below the folder of the store."""
-    if url.startswith(("http://", "https://")):
-        return f"[{url.split('?')[0].rsplit('/', 1)[-1]}]({url})"
-    return f"`{url.removeprefix('file://').removeprefix(folder).lstrip('/')}`"
 
 
 class _Plainly(logging.Filter):
@@ -159,25 +151,3 @@ def log_plainly() -> None:
         # A logger's filter does not see what comes from the loggers below it; its handlers' do.
         for place in (logger, *logger.handlers):
             place.addFilter(_filter)
-
-
-async def publish_failure(name: str, error: FootageError) -> None:
-    """Publish what happened, what was paid, and what to do next."""
-    key, run_name = error.details.get("key"), str(flow_run.name or "request")
-    lines = [
-        f"## {as_text(name)}: {type(error).__name__}",
-        "",
-        *(f"> {as_text(line)}" for line in error.message.splitlines()),
-        "",
-        # Without it the run stopped before it looked at anything.
-        f"**Paid:** {error.details.get('paid', 'nothing new')}.",
-        "",
-        f"**Next:** {as_text(str(error.next_step)) if error.next_step else 'correct the cause, then run it again.'}",
-    ]
-    await published(
-        acreate_markdown_artifact(
-            key=f"{slug(name)}-{key[:12]}-stopped" if isinstance(key, str) else f"{slug(run_name)}-stopped",
-            markdown="\n".join(lines),
-            description=f"{as_cell(name)}: {type(error).__name__}",
-        )
-    )

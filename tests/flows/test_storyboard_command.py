@@ -193,7 +193,7 @@ def test_a_board_over_its_cap_buys_nothing(
 
 
 def test_a_failed_shot_sinks_only_those_that_start_from_it(
-    emulator: Emulator, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    emulator: Emulator, tmp_path: Path, capsys: pytest.CaptureFixture[str], prefect_api: httpx.Client
 ) -> None:
     chained = {
         "model": "wan2.6-i2v-flash",
@@ -206,6 +206,7 @@ def test_a_failed_shot_sinks_only_those_that_start_from_it(
         {"id": "good", "prompt": "A calm sea"},
         {"id": "bad", "prompt": "A storm [[emulator: fail=DataInspectionFailed]]"},
         {"id": "after-bad", "prompt": "The storm goes on", **chained},
+        title="Sea film",
     )
 
     assert run(["storyboard", board, "--json"]) == 4
@@ -214,6 +215,17 @@ def test_a_failed_shot_sinks_only_those_that_start_from_it(
     assert result["shots"] == {"good": "delivered", "bad": "failed", "after-bad": "skipped"}
     assert "--retry-failed" in result["commands"]["bad"]
     assert "DataInspectionFailed" in _local(result["links"]["dailies.html"]).read_text()
+    (page,) = _pages(prefect_api, "sea-film-storyboard")
+    missing = [line for line in page.splitlines() if line.startswith("- **")]
+    assert [line.split("**")[1] for line in missing] == ["bad", "after\\-bad"]
+    assert "DataInspectionFailed" in missing[0]
+    assert "retry" in missing[0].split("**Next:**")[1]
+
+
+def _pages(api: httpx.Client, key: str) -> list[str]:
+    """What the artifacts of this key show."""
+    question = {"artifacts": {"key": {"any_": [key]}}}
+    return [one["data"] for one in api.post("artifacts/filter", json=question).raise_for_status().json()]
 
 
 def test_a_board_that_nothing_answered_ends_as_such_and_not_as_one_that_is_unfinished(

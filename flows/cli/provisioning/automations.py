@@ -59,13 +59,15 @@ def automations(silence: timedelta = SILENCE, rest: timedelta = REST) -> tuple[A
         for name, description, rule in (
             (
                 "wan-video: silent runs are crashed",
-                f"A run that did not beat for {silence_s:.0f} s has lost its worker.",
+                f"For runs whose worker died or lost its network, which Prefect would show as Running for ever: a run "
+                f"that sent no heartbeat for {silence_s:.0f} s is called Crashed, so that it can be started again.",
                 crash,
             ),
             (
                 "wan-video: crashed runs go on",
-                "Started again from the evidence, so nothing is bought twice. After four crashes in a row a run "
-                "gives up.",
+                f"For runs that crashed with their worker: {rest.total_seconds():.0f} s later the run starts again on "
+                "any worker and goes on where its evidence ends, so nothing is bought twice. After four crashes in a "
+                "row it gives up. Harvest and validate are left to their schedules.",
                 resume,
             ),
         )
