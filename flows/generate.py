@@ -49,7 +49,8 @@ from tasks.steps import STEPS
     result_serializer="json",
 )
 async def generate_video(
-    prompt: Prompt,
+    # The form asks for it; a schedule whose parameters are gone does not.
+    prompt: Prompt = "",
     negative_prompt: str | None = None,
     duration: Duration = 5,
     fps: Rate = 30,

@@ -42,7 +42,7 @@ logger = logging.getLogger(__name__)
 LOOK_EVERY_S = 1.0
 
 
-DeliveryTurn = Callable[[], contextlib.AbstractAsyncContextManager[None]]
+DeliveryGate = Callable[[], contextlib.AbstractAsyncContextManager[None]]
 
 
 class _Say(logging.LoggerAdapter[logging.Logger]):
@@ -69,7 +69,7 @@ class Clip:
         log: RunLog | None = None,
         before_buying: Callable[[Clip], None] | None = None,
         board: str | None = None,
-        delivery_turn: DeliveryTurn = contextlib.nullcontext,
+        delivery_gate: DeliveryGate = contextlib.nullcontext,
         wait_s: float = 0.0,
     ) -> None:
         self.context = context
@@ -96,7 +96,7 @@ class Clip:
         # Tasks whose result this run could not use, although the provider still has it.
         self.given_up: set[str] = set()
         # Held while its result is fetched and stored, where many do that at once.
-        self.delivery_turn = delivery_turn
+        self.delivery_gate = delivery_gate
         # Called before each new purchase; what it raises stops that one.
         self.before_buying = before_buying
         # How long this run waits for the clip, and for the provider to take it.

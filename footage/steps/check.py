@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from footage.catalogue import IMAGE
-from footage.clip import Clip, DeliveryTurn
+from footage.clip import Clip, DeliveryGate
 from footage.concurrency.slow_notice import noticed_if_slow
 from footage.errors import BadRecord, InvalidRequest, NotThere, Problem
 from footage.evidence.clip_evidence import ClipEvidence, is_key
@@ -140,7 +140,7 @@ def reopen(
     *,
     name: str | None = None,
     board: str | None = None,
-    delivery_turn: DeliveryTurn = contextlib.nullcontext,
+    delivery_gate: DeliveryGate = contextlib.nullcontext,
 ) -> Clip:
     """A clip from its evidence alone: the request's files need not exist any more.
 
@@ -159,7 +159,7 @@ def reopen(
             board=board,
             reopened=True,
             log=log,
-            delivery_turn=delivery_turn,
+            delivery_gate=delivery_gate,
         )
         _recall(clip)
         if clip.response is None:

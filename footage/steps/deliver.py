@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from footage.evidence.state import ClipState
 
 
-async def deliver_in_turn(clip: Clip) -> None:
-    """As `deliver_clip`, in a thread and while the clip has its turn."""
-    async with clip.delivery_turn():
+async def deliver_through_gate(clip: Clip) -> None:
+    """As `deliver_clip`, in a thread, as soon as the clip is let through."""
+    async with clip.delivery_gate():
         await in_heavy_thread(deliver_clip, clip)
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from footage.clip import StepRunner, follow
 from footage.concurrency.executors import in_thread
-from footage.concurrency.priority_turns import PriorityTurns
+from footage.concurrency.priority_gate import PriorityGate
 from footage.errors import (
     AccountProblem,
     Canceled,
@@ -88,9 +88,9 @@ async def harvest_store(
     if clips:
         await in_thread(_learn_clock, context)
     _tell_expiring(context, clips, report, on_expiring)
-    turns = PriorityTurns(DELIVERIES_AT_ONCE)
+    gate = PriorityGate(DELIVERIES_AT_ONCE)
     # All are asked for at once, so that none that is made waits for one that is not.
-    await asyncio.gather(*(_finish(context, clip, steps, turns, report) for clip in clips))
+    await asyncio.gather(*(_finish(context, clip, steps, gate, report) for clip in clips))
     if unclaimed and any(clip.task_id is None for clip in clips):
         # What was unknown may have turned out to be one of them.
         still = set(await in_thread(still_unclaimed, context.store, [row.task_id for row in unclaimed]))
@@ -186,14 +186,14 @@ async def _finish(
     context: Context,
     found: Unfinished,
     steps: dict[Step, StepRunner],
-    turns: PriorityTurns,
+    gate: PriorityGate,
     report: Harvest,
 ) -> None:
     # Of those that could be delivered the one comes first that the provider deletes first.
     rank = found.expires_at.timestamp() if found.expires_at else 0.0
     try:
         clip = await in_thread(
-            partial(reopen, delivery_turn=lambda: turns.turn(rank)),
+            partial(reopen, delivery_gate=lambda: gate.opened(rank)),
             context,
             found.key,
             Permission(may_buy=False),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from footage.concurrency.executors import in_thread
 from footage.evidence.state import Step
-from footage.steps.deliver import deliver_in_turn
+from footage.steps.deliver import deliver_through_gate
 from footage.steps.poll import poll_clip
 from footage.steps.seal import seal_clip
 from footage.steps.submit import submit_clip
@@ -22,6 +22,6 @@ async def _seal(clip: Clip) -> Any:
 PLAIN_STEPS: dict[Step, StepRunner] = {
     Step.SUBMIT: submit_clip,
     Step.POLL: poll_clip,
-    Step.DELIVER: deliver_in_turn,
+    Step.DELIVER: deliver_through_gate,
     Step.SEAL: _seal,
 }

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import getpass
 import socket
+from typing import Annotated
+
+from cyclopts import Parameter
 
 from flows.cli.console import tell, tell_next
 from flows.cli.contexts import store_here
@@ -12,7 +15,12 @@ from flows.cli.flags import BlockName, Switch
 from footage.errors.actions import NextStep, ResumeBuying
 
 
-def stop_buying(*, why: str | None = None, emulator: Switch = False, storage_block: BlockName = None) -> int:
+def stop_buying(
+    *,
+    why: Annotated[str | None, Parameter(metavar="TEXT")] = None,
+    emulator: Switch = False,
+    storage_block: BlockName = None,
+) -> int:
     """Stop all buying in this store, by every worker, until `wan-video resume-buying`.
 
     No create is sent later than 2 seconds after this returns. What was bought is waited for and delivered all the

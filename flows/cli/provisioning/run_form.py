@@ -25,6 +25,8 @@ def run_form(schema: Schema) -> Schema:
         "properties": {name: _field(field) for name, field in fields.items()},
         "additionalProperties": False,
     }
+    if "prompt" in fields:
+        form["required"] = ["prompt"]
     if {"model", "reference_image"} <= fields.keys():
         form |= _IMAGE_IS_NEEDED
     return form
@@ -46,6 +48,9 @@ def _field(field: Schema) -> Schema:
     With null as the default the form begins with 'Property is type "None"' in place of an input. Without a default
     the server takes null all the same, but not in place of a listed value: that keeps its branch.
     """
+    if field.get("default") == "":
+        # Nothing is worth showing as what is sent where nothing is typed.
+        return {name: value for name, value in field.items() if name != "default"}
     branches: list[Schema] = [branch for branch in field.get("anyOf", ()) if branch != _NULL]
     if not branches or field.get("default", ...) is not None:
         return field

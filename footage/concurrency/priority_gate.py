@@ -9,8 +9,8 @@ import itertools
 from collections.abc import AsyncGenerator
 
 
-class PriorityTurns:
-    """Like a semaphore whose turns go to the smallest rank; for one event loop."""
+class PriorityGate:
+    """Like a semaphore that lets the smallest rank through first; for one event loop."""
 
     def __init__(self, at_once: int) -> None:
         self._free = at_once
@@ -18,8 +18,8 @@ class PriorityTurns:
         self._numbers = itertools.count()
 
     @contextlib.asynccontextmanager
-    async def turn(self, rank: float) -> AsyncGenerator[None]:
-        """Wait for a turn, and hold it within the block."""
+    async def opened(self, rank: float) -> AsyncGenerator[None]:
+        """Wait to be let through, and hold the place within the block."""
         if self._free > 0:
             self._free -= 1
         else:
