@@ -141,6 +141,7 @@ def server_environment(database_url: str, redis_url: str, port: int) -> dict[str
         "PREFECT_REDIS_MESSAGING_URL": f"{redis_url}/0",
         "PREFECT_REDIS_WORKER_CLEANUP_QUEUE_URL": f"{redis_url}/0",
         "PREFECT_SERVER_DOCKET_URL": f"{redis_url}/1",
+        "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
         "PREFECT_SERVER_API_HOST": "127.0.0.1",
         "PREFECT_SERVER_API_PORT": str(port),
         "PREFECT_SERVER_UI_ENABLED": "false",
