@@ -74,6 +74,19 @@ def kill_machine(started: subprocess.Popen[bytes]) -> None:
     started.wait()
 
 
+def stop_pod(started: subprocess.Popen[bytes], grace_s: float) -> None:
+    """SIGTERM to the first process alone, and kill -9 for what is left of it and its children after a grace: what
+    Kubernetes and ECS do with a container."""
+    children = descendants(started.pid)
+    started.terminate()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        started.wait(grace_s)
+    for pid in children:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    kill_machine(started)
+
+
 def descendants(pid: int) -> list[int]:
     """Process ids of the children, and of theirs."""
     found: list[int] = []
