@@ -23,8 +23,8 @@ logger = logging.getLogger("footage.tasks")
 PATIENCE_S = 10.0
 # Calls left to themselves; while so many wait, the server has enough to do without more of them.
 MOST_LATE = 8
-# More often nobody looks.
-SHOW_EVERY_S = 15.0
+# More often nobody looks; each time costs an event and its resources, which the server keeps for a week.
+SHOW_EVERY_S = 30.0
 # For each bar of the process: an update costs the server about 11 ms, and a board has hundreds of bars.
 SHOW_APART_S = 0.25
 

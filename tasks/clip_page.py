@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import logging
 from typing import TYPE_CHECKING
 
@@ -22,7 +21,9 @@ if TYPE_CHECKING:
     from footage.clip import Clip
     from footage.request import Cost, VideoResponse
 
-# An artifact is a row of the server's database; a poster is about 60 KB.
+# Prefect keeps what an artifact with a key shows three times: the artifact, the latest of its key, and the event.
+POSTER_WIDTH_PX = 400
+# A poster is about 60 KB; what is far larger is none.
 MAX_POSTER_BYTES = 300_000
 
 
@@ -42,7 +43,7 @@ async def publish_clip_page(clip: Clip, response: VideoResponse) -> None:
     if poster is not None:
         await published(
             acreate_image_artifact(
-                image_url=f"data:image/jpeg;base64,{base64.b64encode(poster).decode()}",
+                image_url=poster,
                 key=f"{name}-poster",
                 description=f"{as_cell(clip.name)}: poster",
             )
@@ -61,13 +62,19 @@ def clip_bar(clip: Clip) -> ProgressArtifact:
     return bar_of(clip, f"{artifact_key(clip)}-progress")
 
 
-def _poster(clip: Clip) -> bytes | None:
+def _poster(clip: Clip) -> str | None:
+    """The poster as a data: URI, small; the one in the store stays as it is."""
+    # Only a run that delivers has to load Pillow.
+    from footage.storyboard.dailies.pictures import small
+
     path = f"videos/{clip.key}.jpg"
     store = clip.context.store
     try:
-        return store.read(path) if store.size(path) <= MAX_POSTER_BYTES else None
+        picture = store.read(path) if store.size(path) <= MAX_POSTER_BYTES else None
     except FootageError:
         return None
+    shown = small(picture, (POSTER_WIDTH_PX,)) if picture else None
+    return shown[0] if shown else None
 
 
 def _page(clip: Clip, response: VideoResponse, cost: str) -> str:

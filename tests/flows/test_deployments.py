@@ -1,6 +1,8 @@
 """prefect.yaml from a clean clone: forms, schedules, the event trigger, and a worker that runs the result."""
 
 import asyncio
+import base64
+import io
 import json
 import os
 import subprocess
@@ -16,6 +18,7 @@ import pytest
 import yaml
 from emulatedrun import environment, fast_emulator
 from manymachines import server_environment
+from PIL import Image
 from prefect import State
 from prefect.client.orchestration import get_client
 from prefect.flow_engine import run_flow
@@ -23,6 +26,7 @@ from prefect.flows import load_flow_from_entrypoint
 
 from flows.generate import generate_from_event, generate_video
 from footage.request import VideoRequest
+from tasks.clip_page import POSTER_WIDTH_PX
 
 pytestmark = pytest.mark.filterwarnings("default::DeprecationWarning", "ignore:unclosed:ResourceWarning")
 
@@ -206,6 +210,10 @@ def _assert_shown(api: httpx.Client, run_id: str, key: str) -> None:
     name = f"wan2-2-t2v-plus-a-paper-boat-quotes-{key[:12]}"
     assert types[name] == "markdown"
     assert types[f"{name}-poster"] == "image"
+    # The server keeps it three times.
+    (poster,) = [artifact["data"] for artifact in artifacts if artifact["key"] == f"{name}-poster"]
+    assert len(poster) < 40_000
+    assert Image.open(io.BytesIO(base64.b64decode(poster.partition(",")[2]))).width == POSTER_WIDTH_PX
 
 
 def test_nothing_in_a_payload_is_filled_in_by_the_server(api: httpx.Client) -> None:
