@@ -23,6 +23,9 @@ import pytest
 if TYPE_CHECKING:
     import httpx
 
+# Here, before any test module of any room can load them.
+pytest.register_assert_rewrite("damagedstore", "storecontract")
+
 # A test must neither reach the developer's server nor spend the developer's money.
 _FOREIGN = ("PREFECT_", "DASHSCOPE_", "WAN_VIDEO_", "OUTPUT_DIR", "ALIBABA_CLOUD_PROFILE", "ALICLOUD_PROFILE")
 # Migrating an empty database takes 15 s on two quiet cores.
