@@ -67,7 +67,7 @@ def pytest_make_parametrize_id(val: object) -> str | None:
     """A short name for a long text: each is sent to and fro between xdist's processes, and one had 12 MB."""
     if not isinstance(val, str | bytes) or len(val) <= _LONGEST_IN_ID:
         return None
-    return f"{ascii(val[:_LONGEST_IN_ID])} and so on, {len(val)} in all"
+    return f"{val[:_LONGEST_IN_ID]!a} and so on, {len(val)} in all"
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -201,6 +201,17 @@ def test_the_last_word_about_a_line_counts_and_saying_it_twice_changes_nothing(s
     assert len(store.list("spending/corrections")) == 2
 
 
+def test_the_creates_of_a_day_that_cost_nothing_are_counted_by_their_reason(store: Store) -> None:
+    ledger, tomorrow = SpendingLedger(store), NOON + timedelta(days=1)
+    for number, (why, now) in enumerate([("refused", NOON), ("refused", NOON), ("failed", tomorrow)]):
+        line = ledger.reserve(purchase(number), now)
+        ledger.correct(line, Decimal(0), why, now)
+
+    assert +ledger.spent(NOON).corrected == {"refused": 2}
+    assert +ledger.spent(tomorrow).corrected == {"failed": 1}
+    assert of_day(ledger) == {MODEL: {"CNY": Decimal("0.00")}}
+
+
 def test_a_billed_excess_counts_against_the_cap(store: Store) -> None:
     ledger, limit = SpendingLedger(store), caps(max_cost_per_day="1.40 CNY")
     line = ledger.reserve(purchase(1), NOON, limit.check)
