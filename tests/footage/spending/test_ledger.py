@@ -402,6 +402,11 @@ def test_sums_by_whatever_an_operator_asks(store: Store) -> None:
         ("abc123", "cn-beijing", "promised"),
         ("abc123", "cn-beijing", "refused"),
     ]
+    assert report.rows("line")[0] == {
+        "day": "2026-11-28", "at": "2026-11-28T12:00:00+00:00", "key": f"{1:064x}", "attempt": 1,
+        "model": MODEL, "region": "cn-beijing", "account": "abc123", "workspace": None, "board": "Lighthouse",
+        "seconds": "5", "state": "bought", "amount": "0.70", "currency": "CNY",
+    }  # fmt: skip
     assert report.in_words() == "0.70 CNY bought, 0.70 CNY promised for clips that are not finished"
 
 
