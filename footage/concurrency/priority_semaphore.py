@@ -9,8 +9,8 @@ import itertools
 from collections.abc import AsyncGenerator
 
 
-class PriorityTurns:
-    """Like a semaphore whose turns go to the smallest rank; for one event loop."""
+class PrioritySemaphore:
+    """A semaphore whose turns go to the smallest rank; for one event loop."""
 
     def __init__(self, at_once: int) -> None:
         self._free = at_once
