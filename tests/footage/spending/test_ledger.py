@@ -22,7 +22,7 @@ from footage.evidence.reader import RecordReader
 from footage.evidence.records import Promise
 from footage.settings import load_settings
 from footage.spending.caps import Caps
-from footage.spending.ledger import LINES_A_FOLDER, LedgerLine, Purchase, SpendingLedger
+from footage.spending.ledger import LINES_A_FOLDER, LedgerLine, Purchase, SpendingLedger, Why
 from footage.spending.summary import spending_report
 from footage.storage import Store, open_store
 
@@ -203,12 +203,13 @@ def test_the_last_word_about_a_line_counts_and_saying_it_twice_changes_nothing(s
 
 def test_the_creates_of_a_day_that_cost_nothing_are_counted_by_their_reason(store: Store) -> None:
     ledger, tomorrow = SpendingLedger(store), NOON + timedelta(days=1)
-    for number, (why, now) in enumerate([("refused", NOON), ("refused", NOON), ("failed", tomorrow)]):
+    reasons: list[tuple[Why, datetime]] = [("refused", NOON), ("refused", NOON), ("failed", tomorrow)]
+    for number, (why, now) in enumerate(reasons):
         line = ledger.reserve(purchase(number), now)
         ledger.correct(line, Decimal(0), why, now)
 
-    assert +ledger.spent(NOON).corrected == {"refused": 2}
-    assert +ledger.spent(tomorrow).corrected == {"failed": 1}
+    assert ledger.spent(NOON).corrected["refused"] == 2
+    assert ledger.spent(tomorrow).corrected["failed"] == 1
     assert of_day(ledger) == {MODEL: {"CNY": Decimal("0.00")}}
 
 
