@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from footage.clip import StepRunner, follow
 from footage.concurrency.executors import in_thread
-from footage.concurrency.priority_gate import PriorityGate
+from footage.concurrency.priority_semaphore import PrioritySemaphore
 from footage.errors import (
     AccountProblem,
     Canceled,
@@ -88,7 +88,7 @@ async def harvest_store(
     if clips:
         await in_thread(_learn_clock, context)
     _tell_expiring(context, clips, report, on_expiring)
-    gate = PriorityGate(DELIVERIES_AT_ONCE)
+    gate = PrioritySemaphore(DELIVERIES_AT_ONCE)
     # All are asked for at once, so that none that is made waits for one that is not.
     await asyncio.gather(*(_finish(context, clip, steps, gate, report) for clip in clips))
     if unclaimed and any(clip.task_id is None for clip in clips):
@@ -186,7 +186,7 @@ async def _finish(
     context: Context,
     found: Unfinished,
     steps: dict[Step, StepRunner],
-    gate: PriorityGate,
+    gate: PrioritySemaphore,
     report: Harvest,
 ) -> None:
     # Of those that could be delivered the one comes first that the provider deletes first.

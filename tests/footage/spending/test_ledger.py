@@ -22,7 +22,7 @@ from footage.evidence.reader import RecordReader
 from footage.evidence.records import Promise
 from footage.settings import load_settings
 from footage.spending.caps import Caps
-from footage.spending.ledger import LINES_A_FOLDER, LedgerLine, Purchase, SpendingLedger
+from footage.spending.ledger import LINES_A_FOLDER, LedgerLine, Purchase, SpendingLedger, Why
 from footage.spending.summary import spending_report
 from footage.storage import Store, open_store
 
@@ -199,6 +199,18 @@ def test_the_last_word_about_a_line_counts_and_saying_it_twice_changes_nothing(s
 
     assert of_day(ledger) == {MODEL: {"CNY": Decimal("0.84")}}
     assert len(store.list("spending/corrections")) == 2
+
+
+def test_the_creates_of_a_day_that_cost_nothing_are_counted_by_their_reason(store: Store) -> None:
+    ledger, tomorrow = SpendingLedger(store), NOON + timedelta(days=1)
+    reasons: list[tuple[Why, datetime]] = [("refused", NOON), ("refused", NOON), ("failed", tomorrow)]
+    for number, (why, now) in enumerate(reasons):
+        line = ledger.reserve(purchase(number), now)
+        ledger.correct(line, Decimal(0), why, now)
+
+    assert ledger.spent(NOON).corrected["refused"] == 2
+    assert ledger.spent(tomorrow).corrected["failed"] == 1
+    assert of_day(ledger) == {MODEL: {"CNY": Decimal("0.00")}}
 
 
 def test_a_billed_excess_counts_against_the_cap(store: Store) -> None:
@@ -391,6 +403,11 @@ def test_sums_by_whatever_an_operator_asks(store: Store) -> None:
         ("abc123", "cn-beijing", "promised"),
         ("abc123", "cn-beijing", "refused"),
     ]
+    assert report.rows("line")[0] == {
+        "day": "2026-11-28", "at": "2026-11-28T12:00:00+00:00", "key": f"{1:064x}", "attempt": 1,
+        "model": MODEL, "region": "cn-beijing", "account": "abc123", "workspace": None, "board": "Lighthouse",
+        "seconds": "5", "state": "bought", "amount": "0.70", "currency": "CNY",
+    }  # fmt: skip
     assert report.in_words() == "0.70 CNY bought, 0.70 CNY promised for clips that are not finished"
 
 

@@ -9,8 +9,8 @@ import itertools
 from collections.abc import AsyncGenerator
 
 
-class PriorityGate:
-    """Like a semaphore that lets the smallest rank through first; for one event loop."""
+class PrioritySemaphore:
+    """A semaphore that lets the smallest rank through first; for one event loop."""
 
     def __init__(self, at_once: int) -> None:
         self._free = at_once
