@@ -4,7 +4,7 @@ VENV   := .venv
 PYTHON ?= python3
 RUN    := $(VENV)/bin/python
 
-.PHONY: help demo test check fuzz mutants chaos soak browser scaleout bench prefect-ring job-templates lock clean runtime dev
+.PHONY: help demo test check fuzz mutants chaos soak browser scaleout crashes bench prefect-ring job-templates lock clean runtime dev
 
 help:
 	@sed -n 's/^## //p' $(MAKEFILE_LIST)
@@ -15,7 +15,7 @@ demo: runtime
 
 ## make test      the test suite
 test: dev
-	$(RUN) -m pytest -n 3 --dist loadgroup -m "not chaos and not browser and not scaleout and not job_templates"
+	$(RUN) -m pytest -n 3 --dist loadgroup -m "not chaos and not browser and not scaleout and not crashes and not job_templates"
 
 ## make check     lint, format, types, import rules
 check: dev
@@ -52,6 +52,10 @@ soak: dev
 ## make scaleout  PostgreSQL, Redis and three workers, one of them killed
 scaleout: dev
 	$(RUN) -m pytest -m scaleout -s --timeout 900
+
+## make crashes   a killed worker, then setup and a restart of the server in every order (about 10 minutes)
+crashes: dev
+	$(RUN) -m pytest -m crashes -s --timeout 1200
 
 ## make bench     timings, side by side with other clients
 bench: dev
