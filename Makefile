@@ -4,7 +4,7 @@ VENV   := .venv
 PYTHON ?= python3
 RUN    := $(VENV)/bin/python
 
-.PHONY: help demo test check fuzz mutants chaos soak browser scaleout bench prefect-ring lock clean runtime dev
+.PHONY: help demo test check fuzz mutants chaos soak browser scaleout crashes bench prefect-ring job-templates lock clean runtime dev
 
 help:
 	@sed -n 's/^## //p' $(MAKEFILE_LIST)
@@ -15,7 +15,7 @@ demo: runtime
 
 ## make test      the test suite
 test: dev
-	$(RUN) -m pytest -n 3 --dist loadgroup -m "not chaos and not browser and not scaleout"
+	$(RUN) -m pytest -n 3 --dist loadgroup -m "not chaos and not browser and not scaleout and not crashes and not job_templates"
 
 ## make check     lint, format, types, import rules
 check: dev
@@ -53,6 +53,10 @@ soak: dev
 scaleout: dev
 	$(RUN) -m pytest -m scaleout -s --timeout 900
 
+## make crashes   a killed worker, then setup and a restart of the server in every order (about 10 minutes)
+crashes: dev
+	$(RUN) -m pytest -m crashes -s --timeout 1200
+
 ## make bench     timings, side by side with other clients
 bench: dev
 	for file in benchmarks/*.py; do $(RUN) $$file || exit 1; done
@@ -66,6 +70,13 @@ prefect-ring: dev
 	.venv-prefect/bin/python -m pip install -q --disable-pip-version-check "prefect==$(PREFECT)" "sqlalchemy<2.1" "fastapi<0.151"
 	.venv-prefect/bin/python -m pytest tests/flows tests/tasks tests/blocks
 
+## make job-templates   the jobs of Kubernetes and ECS by Prefect's own workers, in an environment of their own
+job-templates: dev
+	rm -rf .venv-job-templates && $(RUN) -m venv .venv-job-templates
+	.venv-job-templates/bin/python -m pip install -q --disable-pip-version-check --no-deps -r requirements-dev.lock
+	.venv-job-templates/bin/python -m pip install -q --disable-pip-version-check --no-build-isolation -e '.[kubernetes,ecs]'
+	.venv-job-templates/bin/python -m pytest -m job_templates
+
 ## make lock      resolve the dependencies again
 lock: LOCK = --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --upgrade -q
 lock:
@@ -73,7 +84,7 @@ lock:
 	uv pip compile $(LOCK) --group build --group dev pyproject.toml -c requirements.lock -o requirements-dev.lock
 
 clean:
-	rm -rf $(VENV) .mutants
+	rm -rf $(VENV) .venv-prefect .venv-job-templates .mutants
 
 # Looks whether the environment is what the lock says, and brings it there if not: also after an interrupted
 # installation, with a package deleted, or in a clone that was moved.

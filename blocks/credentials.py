@@ -39,8 +39,6 @@ class DashScopeCredentials(CredentialsBlock):
 
     _block_type_name = "DashScope Credentials"
     _block_type_slug = "dashscope-credentials"
-    # The picture of Prefect's own Secret block, at a commit: square, and there for as long as Prefect's is.
-    _logo_url = "https://raw.githubusercontent.com/PrefectHQ/prefect/420d0d6a78bb6df1fc18bcf188fdad43c1d22ea9/assets/block-logos/secret.png"  # pyright: ignore[reportAssignmentType]
     _documentation_url = "https://www.alibabacloud.com/help/en/model-context/get-api-key"  # pyright: ignore[reportAssignmentType]
     _description = "API key of Alibaba Model Studio, with its region and workspace."
 

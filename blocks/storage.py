@@ -47,8 +47,6 @@ class VideoStorage(Block):
 
     _block_type_name = "Video Storage"
     _block_type_slug = "video-storage"
-    # The picture of Prefect's own file system blocks, at a commit: square, and there for as long as Prefect's is.
-    _logo_url = "https://raw.githubusercontent.com/PrefectHQ/prefect/420d0d6a78bb6df1fc18bcf188fdad43c1d22ea9/assets/block-logos/filesystem.png"  # pyright: ignore[reportAssignmentType]
     _documentation_url = (
         "https://filesystem-spec.readthedocs.io/en/latest/api.html#other-known-implementations"  # pyright: ignore[reportAssignmentType]
     )

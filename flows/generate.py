@@ -23,6 +23,20 @@ from tasks.check import check, check_again, clip_name, event_name, finish_name
 from tasks.context import context_of
 from tasks.final_states import finished, stopped
 from tasks.hooks import cancel_clips
+from tasks.parameters import (
+    ClipKey,
+    Color,
+    Duration,
+    JsonText,
+    Model,
+    Prompt,
+    Rate,
+    Region,
+    Seed,
+    Size,
+    Take,
+    YesOrNo,
+)
 from tasks.probe import probe
 from tasks.steps import STEPS
 
@@ -35,34 +49,27 @@ from tasks.steps import STEPS
     result_serializer="json",
 )
 async def generate_video(
-    prompt: str,
+    # The form asks for it; a schedule whose parameters are gone does not.
+    prompt: Prompt = "",
     negative_prompt: str | None = None,
-    duration: float = 5,
-    fps: float = 30,
-    size: str = "1280*720",
-    seed: int | None = None,
+    duration: Duration = 5,
+    fps: Rate = 30,
+    size: Size = "1280*720",
+    seed: Seed | None = None,
     reference_image: str | None = None,
     motion_strength: float | None = None,
-    model: Literal[
-        "wan2.2-t2v-plus",
-        "wan2.2-t2v-flash",
-        "wan2.6-i2v-flash",
-        "wan2.6-i2v",
-        "wan2.6-i2v-us",
-        "wan2.6-t2v-us",
-        "wanx2.1-t2v-turbo",
-    ] = "wan2.6-i2v-flash",
-    region: str | None = None,
-    prompt_extend: bool | None = None,
+    model: Model = "wan2.6-i2v-flash",
+    region: Region | None = None,
+    prompt_extend: YesOrNo | None = None,
     shot_type: Literal["single", "multi"] | None = None,
-    audio: bool | None = None,
+    audio: YesOrNo | None = None,
     audio_url: str | None = None,
     watermark: bool = False,
-    take: int = 1,
+    take: Take = 1,
     strict: bool = False,
     conform: Literal["auto", "never"] = "auto",
     fit: Literal["crop", "pad", "keep"] = "crop",
-    pad_color: str = "#000000",
+    pad_color: Color = "#000000",
     credentials_block: str | None = None,
     storage_block: str | None = None,
     retry_failed: bool = False,
@@ -73,19 +80,22 @@ async def generate_video(
     Args:
         prompt: What the clip shows.
         negative_prompt: What it must not show; at most 500 characters.
-        duration: Length in seconds; what is allowed depends on the model. Billed by the second.
+        duration: Length in whole seconds: 5 for the 2.1 and 2.2 models, 2 to 15 for most others. Billed by the second.
         fps: Frames per second, 1 to 60; 23.976 is 24000/1001. The models deliver 30; another rate is made here.
-        size: Width*height in pixels, such as 1280*720; decides the price tier.
+        size: Width and height in pixels; decides the price tier, and not every model makes every size
+            (wan2.2-t2v-plus does not make the default).
         seed: 0 to 2147483647; empty: chosen from the rest of the request.
-        reference_image: First frame for the i2v models: URL, absolute path on the worker (below a folder of
-            WAN_VIDEO_INPUT_ROOTS), or data: URI. Prefect stores it as it is: a signed link opens the image for
-            whoever may read this run, until it expires.
+        reference_image: The first frame, which the i2v models need (the default is one of them) and the t2v models
+            do not take: an http(s) URL, an absolute path on the worker (below a folder of WAN_VIDEO_INPUT_ROOTS) or
+            a data: URI. Prefect stores it as it is: a signed link opens the image for whoever may read this run,
+            until it expires.
         motion_strength: No Wan model has it; it is reported as dropped.
-        model: One of the seven, by exact name.
+        model: One of the seven, by exact name. The i2v models start from an image and need reference_image; the
+            t2v models need the prompt alone.
         region: Where the clip is made; empty: the region of the key.
         prompt_extend: Whether the provider rewrites the prompt; empty: yes.
         shot_type: One shot or several within the clip; 2.6 models only.
-        audio: Sound; only wan2.6-i2v-flash can be asked, and is cheaper without.
+        audio: Whether the clip has sound; only wan2.6-i2v-flash can be asked. Empty: with sound, at twice the price.
         audio_url: Sound to use, as an http(s) URL; 2.6 models only. Prefect stores it as it is, signed or not.
         watermark: Whether the provider marks the picture as made by AI.
         take: A new number is a new clip of the same request.
@@ -140,7 +150,7 @@ async def generate_video(
     persist_result=True,
     result_serializer="json",
 )
-async def generate_from_event(payload: str) -> State[dict[str, Any]]:
+async def generate_from_event(payload: JsonText) -> State[dict[str, Any]]:
     """Make the clip that an event asks for. The payload can name fields of a request and nothing else.
 
     Args:
@@ -166,7 +176,7 @@ async def generate_from_event(payload: str) -> State[dict[str, Any]]:
     result_serializer="json",
 )
 async def finish_video(
-    key: str,
+    key: ClipKey,
     credentials_block: str | None = None,
     storage_block: str | None = None,
     retry_failed: bool = False,

@@ -21,7 +21,7 @@ from tasks.account_tasks import account_tasks
 from tasks.context import context_of
 from tasks.events import emit_expiring_event
 from tasks.final_states import harvested, publish_status, stopped
-from tasks.silent_runs import crash_silent_runs
+from tasks.silent_runs import crash_silent_runs, start_crashed_runs
 from tasks.steps import STEPS
 
 
@@ -43,6 +43,7 @@ async def harvest(
     """
     try:
         async with context_of(flow_run.id, credentials_block, storage_block, deadline_s=wait_s) as context:
+            started = await start_crashed_runs()
             silent = await crash_silent_runs()
             report = await harvest_store(
                 context,
@@ -52,6 +53,7 @@ async def harvest(
                 list_tasks=account_tasks,
             )
             report.warnings += [f"run {name} was silent and is called crashed now" for name in silent]
+            report.warnings += [f"run {name} was crashed and is started again now" for name in started]
             await publish_status(context)
             return await harvested(report)
     except FootageError as error:

@@ -24,6 +24,7 @@ from footage.storyboard.production import patience_s, produce
 from tasks.context import context_of
 from tasks.final_states import stopped
 from tasks.hooks import cancel_clips
+from tasks.parameters import BoardData, BoardFormat, BoardPath, Cap
 from tasks.probe import probe_board
 from tasks.storyboard import (
     Answers,
@@ -47,15 +48,15 @@ from tasks.storyboard import (
     result_serializer="json",
 )
 async def storyboard(
-    board: str | dict[str, Any],
-    board_format: str | None = None,
+    board: BoardPath | BoardData,
+    board_format: BoardFormat | None = None,
     defaults: dict[str, Any] | None = None,
     mapping: dict[str, Any] | None = None,
     accept_guesses: bool = False,
     run: Literal["inline", "deployments"] = "inline",
-    max_seconds: float | None = None,
-    max_cost: float | None = None,
-    approve_above: float | None = None,
+    max_seconds: Cap | None = None,
+    max_cost: Cap | None = None,
+    approve_above: Cap | None = None,
     credentials_block: str | None = None,
     storage_block: str | None = None,
     retry_failed: bool = False,

@@ -29,7 +29,7 @@ from footage.evidence.state import ClipState, Permission, Step, decide
 from footage.evidence.stored_files import damage, videos_of
 from footage.evidence.stored_order import require_same_body
 from footage.request import VideoResponse
-from footage.spending.settle import settle
+from footage.spending.settle import settle_clip
 
 if TYPE_CHECKING:
     from footage.context import Context
@@ -40,6 +40,9 @@ logger = logging.getLogger(__name__)
 
 # How often a worker that waits for another one looks; a local look costs under a millisecond.
 LOOK_EVERY_S = 1.0
+
+
+DeliveryGate = Callable[[], contextlib.AbstractAsyncContextManager[None]]
 
 
 class _Say(logging.LoggerAdapter[logging.Logger]):
@@ -66,11 +69,12 @@ class Clip:
         log: RunLog | None = None,
         before_buying: Callable[[Clip], None] | None = None,
         board: str | None = None,
+        delivery_gate: DeliveryGate = contextlib.nullcontext,
         wait_s: float = 0.0,
     ) -> None:
         self.context = context
         # Title of the storyboard that it is a shot of.
-        self.board = board
+        self.board = board[:200] if board else None
         # What people see in logs and in the UI: a shot's id, else the model.
         self.name = name or order.model
         # Prefect's pages show many clips' lines in one list, so each line says whose it is.
@@ -91,6 +95,8 @@ class Clip:
         self._began_s: float | None = None
         # Tasks whose result this run could not use, although the provider still has it.
         self.given_up: set[str] = set()
+        # Held while its result is fetched and stored, where many do that at once.
+        self.delivery_gate = delivery_gate
         # Called before each new purchase; what it raises stops that one.
         self.before_buying = before_buying
         # How long this run waits for the clip, and for the provider to take it.
@@ -209,8 +215,14 @@ class Clip:
             if dead.vacant(holding, boot_clock_s()):
                 if await in_thread(self.lease.take, holding):
                     # Attempts of whoever drove the clip until now are not this run's own.
-                    opened = (await self.state()).opened
-                    self.permission = dataclasses.replace(self.permission, attempts_before=opened)
+                    others = [
+                        attempt.number
+                        for attempt in (await self.state()).attempts
+                        if attempt.intent.owner != self.context.worker.id
+                    ]
+                    self.permission = dataclasses.replace(
+                        self.permission, attempts_before=max(others, default=0)
+                    )
                     return
             elif first is None:
                 self.say.info("another worker (%s) makes this clip; waiting for it", holding.owner)
@@ -257,7 +269,7 @@ class Clip:
         if not self._sealed:
             self.lease.guard()
         if self._seen is not None:
-            settle(self.context.spending, self._seen, self.context.provider_now())
+            settle_clip(self.context.spending, self.evidence, self._seen, self.context.provider_now())
         self.evidence.unmark_open()
 
 

@@ -44,6 +44,8 @@ CALL_LIMIT_S = 120.0
 # last beat, and it is sent within lease_s / 2 of a beat. So it has lease_s / 2 + grace to arrive and to be
 # listed; this share of that is for arriving (with 60 s and 120 s: the whole 120 s).
 CALL_SHARE = 0.8
+# A clock of the provider that differs more from ours is not believed: no record takes such a time.
+_MOST_OFFSET_S = 0.8e9
 
 
 def key_of_environment() -> ApiKey:
@@ -125,8 +127,8 @@ class Context:
         return provider_s + (boot_clock_s() - seen_s) - time.time()
 
     def note_clock(self, offset_s: float | None) -> None:
-        """Keep what an answer of the provider told about its clock."""
-        if offset_s is not None:
+        """Keep what an answer of the provider told about its clock, unless that cannot be."""
+        if offset_s is not None and abs(offset_s) < _MOST_OFFSET_S:
             self._provider_clock = (time.time() + offset_s, boot_clock_s())
 
     def provider_now(self) -> datetime:

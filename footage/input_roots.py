@@ -86,16 +86,29 @@ class InputRoots:
 
 def outside(path: str | Path, field: str) -> InvalidRequest:
     """The one answer for everything that a deployed run may not read."""
+    link = "an http(s) URL, or " if field == "reference_image" else ""
     return InvalidRequest(
         problems=(
             Problem(
                 field,
                 shown(str(path)),
-                "is not below a folder that deployed runs may read from",
-                "an http(s) URL, or a path below a folder of WAN_VIDEO_INPUT_ROOTS on the worker",
+                f"is not below a folder that deployed runs may read from. {_WHERE_FROM} {str(Path.cwd())!r}",
+                f"{link}a path below a folder of WAN_VIDEO_INPUT_ROOTS on the worker",
             ),
         )
     )
+
+
+# A run of a deployment works in a folder that whoever asked for it has never seen.
+_WHERE_FROM = "A relative path starts where this process works:"
+
+
+def where_from(path: str | Path) -> str:
+    """A sentence that says in which folder a relative path was looked for; nothing about another path."""
+    # What begins with somebody's home may have no absolute form.
+    if str(path).startswith("~") or Path(path).is_absolute():
+        return ""
+    return f"{_WHERE_FROM} {str(Path.cwd())!r}."
 
 
 def _descend(root: Path, steps: tuple[str, ...]) -> int:

@@ -90,7 +90,7 @@ class Settings(BaseSettings):
     queries_per_second: float = Field(
         default=15.0,
         gt=0,
-        description="Queries a second for one account; the provider allows 20 for all together.",
+        description="Queries a second of one process; the provider allows 20 for all of an account.",
     )
     deadline_s: float = Field(
         default=1800.0, gt=0, description="How long a run waits for one clip; later, harvest finishes it."

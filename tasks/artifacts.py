@@ -23,8 +23,8 @@ logger = logging.getLogger("footage.tasks")
 PATIENCE_S = 10.0
 # Calls left to themselves; while so many wait, the server has enough to do without more of them.
 MOST_LATE = 8
-# More often nobody looks.
-SHOW_EVERY_S = 15.0
+# More often nobody looks; each time costs an event and its resources, which the server keeps for a week.
+SHOW_EVERY_S = 30.0
 # For each bar of the process: an update costs the server about 11 ms, and a board has hundreds of bars.
 SHOW_APART_S = 0.25
 
@@ -71,6 +71,9 @@ class ProgressArtifact:
         self._key = key
         self._id: UUID | None = None
         self._shown_at = float("-inf")
+        self._share = 0.0
+        # Two that show at once would make two bars, and one of them would stay as it began.
+        self._turn = asyncio.Lock()
         self._alive.add(self)
 
     @property
@@ -81,20 +84,23 @@ class ProgressArtifact:
 
     async def show(self, share: float, description: str) -> None:
         """Set the bar to a share of 1."""
-        self._shown_at = time.monotonic()
+        self._shown_at, self._share = time.monotonic(), share
         percent = round(100 * share, 1)
-        if self._id is None:
-            self._id = await published(
-                acreate_progress_artifact(progress=percent, key=self._key, description=description)
-            )
-        else:
-            await published(aupdate_progress_artifact(self._id, progress=percent, description=description))
+        async with self._turn:
+            if self._id is None:
+                self._id = await published(
+                    acreate_progress_artifact(progress=percent, key=self._key, description=description)
+                )
+            else:
+                await published(
+                    aupdate_progress_artifact(self._id, progress=percent, description=description)
+                )
 
-    async def end(self, description: str) -> None:
-        """Fill the bar; one that was never shown is not made for that."""
+    async def end(self, description: str, *, full: bool = True) -> None:
+        """Fill the bar, or leave it where it stopped; one that was never shown is not made for that."""
         self._alive.discard(self)
         if self._id is not None:
-            await self.show(1.0, description)
+            await self.show(1.0 if full else self._share, description)
 
 
 # A clip's bar is begun by its wait and filled by its end, which are two tasks.

@@ -12,12 +12,24 @@ from prefect.runtime import flow_run
 from footage.clip import Clip
 from footage.concurrency.executors import in_heavy_thread
 from footage.context import Context
+from footage.errors import InvalidRequest, Problem
 from footage.evidence.state import Permission
 from footage.order.event_payload import name_of
 from footage.order.prepared import Prepared
 from footage.privacy.display import one_line
 from footage.request import VideoRequest
 from footage.steps.check import enter, prepare, prepared_here, reopen
+
+_NO_PROMPT = Problem(
+    "prompt",
+    "(nothing)",
+    "this run was asked for without a prompt, as by a schedule whose parameters Prefect's own "
+    "`deployment schedule resume` took away",
+    "what the clip shows",
+)
+_GIVE_BACK = (
+    "wan-video schedule resume, with the name of the deployment, gives a schedule its parameters back"
+)
 
 
 # Not retried: a wrong request stays wrong, and storage errors are told at once.
@@ -55,6 +67,8 @@ def _prepared(context: Context, asked: Prepared | VideoRequest | Mapping[str, An
         case VideoRequest():
             return prepare(context, asked)
         case _:
+            if not asked.get("prompt"):
+                raise InvalidRequest(problems=(_NO_PROMPT,), next_step=_GIVE_BACK)
             return prepared_here(context, asked)
 
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import base64
 import logging
 from typing import TYPE_CHECKING
 
 from prefect.artifacts import acreate_image_artifact, acreate_markdown_artifact
-from prefect.runtime import flow_run
 
 from footage.concurrency.executors import in_thread
 from footage.errors import FootageError
@@ -17,13 +15,15 @@ from footage.privacy.redact import redact
 from footage.values.frame_rate import rate_number
 from footage.values.money import money
 from tasks.artifacts import ProgressArtifact, bar_of, published
-from tasks.markdown import as_cell, as_text, slug
+from tasks.markdown import as_cell, as_link, as_text, slug
 
 if TYPE_CHECKING:
     from footage.clip import Clip
     from footage.request import Cost, VideoResponse
 
-# An artifact is a row of the server's database; a poster is about 60 KB.
+# Prefect keeps what an artifact with a key shows three times: the artifact, the latest of its key, and the event.
+POSTER_WIDTH_PX = 400
+# A poster is about 60 KB; what is far larger is none.
 MAX_POSTER_BYTES = 300_000
 
 
@@ -43,7 +43,7 @@ async def publish_clip_page(clip: Clip, response: VideoResponse) -> None:
     if poster is not None:
         await published(
             acreate_image_artifact(
-                image_url=f"data:image/jpeg;base64,{base64.b64encode(poster).decode()}",
+                image_url=poster,
                 key=f"{name}-poster",
                 description=f"{as_cell(clip.name)}: poster",
             )
@@ -62,13 +62,19 @@ def clip_bar(clip: Clip) -> ProgressArtifact:
     return bar_of(clip, f"{artifact_key(clip)}-progress")
 
 
-def _poster(clip: Clip) -> bytes | None:
+def _poster(clip: Clip) -> str | None:
+    """The poster as a data: URI, small; the one in the store stays as it is."""
+    # Only a run that delivers has to load Pillow.
+    from footage.storyboard.dailies.pictures import small
+
     path = f"videos/{clip.key}.jpg"
     store = clip.context.store
     try:
-        return store.read(path) if store.size(path) <= MAX_POSTER_BYTES else None
+        picture = store.read(path) if store.size(path) <= MAX_POSTER_BYTES else None
     except FootageError:
         return None
+    shown = small(picture, (POSTER_WIDTH_PX,)) if picture else None
+    return shown[0] if shown else None
 
 
 def _page(clip: Clip, response: VideoResponse, cost: str) -> str:
@@ -100,7 +106,7 @@ def _page(clip: Clip, response: VideoResponse, cost: str) -> str:
         "",
         f"In `{folder}`:",
         "",
-        *(f"- {label}: {_link(redact(url), folder)}" for label, url in links if url),
+        *(f"- {label}: {as_link(redact(url), folder)}" for label, url in links if url),
         "",
         *(f"- ⚠️ {as_text(warning)}" for warning in response.warnings),
         "",
@@ -122,13 +128,6 @@ def _price(cost: Cost | None) -> str:
     if cost is None:
         return "price unknown"
     return money(cost.amount, cost.currency)
-
-
-def _link(url: str, folder: str) -> str:
-    """A link where a browser can follow it, else the path below the folder of the store."""
-    if url.startswith(("http://", "https://")):
-        return f"[{url.split('?')[0].rsplit('/', 1)[-1]}]({url})"
-    return f"`{url.removeprefix('file://').removeprefix(folder).lstrip('/')}`"
 
 
 class _Plainly(logging.Filter):
@@ -159,25 +158,3 @@ def log_plainly() -> None:
         # A logger's filter does not see what comes from the loggers below it; its handlers' do.
         for place in (logger, *logger.handlers):
             place.addFilter(_filter)
-
-
-async def publish_failure(name: str, error: FootageError) -> None:
-    """Publish what happened, what was paid, and what to do next."""
-    key, run_name = error.details.get("key"), str(flow_run.name or "request")
-    lines = [
-        f"## {as_text(name)}: {type(error).__name__}",
-        "",
-        *(f"> {as_text(line)}" for line in error.message.splitlines()),
-        "",
-        # Without it the run stopped before it looked at anything.
-        f"**Paid:** {error.details.get('paid', 'nothing new')}.",
-        "",
-        f"**Next:** {as_text(str(error.next_step)) if error.next_step else 'correct the cause, then run it again.'}",
-    ]
-    await published(
-        acreate_markdown_artifact(
-            key=f"{slug(name)}-{key[:12]}-stopped" if isinstance(key, str) else f"{slug(run_name)}-stopped",
-            markdown="\n".join(lines),
-            description=f"{as_cell(name)}: {type(error).__name__}",
-        )
-    )

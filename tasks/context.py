@@ -88,6 +88,8 @@ async def _opened(
         with recorded(RunLog()):
             yield context
     except FootageError as error:
+        # For commands that people read on the run's page.
+        error.details["flags"] = context.flags
         if run_id is not None:
             error.details["paid"] = await in_thread(paid_by_run, context.store, run_id)
             if isinstance(error, Unreachable) and error.details["paid"] != NOTHING:

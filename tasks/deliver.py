@@ -6,8 +6,7 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from footage.clip import Clip
-from footage.concurrency.executors import in_heavy_thread
-from footage.steps.deliver import deliver_clip
+from footage.steps.deliver import deliver_through_gate
 from tasks.retries import RETRIES, RETRY_DELAYS_S, tries_again
 
 
@@ -23,4 +22,4 @@ from tasks.retries import RETRIES, RETRY_DELAYS_S, tries_again
 )
 async def deliver(clip: Clip) -> None:
     """Fetch the result, check that it is whole and what was asked for, and publish it in one step."""
-    await in_heavy_thread(deliver_clip, clip)
+    await deliver_through_gate(clip)

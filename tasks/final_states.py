@@ -14,13 +14,14 @@ from footage.checkup import Finding
 from footage.clip import Clip
 from footage.concurrency.executors import in_thread
 from footage.errors import Canceled, FootageError, NotFinished, Unreachable
+from footage.errors.actions import command
 from footage.privacy.redact import redact
 from footage.steps.harvest import Harvest
 from footage.steps.store_status import store_status
 from footage.steps.store_status_texts import as_rows
 from tasks.artifacts import published
-from tasks.clip_page import publish_failure
 from tasks.crash_limit import GaveUp
+from tasks.failure_page import publish_failure
 from tasks.markdown import as_cell
 
 if TYPE_CHECKING:
@@ -59,16 +60,22 @@ async def stopped(name: str, error: FootageError) -> State[Any]:
     A clip that only is not finished ends as `Booked` (retry the run, or let harvest finish it): to Prefect it
     is a failure, because nothing was delivered, and its Retry button is the right one to press.
     """
-    await publish_failure(name, error)
-    if isinstance(error, Canceled):
-        became = error.details.get("became")
-        return Cancelled(name="Abandoned" if became == "abandoned" else "Cancelled", message=str(error))
-    if isinstance(error, GaveUp):
-        return Failed(name="GaveUp", message=str(error), data=error)
-    state_name = "Booked" if isinstance(error, NotFinished) else "Failed"
-    if error.exit_code == Unreachable.exit_code:
-        state_name = UNREACHABLE
-    return Failed(name=state_name, message=str(error), data=error)
+    flags = error.details.get("flags", ())
+    message = error.written(lambda action: command(action, flags))
+    match error:
+        case Canceled():
+            became = error.details.get("became")
+            state = Cancelled(name="Abandoned" if became == "abandoned" else "Cancelled", message=message)
+        case GaveUp():
+            state = Failed(name="GaveUp", message=message, data=error)
+        case _ if error.exit_code == Unreachable.exit_code:
+            state = Failed(name=UNREACHABLE, message=message, data=error)
+        case NotFinished():
+            state = Failed(name="Booked", message=message, data=error)
+        case _:
+            state = Failed(message=message, data=error)
+    await publish_failure(name, error, str(state.name))
+    return state
 
 
 async def harvested(report: Harvest) -> State[Any]:

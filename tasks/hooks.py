@@ -11,7 +11,14 @@ from typing import Any
 from uuid import UUID
 
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterParentFlowRunId
+from prefect.client.schemas.actions import ArtifactCreate, ArtifactUpdate
+from prefect.client.schemas.filters import (
+    ArtifactFilter,
+    ArtifactFilterFlowRunId,
+    ArtifactFilterType,
+    FlowRunFilter,
+    FlowRunFilterParentFlowRunId,
+)
 from prefect.client.schemas.objects import FlowRun
 from prefect.states import Cancelling
 
@@ -19,6 +26,7 @@ from footage.concurrency.executors import in_thread
 from footage.errors import FootageError
 from footage.steps.cancel import Cancellation, cancel_run
 from tasks.context import context_of
+from tasks.markdown import as_text, slug
 
 logger = logging.getLogger("footage.tasks")
 
@@ -28,10 +36,46 @@ _CANCEL = Cancelling(message="The run that started it was cancelled.")
 async def cancel_clips(flow: Any, flow_run: FlowRun, state: Any) -> None:  # noqa: ARG001 - Prefect names them
     """Cancel every clip that the run worked on; called by Prefect, may be repeated."""
     try:
-        await cancel_work(flow_run.id, flow_run.parameters)
+        done = await cancel_work(flow_run.id, flow_run.parameters)
     except FootageError as error:
-        # The run is cancelled all the same; the wish is in the evidence, and harvest carries it out.
-        logger.error("Not everything could be cancelled: %s", error)
+        # The run is cancelled all the same, and its clips are not.
+        logger.error(
+            "Clips of this run may go on and be billed, because they could not be cancelled: %s. "
+            "`wan-video cancel` without a key lists what is open.",
+            error,
+        )
+        told = [
+            f"Clips of this run may go on and be billed, because they could not be cancelled: "
+            f"{as_text(error.message, 2_000)} `wan-video cancel` without a key lists what is open."
+        ]
+    else:
+        told = [f"- clip `{one.key[:12]}`: {as_text(one.message)}" for one in done]
+    try:
+        await _publish(flow_run, told or ["Nothing was ordered yet, so nothing was bought."])
+    except Exception as error:  # noqa: BLE001 - whatever the server's client raises, what was asked is done
+        logger.warning("Prefect did not take the page of the cancelled run (%s).", type(error).__name__)
+
+
+async def _publish(flow_run: FlowRun, told: list[str]) -> None:
+    """Say on the run's page what became of its clips, and let no bar say that they are still made.
+
+    Prefect calls the hook outside of the run, so the artifacts are tied to it here.
+    """
+    of_run = ArtifactFilterFlowRunId(any_=[flow_run.id])
+    bars = ArtifactFilter(flow_run_id=of_run, type=ArtifactFilterType(any_=["progress"]))
+    async with get_client() as client:
+        await client.create_artifact(
+            ArtifactCreate(
+                key=f"{slug(flow_run.name)}-cancelled",
+                type="markdown",
+                description="Cancelled",
+                data="\n".join([f"## {as_text(flow_run.name)}", "", "**Cancelled.**", "", *told]),
+                flow_run_id=flow_run.id,
+            )
+        )
+        for bar in await client.read_artifacts(artifact_filter=bars):
+            if bar.data != 100:
+                await client.update_artifact(bar.id, ArtifactUpdate(description="cancelled", data=bar.data))
 
 
 async def cancel_work(run_id: UUID, parameters: dict[str, Any]) -> list[Cancellation]:

@@ -70,6 +70,8 @@ class _Line:
 _lines: WeakKeyDictionary[asyncio.AbstractEventLoop, defaultdict[str, _Line]] = WeakKeyDictionary()
 # Until when a server is not asked again, because it did not answer; by its address and the limit's name.
 _silent_until_s: dict[tuple[str, str], float] = {}
+# Limits that were 0 when their server answered last: they stay so while it does not.
+_closed: set[tuple[str, str]] = set()
 
 
 async def _await_turn(model: str) -> None:
@@ -90,7 +92,7 @@ async def _ask(model: str, name: str, wanted: int) -> int:
     # Asked first, because Prefect writes a warning into the run's log for a limit that is not there.
     async with get_client() as client:
         asked = (str(client.api_url), name)
-        if time.monotonic() < _silent_until_s.get(asked, 0):
+        if time.monotonic() < _silent_until_s.get(asked, 0) and asked not in _closed:
             return wanted
         try:
             limit = await client.read_global_concurrency_limit_by_name(name)
@@ -104,11 +106,19 @@ async def _ask(model: str, name: str, wanted: int) -> int:
             logger.warning(
                 "The limit %s did not answer (%s); going on without it.", name, type(error).__name__
             )
+            if asked in _closed:
+                raise _none_allowed(model, name) from None
             return wanted
     if limit.active and limit.limit == 0:
-        raise Throttled(
-            f"Nothing is bought with {model} now: an operator set the Prefect limit {name} to 0.",
-            next_step=f"prefect global-concurrency-limit update {name} --limit N, then run the same again",
-            retry_after_s=None,
-        )
+        _closed.add(asked)
+        raise _none_allowed(model, name)
+    _closed.discard(asked)
     return turns if limit.active else wanted
+
+
+def _none_allowed(model: str, name: str) -> Throttled:
+    return Throttled(
+        f"Nothing is bought with {model} now: an operator set the Prefect limit {name} to 0.",
+        next_step=f"prefect global-concurrency-limit update {name} --limit N, then run the same again",
+        retry_after_s=None,
+    )

@@ -32,6 +32,16 @@ def as_cell(text: str, longest: int = 2_000) -> str:
     return _WORD_JOINER.join(_ADDRESS.split(one_line(text)[:longest])).translate(_WIDE)
 
 
+def as_link(url: str, folder: str | None = None) -> str:
+    """A link where a browser can follow it, else the address as code; of a file below `folder` the path from there."""
+    if url.startswith(("http://", "https://")):
+        return f"[{url.split('?')[0].rsplit('/', 1)[-1]}]({url})"
+    shown = one_line(url).replace("`", "'")
+    if folder is not None:
+        shown = shown.removeprefix("file://").removeprefix(folder).lstrip("/")
+    return f"`{shown}`"
+
+
 def slug(name: str) -> str:
     """A name in the letters that an artifact's key may have."""
     words = re.sub(r"[^a-z0-9]+", "-", unicodedata.normalize("NFKD", name).casefold()).strip("-")

@@ -10,6 +10,7 @@ from footage.evidence.records import Outcome
 from footage.steps.poll import Progress, poll_clip
 from tasks.clip_page import clip_bar
 from tasks.events import emit_clip_event
+from tasks.markdown import as_cell
 from tasks.retries import RETRIES, RETRY_DELAYS_S, tries_again
 
 
@@ -26,6 +27,9 @@ from tasks.retries import RETRIES, RETRY_DELAYS_S, tries_again
 async def poll(clip: Clip) -> Outcome:
     """Wait until the provider's task ends."""
     outcome = await poll_clip(clip, _ProgressBar(clip))
+    if outcome.status != "succeeded":
+        why = outcome.message or outcome.code or "no reason was given"
+        await clip_bar(clip).end(as_cell(f"{clip.name}: {outcome.status}, {why}"), full=False)
     if outcome.status in ("failed", "lost"):
         emit_clip_event("failed", clip, code=outcome.code, reason=outcome.message)
     return outcome

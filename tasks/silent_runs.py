@@ -1,7 +1,8 @@
 """Runs whose worker died without anybody noticing.
 
-An automation crashes a run that stops beating (flows/cli/provisioning/automations.py). It forgets the runs that it
-watched when it is changed and when the server starts anew, and those stay "Running" for ever.
+One automation crashes a run that stops beating, another one starts crashed runs again
+(flows/cli/provisioning/automations.py). Both forget the runs that they watched when they are changed and when the
+server starts anew, and those would stay "Running" or "Crashed" for ever.
 """
 
 from __future__ import annotations
@@ -18,17 +19,25 @@ from prefect.client.schemas.filters import (
     FlowFilter,
     FlowFilterName,
     FlowRunFilter,
+    FlowRunFilterEndTime,
     FlowRunFilterState,
     FlowRunFilterStateType,
 )
 from prefect.client.schemas.objects import StateType
+from prefect.client.schemas.responses import SetStateStatus
 from prefect.exceptions import PrefectHTTPStatusError
-from prefect.states import Crashed
+from prefect.states import AwaitingRetry, Crashed
 
 logger = logging.getLogger("footage.tasks")
 
 # Three beats of the 60 s that prefect.yaml sets.
 SILENCE = timedelta(seconds=180)
+# The automation that starts crashed runs again; where an operator switched it off, nobody does.
+RESTART_AUTOMATION = "wan-video: crashed runs go on"
+# It does so after 45 s.
+UNSTARTED = timedelta(seconds=120)
+# What is older than the provider's memory is left to a person.
+RECENT = timedelta(hours=24)
 OUR_FLOWS = ("generate-video", "generate-from-event", "finish-video", "storyboard", "harvest", "validate")
 
 
@@ -47,6 +56,47 @@ async def crash_silent_runs(silence: timedelta = SILENCE) -> list[str]:
     except (httpx.HTTPError, PrefectHTTPStatusError) as error:
         logger.warning("Prefect does not tell which runs are silent (%s).", type(error).__name__)
         return []
+
+
+async def start_crashed_runs(unstarted: timedelta = UNSTARTED) -> list[str]:
+    """Start each crashed run of a deployment again that the automation did not; their names.
+
+    Harvest and validate come back on schedule, and a run that crashed before its flow began would do so for ever.
+    A server that does not answer now is asked by the next harvest.
+    """
+    try:
+        async with get_client() as client:
+            automations = await client.read_automations_by_name(RESTART_AUTOMATION)
+            if not any(one.enabled for one in automations):
+                return []
+            return [
+                run.name
+                for run in await _crashed(client, unstarted)
+                if run.deployment_id is not None and run.run_count > 0 and await _start(client, run)
+            ]
+    except (httpx.HTTPError, PrefectHTTPStatusError) as error:
+        logger.warning("Prefect does not tell which runs are crashed (%s).", type(error).__name__)
+        return []
+
+
+async def _crashed(client: PrefectClient, unstarted: timedelta) -> list[Any]:
+    now = datetime.now(UTC)
+    since: Any = now - RECENT
+    found = await client.read_flow_runs(
+        flow_filter=FlowFilter(name=FlowFilterName(any_=[*set(OUR_FLOWS) - {"harvest", "validate"}])),
+        flow_run_filter=FlowRunFilter(
+            state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.CRASHED])),
+            end_time=FlowRunFilterEndTime(after_=since),
+        ),
+    )
+    return [run for run in found if run.state is not None and now - run.state.timestamp >= unstarted]
+
+
+async def _start(client: PrefectClient, run: Any) -> bool:
+    message = "Started again by harvest: the clip goes on where its evidence ends."
+    answer = await client.set_flow_run_state(run.id, AwaitingRetry(message=message))
+    logger.warning("Run %s crashed and was not started again; it is now.", run.name)
+    return answer.status == SetStateStatus.ACCEPT
 
 
 async def _running(client: PrefectClient) -> list[Any]:

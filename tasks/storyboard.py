@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -57,7 +57,7 @@ from footage.values.money import money
 from tasks.artifacts import ProgressArtifact, published
 from tasks.check import check
 from tasks.final_states import UNREACHABLE
-from tasks.markdown import as_cell, as_text, slug
+from tasks.markdown import as_cell, as_link, as_text, slug
 from tasks.steps import STEPS
 
 if TYPE_CHECKING:
@@ -154,8 +154,9 @@ async def approved(context: Context, board_plan: BoardPlan, due: BoardQuote) -> 
     await published(
         acreate_markdown_artifact(
             key=f"{slug(board_plan.board.title)}-approval",
-            markdown=f"## Waiting for approval\n\n{as_text(reason)}\n\nPress **Resume** on this run and tick "
-            f"**approve**, or: `{approve}`. Cancel the run to refuse.",
+            markdown=f"## {as_text(board_plan.board.title)}: waiting for approval\n\n{as_text(reason)}\n\nPress "
+            f"**Resume** on [this run]({flow_run.ui_url}) and tick **approve**, or: `{approve}`. Cancel the run to "
+            "refuse.",
             description="Waiting for approval",
         )
     )
@@ -311,11 +312,10 @@ async def wrapped(
             description=f"{as_cell(title)}: {total}, {paid}",
         )
     )
-    links = "\n".join(f"- {name}: `{one_line(redact(url))}`" for name, url in package.links.items())
     await published(
         acreate_markdown_artifact(
             key=f"{slug(title)}-storyboard",
-            markdown=f"## {as_text(title)}\n\n{total}, **{paid}**\n\n{links}",
+            markdown=_page(title, f"{total}, **{paid}**", outcomes.values(), package.links),
             description=f"{as_cell(title)}: {total}",
         )
     )
@@ -334,6 +334,27 @@ async def wrapped(
     if set(counts) == {"delivered"}:
         return Completed(message=message, data=data)
     return Failed(name="Incomplete", message=message, data=data)
+
+
+def _page(title: str, total: str, outcomes: Iterable[ShotOutcome], links: Mapping[str, str]) -> str:
+    """What there is of a board, and about each shot that is missing why and what mends it."""
+    missing = [outcome for outcome in outcomes if outcome.response is None]
+    again = "Started again, the board makes what is missing and buys nothing twice."
+    lines = [
+        f"## {as_text(title)}",
+        "",
+        total,
+        *(["", "### What is missing", ""] if missing else []),
+        *(
+            f"- **{as_text(outcome.shot_id)}** ({outcome.state}): {as_text(outcome.reason or '', 1_000)}"
+            + (f" **Next:** {as_text(outcome.command, 1_000)}" if outcome.command else "")
+            for outcome in missing
+        ),
+        *(["", again, "", "### What there is"] if missing else []),
+        "",
+        *(f"- {name}: {as_link(redact(url))}" for name, url in links.items()),
+    ]
+    return "\n".join(lines)
 
 
 def refused() -> State[Any]:

@@ -23,10 +23,14 @@ import pytest
 if TYPE_CHECKING:
     import httpx
 
+# Here, before any test module of any room can load them.
+pytest.register_assert_rewrite("damagedstore", "storecontract")
+
 # A test must neither reach the developer's server nor spend the developer's money.
 _FOREIGN = ("PREFECT_", "DASHSCOPE_", "WAN_VIDEO_", "OUTPUT_DIR", "ALIBABA_CLOUD_PROFILE", "ALICLOUD_PROFILE")
 # Migrating an empty database takes 15 s on two quiet cores.
 _START_TIMEOUT_S = 180
+_LONGEST_IN_ID = 80
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,13 @@ def pytest_configure(config: pytest.Config) -> None:
         "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
     }
     config.add_cleanup(lambda: shutil.rmtree(home, ignore_errors=True))
+
+
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """A short name for a long text: each is sent to and fro between xdist's processes, and one had 12 MB."""
+    if not isinstance(val, str | bytes) or len(val) <= _LONGEST_IN_ID:
+        return None
+    return f"{val[:_LONGEST_IN_ID]!a} and so on, {len(val)} in all"
 
 
 @pytest.hookimpl(tryfirst=True)

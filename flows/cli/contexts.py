@@ -44,6 +44,22 @@ def context_alone(credentials_block: str | None, storage_block: str | None) -> G
 
 
 @contextlib.contextmanager
+def store_here(storage_block: str | None) -> Generator[Context]:
+    """For what needs the store and nothing else: a server is asked only for a block that is named, and no key.
+
+    Raises:
+        InvalidRequest: There is no such block.
+        Unreachable: A block was named, and there is no Prefect server.
+    """
+    if storage_block is None:
+        with open_context() as context:
+            yield context
+        return
+    with context_here(None, storage_block) as context:
+        yield context
+
+
+@contextlib.contextmanager
 def context_here(credentials_block: str | None, storage_block: str | None) -> Generator[Context]:
     """With the server's blocks where one answers, else alone; a server is started only for a block that is named.
 

@@ -36,6 +36,9 @@ PROFILE = "wan-video"
 # The first start migrates an empty database, which takes half a minute on a small machine.
 START_TIMEOUT_S = 180.0
 STOP_TIMEOUT_S = 15.0
+# Runs that ended 90 days ago go (Prefect's own default, and its database grows without end otherwise); clips and
+# their evidence are elsewhere. Whoever sets these in the environment has the last word.
+RETENTION = {"PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs"}
 # The last line of a traceback: "sqlalchemy.exc.DatabaseError: …".
 _ERROR_LINE = re.compile(r"[\w.]+(?:Error|Exception)\b")
 
@@ -131,7 +134,7 @@ def _started(home: Path) -> str:
     port = PORT if _free(PORT) else _any_port()
     url = f"http://127.0.0.1:{port}/api"
     tell("Starting a local Prefect server (the first time takes about half a minute) …", "dim")
-    environment = {**os.environ, **server_environment(port, auth_string())}
+    environment = {**RETENTION, **os.environ, **server_environment(port, auth_string())}
     # Not with --background: that throws away what the server says, and nobody learns that it died.
     with log.open("wb") as output:
         process = subprocess.Popen(

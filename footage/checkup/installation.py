@@ -186,13 +186,13 @@ def _buying(context: Context) -> Finding:
     if (order := stopped(context.store)) is not None:
         return Finding(name, "fail", order.in_words(), "wan-video resume-buying", BuyingStopped.exit_code)
     spent = context.spending.spent(context.provider_now())
-    left = [(cap, cap.left(spent)) for cap in context.caps]
-    told = "; ".join(cap.left_in_words(spent) for cap, _ in left) or "no cap is set for a day or a month"
-    if any(amount <= 0 for _, amount in left):
-        return Finding(
-            name, "fail", told, "raise the cap, or wait until it begins anew", OverBudget.exit_code
-        )
-    return Finding(name, "ok", told)
+    reached = [cap for cap in context.caps if cap.left(spent) <= 0]
+    told = "; ".join(cap.left_in_words(spent) for cap in context.caps) or "no cap is set for a day or a month"
+    fix = "raise the cap, or wait until it begins anew"
+    if any(cap.model is None for cap in reached):
+        return Finding(name, "fail", told, fix, OverBudget.exit_code)
+    # The other models can be bought.
+    return Finding(name, "warn", told, fix) if reached else Finding(name, "ok", told)
 
 
 def _exclusive(context: Context) -> Finding:

@@ -13,6 +13,9 @@ from footage.evidence.state import Attempt
 R = TypeVar("R", bound=Record)
 
 _NUMBER = "([1-9][0-9]{0,4})"
+# No higher number is read.
+MOST_ATTEMPTS = 99_999
+_ATTEMPT_FOLDER = re.compile(rf"attempt-{_NUMBER}/")
 _ATTEMPT_FILE = re.compile(rf"attempt-{_NUMBER}/(intent|receipt|outcome)\.json")
 _FOUND_FILE = re.compile(rf"attempt-{_NUMBER}/found-([A-Za-z0-9_-]{{1,64}})\.json")
 _SETTLEMENT_FILE = re.compile(rf"attempt-{_NUMBER}/settlement(?:-{_NUMBER})?\.json")
@@ -47,6 +50,9 @@ class AttemptReader:
                 if name != match[0]:
                     self.reader.refuse(f"{self.folder}/{match[0]}", "it is a folder")
                 parts.setdefault(number, {})[match[2]] = self._of_attempt(name, _KINDS[match[2]], number)
+            elif name.startswith("attempt-") and not _ATTEMPT_FOLDER.match(name):
+                # A link, a file, or a number that is none: what it is about may have been bought.
+                self.reader.refuse(f"{self.folder}/{name.split('/')[0]}", "it is no folder of an attempt")
             elif match := _FOUND_FILE.fullmatch(name):
                 found.setdefault(int(match[1]), []).append(match[2])
             elif match := _SETTLEMENT_FILE.fullmatch(name):

@@ -53,6 +53,7 @@ from footage.evidence.records import (
     OrderRecord,
     Outcome,
     PollLine,
+    Promise,
     Receipt,
     Record,
     ResultRecord,
@@ -89,6 +90,8 @@ class ClipEvidence:
         self._attempts = AttemptReader(self.reader, key)
         # The attempt that was begun here: its marker cannot be gone before it ended.
         self._marked = 0
+        # What that marker says, where it was written here.
+        self.promise: Promise | None = None
 
     # -- reading ---------------------------------------------------------------------------------------------
 
@@ -167,27 +170,37 @@ class ClipEvidence:
             self.mark_open(intent.attempt)
         self.store.create(f"{self.folder}/attempt-{intent.attempt}/intent.json", intent.to_bytes())
 
-    def mark_open(self, attempt: int = 0) -> bool:
+    def mark_open(self, attempt: int = 0, promise: Promise | None = None) -> bool:
         """Have harvest look at this clip, for an attempt that is about to be opened; False where it does so already."""
-        self._marked = attempt
         try:
-            marker = OpenMarker(key=self.key, opened_at=datetime.now(UTC))
-            self.store.create(self.marker, marker.to_bytes())
+            self._write_marker(self.store.create, promise)
         except AlreadyThere:
+            # Who finds it marked may have to look whose promise it names.
+            self._marked = 0 if promise else attempt
             return False
+        self._marked, self.promise = attempt, promise
         return True
 
-    def opened_at(self) -> datetime:
-        """When the clip was marked as open.
+    def mark_promise(self, promise: Promise) -> None:
+        """Keep, in the marker that is there, which line of the ledger is about to be written."""
+        self._write_marker(self.store.replace, promise)
+        self._marked, self.promise = promise.attempt, promise
+
+    def _write_marker(self, write: Callable[[str, bytes], None], promise: Promise | None) -> None:
+        marker = OpenMarker(key=self.key, opened_at=datetime.now(UTC), promise=promise)
+        write(self.marker, marker.to_bytes())
+
+    def open_marker(self) -> OpenMarker:
+        """What marks this clip as open.
 
         Raises:
             NotThere: It is not.
         """
-        return self.reader.record(self.marker, OpenMarker, key=self.key).opened_at
+        return self.reader.record(self.marker, OpenMarker, key=self.key)
 
     def unmark_open(self) -> None:
         """Let harvest forget this clip; only for who holds its lease and has seen that its state is over."""
-        self._marked = 0
+        self._marked, self.promise = 0, None
         self.store.delete(self.marker)
 
     def book(self, receipt: Receipt) -> Receipt | None:

@@ -48,6 +48,8 @@ R = TypeVar("R", bound=Record)
 
 
 _LEASE_FILE = re.compile(r"leases/[0-9a-z]+/([0-9]{1,18})\.(json|released)")
+# So that the next one has a number that is read as well; a worker that looks every second takes thirty years.
+MOST_LEASES = 999_999_999
 
 
 class Worker:
@@ -175,9 +177,15 @@ class Lease:
         return f"{self.folder}/{number}.{kind}"
 
     def take(self, after: Holding) -> bool:
-        """Take the clip over from `after`; False when somebody else was quicker."""
+        """Take the clip over from `after`; False when somebody else was quicker.
+
+        Raises:
+            BadRecord: The lease that is there leaves no number for another.
+        """
         self.worker.start()
         number = after.number + 1
+        if number > MOST_LEASES:
+            RecordReader(self.store).refuse(after.files[-1], f"no lease has a number above {MOST_LEASES:,}")
         # The random part keeps two clips of this very worker from both having "created" the same bytes.
         mine = LeaseRecord(owner=self.worker.id, number=number, taken=secrets.token_hex(8)).to_bytes()
         try:

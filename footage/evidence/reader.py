@@ -34,8 +34,10 @@ _SEALED_BY = re.compile(r"wan-video (\d+)\.(\d+)")
 class RecordReader:
     """Reads the records of one store."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, mend: NextStep | None = None) -> None:
+        """`mend`: what to do about a file that does not fit, where that is about more than one clip."""
         self.store = store
+        self._mend = mend
 
     def record(self, path: str, kind: type[R], **expected: Any) -> R:
         """The record at `path`, whose fields named in `expected` have exactly these values.
@@ -63,7 +65,8 @@ class RecordReader:
         look = (Verify(key), " names everything that does not fit; ") if key else ()
         raise BadRecord(
             f"{self._address(path)} does not fit: {why}.",
-            next_step=NextStep.of(
+            next_step=self._mend
+            or NextStep.of(
                 *look, "restore the file from a backup. Nothing is bought for this clip until then"
             ),
             key=key,

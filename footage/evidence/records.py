@@ -71,7 +71,7 @@ class Intent(Record):
     key: Key
     attempt: Number
     owner: Name
-    lease: Count
+    lease: Annotated[int, Field(ge=0, le=999_999_999)]
     model: Name
     region: Name
     endpoint: Address
@@ -130,11 +130,26 @@ class Joined(Record):
     attempts: Count
 
 
+class Promise(BaseModel):
+    """The line of the ledger that a worker is about to write for an attempt that it is about to open.
+
+    It is there only if the line at this place has this token: two workers may have wanted the same number.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    attempt: Number
+    line: SpendingLine
+    token: Name
+
+
 class OpenMarker(Record):
     """Something of this clip was bought, or is about to be, and is not finished."""
 
     key: Key
     opened_at: Moment
+    # None in markers that are older than the ledger, or that no purchase was begun with.
+    promise: Promise | None = None
 
 
 class StoreNote(Record):

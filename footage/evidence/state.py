@@ -204,9 +204,8 @@ def why_stopped(last: Attempt, ended: Outcome) -> FootageError:
             key=key,
         )
     code = f"{ended.code}: " if ended.code else ""
-    reason = (
-        f"Clip {key[:12]}, attempt {last.number}: {code}{ended.message or 'the provider gave no reason'}."
-    )
+    why = (ended.message or "the provider gave no reason").rstrip(".")
+    reason = f"Clip {key[:12]}, attempt {last.number}: {code}{why}."
     if last.receipt is None and ended.may_retry:
         return Unreachable(
             f"{reason} Nothing was bought.", next_step=NextStep.of(Rerun(key), ", later"), key=key

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 # In place of a clip's file names where its folder cannot be listed.
 UNREADABLE = "?"
 
-_ATTEMPT = re.compile(r"attempt-([1-9][0-9]{0,4})/")
+# Also one whose folder is a link, which is not looked into.
+_ATTEMPT = re.compile(r"attempt-([1-9][0-9]{0,4})(?:/|\Z)")
 _SETTLEMENT = re.compile(r"settlement(?:-([1-9][0-9]{0,4}))?\.json")
 
 
@@ -31,6 +32,9 @@ def keys_in(store: Store) -> dict[str, set[str]]:
         parts = name.split("/", 2)
         if len(parts) == 3 and is_key(parts[1]):
             found.setdefault(parts[1], set()).add(parts[2])
+        elif len(parts) == 2 and is_key(parts[1]):
+            # A link in the place of its folder, or a file.
+            found[parts[1]] = names_of(store, parts[1])
     return found
 
 

@@ -31,7 +31,7 @@ from footage.values.frame_rate import rate_number
 FPS_MAX = 60
 TAKE_MAX = 1_000_000
 # Width and height with 2 to 4 digits: all that is asked of a model whose sizes no page lists.
-_SIZE = re.compile(r"[1-9][0-9]{1,3}\*[1-9][0-9]{1,3}")
+SIZE = re.compile(r"[1-9][0-9]{1,3}\*[1-9][0-9]{1,3}")
 _ALMOST_SIZE = re.compile(r"\s*([0-9]{2,4})\s*[xX×*,:/]\s*([0-9]{2,4})\s*")
 _TAKERS = ", ".join(name for name in MODEL_NAMES if card(name).kind == "i2v")
 
@@ -175,7 +175,7 @@ def _size(a: Ask) -> RuleResults:
     offered = a.card.sizes if a.card else ()
     if a.card and a.card.documented and size not in offered:
         yield _size_problem(size, offered, a.card.name)
-    elif not _SIZE.fullmatch(size):
+    elif not SIZE.fullmatch(size):
         yield _size_problem(size, offered, a.card.name if a.card else "the model")
     elif a.card and a.card.kind == "t2v":
         reason = "Decides the price tier." if a.card.documented else "Its sizes are documented nowhere."
@@ -202,7 +202,7 @@ def _size_problem(size: str, offered: tuple[str, ...], whose: str) -> Problem:
         if offered and meant not in offered:
             message += f" And {whose} does not make it."
         return Problem("size", shown(size), message, allowed)
-    if not _SIZE.fullmatch(size):
+    if not SIZE.fullmatch(size):
         message = "Give width and height in pixels, not a ratio and not a tier."
         return Problem("size", shown(size), message, allowed)
     default = VideoRequest.model_fields["size"].default

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from footage.errors import Problem
 from footage.privacy.display import shown
 
-_COLOR = re.compile(r"#[0-9A-Fa-f]{6}")
+COLOR = re.compile(r"#[0-9A-Fa-f]{6}")
 
 
 def text_problem(field: str, text: str, most: int, whose: str) -> Problem | None:
@@ -52,6 +52,6 @@ def link_problem(field: str, url: str) -> Problem | None:
 
 def color_problem(field: str, color: str) -> Problem | None:
     """Whether this is a colour that can be painted."""
-    if _COLOR.fullmatch(color):
+    if COLOR.fullmatch(color):
         return None
     return Problem(field, shown(color), "is not a colour.", "#RRGGBB, such as #000000 for black")

@@ -1,4 +1,4 @@
-"""How long to wait between two questions about one task: as short as the account allows, whatever the model.
+"""How long to wait between two questions about one task: as short as the account allows.
 
 Questions are free and a person's minutes are not. An account may ask 20 questions a second (Model Studio rate
 limits, read 2026-11), so what decides is how many clips wait. While they are a few, each is asked for when the wait of

@@ -12,6 +12,11 @@ from urllib.parse import urlsplit
 
 from footage.provider.results import TaskRow, TaskStatus, Usage
 
+# Longer than any clip, and the most that a record takes.
+MOST_SECONDS = 100_000
+# A day can be added to any time in them.
+_FIRST_YEAR, _LAST_YEAR = 2000, 2998
+
 TASK_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
@@ -45,6 +50,8 @@ def task_row(row: Any) -> TaskRow | None:
     try:
         created_at = datetime.fromtimestamp(float(created_ms) / 1000, UTC)
     except (OverflowError, OSError, ValueError):
+        return None
+    if not _FIRST_YEAR <= created_at.year <= _LAST_YEAR:
         return None
     return TaskRow(task_id, text(entry.get("request_id")), model, status, created_at)
 
@@ -80,7 +87,7 @@ def usage(value: Any) -> Usage | None:
     size = re.fullmatch(r"(\d{1,5})[*x](\d{1,5})", str(given.get("size") or given.get("video_ratio") or ""))
     audio = given.get("audio")
     return Usage(
-        billed_seconds=next((one for one in seconds if one is not None), None),
+        billed_seconds=next((one for one in seconds if one is not None and one <= MOST_SECONDS), None),
         width=int(size[1]) if size else None,
         height=int(size[2]) if size else None,
         sr=whole(given.get("SR")),

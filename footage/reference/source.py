@@ -8,12 +8,11 @@ import os
 import re
 import stat
 from collections.abc import Callable
-from pathlib import Path
 from urllib.parse import SplitResult, unquote, unquote_to_bytes, urlsplit
 
 from footage.catalogue import IMAGE
 from footage.errors import InvalidRequest, Problem
-from footage.input_roots import InputRoots
+from footage.input_roots import InputRoots, where_from
 from footage.privacy.display import shown
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
@@ -98,12 +97,13 @@ def _from_file(path: str, reference: str, roots: InputRoots | None) -> bytes:
         descriptor = (roots or InputRoots.anywhere()).open(path, "reference_image")
     except (OSError, ValueError, RuntimeError) as error:
         reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)
-        where, allowed = "", None
-        if isinstance(error, FileNotFoundError) and not Path(path).expanduser().is_absolute():
-            # A run of a deployment works in a folder that whoever asked for it has never seen.
-            where = f" A relative path starts where this process works: {str(Path.cwd())!r}."
-            allowed = "an absolute path on the machine that makes the clip, or a URL"
-        raise _invalid(reference, f"cannot be opened as a file: {reason}.{where}", allowed) from None
+        message, allowed = f"cannot be opened as a file: {reason}.", None
+        if isinstance(error, FileNotFoundError) and (where := where_from(path)):
+            message, allowed = (
+                f"{message} {where}",
+                "an absolute path on the machine that makes the clip, or a URL",
+            )
+        raise _invalid(reference, message, allowed) from None
     mode = os.fstat(descriptor).st_mode
     if not stat.S_ISREG(mode):
         os.close(descriptor)

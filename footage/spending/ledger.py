@@ -6,8 +6,11 @@
 Lines are numbered, created exclusively and never changed: whoever adds line n has seen line n - 1, and each line
 carries the sums up to itself. So a cap is exact however many workers buy at once, and a new process finds the sums
 with two listings and one read, however long the month is. A line counts in full until a correction says otherwise: a
-create that was refused, a task that failed, seconds that were billed differently. All that a cap needs of a correction
-is in its name.
+create that was not sent or refused, a task that failed, seconds that were billed differently. All that a cap needs of
+a correction is in its name; with a cap, those of the month are listed before each create, a listing for each day.
+
+A promise belongs to the worker that made it. Whoever finds one that no attempt was opened with (the clip's open marker
+names it) gives it back and makes its own.
 """
 
 from __future__ import annotations
@@ -19,14 +22,15 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, tzinfo
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 from typing import TYPE_CHECKING, Annotated, Literal, cast
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
-from footage.errors import AlreadyThere
+from footage.errors import AlreadyThere, NotThere
+from footage.errors.actions import NextStep
 from footage.evidence.reader import RecordReader
-from footage.evidence.records import Key, Moment, Money, Name, Number, Record, SpendingLine
+from footage.evidence.records import Key, Moment, Money, Name, Number, Promise, Record, SpendingLine
 
 if TYPE_CHECKING:
     from footage.storage import Store
@@ -37,19 +41,24 @@ _CORRECTIONS = f"{FOLDER}/corrections"
 LINES_A_FOLDER = 1000
 # Workers whose clocks disagree by less than a day add to the same sums.
 DAYS_KEPT = 3
+# Of a correction's amount, as its name has room for it: finer than any price times any seconds that are printed.
+_FINEST = Decimal("1e-10")
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _MONTH = re.compile(r"\d{4}-\d{2}")
 _CORRECTION = re.compile(
     r"(?P<line>\d{7,9})_(?P<count>[1-9]\d{0,3})_(?P<model>[A-Za-z0-9.-]{1,60})_(?P<currency>[A-Z]{3})_"
-    r"(?P<delta>-?\d{1,9}(?:\.\d{1,12})?)_(?P<why>refused|failed|canceled|billed)\.json"
+    r"(?P<delta>-?\d{1,9}(?:\.\d{1,12})?)_(?P<why>unsent|refused|failed|canceled|billed)\.json"
 )
 
-# The create was never accepted; the task was, and cost nothing (failed, canceled); it was billed for other seconds.
-Why = Literal["refused", "failed", "canceled", "billed"]
+_MEND = "restore the file from a backup, or delete it if there is none; nothing is bought in this store until then"
 
-# Amounts by model and currency.
-Sums = dict[str, dict[str, Decimal]]
+# Never sent; never accepted; the task cost nothing (failed, canceled); billed for other seconds.
+Why = Literal["unsent", "refused", "failed", "canceled", "billed"]
+
+# Amounts by model and currency; no sum is more than all lines of a month at their dearest.
+Sum = Annotated[Decimal, Field(ge=0, le=10**15, allow_inf_nan=False)]
+Sums = dict[str, dict[str, Sum]]
 
 
 class LedgerLine(Record):
@@ -124,6 +133,7 @@ class Spent:
 
 # Raises OverBudget when what would then be spent is more than is allowed.
 Check = Callable[[Purchase, Spent], None]
+Announce = Callable[[Promise], None]
 
 
 class SpendingLedger:
@@ -132,7 +142,7 @@ class SpendingLedger:
     def __init__(self, store: Store, zone: tzinfo = UTC) -> None:
         self._store = store
         self._zone = zone
-        self._reader = RecordReader(store)
+        self._reader = RecordReader(store, NextStep.of(_MEND))
         self._lock = threading.Lock()
         # The newest line that was seen of each month.
         self._last: dict[str, LedgerLine] = {}
@@ -141,10 +151,17 @@ class SpendingLedger:
         """The day in the operator's zone."""
         return now.astimezone(self._zone).date()
 
-    def reserve(self, purchase: Purchase, now: datetime, check: Check | None = None) -> SpendingLine:
+    def reserve(
+        self,
+        purchase: Purchase,
+        now: datetime,
+        check: Check | None = None,
+        announce: Announce | None = None,
+    ) -> SpendingLine:
         """Promise the price of one create; of many workers at once each sees what the others promised before.
 
-        `check` is asked with the sums that this purchase would make.
+        `check` is asked with the sums that this purchase would make. `announce` is called before each line that is
+        tried, so that a worker that dies behind it leaves word of its promise; what it raises ends this.
 
         Raises:
             OverBudget: `check` says no; nothing was promised.
@@ -156,24 +173,35 @@ class SpendingLedger:
         with self._lock:
             last = self._last.get(month) or self._newest(month)
             while True:
-                line = _next_line(last, purchase, day, now)
+                line = self._next_line(last, purchase, day, now)
                 if check is not None:
                     check(purchase, self._with_corrections(line))
+                place = SpendingLine(month=month, number=line.number, seconds=line.seconds)
+                if announce is not None:
+                    announce(Promise(attempt=purchase.attempt, line=place, token=line.token))
                 try:
                     self._store.create(_path(month, line.number), line.to_bytes())
                 except AlreadyThere:
                     # Somebody else was quicker, perhaps by many lines.
                     last = self._newest(month)
+                    if last is None or last.number < line.number:
+                        # Not listed, so perhaps no line at all.
+                        last = self._line(month, line.number)
                     continue
                 self._last[month] = line
-                return SpendingLine(month=month, number=line.number, seconds=line.seconds)
+                return place
 
-    def find(self, key: str, attempt: int, since: datetime) -> SpendingLine | None:
-        """The line of an attempt whose worker died between promising and opening it."""
-        for line in self._lines_back_to(since):
-            if (line.key, line.attempt) == (key, attempt):
-                return SpendingLine(month=f"{line.day:%Y-%m}", number=line.number, seconds=line.seconds)
-        return None
+    def holds(self, promise: Promise) -> bool:
+        """Whether a promise that was announced is in the ledger.
+
+        Raises:
+            BadRecord: The line at its place does not fit.
+            StorageProblem: It cannot be read.
+        """
+        try:
+            return self._line(promise.line.month, promise.line.number).token == promise.token
+        except NotThere:
+            return False
 
     def correct(self, spending: SpendingLine, seconds: Decimal, why: Why, now: datetime) -> None:
         """Say for how many seconds of its price a line is really owed; where nothing changes, nothing is written.
@@ -186,14 +214,22 @@ class SpendingLedger:
         amount = line.price_per_second * seconds
         given = [found for found in self._corrections(str(line.day)) if found.line == line.number]
         newest = max(given, key=lambda found: (found.count, found.delta), default=None)
-        delta = amount - line.amount
+        # Rounded to what is dearer.
+        delta = (amount - line.amount).quantize(_FINEST, ROUND_CEILING)
         if delta == (newest.delta if newest else 0):
             return
-        record = Correction(
-            line=line.number, key=line.key, attempt=line.attempt, amount=amount, why=why, decided_at=now
-        )
         count = newest.count + 1 if newest else 1
         found = CorrectionName(str(line.day), line.number, count, line.model, line.currency, delta, why)
+        try:
+            record = Correction(
+                line=line.number, key=line.key, attempt=line.attempt, amount=amount, why=why, decided_at=now
+            )
+        except ValidationError:
+            record = None
+        if record is None or _CORRECTION.fullmatch(found.name) is None:
+            # What nobody could read again would stop all buying.
+            path = _path(spending.month, spending.number)
+            self._reader.refuse(path, f"{seconds:.10g} s of it cannot be written as its correction")
         self._store.replace(found.path, record.to_bytes())
 
     def spent(self, now: datetime) -> Spent:
@@ -219,48 +255,58 @@ class SpendingLedger:
                 continue
             corrections = self._newest_corrections(month)
             for path in self._store.list(f"{FOLDER}/{month}"):
-                line = self._reader.record(path, LedgerLine)
+                line = self._line(month, self._number(month, path))
                 if first <= line.day <= last:
                     yield line, corrections.get(line.number)
 
     # -- helpers ---------------------------------------------------------------------------------------------
 
     def _newest(self, month: str) -> LedgerLine | None:
-        folders = self._store.folders(f"{FOLDER}/{month}")
-        names = self._store.list(f"{FOLDER}/{month}/{folders[-1]}") if folders else []
-        if not names:
-            return None
-        number = names[-1].rpartition("/")[2].removesuffix(".json")
-        if not number.isdecimal() or names[-1] != _path(month, int(number)):
-            self._reader.refuse(names[-1], "it is no line of the ledger")
-        self._last[month] = self._line(month, int(number))
-        return self._last[month]
+        # The newest folder is empty where its first line is about to be written, or its writer died before.
+        for folder in reversed(self._store.folders(f"{FOLDER}/{month}")):
+            if names := self._store.list(f"{FOLDER}/{month}/{folder}"):
+                self._last[month] = self._line(month, self._number(month, names[-1]))
+                return self._last[month]
+        return None
+
+    def _number(self, month: str, path: str) -> int:
+        """Which line a file is."""
+        number = path.rpartition("/")[2].removesuffix(".json")
+        if not number.isdecimal() or path != _path(month, int(number)):
+            self._reader.refuse(path, "it is no line of the ledger")
+        return int(number)
 
     def _line(self, month: str, number: int) -> LedgerLine:
         path = _path(month, number)
         line = self._reader.record(path, LedgerLine, number=number)
         if f"{line.day:%Y-%m}" != month:
             self._reader.refuse(path, f"its day {line.day} is of another month")
+        for sums in (line.month_sums, line.day_sums.get(str(line.day), {})):
+            if sums.get(line.model, {}).get(line.currency, Decimal(0)) < line.amount:
+                self._reader.refuse(path, "its sums are less than its own amount")
         return line
 
-    def _lines_back_to(self, since: datetime) -> Iterator[LedgerLine]:
-        """The newest lines first, back to a time."""
-        months = [month for month in self._store.folders(FOLDER) if _MONTH.fullmatch(month)]
-        for month in reversed(months):
-            last = self._newest(month)
-            for number in range(last.number if last else 0, 0, -1):
-                line = self._line(month, number)
-                if line.written_at < since:
-                    return
-                yield line
+    def _next_line(self, last: LedgerLine | None, purchase: Purchase, day: date, now: datetime) -> LedgerLine:
+        try:
+            return _next_line(last, purchase, day, now)
+        except ValidationError:
+            if last is None:
+                raise
+            # Its number or its sums are as high as they may be.
+            self._reader.refuse(_path(f"{last.day:%Y-%m}", last.number), "no line can follow it")
 
     def _with_corrections(self, line: LedgerLine, day: date | None = None) -> Spent:
-        day = day or line.day
+        day, month = day or line.day, f"{line.day:%Y-%m}"
         of_day, of_month = _copied(line.day_sums.get(str(day), {})), _copied(line.month_sums)
         corrected: Counter[Why] = Counter()
-        for found in self._newest_corrections(f"{day:%Y-%m}").values():
+        for found in self._newest_corrections(month).values():
+            if found.line > line.number:
+                # About a line that was added since this one was read.
+                continue
             for sums in (of_month, of_day) if found.day == str(day) else (of_month,):
                 _add(sums, found.model, found.currency, found.delta)
+                if sums[found.model][found.currency] < 0:
+                    self._reader.refuse(found.path, "more is taken back than was promised")
             corrected[found.why] += found.day == str(day)
         return Spent(day, of_day, of_month, line.day_creates.get(str(day), 0), corrected)
 
@@ -306,9 +352,12 @@ class CorrectionName:
     why: Why
 
     @property
+    def name(self) -> str:
+        return f"{self.line:07}_{self.count}_{self.model}_{self.currency}_{self.delta:f}_{self.why}.json"
+
+    @property
     def path(self) -> str:
-        name = f"{self.line:07}_{self.count}_{self.model}_{self.currency}_{self.delta:f}_{self.why}.json"
-        return f"{_CORRECTIONS}/{self.day}/{name}"
+        return f"{_CORRECTIONS}/{self.day}/{self.name}"
 
 
 def _path(month: str, number: int) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
 from footage.concurrency.boot_clock import boot_clock_s
-from footage.errors import AlreadyThere, BuyingStopped, FootageError, NotThere
+from footage.errors import AlreadyThere, BuyingStopped, FootageError, NotThere, StorageProblem
 from footage.errors.actions import NextStep, ResumeBuying
 from footage.evidence.reader import RecordReader
 from footage.evidence.records import Moment, Record
@@ -21,12 +22,16 @@ PATH = "buying-stopped.json"
 SEEN_FOR_S = 1.5
 
 
+_LONGEST = 500
+_MEND = NextStep.of(ResumeBuying(), " takes it away; nothing is bought in this store until then")
+
+
 class StopOrder(Record):
     """Who stopped buying, when, and why."""
 
     stopped_at: Moment
-    by: Annotated[str, Field(max_length=200)]
-    why: Annotated[str, Field(max_length=500)] | None = None
+    by: Annotated[str, Field(max_length=_LONGEST)]
+    why: Annotated[str, Field(max_length=_LONGEST)] | None = None
 
     def in_words(self) -> str:
         """For a person."""
@@ -40,25 +45,31 @@ def stop_buying(store: Store, by: str, why: str | None = None) -> StopOrder:
     Raises:
         StorageProblem: The store cannot be written.
     """
-    order = StopOrder(stopped_at=datetime.now(UTC), by=by, why=why)
+    # Cut rather than refused: whoever stops buying is in a hurry.
+    order = StopOrder(stopped_at=datetime.now(UTC), by=_kept(by), why=None if why is None else _kept(why))
     try:
         store.create(PATH, order.to_bytes())
     except AlreadyThere:
-        return stopped(store) or order
+        with contextlib.suppress(StorageProblem):
+            return stopped(store) or order
     return order
 
 
+def _kept(text: str) -> str:
+    """As much of a text as an order takes: whatever somebody types, buying is stopped."""
+    return text.encode(errors="replace").decode()[:_LONGEST]
+
+
 def resume_buying(store: Store) -> StopOrder | None:
-    """Put the switch back; what it said, None where it was not thrown.
+    """Put the switch back; what it said, None where it was not thrown or cannot be read.
 
     Raises:
-        StorageProblem: The store cannot be written.
+        StorageProblem: The order cannot be deleted; buying is still stopped.
     """
-    try:
+    order = None
+    with contextlib.suppress(StorageProblem):
         order = stopped(store)
-    finally:
-        # Also one that cannot be read: it stops buying, too.
-        store.delete(PATH)
+    store.delete(PATH)
     return order
 
 
@@ -70,7 +81,7 @@ def stopped(store: Store) -> StopOrder | None:
         StorageProblem: The store cannot be read.
     """
     try:
-        return RecordReader(store).record(PATH, StopOrder)
+        return RecordReader(store, _MEND).record(PATH, StopOrder)
     except NotThere:
         return None
 
@@ -93,7 +104,14 @@ class SendingGate:
             self.refusal = error
             return False
         now_s = boot_clock_s()
-        return now_s < self._until_s and now_s - looked_s < SEEN_FOR_S
+        if now_s - looked_s >= SEEN_FOR_S:
+            self.refusal = StorageProblem(
+                f"The store took {now_s - looked_s:.1f} s to tell whether buying is stopped, and what it said may no "
+                "longer be so. Nothing was sent.",
+                next_step="use a store that answers within a second, then run the same again",
+            )
+            return False
+        return now_s < self._until_s
 
 
 def require_buying(store: Store) -> None:

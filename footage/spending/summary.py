@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from footage.spending.ledger import LedgerLine, SpendingLedger, Why
 
 By = Literal["day", "model", "board", "account", "region", "line"]
-# What became of a line: not known yet, paid, or the reason why nothing is.
-LineState = Literal["promised", "bought", "refused", "failed", "canceled"]
+# What became of a line: not known yet, paid (or perhaps paid, where a create was lost), or why nothing is.
+LineState = Literal["promised", "bought", "unsent", "refused", "failed", "canceled"]
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class SpendingGroup:
     name: str
     currency: str
     creates: int = 0
-    # Neither accepted nor billed.
+    # Sent, and cost nothing.
     unbilled: int = 0
     bought: Decimal = Decimal(0)
     promised: Decimal = Decimal(0)
@@ -84,6 +84,8 @@ class SpendingReport:
         for entry in self.entries:
             name = str(getattr(entry.line, by) or "(none)")
             group = groups.setdefault((name, entry.line.currency), SpendingGroup(name, entry.line.currency))
+            if entry.state == "unsent":
+                continue
             group.creates += 1
             match entry.state:
                 case "promised":
@@ -137,6 +139,6 @@ def _newest_attempts(lines: Iterable[LedgerLine]) -> dict[str, int]:
 
 
 def _state(why: Why | None, *, is_open: bool) -> LineState:
-    if why in ("refused", "failed", "canceled"):
+    if why is not None and why != "billed":
         return why
     return "promised" if is_open else "bought"

@@ -15,9 +15,10 @@ from footage.evidence.clip_evidence import ClipEvidence
 from footage.evidence.lease import DeadWatch, Lease
 from footage.evidence.records import Receipt
 from footage.evidence.stored_order import stored_order
-from footage.steps.booking import receipt_of
+from footage.steps.booking import TASK_LIFE, receipt_of
 from footage.steps.check import full_key
 from footage.steps.provider_queries import client_of
+from footage.steps.same_prompt import beginning_of_prompt, same_prompt
 
 if TYPE_CHECKING:
     from footage.context import Context
@@ -45,12 +46,14 @@ def _adopt(context: Context, evidence: ClipEvidence, task_id: str) -> Receipt:
     answer = client_of(context, intent).fetch(task_id)
     if answer.status.value == "UNKNOWN":
         raise _no("task_id", task_id, f"{intent.endpoint} knows no such task (tasks live 24 h)")
-    prompt = stored_order(evidence).request.prompt
-    if answer.orig_prompt is not None and answer.orig_prompt.split() != prompt.split():
+    told, prompt = answer.orig_prompt, stored_order(evidence).request.prompt
+    if told is not None and not (same_prompt(told, prompt) or beginning_of_prompt(told, prompt)):
         raise _no("task_id", task_id, "this task was made from another prompt")
     # Without the list's creation time the intent's own is the safe side: the result expires rather earlier.
     written_at = intent.written_at + timedelta(seconds=intent.clock_offset_s or 0.0)
-    submitted_at = min(written_at, context.provider_now())
+    # A task that is still known is no older than it can be, whatever the intent says.
+    now = context.provider_now()
+    submitted_at = max(min(written_at, now), now - TASK_LIFE)
     receipt = receipt_of(intent, task_id, answer.request_id, submitted_at, adopted=True)
     kept = evidence.book(receipt.model_copy(update={"key_fingerprint": context.api_key.fingerprint}))
     if kept is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -9,7 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from footage.catalogue import IMAGE
-from footage.clip import Clip
+from footage.clip import Clip, DeliveryGate
 from footage.concurrency.slow_notice import noticed_if_slow
 from footage.errors import BadRecord, InvalidRequest, NotThere, Problem
 from footage.evidence.clip_evidence import ClipEvidence, is_key
@@ -133,7 +134,13 @@ def enter(
 
 
 def reopen(
-    context: Context, key: str, permission: Permission, *, name: str | None = None, board: str | None = None
+    context: Context,
+    key: str,
+    permission: Permission,
+    *,
+    name: str | None = None,
+    board: str | None = None,
+    delivery_gate: DeliveryGate = contextlib.nullcontext,
 ) -> Clip:
     """A clip from its evidence alone: the request's files need not exist any more.
 
@@ -144,7 +151,16 @@ def reopen(
     key = full_key(context, key)
     with recorded(RunLog()) as log:
         order = stored_order(ClipEvidence(context.store, key))
-        clip = Clip(context, order, permission, name=name, board=board, reopened=True, log=log)
+        clip = Clip(
+            context,
+            order,
+            permission,
+            name=name,
+            board=board,
+            reopened=True,
+            log=log,
+            delivery_gate=delivery_gate,
+        )
         _recall(clip)
         if clip.response is None:
             _enter(clip)

@@ -28,7 +28,8 @@ def contradicted(clip: Clip, state: ClipState) -> bool:
 
     Raises:
         SubmissionUnknown: The provider should remember a task that was not billed, and does not.
-        BadRecord: The key may not be sent where a receipt says, or the task is not this clip's.
+        BadRecord: The key may not be sent where a receipt says, the task is not this clip's, or all evidence of a
+            delivered clip is gone.
         AccountProblem, Unreachable, Throttled: The provider could not be asked; nothing is bought without that.
     """
     for attempt in reversed(state.attempts):
@@ -37,7 +38,18 @@ def contradicted(clip: Clip, state: ClipState) -> bool:
                 return True
     # The folder of a clip that nobody held before has lost nothing, so the first purchase costs no list.
     held_before = state.opened > 0 or state.driven or clip.lease.number > 1
+    if not held_before:
+        _require_no_video(clip)
     return held_before and _claimed_before(clip, state)
+
+
+def _require_no_video(clip: Clip) -> None:
+    """A clip that was delivered once has lost all its evidence; what was bought anew would be given out as that."""
+    video = f"videos/{clip.key}.mp4"
+    if clip.context.store.facts(video) is not None:
+        clip.evidence.reader.refuse(
+            clip.evidence.folder, f"nothing in it says that the clip was bought, and {video} is there"
+        )
 
 
 def _claimed_before(clip: Clip, state: ClipState) -> bool:

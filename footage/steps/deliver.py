@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from footage.concurrency.executors import in_heavy_thread
 from footage.errors import BadDelivery, BadRecord, ClipLost, NotFinished, StorageProblem, Unanswered
 from footage.errors.actions import NextStep, Rerun
 from footage.evidence.records import DeliveredRecord, Outcome, PollLine, Receipt
@@ -16,6 +17,12 @@ from footage.steps.provider_queries import client_of
 if TYPE_CHECKING:
     from footage.clip import Clip
     from footage.evidence.state import ClipState
+
+
+async def deliver_through_gate(clip: Clip) -> None:
+    """As `deliver_clip`, in a thread, as soon as the clip is let through."""
+    async with clip.delivery_gate():
+        await in_heavy_thread(deliver_clip, clip)
 
 
 def deliver_clip(clip: Clip) -> None:

@@ -8,10 +8,12 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING
 
-from footage.clip import Clip, StepRunner, follow
+from footage.clip import StepRunner, follow
 from footage.concurrency.executors import in_thread
+from footage.concurrency.priority_semaphore import PrioritySemaphore
 from footage.errors import (
     AccountProblem,
     Canceled,
@@ -86,9 +88,9 @@ async def harvest_store(
     if clips:
         await in_thread(_learn_clock, context)
     _tell_expiring(context, clips, report, on_expiring)
-    steps = {**steps, Step.DELIVER: _a_few_at_once(steps[Step.DELIVER])}
+    gate = PrioritySemaphore(DELIVERIES_AT_ONCE)
     # All are asked for at once, so that none that is made waits for one that is not.
-    await asyncio.gather(*(_finish(context, clip, steps, report) for clip in clips))
+    await asyncio.gather(*(_finish(context, clip, steps, gate, report) for clip in clips))
     if unclaimed and any(clip.task_id is None for clip in clips):
         # What was unknown may have turned out to be one of them.
         still = set(await in_thread(still_unclaimed, context.store, [row.task_id for row in unclaimed]))
@@ -97,27 +99,21 @@ async def harvest_store(
     return report
 
 
-def _a_few_at_once(deliver: StepRunner) -> StepRunner:
-    gate = asyncio.Semaphore(DELIVERIES_AT_ONCE)
-
-    async def delivered(clip: Clip) -> Any:
-        async with gate:
-            return await deliver(clip)
-
-    return delivered
-
-
 def _open_clips(context: Context, report: Harvest) -> OpenClips:
     """What is open, after markers that say something else were set right."""
     found = look(context.store)
     report.warnings += found.warnings
     try:
         mark(context.store, found)
-        for key in found.over:
-            if unmark(context, key) == "unfinished":
-                found.unfinished.append(Unfinished(key, None, "unfinished", None))
     except StorageProblem as error:
         report.warnings.append(error.message)
+    for key in found.over:
+        # One that cannot be looked at does not keep the others waiting.
+        try:
+            if unmark(context, key) == "unfinished":
+                found.unfinished.append(Unfinished(key, None, "unfinished", None))
+        except StorageProblem as error:
+            report.warnings.append(error.message)
     return found
 
 
@@ -187,14 +183,27 @@ def _look_for(context: Context, keys: tuple[str, ...], found: OpenClips, report:
 
 
 async def _finish(
-    context: Context, found: Unfinished, steps: dict[Step, StepRunner], report: Harvest
+    context: Context,
+    found: Unfinished,
+    steps: dict[Step, StepRunner],
+    gate: PrioritySemaphore,
+    report: Harvest,
 ) -> None:
+    # Of those that could be delivered the one comes first that the provider deletes first.
+    rank = found.expires_at.timestamp() if found.expires_at else 0.0
     try:
-        clip = await in_thread(reopen, context, found.key, Permission(may_buy=False))
+        clip = await in_thread(
+            partial(reopen, delivery_gate=lambda: gate.opened(rank)),
+            context,
+            found.key,
+            Permission(may_buy=False),
+        )
         if await follow(clip, steps) is None:
             last = (await clip.state()).last
-            if last is not None and last.ended is not None:
-                raise why_stopped(last, last.ended)
+            if last is None or last.ended is None:
+                report.warnings.append(f"Clip {found.key[:12]} has nothing to finish.")
+                return
+            raise why_stopped(last, last.ended)
     except Canceled:
         report.canceled.append(found.key)
     except NotFinished as error:

@@ -13,14 +13,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Literal, TypeVar
 
-from footage.errors import AlreadyThere, BadRecord, NotThere, StorageProblem, TakenOver
+from footage.errors import AlreadyThere, NotThere, StorageProblem, TakenOver
 from footage.evidence.clip_evidence import ClipEvidence, is_key
 from footage.evidence.lease import Lease, prune_leases
 from footage.evidence.reader import RecordReader
 from footage.evidence.records import Intent, Outcome, Receipt, Record, StoreNote
 from footage.evidence.stored_clips import UNREADABLE, attempts_in, keys_in, last_word_in, names_of, unfinished
-from footage.spending.settle import settle
-from footage.steps.reservation import give_back_unopened
+from footage.spending.settle import settle_clip
 
 if TYPE_CHECKING:
     from footage.context import Context
@@ -77,13 +76,19 @@ def look(store: Store) -> OpenClips:
     Raises:
         StorageProblem: The store cannot be listed.
     """
-    found = OpenClips(marked=open_keys(store))
+    found = OpenClips()
+    try:
+        found.marked = open_keys(store)
+    except StorageProblem as error:
+        # One thing in that folder must not hide all clips.
+        found.walked = True
+        found.warnings.append(f"{error.message} All evidence was looked at instead.")
     candidates: dict[str, set[str] | None] = dict.fromkeys(found.marked)
     try:
         RecordReader(store).record(_NOTE, StoreNote)
     except NotThere:
         found.walked = True
-    except BadRecord as error:
+    except StorageProblem as error:
         found.walked = True
         found.warnings.append(f"{error.message} All evidence was looked at instead.")
     if found.walked:
@@ -110,11 +115,12 @@ def _sort_in(store: Store, key: str, names: set[str], found: OpenClips) -> None:
 
 def _is_young(evidence: ClipEvidence) -> bool:
     try:
-        return abs(datetime.now(UTC) - evidence.opened_at()) < PURCHASE_TIME
+        return abs(datetime.now(UTC) - evidence.open_marker().opened_at) < PURCHASE_TIME
     except NotThere:
         # Its worker took it away just now.
         return True
-    except BadRecord:
+    except StorageProblem:
+        # What is wrong with it is told when it is to be taken away.
         return False
 
 
@@ -195,9 +201,9 @@ def unmark(context: Context, key: str) -> Unmarked:
         if state.unfinished:
             return "unfinished"
         lease.guard()
-        settle(context.spending, state, context.provider_now())
-        if state.result is None:
-            give_back_unopened(context, evidence, state.opened + 1)
+        settle_clip(context.spending, evidence, state, context.provider_now())
+        # Settling may have taken a while.
+        lease.guard()
         evidence.unmark_open()
         unmarked = True
     except TakenOver:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import unicodedata
 from typing import TYPE_CHECKING
+
+from footage.steps.same_prompt import beginning_of_prompt, same_prompt
 
 if TYPE_CHECKING:
     from footage.clip import Clip
@@ -21,7 +22,8 @@ def require_ours(clip: Clip, receipt: Receipt, answer: TaskAnswer) -> None:
     order = clip.order
     if receipt.model != order.model:
         clip.evidence.reader.refuse(path, f"it is about {receipt.model}, and {order.model} was ordered")
-    if not _same_prompt(answer.orig_prompt, order.request.prompt):
+    told, ordered = answer.orig_prompt, order.request.prompt
+    if told is not None and not (same_prompt(told, ordered) or beginning_of_prompt(told, ordered)):
         clip.evidence.reader.refuse(
             path, f"task {receipt.task_id} was made from another prompt than this clip's"
         )
@@ -31,15 +33,3 @@ def require_ours(clip: Clip, receipt: Receipt, answer: TaskAnswer) -> None:
         if (usage.width, usage.height) != ordered:
             clip.evidence.reader.refuse(path, f"task {receipt.task_id} has another size than this clip")
     clip.evidence.claim(receipt)
-
-
-def _same_prompt(told: str | None, ordered: str) -> bool:
-    # The provider may cut what is long and change white space; words it repeats.
-    if told is None:
-        return True
-    mine, theirs = _folded(ordered), _folded(told)
-    return mine == theirs or (len(theirs) >= 400 and mine.startswith(theirs))
-
-
-def _folded(text: str) -> str:
-    return "".join(unicodedata.normalize("NFKC", text).split())

@@ -1,4 +1,4 @@
-"""Wait for a task: ask at an even pace until it ends, and keep what was answered."""
+"""Wait for a task: ask until it ends, more often where an end is likely, and keep what was answered."""
 
 from __future__ import annotations
 

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from footage.steps.same_prompt import beginning_of_prompt, same_prompt
+
 if TYPE_CHECKING:
     from footage.provider import TaskAnswer, TaskRow
 
@@ -92,6 +94,7 @@ def decide(
     ]
     matching: list[str] = []
     unlike: list[str] = []
+    cut: list[str] = []
     unreadable: list[str] = []
     pending: list[str] = []
     for row in candidates:
@@ -102,8 +105,10 @@ def decide(
             continue
         elif answer.orig_prompt is None:
             unreadable.append(row.task_id)
-        elif _folded(answer.orig_prompt) == _folded(lost.prompt):
+        elif same_prompt(answer.orig_prompt, lost.prompt):
             (matching if _fits(lost, answer) else unlike).append(row.task_id)
+        elif beginning_of_prompt(answer.orig_prompt, lost.prompt):
+            cut.append(row.task_id)
     if pending:
         return LookAgain(f"{len(pending)} task(s) of this model are still at work", tuple(pending))
     if listed_for_s < grace_s:
@@ -111,6 +116,10 @@ def decide(
         return LookAgain("the list may lag behind")
     if unreadable:
         return Ambiguous("a finished task does not tell its prompt", (*matching, *unreadable))
+    if cut and not matching:
+        return Ambiguous(
+            "a task tells only the beginning of its prompt, which is that of this one", tuple(cut)
+        )
     if unlike and not matching:
         return Ambiguous("the task with this prompt has another length or size", tuple(unlike))
     if not matching:
@@ -135,8 +144,3 @@ def _fits(lost: Lost, answer: TaskAnswer) -> bool:
         return False
     sizes_known = usage.width is not None and lost.width is not None
     return not sizes_known or (usage.width, usage.height) == (lost.width, lost.height)
-
-
-def _folded(prompt: str) -> str:
-    # White space at the ends and line ends may change on the way; words do not.
-    return " ".join(prompt.split())

@@ -62,8 +62,17 @@ class StoreStatus:
 
     @property
     def unbilled(self) -> Mapping[str, int]:
-        """Creates of today that cost nothing, by the reason."""
-        return {why: number for why, number in self.spent.corrected.items() if why != "billed" and number}
+        """Creates of today that were sent and cost nothing, by the reason."""
+        return {
+            why: number
+            for why, number in self.spent.corrected.items()
+            if why not in ("billed", "unsent") and number
+        }
+
+    @property
+    def creates(self) -> int:
+        """Creates of today that were sent, or are about to be."""
+        return self.spent.creates - self.spent.corrected.get("unsent", 0)
 
     def to_json(self) -> dict[str, Any]:
         """Everything, with exact amounts."""
@@ -80,7 +89,7 @@ class StoreStatus:
             "day": str(self.spent.day),
             "spent_today": _plain(self.spent.of_day),
             "spent_this_month": _plain(self.spent.of_month),
-            "creates_today": self.spent.creates,
+            "creates_today": self.creates,
             "unbilled_today": dict(self.unbilled),
             "caps": [cap.to_json(self.spent) for cap in self.caps],
             "buying_stopped": None if self.stopped is None else self.stopped.in_words(),

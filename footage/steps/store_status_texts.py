@@ -51,8 +51,8 @@ def _expiry(now: StoreStatus) -> str:
 
 def _creates(now: StoreStatus) -> str:
     if not now.unbilled:
-        return f"{now.spent.creates}, none refused"
-    return f"{now.spent.creates}, of which " + ", ".join(
+        return f"{now.creates}, none refused"
+    return f"{now.creates}, of which " + ", ".join(
         f"{number} {why}" for why, number in sorted(now.unbilled.items())
     )
 
@@ -96,7 +96,7 @@ def as_prometheus(now: StoreStatus) -> str:
         left = gauge("cap_left", "What is left of a cap", ("variable", "model", "currency"))
         for cap in now.caps:
             left.labels(cap.variable, cap.model or "", cap.most.currency).set(float(cap.left(now.spent)))
-    gauge("creates_day", "Creates of today").set(now.spent.creates)
+    gauge("creates_day", "Creates of today").set(now.creates)
     unbilled = gauge("creates_unbilled_day", "Creates of today that cost nothing", ("why",))
     for why in ("refused", "failed", "canceled"):
         unbilled.labels(why).set(now.unbilled.get(why, 0))

@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import time
 from datetime import UTC, datetime
@@ -23,12 +24,14 @@ from footage.errors import (
     Canceled,
     InvalidRequest,
     Refused,
+    StorageProblem,
     SubmissionUnknown,
     TakenOver,
     Throttled,
     Unreachable,
 )
 from footage.errors.actions import NextStep, Rerun
+from footage.evidence.attempts import MOST_ATTEMPTS
 from footage.evidence.records import Intent, Outcome, Receipt
 from footage.evidence.state import Attempt
 from footage.network.emulator_check import emulator_at
@@ -52,6 +55,7 @@ async def submit_clip(clip: Clip) -> Receipt | None:
     Raises:
         Refused: The provider will not take this request; nothing was bought.
         AccountProblem: Key, permission, quota or balance; nothing was bought.
+        BadRecord: Its evidence does not fit; nothing was sent.
         Throttled, Unreachable: Not accepted for `submit_patience_s`, or no answer about a lost submission.
         Canceled: Somebody cancelled the clip before it was accepted.
         SubmissionUnknown: It may have been bought, and it cannot be told now.
@@ -62,6 +66,10 @@ async def submit_clip(clip: Clip) -> Receipt | None:
     state = await clip.state()
     last = state.last
     if last is None or not last.unknown:
+        if state.opened >= MOST_ATTEMPTS:
+            clip.evidence.reader.refuse(
+                f"{clip.evidence.folder}/attempt-{state.opened}", "no attempt can have a higher number"
+            )
         if await in_thread(contradicted, clip, state):
             return None
         return await _buy(clip, state.opened + 1)
@@ -177,7 +185,13 @@ def _open_attempt(clip: Clip, number: int) -> Intent:
 
 def _send(clip: Clip, client: WanClient, body: dict[str, Any], intent: Intent) -> Receipt:
     """Send the create and write the answer down."""
-    gate = SendingGate(clip.context.store, until_s=clip.lease.guard())
+    try:
+        gate = SendingGate(clip.context.store, until_s=clip.lease.guard())
+    except StorageProblem as problem:
+        # Nothing was sent; where that cannot be written down either, the task list will tell.
+        with contextlib.suppress(StorageProblem):
+            close_unbought(clip, intent.attempt, problem, may_retry=True)
+        raise
     try:
         created = client.create(body, may_send=gate.may_send)
         # From here on it is waited for: when it is asked for first counts from its answer.
@@ -186,7 +200,8 @@ def _send(clip: Clip, client: WanClient, body: dict[str, Any], intent: Intent) -
         if gate.refusal is None:
             raise
         # Once a person lets buy again, the same request is right again.
-        close_unbought(clip, intent.attempt, gate.refusal, may_retry=True)
+        with contextlib.suppress(StorageProblem):
+            close_unbought(clip, intent.attempt, gate.refusal, may_retry=True)
         raise gate.refusal from None
     receipt = receipt_of(intent, created.task_id, created.request_id, clip.context.provider_now())
     kept = book(clip, receipt)

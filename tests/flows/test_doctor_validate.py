@@ -62,6 +62,16 @@ def test_doctor_is_content_where_a_run_would_succeed(out: Path, capsys: pytest.C
     } <= findings.keys()
 
 
+def test_doctor_tells_that_a_server_keeps_its_runs_for_ever(
+    out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # The tests' own server was started without any such setting.
+    _, findings = _doctor(capsys)
+
+    assert findings["retention"]["level"] == "warn"
+    assert "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED=events,flow_runs" in findings["retention"]["fix"]
+
+
 def test_doctor_without_a_key_ends_like_generate_would(
     out: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

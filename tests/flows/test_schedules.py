@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from emulatedrun import run as run_flow
 
 from flows.cli import run
+from flows.generate import generate_video
 
 pytestmark = pytest.mark.filterwarnings("default::DeprecationWarning", "ignore:unclosed:ResourceWarning")
 
@@ -71,3 +74,16 @@ def test_a_schedule_that_is_not_there_is_named(
     assert run(["schedule", *arguments]) == 2
 
     assert words in capsys.readouterr().err
+
+
+def test_a_run_of_a_schedule_without_parameters_is_refused_in_words(
+    prefect_server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OUTPUT_DIR", str(tmp_path))
+
+    state = run_flow(generate_video)
+
+    assert (state.type.value, state.name) == ("FAILED", "Failed")
+    assert "prompt = (nothing)" in state.message
+    assert "wan-video schedule resume" in state.message
+    assert list(tmp_path.iterdir()) == []

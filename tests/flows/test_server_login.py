@@ -88,6 +88,7 @@ def test_prefects_own_commands_and_ours_need_no_export_of_the_login(ours: Any) -
 
     assert theirs.returncode == 0, theirs.stderr
     assert "the server asks for one" in doctor.stdout
+    assert "the server keeps runs for 90 days after their end" in doctor.stdout
     assert login not in doctor.stdout + doctor.stderr
     assert wrong.returncode != 0
     assert "does not accept the login" in wrong.stderr

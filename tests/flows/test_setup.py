@@ -66,6 +66,7 @@ def test_a_second_setup_leaves_what_an_operator_changed(
     name = "wan-video-submit-wan2.6-i2v"
     prefect_api.patch(f"v2/concurrency_limits/{name}", json={"limit": 1}).raise_for_status()
     automations = {one["name"]: one for one in prefect_api.post("automations/filter", json={}).json()}
+    assert all(one["description"].startswith("For ") for one in automations.values()), "what each is for"
     automation = automations["wan-video: crashed runs go on"]
     prefect_api.patch(f"automations/{automation['id']}", json={"enabled": False}).raise_for_status()
     prefect_api.patch("work_pools/wan-video", json={"concurrency_limit": 4}).raise_for_status()

@@ -13,6 +13,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import av
 import httpx
 import opentimelineio as otio
 import pytest
@@ -21,7 +22,6 @@ from flows.cli import run
 from flows.storyboard import storyboard as storyboard_flow
 from footage.emulator import Emulator
 from footage.errors import InvalidRequest
-from footage.media import inspect
 from footage.values.money import total
 from tasks.storyboard import require_deployment
 
@@ -140,17 +140,26 @@ def _assert_books_agree(
 
 
 def _assert_lengths_agree(result: dict[str, Any]) -> None:
-    """OpenTimelineIO's own reader, the probe of the film and the probes of the clips tell the same."""
+    """OpenTimelineIO's own reader and FFmpeg's, of the film and of the clips, tell the same."""
     timeline = otio.adapters.read_from_file(str(_local(result["links"]["timeline.otio"])))
     clips = list(timeline.find_clips())
     folder = _local(result["links"]["timeline.otio"]).parent
     for clip in clips:
-        probed = inspect((folder / clip.media_reference.target_url).resolve())
-        assert clip.duration().to_seconds() == pytest.approx(probed.duration_s, abs=0.04)
-    film = inspect(_local(result["links"]["film.mp4"]))
+        clip_s = _video_s((folder / clip.media_reference.target_url).resolve())
+        assert clip.duration().to_seconds() == pytest.approx(clip_s, abs=0.04)
+    film_s = _video_s(_local(result["links"]["film.mp4"]))
     assert len(clips) == 12
-    assert timeline.duration().to_seconds() == pytest.approx(film.duration_s, abs=0.04)
-    assert result["film_s"] == pytest.approx(film.duration_s, abs=0.04)
+    assert timeline.duration().to_seconds() == pytest.approx(film_s, abs=0.04)
+    assert result["film_s"] == pytest.approx(film_s, abs=0.04)
+
+
+def _video_s(path: Path) -> float:
+    """The length of the pictures of a file, by its own index."""
+    with av.open(str(path)) as container:
+        (video,) = container.streams.video
+        assert video.duration is not None
+        assert video.time_base is not None
+        return float(video.duration * video.time_base)
 
 
 def _until(reached: Callable[[], bool], process: subprocess.Popen[bytes]) -> None:
@@ -193,7 +202,7 @@ def test_a_board_over_its_cap_buys_nothing(
 
 
 def test_a_failed_shot_sinks_only_those_that_start_from_it(
-    emulator: Emulator, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    emulator: Emulator, tmp_path: Path, capsys: pytest.CaptureFixture[str], prefect_api: httpx.Client
 ) -> None:
     chained = {
         "model": "wan2.6-i2v-flash",
@@ -206,6 +215,7 @@ def test_a_failed_shot_sinks_only_those_that_start_from_it(
         {"id": "good", "prompt": "A calm sea"},
         {"id": "bad", "prompt": "A storm [[emulator: fail=DataInspectionFailed]]"},
         {"id": "after-bad", "prompt": "The storm goes on", **chained},
+        title="Sea film",
     )
 
     assert run(["storyboard", board, "--json"]) == 4
@@ -214,6 +224,17 @@ def test_a_failed_shot_sinks_only_those_that_start_from_it(
     assert result["shots"] == {"good": "delivered", "bad": "failed", "after-bad": "skipped"}
     assert "--retry-failed" in result["commands"]["bad"]
     assert "DataInspectionFailed" in _local(result["links"]["dailies.html"]).read_text()
+    (page,) = _pages(prefect_api, "sea-film-storyboard")
+    missing = [line for line in page.splitlines() if line.startswith("- **")]
+    assert [line.split("**")[1] for line in missing] == ["bad", "after\\-bad"]
+    assert "DataInspectionFailed" in missing[0]
+    assert "retry" in missing[0].split("**Next:**")[1]
+
+
+def _pages(api: httpx.Client, key: str) -> list[str]:
+    """What the artifacts of this key show."""
+    question = {"artifacts": {"key": {"any_": [key]}}}
+    return [one["data"] for one in api.post("artifacts/filter", json=question).raise_for_status().json()]
 
 
 def test_a_board_that_nothing_answered_ends_as_such_and_not_as_one_that_is_unfinished(
@@ -234,7 +255,7 @@ def test_a_board_that_is_all_stored_needs_neither_key_nor_provider(
     emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     i2v = {"model": "wan2.6-i2v-flash", "duration": 2, "size": "1280*720", "start_from": "shot:a"}
-    board = _board(tmp_path, {"id": "a"}, {"id": "b", **i2v})
+    board = _board(tmp_path, {"id": "a", "size": "1280*720"}, {"id": "b", **i2v})
     assert run(["storyboard", board, "--json"]) == 0
     capsys.readouterr()
     monkeypatch.delenv("DASHSCOPE_API_KEY")

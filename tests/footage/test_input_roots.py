@@ -155,6 +155,18 @@ def test_a_setting_that_names_no_folders_is_refused(value: str, monkeypatch: pyt
         load_settings()
 
 
+@pytest.mark.parametrize("board", ["boards/nope.csv", "/nowhere/nope.csv"])
+def test_a_board_that_is_not_read_is_answered_with_the_folder_that_relative_paths_start_from(
+    folders: tuple[Path, Path], board: str
+) -> None:
+    inside, _ = folders
+
+    with pytest.raises(InvalidRequest) as caught:
+        read_board(board, roots=InputRoots([inside]))
+
+    assert f"A relative path starts where this process works: {str(inside)!r}" in str(caught.value)
+
+
 def test_a_board_outside_is_refused_and_one_inside_reads_its_own_folder(folders: tuple[Path, Path]) -> None:
     inside, elsewhere = folders
     rows = "prompt,image,model\nA boat,{},wan2.6-i2v-flash\n"

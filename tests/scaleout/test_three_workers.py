@@ -1,5 +1,5 @@
 """Several machines: PostgreSQL, Redis, a split Prefect server, three workers, one S3 store; and one of the
-workers loses power in the middle of its clips."""
+workers loses power in the middle of its clips, or is a pod that is told to stop and killed soon after."""
 
 import asyncio
 import contextlib
@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,16 @@ from typing import Any
 import httpx
 import pytest
 from emulatedrun import environment
-from manymachines import descendants, kill_machine, postgres, prefect_of_many, process, redis, until
+from manymachines import (
+    descendants,
+    kill_machine,
+    postgres,
+    prefect_of_many,
+    process,
+    redis,
+    stop_pod,
+    until,
+)
 from seaweed import seaweed
 
 from footage.emulator import Emulator
@@ -29,7 +39,18 @@ GENERATION_S = 3600
 BEAT_S, SILENCE_S = 30, 95
 
 
-def test_a_worker_that_loses_power_loses_no_clip_and_none_is_bought_twice(tmp_path: Path) -> None:
+def power_is_lost(worker: subprocess.Popen[bytes]) -> None:
+    kill_machine(worker)
+
+
+def pod_is_stopped(worker: subprocess.Popen[bytes]) -> None:
+    stop_pod(worker, grace_s=5)
+
+
+@pytest.mark.parametrize("goes_away", [power_is_lost, pod_is_stopped])
+def test_a_worker_that_goes_away_loses_no_clip_and_none_is_bought_twice(
+    goes_away: Callable[[subprocess.Popen[bytes]], None], tmp_path: Path
+) -> None:
     with contextlib.ExitStack() as stack:
         database_url, redis_url = (
             stack.enter_context(postgres(tmp_path)),
@@ -53,7 +74,7 @@ def test_a_worker_that_loses_power_loses_no_clip_and_none_is_bought_twice(tmp_pa
         victim = max(names, key=lambda name: len(taken[name]))
         lost = taken[victim]
         assert lost, f"no worker has a run: {taken}"
-        kill_machine(workers[victim])
+        goes_away(workers[victim])
         emulator.advance(2 * GENERATION_S)
         began = time.monotonic()
         until(lambda: _all_final(api, runs), "every run has ended", 480)

@@ -74,6 +74,19 @@ def kill_machine(started: subprocess.Popen[bytes]) -> None:
     started.wait()
 
 
+def stop_pod(started: subprocess.Popen[bytes], grace_s: float) -> None:
+    """SIGTERM to the first process alone, and kill -9 for what is left of it and its children after a grace: what
+    Kubernetes and ECS do with a container."""
+    children = descendants(started.pid)
+    started.terminate()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        started.wait(grace_s)
+    for pid in children:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    kill_machine(started)
+
+
 def descendants(pid: int) -> list[int]:
     """Process ids of the children, and of theirs."""
     found: list[int] = []
@@ -141,6 +154,7 @@ def server_environment(database_url: str, redis_url: str, port: int) -> dict[str
         "PREFECT_REDIS_MESSAGING_URL": f"{redis_url}/0",
         "PREFECT_REDIS_WORKER_CLEANUP_QUEUE_URL": f"{redis_url}/0",
         "PREFECT_SERVER_DOCKET_URL": f"{redis_url}/1",
+        "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
         "PREFECT_SERVER_API_HOST": "127.0.0.1",
         "PREFECT_SERVER_API_PORT": str(port),
         "PREFECT_SERVER_UI_ENABLED": "false",

@@ -7,6 +7,10 @@ from typing import Any
 
 from PIL import Image
 
+from footage.catalogue import MODEL_NAMES, card
+from footage.reference import ReferenceImage, read_reference
+from footage.request import VideoRequest
+
 RED, GREEN, BLUE, WHITE = (220, 30, 30), (30, 200, 30), (30, 30, 220), (255, 255, 255)
 
 
@@ -41,3 +45,20 @@ def color_at(image: Image.Image, place: tuple[int, int]) -> tuple[int, ...]:
 def near(seen: tuple[int, ...], color: tuple[int, ...], by: int = 12) -> bool:
     """Whether two colours are the same but for compression."""
     return all(abs(a - b) <= by for a, b in zip(seen, color, strict=True))
+
+
+_read: dict[tuple[Any, ...], ReferenceImage | None] = {}
+
+
+def read_once(request: VideoRequest, behind_links: bytes | None = None) -> ReferenceImage | None:
+    """What `read_reference` makes of it: once for each picture and shape, because each takes a process of its own."""
+    kind = card(request.model).kind if request.model in MODEL_NAMES else request.model
+    mark = (kind, request.reference_image, request.size, request.fit, request.pad_color, behind_links)
+    if mark not in _read:
+        _read[mark] = read_reference(request, lambda url: _behind(url, behind_links))
+    return _read[mark]
+
+
+def _behind(url: str, data: bytes | None) -> bytes:
+    assert data is not None, f"nothing may be fetched: {url}"
+    return data

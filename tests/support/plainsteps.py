@@ -6,17 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from footage.concurrency.executors import in_thread
 from footage.evidence.state import Step
-from footage.steps.deliver import deliver_clip
+from footage.steps.deliver import deliver_through_gate
 from footage.steps.poll import poll_clip
 from footage.steps.seal import seal_clip
 from footage.steps.submit import submit_clip
 
 if TYPE_CHECKING:
     from footage.clip import Clip, StepRunner
-
-
-async def _deliver(clip: Clip) -> Any:
-    return await in_thread(deliver_clip, clip)
 
 
 async def _seal(clip: Clip) -> Any:
@@ -26,6 +22,6 @@ async def _seal(clip: Clip) -> Any:
 PLAIN_STEPS: dict[Step, StepRunner] = {
     Step.SUBMIT: submit_clip,
     Step.POLL: poll_clip,
-    Step.DELIVER: _deliver,
+    Step.DELIVER: deliver_through_gate,
     Step.SEAL: _seal,
 }

@@ -71,6 +71,23 @@ def test_a_bar_that_was_shown_ends_full_with_what_came_of_it_and_another_is_not_
     ]
 
 
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+def test_a_bar_that_two_show_at_once_is_one_and_stays_where_it_was_when_nothing_came_of_it(
+    prefect_api: httpx.Client,
+) -> None:
+    async def show_and_stop() -> None:
+        bar = ProgressArtifact("failed-clip-progress")
+        await asyncio.gather(bar.show(0.2, "RUNNING"), bar.show(0.4, "RUNNING"))
+        await bar.end("failed, no reason was given", full=False)
+
+    asyncio.run(show_and_stop())
+
+    found = prefect_api.post(
+        "artifacts/filter", json={"artifacts": {"key": {"any_": ["failed-clip-progress"]}}}
+    ).json()
+    assert [(one["data"], one["description"]) for one in found] == [(40.0, "failed, no reason was given")]
+
+
 async def test_artifacts_that_came_too_late_leave_the_run_able_to_say_how_it_ended() -> None:
     async def stall(turns: int) -> None:
         """Busy for longer than an artifact may take, as a process is that starts hundreds of clips."""

@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 from emulatedrun import environment, fast_emulator, run
+from markdown_it import MarkdownIt
 from prefect import State, flow
 from prefect.exceptions import FlowPauseTimeout
 from prefect.states import Failed
@@ -14,7 +15,16 @@ from prefect.states import Failed
 from flows.cli.run_flow import outcome
 from flows.generate import generate_video
 from footage.emulator import Emulator
-from footage.errors import Canceled, FootageError, InvalidRequest, OverBudget, StillRunning, Throttled
+from footage.errors import (
+    Canceled,
+    FootageError,
+    InvalidRequest,
+    OverBudget,
+    Problem,
+    StillRunning,
+    Throttled,
+)
+from footage.errors.actions import NextStep, Rerun
 from footage.steps.harvest import Harvest
 from tasks.check import finish_name
 from tasks.crash_limit import GaveUp
@@ -78,6 +88,31 @@ def test_an_error_ends_a_run_in_the_state_that_says_what_to_do(
 
     assert (state.name, state.type.value) == (name, kind)
     assert error.message in (state.message or "")
+
+
+def test_the_page_of_a_stopped_run_lists_what_is_wrong_and_has_commands_that_can_be_copied(
+    prefect_server: Any,
+) -> None:
+    problems = (Problem("size", "'1*1'", "is too small"), Problem("fps", "99", "is too fast", "1 to 60"))
+    error = InvalidRequest(
+        problems=problems, next_step=NextStep.of("or go on: ", Rerun("b9bf8d")), flags=["--emulator"]
+    )
+
+    @flow(name="ends-badly", flow_run_name="s03: A *boat*")
+    async def ends_badly() -> State[Any]:
+        return await stopped("The clip", error)
+
+    state = run(ends_badly)
+
+    page = MarkdownIt().render(_artifact(prefect_server, state))
+    assert "<h2>s03: A *boat*</h2>" in page
+    assert "<strong>Failed</strong>" in page
+    assert [line for line in page.splitlines() if line.startswith("<li>")] == [
+        "<li>size = '1*1': is too small</li>",
+        "<li>fps = 99: is too fast. Allowed: 1 to 60.</li>",
+    ]
+    assert "<code>wan-video generate --emulator --key b9bf8d</code>" in page
+    assert "wan-video generate --emulator --key b9bf8d" in str(state.message)
 
 
 @pytest.mark.parametrize("state", [refused(), Failed(data=FlowPauseTimeout("24 hours"))])

@@ -1,4 +1,4 @@
-"""Cancelling a run reaches the runs that it started on other workers."""
+"""Cancelling a run reaches its clips and the runs that it started on other workers, and says so."""
 
 import asyncio
 from pathlib import Path
@@ -8,9 +8,13 @@ from uuid import UUID
 import pytest
 from prefect import flow, task
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.actions import ArtifactCreate
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
+from prefect.client.schemas.objects import Artifact
 from prefect.states import Completed, Running, Scheduled
 
-from tasks.hooks import cancel_work
+from footage.settings import ROOM
+from tasks.hooks import cancel_clips, cancel_work
 
 
 @flow
@@ -42,3 +46,30 @@ def test_a_run_that_has_not_begun_is_cancelled_with_the_run_that_started_it_and_
     states = asyncio.run(_cancelled_with(Scheduled(), Completed()))
 
     assert states == ["Cancelled", "Completed"]
+
+
+async def _shown_after_cancel(store: Path) -> dict[str, Artifact]:
+    """The artifacts by type of a run that was cancelled while it worked on one clip, 40 % of it shown."""
+    async with get_client() as client:
+        run = await client.create_flow_run(board, name="A *boat*", state=Running())
+        (store / "runs" / str(run.id)).mkdir(parents=True)
+        (store / "runs" / str(run.id) / ("b9bf8d" + "0" * 58)).touch()
+        await client.create_artifact(
+            ArtifactCreate(key="boat-progress", type="progress", data=40, flow_run_id=run.id)
+        )
+
+        await cancel_clips(board, run, None)
+
+        of_run = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[run.id]))
+        return {str(one.type): one for one in await client.read_artifacts(artifact_filter=of_run)}
+
+
+def test_a_cancelled_run_says_what_became_of_its_clips_and_no_bar_says_that_they_are_made(
+    prefect_server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OUTPUT_DIR", str(tmp_path))
+
+    shown = asyncio.run(_shown_after_cancel(tmp_path / ROOM))
+
+    assert "clip `b9bf8d000000`: nothing was bought for it" in str(shown["markdown"].data)
+    assert (shown["progress"].data, shown["progress"].description) == (40, "cancelled")

@@ -5,7 +5,7 @@ import re
 import pytest
 from markdown_it import MarkdownIt
 
-from tasks.markdown import as_cell, as_text
+from tasks.markdown import as_cell, as_link, as_text
 
 TEXTS = [
     "![x](https://evil.example/beacon.png)",
@@ -69,3 +69,16 @@ def test_a_cell_of_a_table_has_no_link_picture_or_tag_and_reads_the_same_unrende
     assert not kinds & {"link_open", "image", "html_inline", "html_block", "code_inline"}
     assert not re.search(r"(https?://|www(?=\.))[-.\w]+|[-.\w+]+@[-\w]+\.", cell, re.IGNORECASE)
     assert "\\" not in cell.replace("\\*", "")
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://clips.example/film.mp4?v=1", "[film.mp4](https://clips.example/film.mp4?v=1)"),
+        ("file:///out/room/film.mp4", "`file:///out/room/film.mp4`"),
+        ("s3://bucket/a`b.mp4", "`s3://bucket/a'b.mp4`"),
+    ],
+)
+def test_what_a_browser_can_open_is_a_link_and_the_rest_can_be_copied(url: str, shown: str) -> None:
+    assert as_link(url) == shown
+    assert as_link("file:///out/room/videos/a.mp4", "/out/room") == "`videos/a.mp4`"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from flows.cli.console import tell
-from flows.cli.contexts import context_here
+from flows.cli.contexts import store_here
 from flows.cli.emulator_client import emulated
 from flows.cli.flags import BlockName, Switch
 
@@ -17,7 +17,7 @@ def resume_buying(*, emulator: Switch = False, storage_block: BlockName = None) 
     """
     from footage.spending.stop_switch import resume_buying as resume
 
-    with emulated(emulator), context_here(None, storage_block) as context:
+    with emulated(emulator), store_here(storage_block) as context:
         order = resume(context.store)
         taken_back = f" {order.in_words()}; that is taken back." if order else " Buying was not stopped."
         tell(f"Clips can be bought in {context.store.url}.{taken_back}", "bold")

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from flows.cli.console import print_json, tell
-from flows.cli.contexts import context_here
+from flows.cli.contexts import store_here
 from flows.cli.emulator_client import emulated
 from flows.cli.flags import BlockName, Switch, offering
 from footage.errors import InvalidRequest, Problem
@@ -41,7 +41,7 @@ def spending(
 
     Args:
         by: day, model, board, account or region for sums; line for every create.
-        since: First day; not given: the first of this month.
+        since: First day; not given: the first of the month of the last one.
         until: Last day; not given: today.
         csv: Print it as CSV, alone on stdout.
         json: Print it as JSON, alone on stdout.
@@ -55,7 +55,7 @@ def spending(
             problems=(Problem("json", "--csv --json", "only one of the two", "one of them"),)
         )
     first, last = _day("since", since), _day("until", until)
-    with emulated(emulator), context_here(None, storage_block) as context:
+    with emulated(emulator), store_here(storage_block) as context:
         report = _report(context, first, last)
         spent = context.spending.spent(context.provider_now())
         caps = tuple(context.caps)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from flows.cli.console import print_json, tell, tell_next
-from flows.cli.contexts import context_here
+from flows.cli.contexts import store_here
 from flows.cli.emulator_client import emulated
 from flows.cli.flags import BlockName, Switch
 from footage.errors import InvalidRequest, Problem
@@ -41,7 +41,7 @@ def status(
     if prometheus and (json or keys):
         problem = Problem("prometheus", "given", "is the text of the whole store", "neither --json nor keys")
         raise InvalidRequest(problems=(problem,))
-    with emulated(emulator), context_here(None, storage_block) as context:
+    with emulated(emulator), store_here(storage_block) as context:
         if keys:
             clips = [clip_status(context, key) for key in keys]
             if json:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from flows.cli.console import print_json, tell
-from flows.cli.contexts import context_here
+from flows.cli.contexts import store_here
 from flows.cli.emulator_client import emulated
 from flows.cli.flags import BlockName, Switch
 from footage.errors import InvalidRequest, Problem
@@ -37,7 +37,7 @@ def verify(
         given = "both" if all else "(nothing)"
         problem = Problem("keys", given, "name the clips, or all of them", "keys, or --all")
         raise InvalidRequest(problems=(problem,))
-    with emulated(emulator), context_here(None, storage_block) as context:
+    with emulated(emulator), store_here(storage_block) as context:
         found = _verify(context, keys)
     damaged = [clip for clip in found if clip.problems]
     if json:

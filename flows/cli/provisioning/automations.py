@@ -14,7 +14,7 @@ from prefect.client.orchestration import PrefectClient
 from prefect.events.schemas.automations import AutomationCore
 
 from flows.cli.provisioning import Done
-from tasks.silent_runs import OUR_FLOWS, SILENCE
+from tasks.silent_runs import OUR_FLOWS, RESTART_AUTOMATION, SILENCE
 
 # Prefect 3.8's worker takes a run that is started again within about ten seconds for one it still runs, and
 # its late report of the first crash would overwrite the second start.
@@ -59,13 +59,15 @@ def automations(silence: timedelta = SILENCE, rest: timedelta = REST) -> tuple[A
         for name, description, rule in (
             (
                 "wan-video: silent runs are crashed",
-                f"A run that did not beat for {silence_s:.0f} s has lost its worker.",
+                f"For runs whose worker died or lost its network, which Prefect would show as Running for ever: a run "
+                f"that sent no heartbeat for {silence_s:.0f} s is called Crashed, so that it can be started again.",
                 crash,
             ),
             (
-                "wan-video: crashed runs go on",
-                "Started again from the evidence, so nothing is bought twice. After four crashes in a row a run "
-                "gives up.",
+                RESTART_AUTOMATION,
+                f"For runs that crashed with their worker: {rest.total_seconds():.0f} s later the run starts again on "
+                "any worker and goes on where its evidence ends, so nothing is bought twice. After four crashes in a "
+                "row it gives up. Harvest and validate are left to their schedules.",
                 resume,
             ),
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from datetime import timedelta
 from importlib.metadata import version
 from typing import Any
 
@@ -10,6 +11,7 @@ import httpx
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import WorkerStatus
 from prefect.exceptions import PrefectHTTPStatusError
+from pydantic import TypeAdapter
 
 from flows.cli.local_server import database_file, servers_of_database
 from flows.cli.provisioning.automations import automations
@@ -27,7 +29,8 @@ _SETUP = "wan-video setup"
 def server_findings(client: SyncPrefectClient) -> Generator[Finding]:
     """Whether the server has what `wan-video setup` makes, and works as runs on several machines need it."""
     yield examine("prefect", lambda: _versions(client))
-    yield examine("server", lambda: _settings(client)).as_warning()
+    yield examine("server", lambda: _leases(client)).as_warning()
+    yield examine("retention", lambda: _retention(client)).as_warning()
     yield examine("login", lambda: _login(client)).as_warning()
     yield examine("work pool", lambda: _pool(client)).as_warning()
     yield examine("deployments", lambda: _deployments(client)).as_warning()
@@ -45,12 +48,18 @@ def _versions(client: SyncPrefectClient) -> Finding:
     return Finding("prefect", "ok", f"server {theirs} at {shown_reference(str(client.api_url))}, here {ours}")
 
 
-def _settings(client: SyncPrefectClient) -> Finding:
-    """The settings of the server that decide whether a restart of it is harmless."""
+def _settings(client: SyncPrefectClient) -> dict[str, Any] | None:
+    """The settings that the server tells of itself."""
     try:
-        answer = client.request("GET", "/admin/settings")
-        server: dict[str, Any] = answer.json()["server"]
+        return client.request("GET", "/admin/settings").json()["server"]
     except (httpx.HTTPError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _leases(client: SyncPrefectClient) -> Finding:
+    """Whether a restart of the server is harmless."""
+    server = _settings(client)
+    if server is None:
         return Finding("server", "ok", "does not tell its settings")
     leases = str(server.get("concurrency", {}).get("lease_storage", ""))
     if leases.endswith(".memory"):
@@ -62,6 +71,23 @@ def _settings(client: SyncPrefectClient) -> Finding:
             "prefect.server.concurrency.lease_storage.filesystem (one host) or prefect_redis.lease_storage",
         )
     return Finding("server", "ok", f"leases in {leases.rsplit('.', 1)[-1] or 'a storage of its own'}")
+
+
+def _retention(client: SyncPrefectClient) -> Finding:
+    """Whether the server ever deletes the runs that it keeps."""
+    vacuum: dict[str, Any] = ((_settings(client) or {}).get("services") or {}).get("db_vacuum") or {}
+    if "enabled" not in vacuum:
+        return Finding("retention", "ok", "the server does not tell how long it keeps runs")
+    enabled = vacuum["enabled"]
+    if enabled is True or (isinstance(enabled, list) and "flow_runs" in enabled):
+        kept = TypeAdapter(timedelta).validate_python(vacuum["retention_period"])
+        return Finding("retention", "ok", f"the server keeps runs for {kept.days} days after their end")
+    return Finding(
+        "retention",
+        "warn",
+        "the server keeps every run for ever, and its database grows with each clip",
+        "start it with PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED=events,flow_runs (flows/README.md, Retention)",
+    )
 
 
 def _login(client: SyncPrefectClient) -> Finding:

@@ -102,7 +102,7 @@ def _emulated(entry: dict[str, Any]) -> dict[str, Any]:
     twin = {
         **entry,
         "name": EMULATED,
-        "description": "With the local stand-in: nothing is bought.\n\n"
+        "description": "With the local stand-in: nothing is bought. What it stands in for:\n\n"
         + entry.get("description", "").replace(EVENT, EMULATED_EVENT),
         "tags": [f"wan-video-{EMULATED}"],
         "work_pool": {**pool, "job_variables": {**variables, "env": environment}},
@@ -118,6 +118,8 @@ def _emulated(entry: dict[str, Any]) -> dict[str, Any]:
             {
                 **trigger,
                 "name": f"{trigger['name']}, {EMULATED}",
+                "description": "With the local stand-in: nothing is bought. "
+                + trigger.get("description", "").replace(EVENT, EMULATED_EVENT),
                 "expect": [event.replace(EVENT, EMULATED_EVENT) for event in trigger["expect"]],
             }
             for trigger in entry["triggers"]

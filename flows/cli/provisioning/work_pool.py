@@ -19,6 +19,7 @@ from prefect.workers.process import ProcessWorker
 
 from flows.cli.provisioning import Done
 from flows.cli.provisioning.prefect_yaml import Project
+from flows.cli.provisioning.run_form import run_form
 from footage.catalogue import CATALOGUE
 from footage.errors import FootageError
 from tasks.limits import submit_limit
@@ -86,8 +87,8 @@ async def make_limits(client: PrefectClient) -> list[Done]:
 async def deploy(
     client: PrefectClient, project: Project, wanted: dict[str, dict[str, Any]], api_url: str
 ) -> list[Done]:
-    """Deploy as `prefect --no-prompt deploy --all` does, and close the forms: a parameter that a flow does not
-    have is refused when a run is asked for, not in a crash of the run.
+    """Deploy as `prefect --no-prompt deploy --all` does, and complete the forms: what a form can know is wrong is
+    refused when a run is asked for, not in a failure of the run.
 
     The schedules of a deployment that is there already are left as they are: Prefect would make them anew, and
     so switch on or off what a person switched.
@@ -110,7 +111,7 @@ async def deploy(
         )
     for found in deployed.values():
         if found is not None:
-            await _close_form(client, found)
+            await _complete_form(client, found)
     return [
         Done("deployment", name, "updated" if name in before else "made", _when(entry, deployed[name]))
         for name, entry in wanted.items()
@@ -157,8 +158,8 @@ async def _find(client: PrefectClient, name: str) -> DeploymentResponse | None:
         return None
 
 
-async def _close_form(client: PrefectClient, deployment: DeploymentResponse) -> None:
-    schema = {**(deployment.parameter_openapi_schema or {}), "additionalProperties": False}
+async def _complete_form(client: PrefectClient, deployment: DeploymentResponse) -> None:
+    schema = run_form(deployment.parameter_openapi_schema or {})
     await client.update_deployment(deployment.id, DeploymentUpdate(parameter_openapi_schema=schema))
 
 

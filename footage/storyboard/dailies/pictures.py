@@ -1,4 +1,4 @@
-"""Posters, small enough to stand inside the page."""
+"""Posters, small enough to stand inside a page."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def small(picture: bytes, widths: Sequence[int]) -> tuple[str, ...] | None:
             opened.draft("RGB", (widths[0], max(1, widths[0] * opened.height // opened.width)))
             shown = opened.convert("RGB")
     except (OSError, ValueError, UnidentifiedImageError, Image.DecompressionBombError) as error:
-        logger.warning("A poster cannot be shown in the dailies: %s", error)
+        logger.warning("A poster cannot be shown: %s", error)
         return None
     uris: list[str] = []
     for width in widths:

@@ -6,6 +6,7 @@ import os
 import stat
 from pathlib import Path
 
+from footage.input_roots import where_from
 from footage.storyboard.read.plain_data import MAX_BYTES, unreadable
 
 # Windows opens text files as text unless told, and has no pipes in its file system to wait for.
@@ -23,7 +24,9 @@ def read_file(path: Path, *, name: str) -> bytes:
         # O_NONBLOCK: opening a named pipe would wait for a writer for ever.
         descriptor = os.open(path, _FLAGS)
     except (OSError, ValueError) as error:
-        raise unreadable(getattr(error, "strerror", None) or str(error), name=name) from error
+        reason = getattr(error, "strerror", None) or str(error)
+        where = where_from(path) if isinstance(error, FileNotFoundError) else ""
+        raise unreadable(f"{reason}. {where}" if where else reason, name=name) from error
     mode = os.fstat(descriptor).st_mode
     if not stat.S_ISREG(mode):
         os.close(descriptor)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from damagedstore import World, request
 from plainsteps import PLAIN_STEPS
 from rawserver import RawServer, reply
 
@@ -16,10 +17,6 @@ from footage.emulator import Emulator
 from footage.errors import FootageError, StillRunning
 from footage.evidence.state import Permission, Step
 from footage.steps.check import enter, prepare
-
-pytest.register_assert_rewrite("damagedstore")
-
-from damagedstore import World, request  # noqa: E402 - after its asserts are made readable
 
 
 async def _stop_here(_: Any) -> Any:

@@ -16,8 +16,10 @@ from plainsteps import PLAIN_STEPS
 
 from footage.errors import FootageError, InvalidRequest
 from footage.evidence.state import Permission
+from footage.evidence.stored_clips import keys_in
 from footage.steps.check import reopen
 from footage.steps.harvest import harvest_store
+from footage.steps.verify import verify_clip
 from footage.storage.local import LocalStore
 
 # Which record of which clip; {key} and {task} are that clip's.
@@ -131,3 +133,86 @@ def test_a_key_that_nobody_ordered_is_told(world: World, tmp_path: Path) -> None
     with pytest.raises(InvalidRequest, match="No clip in this store"):
         reopen(context, "ab" * 32, Permission())
     context.close()
+
+
+LINKED = [
+    "evidence/{key}",
+    "evidence/{key}/attempt-1",
+    "evidence/{key}/run.log",
+    "evidence/{key}/attempt-1/polls.jsonl",
+]
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("place", LINKED)
+@pytest.mark.parametrize("to", ["a folder", "itself", "a fifo", "where it was moved to"])
+def test_a_link_in_the_evidence_is_told_and_stops_nothing_else(
+    world: World, tmp_path: Path, place: str, to: str
+) -> None:
+    root, bought, whats = copy(world, tmp_path), world.creates, ("sealed", "open", "failed")
+    for what in whats:
+        path, elsewhere = root / place.format(key=world.keys[what]), tmp_path / f"{what} moved"
+        path.parent.mkdir(exist_ok=True)
+        if path.exists():
+            path.rename(elsewhere)
+        match to:
+            case "a folder":
+                (tmp_path / f"{what} folder").mkdir()
+                path.symlink_to(tmp_path / f"{what} folder")
+            case "itself":
+                path.symlink_to(path.name)
+            case "a fifo":
+                os.mkfifo(tmp_path / f"{what} fifo")
+                path.symlink_to(tmp_path / f"{what} fifo")
+            case _:
+                path.symlink_to(elsewhere)
+    context = world.context(root.parent)
+
+    for what in whats:
+        for command in COMMANDS.values():
+            require_true(world, root, what, attempt(lambda: command(context, what, world.keys[what])))  # noqa: B023 - called at once
+    report = attempt(lambda: asyncio.run(harvest_store(context, PLAIN_STEPS)))
+    known = keys_in(context.store)
+
+    context.close()
+    assert world.keys["delivered"] in report.delivered
+    # Nothing of the failed clip is left where its folder is empty; what was not billed may be bought.
+    assert world.creates == bought + ((place, to) == ("evidence/{key}", "a folder"))
+    assert set(world.keys.values()) <= set(known)
+    if place.endswith("attempt-1"):
+        assert all(
+            "attempt-1" in str(verify_clip(context.store, world.keys[what]).problems) for what in whats
+        )
+
+
+@pytest.mark.parametrize("name", ["attempt-01", "attempt-0", "attempt-100000", "attempt-1 copy"])
+def test_a_folder_that_may_be_an_attempt_and_is_not_read_buys_nothing(
+    world: World, tmp_path: Path, name: str
+) -> None:
+    root, key, bought = copy(world, tmp_path), world.keys["failed"], world.creates
+    folder = root / f"evidence/{key}"
+    (folder / "attempt-1").rename(folder / name)
+    context = world.context(root.parent)
+
+    given = attempt(lambda: generate(context, "failed", key))
+
+    context.close()
+    assert f"{name} does not fit" in given.message
+    assert world.creates == bought
+
+
+def test_no_attempt_is_opened_that_would_not_be_read(world: World, tmp_path: Path) -> None:
+    root, key, bought = copy(world, tmp_path), world.keys["failed"], world.creates
+    folder = root / f"evidence/{key}"
+    (folder / "attempt-99999").mkdir()
+    for name in ("intent", "outcome"):
+        document = json.loads((folder / f"attempt-1/{name}.json").read_text())
+        document |= {"attempt": 99999, "spending": None, "may_retry": True, "billed": False}
+        (folder / f"attempt-99999/{name}.json").write_text(json.dumps(document))
+    context = world.context(root.parent)
+
+    given = attempt(lambda: generate(context, "failed", key))
+
+    context.close()
+    assert "attempt-99999 does not fit" in given.message
+    assert world.creates == bought

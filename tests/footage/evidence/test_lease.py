@@ -12,7 +12,7 @@ import pytest
 from records import INTENT
 
 from footage.concurrency.boot_clock import boot_clock_s
-from footage.errors import StorageProblem, TakenOver
+from footage.errors import BadRecord, StorageProblem, TakenOver
 from footage.evidence.lease import DeadWatch, Holding, Lease, Worker, prune_leases
 from footage.evidence.records import Intent
 from footage.storage import Store, open_store
@@ -43,6 +43,28 @@ def workers(store: Store) -> Iterator[Workers]:
     yield made
     for worker in made.all:
         worker.stop()
+
+
+@pytest.mark.parametrize("number", [100_000, 999_999_998])
+def test_a_lease_of_any_number_is_followed_by_one_that_counts(
+    store: Store, workers: Workers, number: int
+) -> None:
+    record = json.dumps({"owner": "gone", "number": number}).encode()
+    store.create(f"leases/{KEY}/{number}.json", record)
+    lease = workers.lease()
+
+    assert lease.take(lease.look())
+
+    assert lease.guard()
+    assert Intent.model_validate({**INTENT.model_dump(), "lease": lease.number}).lease == number + 1
+
+
+def test_a_lease_that_leaves_no_number_is_told(store: Store, workers: Workers) -> None:
+    store.create(f"leases/{KEY}/999999999999999999.json", b'{"owner": "gone", "number": 999999999999999999}')
+    lease = workers.lease()
+
+    with pytest.raises(BadRecord, match=r"999999999999999999\.json does not fit"):
+        lease.take(lease.look())
 
 
 def far_away(store: Store, beat: int, lease_s: float = 60.0) -> None:

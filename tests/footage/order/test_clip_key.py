@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pictures import BLUE, picture
+from pictures import BLUE, picture, read_once
 
 from footage.order import Order, plan
 from footage.order.parse import parse_request
-from footage.reference import read_reference
 from footage.request import VideoRequest
 
 IMAGE = picture()
@@ -20,7 +19,7 @@ MODEL = "wan2.6-i2v-flash"
 
 def ordered(**fields: Any) -> Order:
     asked = VideoRequest(**({"prompt": "a boat", "model": MODEL, "reference_image": IMAGE} | fields))
-    return plan(asked, image=read_reference(asked, lambda url: IMAGE))
+    return plan(asked, image=read_once(asked, IMAGE))
 
 
 def test_the_key_of_a_clip_never_changes():
@@ -40,17 +39,13 @@ def test_the_chosen_seed_never_changes():
 FROZEN = json.loads((Path(__file__).parent / "frozen_keys.json").read_text("utf-8"))
 
 
-def no_network(url: str) -> bytes:
-    raise AssertionError(f"nothing here should fetch {url}")
-
-
 @pytest.mark.parametrize("frozen", FROZEN, ids=lambda frozen: frozen["key"][:8])
 def test_a_request_of_whole_numbers_keeps_the_key_that_it_always_had(frozen: dict[str, Any]):
     image = {"reference_image": "keeper.png"} if "i2v" in frozen["request"]["model"] else {}
     request = parse_request(frozen["request"] | image)
 
     with_image = request.model_copy(update={"reference_image": IMAGE})
-    order = plan(request, image=read_reference(with_image, no_network))
+    order = plan(request, image=read_once(with_image))
 
     assert order.key == frozen["key"]
 
@@ -168,4 +163,4 @@ def test_an_order_read_from_its_own_request_has_the_same_key():
 
     again = order.request.model_copy(update={"reference_image": IMAGE})
 
-    assert plan(again, image=read_reference(again, lambda url: IMAGE)).key == order.key
+    assert plan(again, image=read_once(again)).key == order.key

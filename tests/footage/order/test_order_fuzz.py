@@ -6,11 +6,11 @@ import contextlib
 from typing import Any
 
 from fuzzing import changed, fuzz
+from pictures import read_once
 
 from footage.errors import FootageError
 from footage.order import plan
 from footage.order.parse import parse_request
-from footage.reference import read_reference
 
 SEEDS: list[Any] = [
     {"prompt": "A cat", "model": "wan2.2-t2v-plus", "size": "832*480", "duration": 5, "fps": 30, "seed": 1},
@@ -40,4 +40,4 @@ def test_any_request(request: Any) -> None:
     if isinstance(request, dict):
         with contextlib.suppress(FootageError):
             asked = parse_request(request)
-            plan(asked, image=read_reference(asked, lambda url: b""))
+            plan(asked, image=read_once(asked, b""))

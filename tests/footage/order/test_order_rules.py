@@ -6,12 +6,11 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
-from pictures import picture
+from pictures import picture, read_once
 
 from footage.catalogue import MODEL_NAMES, card
 from footage.errors import InvalidRequest
 from footage.order import Order, plan, request_problems
-from footage.reference import read_reference
 from footage.request import VideoRequest
 
 PLUS, FLASH22, TURBO = "wan2.2-t2v-plus", "wan2.2-t2v-flash", "wanx2.1-t2v-turbo"
@@ -31,11 +30,7 @@ def request(model: str, **fields: Any) -> VideoRequest:
 
 def ordered(model: str, *, key_region: str | None = None, **fields: Any) -> Order:
     asked = request(model, **fields)
-    return plan(asked, default_region=key_region, image=read_reference(asked, no_network))
-
-
-def no_network(url: str) -> bytes:
-    raise AssertionError(f"nothing may be fetched: {url}")
+    return plan(asked, default_region=key_region, image=read_once(asked))
 
 
 def refused(model: str, *, key_region: str | None = None, **fields: Any) -> dict[str, str]:

@@ -8,12 +8,11 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from pictures import picture
+from pictures import picture, read_once
 
 from footage.catalogue import MODEL_NAMES, card
 from footage.errors import InvalidRequest
 from footage.order import Order, explain_rows, plan
-from footage.reference import read_reference
 from footage.request import VideoRequest
 
 IMAGE = picture()
@@ -26,7 +25,7 @@ def ordered(model: str, **fields: Any) -> Order:
     if model == "wan2.2-t2v-plus":
         good["size"] = "832*480"
     asked = VideoRequest(**(good | fields))
-    return plan(asked, image=read_reference(asked, lambda url: IMAGE))
+    return plan(asked, image=read_once(asked, IMAGE))
 
 
 def body(order: Order) -> dict[str, Any]:

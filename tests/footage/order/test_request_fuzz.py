@@ -7,7 +7,7 @@ import sys
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from fuzzing import fuzz
 from hypothesis import strategies as st
 
 from footage.catalogue import card
@@ -70,25 +70,23 @@ def told(error: InvalidRequest | None) -> str:
     return words
 
 
-@given(VALUES | st.dictionaries(TEXT | FIELDS, VALUES, max_size=5))
-@settings(max_examples=300, derandomize=True, deadline=None)
-def test_any_json_is_a_request_or_refused(data: Any):
+@fuzz(examples=100, data=VALUES | st.dictionaries(TEXT | FIELDS, VALUES, max_size=5))
+def test_any_json_is_a_request_or_refused(data: Any) -> None:
     told(refusal(data))
 
 
-@given(st.dictionaries(FIELDS | TEXT, VALUES, min_size=1, max_size=3))
-@settings(max_examples=500, derandomize=True, deadline=None)
-def test_a_good_request_with_anything_in_it_is_a_request_or_refused(change: dict[str, Any]):
+@fuzz(examples=200, change=st.dictionaries(FIELDS | TEXT, VALUES, min_size=1, max_size=3))
+def test_a_good_request_with_anything_in_it_is_a_request_or_refused(change: dict[str, Any]) -> None:
     told(refusal(VALID | change))
 
 
-@given(
-    st.dictionaries(
+@fuzz(
+    examples=50,
+    change=st.dictionaries(
         st.integers() | st.binary() | st.none() | st.dates() | st.just(10**400), VALUES, min_size=1
-    )
+    ),
 )
-@settings(max_examples=50, derandomize=True, deadline=None)
-def test_names_that_are_no_text_are_refused(change: dict[Any, Any]):
+def test_names_that_are_no_text_are_refused(change: dict[Any, Any]) -> None:
     error = refusal(VALID | change)
 
     assert error is not None

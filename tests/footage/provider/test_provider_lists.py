@@ -65,6 +65,8 @@ def test_no_times_of_an_unknown_zone_are_sent():
         listing(ROW, ROW | {"status": "DANCING"}),
         listing(ROW, ROW | {"gmt_create": "yesterday", "start_time": None}),
         listing(ROW, ROW | {"gmt_create": 999_999_999_999_999}),
+        listing(ROW, ROW | {"gmt_create": 1}),
+        listing(ROW, ROW | {"gmt_create": 32_503_680_000_000}),
         listing(ROW, ROW | {"model_name": None}),
         listing(ROW, "row"),
         {"data": [ROW], "page_no": 1, "total": 1},

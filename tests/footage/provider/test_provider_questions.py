@@ -52,6 +52,16 @@ def test_every_other_answer_is_one_of_three_errors(act: Act, expected: type[Foot
     assert type(caught.value) is expected
 
 
+def test_a_long_answer_is_quoted_in_short() -> None:
+    with (
+        service(reply({"message": "m" * 1000})) as (_, client),
+        pytest.raises(Unreachable) as caught,
+    ):
+        client.fetch(TASK)
+
+    assert f"'{'m' * 200}…'" in caught.value.message
+
+
 @pytest.mark.parametrize(
     "ask", [lambda client: client.model_known("m"), lambda client: client.quotas("m"), WanClient.probe]
 )

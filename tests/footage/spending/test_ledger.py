@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
@@ -16,11 +17,12 @@ from countedstore import CountedStore
 from moto.server import ThreadedMotoServer
 from storecontract import s3_options
 
-from footage.errors import BadRecord, InvalidRequest, OverBudget
+from footage.errors import BadRecord, InvalidRequest, NotAFile, NotThere, OverBudget
 from footage.evidence.reader import RecordReader
+from footage.evidence.records import Promise
 from footage.settings import load_settings
 from footage.spending.caps import Caps
-from footage.spending.ledger import LINES_A_FOLDER, LedgerLine, Purchase, SpendingLedger
+from footage.spending.ledger import LINES_A_FOLDER, LedgerLine, Purchase, SpendingLedger, Why
 from footage.spending.summary import spending_report
 from footage.storage import Store, open_store
 
@@ -199,6 +201,18 @@ def test_the_last_word_about_a_line_counts_and_saying_it_twice_changes_nothing(s
     assert len(store.list("spending/corrections")) == 2
 
 
+def test_the_creates_of_a_day_that_cost_nothing_are_counted_by_their_reason(store: Store) -> None:
+    ledger, tomorrow = SpendingLedger(store), NOON + timedelta(days=1)
+    reasons: list[tuple[Why, datetime]] = [("refused", NOON), ("refused", NOON), ("failed", tomorrow)]
+    for number, (why, now) in enumerate(reasons):
+        line = ledger.reserve(purchase(number), now)
+        ledger.correct(line, Decimal(0), why, now)
+
+    assert ledger.spent(NOON).corrected["refused"] == 2
+    assert ledger.spent(tomorrow).corrected["failed"] == 1
+    assert of_day(ledger) == {MODEL: {"CNY": Decimal("0.00")}}
+
+
 def test_a_billed_excess_counts_against_the_cap(store: Store) -> None:
     ledger, limit = SpendingLedger(store), caps(max_cost_per_day="1.40 CNY")
     line = ledger.reserve(purchase(1), NOON, limit.check)
@@ -208,17 +222,45 @@ def test_a_billed_excess_counts_against_the_cap(store: Store) -> None:
         ledger.reserve(purchase(2), NOON, limit.check)
 
 
-def test_a_promise_of_a_worker_that_died_is_found_again(store: Store) -> None:
+def test_a_promise_is_announced_before_it_is_made_and_told_from_another_at_its_place(store: Store) -> None:
+    ledger, announced = SpendingLedger(store), list[Promise]()
+    ledger.reserve(purchase(1), NOON)
+
+    def announce(promise: Promise) -> None:
+        announced.append(promise)
+        assert not ledger.holds(promise)
+        if len(announced) == 1:
+            # Somebody else is quicker.
+            SpendingLedger(store).reserve(purchase(2), NOON)
+
+    line = ledger.reserve(purchase(3), NOON, announce=announce)
+
+    assert [promise.line.number for promise in announced] == [2, 3]
+    assert line == announced[1].line
+    assert [ledger.holds(promise) for promise in announced] == [False, True]
+
+
+def test_what_stops_an_announcement_stops_the_promise(store: Store) -> None:
     ledger = SpendingLedger(store)
-    for number in range(5):
-        ledger.reserve(purchase(number), NOON)
 
-    found = ledger.find(f"{1:064x}", 1, NOON - timedelta(minutes=1))
+    def announce(promise: Promise) -> None:
+        raise NotThere(str(promise.attempt))
 
-    assert found is not None
-    assert found.number == 2
-    assert ledger.find(f"{1:064x}", 2, NOON - timedelta(minutes=1)) is None
-    assert ledger.find(f"{1:064x}", 1, NOON + timedelta(seconds=1)) is None
+    with pytest.raises(NotThere):
+        ledger.reserve(purchase(1), NOON, announce=announce)
+
+    assert of_day(ledger) == {}
+
+
+@pytest.mark.parametrize("seconds", ["5.041666666666667", "0.000000000000001", "4.99999999999999999"])
+def test_odd_seconds_of_the_provider_leave_a_ledger_that_is_read(store: Store, seconds: str) -> None:
+    ledger = SpendingLedger(store)
+    line = ledger.reserve(purchase(1), NOON)
+
+    ledger.correct(line, Decimal(seconds), "billed", NOON)
+
+    billed = of_day(SpendingLedger(store))[MODEL]["CNY"]
+    assert Decimal(0) <= billed - Decimal("0.14") * Decimal(seconds) < Decimal("1e-9")
 
 
 @pytest.mark.parametrize("damage", ["line", "correction"])
@@ -231,8 +273,100 @@ def test_a_ledger_that_does_not_fit_stops_buying(store: Store, damage: str) -> N
         store.replace(f"spending/corrections/{TODAY}/free.json", b"{}")
     assert line.number == 1
 
+    with pytest.raises(BadRecord) as error:
+        SpendingLedger(store).reserve(purchase(2), NOON, caps(max_cost_per_day="9 CNY").check)
+
+    assert "nothing is bought in this store" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("month_sums", {MODEL: {"CNY": "1E+999999999"}}),
+        ("month_sums", {MODEL: {"CNY": "-1E+30"}}),
+        ("day_sums", {str(TODAY): {MODEL: {"CNY": "-5"}}}),
+        ("day_sums", {str(TODAY): {MODEL: {"CNY": "0.69"}}}),
+        ("day_sums", {}),
+        ("month_sums", {MODEL: {"USD": "0.70"}}),
+        ("month_sums", {MODEL: {"CNY": "1e15"}}),
+    ],
+    ids=str,
+)
+def test_sums_that_cannot_be_stop_buying(store: Store, field: str, value: Any) -> None:
+    path = f"spending/{TODAY:%Y-%m}/0000/0000001.json"
+    SpendingLedger(store).reserve(purchase(1), NOON)
+    store.replace(path, json.dumps({**json.loads(store.read(path)), field: value}).encode())
+
+    with pytest.raises(BadRecord):
+        SpendingLedger(store).reserve(purchase(2), NOON)
+
+
+def test_the_highest_number_is_followed_by_an_error(store: Store) -> None:
+    path = f"spending/{TODAY:%Y-%m}/0000/0000001.json"
+    SpendingLedger(store).reserve(purchase(1), NOON)
+    last = {**json.loads(store.read(path)), "number": 999_999_999}
+    store.create(f"spending/{TODAY:%Y-%m}/999999/999999999.json", json.dumps(last).encode())
+
+    with pytest.raises(BadRecord, match="no line can follow"):
+        SpendingLedger(store).reserve(purchase(2), NOON)
+
+
+@pytest.mark.timeout(10)
+def test_a_writer_that_died_at_a_new_folder_stops_nobody(tmp_path: Path) -> None:
+    store = open_store(str(tmp_path))
+    SpendingLedger(store).reserve(purchase(1), NOON)
+    (tmp_path / f"spending/{TODAY:%Y-%m}/0001").mkdir()
+
+    line = SpendingLedger(store).reserve(purchase(2), NOON)
+
+    assert line.number == 2
+    assert SpendingLedger(store).spent(NOON).creates == 2
+
+
+@pytest.mark.timeout(10)
+@pytest.mark.parametrize("what", ["a folder", "a link to nothing"])
+def test_what_is_in_the_place_of_the_next_line_ends_the_search(tmp_path: Path, what: str) -> None:
+    store = open_store(str(tmp_path))
+    SpendingLedger(store).reserve(purchase(1), NOON)
+    place = tmp_path / f"spending/{TODAY:%Y-%m}/0000/0000002.json"
+    if what == "a folder":
+        place.mkdir()
+    else:
+        place.symlink_to("nothing")
+
+    with pytest.raises(NotAFile):
+        SpendingLedger(store).reserve(purchase(2), NOON)
+
+
+def test_a_correction_that_nobody_could_read_is_not_written(store: Store) -> None:
+    ledger = SpendingLedger(store)
+    line = ledger.reserve(purchase(1, model="a/model_of ours"), NOON)
+    dear = ledger.reserve(purchase(2, price="200000"), NOON)
+
+    for spending, seconds in ((line, 0), (dear, 6)):
+        with pytest.raises(BadRecord):
+            ledger.correct(spending, Decimal(seconds), "billed", NOON)
+
+    assert ledger.spent(NOON).creates == 2
+
+
+def test_corrections_that_take_back_more_than_was_promised_stop_buying(store: Store) -> None:
+    SpendingLedger(store).reserve(purchase(1), NOON)
+    store.create(f"spending/corrections/{TODAY}/0000001_1_{MODEL}_CNY_-1.41_billed.json", b"{}")
+
     with pytest.raises(BadRecord):
         SpendingLedger(store).reserve(purchase(2), NOON, caps(max_cost_per_day="9 CNY").check)
+
+
+def test_a_line_that_is_another_ones_copy_is_not_counted(store: Store) -> None:
+    ledger = SpendingLedger(store)
+    ledger.reserve(purchase(1), NOON)
+    ledger.reserve(purchase(2), NOON)
+    first, second = (f"spending/{TODAY:%Y-%m}/0000/000000{number}.json" for number in (1, 2))
+    store.replace(second, store.read(first))
+
+    with pytest.raises(BadRecord):
+        list(ledger.lines(TODAY, TODAY))
 
 
 def test_sums_by_whatever_an_operator_asks(store: Store) -> None:
@@ -269,6 +403,11 @@ def test_sums_by_whatever_an_operator_asks(store: Store) -> None:
         ("abc123", "cn-beijing", "promised"),
         ("abc123", "cn-beijing", "refused"),
     ]
+    assert report.rows("line")[0] == {
+        "day": "2026-11-28", "at": "2026-11-28T12:00:00+00:00", "key": f"{1:064x}", "attempt": 1,
+        "model": MODEL, "region": "cn-beijing", "account": "abc123", "workspace": None, "board": "Lighthouse",
+        "seconds": "5", "state": "bought", "amount": "0.70", "currency": "CNY",
+    }  # fmt: skip
     assert report.in_words() == "0.70 CNY bought, 0.70 CNY promised for clips that are not finished"
 
 

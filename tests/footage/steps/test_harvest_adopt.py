@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import time
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -173,6 +175,22 @@ def test_an_adopted_task_is_delivered_as_the_clip(bench: Bench) -> None:
     assert receipt.adopted
     assert response.task_id == task_id
     assert len(bench.tasks()) == 1
+
+
+@pytest.mark.parametrize("written_at", ["2000-01-01T00:00:00Z", "2999-12-31T00:00:00Z"])
+def test_an_adopted_task_is_no_older_than_the_provider_keeps_it(bench: Bench, written_at: str) -> None:
+    clip = lose(bench)
+    path = f"{clip.evidence.folder}/attempt-1/intent.json"
+    intent = json.loads(clip.context.store.read(path))
+    offset_s = -1e9 if written_at.startswith("2000") else 1e9
+    clip.context.store.replace(
+        path, json.dumps({**intent, "written_at": written_at, "clock_offset_s": offset_s}).encode()
+    )
+    context = bench.context()
+
+    receipt = adopt_task(context, clip.key[:12], bench.tasks()[0]["task_id"])
+
+    assert abs(receipt.submitted_at - context.provider_now()) <= timedelta(hours=25)
 
 
 def test_a_task_with_another_prompt_is_not_adopted(bench: Bench) -> None:

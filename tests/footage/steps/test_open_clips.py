@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -123,7 +124,7 @@ def test_a_clip_that_is_not_finished_keeps_its_mark(bench: Bench) -> None:
     clip = book(bench)
 
     assert clip.context.store.list("open/") == [f"open/{clip.key}"]
-    assert abs(clip.evidence.opened_at() - datetime.now(UTC)) < timedelta(minutes=10)
+    assert abs(clip.evidence.open_marker().opened_at - datetime.now(UTC)) < timedelta(minutes=10)
 
 
 def test_a_purchase_that_comes_in_by_a_person_s_word_is_marked(bench: Bench) -> None:
@@ -153,6 +154,30 @@ def test_a_failed_clip_that_the_provider_still_makes_is_marked_again(bench: Benc
 
 
 # -- harvest goes by them --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("damage", ["a fifo", "a link to itself", "a link to nothing", "a full folder"])
+def test_a_mark_or_note_that_is_no_file_holds_up_nothing(store: Store, tmp_path: Path, damage: str) -> None:
+    clip = bought(store, "t1", "failed")
+    clip.mark_open()
+    for place in (tmp_path / "store/open" / ("00" * 32), tmp_path / "store/store.json"):
+        place.unlink(missing_ok=True)
+        match damage:
+            case "a fifo":
+                os.mkfifo(place)
+            case "a full folder":
+                place.mkdir()
+                (place / "file").touch()
+            case _:
+                place.symlink_to("nothing" if damage == "a link to nothing" else place.name)
+
+    with context_of(store) as context:
+        report = harvest(context)
+        night = repair_markers(context, keys_in(store))
+
+    assert not store.exists(f"open/{clip.key}")
+    assert any("store.json" in warning for warning in report.warnings)
+    assert night.warnings
 
 
 @pytest.mark.parametrize("old", [False, True])
@@ -244,6 +269,19 @@ def test_a_note_that_cannot_be_read_costs_a_walk_and_hides_nothing(store: Store)
 
     assert [one.key for one in found.unfinished] == [clip.key]
     assert "store.json" in found.warnings[0]
+
+
+def test_marks_that_cannot_be_listed_cost_a_walk_and_hide_nothing(store: Store, tmp_path: Path) -> None:
+    clip = bought(store, "t1")
+    (tmp_path / "store/open").rmdir()
+    (tmp_path / "store/open").touch()
+
+    found = look(store)
+
+    assert [one.key for one in found.unfinished] == [clip.key]
+    assert "store/open" in found.warnings[0]
+    with context_of(store) as context:
+        assert clip.key in harvest(context).failed
 
 
 # -- a missing mark hides nothing ------------------------------------------------------------------------------

@@ -13,9 +13,10 @@ from bench import MODEL, Bench, last_attempt, last_outcome
 
 from footage.clip import Clip
 from footage.errors import BadRecord, BuyingStopped, GenerationFailed, OverBudget, Refused
-from footage.spending.ledger import Purchase
+from footage.evidence.state import Permission
 from footage.spending.stop_switch import resume_buying, stop_buying, stopped
 from footage.steps.open_clips import open_keys, unmark
+from footage.steps.reservation import give_back, reserve
 from footage.steps.store_status import clip_status, store_status
 
 
@@ -130,49 +131,84 @@ def test_a_create_that_waits_for_its_answer_is_not_sent_again_once_buying_is_sto
     assert bench.buy().task_id
 
 
-def test_the_promise_of_a_worker_that_died_is_used_by_the_next(bench: Bench) -> None:
-    clip = bench.clip()
-    clip.evidence.mark_open(1)
-    promise(bench, clip)
+class Killed(BaseException):
+    """The process ends here."""
 
-    bench.make(bench.clip())
+
+def die_after(bench: Bench, call: str) -> Clip:
+    """A clip whose worker died right after this call of the store, in the middle of a purchase."""
+    clip = bench.clip(bench.context(wrap=lambda store: Deadly(store, call)), Permission(retry_failed=True))
+    with pytest.raises(Killed):
+        bench.make(clip)
+    return clip
+
+
+class Deadly:
+    """A store whose process dies right after one call has done its work."""
+
+    def __init__(self, store: Any, call: str) -> None:
+        self._store = store
+        self._call = call
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._store, name)
+        if name not in ("create", "replace"):
+            return method
+
+        def call(path: str, data: bytes) -> None:
+            method(path, data)
+            if f"{name} {path}".startswith(self._call):
+                raise Killed
+
+        return call
+
+
+@pytest.mark.parametrize("call", ["create open/", "create spending/2"])
+def test_the_promise_of_a_worker_that_died_is_given_back_by_the_next_who_buys(
+    bench: Bench, call: str
+) -> None:
+    clip = die_after(bench, call)
+
+    # With room for one alone.
+    bench.make(bench.clip(bench.context(max_cost_per_day="1.00 CNY")))
 
     assert spent(bench) == clip.order.quote.amount
-    line = last_attempt(clip).intent.spending
-    assert line is not None
-    assert line.number == 1
+    assert store_status(bench.context()).creates == 1
 
 
 def test_the_promise_of_a_worker_that_died_is_given_back_with_its_marker(bench: Bench) -> None:
-    clip = bench.clip()
-    clip.evidence.mark_open(1)
-    promise(bench, clip)
+    clip = die_after(bench, "create spending/2")
+    assert spent(bench) == clip.order.quote.amount
 
     assert unmark(bench.context(), clip.key) == "unmarked"
 
     assert spent(bench) == 0
 
 
-def promise(bench: Bench, clip: Clip) -> None:
-    """What a worker writes before it opens attempt 1, and dies."""
-    order = clip.order
-    bench.context().spending.reserve(
-        Purchase(
-            key=order.key,
-            attempt=1,
-            owner="gone",
-            model=MODEL,
-            region=order.region,
-            account="abc",
-            workspace=None,
-            board=None,
-            seconds=order.quote.seconds,
-            price_per_second=order.quote.price_per_second,
-            amount=order.quote.amount,
-            currency=order.quote.currency,
-        ),
-        datetime.now(UTC),
-    )
+def test_the_promise_of_a_second_attempt_is_given_back_by_who_does_not_go_on(bench: Bench) -> None:
+    bench.fault("failed-DataInspectionFailed", times=1)
+    with pytest.raises(GenerationFailed):
+        bench.make()
+    clip = die_after(bench, "create spending/2")
+    assert spent(bench) == clip.order.quote.amount
+
+    with pytest.raises(GenerationFailed):
+        bench.make(bench.clip())
+
+    assert spent(bench) == 0
+    assert open_keys(clip.context.store) == set()
+
+
+def test_who_lost_a_purchase_to_another_worker_gives_its_own_promise_back(bench: Bench) -> None:
+    first, second = bench.clip(), bench.clip()
+    slow = reserve(first, 1)
+    line = reserve(second, 1)
+    bench.make(second)
+
+    give_back(first, slow)
+
+    assert slow.number != line.number
+    assert spent(bench) == second.order.quote.amount
 
 
 def test_status_answers_what_an_operator_asks(bench: Bench) -> None:

@@ -13,7 +13,7 @@ from footage.spending.caps import Caps
 from footage.spending.ledger import Spent
 from footage.spending.stop_switch import StopOrder
 from footage.steps.open_clips import Unfinished
-from footage.steps.store_status import StoreStatus
+from footage.steps.store_status import ClipStatus, StoreStatus
 from footage.steps.store_status_texts import as_prometheus, as_rows
 from footage.steps.verify import LastNight
 
@@ -97,6 +97,56 @@ def test_a_night_without_damage_says_so() -> None:
     rows = dict(as_rows(status(night=LastNight(NOW, 7, ()))))
 
     assert rows["last check"] == "2026-11-28 12:00 UTC, 7 clips looked at, none damaged"
+
+
+def test_a_busy_store_is_told_to_programs_in_exact_numbers() -> None:
+    told = BUSY.to_json()
+
+    assert told == {
+        "at": "2026-11-28T12:00:00+00:00",
+        "store": "s3://bucket/store",
+        "waiting": 3,
+        "unknown": 1,
+        "oldest_s": 25 * 3600,
+        "next_to_expire": {"key": "a" * 64, "at": "2026-11-28T11:00:00+00:00"},
+        "day": "2026-11-28",
+        "spent_today": {MODEL: {"CNY": "1.20", "USD": "0.50"}},
+        "spent_this_month": {MODEL: {"CNY": "7.20", "USD": "0.50"}},
+        "creates_today": 5,
+        "unbilled_today": {"refused": 2, "failed": 1},
+        "caps": [BUSY.caps[0].to_json(BUSY.spent)],
+        "buying_stopped": "somebody stopped all buying at 2026-11-28 12:00:00 UTC (too dear)",
+        "last_check": BUSY.night.to_json() if BUSY.night else None,
+        "warnings": [],
+    }
+
+
+def test_a_quiet_store_is_told_to_programs_with_nothing_where_there_is_nothing() -> None:
+    told = status(warnings=["look here"]).to_json()
+
+    missing = ("oldest_s", "next_to_expire", "buying_stopped", "last_check")
+    assert [told[name] for name in missing] == [None] * 4
+    assert told["warnings"] == ["look here"]
+
+
+def test_one_clip_is_told_to_programs_with_the_second_in_which_it_expires() -> None:
+    open_ = ClipStatus("a" * 64, "waiting for the provider", "paid", "task", NOW)
+
+    assert open_.to_json() == {
+        "key": "a" * 64,
+        "state": "waiting for the provider",
+        "paid": "paid",
+        "task_id": "task",
+        "expires_at": "2026-11-28T12:00:00+00:00",
+        "video_url": None,
+    }
+    assert ClipStatus("a" * 64, "finished", "paid", video_url="file:///a.mp4").to_json() == {
+        **dict.fromkeys(("task_id", "expires_at")),
+        "key": "a" * 64,
+        "state": "finished",
+        "paid": "paid",
+        "video_url": "file:///a.mp4",
+    }
 
 
 def metrics(now: StoreStatus) -> dict[tuple[str, frozenset[str]], float]:

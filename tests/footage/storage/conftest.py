@@ -7,10 +7,7 @@ from typing import Any
 import boto3
 import pytest
 from moto.server import ThreadedMotoServer
-
-pytest.register_assert_rewrite("storecontract")
-
-from storecontract import KEY, SECRET, large  # noqa: E402, F401 - after its asserts are made readable
+from storecontract import KEY, SECRET, large  # noqa: F401 - for the tests of this room
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,7 @@ import pytest
 from storecontract import StoreContract
 
 from footage.concurrency.process_identity import identity
-from footage.errors import AlreadyThere, NotThere, StorageProblem
+from footage.errors import AlreadyThere, NotAFile, NotThere, StorageProblem
 from footage.storage import Store, open_store
 
 
@@ -261,3 +261,67 @@ def test_a_fifo_in_place_of_a_file_is_told_and_not_waited_for(tmp_path: Path) ->
 
     with pytest.raises(StorageProblem, match="not a file"):
         open_store(str(tmp_path)).read("record.json")
+
+
+def test_nothing_is_written_through_a_link(tmp_path: Path) -> None:
+    store = open_store(str(tmp_path / "store"))
+    store.create("evidence/run.log", b"")
+    elsewhere = tmp_path / "profile"
+    elsewhere.write_text("before\n")
+    (tmp_path / "store/evidence/run.log").unlink()
+    (tmp_path / "store/evidence/run.log").symlink_to(elsewhere)
+
+    with pytest.raises(NotAFile):
+        store.append("evidence/run.log", b"a line\n")
+    store.replace("evidence/run.log", b"a line\n")
+
+    assert elsewhere.read_text() == "before\n"
+    assert store.read("evidence/run.log") == b"a line\n"
+
+
+@pytest.mark.timeout(10)
+def test_an_append_does_not_wait_for_the_reader_of_a_fifo(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "polls.jsonl")
+
+    with pytest.raises(NotAFile):
+        open_store(str(tmp_path)).append("polls.jsonl", b"a line\n")
+
+
+def test_a_link_to_a_folder_is_listed_by_its_name(tmp_path: Path) -> None:
+    store = open_store(str(tmp_path / "store"))
+    store.create("evidence/a/record.json", b"{}")
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere/intent.json").touch()
+    (tmp_path / "store/evidence/a/attempt-1").symlink_to(tmp_path / "elsewhere")
+
+    assert store.list("evidence") == ["evidence/a/attempt-1", "evidence/a/record.json"]
+    assert store.list("evidence/a/attempt-1") == ["evidence/a/attempt-1/intent.json"]
+
+
+@pytest.mark.parametrize("place", ["store", "store/evidence", "store/evidence/a"])
+def test_what_is_behind_a_link_that_leads_nowhere_is_not_missing(tmp_path: Path, place: str) -> None:
+    (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / place).symlink_to(tmp_path / "not mounted")
+    store = open_store(str(tmp_path / "store"))
+
+    for ask in (lambda: store.read("evidence/a"), lambda: store.list("evidence/a")):
+        with pytest.raises(NotAFile):
+            ask()
+    if place != "store/evidence/a":
+        with pytest.raises(NotAFile):
+            store.folders("evidence")
+
+
+@pytest.mark.parametrize("what", ["a folder", "a fifo", "a link to nothing", "a link to itself"])
+def test_a_name_that_something_else_has_is_taken(tmp_path: Path, what: str) -> None:
+    place = tmp_path / "intent.json"
+    match what:
+        case "a folder":
+            place.mkdir()
+        case "a fifo":
+            os.mkfifo(place)
+        case _:
+            place.symlink_to("nothing" if what == "a link to nothing" else place.name)
+
+    with pytest.raises(AlreadyThere):
+        open_store(str(tmp_path)).create("intent.json", b"")

@@ -93,6 +93,7 @@ def test_a_smaller_bill_than_promised_frees_the_difference():
     now = book.statement()
     assert (now.bought, now.bought_seconds, now.reserved) == (Decimal("1.00"), Decimal(5), Decimal(0))
     assert (now.left, now.left_seconds) == (Decimal("1.00"), Decimal(5))
+    assert now.entries["a"][0].billed
     book.reserve("b", quote(5, "1.00"))
 
 

@@ -1,0 +1,78 @@
+"""What the parameters of the flows are in a form: the lists that it offers, and the bounds of its numbers.
+
+Only a form is bound by them, so that a Prefect server refuses what is wrong before there is a run. To Python they are
+plain text and numbers: what can be made is decided by the core, whose refusal names everything at once.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import WithJsonSchema
+
+from footage.catalogue import CATALOGUE, MODEL_NAMES, REGION_NAMES
+from footage.order.rules import FPS_MAX, SIZE, TAKE_MAX
+from footage.order.text import COLOR
+from footage.storyboard import FORMATS
+from footage.storyboard.board import MAX_CAP
+
+
+def _one_of(*values: str) -> WithJsonSchema:
+    return WithJsonSchema({"type": "string", "enum": [*values]})
+
+
+def _number(kind: str, minimum: float, maximum: float, **more: Any) -> WithJsonSchema:
+    return WithJsonSchema({"type": kind, "minimum": minimum, "maximum": maximum, **more})
+
+
+_SIZES = [size for sizes in CATALOGUE.tiers.values() for size in sizes]
+_LENGTHS = [
+    length
+    for card in CATALOGUE.models.values()
+    for lengths in (card.durations, *card.durations_in.values())
+    for length in lengths
+]
+
+Prompt = Annotated[str, WithJsonSchema({"type": "string", "minLength": 1})]
+Model = Annotated[str, _one_of(*MODEL_NAMES)]
+# A model that is in no table of sizes may make others. The form shows a tab for each, called by its title.
+Size = Annotated[
+    str,
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "enum": _SIZES, "title": "choose"},
+                {"type": "string", "pattern": f"^{SIZE.pattern}$", "title": "type another"},
+            ]
+        }
+    ),
+]
+Region = Annotated[str, _one_of(*REGION_NAMES)]
+# A switch looks the same where it is off and where nobody touched it, and Prefect's older form sends the latter as
+# false. So there is a list besides; its words are what pydantic reads as true and false.
+YesOrNo = Annotated[
+    bool,
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "enum": ["yes", "no"], "title": "choose"},
+                {"type": "boolean", "title": "switch"},
+            ]
+        }
+    ),
+]
+Duration = Annotated[float, _number("number", min(_LENGTHS), max(_LENGTHS), multipleOf=1)]
+Rate = Annotated[float, _number("number", 1, FPS_MAX)]
+Seed = Annotated[int, _number("integer", 0, CATALOGUE.seed_max)]
+Take = Annotated[int, _number("integer", 1, TAKE_MAX)]
+Color = Annotated[str, WithJsonSchema({"type": "string", "pattern": f"^{COLOR.pattern}$"})]
+
+ClipKey = Annotated[str, WithJsonSchema({"type": "string", "minLength": 6, "maxLength": 64})]
+# The form has an editor for JSON, which looks whether it is some.
+JsonText = Annotated[str, WithJsonSchema({"type": "string", "format": "json-string"})]
+BoardPath = Annotated[str, WithJsonSchema({"type": "string", "minLength": 1, "title": "path"})]
+BoardData = Annotated[
+    dict[str, Any], WithJsonSchema({"type": "object", "additionalProperties": True, "title": "data"})
+]
+BoardFormat = Annotated[str, _one_of(*FORMATS)]
+Cap = Annotated[float, _number("number", 0, MAX_CAP)]
