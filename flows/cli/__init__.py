@@ -55,11 +55,15 @@ COMMANDS = {
         "\n\nWrites nothing and asks no provider. Ends with 0 if everything fits, 7 if something is damaged."
     ),
     "status": (
-        "What an operator asks: which clips wait, how old the oldest is, what was spent today, how often the "
-        "provider refuses, which clip expires next."
+        "What an operator asks: what waits, how old it is, what was spent and refused today, what expires next."
+        "\n\nReads the store, writes nothing and asks no provider."
     ),
     "spending": "What was spent, from the ledger that every run of the store writes before it buys.",
-    "stop-buying": "Stop all buying in this store, by every worker, until `wan-video resume-buying`.",
+    "stop-buying": (
+        "Stop all buying in this store, by every worker, until `wan-video resume-buying`."
+        "\n\nNo create is sent later than 2 seconds after this returns. What was bought is waited for and delivered "
+        "all the same; to cancel that, too: `wan-video cancel`."
+    ),
     "resume-buying": "Let clips of this store be bought again, after `wan-video stop-buying`.",
     "listen": (
         "Take the provider's completion events, so that finished clips are fetched at once."

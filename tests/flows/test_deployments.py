@@ -24,6 +24,7 @@ from prefect.client.orchestration import get_client
 from prefect.flow_engine import run_flow
 from prefect.flows import load_flow_from_entrypoint
 
+from flows.cli.provisioning.run_form import run_form
 from flows.generate import generate_from_event, generate_video
 from footage.request import VideoRequest
 from tasks.clip_page import POSTER_WIDTH_PX
@@ -59,7 +60,7 @@ def test_the_form_has_every_field_of_a_request_with_the_same_default() -> None:
         assert (
             form[name].get("default") or None if name == "prompt" else form[name].get("default")
         ) == default, name
-    assert generate_video.parameters.required == ["prompt"]
+    assert run_form(generate_video.parameters.model_dump())["required"] == ["prompt"]
 
 
 def test_what_buys_is_not_on_an_active_schedule() -> None:

@@ -63,7 +63,7 @@ def test_doctor_is_content_where_a_run_would_succeed(out: Path, capsys: pytest.C
 
 
 def test_doctor_tells_that_a_server_keeps_its_runs_for_ever(
-    out: Path, capsys: pytest.CaptureFixture[str]
+    prefect_server: Any, out: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     # The tests' own server was started without any such setting.
     _, findings = _doctor(capsys)

@@ -24,7 +24,7 @@ def status(
     emulator: Switch = False,
     storage_block: BlockName = None,
 ) -> int:
-    """What an operator asks: which clips wait, what was spent and refused today, which clip expires next.
+    """What an operator asks: what waits, how old it is, what was spent and refused today, what expires next.
 
     Reads the store, writes nothing and asks no provider.
 
