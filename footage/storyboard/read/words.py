@@ -144,6 +144,8 @@ def transition(value: object) -> tuple[str, bool] | None:
 
 
 def number(value: object) -> Any:
-    """A text as the whole number it holds, else as it is."""
+    """A text as the whole number it holds, else as it is; a number that counts nothing in a film is a text."""
     text = str(value).strip()
-    return int(text) if re.fullmatch(r"0|-?[1-9]\d{0,11}", text) else value
+    if re.fullmatch(r"0|-?[1-9]\d{0,11}", text):
+        return int(text)
+    return text if isinstance(value, int) and not isinstance(value, bool) else value

@@ -15,7 +15,7 @@ from hostileboards import BOARDS, made
 from measured import Measured
 
 from footage.errors import InvalidRequest
-from footage.storyboard import read_board
+from footage.storyboard import plan_board, read_board
 
 _SUFFIX = {b"{": ".json", b"[": ".json", b"s": ".yaml", b"a": ".yaml"}
 
@@ -138,3 +138,13 @@ def test_fences_that_never_end_cost_no_more_than_other_text(tmp_path: Path) -> N
         read_board(board)
 
     assert time.process_time() - begun < 3
+
+
+@pytest.mark.parametrize("length", [10**15, 10**400, -(10**400)])
+@pytest.mark.parametrize("column", ["duration", "frames", "start"])
+def test_a_number_without_end_in_a_board_of_another_tool_is_no_crash(length: int, column: str) -> None:
+    shot = {"description": "A dog", "shot size": "wide", column: length, "end": 5}
+
+    # Refused, or left out as what no length is.
+    with contextlib.suppress(InvalidRequest):
+        plan_board(read_board([shot], None).board, lambda url: b"")
