@@ -66,7 +66,7 @@ COMMANDS = {
     ),
     "resume-buying": "Let clips of this store be bought again, after `wan-video stop-buying`.",
     "listen": (
-        "Take the provider's completion events, so that finished clips are fetched at once."
+        "Take the provider's completion events until Ctrl-C, so that finished clips are fetched at once."
         "\n\nIt answers one address, which an EventBridge rule of your account calls; polling goes on as repair."
     ),
     "emulator": "Run the stand-in for the provider until Ctrl-C; every frame it makes says EMULATED.",

@@ -31,9 +31,7 @@ def listen(
 ) -> int:
     """Take the provider's completion events until Ctrl-C, so that finished clips are fetched at once.
 
-    WAN_VIDEO_PUSH_URL is the address in the rule (a reverse proxy with TLS leads from there to this port),
-    WAN_VIDEO_PUSH_TOKEN its token. A clip that a run waits for is looked at by that run; one that nobody waits for is
-    finished by its key.
+    It answers one address, which an EventBridge rule of your account calls; polling goes on as repair.
 
     Args:
         host: Address to listen on.
