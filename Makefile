@@ -51,7 +51,7 @@ soak: dev
 
 ## make scaleout  PostgreSQL, Redis and three workers, one of them killed
 scaleout: dev
-	$(RUN) -m pytest -m scaleout -s --timeout 900
+	$(RUN) -m pytest -m scaleout -s --timeout 900 $(if $(PICK),-k "$(PICK)")
 
 ## make crashes   a killed worker, then setup and a restart of the server in every order (about 10 minutes)
 crashes: dev
