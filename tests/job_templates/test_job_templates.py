@@ -34,7 +34,11 @@ ACCOUNT = "123456789012"
 SECRET = f"arn:aws:secretsmanager:eu-central-1:{ACCOUNT}:secret:wan-video-AbCdEf"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/wan-video"
 ASKED: dict[str, dict[str, Any]] = {
-    "generate-video/generate-video": {"prompt": "A paper boat", "model": "wan2.2-t2v-plus", "size": "832*480"},
+    "generate-video/generate-video": {
+        "prompt": "A paper boat",
+        "model": "wan2.2-t2v-plus",
+        "size": "832*480",
+    },
     "generate-from-event/generate-from-event": {"payload": "{}"},
     "finish-video/finish-video": {"key": "735aa646b4ba"},
     "storyboard/storyboard": {"board": "s3://bucket/board.yaml"},

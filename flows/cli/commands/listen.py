@@ -69,10 +69,10 @@ def _rule(context: Context) -> Rule:
     settings = context.settings
     if settings.push_url is None or settings.push_token is None:
         missing = [
-            Problem(name, "(not set)", "is needed, and both together", "see the page about operations")
-            for name, value in (
-                ("WAN_VIDEO_PUSH_URL", settings.push_url),
-                ("WAN_VIDEO_PUSH_TOKEN", settings.push_token),
+            Problem(name, "(not set)", "both are needed", allowed)
+            for name, value, allowed in (
+                ("WAN_VIDEO_PUSH_URL", settings.push_url, "the address in the rule, https://host/path"),
+                ("WAN_VIDEO_PUSH_TOKEN", settings.push_token, "the token of the rule's target"),
             )
             if value is None
         ]
