@@ -134,12 +134,15 @@ class _Watch:
         self.silent = 0
 
     async def until_ended(self, on_progress: OnProgress | None) -> Outcome:
+        if self.heed_cancel:
+            await self._stop_if_cancelled()
         while True:
-            if self.heed_cancel:
-                await self._stop_if_cancelled()
             outcome = await self._ask_once()
             if outcome is not None:
                 return outcome
+            # After the question, so that the next one comes when it is due.
+            if self.heed_cancel:
+                await self._stop_if_cancelled()
             if on_progress is not None:
                 await on_progress(self._progress())
             if time.monotonic() - self.began > self.clip.deadline_s:
