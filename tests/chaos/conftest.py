@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from chaos import Lanes, Verdict, table
+from seaweed import seaweed
 
 _rows = pytest.StashKey[list[Verdict]]()
 
@@ -16,6 +19,13 @@ def lanes(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     complete = any(item.get_closest_marker("chaos") for item in request.session.items)
     with Lanes(tmp_path_factory.mktemp("chaos"), count=8 if complete else 4) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], dict[str, Any]]]:
+    numbers = itertools.count()
+    with seaweed(tmp_path_factory.mktemp("weed")) as options:
+        yield lambda: {"store_url": f"s3://bucket/{next(numbers)}", "store_options": options}
 
 
 @pytest.fixture

@@ -23,6 +23,7 @@ from queue import SimpleQueue
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+import pytest
 from chaosworker import Job, run
 
 from footage.emulator import Emulator
@@ -51,6 +52,10 @@ FINAL_BY_FAULT = {
     "unknown-forever": {"ClipLost", "StillRunning"},
     "cancelled": {"Canceled"},
 }
+
+
+SIZES = ["short", pytest.param("complete", marks=[pytest.mark.chaos, pytest.mark.timeout(3600)])]
+by_size = pytest.mark.parametrize("size", SIZES)
 
 
 # Starting a process looks after all others, and of two threads that do so at once one reads nothing.
@@ -274,6 +279,9 @@ class Lane:
     def close(self) -> None:
         if self._emulator is not None:
             self._emulator.__exit__(None, None, None)
+
+
+Plot = Callable[[Lane], Verdict]
 
 
 class Lanes:
