@@ -28,8 +28,6 @@ FOLDER = "wakeups"
 LOOK_EVERY_LOCAL_S, LOOK_EVERY_S = 0.5, 5.0
 # As long as one of ours came within this time, the next ones are expected to come, too.
 BELIEVED_FOR_S = 900.0
-# How often is asked for a clip meanwhile.
-REPAIR_PAUSE_S = 60.0
 
 
 def wake(store: Store, key: str) -> None:

@@ -23,7 +23,6 @@ from footage.errors.actions import Harvest, NextStep, Rerun
 from footage.evidence.records import Outcome, PollLine, Receipt
 from footage.pacing.interval import ClipPace, scattered
 from footage.privacy.redact import redact
-from footage.push.wake_ups import REPAIR_PAUSE_S
 from footage.steps.booking import outcome_of
 from footage.steps.cancel import settle
 from footage.steps.ownership import require_ours
@@ -256,7 +255,7 @@ class _Watch:
             return scattered(self._longer_s())
         if self.clip.context.wake_ups.expected:
             # Whoever ends is told; this is for the event that does not come.
-            return max(self.settings.poll_min_s, min(REPAIR_PAUSE_S, self.settings.poll_max_s * 2))
+            return self.settings.poll_max_s
         if not task_list.few(self.client):
             return scattered(task_list.interval_s(self.client))
         pause_s = self.pace.pause_s(self.answered_s, time.monotonic(), self.clip.usual_s)

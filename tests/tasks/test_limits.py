@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
+from rawserver import RawServer, reply
 
 from footage.errors import Throttled
 from tasks.limits import PrefectRateLimits, submit_limit
@@ -59,3 +60,20 @@ def test_a_server_that_does_not_answer_holds_nothing_up(caplog: pytest.LogCaptur
         asyncio.run(_seconds(1))
 
     assert "going on without it" in caplog.text
+
+
+def test_a_limit_of_zero_stays_so_while_its_server_does_not_answer(
+    limit: Any, prefect_api: httpx.Client
+) -> None:
+    limit(0)
+    told = prefect_api.get(f"v2/concurrency_limits/{submit_limit('test')}").json()
+    away = reply({}, status=500)
+    with RawServer(reply(told), away, away, reply({**told, "active": False})) as server:
+        here = {PREFECT_API_URL: f"http://127.0.0.1:{server.port}/api", PREFECT_CLIENT_MAX_RETRIES: 0}
+        with temporary_settings(here):
+            for _ in range(3):
+                with pytest.raises(Throttled, match="operator"):
+                    asyncio.run(_seconds(1))
+            asyncio.run(_seconds(1))
+
+    assert len(server.requests) == 4

@@ -14,6 +14,7 @@ from footage.steps.reconcile_decision import Adopt, Ambiguous, Decision, LookAga
 
 SENT = datetime(2026, 11, 1, 12, tzinfo=UTC)
 PROMPT = "a cat on a roof"
+LONG = "a cat on a roof, and another one on the next, " * 30
 LOST = Lost(prompt=PROMPT, width=832, height=480, seconds=5.0, not_before=SENT)
 GRACE_S = 120.0
 OVER = GRACE_S + 1
@@ -81,6 +82,26 @@ def judged(
             judged([row("a")], [answer("a", " a  cat\non a roof ")]),
             Adopt,
             id="white space may change on the way",
+        ),
+        pytest.param(
+            judged([row("a")], [answer("a", PROMPT.replace("a", "ａ", 1))]),
+            Adopt,
+            id="so may the forms of letters",
+        ),
+        pytest.param(
+            judged([row("a")], [answer("a", LONG[:900])], prompt=LONG),
+            Ambiguous,
+            id="a prompt that was cut may be ours",
+        ),
+        pytest.param(
+            judged([row("a")], [answer("a", LONG[:300])], prompt=LONG),
+            NotBought,
+            id="none is cut so short",
+        ),
+        pytest.param(
+            judged([row("a"), row("b")], [answer("a", LONG[:900]), answer("b", LONG)], prompt=LONG),
+            Adopt,
+            id="a whole one is ours rather than a cut one",
         ),
         pytest.param(
             judged([row("a")], [answer("a")], claimed=("a",)), NotBought, id="it belongs to another clip"

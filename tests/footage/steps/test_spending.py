@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from datetime import UTC, datetime
+from collections.abc import Callable
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -12,11 +13,12 @@ import pytest
 from bench import MODEL, Bench, last_attempt, last_outcome
 
 from footage.clip import Clip
-from footage.errors import BadRecord, BuyingStopped, GenerationFailed, OverBudget, Refused
+from footage.errors import BadRecord, BuyingStopped, GenerationFailed, OverBudget, Refused, StorageProblem
 from footage.evidence.state import Permission
-from footage.spending.stop_switch import resume_buying, stop_buying, stopped
+from footage.spending.stop_switch import SEEN_FOR_S, resume_buying, stop_buying, stopped
+from footage.spending.summary import spending_report
+from footage.steps.check import enter, prepare
 from footage.steps.open_clips import open_keys, unmark
-from footage.steps.reservation import give_back, reserve
 from footage.steps.store_status import clip_status, store_status
 
 
@@ -200,15 +202,81 @@ def test_the_promise_of_a_second_attempt_is_given_back_by_who_does_not_go_on(ben
 
 
 def test_who_lost_a_purchase_to_another_worker_gives_its_own_promise_back(bench: Bench) -> None:
-    first, second = bench.clip(), bench.clip()
-    slow = reserve(first, 1)
-    line = reserve(second, 1)
-    bench.make(second)
+    winner = bench.clip()
+    quicker = Overtaken(bench.context().store, lambda: bench.make(winner))
+    loser = bench.clip(bench.context(wrap=lambda _: quicker, lease_s=30.0))
 
-    give_back(first, slow)
+    # It waits for the other then, and finds the clip finished.
+    assert bench.make(loser).video_url
 
-    assert slow.number != line.number
-    assert spent(bench) == second.order.quote.amount
+    assert len(bench.tasks()) == 1
+    assert quicker.overtaken
+    assert spent(bench) == winner.order.quote.amount
+    assert store_status(bench.context()).creates == 1
+
+
+class Overtaken:
+    """A store in which somebody else buys the clip right before this worker's first intent is there."""
+
+    def __init__(self, store: Any, buy: Callable[[], object]) -> None:
+        self._store = store
+        self._buy = buy
+        self.overtaken = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    def create(self, path: str, data: bytes) -> None:
+        if path.endswith("/intent.json") and not self.overtaken:
+            self.overtaken = True
+            # Our lease is gone, as after a long pause.
+            key = path.split("/")[1]
+            for name in self._store.list(f"leases/{key}"):
+                self._store.delete(name)
+            buying = threading.Thread(target=self._buy)
+            buying.start()
+            buying.join(60)
+        self._store.create(path, data)
+
+
+def test_a_store_that_is_slow_to_tell_of_the_switch_is_named_and_not_the_network(bench: Bench) -> None:
+    slow = SlowSwitch(bench.context().store)
+    clip = bench.clip(bench.context(wrap=lambda _: slow, lease_s=60.0, submit_patience_s=30.0))
+
+    with pytest.raises(StorageProblem, match="to tell whether buying is stopped"):
+        bench.make(clip)
+
+    assert bench.tasks() == []
+    assert last_outcome(clip).may_retry
+
+
+class SlowSwitch:
+    """A store that takes longer for the switch than its answer is good for, once a create is to leave."""
+
+    def __init__(self, store: Any) -> None:
+        self._store = store
+        self._looks = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    def read(self, path: str, **more: Any) -> bytes:
+        self._looks += path == "buying-stopped.json"
+        if path == "buying-stopped.json" and self._looks > 1:
+            time.sleep(SEEN_FOR_S + 0.1)
+        return self._store.read(path, **more)
+
+
+def test_a_long_title_of_a_board_is_kept_as_far_as_a_line_has_room(bench: Bench) -> None:
+    context = bench.context()
+    asked = {"prompt": bench.prompt, "model": MODEL, "size": "832*480", "conform": "never"}
+    clip = enter(context, prepare(context, asked), Permission(), board="A " * 400)
+
+    bench.make(clip)
+
+    (entry,) = spending_report(context.spending, (), date(2000, 1, 1), date(2999, 1, 1)).entries
+    assert (entry.line.board or "").startswith("A A A")
+    assert entry.state == "bought"
 
 
 def test_status_answers_what_an_operator_asks(bench: Bench) -> None:
