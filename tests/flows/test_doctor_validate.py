@@ -135,6 +135,16 @@ def test_doctor_names_the_switch_and_the_caps_that_stop_buying(
     assert findings["buying"]["fix"] == "wan-video resume-buying"
 
 
+def test_a_cap_of_one_model_that_is_reached_stops_no_other(
+    out: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("WAN_VIDEO_MAX_COST_PER_DAY_BY_MODEL", '{"wan2.6-i2v": "0 CNY"}')
+
+    code, findings = _doctor(capsys)
+
+    assert (code, findings["buying"]["level"]) == (0, "warn")
+
+
 def test_doctor_asks_the_provider_with_the_key_of_a_block(
     prefect_server: Any, out: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

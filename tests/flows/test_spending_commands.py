@@ -5,19 +5,20 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from purchases import purchase
+from rawserver import RawServer, reply
 
 from flows.cli import run
-from footage.spending.ledger import Purchase, SpendingLedger
+from footage.spending.ledger import SpendingLedger
 from footage.spending.stop_switch import stopped
 from footage.storage import Store, open_store
-
-KEY = "a" * 64
 
 
 @pytest.fixture
@@ -27,26 +28,9 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     monkeypatch.setenv("WAN_VIDEO_MAX_COST_PER_DAY", "1 CNY")
     store = open_store(str(tmp_path / "alicloud-ai-video-wan-video"))
     ledger, now = SpendingLedger(store), datetime.now(UTC)
-    ledger.reserve(purchase(KEY, "=cmd()"), now)
-    ledger.correct(ledger.reserve(purchase("b" * 64, "Harbour"), now), Decimal(0), "refused", now)
+    ledger.reserve(purchase(1, board="=cmd()"), now)
+    ledger.correct(ledger.reserve(purchase(2, board="Harbour"), now), Decimal(0), "refused", now)
     return store
-
-
-def purchase(key: str, board: str) -> Purchase:
-    return Purchase(
-        key=key,
-        attempt=1,
-        owner="worker",
-        model="wan2.2-t2v-plus",
-        region="cn-beijing",
-        account="abc123",
-        workspace=None,
-        board=board,
-        seconds=5,
-        price_per_second=Decimal("0.14"),
-        amount=Decimal("0.70"),
-        currency="CNY",
-    )
 
 
 def printed(capsys: pytest.CaptureFixture[str], *words: str, code: int = 0) -> str:
@@ -143,3 +127,52 @@ def test_the_switch_is_thrown_named_and_taken_back(store: Store, capsys: pytest.
     assert stopped(store) is None
     assert run(["resume-buying"]) == 0
     assert "was not stopped" in capsys.readouterr().err
+
+
+def test_buying_is_stopped_without_prefect_a_key_or_a_name_for_the_user(
+    store: Store, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    # As in a container whose user is a number alone.
+    monkeypatch.setattr(os, "getuid", lambda: 987_654)
+    with RawServer(reply({}, status=500)) as server:
+        monkeypatch.setenv("PREFECT_API_URL", f"http://127.0.0.1:{server.port}/api")
+
+        assert run(["stop-buying", "--why", "too dear " * 200]) == 0
+
+        assert server.requests == []
+    order = stopped(store)
+    assert order is not None
+    assert order.by.startswith("somebody on ")
+    assert "Traceback" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ({}, ("WAN_VIDEO_PUSH_URL", "WAN_VIDEO_PUSH_TOKEN")),
+        ({"WAN_VIDEO_PUSH_URL": "https://videos.example/events"}, ("WAN_VIDEO_PUSH_TOKEN",)),
+        ({"WAN_VIDEO_PUSH_TOKEN": "very-secret"}, ("WAN_VIDEO_PUSH_URL",)),
+        (
+            {"WAN_VIDEO_PUSH_URL": "https://videos.example", "WAN_VIDEO_PUSH_TOKEN": "very-secret"},
+            ("with a path",),
+        ),
+    ],
+)
+@pytest.mark.usefixtures("store")
+def test_listening_needs_an_address_and_its_token_together(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    given: dict[str, str],
+    named: tuple[str, ...],
+) -> None:
+    monkeypatch.setenv("DASHSCOPE_HTTP_BASE_URL", "http://127.0.0.1:9/api/v1")
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+
+    assert run(["listen", "--port", "0"]) == 2
+
+    told = capsys.readouterr().err
+    assert all(one in told for one in named)
+    assert "very-secret" not in told

@@ -69,7 +69,10 @@ def test_a_limit_of_zero_stays_so_while_its_server_does_not_answer(
     told = prefect_api.get(f"v2/concurrency_limits/{submit_limit('test')}").json()
     away = reply({}, status=500)
     with RawServer(reply(told), away, away, reply({**told, "active": False})) as server:
-        here = {PREFECT_API_URL: f"http://127.0.0.1:{server.port}/api", PREFECT_CLIENT_MAX_RETRIES: 0}
+        here: dict[Any, Any] = {
+            PREFECT_API_URL: f"http://127.0.0.1:{server.port}/api",
+            PREFECT_CLIENT_MAX_RETRIES: 0,
+        }
         with temporary_settings(here):
             for _ in range(3):
                 with pytest.raises(Throttled, match="operator"):

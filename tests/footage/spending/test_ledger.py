@@ -15,6 +15,7 @@ import boto3
 import pytest
 from countedstore import CountedStore
 from moto.server import ThreadedMotoServer
+from purchases import MODEL, purchase
 from storecontract import s3_options
 
 from footage.errors import BadRecord, InvalidRequest, NotAFile, NotThere, OverBudget
@@ -22,13 +23,13 @@ from footage.evidence.reader import RecordReader
 from footage.evidence.records import Promise
 from footage.settings import load_settings
 from footage.spending.caps import Caps
-from footage.spending.ledger import LINES_A_FOLDER, LedgerLine, Purchase, SpendingLedger, Why
+from footage.spending.ledger import LINES_A_FOLDER, LedgerLine, SpendingLedger, Why
 from footage.spending.summary import spending_report
 from footage.storage import Store, open_store
 
 NOON = datetime(2026, 11, 28, 12, tzinfo=UTC)
 TODAY = NOON.date()
-MODEL, OTHER = "wan2.2-t2v-plus", "wan2.6-i2v"
+OTHER = "wan2.6-i2v"
 
 
 @pytest.fixture(scope="module")
@@ -63,25 +64,6 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, dict[str
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
     return open_store(str(tmp_path / "store"))
-
-
-def purchase(
-    number: int = 0, model: str = MODEL, price: str = "0.14", seconds: int = 5, **more: str
-) -> Purchase:
-    per_second = Decimal(price)
-    fields = {"currency": "CNY", "account": "abc123", "board": "Lighthouse", **more}
-    return Purchase(
-        key=f"{number:064x}",
-        attempt=1,
-        owner="worker",
-        model=model,
-        region="cn-beijing",
-        workspace=None,
-        seconds=seconds,
-        price_per_second=per_second,
-        amount=per_second * seconds,
-        **fields,
-    )
 
 
 def caps(**settings: str) -> Caps:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import shutil
 import time
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -332,3 +334,37 @@ def test_a_clip_that_is_looked_at_again_and_again_gains_no_files(bench: Bench) -
         run_harvest(bench, deadline_s=0.05)
 
     assert rooms() == before
+
+
+def test_a_clip_without_any_attempt_is_not_called_delivered(bench: Bench) -> None:
+    clip = book(bench)
+    evidence = bench.folder / "alicloud-ai-video-wan-video" / "evidence" / clip.key
+    context = Torn(bench.context().store, evidence / "attempt-1")
+
+    report = asyncio.run(harvest_store(bench.context(wrap=lambda _: context), PLAIN_STEPS))
+
+    assert report.delivered == []
+    assert any("has nothing to finish" in warning for warning in report.warnings)
+
+
+class Torn:
+    """A store whose one attempt is lost right after it was listed for the first time."""
+
+    def __init__(self, store: Any, attempt: Path) -> None:
+        self._store = store
+        self._attempt = attempt
+        self._listed = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    def list(self, prefix: str = "") -> list[str]:
+        found = self._store.list(prefix)
+        if prefix.startswith("evidence/") and self._attempt.exists():
+            self._listed += 1
+            if self._listed == 1:
+                # Its records are still read by who listed them.
+                return found
+            shutil.rmtree(self._attempt)
+            found = self._store.list(prefix)
+        return found

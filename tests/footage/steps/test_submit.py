@@ -123,6 +123,16 @@ def test_a_run_sends_no_more_creates_than_it_may(bench: Bench) -> None:
     assert bench.tasks() == []
 
 
+def test_a_run_that_takes_its_clip_up_again_counts_its_attempts_on(bench: Bench) -> None:
+    bench.fault("failed-InternalError", times=None)
+    context = bench.context(max_attempts=2)
+    for _ in range(3):
+        with pytest.raises(GenerationFailed):
+            bench.make(bench.clip(context))
+
+    assert len(bench.tasks()) == 2
+
+
 def test_a_cancel_while_a_clip_waits_for_its_turn_keeps_it_from_being_bought(bench: Bench) -> None:
     async def cancel_meanwhile(model: str) -> None:
         await asyncio.to_thread(cancel_clip, bench.context(), clip.key, "test")

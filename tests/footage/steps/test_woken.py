@@ -102,3 +102,19 @@ def test_a_clip_that_nobody_waits_for_is_named_to_who_finishes_it(bench: Bench, 
 
     assert listening.ended == [clip.key]
     assert clip.context.store.list("wakeups") == [f"wakeups/{clip.key}"]
+
+
+def test_while_events_come_a_clip_is_asked_for_as_seldom_as_an_operator_allows(
+    bench: Bench, listening: Listening
+) -> None:
+    context = bench.context(push_url=listening.url, poll_min_s=0.05, poll_max_s=30.0, deadline_s=90.0)
+    bench.emulator.turn(push_url=listening.url, generation_s=400.0)
+    bench.make(bench.clip(context))
+    assert context.wake_ups.expected
+    bench.emulator.turn(generation_s=1600.0)
+    before = bench.emulator.ledger(tasks=False)["queries"]
+
+    bench.make(bench.clip(context, take=2))
+
+    # Once at the beginning, and once when it was woken.
+    assert bench.emulator.ledger(tasks=False)["queries"] - before <= 3
