@@ -27,6 +27,8 @@ _EARLY_S = (19.0, 29.0)
 # An end is likely within these shares of the usual time. With them a clip is asked for every other second in the mean.
 _LIKELY = (0.6, 1.3)
 _LIKELY_PAUSE_S = 2.0
+# A question that comes so much after its moment was held up by more than our own work: what follows moves with it.
+_HELD_UP_S = 0.5
 
 
 def interval_s(waiting: int, min_s: float, max_s: float) -> float:
@@ -43,26 +45,30 @@ class ClipPace:
     """When to ask about one task next; not thread-safe."""
 
     def __init__(self, began_s: float) -> None:
-        """`began_s`: when its create was answered, on the caller's clock."""
+        """`began_s`: when its create was answered, on the caller's clock; the first question is due then."""
         self._began_s = began_s
         self._gaps = itertools.chain(_SDK_PAUSES_S, itertools.repeat(_SDK_LAST_PAUSE_S))
         # The gap between the last question that the SDK asks, too, and its next, and how many of ours it has.
         self._from_s = began_s
         self._gap_s = 0.0
         self._asked, self._questions = 0, 0
+        self._due_s = began_s
 
-    def pause_s(self, answered_s: float, now_s: float, usual_s: float) -> float:
-        """Seconds from `now_s` to the next question; the last one was answered at `answered_s`.
+    def pause_s(self, asked_s: float, answered_s: float, now_s: float, usual_s: float) -> float:
+        """Seconds from `now_s` to the next question; the last one was asked and answered at these moments.
 
         `usual_s` is how long a clip of this model usually takes.
         """
         if self._asked == self._questions:
-            # As the SDK does: a slow answer moves all that follows.
-            self._from_s, self._gap_s, self._asked = answered_s, next(self._gaps), 0
+            # As the SDK does: a slow answer moves all that follows. What we did between waking up and asking does not,
+            # or a hundredth of a second a question would be a whole one in the end.
+            due_s = self._due_s if asked_s - self._due_s < _HELD_UP_S else asked_s
+            self._from_s, self._gap_s, self._asked = due_s + answered_s - asked_s, next(self._gaps), 0
             often = self._is_likely(answered_s - self._began_s, usual_s)
             self._questions = math.ceil(self._gap_s / _LIKELY_PAUSE_S) if often else 1
         self._asked += 1
-        return max(self._from_s + self._gap_s * self._asked / self._questions - now_s, 0.0)
+        self._due_s = self._from_s + self._gap_s * self._asked / self._questions
+        return max(self._due_s - now_s, 0.0)
 
     def _is_likely(self, age_s: float, usual_s: float) -> bool:
         """Whether the task may well end within the next gap."""

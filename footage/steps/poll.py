@@ -126,7 +126,7 @@ class _Watch:
         self.settings = clip.context.settings
         self.began = clip.waiting_since.setdefault(receipt.task_id, time.monotonic())
         self.pace = ClipPace(self.began)
-        self.answered_s = self.began
+        self.asked_s = self.answered_s = self.began
         self.answers = _Answers(clip, receipt.attempt)
         self.status = "RUNNING" if receipt.task_id in clip.running_since else "PENDING"
         self.unknown_answers = 0
@@ -161,8 +161,9 @@ class _Watch:
             if row is not None:
                 await self._note(row.status, PollLine(listed=row.status.value, request_id=row.request_id))
                 return None
+            asked_s = time.monotonic()
             answer = await in_thread(self.client.fetch, self.receipt.task_id)
-            self.answered_s = time.monotonic()
+            self.asked_s, self.answered_s = asked_s, time.monotonic()
             ended = await in_thread(self._judge, answer)
         except (Unreachable, Throttled) as error:
             self.silent += 1
@@ -258,7 +259,7 @@ class _Watch:
             return self.settings.poll_max_s
         if not task_list.few(self.client):
             return scattered(task_list.interval_s(self.client))
-        pause_s = self.pace.pause_s(self.answered_s, time.monotonic(), self.clip.usual_s)
+        pause_s = self.pace.pause_s(self.asked_s, self.answered_s, time.monotonic(), self.clip.usual_s)
         return min(self.settings.poll_max_s, max(self.settings.poll_min_s, pause_s))
 
     def _longer_s(self) -> float:
