@@ -4,7 +4,7 @@ VENV   := .venv
 PYTHON ?= python3
 RUN    := $(VENV)/bin/python
 
-.PHONY: help demo test check fuzz mutants chaos soak browser scaleout crashes bench prefect-ring job-templates lock clean runtime dev
+.PHONY: help demo test check fuzz mutants chaos soak browser scaleout crashes bench bench-full prefect-ring job-templates lock clean runtime dev
 
 help:
 	@sed -n 's/^## //p' $(MAKEFILE_LIST)
@@ -57,9 +57,13 @@ scaleout: dev
 crashes: dev
 	$(RUN) -m pytest -m crashes -s --timeout 1200
 
-## make bench     timings, side by side with other clients
+## make bench     side by side with the SDK, scripts, curl, boto3: one table, in under 10 minutes
 bench: dev
-	for file in benchmarks/*.py; do $(RUN) $$file || exit 1; done
+	$(RUN) benchmarks/compare
+
+## make bench-full   the same, three runs of everything and the long rows; writes benchmarks/README.md (about an hour)
+bench-full: dev
+	$(RUN) benchmarks/compare --full --write
 
 ## make prefect-ring PREFECT=3.9.1   what faces Prefect, with another version of it in an environment of its own
 prefect-ring: dev

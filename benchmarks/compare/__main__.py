@@ -1,0 +1,65 @@
+"""Side by side: this project and the usual scripts and tools (`make bench`, under ten minutes; `make bench-full`).
+
+    python benchmarks/compare [--full] [--only WORD] [--write]
+
+Prints one table; `--write` puts it into benchmarks/README.md, with a picture and the machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import files
+import page
+import starts
+import waiting
+from rows import Row
+
+
+def main() -> int:
+    """Exit code 1 if somebody else is ahead in a row."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--full", action="store_true", help="three runs of everything, and the long ones")
+    parser.add_argument("--only", metavar="WORD", default="", help="rows with this word")
+    parser.add_argument("--write", action="store_true", help="write benchmarks/README.md and its picture")
+    asked = parser.parse_args()
+    rows: list[Row] = []
+    with tempfile.TemporaryDirectory(prefix="compare-") as folder:
+        for name, measure in _measures(Path(folder), full=asked.full):
+            if asked.only in name:
+                print(f"{name} …", file=sys.stderr, flush=True)
+                rows.extend(measure())
+                waiting.stop_all()
+    print(page.table(rows))
+    if asked.write:
+        page.write(rows, full=asked.full)
+    behind = [row.what for row in rows if len(row.figures) > 1 and not row.ahead]
+    for what in behind:
+        print(f"behind: {what}")
+    return 1 if behind else 0
+
+
+def _measures(folder: Path, *, full: bool) -> Iterator[tuple[str, Callable[[], list[Row]]]]:
+    runs = 3 if full else 1
+    yield "start", lambda: [*starts.commands(5 if full else 3, folder / "starts"), starts.imports(5)]
+    for length_s in (20.0, 60.0, 120.0):
+        yield f"clip of {length_s:g} s", lambda s=length_s: [waiting.one_clip(s, 2 if full else 1, folder)]
+    yield "60 clips", lambda: [waiting.many_clips(60, runs, folder, sequential=full)]
+    if full:
+        yield "200 clips", lambda: [waiting.many_clips(200, 1, folder, sequential=False)]
+        yield "outage", lambda: waiting.outage(180, 30.0, 60.0, folder)
+    else:
+        yield "outage", lambda: waiting.outage(45, 10.0, 25.0, folder)
+    yield "files", lambda: [files.to_disk(30, 9), files.to_s3(30, 5)]
+    if full:
+        yield "films", lambda: [files.to_disk(1024, 3), files.to_s3(1024, 3)]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

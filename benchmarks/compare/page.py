@@ -1,0 +1,76 @@
+"""The page of the figures: one table, one picture."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from PIL import Image, ImageDraw, ImageFont
+from rows import Row
+
+PAGE = Path(__file__).parents[1] / "README.md"
+PICTURE = Path(__file__).parents[1] / "compared.png"
+_BEGIN, _END = "<!-- figures: make bench-full -->", "<!-- end of the figures -->"
+
+_WIDTH, _LEFT, _BAR, _GAP = 1200, 470, 22, 16
+_OURS, _OTHER, _INK, _GREY, _PAPER = "#0b6e4f", "#b8c0c8", "#1c2024", "#5d666f", "#ffffff"
+
+
+def table(rows: list[Row]) -> str:
+    """All rows as Markdown: medians, and the runs behind them where there are several."""
+    clients = list(dict.fromkeys(client for row in rows for client in row.figures))
+    lines = [f"| what | {' | '.join(clients)} |", f"| --- |{' ---: |' * len(clients)}"]
+    for row in rows:
+        cells = [_cell(row, client) for client in clients]
+        lines.append(f"| {row.what}, {row.unit} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _cell(row: Row, client: str) -> str:
+    if client not in row.figures:
+        return "–"
+    values = row.figures[client]
+    text = f"**{row.median(client):.2f}**" if client == "ours" else f"{row.median(client):.2f}"
+    if len(values) > 1:
+        text += f" ({min(values):.2f} to {max(values):.2f})"
+    return f"{text}; {row.notes[client]}" if client in row.notes else text
+
+
+def write(rows: list[Row], *, full: bool) -> None:
+    """Put table and machine into the page, and draw the picture."""
+    machine = (
+        f"Measured {datetime.now(UTC):%Y-%m-%d} with `make {'bench-full' if full else 'bench'}` on "
+        f"{os.cpu_count()} cores "
+        f"({platform.system()} {platform.machine()}, Python {platform.python_version()}, "
+        f"Prefect {version('prefect')}, dashscope {version('dashscope')}); load before it {os.getloadavg()[2]:.1f}."
+    )
+    text = PAGE.read_text()
+    body = f"{_BEGIN}\n{machine}\n\n{table(rows)}\n\n![The same figures as bars](compared.png)\n{_END}"
+    PAGE.write_text(re.sub(f"{_BEGIN}.*{_END}", lambda _: body, text, flags=re.S))
+    _draw([row for row in rows if len(row.figures) > 1])
+
+
+def _draw(rows: list[Row]) -> None:
+    lines = sum(len(row.figures) for row in rows)
+    height = 90 + lines * (_BAR + 4) + len(rows) * _GAP
+    picture = Image.new("RGB", (_WIDTH, height), _PAPER)
+    draw = ImageDraw.Draw(picture)
+    large, small = ImageFont.load_default(26), ImageFont.load_default(17)
+    draw.text((24, 20), "Side by side (green: this project; each row has its own scale)", _INK, large)
+    y = 76
+    for row in rows:
+        most = max(row.median(client) for client in row.figures) or 1.0
+        for number, client in enumerate(row.figures):
+            value = row.median(client)
+            length = max(2, int((_WIDTH - _LEFT - 260) * value / most))
+            if number == 0:
+                draw.text((24, y), row.what, _INK, small)
+            draw.rectangle((_LEFT, y, _LEFT + length, y + _BAR), _OURS if client == "ours" else _OTHER)
+            draw.text((_LEFT + length + 10, y), f"{value:.2f} {row.unit}  {client}", _GREY, small)
+            y += _BAR + 4
+        y += _GAP
+    picture.save(PICTURE, optimize=True)
