@@ -4,7 +4,7 @@ VENV   := .venv
 PYTHON ?= python3
 RUN    := $(VENV)/bin/python
 
-.PHONY: help demo test check fuzz mutants chaos soak browser scaleout crashes bench bench-full prefect-ring job-templates lock clean runtime dev
+.PHONY: help demo test check fuzz mutants chaos soak browser scaleout crashes bench bench-full scale prefect-ring job-templates lock clean runtime dev
 
 help:
 	@sed -n 's/^## //p' $(MAKEFILE_LIST)
@@ -64,6 +64,11 @@ bench: dev
 ## make bench-full   the same, three runs of everything and the long rows; writes benchmarks/README.md (about an hour)
 bench-full: dev
 	$(RUN) benchmarks/compare --full --write
+
+## make scale     100, 1,000 and 10,000 clips through the core, with kills and faults: what does a clip cost? (about 2 hours)
+scale: SIZES ?= 100 1000 10000
+scale: dev
+	$(RUN) benchmarks/scale $(SIZES)
 
 ## make prefect-ring PREFECT=3.9.1   what faces Prefect, with another version of it in an environment of its own
 prefect-ring: dev

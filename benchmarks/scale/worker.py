@@ -1,0 +1,102 @@
+"""One worker of the proof: makes a chunk of clips through the core, and reports what that cost.
+
+python worker.py JSON        the fields of `Chunk`; prints one line of JSON unless it is killed
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import resource
+import sys
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "support")]
+
+from countedstore import CountedStore
+from plainsteps import PLAIN_STEPS
+
+from footage.clip import follow
+from footage.concurrency.executors import in_thread
+from footage.context import Context
+from footage.credentials import parse_key
+from footage.errors import FootageError
+from footage.evidence.state import Permission
+from footage.settings import Settings
+from footage.steps.check import enter, prepare
+from footage.steps.harvest import harvest_store
+from footage.steps.probe import probe_provider
+from footage.storage import open_store
+from footage.transfer import Limits
+
+MODEL, SIZE, REGION = "wan2.2-t2v-plus", "832*480", "ap-southeast-1"
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """The work of one process; without prompts it is a harvest."""
+
+    base_url: str
+    api_key: str
+    folder: str
+    prompts: tuple[str, ...] = ()
+    settings: dict[str, Any] | None = None
+
+
+class _Context(Context):
+    def download_limits(self) -> Limits:
+        return Limits(allow_loopback=True)
+
+
+async def work(context: Context, chunk: Chunk) -> dict[str, str]:
+    """How each prompt ended: "delivered", or the name of the error."""
+    if not chunk.prompts:
+        report = await harvest_store(context, PLAIN_STEPS)
+        return {"harvested": str(len(report.delivered)), "failed": str(len(report.failed))}
+    await in_thread(probe_provider, context, REGION, MODEL)
+    ends = await asyncio.gather(*(make(context, prompt) for prompt in chunk.prompts))
+    return dict(zip(chunk.prompts, ends, strict=True))
+
+
+async def make(context: Context, prompt: str) -> str:
+    """Drive one clip as far as it goes."""
+    try:
+        request = {"prompt": prompt, "model": MODEL, "size": SIZE, "conform": "never"}
+        prepared = await in_thread(prepare, context, request)
+        clip = await in_thread(enter, context, prepared, Permission())
+        if clip.response is None:
+            await follow(clip, PLAIN_STEPS)
+        return "delivered" if clip.response else "nothing"
+    except FootageError as error:
+        return type(error).__name__
+
+
+def main() -> None:
+    chunk = Chunk(**json.loads(sys.argv[1]))
+    logging.disable(logging.CRITICAL)
+    settings = Settings(
+        http_base_url=chunk.base_url, output_dir=chunk.folder, region=REGION, **(chunk.settings or {})
+    )
+    store = CountedStore(open_store(settings.store_url))
+    context = _Context(settings, store, find_api_key=lambda: parse_key(chunk.api_key, "scale"))
+    try:
+        ends = asyncio.run(work(context, chunk))
+    finally:
+        context.close()
+    spent = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    report = {
+        "ends": ends,
+        "cpu_s": sum(each.ru_utime + each.ru_stime for each in spent),
+        "memory_mb": spent[0].ru_maxrss / 1024,
+        "asked": Counter(method for method, _ in store.asked),
+    }
+    print(json.dumps(report))
+
+
+if __name__ == "__main__":
+    main()
