@@ -1,4 +1,4 @@
-"""What tests of several rooms share: an environment without the developer's own settings, and one Prefect server.
+"""What tests of several rooms share: an environment without the developer's own settings, and a Prefect server.
 
 The server is a real one in a process of its own, because Prefect's test harness and temporary server lose task
 runs and start once per process. It starts while other tests run, and only if a collected test needs it.
@@ -73,25 +73,36 @@ def pytest_make_parametrize_id(val: object) -> str | None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep together what shares a server, a file at the least, and begin with the longest."""
-    first = {"prefect": 0, "machine": 1}
-    groups = {item: _group(item) for item in items}
-    items.sort(key=lambda item: first.get(groups[item], 2))
+    # Two servers: all of these tests behind one another would be the last to end by minutes. By size, so that both
+    # have about as much to do.
+    with_server = sorted(
+        {item.path for item in items if _needs_server(item)}, key=lambda path: path.stat().st_size
+    )
+    groups = {item: _group(item, with_server) for item in items}
+    items.sort(key=lambda item: _ORDER.index(groups[item]) if groups[item] in _ORDER else len(_ORDER))
     for item, group in groups.items():
         item.add_marker(pytest.mark.xdist_group(group))
 
 
-def _group(item: pytest.Item) -> str:
-    if "prefect_server" in getattr(item, "fixturenames", ()):
-        return "prefect"
+_ORDER = ("prefect-0", "prefect-1", "machine")
+
+
+def _group(item: pytest.Item, with_server: list[Path]) -> str:
+    if _needs_server(item):
+        return f"prefect-{with_server.index(item.path) % 2}"
     # SeaweedFS opens a fixed port, so only one can run on a machine; chaos wants the machine for itself.
     if item.get_closest_marker("s3") or "chaos" in item.path.parts:
         return "machine"
     return str(item.path)
 
 
+def _needs_server(item: pytest.Item) -> bool:
+    return "prefect_server" in getattr(item, "fixturenames", ())
+
+
 def pytest_collection_finish(session: pytest.Session) -> None:
-    wanted = any("prefect_server" in getattr(item, "fixturenames", ()) for item in session.items)
-    # Of several processes only one runs the tests that need it, and which one shows when it comes to them.
+    wanted = any(_needs_server(item) for item in session.items)
+    # Of several processes only two run the tests that need one, and which ones shows when they come to them.
     alone = "PYTEST_XDIST_WORKER" not in os.environ
     if wanted and alone and not session.config.option.collectonly:
         session.config.stash[_SERVER] = _start_server(session.config)
@@ -142,7 +153,7 @@ def _stop(process: "subprocess.Popen[bytes]") -> None:
 # The first test that asks may wait for the whole start.
 @pytest.fixture(scope="session")
 def prefect_server(request: pytest.FixtureRequest) -> Iterator[PrefectServer]:
-    """The one Prefect server of this test session; flows and child processes started by a test use it."""
+    """The Prefect server of this test process; flows and child processes started by a test use it."""
     if _SERVER not in request.config.stash:
         request.config.stash[_SERVER] = _start_server(request.config)
     process, server = request.config.stash[_SERVER]
