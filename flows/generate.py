@@ -19,11 +19,13 @@ from footage.clip import follow
 from footage.errors import FootageError
 from footage.evidence.state import Permission
 from footage.order.event_payload import request_of
+from footage.spending.caps import clip_cap
 from tasks.check import check, check_again, clip_name, event_name, finish_name
 from tasks.context import context_of
 from tasks.final_states import finished, stopped
 from tasks.hooks import cancel_clips
 from tasks.parameters import (
+    ClipCap,
     ClipKey,
     Color,
     Duration,
@@ -72,6 +74,7 @@ async def generate_video(
     pad_color: Color = "#000000",
     credentials_block: str | None = None,
     storage_block: str | None = None,
+    max_cost: ClipCap | None = None,
     retry_failed: bool = False,
     buy_again: bool = False,
 ) -> State[dict[str, Any]]:
@@ -106,6 +109,7 @@ async def generate_video(
         credentials_block: Name of a DashScope Credentials block, or secret/NAME for a Secret block; empty:
             "dashscope" of either kind, else the environment.
         storage_block: Name of a Video Storage block; empty: OUTPUT_DIR.
+        max_cost: The most that the clip may cost, such as 0.70 CNY or 0.10 USD; a dearer one is not bought.
         retry_failed: Try again what the provider refused or failed for good.
         buy_again: Pay a second time for a clip whose first purchase is lost or unknown.
     """
@@ -131,8 +135,8 @@ async def generate_video(
         "fit": fit,
         "pad_color": pad_color,
     }
-    permission = Permission(retry_failed=retry_failed, buy_again=buy_again)
     try:
+        permission = Permission(max_cost=clip_cap(max_cost), retry_failed=retry_failed, buy_again=buy_again)
         async with context_of(flow_run.id, credentials_block, storage_block) as context:
             clip = await check(context, request, permission, model)
             if clip.response is None:
@@ -179,6 +183,7 @@ async def finish_video(
     key: ClipKey,
     credentials_block: str | None = None,
     storage_block: str | None = None,
+    max_cost: ClipCap | None = None,
     retry_failed: bool = False,
     buy_again: bool = False,
     board: str | None = None,
@@ -190,12 +195,13 @@ async def finish_video(
         credentials_block: Name of a DashScope Credentials block, or secret/NAME for a Secret block; empty:
             "dashscope" of either kind, else the environment.
         storage_block: Name of a Video Storage block; empty: OUTPUT_DIR.
+        max_cost: The most that the clip may cost, such as 0.70 CNY or 0.10 USD; a dearer one is not bought.
         retry_failed: Try again what the provider refused or failed for good.
         buy_again: Pay a second time for a clip whose first purchase is lost or unknown.
         board: Title of the storyboard that asks for it, for the ledger.
     """
-    permission = Permission(retry_failed=retry_failed, buy_again=buy_again)
     try:
+        permission = Permission(max_cost=clip_cap(max_cost), retry_failed=retry_failed, buy_again=buy_again)
         async with context_of(flow_run.id, credentials_block, storage_block) as context:
             clip = await check_again(context, key, permission, board)
             if clip.response is None:

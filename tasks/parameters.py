@@ -75,4 +75,6 @@ BoardData = Annotated[
     dict[str, Any], WithJsonSchema({"type": "object", "additionalProperties": True, "title": "data"})
 ]
 BoardFormat = Annotated[str, _one_of(*FORMATS)]
+# As WAN_VIDEO_MAX_COST_PER_DAY.
+ClipCap = Annotated[str, WithJsonSchema({"type": "string", "pattern": r"^\d{1,9}(\.\d{1,6})? *(CNY|USD)$"})]
 Cap = Annotated[float, _number("number", 0, MAX_CAP)]

@@ -1,8 +1,8 @@
 """The command line: one more way to start the flows.
 
-On stdout there is only the result; everything else goes to stderr. Exit codes: 0 done, 1 a mistake of this
-program (its traceback is in the file that is named), 2 refused here, 3 key, permission, quota or balance,
-4 the provider refused or failed the clip, 5 not finished yet or unknown, 6 over budget, 7 storage, or the
+On stdout there is only the result, or with --json what went wrong; everything else goes to stderr. Exit codes: 0
+done, 1 a mistake of this program (its traceback is in the file that is named), 2 refused here, 3 key, permission, quota
+or balance, 4 the provider refused or failed the clip, 5 not finished yet or unknown, 6 over budget, 7 storage, or the
 result could not be printed, 8 the provider or the network does not answer and nothing was bought, 130 interrupted.
 
 Modules of this folder import Prefect, the SDK and the media libraries inside their functions: `--help`,
@@ -16,11 +16,20 @@ import io
 import os
 import sys
 from collections.abc import Callable
+from typing import Any
 
 from cyclopts import App, CycloptsError, CycloptsPanel, UnusedCliTokensError
 from rich.console import Console
 
-from flows.cli.console import explain_error, patient_output, remember_flags, stderr, tell
+from flows.cli.console import (
+    explain_error,
+    patient_output,
+    print_json,
+    remember_flags,
+    stderr,
+    tell,
+)
+from flows.cli.error_json import error_document, other_document
 from footage.errors import FootageError
 from footage.privacy.display import plain
 from footage.privacy.redact import redact
@@ -30,6 +39,11 @@ COMMANDS = {
     "generate": "Make one clip, or return the one that is stored already.",
     "storyboard": "Make every shot of a storyboard, and the cut: film, timeline, edit list, dailies.",
     "harvest": "Finish everything that was bought and left unfinished, nearest expiry first; buys nothing.",
+    "wait": (
+        "Wait until a clip is delivered or has failed, for some seconds; buys nothing and asks no provider."
+        "\n\nFor a clip that another process makes: `wan-video generate --submit-only` starts one. Ends with 0, 4, or "
+        "5 if it goes on."
+    ),
     "cancel": (
         "Cancel clips as far as the provider can: queued ones are not billed, running ones go on and are "
         "billed."
@@ -84,13 +98,22 @@ COMMANDS = {
         "started. What is there already is left as it is."
     ),
     "help": "What a command does and which options it has.",
+    "commands": "All commands with their options, values and defaults, and the exit codes, for programs.",
     "--install-completion": "Let the Tab key of your shell complete commands, options and names of models.",
 }
+
+EXIT_CODES = (
+    "Exit codes: 0 done; 1 a mistake of this program; 2 refused here, nothing was sent; 3 key, permission, quota or "
+    "balance; 4 the provider refused or failed the clip; 5 not finished yet, or unknown: the last line says how to go "
+    "on; 6 over budget, nothing was bought; 7 storage; 8 the provider or the network does not answer, nothing was "
+    "bought; 130 interrupted. With --json an error is JSON on stdout, too."
+)
 
 app = App(
     name="wan-video",
     help="Wan videos through Alibaba Model Studio: paid once, lost never, proven in evidence.",
     help_format="plaintext",
+    help_epilogue=EXIT_CODES,
     console=Console(),
     error_console=stderr,
     version=lambda: importlib.metadata.version("wan-video"),
@@ -118,12 +141,16 @@ def run(arguments: list[str]) -> int:
     """Run one command; its exit code."""
     remember_flags(arguments)
     return guarded(
-        lambda: app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
+        lambda: app(arguments, exit_on_error=False, print_error=False, result_action="return_value"),
+        as_json="--json" in arguments,
     )
 
 
-def guarded(command: Callable[[], object]) -> int:
-    """Run a command so that no mistake, of the user or of ours, shows a traceback; its exit code."""
+def guarded(command: Callable[[], object], *, as_json: bool = False) -> int:
+    """Run a command so that no mistake, of the user or of ours, shows a traceback; its exit code.
+
+    `as_json`: what went wrong is on stdout as JSON, too, unless a result is there already.
+    """
     # Read by Prefect when it is imported: what the core logs shows in the UI, and the terminal shows our own
     # lines (flows/cli/console.py) instead of Prefect's.
     os.environ.setdefault("PREFECT_LOGGING_EXTRA_LOGGERS", "footage")
@@ -143,7 +170,9 @@ def guarded(command: Callable[[], object]) -> int:
         missing = [name for name in ("127.0.0.1", "localhost", "::1") if name not in named]
         os.environ["no_proxy"] = os.environ["NO_PROXY"] = ",".join(filter(None, [direct, *missing]))
     with patient_output() as out:
-        code = _run(command)
+        code, wrong = _run(command)
+        if as_json and wrong is not None and not out.written:
+            print_json(wrong)
     # Whoever reads a pipe no longer has seen enough.
     if out.failed is None or isinstance(out.failed, BrokenPipeError):
         return code
@@ -152,24 +181,26 @@ def guarded(command: Callable[[], object]) -> int:
     return code or 7
 
 
-def _run(command: Callable[[], object]) -> int:
+def _run(command: Callable[[], object]) -> tuple[int, dict[str, Any] | None]:
+    """Exit code, and what went wrong as a program reads it."""
     try:
         code = command()
     except CycloptsError as error:
         # Else in its own words, which repeat what was typed.
         words = plain(redact(_misspelt_flag(error) or str(error)))
         stderr.print(CycloptsPanel(words), soft_wrap=False)
-        return 2
+        return 2, other_document("Usage", 2, words, billed="no")
     except FootageError as error:
         explain_error(error)
-        return error.exit_code
+        return error.exit_code, error_document(error)
     except KeyboardInterrupt:
-        return 130
+        return 130, other_document("Interrupted", 130, "it was interrupted", billed="unknown")
     except Exception as error:  # noqa: BLE001
         from flows.cli.crash_report import report_crash
 
-        return report_crash(error)
-    return code if isinstance(code, int) else 0
+        code, what = report_crash(error)
+        return code, other_document("Unexpected", code, what, billed="unknown")
+    return (code if isinstance(code, int) else 0), None
 
 
 def _misspelt_flag(error: CycloptsError) -> str | None:

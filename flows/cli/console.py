@@ -40,9 +40,12 @@ class Patient:
     def __init__(self, stream: TextIO | None) -> None:
         self._stream = stream
         self.failed: OSError | None = None
+        # Whether anything was printed.
+        self.written = False
         self.status: StatusLine | None = None
 
     def write(self, text: str) -> int:
+        self.written = True
         with self.status.lock if self.status else contextlib.nullcontext():
             if self.status:
                 self.status.make_way(text)

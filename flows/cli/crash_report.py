@@ -22,16 +22,17 @@ _IN_JSON = re.compile(r':\s*"([^"]+)"')
 _SECRET_CHARS = 8
 
 
-def report_crash(error: Exception) -> int:
-    """One line that says what happened and where the traceback is; the exit code.
+def report_crash(error: Exception) -> tuple[int, str]:
+    """One line that says what happened and where the traceback is; the exit code, and what happened.
 
     2 for settings of Prefect that it refuses, 5 for a Prefect server that answers with an error, 7 for a file
     or folder that cannot be used, 1 for everything else.
     """
     code, what = _sorted(error)
-    tell(" ".join(_without_secrets(what).split())[:400], "bold red")
+    what = " ".join(_without_secrets(what).split())[:400]
+    tell(what, "bold red")
     tell(f"→ {_kept(error)}; what was bought is in the evidence, and wan-video harvest finishes it")
-    return code
+    return code, what
 
 
 def _sorted(error: Exception) -> tuple[int, str]:

@@ -33,6 +33,13 @@ class Harvest:
 
 
 @dataclass(frozen=True)
+class Wait:
+    """Wait until a clip that another process makes has its end."""
+
+    key: str
+
+
+@dataclass(frozen=True)
 class Verify:
     """Name everything about this clip that does not fit; None: about all clips."""
 
@@ -69,9 +76,9 @@ class ReadBoard:
     options: tuple[str, ...] = ()
 
 
-Action = Rerun | AdoptTask | Harvest | Verify | ResumeBuying | Spending | Setup | Approve | ReadBoard
+Action = Rerun | AdoptTask | Harvest | Wait | Verify | ResumeBuying | Spending | Setup | Approve | ReadBoard
 # Those that look for clips need to be told where they are.
-_ABOUT_CLIPS = (Rerun, AdoptTask, Harvest, Verify, ResumeBuying, Spending, ReadBoard)
+_ABOUT_CLIPS = (Rerun, AdoptTask, Harvest, Wait, Verify, ResumeBuying, Spending, ReadBoard)
 
 
 def command(action: Action, flags: Sequence[str] = ()) -> str:
@@ -91,6 +98,8 @@ def _words(action: Action) -> list[str]:
             return ["adopt", key, task_id or "TASK_ID"]
         case Harvest():
             return ["harvest"]
+        case Wait(key):
+            return ["wait", key]
         case Verify(key):
             return ["verify", key or "--all"]
         case ResumeBuying():

@@ -16,6 +16,7 @@ from enum import Enum
 from footage.errors import Canceled, ClipLost, FootageError, GenerationFailed, Unreachable
 from footage.errors.actions import NextStep, Rerun
 from footage.evidence.records import DeliveredRecord, Intent, Outcome, Receipt, ResultRecord
+from footage.values.money import Amount
 
 
 class Step(Enum):
@@ -121,6 +122,8 @@ class Permission:
     retry_failed: bool = False
     # A person accepts that a lost or unknown purchase is paid a second time.
     buy_again: bool = False
+    # The most that the clip may cost, where its caller said so.
+    max_cost: Amount | None = None
     # Harvest finishes what was bought and never buys.
     may_buy: bool = True
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
-from footage.errors import OverBudget
+from footage.errors import InvalidRequest, OverBudget, Problem
 from footage.errors.actions import NextStep, Spending
 from footage.values.money import Amount, amount_text, exact_money, money, money_left, rate_in_words, total
 
@@ -54,6 +54,38 @@ class Cap:
             "left": amount_text(self.left(spent)),
             "currency": self.most.currency,
         }
+
+
+def clip_cap(text: str | None) -> Amount | None:
+    """The most that one clip may cost, from text such as "0.70 CNY"; None where nobody says.
+
+    Raises:
+        InvalidRequest: It is no amount, or has no currency.
+    """
+    if text is None:
+        return None
+    try:
+        return Amount.parse(text)
+    except ValueError as error:
+        allowed = "an amount and its currency, CNY or USD, such as 0.70 CNY"
+        raise InvalidRequest(problems=(Problem("max_cost", text, str(error), allowed),)) from None
+
+
+def require_within(most: Amount | None, price: Amount, key: str) -> None:
+    """Whether a clip of this price may be bought at all.
+
+    Raises:
+        OverBudget: It costs more.
+    """
+    if most is None or total({price.currency: price.amount}, most.currency) <= most.amount:
+        return
+    rate = rate_in_words({price.currency: price.amount}, most.currency)
+    raise OverBudget(
+        f"Clip {key[:12]} costs {money(*price)}{f' ({rate})' if rate else ''}, and at most "
+        f"{exact_money(most.amount, most.currency)} may be spent on it (max_cost). It was not bought.",
+        next_step="ask for fewer seconds, a smaller size or another model (wan-video models), or raise max_cost",
+        key=key,
+    )
 
 
 class Caps:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from footage.errors import ClipFailed, NotFinished
 from footage.evidence.clip_evidence import ClipEvidence
 from footage.evidence.paid import paid
 from footage.evidence.response import response_of
@@ -136,6 +137,9 @@ class ClipStatus:
     task_id: str | None = None
     expires_at: datetime | None = None
     video_url: str | None = None
+    # Nothing more becomes of it without somebody's word; and the exit code that says how it ended, 5 while it goes on.
+    ended: bool = False
+    exit_code: int = NotFinished.exit_code
 
     def to_json(self) -> dict[str, Any]:
         """Everything."""
@@ -162,6 +166,8 @@ def clip_status(context: Context, key: str) -> ClipStatus:
     evidence = ClipEvidence(context.store, key)
     state = evidence.state()
     receipt = state.last.receipt if state.last else None
+    # Between a failed attempt and the next one the marker is there.
+    ended = state.result is not None or (state.over and not context.store.exists(evidence.marker))
     return ClipStatus(
         key=key,
         state=_state_in_words(state),
@@ -169,7 +175,16 @@ def clip_status(context: Context, key: str) -> ClipStatus:
         task_id=receipt.task_id if receipt else None,
         expires_at=receipt.expires_at if receipt and state.unfinished else None,
         video_url=response_of(context.store, state.result, cached=True).video_url if state.result else None,
+        ended=ended,
+        exit_code=_exit_code(state) if ended else NotFinished.exit_code,
     )
+
+
+def _exit_code(state: ClipState) -> int:
+    if state.result is not None:
+        return 0
+    canceled = state.last is None or state.last.ended is None or state.last.ended.status == "canceled"
+    return NotFinished.exit_code if canceled else ClipFailed.exit_code
 
 
 def _state_in_words(state: ClipState) -> str:

@@ -35,11 +35,13 @@ from footage.evidence.attempts import MOST_ATTEMPTS
 from footage.evidence.records import Intent, Outcome, Receipt
 from footage.evidence.state import Attempt
 from footage.network.emulator_check import emulator_at
+from footage.spending.caps import require_within
 from footage.spending.stop_switch import SendingGate, require_buying
 from footage.steps.booking import book, close_unbought, receipt_of
 from footage.steps.contradiction import contradicted
 from footage.steps.reconcile import reconcile
 from footage.steps.reservation import give_back, reserve
+from footage.values.money import Amount
 
 if TYPE_CHECKING:
     from footage.clip import Clip
@@ -59,7 +61,7 @@ async def submit_clip(clip: Clip) -> Receipt | None:
         Throttled, Unreachable: Not accepted for `submit_patience_s`, or no answer about a lost submission.
         Canceled: Somebody cancelled the clip before it was accepted.
         SubmissionUnknown: It may have been bought, and it cannot be told now.
-        OverBudget: No money is left for it, or buying is stopped; nothing was sent.
+        OverBudget: It costs more than it may, no money is left for it, or buying is stopped; nothing was sent.
         StorageProblem: The store does not take a record, or does not tell whether buying is stopped.
         TakenOver: Another worker drives this clip; nothing was sent here.
     """
@@ -86,6 +88,8 @@ async def submit_clip(clip: Clip) -> Receipt | None:
 
 async def _buy(clip: Clip, number: int) -> Receipt | None:
     """Open attempt `number` and send its create until it is taken, refused, or patience ends."""
+    quote = clip.order.quote
+    require_within(clip.permission.max_cost, Amount(quote.amount, quote.currency), clip.key)
     await in_thread(require_buying, clip.context.store)
     client = await in_thread(clip.client)
     # Not within the seconds in which this worker may send.

@@ -7,17 +7,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from flows.cli.console import print_json, show_progress, tell
+from flows.cli.console import print_json, show_progress, tell, tell_next
 from flows.cli.emulator_client import emulated
 from flows.cli.exit_codes import about_clips, about_what_is_booked
 from flows.cli.flags import BlockName, Switch
 from flows.cli.request_flags import RequestFile, RequestFlags, collect
 from footage.errors import InvalidRequest, Problem
+from footage.errors.actions import Wait
 from footage.order.hand_over import hand_over, without_secrets
 from footage.request import VideoResponse
-from footage.values.money import money
+from footage.spending.caps import clip_cap, require_within
+from footage.values.money import Amount, money
 
 if TYPE_CHECKING:
+    from footage.context import Context
+    from footage.order import Order
     from footage.order.prepared import Prepared
     from footage.steps.probe import FirstContact
 
@@ -31,11 +35,13 @@ def generate(
     dry_run: Switch = False,
     emulator: Switch = False,
     json: Switch = False,
+    max_cost: Annotated[str | None, Parameter(metavar="AMOUNT")] = None,
+    submit_only: Switch = False,
     retry_failed: Switch = False,
     buy_again: Switch = False,
     credentials_block: BlockName = None,
     storage_block: BlockName = None,
-) -> None:
+) -> int:
     """Make one clip, or return the one that is stored already.
 
     Args:
@@ -44,6 +50,9 @@ def generate(
         dry_run: Check, explain and price the request; send nothing, store nothing.
         emulator: Use the local stand-in instead of the provider; no key needed, nothing is bought.
         json: Print the response as JSON, alone on stdout.
+        max_cost: The most that the clip may cost, such as "0.70 CNY" or "0.10 USD"; a dearer one is not bought.
+        submit_only: Return once the clip is bought; a process of its own goes on with it. Ends with 5, and
+            `wan-video wait` waits for the rest.
         retry_failed: Try again what the provider refused or failed for good.
         buy_again: Pay a second time for a clip whose first purchase is lost or unknown.
         credentials_block: DashScope Credentials block of the Prefect server, or secret/NAME for a Secret block.
@@ -58,27 +67,76 @@ def generate(
             problems=(Problem("dry_run", "true", "a key's order is priced already: see its request.json"),)
         )
     asked = None if key is not None else collect(file, request)
+    most = clip_cap(max_cost)
     show_progress()
     with emulated(emulator):
         if dry_run and asked is not None:
             from flows.cli.commands.explain import show_order
 
             show_order(asked, as_json=json)
-            return
+            return 0
         options = {
             "retry_failed": retry_failed,
             "buy_again": buy_again,
             "credentials_block": credentials_block,
             "storage_block": storage_block,
+            "max_cost": max_cost,
         }
-        response = _make(asked, key, options)
+        if submit_only:
+            return _submit(asked, key, options, as_json=json)
+        response = _make(asked, key, options, most)
     if json:
         print_json(response)
     else:
         _show(response)
+    return 0
 
 
-def _make(asked: dict[str, Any] | None, key: str | None, options: dict[str, Any]) -> VideoResponse:
+def _submit(asked: dict[str, Any] | None, key: str | None, options: dict[str, Any], *, as_json: bool) -> int:
+    """Order the clip, let a process of its own buy and finish it, and say how far it is."""
+    from flows.cli.contexts import context_here
+    from flows.cli.submit_only import submit_only
+    from footage.evidence.state import Permission
+    from footage.steps.check import enter, prepare, reopen
+
+    with context_here(options["credentials_block"], options["storage_block"]) as context:
+        permission = Permission(max_cost=clip_cap(options["max_cost"]))
+        if asked is None:
+            clip = reopen(context, key or "", permission)
+        else:
+            clip = enter(context, prepare(context, asked), permission)
+        if clip.response is None:
+            _require_within(context, clip.order, clip.key, permission.max_cost)
+            submitted = submit_only(context, clip.key, _flags(options))
+            print_json(submitted.document) if as_json else tell_next(Wait(clip.key))
+            return submitted.exit_code
+    if as_json:
+        print_json(clip.response)
+    else:
+        _show(clip.response)
+    return 0
+
+
+def _flags(options: dict[str, Any]) -> list[str]:
+    """The options of a run as its command line has them."""
+    flags: list[str] = []
+    for name, value in options.items():
+        if value:
+            flags.append(f"--{name.replace('_', '-')}" + ("" if value is True else f"={value}"))
+    return flags
+
+
+def _require_within(context: Context, order: Order, key: str, most: Amount | None) -> None:
+    """Refuse here what the run would refuse before it buys; what is bought already may have cost more."""
+    from footage.evidence.clip_evidence import ClipEvidence
+
+    if most is not None and not ClipEvidence(context.store, key).state().unfinished:
+        require_within(most, Amount(order.quote.amount, order.quote.currency), key)
+
+
+def _make(
+    asked: dict[str, Any] | None, key: str | None, options: dict[str, Any], most: Amount | None
+) -> VideoResponse:
     """The response, from the store or from a flow run."""
     if options["storage_block"]:
         prepared = None if asked is None else _prepared(asked)
@@ -87,9 +145,9 @@ def _make(asked: dict[str, Any] | None, key: str | None, options: dict[str, Any]
             return _run(asked, key, options)
     meet = not options["credentials_block"]
     if asked is None:
-        prepared, (stored, contact, key) = None, _look_at_key(key or "", meet=meet)
+        prepared, (stored, contact, key) = None, _look_at_key(key or "", most, meet=meet)
     else:
-        prepared, stored, contact = _look_first(asked, meet=meet)
+        prepared, stored, contact = _look_first(asked, most, meet=meet)
         key = prepared.key
     if stored is not None:
         return stored
@@ -129,7 +187,7 @@ def _prepared(asked: dict[str, Any]) -> Prepared:
 
 
 def _look_first(
-    asked: dict[str, Any], *, meet: bool
+    asked: dict[str, Any], most: Amount | None, *, meet: bool
 ) -> tuple[Prepared, VideoResponse | None, FirstContact | None]:
     """Prepare the request before Prefect is loaded: most mistakes, and every stored clip, need none of it.
 
@@ -146,10 +204,13 @@ def _look_first(
         prepared = prepare(context, asked)
         if ClipEvidence(context.store, prepared.key).result() is not None:
             return prepared, enter(context, prepared, Permission()).response, None
+        _require_within(context, prepared.order, prepared.key, most)
         return prepared, None, first_contact(context, prepared.order.region) if meet else None
 
 
-def _look_at_key(key: str, *, meet: bool) -> tuple[VideoResponse | None, FirstContact | None, str]:
+def _look_at_key(
+    key: str, most: Amount | None, *, meet: bool
+) -> tuple[VideoResponse | None, FirstContact | None, str]:
     """The stored clip of this key or its beginning, and the whole key."""
     from footage.context import open_context
     from footage.evidence.state import Permission
@@ -158,6 +219,8 @@ def _look_at_key(key: str, *, meet: bool) -> tuple[VideoResponse | None, FirstCo
 
     with open_context() as context:
         clip = reopen(context, key, Permission())
+        if clip.response is None:
+            _require_within(context, clip.order, clip.key, most)
         left = clip.response is None and meet
         return clip.response, first_contact(context, clip.order.region) if left else None, clip.key
 

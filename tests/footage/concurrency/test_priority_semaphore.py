@@ -48,6 +48,8 @@ async def test_who_no_longer_waits_takes_no_place() -> None:
     async def hold() -> None:
         async with semaphore.opened(0):
             await leave.wait()
+        # Its turn was given to it just now, and it has not seen that yet.
+        given.cancel()
 
     async def enter() -> None:
         async with semaphore.opened(1):
@@ -59,9 +61,7 @@ async def test_who_no_longer_waits_takes_no_place() -> None:
     await asyncio.sleep(0)
     waiting.cancel()
     leave.set()
-    await holder
-    # Its turn was just given to it.
-    given.cancel()
-    await asyncio.gather(waiting, given, return_exceptions=True)
+    await asyncio.gather(holder, waiting, given, return_exceptions=True)
 
+    assert given.cancelled()
     await asyncio.wait_for(enter(), 5)

@@ -20,6 +20,7 @@ from footage.spending.summary import spending_report
 from footage.steps.check import enter, prepare
 from footage.steps.open_clips import open_keys, unmark
 from footage.steps.store_status import clip_status, store_status
+from footage.values.money import Amount
 
 
 def spent(bench: Bench) -> Decimal:
@@ -38,6 +39,19 @@ def test_a_bought_clip_is_in_the_ledger_once(bench: Bench) -> None:
     line = last_attempt(clip).intent.spending
     assert line is not None
     assert (line.number, line.seconds) == (1, 5)
+
+
+def test_a_clip_that_costs_more_than_it_may_is_not_bought(bench: Bench) -> None:
+    price = bench.clip().order.quote.amount
+    cent = Decimal("0.01")
+
+    with pytest.raises(OverBudget, match="max_cost"):
+        bench.make(bench.clip(permission=Permission(max_cost=Amount(price - cent, "CNY"))))
+    assert bench.tasks() == []
+    assert spent(bench) == 0
+
+    bench.make(bench.clip(permission=Permission(max_cost=Amount(price, "CNY"))))
+    assert len(bench.tasks()) == 1
 
 
 @pytest.mark.parametrize(
