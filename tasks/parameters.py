@@ -15,6 +15,7 @@ from footage.order.rules import FPS_MAX, SIZE, TAKE_MAX
 from footage.order.text import COLOR
 from footage.storyboard import FORMATS
 from footage.storyboard.board import MAX_CAP
+from footage.values.money import CURRENCIES
 
 
 def _one_of(*values: str) -> WithJsonSchema:
@@ -75,4 +76,11 @@ BoardData = Annotated[
     dict[str, Any], WithJsonSchema({"type": "object", "additionalProperties": True, "title": "data"})
 ]
 BoardFormat = Annotated[str, _one_of(*FORMATS)]
+ShotsPerRun = Annotated[int, _number("integer", 1, 50)]
+# Each is a request, which the core reads; the form has an editor for it.
+Requests = Annotated[
+    list[Any], WithJsonSchema({"type": "array", "items": {"type": "object", "additionalProperties": True}})
+]
+LinesFile = Annotated[str, WithJsonSchema({"type": "string", "minLength": 1})]
+Currency = Annotated[str, _one_of(*CURRENCIES)]
 Cap = Annotated[float, _number("number", 0, MAX_CAP)]

@@ -25,7 +25,8 @@ from footage.settings import Settings
 from footage.steps.check import enter, prepare
 from footage.storyboard import Budget, Ledger, ShotOutcome, plan_board
 from footage.storyboard.plan import BoardPlan
-from footage.storyboard.production import BeforeBuying, Crew, MakeClip, patience_s, produce
+from footage.storyboard.crew import BeforeBuying, Crew, MakeClip, patience_s
+from footage.storyboard.production import produce
 from footage.storyboard.to_buy import still_to_buy
 
 
@@ -265,5 +266,5 @@ def test_a_shot_may_wait_for_its_turn_behind_all_others_of_its_model() -> None:
     many = plan_board(board(*({"id": f"s{n}", "take": n} for n in range(1, 101))), no_links)
 
     # 100 shots in 2 slots are 50 turns of 190 s.
-    assert patience_s(many, settings) > 50 * 190
-    assert patience_s(few, settings) < 1000
+    assert patience_s(many.clips_by_model, settings) > 50 * 190
+    assert patience_s(few.clips_by_model, settings) < 1000
