@@ -16,6 +16,7 @@ from footage.order.text import COLOR
 from footage.storyboard import FORMATS
 from footage.storyboard.board import MAX_CAP
 from footage.values.money import CURRENCIES
+from tasks.shot_runs import MOST_SHOTS
 
 
 def _one_of(*values: str) -> WithJsonSchema:
@@ -76,7 +77,7 @@ BoardData = Annotated[
     dict[str, Any], WithJsonSchema({"type": "object", "additionalProperties": True, "title": "data"})
 ]
 BoardFormat = Annotated[str, _one_of(*FORMATS)]
-ShotsPerRun = Annotated[int, _number("integer", 1, 50)]
+ShotsPerRun = Annotated[int, _number("integer", 1, MOST_SHOTS)]
 # Each is a request, which the core reads; the form has an editor for it.
 Requests = Annotated[
     list[Any], WithJsonSchema({"type": "array", "items": {"type": "object", "additionalProperties": True}})

@@ -68,8 +68,11 @@ async def shot_runs(
     """What makes the shots of this board elsewhere; without a number, as many in a run as its workers have to share.
 
     Raises:
-        InvalidRequest: The Prefect server has no such deployment; nothing was bought.
+        InvalidRequest: The number is none, or the Prefect server has no such deployment; nothing was bought.
     """
+    if shots_per_run is not None and not 1 <= shots_per_run <= MOST_SHOTS:
+        problem = Problem("shots_per_run", str(shots_per_run), "is no number of shots", f"1 to {MOST_SHOTS}")
+        raise InvalidRequest(problems=(problem,))
     deployment = EMULATED_DEPLOYMENT if emulated_here() else DEPLOYMENT
     workers = await _workers_of(deployment)
     size = shots_per_run or min(MOST_SHOTS, math.ceil(len(plan.shots) / max(1, workers)))

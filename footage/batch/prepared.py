@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import PurePosixPath
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from footage.batch.lines import MAX_LINES, Line, listed, open_lines
@@ -217,6 +218,8 @@ class _Checker:
         self._fetch = reference_fetcher(context)
         # One picture on a thousand lines is read and prepared once, and lies on disk once.
         self._images: dict[bytes, tuple[ReferenceImage | None, Place | None]] = {}
+        self._locks: dict[bytes, Lock] = {}
+        self._lock = Lock()
         # A few prices for thousands of lines.
         self._quotes: dict[Quote, Quote] = {}
 
@@ -306,14 +309,16 @@ class _Checker:
         """The picture as it is sent, and where its bytes lie."""
         asked = (request.reference_image, request.model, request.size, request.fit, request.pad_color)
         mark = hashlib.sha256(repr(asked).encode(errors="backslashreplace")).digest()
-        if mark in self._images:
-            image, place = self._images[mark]
-            return _with(image, self._spool.get(place)) if image and place else image, place
-        image, place = read_reference(request, self._fetch, self._context.input_roots), None
-        if image is not None and image.prepared is not None:
-            place = self._spool.put(image.prepared.data)
-        self._images[mark] = image and _with(image, b""), place
-        return image, place
+        with self._lock:
+            lock = self._locks.setdefault(mark, Lock())
+        with lock:
+            if mark not in self._images:
+                image, place = read_reference(request, self._fetch, self._context.input_roots), None
+                if image is not None and image.prepared is not None:
+                    place = self._spool.put(image.prepared.data)
+                self._images[mark] = image and _with(image, b""), place
+        image, place = self._images[mark]
+        return _with(image, self._spool.get(place)) if image and place else image, place
 
 
 def _pickled(prepared: Prepared) -> bytes:

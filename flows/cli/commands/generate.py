@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from footage.order.prepared import Prepared
     from footage.steps.probe import FirstContact
 
+_ONLY_MANY = "this is a cap over many requests, which are given with --file"
+
 
 def generate(
     file: RequestFile = None,
@@ -28,6 +30,13 @@ def generate(
     *,
     request: RequestFlags = None,
     key: Annotated[str | None, Parameter(metavar="KEY")] = None,
+    lines: Annotated[
+        str | None, Parameter(name="--file", metavar="FILE|URL", allow_leading_hyphen=True)
+    ] = None,
+    max_seconds: Annotated[float | None, Parameter(metavar="SECONDS")] = None,
+    max_cost: Annotated[float | None, Parameter(metavar="AMOUNT")] = None,
+    approve_above: Annotated[float | None, Parameter(metavar="AMOUNT")] = None,
+    currency: Literal["USD", "CNY"] = "USD",
     dry_run: Switch = False,
     emulator: Switch = False,
     json: Switch = False,
@@ -35,12 +44,18 @@ def generate(
     buy_again: Switch = False,
     credentials_block: BlockName = None,
     storage_block: BlockName = None,
-) -> None:
-    """Make one clip, or return the one that is stored already.
+) -> int:
+    """Make one clip, or return the one that is stored already; with --file many.
 
     Args:
         file: The request as a JSON file, or - for stdin. Flags beat what is in it.
         key: Instead of a request: go on with the clip of this key, from its evidence alone.
+        lines: Instead of one request: many, as JSON lines, in a file, at an address such as s3://bucket/requests.jsonl,
+            or - for stdin. All are checked before the first is bought.
+        max_seconds: With --file: most seconds of video this run may buy.
+        max_cost: With --file: most money this run may spend.
+        approve_above: With --file: above this price a person has to approve.
+        currency: Currency of --max-cost and --approve-above.
         dry_run: Check, explain and price the request; send nothing, store nothing.
         emulator: Use the local stand-in instead of the provider; no key needed, nothing is bought.
         json: Print the response as JSON, alone on stdout.
@@ -57,6 +72,24 @@ def generate(
         raise InvalidRequest(
             problems=(Problem("dry_run", "true", "a key's order is priced already: see its request.json"),)
         )
+    caps = {"max_seconds": max_seconds, "max_cost": max_cost, "approve_above": approve_above}
+    options = {
+        "retry_failed": retry_failed,
+        "buy_again": buy_again,
+        "credentials_block": credentials_block,
+        "storage_block": storage_block,
+    }
+    if lines is not None:
+        if key is not None or file is not None or request is not None:
+            why = "a file of many requests stands alone; give one or the other"
+            raise InvalidRequest(problems=(Problem("file", lines, why),))
+        from flows.cli.batch import make_batch
+
+        show_progress()
+        with emulated(emulator):
+            return make_batch(lines, caps, currency, options, dry_run=dry_run, as_json=json)
+    if wrong := [Problem(name, f"{cap:g}", _ONLY_MANY) for name, cap in caps.items() if cap is not None]:
+        raise InvalidRequest(problems=tuple(wrong))
     asked = None if key is not None else collect(file, request)
     show_progress()
     with emulated(emulator):
@@ -64,18 +97,13 @@ def generate(
             from flows.cli.commands.explain import show_order
 
             show_order(asked, as_json=json)
-            return
-        options = {
-            "retry_failed": retry_failed,
-            "buy_again": buy_again,
-            "credentials_block": credentials_block,
-            "storage_block": storage_block,
-        }
+            return 0
         response = _make(asked, key, options)
     if json:
         print_json(response)
     else:
         _show(response)
+    return 0
 
 
 def _make(asked: dict[str, Any] | None, key: str | None, options: dict[str, Any]) -> VideoResponse:

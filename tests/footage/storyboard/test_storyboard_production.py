@@ -24,8 +24,8 @@ from footage.request import VideoRequest, VideoResponse
 from footage.settings import Settings
 from footage.steps.check import enter, prepare
 from footage.storyboard import Budget, Ledger, ShotOutcome, plan_board
-from footage.storyboard.plan import BoardPlan
 from footage.storyboard.crew import BeforeBuying, Crew, MakeClip, patience_s
+from footage.storyboard.plan import BoardPlan
 from footage.storyboard.production import produce
 from footage.storyboard.to_buy import still_to_buy
 
