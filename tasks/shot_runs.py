@@ -74,7 +74,7 @@ async def shot_runs(
         problem = Problem("shots_per_run", str(shots_per_run), "is no number of shots", f"1 to {MOST_SHOTS}")
         raise InvalidRequest(problems=(problem,))
     deployment = EMULATED_DEPLOYMENT if emulated_here() else DEPLOYMENT
-    workers = await _workers_of(deployment)
+    workers = await workers_of(deployment)
     size = shots_per_run or min(MOST_SHOTS, math.ceil(len(plan.shots) / max(1, workers)))
     parameters = {
         "retry_failed": permission.retry_failed,
@@ -86,7 +86,7 @@ async def shot_runs(
     return ShotRuns(context, deployment, parameters, size, awaited)
 
 
-async def _workers_of(name: str) -> int:
+async def workers_of(name: str) -> int:
     """How many workers take runs of this deployment now."""
     async with get_client() as client:
         try:

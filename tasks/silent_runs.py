@@ -45,6 +45,7 @@ OUR_FLOWS = (
     "finish-video",
     "storyboard",
     "harvest",
+    "listen",
     "validate",
 )
 

@@ -10,10 +10,10 @@ from emulatedrun import environment, fast_emulator
 from manymachines import until
 
 from flows.cli import run
-from flows.cli.finisher import Finisher
 from footage.push.wake_ups import wake
 from footage.settings import load_settings
 from footage.storage import open_store
+from tasks.finisher import Finisher
 
 pytestmark = pytest.mark.filterwarnings("default::DeprecationWarning", "ignore:unclosed:ResourceWarning")
 

@@ -27,6 +27,7 @@ _DEPLOYMENTS = [
     "generate-from-event",
     "finish-video",
     "storyboard",
+    "listen",
     "emulated",
 ]
 
