@@ -14,7 +14,7 @@ from typing import Any
 from prefect import State, flow
 from prefect.runtime import flow_run
 
-from footage.batch.production import most_at_once, produce
+from footage.batch.batch_production import most_at_once, produce
 from footage.batch.report import BatchReport
 from footage.errors import FootageError
 from footage.evidence.state import Permission
@@ -23,9 +23,9 @@ from footage.storyboard.crew import patience_s
 from tasks.approval import refused
 from tasks.batch import approved, batch_progress, batch_run_name, plan, probe_batch, wrapped
 from tasks.context import context_of
-from tasks.crew import crew_here
 from tasks.final_states import stopped
 from tasks.hooks import cancel_clips
+from tasks.local_crew import crew_here
 from tasks.parameters import Cap, Currency, LinesFile, Requests
 
 

@@ -19,8 +19,8 @@ from pydantic import Field
 
 from footage.errors import FootageError
 from tasks.context import context_of
+from tasks.event_server import Place, serve
 from tasks.final_states import stopped
-from tasks.receiver import Place, serve
 
 
 @flow(name="listen", flow_run_name="listen-{port}", persist_result=True, result_serializer="json")

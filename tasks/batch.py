@@ -13,7 +13,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 
-from footage.batch.prepared import PreparedBatch, prepare_batch
+from footage.batch.prepared_batch import PreparedBatch, prepare_batch
 from footage.batch.report import BatchReport, write_report
 from footage.concurrency.executors import in_thread
 from footage.errors import Unreachable
@@ -32,7 +32,7 @@ from tasks.probe import probe
 if TYPE_CHECKING:
     from prefect import State
 
-    from footage.batch.production import ClipReport, OnReport
+    from footage.batch.batch_production import ClipReport, OnReport
     from footage.context import Context
     from footage.evidence.state import Permission
     from footage.storyboard import BoardQuote, Budget

@@ -30,14 +30,14 @@ from footage.evidence.paid import with_what_is_booked
 from footage.evidence.response import response_of
 from footage.evidence.state import decide
 from footage.privacy.display import one_line
-from tasks.crew import make_here
 from tasks.final_states import UNREACHABLE
+from tasks.local_crew import make_here
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import PrefectClient
     from prefect.client.schemas.objects import FlowRun
 
-    from footage.batch.production import ClipReport
+    from footage.batch.batch_production import ClipReport
     from footage.clip import Clip
     from footage.context import Context
     from footage.evidence.state import Permission

@@ -31,7 +31,7 @@ from footage.storyboard.to_buy import still_to_buy
 from footage.values.money import money
 from tasks.approval import approved_price
 from tasks.artifacts import CountProgress, published
-from tasks.crew import crew_here
+from tasks.local_crew import crew_here
 from tasks.markdown import as_cell, as_link, as_text, slug
 from tasks.shot_runs import shot_runs
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
-from footage.batch.production import ClipReport
+from footage.batch.batch_production import ClipReport
 from footage.errors import NotThere, StorageProblem
 from footage.privacy.redact import redact
 from footage.storyboard.cut import file_name

@@ -5,7 +5,7 @@ import logging
 import sys
 
 from footage.context import open_context
-from tasks.receiver import Place, serve
+from tasks.event_server import Place, serve
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO)

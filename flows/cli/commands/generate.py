@@ -83,7 +83,7 @@ def generate(
         if key is not None or file is not None or request is not None:
             why = "a file of many requests stands alone; give one or the other"
             raise InvalidRequest(problems=(Problem("file", lines, why),))
-        from flows.cli.batch import make_batch
+        from flows.cli.batch_run import make_batch
 
         show_progress()
         with emulated(emulator):

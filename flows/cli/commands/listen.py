@@ -33,7 +33,7 @@ def listen(
         credentials_block: DashScope Credentials block of the Prefect server, or secret/NAME for a Secret block.
         storage_block: Name of a Video Storage block of the Prefect server.
     """
-    from tasks.receiver import Place, serve
+    from tasks.event_server import Place, serve
 
     show_progress()
     with emulated(emulator), context_here(credentials_block, storage_block) as context:

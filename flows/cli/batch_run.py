@@ -9,7 +9,7 @@ from flows.cli.exit_codes import about_clips, about_what_is_booked, code_of
 from footage.order.hand_over import hand_over
 
 if TYPE_CHECKING:
-    from footage.batch.prepared import PreparedBatch
+    from footage.batch.prepared_batch import PreparedBatch
     from footage.context import Context
     from footage.steps.probe import FirstContact
 
@@ -29,7 +29,7 @@ def make_batch(
         InvalidRequest: A line is wrong, the file cannot be read, or a cap is none; nothing was bought.
         OverBudget: What is still to be bought passes a cap, or a person did not approve it.
     """
-    from footage.batch.prepared import prepare_batch
+    from footage.batch.prepared_batch import prepare_batch
     from footage.context import open_context
     from footage.storyboard import Budget, capped
 

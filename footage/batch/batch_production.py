@@ -14,7 +14,7 @@ from footage.storyboard.crew import Crew, outcome_of
 from footage.storyboard.cut import ShotState
 
 if TYPE_CHECKING:
-    from footage.batch.prepared import Entry, PreparedBatch
+    from footage.batch.prepared_batch import Entry, PreparedBatch
     from footage.context import Context
     from footage.order.prepared import Prepared
     from footage.storyboard.budget import Ledger
