@@ -57,7 +57,10 @@ async def _follow(clip: Clip) -> VideoResponse | None:
 async def _make(
     context: Context, plan: BoardPlan, budget: Budget, make: MakeClip = _follow
 ) -> tuple[dict[str, ShotOutcome], Ledger]:
-    async def check_shot(asked: Prepared | VideoRequest, name: str, before_buying: BeforeBuying) -> Clip:
+    async def check_shot(
+        asked: Prepared | VideoRequest | str, name: str, before_buying: BeforeBuying
+    ) -> Clip:
+        assert not isinstance(asked, str)
         if isinstance(asked, VideoRequest):
             asked = await in_thread(prepare, context, asked)
         return await in_thread(enter, context, asked, Permission(), name=name, before_buying=before_buying)
