@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 from flows.cli.console import print_json, tell
@@ -35,18 +36,17 @@ def make_batch(
 
     tell("Reading the requests …", "dim")
     contacts: list[FirstContact] = []
-    with open_context() as context:
-        budget = capped(Budget(currency=currency), caps)
-        batch = prepare_batch(context, None, file, budget)
-        if dry_run:
-            with batch:
+    with contextlib.ExitStack() as stack:
+        with open_context() as context:
+            budget = capped(Budget(currency=currency), caps)
+            batch = stack.enter_context(prepare_batch(context, None, file, budget))
+            if dry_run:
                 _show_plan(context, batch, options["buy_again"], as_json=as_json)
-            return 0
-        if options["storage_block"] is None:
-            left = _regions_left(context, batch, options["buy_again"])
-            if options["credentials_block"] is None:
-                contacts = _meet_provider(context, left)
-    with batch:
+                return 0
+            if options["storage_block"] is None:
+                left = _regions_left(context, batch, options["buy_again"])
+                if options["credentials_block"] is None:
+                    contacts = _meet_provider(context, left)
         result = _run(file, batch, contacts, {**caps, "currency": currency, **options})
     if as_json:
         print_json(result)

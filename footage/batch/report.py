@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from footage.batch.batch_production import ClipReport
 from footage.errors import NotThere, StorageProblem
@@ -40,7 +40,7 @@ class BatchReport(BaseModel):
 
     model_config = ConfigDict(frozen=True, title="Batch report")
 
-    schema_name: Literal["wan-video/batch-report/1"] = "wan-video/batch-report/1"
+    schema_: Literal["wan-video/batch-report/1"] = Field(default="wan-video/batch-report/1", alias="schema")
     name: str
     run: str | None
     written_at: AwareDatetime
@@ -69,7 +69,7 @@ class BatchReport(BaseModel):
 
     def to_json(self) -> dict[str, Any]:
         """The report as plain JSON, without secrets."""
-        return redact(self.model_dump(mode="json"))
+        return redact(self.model_dump(mode="json", by_alias=True))
 
 
 def batch_name(stem: str, keys: Iterable[str]) -> str:

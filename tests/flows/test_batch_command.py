@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 from emulatedrun import environment, fast_emulator, run
+from manymachines import process, until
 
 from flows.batch import generate_videos
 from flows.cli import run as command
@@ -64,6 +67,28 @@ def test_a_file_of_requests_is_made_in_one_run_and_each_line_is_told(
     again = json.loads(capsys.readouterr().out)
     assert (again["cost"]["bought"], emulator.ledger()["accepted"]) == ("0.00", 3)
     assert all(clip["cached"] for clip in again["clips"])
+
+
+def test_a_file_whose_run_was_killed_is_made_to_its_end_and_nothing_is_bought_twice(
+    emulator: Emulator, prefect_server: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # A clip takes 1.5 s; two at once.
+    emulator.turn(generation_s=900.0, concurrency=2)
+    lines = [{**BOAT, "prompt": "A power cut", "take": take} for take in range(1, 7)]
+    file = _file(tmp_path, *lines)
+    line = [sys.executable, "-c", "from flows.cli import main; main()", "generate", "--file", file]
+    environment = {**os.environ, **prefect_server.environment, "WAN_VIDEO_LEASE_S": "4"}
+    with process(line, tmp_path / "log", environment) as started:
+        until(lambda: len(list(tmp_path.glob("out/*/videos/*.mp4"))) >= 2, "two clips", 60)
+        started.kill()
+        started.wait()
+
+    assert command(["generate", "--file", file, "--json"]) == 0
+
+    told = json.loads(capsys.readouterr().out)
+    assert told["counts"] == {"delivered": len(lines)}
+    assert (emulator.ledger()["creates"], emulator.ledger()["accepted"]) == (len(lines), len(lines))
+    assert float(told["cost"]["paid_before"]) > 0
 
 
 @pytest.mark.parametrize(
