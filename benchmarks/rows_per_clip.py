@@ -1,4 +1,5 @@
-"""What a clip costs Prefect's database: rows and bytes by table, for clips with a run each, shots of a board, harvests.
+"""What a clip costs Prefect's database: rows and bytes by table, for clips with a run each, shots of a board,
+lines of a batch, harvests.
 
 A server of its own on an empty SQLite file, the stand-in at the provider's pace, the deployments and settings that
 `wan-video setup` makes; the runs are carried out in this process, because a process for each adds nothing to the rows
@@ -66,6 +67,7 @@ def main() -> None:
                 for name, make in (
                     ("clips with a run each", _clips),
                     ("shots of one board", _board),
+                    ("lines of one batch", _batch),
                     ("harvests that find nothing", _harvests),
                 ):
                     _show(name, *_written(database, make))
@@ -92,6 +94,13 @@ async def _board() -> None:
     defaults = {"model": MODEL, "size": SIZE, "duration": 5}
     board = {"schema": "wan-video/storyboard/1", "title": "Rows", "defaults": defaults, "shots": shots}
     await _run(storyboard, {"board": board})
+
+
+async def _batch() -> None:
+    from flows.batch import generate_videos
+
+    requests = [{"prompt": f"Line {number}", "model": MODEL, "size": SIZE} for number in range(CLIPS)]
+    await _run(generate_videos, {"requests": requests})
 
 
 async def _harvests() -> None:

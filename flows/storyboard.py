@@ -7,7 +7,7 @@
 
 Started again after any interruption it makes what is missing and buys nothing twice.
 
-Requires: what generate.py requires; for run=deployments also the deployment "finish-video" and workers.
+Requires: what generate.py requires; for run=deployments also the deployment "generate-videos" and workers.
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ from prefect.runtime import flow_run
 from footage.errors import FootageError
 from footage.evidence.state import Permission
 from footage.storyboard import Ledger
-from footage.storyboard.production import patience_s, produce
+from footage.storyboard.production import produce
+from tasks.approval import refused
 from tasks.context import context_of
 from tasks.final_states import stopped
 from tasks.hooks import cancel_clips
-from tasks.parameters import BoardData, BoardFormat, BoardPath, Cap
+from tasks.parameters import BoardData, BoardFormat, BoardPath, Cap, ShotsPerRun
 from tasks.probe import probe_board
 from tasks.storyboard import (
     Answers,
-    BoardProgress,
     approved,
     board_name,
+    board_progress,
     crew,
     cut,
     guesses_of,
     plan,
-    refused,
     wrapped,
 )
 
@@ -54,6 +54,7 @@ async def storyboard(
     mapping: dict[str, Any] | None = None,
     accept_guesses: bool = False,
     run: Literal["inline", "deployments"] = "inline",
+    shots_per_run: ShotsPerRun | None = None,
     max_seconds: Cap | None = None,
     max_cost: Cap | None = None,
     approve_above: Cap | None = None,
@@ -72,7 +73,10 @@ async def storyboard(
         mapping: What a person says about the board: {column: field}, or the contents of a map file (map, set, encoding,
             assets). A board with a guess in what is bought is refused; the refusal says what to put here.
         accept_guesses: Buy also what is only guessed about the board.
-        run: inline makes the shots in this process; deployments spreads them over workers.
+        run: inline makes the shots in this process; deployments spreads them over workers, by runs of
+            generate-videos.
+        shots_per_run: How many shots each of those runs makes; 1 gives each shot a run of its own. Empty: an equal
+            share for each worker that is online, at most 50.
         max_seconds: Most seconds of video this run may buy; empty: the board's own cap.
         max_cost: Most money this run may spend, in the board's currency (USD if it names none); empty: the
             board's own cap.
@@ -93,14 +97,12 @@ async def storyboard(
             reading, board_plan, due = await plan(
                 context, board, board_format, defaults, answers, caps, permission
             )
-            title, wait_s = board_plan.board.title, patience_s(board_plan, context.settings)
-            makers = await crew(context, run, permission, blocks, title, wait_s)
+            makers = await crew(context, board_plan, run, permission, blocks, shots_per_run)
             await probe_board(context, board_plan)
             if not await approved(context, board_plan, due):
                 return refused()
             ledger = Ledger(board_plan.board.budget)
-            progress = BoardProgress(len(board_plan.shots))
-            outcomes = await produce(context, board_plan, ledger, makers, progress)
+            outcomes = await produce(context, board_plan, ledger, makers, board_progress(board_plan))
             package = await cut(context, board_plan, outcomes, ledger.statement(), guesses_of(reading))
             return await wrapped(board_plan, outcomes, ledger.statement(), package)
     except FootageError as error:

@@ -103,6 +103,23 @@ class ProgressArtifact:
             await self.show(1.0 if full else self._share, description)
 
 
+class CountProgress:
+    """How many of a run's clips have ended, as lines of its log and a progress bar."""
+
+    def __init__(self, total: int, what: str, key: str) -> None:
+        self._total = total
+        self._what = what
+        self._ended = 0
+        self._artifact = ProgressArtifact(key)
+
+    async def count(self, name: str, state: str) -> None:
+        """One more has ended, as `state`."""
+        self._ended += 1
+        logger.info("%s: %s (%d of %d %s)", name, state, self._ended, self._total, self._what)
+        if self._artifact.due or self._ended == self._total:
+            await self._artifact.show(self._ended / self._total, f"{self._total} {self._what}")
+
+
 # A clip's bar is begun by its wait and filled by its end, which are two tasks.
 _bars: WeakKeyDictionary[object, ProgressArtifact] = WeakKeyDictionary()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from prefect import task
@@ -36,28 +36,22 @@ _GIVE_BACK = (
 @task(name="check", task_run_name="check-{name}", cache_policy=NO_CACHE, persist_result=False)
 async def check(
     context: Context,
-    asked: Prepared | VideoRequest | Mapping[str, Any],
+    asked: Prepared | VideoRequest | Mapping[str, Any] | str,
     permission: Permission,
     name: str,
-    *,
-    before_buying: Callable[[Clip], None] | None = None,
-    board: str | None = None,
-    wait_s: float = 0.0,
+    **more: Any,
 ) -> Clip:
-    """Take a prepared request, or validate and price one, and find out what is already there under its key."""
+    """Take a prepared request, or validate and price one, and find out what is already there under its key.
 
-    def prepared_and_entered() -> Clip:
-        return enter(
-            context,
-            _prepared(context, asked),
-            permission,
-            name=name,
-            before_buying=before_buying,
-            board=board,
-            wait_s=wait_s,
-        )
+    A text is the key of a clip that was ordered before; `more` is what `enter` and `reopen` take.
+    """
 
-    return await in_heavy_thread(prepared_and_entered)
+    def entered() -> Clip:
+        if isinstance(asked, str):
+            return reopen(context, asked, permission, name=name, **more)
+        return enter(context, _prepared(context, asked), permission, name=name, **more)
+
+    return await in_heavy_thread(entered)
 
 
 def _prepared(context: Context, asked: Prepared | VideoRequest | Mapping[str, Any]) -> Prepared:

@@ -15,6 +15,8 @@ from footage.order.rules import FPS_MAX, SIZE, TAKE_MAX
 from footage.order.text import COLOR
 from footage.storyboard import FORMATS
 from footage.storyboard.board import MAX_CAP
+from footage.values.money import CURRENCIES
+from tasks.shot_runs import MOST_SHOTS
 
 
 def _one_of(*values: str) -> WithJsonSchema:
@@ -77,4 +79,11 @@ BoardData = Annotated[
 BoardFormat = Annotated[str, _one_of(*FORMATS)]
 # As WAN_VIDEO_MAX_COST_PER_DAY.
 ClipCap = Annotated[str, WithJsonSchema({"type": "string", "pattern": r"^\d{1,9}(\.\d{1,6})? *(CNY|USD)$"})]
+ShotsPerRun = Annotated[int, _number("integer", 1, MOST_SHOTS)]
+# Each is a request, which the core reads; the form has an editor for it.
+Requests = Annotated[
+    list[Any], WithJsonSchema({"type": "array", "items": {"type": "object", "additionalProperties": True}})
+]
+LinesFile = Annotated[str, WithJsonSchema({"type": "string", "minLength": 1})]
+Currency = Annotated[str, _one_of(*CURRENCIES)]
 Cap = Annotated[float, _number("number", 0, MAX_CAP)]

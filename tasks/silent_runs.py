@@ -38,7 +38,16 @@ RESTART_AUTOMATION = "wan-video: crashed runs go on"
 UNSTARTED = timedelta(seconds=120)
 # What is older than the provider's memory is left to a person.
 RECENT = timedelta(hours=24)
-OUR_FLOWS = ("generate-video", "generate-from-event", "finish-video", "storyboard", "harvest", "validate")
+OUR_FLOWS = (
+    "generate-video",
+    "generate-videos",
+    "generate-from-event",
+    "finish-video",
+    "storyboard",
+    "harvest",
+    "listen",
+    "validate",
+)
 
 
 async def crash_silent_runs(silence: timedelta = SILENCE) -> list[str]:

@@ -9,68 +9,40 @@ from dataclasses import replace
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-import httpx
 from prefect import task
 from prefect.artifacts import acreate_markdown_artifact, acreate_table_artifact
 from prefect.cache_policies import NO_CACHE
-from prefect.client.orchestration import get_client
-from prefect.client.schemas.objects import WorkPoolStatus
-from prefect.deployments import arun_deployment
-from prefect.exceptions import ObjectNotFound
-from prefect.flow_runs import apause_flow_run, asuspend_flow_run
-from prefect.input import RunInput
-from prefect.runtime import deployment, flow_run
-from prefect.states import Cancelled, Completed, Failed
-from pydantic import Field
+from prefect.runtime import flow_run
+from prefect.states import Completed, Failed
 
-from footage.clip import Clip, follow
 from footage.concurrency.executors import in_heavy_thread, in_thread
-from footage.emulated_environment import emulated_here
-from footage.errors import InvalidRequest, NotFinished, Problem, Unreachable
-from footage.errors.actions import Approve, NextStep, Rerun, Setup, command
-from footage.evidence.paid import with_what_is_booked
-from footage.evidence.response import response_of
-from footage.evidence.state import Permission, decide
 from footage.order.hand_over import handed_over
-from footage.order.prepared import Prepared
 from footage.privacy.display import one_line, plain
 from footage.privacy.redact import redact
-from footage.request import VideoRequest, VideoResponse
-from footage.storyboard import (
-    BoardPlan,
-    BoardQuote,
-    Reading,
-    approval_reason,
-    check_budget,
-    grouped,
-    in_words,
-)
-from footage.storyboard.approved_plan import require_shown
+from footage.storyboard import BoardPlan, BoardQuote, Reading, check_budget, grouped, in_words
+from footage.storyboard.approved_plan import fingerprints
+from footage.storyboard.crew import Crew, OnOutcome, patience_s
 from footage.storyboard.package import Package, make_package
 from footage.storyboard.preflight import preflight
 from footage.storyboard.prepared_board import PreparedBoard, prepare_board
-from footage.storyboard.production import BeforeBuying, Crew
 from footage.storyboard.read.settlement import Settlement, from_plain
 from footage.storyboard.store_limits import limits_in_words
 from footage.storyboard.to_buy import still_to_buy
 from footage.values.money import money
-from tasks.artifacts import ProgressArtifact, published
-from tasks.check import check
-from tasks.final_states import UNREACHABLE
+from tasks.approval import approved_price
+from tasks.artifacts import CountProgress, published
+from tasks.local_crew import crew_here
 from tasks.markdown import as_cell, as_link, as_text, slug
-from tasks.steps import STEPS
+from tasks.shot_runs import shot_runs
 
 if TYPE_CHECKING:
     from prefect import State
 
     from footage.context import Context
+    from footage.evidence.state import Permission
     from footage.storyboard import ShotOutcome, Statement
 
 logger = logging.getLogger("footage.tasks")
-
-FINISH_DEPLOYMENT = "finish-video/finish-video"
-# Its twin of `wan-video setup --emulator`, which works with the emulator and its output.
-EMULATED_FINISH_DEPLOYMENT = "finish-video/emulated"
 
 
 class Answers(NamedTuple):
@@ -126,157 +98,48 @@ def board_name() -> str:
     return one_line(f"storyboard {PurePath(board).stem}")[:200] if isinstance(board, str) else "storyboard"
 
 
-class Approval(RunInput):
-    """A person's answer to the price of a board."""
-
-    # No default: Prefect takes an empty answer for the defaults, and any web page can send an empty one.
-    approve: bool = Field(description="Ticked: buy at this price. Not ticked: refuse it; nothing is bought.")
-
-
 async def approved(context: Context, board_plan: BoardPlan, due: BoardQuote) -> bool:
     """Whether what is due may be bought; waits for a person's answer where the board's budget asks for one.
 
     Raises:
         InvalidRequest: The answer came, and the board or a picture is not what it was about.
     """
-    reason = approval_reason(due, board_plan.board.budget)
-    if reason is None:
-        return True
-    await in_thread(require_shown, context.store, str(flow_run.id), board_plan)
-    approve = command(Approve(str(flow_run.id)))
-    logger.warning(
-        "%s Waiting: press Resume on run %s in Prefect (%s) and tick approve, or: %s",
-        reason,
-        flow_run.name,
-        flow_run.ui_url,
-        approve,
+    board = board_plan.board
+    return await approved_price(
+        context, board.title, due, board.budget, fingerprints(board_plan), "shots[{}]"
     )
-    await published(
-        acreate_markdown_artifact(
-            key=f"{slug(board_plan.board.title)}-approval",
-            markdown=f"## {as_text(board_plan.board.title)}: waiting for approval\n\n{as_text(reason)}\n\nPress "
-            f"**Resume** on [this run]({flow_run.ui_url}) and tick **approve**, or: `{approve}`. Cancel the run to "
-            "refuse.",
-            description="Waiting for approval",
-        )
-    )
-    question = Approval.with_initial_data(description=reason)
-    # A deployed run gives its worker back while it waits; a run in a terminal has nobody to start it again.
-    if deployment.id is not None:
-        answer = await asuspend_flow_run(wait_for_input=question, timeout=24 * 3600)
-    else:
-        answer = await apause_flow_run(wait_for_input=question, timeout=24 * 3600, poll_interval=2)
-    return answer.approve
 
 
 async def crew(
     context: Context,
+    board_plan: BoardPlan,
     run: Literal["inline", "deployments"],
     permission: Permission,
     blocks: dict[str, Any],
-    title: str,
-    wait_s: float,
+    shots_per_run: int | None = None,
 ) -> Crew:
-    """Who makes the shots of the board called `title`: this process, or runs of the `finish-video` deployment anywhere.
-
-    Each is waited for `wait_s` seconds at the least.
+    """Who makes the shots of a board: this process, or runs of the `generate-videos` deployment anywhere.
 
     Raises:
         InvalidRequest: The Prefect server has no such deployment; nothing was bought.
     """
-    finish = EMULATED_FINISH_DEPLOYMENT if emulated_here() else FINISH_DEPLOYMENT
-    board = one_line(title)[:200]
-    if run == "deployments":
-        await require_deployment(finish)
-
-    async def check_shot(asked: Prepared | VideoRequest, name: str, before_buying: BeforeBuying) -> Clip:
-        return await check(
-            context, asked, permission, name, before_buying=before_buying, board=board, wait_s=wait_s
-        )
-
-    async def make_here(clip: Clip) -> VideoResponse | None:
-        return await follow(clip, STEPS)
-
-    async def make_elsewhere(clip: Clip) -> VideoResponse | None:
-        if clip.order.audio_link is not None:
-            # A link with a signature stays in this process, and the evidence has it without.
-            return await make_here(clip)
-        # The order and its image are in the evidence; the run needs no more than the key.
-        parameters = {
-            "key": clip.key,
-            "retry_failed": permission.retry_failed,
-            "buy_again": permission.buy_again,
-            "board": board,
-            **blocks,
-        }
-        last = (await clip.state()).last
-        go_on = Rerun(clip.key)
-        try:
-            child = await arun_deployment(
-                finish,
-                parameters=parameters,
-                flow_run_name=f"{one_line(clip.name)}: {clip.order.model}",
-                # The same shot of the same attempt of this run is the same child, however often this is asked.
-                idempotency_key=f"{flow_run.id}:{flow_run.run_count}:{clip.key}",
-                poll_interval=2,
-            )
-        except httpx.HTTPError as error:
-            # The run may have been made all the same, and may buy.
-            message = f"Prefect does not say what became of the run of this shot ({type(error).__name__})."
-            raise NotFinished(message, next_step=go_on, key=clip.key) from None
-        document = await in_thread(clip.evidence.result)
-        if document is not None:
-            return response_of(context.store, document, cached=False)
-        # The run's own error stays on its worker; the evidence tells the same.
-        before = replace(clip.permission, attempts_before=last.number if last else 0)
-        decide(await clip.state(), before)
-        name, message = (child.state.name, child.state.message) if child.state else ("unknown", None)
-        told = f"Run {child.name} ended as {name}: {message}"
-        if name == UNREACHABLE:
-            error = Unreachable(told, next_step=go_on, key=clip.key)
-            raise await in_thread(with_what_is_booked, error, context.store, [clip.key])
-        raise NotFinished(told, next_step=go_on, key=clip.key)
-
-    return Crew(check_shot, make_here if run == "inline" else make_elsewhere)
+    title = one_line(board_plan.board.title)[:200]
+    wait_s = patience_s(board_plan.clips_by_model, context.settings)
+    here = crew_here(context, permission, title, wait_s)
+    if run == "inline":
+        return here
+    runs = await shot_runs(context, board_plan, permission, blocks, title, shots_per_run)
+    return Crew(here.check, runs.make)
 
 
-async def require_deployment(name: str) -> None:
-    """Raises InvalidRequest when the Prefect server has no deployment of this name; called before buying."""
-    async with get_client() as client:
-        try:
-            found = await client.read_deployment_by_name(name)
-        except ObjectNotFound:
-            message = f"there is no deployment {name} on this Prefect server; nothing was bought"
-            raise InvalidRequest(
-                problems=(Problem("run", "deployments", message, "inline"),),
-                next_step=NextStep.of(Setup(), ", and start a worker as it says"),
-            ) from None
-        known: dict[str, Any] = (found.parameter_openapi_schema or {}).get("properties", {})
-        if "board" not in known:
-            message = f"the deployment {name} is of an earlier version; nothing was bought"
-            raise InvalidRequest(problems=(Problem("run", "deployments", message),), next_step=Setup())
-        pool = await client.read_work_pool(found.work_pool_name) if found.work_pool_name else None
-    if pool is not None and pool.status is not WorkPoolStatus.READY:
-        logger.warning(
-            "No worker takes runs of the pool %s now; the shots wait for: prefect worker start --pool %s",
-            pool.name,
-            pool.name,
-        )
+def board_progress(board_plan: BoardPlan) -> OnOutcome:
+    """Shows how far the board is."""
+    progress = CountProgress(len(board_plan.shots), "shots", "storyboard-progress")
 
+    async def told(outcome: ShotOutcome) -> None:
+        await progress.count(outcome.shot_id, outcome.state)
 
-class BoardProgress:
-    """How far the board is, as a progress artifact of the run."""
-
-    def __init__(self, total: int) -> None:
-        self._total = total
-        self._ended = 0
-        self._artifact = ProgressArtifact("storyboard-progress")
-
-    async def __call__(self, outcome: ShotOutcome) -> None:
-        self._ended += 1
-        logger.info("%s: %s (%d of %d shots)", outcome.shot_id, outcome.state, self._ended, self._total)
-        if self._artifact.due or self._ended == self._total:
-            await self._artifact.show(self._ended / self._total, f"{self._total} shots")
+    return told
 
 
 @task(name="cut", task_run_name="cut", cache_policy=NO_CACHE, persist_result=False)
@@ -355,11 +218,6 @@ def _page(title: str, total: str, outcomes: Iterable[ShotOutcome], links: Mappin
         *(f"- {name}: {as_link(redact(url))}" for name, url in links.items()),
     ]
     return "\n".join(lines)
-
-
-def refused() -> State[Any]:
-    """Cancelled by a person who did not approve the price; nothing was bought."""
-    return Cancelled(name="Refused", message="The price was not approved; nothing was bought.")
 
 
 def _row(board_plan: BoardPlan, outcome: ShotOutcome) -> dict[str, Any]:

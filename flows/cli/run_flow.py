@@ -131,7 +131,7 @@ class _Run:
                 async with get_client() as client:
                     state = Cancelled(message=f"{by}; clips: {counts}")
                     await client.set_flow_run_state(self.id, state, force=True)
-        if len(done) == 1 and self.flow.name != "storyboard":
+        if len(done) == 1 and self.flow.name not in ("storyboard", "generate-videos"):
             return NextStep.of(Rerun(done[0].key))
         return NextStep.of(AGAIN)
 
@@ -174,10 +174,10 @@ async def _result(state: State[Any]) -> Any:
 
 
 def board_result(flow: Flow[..., Any], parameters: dict[str, Any]) -> dict[str, Any]:
-    """Run the storyboard flow; its result also where shots are missing.
+    """Run a flow that makes many clips; its result also where some are missing.
 
     Raises:
-        FootageError: The board as a whole was refused or stopped; nothing, or nothing more, was bought.
+        FootageError: It was refused or stopped as a whole; nothing, or nothing more, was bought.
     """
     state = run_state(flow, parameters)
     data = getattr(state.data, "result", state.data)

@@ -52,6 +52,15 @@ def take_note(store: Store, key: str) -> bool:
     return True
 
 
+def noted(store: Store) -> list[str]:
+    """The keys of all clips that a note is about.
+
+    Raises:
+        StorageProblem: The store cannot be listed.
+    """
+    return [path.rpartition("/")[2] for path in store.list(FOLDER)]
+
+
 class WakeUps:
     """Waits for notes of all clips of this process with one listing; for one event loop.
 
@@ -89,8 +98,7 @@ class WakeUps:
         """List the notes for as long as anybody waits."""
         while self._waiting:
             try:
-                noted = [path.rpartition("/")[2] for path in await in_thread(self._store.list, FOLDER)]
-                for key in noted:
+                for key in await in_thread(noted, self._store):
                     if (woken := self._waiting.get(key)) is not None:
                         await in_thread(self._store.delete, f"{FOLDER}/{key}")
                         self._last_s = time.monotonic()

@@ -92,12 +92,13 @@ def enter(
     before_buying: Callable[[Clip], None] | None = None,
     board: str | None = None,
     wait_s: float = 0.0,
+    delivery_gate: DeliveryGate = contextlib.nullcontext,
 ) -> Clip:
     """The clip of a prepared request; `response` is set when it is in the store already: then nothing was written.
 
     `before_buying` is called before each purchase, and what it raises stops that one; `board` is the title of the
     storyboard that orders it; `wait_s` is how long this clip is waited for at the least, where that is longer than the
-    settings say.
+    settings say; `delivery_gate` is held while its result is fetched and stored.
 
     Raises:
         InvalidRequest: The store's clip of this request was made on another kind of endpoint.
@@ -116,6 +117,7 @@ def enter(
             before_buying=before_buying,
             board=board,
             wait_s=wait_s,
+            delivery_gate=delivery_gate,
         )
         _recall(clip)
         if clip.response is not None:
@@ -139,7 +141,9 @@ def reopen(
     permission: Permission,
     *,
     name: str | None = None,
+    before_buying: Callable[[Clip], None] | None = None,
     board: str | None = None,
+    wait_s: float = 0.0,
     delivery_gate: DeliveryGate = contextlib.nullcontext,
 ) -> Clip:
     """A clip from its evidence alone: the request's files need not exist any more.
@@ -156,7 +160,9 @@ def reopen(
             order,
             permission,
             name=name,
+            before_buying=before_buying,
             board=board,
+            wait_s=wait_s,
             reopened=True,
             log=log,
             delivery_gate=delivery_gate,

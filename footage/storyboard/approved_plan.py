@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from pydantic import Field
@@ -20,35 +21,44 @@ if TYPE_CHECKING:
 class ShownPlan(Record):
     """`runs/<run id>/plan.json`: the clips and prices that a run asked about."""
 
-    # SHA-256 of each shot's request with its picture and price, by the shot's id.
+    # SHA-256 of each shot's request with its picture and price, by the shot's id; of a batch one of all.
     shots: dict[str, Sha256] = Field(max_length=100_000)
 
 
-def require_shown(store: Store, run_id: str, plan: BoardPlan) -> None:
+def require_shown(
+    store: Store, run_id: str, fingerprints: Mapping[str, str], field: str = "shots[{}]"
+) -> None:
     """Keep what a run asks a person about; the run that goes on with the answer must have found the same.
 
+    Args:
+        store: The store of the clips.
+        run_id: The run that asks.
+        fingerprints: SHA-256 of what is asked about, by its name.
+        field: What people are told changed; {} stands for that name.
+
     Raises:
-        InvalidRequest: Board, pictures or prices changed since; nothing was bought.
+        InvalidRequest: Requests, pictures or prices changed since; nothing was bought.
         StorageProblem: The store cannot be read or written.
     """
     path = f"runs/{run_id}/plan.json"
-    now = ShownPlan(shots={shot.id: _fingerprint(shot) for shot in plan.shots})
+    now = ShownPlan(shots=dict(fingerprints))
     try:
         store.create(path, now.to_bytes())
         return
     except AlreadyThere:
         shown = RecordReader(store).record(path, ShownPlan)
-    changed = [
-        shot_id
-        for shot_id in {**shown.shots, **now.shots}
-        if shown.shots.get(shot_id) != now.shots.get(shot_id)
-    ]
+    changed = [name for name in {**shown.shots, **now.shots} if shown.shots.get(name) != now.shots.get(name)]
     if changed:
         why = "its request, picture or price is not the one whose price was asked about; nothing was bought"
         raise InvalidRequest(
-            problems=tuple(Problem(f"shots[{shot_id}]", "changed", why) for shot_id in changed),
-            next_step="run the board again, to see and approve what it costs now",
+            problems=tuple(Problem(field.format(name), "changed", why) for name in changed),
+            next_step="start it again, to see and approve what it costs now",
         )
+
+
+def fingerprints(plan: BoardPlan) -> dict[str, str]:
+    """What tells a shot with its picture and price from another one."""
+    return {shot.id: _fingerprint(shot) for shot in plan.shots}
 
 
 def _fingerprint(shot: ShotPlan) -> str:

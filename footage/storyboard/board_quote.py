@@ -77,12 +77,13 @@ def in_words(whole: BoardQuote, due: BoardQuote, budget: Budget) -> str:
     return f"{words}. Caps: {', '.join(caps) or 'none'}."
 
 
-def check_budget(quote: BoardQuote, budget: Budget) -> None:
-    """Refuse a board that cannot fit its budget, before the first shot is bought.
+def check_budget(quote: BoardQuote, budget: Budget, whole: str = "board") -> None:
+    """Refuse a board or a batch that cannot fit its budget, before the first clip is bought.
 
     Args:
         quote: What is to be bought.
         budget: The caps.
+        whole: What people call all of it.
 
     Raises:
         OverBudget: Seconds or money pass a cap.
@@ -97,8 +98,8 @@ def check_budget(quote: BoardQuote, budget: Budget) -> None:
         passed.append(f"{quote.price_in(budget.currency)}, the cap is {cap}")
     if passed:
         raise OverBudget(
-            f"The board asks for {'; and for '.join(passed)}. Nothing was bought.",
-            next_step="raise max_seconds or max_cost, of this run or in the board's budget, or take shots out",
+            f"The {whole} asks for {'; and for '.join(passed)}. Nothing was bought.",
+            next_step=f"raise max_seconds or max_cost, of this run or in the {whole}'s budget, or take clips out",
         )
 
 
@@ -111,7 +112,7 @@ def approval_reason(quote: BoardQuote, budget: Budget) -> str | None:
         return None
     limit = exact_money(budget.approve_above, budget.currency)
     unsure = (
-        f" The price of {len(quote.unknown)} shots is not known and taken at the highest."
+        f" The price of {len(quote.unknown)} clips is not known and taken at the highest."
         if quote.unknown
         else ""
     )

@@ -101,7 +101,7 @@ class Statement:
                 f"{money(self.together, self.currency)} together",
             ]
         if self.reserved:
-            words.append(f"{money(self.reserved, self.currency)} promised for unfinished shots")
+            words.append(f"{money(self.reserved, self.currency)} promised for unfinished clips")
         return ", ".join(words)
 
     def to_json(self) -> dict[str, str]:
@@ -118,9 +118,13 @@ class Statement:
 class Ledger:
     """Promises and bills of one run, held under the caps of its board."""
 
-    def __init__(self, budget: Budget) -> None:
-        """Raises InvalidRequest when the budget's currency is not one that prices are known in."""
+    def __init__(self, budget: Budget, noun: str = "Shot", whole: str = "board") -> None:
+        """`noun` and `whole` are what people call one clip and all of them.
+
+        Raises InvalidRequest when the budget's currency is not one that prices are known in.
+        """
         check_currency(budget.currency)
+        self.noun, self.whole = noun, whole
         self._budget = budget
         self._entries: dict[str, list[Entry]] = {}
 
@@ -216,8 +220,8 @@ class Ledger:
             passed.append(f"it costs {cost} and {left} of {cap} are left")
         if passed:
             raise OverBudget(
-                f"Shot {shot_id} does not fit the budget: {'; '.join(passed)}. It was not bought.",
-                next_step="raise the budget and run the board again; finished shots are kept",
+                f"{self.noun} {shot_id} does not fit the budget: {'; '.join(passed)}. It was not bought.",
+                next_step=f"raise the budget and run the {self.whole} again; finished clips are kept",
                 shot_id=shot_id,
             )
 

@@ -93,6 +93,11 @@ class BoardPlan:
     format: Format
     warnings: tuple[str, ...]
 
+    @property
+    def clips_by_model(self) -> Counter[str]:
+        """How many shots each model has to make."""
+        return Counter(shot.request.model for shot in self.shots)
+
     def shot(self, shot_id: str) -> ShotPlan:
         """The plan of one shot. Raises KeyError when the board has none of that id."""
         for shot in self.shots:

@@ -16,10 +16,12 @@ if TYPE_CHECKING:
     from footage.storyboard.plan import BoardPlan, ShotPlan
 
 # A store over the network takes tens of milliseconds to answer.
-_AT_ONCE = 16
+AT_ONCE = 16
 
 
-class _Clip(NamedTuple):
+class BoughtClip(NamedTuple):
+    """A clip that is paid, and whether it is stored already."""
+
     key: str
     stored: bool
 
@@ -46,13 +48,13 @@ def not_stored(context: Context, plan: BoardPlan) -> tuple[ShotPlan, ...]:
     return tuple(shot for shot in plan.shots if shot.id not in paid or not paid[shot.id].stored)
 
 
-def _paid_shots(context: Context, plan: BoardPlan, buy_again: bool) -> dict[str, _Clip]:
-    paid: dict[str, _Clip] = {}
+def _paid_shots(context: Context, plan: BoardPlan, buy_again: bool) -> dict[str, BoughtClip]:
+    paid: dict[str, BoughtClip] = {}
 
-    def look(shot: ShotPlan) -> _Clip | None:
+    def look(shot: ShotPlan) -> BoughtClip | None:
         return _paid(context, shot, paid.get(shot.starts_from or ""), buy_again)
 
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
+    with ThreadPoolExecutor(AT_ONCE) as pool:
         # Whether a shot that starts from another is paid can be told only after that one's key is known.
         for depth in range(1, max(shot.depth for shot in plan.shots) + 1):
             shots = [shot for shot in plan.shots if shot.depth == depth]
@@ -60,7 +62,7 @@ def _paid_shots(context: Context, plan: BoardPlan, buy_again: bool) -> dict[str,
     return paid
 
 
-def _paid(context: Context, shot: ShotPlan, before: _Clip | None, buy_again: bool) -> _Clip | None:
+def _paid(context: Context, shot: ShotPlan, before: BoughtClip | None, buy_again: bool) -> BoughtClip | None:
     """The shot's clip if it is paid; `before` is the clip that it starts from, as far as that is paid."""
     key = shot.key
     if key is None:
@@ -71,9 +73,18 @@ def _paid(context: Context, shot: ShotPlan, before: _Clip | None, buy_again: boo
         except NotThere:
             return None
         key = prepare(context, shot.request_from(frame)).key
+    return bought_clip(context, key, buy_again=buy_again)
+
+
+def bought_clip(context: Context, key: str, *, buy_again: bool = False) -> BoughtClip | None:
+    """The clip of this key if it is paid, or may be; with `buy_again` only what is known to be.
+
+    Raises:
+        StorageProblem: The evidence cannot be read.
+    """
     evidence = ClipEvidence(context.store, key)
     if evidence.result() is not None:
-        return _Clip(key, stored=True)
+        return BoughtClip(key, stored=True)
     state = evidence.state()
     doubtful = state.last is not None and state.last.unknown
-    return _Clip(key, stored=False) if state.unfinished and not (doubtful and buy_again) else None
+    return BoughtClip(key, stored=False) if state.unfinished and not (doubtful and buy_again) else None

@@ -23,7 +23,7 @@ from flows.storyboard import storyboard as storyboard_flow
 from footage.emulator import Emulator
 from footage.errors import InvalidRequest
 from footage.values.money import total
-from tasks.storyboard import require_deployment
+from tasks.shot_runs import workers_of
 
 # Third parties' warnings inside a run of ours.
 pytestmark = pytest.mark.filterwarnings("default::DeprecationWarning", "default::ResourceWarning")
@@ -274,8 +274,8 @@ def test_a_board_that_is_all_stored_needs_neither_key_nor_provider(
 
 
 async def test_shots_cannot_be_spread_over_a_deployment_that_is_not_there(prefect_server: Any) -> None:
-    with pytest.raises(InvalidRequest, match="no deployment finish-video/elsewhere") as caught:
-        await require_deployment("finish-video/elsewhere")
+    with pytest.raises(InvalidRequest, match="no deployment generate-videos/elsewhere") as caught:
+        await workers_of("generate-videos/elsewhere")
 
     assert "wan-video setup" in str(caught.value.next_step)
 

@@ -41,11 +41,11 @@ def worker(api: httpx.Client, *, books: bool) -> Generator[None]:
     def work() -> None:
         deadline_s = time.monotonic() + 90
         while time.monotonic() < deadline_s:
-            wanted = {"flows": {"name": {"any_": ["finish-video"]}}, "sort": "EXPECTED_START_TIME_DESC"}
+            wanted = {"flows": {"name": {"any_": ["generate-videos"]}}, "sort": "EXPECTED_START_TIME_DESC"}
             for child in api.post("flow_runs/filter", json=wanted).raise_for_status().json():
                 if child["state_type"] == "SCHEDULED":
                     if books:
-                        key = child["parameters"]["key"]
+                        key = child["parameters"]["requests"][0]["key"]
                         ClipEvidence(open_context().store, key).write_intent(
                             INTENT.model_copy(update={"key": key, "model": SHOT["model"]})
                         )

@@ -40,6 +40,8 @@ ASKED: dict[str, dict[str, Any]] = {
         "size": "832*480",
     },
     "generate-from-event/generate-from-event": {"payload": "{}"},
+    "generate-videos/generate-videos": {"file": "s3://bucket/requests.jsonl"},
+    "listen/listen": {},
     "finish-video/finish-video": {"key": "735aa646b4ba"},
     "storyboard/storyboard": {"board": "s3://bucket/board.yaml"},
     "harvest/harvest": {},

@@ -26,10 +26,10 @@ from footage.errors import (
 )
 from footage.errors.actions import NextStep, Rerun
 from footage.steps.harvest import Harvest
+from tasks.approval import refused
 from tasks.check import finish_name
 from tasks.crash_limit import GaveUp
 from tasks.final_states import harvested, stopped
-from tasks.storyboard import refused
 
 REQUEST = {"prompt": "A lighthouse blinks", "model": "wan2.2-t2v-plus", "size": "832*480"}
 

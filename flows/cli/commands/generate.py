@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from footage.order.prepared import Prepared
     from footage.steps.probe import FirstContact
 
+_ONLY_MANY = "this is a cap over many requests, which are given with --file"
+
 
 def generate(
     file: RequestFile = None,
@@ -32,25 +34,37 @@ def generate(
     *,
     request: RequestFlags = None,
     key: Annotated[str | None, Parameter(metavar="KEY")] = None,
+    lines: Annotated[
+        str | None, Parameter(name="--file", metavar="FILE|URL", allow_leading_hyphen=True)
+    ] = None,
+    max_seconds: Annotated[float | None, Parameter(metavar="SECONDS")] = None,
+    max_cost: Annotated[str | None, Parameter(metavar="AMOUNT")] = None,
+    approve_above: Annotated[float | None, Parameter(metavar="AMOUNT")] = None,
+    currency: Literal["USD", "CNY"] = "USD",
     dry_run: Switch = False,
     emulator: Switch = False,
     json: Switch = False,
-    max_cost: Annotated[str | None, Parameter(metavar="AMOUNT")] = None,
     submit_only: Switch = False,
     retry_failed: Switch = False,
     buy_again: Switch = False,
     credentials_block: BlockName = None,
     storage_block: BlockName = None,
 ) -> int:
-    """Make one clip, or return the one that is stored already.
+    """Make one clip, or return the one that is stored already; with --file many.
 
     Args:
         file: The request as a JSON file, or - for stdin. Flags beat what is in it.
         key: Instead of a request: go on with the clip of this key, from its evidence alone.
+        lines: Instead of one request: many, as JSON lines, in a file, at an address such as s3://bucket/requests.jsonl,
+            or - for stdin. All are checked before the first is bought.
+        max_seconds: With --file: most seconds of video this run may buy.
+        max_cost: The most that the clip may cost, or with --file the run may spend, such as "0.70 CNY" or "0.10 USD";
+            what is dearer is not bought.
+        approve_above: With --file: above this price a person has to approve.
+        currency: With --file: currency of --approve-above, and of a --max-cost that names none.
         dry_run: Check, explain and price the request; send nothing, store nothing.
         emulator: Use the local stand-in instead of the provider; no key needed, nothing is bought.
         json: Print the response as JSON, alone on stdout.
-        max_cost: The most that the clip may cost, such as "0.70 CNY" or "0.10 USD"; a dearer one is not bought.
         submit_only: Return once the clip is bought; a process of its own goes on with it. Ends with 5, and
             `wan-video wait` waits for the rest.
         retry_failed: Try again what the provider refused or failed for good.
@@ -66,6 +80,29 @@ def generate(
         raise InvalidRequest(
             problems=(Problem("dry_run", "true", "a key's order is priced already: see its request.json"),)
         )
+    options = {
+        "retry_failed": retry_failed,
+        "buy_again": buy_again,
+        "credentials_block": credentials_block,
+        "storage_block": storage_block,
+    }
+    if lines is not None:
+        if key is not None or file is not None or request is not None:
+            why = "a file of many requests stands alone; give one or the other"
+            raise InvalidRequest(problems=(Problem("file", lines, why),))
+        from flows.cli.batch_run import make_batch
+
+        if submit_only:
+            why = "a file of many requests is made by this process, or by the deployment generate-videos"
+            raise InvalidRequest(problems=(Problem("submit_only", "true", why),))
+        most_of_run, currency = _run_cap(max_cost, currency)
+        caps = {"max_seconds": max_seconds, "max_cost": most_of_run, "approve_above": approve_above}
+        show_progress()
+        with emulated(emulator):
+            return make_batch(lines, caps, currency, options, dry_run=dry_run, as_json=json)
+    over_many = {"max_seconds": max_seconds, "approve_above": approve_above}
+    if wrong := [Problem(name, f"{cap:g}", _ONLY_MANY) for name, cap in over_many.items() if cap is not None]:
+        raise InvalidRequest(problems=tuple(wrong))
     asked = None if key is not None else collect(file, request)
     most = clip_cap(max_cost)
     show_progress()
@@ -75,13 +112,7 @@ def generate(
 
             show_order(asked, as_json=json)
             return 0
-        options = {
-            "retry_failed": retry_failed,
-            "buy_again": buy_again,
-            "credentials_block": credentials_block,
-            "storage_block": storage_block,
-            "max_cost": max_cost,
-        }
+        options["max_cost"] = max_cost
         if submit_only:
             return _submit(asked, key, options, as_json=json)
         response = _make(asked, key, options, most)
@@ -90,6 +121,19 @@ def generate(
     else:
         _show(response)
     return 0
+
+
+def _run_cap(text: str | None, currency: Literal["USD", "CNY"]) -> tuple[float | None, Literal["USD", "CNY"]]:
+    """The cap over a run, and its currency: what the text names beats the option."""
+    if text is None:
+        return None, currency
+    try:
+        return float(text), currency
+    except ValueError:
+        most = clip_cap(text)
+    if most is None:
+        return None, currency
+    return float(most.amount), "CNY" if most.currency == "CNY" else "USD"
 
 
 def _submit(asked: dict[str, Any] | None, key: str | None, options: dict[str, Any], *, as_json: bool) -> int:

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
-from urllib.parse import urlsplit
+import asyncio
+import contextlib
+from typing import Annotated
 
 from cyclopts import Parameter
 
-from flows.cli.console import show_progress, tell
+from flows.cli.console import show_progress
 from flows.cli.contexts import context_here
 from flows.cli.emulator_client import emulated
 from flows.cli.flags import BlockName, Switch
-from footage.errors import InvalidRequest, Problem
-
-if TYPE_CHECKING:
-    from footage.context import Context
-    from footage.push.receiver import Rule
-
-# Where the guide of the events says that they are published.
-_REGION = "cn-beijing"
 
 
 def listen(
@@ -40,61 +33,14 @@ def listen(
         credentials_block: DashScope Credentials block of the Prefect server, or secret/NAME for a Secret block.
         storage_block: Name of a Video Storage block of the Prefect server.
     """
-    import uvicorn
-
-    from flows.cli.finisher import Finisher
-    from footage.push.certificates import TrustedCertificates
-    from footage.push.receiver import Receiver
+    from tasks.event_server import Place, serve
 
     show_progress()
     with emulated(emulator), context_here(credentials_block, storage_block) as context:
-        rule = _rule(context)
         flags = ["--emulator"] * emulator
         for flag, block in (("--credentials-block", credentials_block), ("--storage-block", storage_block)):
             flags += [flag, block] if block else []
-        finisher = Finisher(context.store, flags)
-        certificates = TrustedCertificates(rule.regions, _emulator_origin(context))
-        receiver = Receiver(rule, context.store, certificates, finisher.add)
-        _tell_rule(rule)
-        try:
-            uvicorn.run(receiver.app(), host=host, port=port, log_level="warning", server_header=False)
-        finally:
-            finisher.stop()
+        # Ctrl-C is how it ends.
+        with contextlib.suppress(KeyboardInterrupt):
+            asyncio.run(serve(context, Place(host, port), flags))
     return 0
-
-
-def _rule(context: Context) -> Rule:
-    from footage.push.receiver import Rule
-
-    settings = context.settings
-    if settings.push_url is None or settings.push_token is None:
-        missing = [
-            Problem(name, "(not set)", "both are needed", allowed)
-            for name, value, allowed in (
-                ("WAN_VIDEO_PUSH_URL", settings.push_url, "the address in the rule, https://host/path"),
-                ("WAN_VIDEO_PUSH_TOKEN", settings.push_token, "the token of the rule's target"),
-            )
-            if value is None
-        ]
-        raise InvalidRequest(problems=tuple(missing))
-    # A new token and the one before, so that the rule can be changed without losing an event.
-    tokens = tuple(filter(None, settings.push_token.get_secret_value().split(",")))
-    regions = frozenset({settings.region or _REGION})
-    return Rule(settings.push_url, tokens, regions, settings.push_account)
-
-
-def _emulator_origin(context: Context) -> str | None:
-    if not context.emulated:
-        return None
-    parts = urlsplit(context.settings.http_base_url or "")
-    return f"{parts.scheme}://{parts.netloc}"
-
-
-def _tell_rule(rule: Rule) -> None:
-    from footage.push.completion_event import RULE_PATTERN
-
-    tell(f"Listening for events of {', '.join(sorted(rule.regions))} at {rule.url}.", "bold")
-    tell(
-        f"The rule of the bus default, source acs.dashscope: {RULE_PATTERN}. Its target: HTTP, the complete event, "
-        "that address and the token, EXPONENTIAL_DECAY_RETRY."
-    )

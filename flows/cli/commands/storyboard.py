@@ -9,9 +9,9 @@ from cyclopts import Parameter
 
 from flows.cli.console import print_json, show_progress, tell
 from flows.cli.emulator_client import emulated
-from flows.cli.exit_codes import about_clips, about_what_is_booked
+from flows.cli.exit_codes import about_clips, about_what_is_booked, code_of
 from flows.cli.flags import BlockName, ModelName, Switch
-from footage.errors import InvalidRequest, OverBudget, Problem, Unreachable
+from footage.errors import InvalidRequest, OverBudget, Problem
 from footage.order.hand_over import hand_over
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ def storyboard(
     encoding: Annotated[str | None, Parameter(metavar="NAME")] = None,
     assets: Annotated[str | None, Parameter(metavar="DIR_OR_URL")] = None,
     run: Literal["inline", "deployments"] = "inline",
+    shots_per_run: Annotated[int | None, Parameter(metavar="NUMBER")] = None,
     max_seconds: Annotated[float | None, Parameter(metavar="SECONDS")] = None,
     max_cost: Annotated[float | None, Parameter(metavar="AMOUNT")] = None,
     approve_above: Annotated[float | None, Parameter(metavar="AMOUNT")] = None,
@@ -66,7 +67,8 @@ def storyboard(
         accept_guesses: Buy also what is only guessed about the board.
         encoding: Encoding of the file, such as gb18030, where it is not UTF-8.
         assets: Folder or address of the pictures that the board names.
-        run: inline makes the shots in this process; deployments spreads them over workers.
+        run: inline makes the shots in this process; deployments spreads them over workers, by runs of generate-videos.
+        shots_per_run: How many shots each of those runs makes, 1 to 50; else an equal share for each worker.
         max_seconds: Most seconds of video this run may buy.
         max_cost: Most money this run may spend, in the board's currency; USD if it names none.
         approve_above: Above this price, in the same currency, a person has to approve.
@@ -122,6 +124,7 @@ def storyboard(
             "mapping": reading.settlement.plain() or None,
             "accept_guesses": accept_guesses,
             "run": run,
+            "shots_per_run": shots_per_run,
             **caps,
             "retry_failed": retry_failed,
             "buy_again": buy_again,
@@ -136,7 +139,7 @@ def storyboard(
         print_json(result)
     else:
         _show(result)
-    return _code(result)
+    return code_of(result["shots"], result["unreachable"])
 
 
 def _meet_provider(context: Context, plan: BoardPlan) -> list[FirstContact | None]:
@@ -222,19 +225,3 @@ def _show(result: dict[str, Any]) -> None:
             tell(f"{name:<15} {url}")
     if "film.mp4" in result["links"]:
         print(result["links"]["film.mp4"])
-
-
-def _code(result: dict[str, Any]) -> int:
-    """8 where nothing answered for any shot and nothing was bought, 5 while something is unfinished, 6 where the budget
-    held shots, 4 where shots failed, else 0."""
-    unreachable = set(result["unreachable"])
-    # A shot that starts from another's frame is skipped where that one did not come.
-    if unreachable and all(
-        shot in unreachable or state == "skipped" for shot, state in result["shots"].items()
-    ):
-        return Unreachable.exit_code
-    states = set(result["shots"].values())
-    for state, code in (("unfinished", 5), ("held", 6), ("failed", 4), ("skipped", 4)):
-        if state in states:
-            return code
-    return 0

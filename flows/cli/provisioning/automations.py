@@ -21,7 +21,15 @@ from tasks.silent_runs import OUR_FLOWS, RESTART_AUTOMATION, SILENCE
 REST = timedelta(seconds=45)
 
 # Only runs of deployments: nobody would pick up another one. Harvest and validate come back on schedule.
-_DEPLOYMENTS = ["generate-video", "generate-from-event", "finish-video", "storyboard", "emulated"]
+_DEPLOYMENTS = [
+    "generate-video",
+    "generate-videos",
+    "generate-from-event",
+    "finish-video",
+    "storyboard",
+    "listen",
+    "emulated",
+]
 
 # Not 0: a run that crashed before its flow began (code or parameters that do not load) would do so for ever.
 # The bound that people see is in the flow; this one is the fence behind it.

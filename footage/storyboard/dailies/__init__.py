@@ -175,7 +175,7 @@ def _money_tiles(
             "no cap" if statement.left is None else f"{money_left(statement.left, statement.currency)} left"
         )
         if statement.reserved:
-            below = f"{money(statement.reserved, statement.currency)} promised for unfinished shots; {below}"
+            below = f"{money(statement.reserved, statement.currency)} promised for unfinished clips; {below}"
         if statement.paid_before:
             below = f"{money(statement.paid_before, statement.currency)} paid before; {below}"
         tiles.append(("Bought in this run", bought, unit, below))

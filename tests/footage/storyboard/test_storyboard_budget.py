@@ -64,7 +64,7 @@ def test_what_is_promised_is_told_beside_what_was_bought():
     book.settle("a")
 
     assert (
-        book.statement().in_words() == "1.20 CNY bought in this run, 1.20 CNY promised for unfinished shots"
+        book.statement().in_words() == "1.20 CNY bought in this run, 1.20 CNY promised for unfinished clips"
     )
     book.release("b")
     assert book.statement().in_words() == "1.20 CNY bought in this run"

@@ -19,9 +19,10 @@ from footage.settings import Settings, load_settings
 from footage.spending.stop_switch import stop_buying
 from footage.storyboard import Budget, Ledger, plan_board, read_board
 from footage.storyboard.board_quote import quote_of
+from footage.storyboard.crew import Crew
 from footage.storyboard.plan import BoardPlan
 from footage.storyboard.preflight import preflight
-from footage.storyboard.production import Crew, produce
+from footage.storyboard.production import produce
 from footage.storyboard.store_limits import limits_in_words
 from footage.storyboard.timeline import timeline_otio
 

@@ -24,8 +24,9 @@ from footage.request import VideoRequest, VideoResponse
 from footage.settings import Settings
 from footage.steps.check import enter, prepare
 from footage.storyboard import Budget, Ledger, ShotOutcome, plan_board
+from footage.storyboard.crew import BeforeBuying, Crew, MakeClip, patience_s
 from footage.storyboard.plan import BoardPlan
-from footage.storyboard.production import BeforeBuying, Crew, MakeClip, patience_s, produce
+from footage.storyboard.production import produce
 from footage.storyboard.to_buy import still_to_buy
 
 
@@ -56,7 +57,10 @@ async def _follow(clip: Clip) -> VideoResponse | None:
 async def _make(
     context: Context, plan: BoardPlan, budget: Budget, make: MakeClip = _follow
 ) -> tuple[dict[str, ShotOutcome], Ledger]:
-    async def check_shot(asked: Prepared | VideoRequest, name: str, before_buying: BeforeBuying) -> Clip:
+    async def check_shot(
+        asked: Prepared | VideoRequest | str, name: str, before_buying: BeforeBuying
+    ) -> Clip:
+        assert not isinstance(asked, str)
         if isinstance(asked, VideoRequest):
             asked = await in_thread(prepare, context, asked)
         return await in_thread(enter, context, asked, Permission(), name=name, before_buying=before_buying)
@@ -265,5 +269,5 @@ def test_a_shot_may_wait_for_its_turn_behind_all_others_of_its_model() -> None:
     many = plan_board(board(*({"id": f"s{n}", "take": n} for n in range(1, 101))), no_links)
 
     # 100 shots in 2 slots are 50 turns of 190 s.
-    assert patience_s(many, settings) > 50 * 190
-    assert patience_s(few, settings) < 1000
+    assert patience_s(many.clips_by_model, settings) > 50 * 190
+    assert patience_s(few.clips_by_model, settings) < 1000

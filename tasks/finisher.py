@@ -1,4 +1,7 @@
-"""Finishes clips that ended while nobody waited for them: `wan-video harvest` with their keys, a few at a time."""
+"""Finishes clips that ended while nobody waited for them: `wan-video harvest` with their keys, a few at a time.
+
+What is to be done lies in the store as notes, so that a finisher that is killed is followed by one that knows it, too.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from footage.errors import StorageProblem
-from footage.push.wake_ups import take_note
+from footage.push.wake_ups import noted, take_note
 
 if TYPE_CHECKING:
     from footage.storage import Store
@@ -37,6 +40,15 @@ class Finisher:
         self._ended = False
         self._thread = threading.Thread(target=self._run, name="footage-finisher", daemon=True)
         self._thread.start()
+        self._take_over()
+
+    def _take_over(self) -> None:
+        """Look after the notes that are there already: a receiver that was killed left them."""
+        try:
+            for key in noted(self._store):
+                self.add(key)
+        except StorageProblem as error:
+            logger.warning("Notes of an earlier receiver cannot be looked for: %s", error.message)
 
     def add(self, key: str) -> None:
         """Finish this clip soon, unless somebody takes its note away first."""

@@ -1,0 +1,87 @@
+"""A list or a file of requests becomes clips, all in one process: a run for each would cost a process for each.
+
+    read ─► all lines checked and priced ─► probe ─► approval? ─► clips, some at once for each model ─► report.json
+
+Started again after any interruption it makes what is missing and buys nothing twice.
+
+Requires: what generate.py requires.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prefect import State, flow
+from prefect.runtime import flow_run
+
+from footage.batch.batch_production import most_at_once, produce
+from footage.batch.report import BatchReport
+from footage.errors import FootageError
+from footage.evidence.state import Permission
+from footage.storyboard import Budget, Ledger, capped
+from footage.storyboard.crew import patience_s
+from tasks.approval import refused
+from tasks.batch import approved, batch_progress, batch_run_name, plan, probe_batch, wrapped
+from tasks.context import context_of
+from tasks.final_states import stopped
+from tasks.hooks import cancel_clips
+from tasks.local_crew import crew_here
+from tasks.parameters import Cap, Currency, LinesFile, Requests
+
+
+@flow(
+    name="generate-videos",
+    flow_run_name=batch_run_name,
+    on_cancellation=[cancel_clips],
+    persist_result=True,
+    result_serializer="json",
+)
+async def generate_videos(
+    requests: Requests | None = None,
+    file: LinesFile | None = None,
+    max_seconds: Cap | None = None,
+    max_cost: Cap | None = None,
+    approve_above: Cap | None = None,
+    currency: Currency = "USD",
+    credentials_block: str | None = None,
+    storage_block: str | None = None,
+    retry_failed: bool = False,
+    buy_again: bool = False,
+    board: str | None = None,
+) -> State[dict[str, Any]]:
+    """Make many clips, or return those that are stored already.
+
+    Args:
+        requests: A list of requests, each an object with the fields of generate-video. Beside them a request may have
+            an id, by which the report calls it; in place of them the key of a clip that was ordered before.
+        file: Instead of a list: a file with one such object a line (JSON lines), as a path on the worker (below a
+            folder of WAN_VIDEO_INPUT_ROOTS) or an address such as s3://bucket/requests.jsonl.
+        max_seconds: Most seconds of video this run may buy; empty: no cap.
+        max_cost: Most money this run may spend; empty: no cap.
+        approve_above: Above this price a person has to approve; empty: nobody is asked.
+        currency: Currency of max_cost and approve_above.
+        credentials_block: Name of a DashScope Credentials block, or secret/NAME for a Secret block; empty:
+            "dashscope" of either kind, else the environment.
+        storage_block: Name of a Video Storage block; empty: OUTPUT_DIR.
+        retry_failed: Try again what the provider refused or failed for good.
+        buy_again: Pay a second time for clips whose first purchase is lost or unknown.
+        board: Title of the storyboard that asks for them, for the ledger.
+    """
+    permission = Permission(retry_failed=retry_failed, buy_again=buy_again)
+    caps = {"max_seconds": max_seconds, "max_cost": max_cost, "approve_above": approve_above}
+    try:
+        async with context_of(flow_run.id, credentials_block, storage_block) as context:
+            budget = capped(Budget(currency=currency), caps)
+            batch, bought, due = await plan(context, requests, file, budget, permission)
+            with batch:
+                await probe_batch(context, batch, bought)
+                if not await approved(context, batch, due):
+                    return refused()
+                ledger = Ledger(budget, "Line", "batch")
+                wait_s = patience_s(most_at_once(batch), context.settings)
+                crew = crew_here(context, permission, board, wait_s)
+                clips = await produce(context, batch, ledger, crew, batch_progress(batch))
+                report = BatchReport.of(batch.name, flow_run.id, clips, ledger.statement())
+                return await wrapped(context, report)
+    except FootageError as error:
+        return await stopped("The batch", error)

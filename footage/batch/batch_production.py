@@ -1,0 +1,104 @@
+"""Make the clips of a batch: for each model a bounded number at once, and a small record of how each ended."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from footage.request import Cost
+from footage.storyboard.crew import Crew, outcome_of
+from footage.storyboard.cut import ShotState
+
+if TYPE_CHECKING:
+    from footage.batch.prepared_batch import Entry, PreparedBatch
+    from footage.context import Context
+    from footage.order.prepared import Prepared
+    from footage.storyboard.budget import Ledger
+    from footage.storyboard.cut import ShotOutcome
+
+# For each model: it makes 2 or 5 clips at once and queues the others; more would only be kept in memory.
+AT_ONCE = 64
+
+
+@dataclass(frozen=True, slots=True)
+class ClipReport:
+    """How the clip of one line ended; `error` and `next` are for people: why there is none, and what mends that."""
+
+    line: int
+    id: str
+    key: str
+    state: ShotState
+    video_url: str | None = None
+    cost: Cost | None = None
+    # Whether it was there already when the run began.
+    cached: bool = False
+    error: str | None = None
+    next: str | None = None
+    unreachable: bool = False
+    # Id of an earlier line that asks for the same clip: made and paid once.
+    same_as: str | None = None
+
+
+def most_at_once(batch: PreparedBatch) -> dict[str, int]:
+    """How many clips of each model are on their way at once, at the most."""
+    return {model: min(AT_ONCE, clips) for model, clips in batch.clips_by_model.items()}
+
+
+OnReport = Callable[[ClipReport], Awaitable[None]]
+
+
+async def produce(
+    context: Context, batch: PreparedBatch, ledger: Ledger, crew: Crew, on_report: OnReport | None = None
+) -> tuple[ClipReport, ...]:
+    """Make all clips of a batch; how each line ended, in their order. Never raises for a clip."""
+    reports: dict[str, ClipReport] = {}
+
+    async def worker(entries: Iterator[Entry]) -> None:
+        for entry in entries:
+            report = await _one(context, batch, entry, ledger, crew)
+            reports[entry.id] = report
+            if on_report is not None:
+                await on_report(report)
+
+    by_model: dict[tuple[str, str], list[Entry]] = defaultdict(list)
+    for entry in batch.clips:
+        by_model[entry.region, entry.model].append(entry)
+    # Workers of a model share its iterator, so that each takes the next clip that nobody has.
+    shared = [(iter(entries), min(AT_ONCE, len(entries))) for entries in by_model.values()]
+    await asyncio.gather(*(worker(entries) for entries, count in shared for _ in range(count)))
+    return tuple(_of_line(entry, reports) for entry in batch.entries)
+
+
+async def _one(
+    context: Context, batch: PreparedBatch, entry: Entry, ledger: Ledger, crew: Crew
+) -> ClipReport:
+    async def asked() -> Prepared | str:
+        return batch.asked(entry)
+
+    return _report(entry, await outcome_of(context, ledger, crew, entry.id, asked))
+
+
+def _report(entry: Entry, outcome: ShotOutcome) -> ClipReport:
+    clip = outcome.response
+    return ClipReport(
+        entry.line,
+        entry.id,
+        entry.key,
+        outcome.state,
+        video_url=clip and clip.video_url,
+        cost=clip and clip.cost,
+        cached=clip is not None and clip.cached,
+        error=outcome.reason,
+        next=outcome.command,
+        unreachable=outcome.unreachable,
+    )
+
+
+def _of_line(entry: Entry, reports: dict[str, ClipReport]) -> ClipReport:
+    if entry.same_as is None:
+        return reports[entry.id]
+    return dataclasses.replace(reports[entry.same_as], line=entry.line, id=entry.id, same_as=entry.same_as)

@@ -1,0 +1,86 @@
+"""A person's yes to the price of a run, before anything is bought."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from prefect.artifacts import acreate_markdown_artifact
+from prefect.flow_runs import apause_flow_run, asuspend_flow_run
+from prefect.input import RunInput
+from prefect.runtime import deployment, flow_run
+from prefect.states import Cancelled
+from pydantic import Field
+
+from footage.concurrency.executors import in_thread
+from footage.errors.actions import Approve, command
+from footage.storyboard import approval_reason
+from footage.storyboard.approved_plan import require_shown
+from tasks.artifacts import published
+from tasks.markdown import as_text, slug
+
+if TYPE_CHECKING:
+    from prefect import State
+
+    from footage.context import Context
+    from footage.storyboard import BoardQuote, Budget
+
+logger = logging.getLogger("footage.tasks")
+
+
+class Approval(RunInput):
+    """A person's answer to the price of a board."""
+
+    # No default: Prefect takes an empty answer for the defaults, and any web page can send an empty one.
+    approve: bool = Field(description="Ticked: buy at this price. Not ticked: refuse it; nothing is bought.")
+
+
+async def approved_price(
+    context: Context,
+    title: str,
+    due: BoardQuote,
+    budget: Budget,
+    shown: Mapping[str, str],
+    field: str,
+) -> bool:
+    """Whether what is due may be bought; waits for a person's answer where the budget asks for one.
+
+    `shown` has the fingerprints of what the price is of; `field` is how people call each of them, with {} for its name.
+
+    Raises:
+        InvalidRequest: The answer came, and what it was about has changed.
+    """
+    reason = approval_reason(due, budget)
+    if reason is None:
+        return True
+    await in_thread(require_shown, context.store, str(flow_run.id), shown, field)
+    approve = command(Approve(str(flow_run.id)))
+    logger.warning(
+        "%s Waiting: press Resume on run %s in Prefect (%s) and tick approve, or: %s",
+        reason,
+        flow_run.name,
+        flow_run.ui_url,
+        approve,
+    )
+    await published(
+        acreate_markdown_artifact(
+            key=f"{slug(title)}-approval",
+            markdown=f"## {as_text(title)}: waiting for approval\n\n{as_text(reason)}\n\nPress "
+            f"**Resume** on [this run]({flow_run.ui_url}) and tick **approve**, or: `{approve}`. Cancel the run to "
+            "refuse.",
+            description="Waiting for approval",
+        )
+    )
+    question = Approval.with_initial_data(description=reason)
+    # A deployed run gives its worker back while it waits; a run in a terminal has nobody to start it again.
+    if deployment.id is not None:
+        answer = await asuspend_flow_run(wait_for_input=question, timeout=24 * 3600)
+    else:
+        answer = await apause_flow_run(wait_for_input=question, timeout=24 * 3600, poll_interval=2)
+    return answer.approve
+
+
+def refused() -> State[Any]:
+    """Cancelled by a person who did not approve the price; nothing was bought."""
+    return Cancelled(name="Refused", message="The price was not approved; nothing was bought.")

@@ -1,0 +1,186 @@
+"""A batch's run in Prefect: plan, probe, approval, and what people see of it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any
+
+from prefect import task
+from prefect.artifacts import acreate_markdown_artifact, acreate_table_artifact
+from prefect.cache_policies import NO_CACHE
+from prefect.runtime import flow_run
+from prefect.states import Completed, Failed
+
+from footage.batch.prepared_batch import PreparedBatch, prepare_batch
+from footage.batch.report import BatchReport, write_report
+from footage.concurrency.executors import in_thread
+from footage.errors import Unreachable
+from footage.evidence.paid import with_what_is_booked
+from footage.order.hand_over import handed_over
+from footage.privacy.display import one_line, plain
+from footage.privacy.redact import redact
+from footage.storyboard import check_budget, in_words
+from footage.storyboard.store_limits import limits_in_words
+from footage.values.money import money
+from tasks.approval import approved_price
+from tasks.artifacts import CountProgress, published
+from tasks.markdown import as_cell, as_link, as_text
+from tasks.probe import probe
+
+if TYPE_CHECKING:
+    from prefect import State
+
+    from footage.batch.batch_production import ClipReport, OnReport
+    from footage.context import Context
+    from footage.evidence.state import Permission
+    from footage.storyboard import BoardQuote, Budget
+    from footage.storyboard.to_buy import BoughtClip
+
+logger = logging.getLogger("footage.tasks")
+
+# Of a batch of thousands the page shows what is missing, and the report all.
+_MOST_ROWS = 500
+_MOST_MISSING = 50
+
+
+@task(name="plan", task_run_name="plan", cache_policy=NO_CACHE, persist_result=False)
+async def plan(
+    context: Context,
+    requests: list[Any] | None,
+    file: str | None,
+    budget: Budget,
+    permission: Permission,
+) -> tuple[PreparedBatch, dict[str, BoughtClip], BoardQuote]:
+    """Check and price every line of a batch, and find out which clips are paid already, and what is due.
+
+    Nothing is bought if a line is wrong or a cap would be passed.
+    """
+
+    def prepared() -> tuple[PreparedBatch, dict[str, BoughtClip], BoardQuote]:
+        given = handed_over(PreparedBatch)
+        batch = given.for_key_of(context) if given else prepare_batch(context, requests, file, budget)
+        try:
+            bought = batch.bought(context, buy_again=permission.buy_again)
+            due = batch.due(bought)
+            logger.info("%s", in_words(batch.quote, due, budget))
+            if doubles := len(batch.entries) - len(batch.clips):
+                logger.warning(
+                    "%d lines ask for the clip of an earlier line: it is made and paid once.", doubles
+                )
+            check_budget(due, budget, "batch")
+            for warning in limits_in_words(context, due):
+                logger.warning("%s", warning)
+        except BaseException:
+            batch.close()
+            raise
+        return batch, bought, due
+
+    return await in_thread(prepared)
+
+
+async def probe_batch(context: Context, batch: PreparedBatch, bought: dict[str, BoughtClip]) -> None:
+    """Probe each region once in which a clip is left to make."""
+    left = {
+        entry.region: entry.model
+        for entry in batch.clips
+        if entry.id not in bought or not bought[entry.id].stored
+    }
+    try:
+        for region, model in left.items():
+            await probe(context, region, model)
+    except Unreachable as error:
+        # The run works on no clip yet, but an earlier one may have bought some of them.
+        keys = [entry.key for entry in batch.clips]
+        raise await in_thread(with_what_is_booked, error, context.store, keys) from None
+
+
+async def approved(context: Context, batch: PreparedBatch, due: BoardQuote) -> bool:
+    """Whether what is due may be bought; waits for a person's answer where a price asks for one.
+
+    Raises:
+        InvalidRequest: The answer came, and a request, a picture or a price is not what it was about.
+    """
+    shown = {"requests": batch.fingerprint}
+    return await approved_price(context, batch.name, due, batch.budget, shown, "{}")
+
+
+def batch_progress(batch: PreparedBatch) -> OnReport:
+    """Shows how far the batch is."""
+    progress = CountProgress(len(batch.clips), "clips", "batch-progress")
+
+    async def told(report: ClipReport) -> None:
+        await progress.count(report.id, report.state)
+
+    return told
+
+
+def batch_run_name() -> str:
+    """What the run is called: as the board that started it named it, else by its file or its number of requests."""
+    given, asked = flow_run.name, flow_run.parameters
+    if given and ": " in given:
+        return given
+    if isinstance(file := asked.get("file"), str):
+        return one_line(f"videos of {PurePath(file).name}")[:200]
+    requests = asked.get("requests")
+    return f"{len(requests)} videos" if isinstance(requests, list) else "videos"
+
+
+async def wrapped(context: Context, report: BatchReport) -> State[dict[str, Any]]:
+    """Completed when every line has its clip; else `Incomplete`, with what to do about each that is missing."""
+    url = await in_thread(write_report, context.store, report)
+    total = ", ".join(f"{number} {state}" for state, number in report.counts.items())
+    message = f"{total}; {report.cost_in_words}; {redact(url)}"
+    await published(
+        acreate_table_artifact(
+            key="batch-clips",
+            table=[_row(clip) for clip in _missing_first(report.clips)[:_MOST_ROWS]],
+            description=f"{as_cell(report.name)}: {total}, {report.cost_in_words}",
+        )
+    )
+    await published(
+        acreate_markdown_artifact(
+            key="batch", markdown=_page(report, total, url), description=f"{as_cell(report.name)}: {total}"
+        )
+    )
+    data = {**report.to_json(), "report_url": redact(url)}
+    if report.complete:
+        return Completed(message=message, data=data)
+    return Failed(name="Incomplete", message=message, data=data)
+
+
+def _missing_first(clips: Iterable[ClipReport]) -> list[ClipReport]:
+    return sorted(clips, key=lambda clip: clip.state == "delivered")
+
+
+def _page(report: BatchReport, total: str, url: str) -> str:
+    missing = [clip for clip in report.clips if clip.state != "delivered"]
+    lines = [
+        f"## {as_text(report.name)}",
+        "",
+        f"{total}, **{report.cost_in_words}**",
+        *(["", "### What is missing", ""] if missing else []),
+        *(
+            f"- **{as_text(clip.id)}** ({clip.state}): {as_text(clip.error or '', 1_000)}"
+            + (f" **Next:** {as_text(clip.next, 1_000)}" if clip.next else "")
+            for clip in missing[:_MOST_MISSING]
+        ),
+        *([f"- … and {len(missing) - _MOST_MISSING} more"] if len(missing) > _MOST_MISSING else []),
+        *(["", "Started again, the batch makes what is missing and buys nothing twice."] if missing else []),
+        "",
+        f"All of it: {as_link(redact(url))}",
+    ]
+    return "\n".join(lines)
+
+
+def _row(clip: ClipReport) -> dict[str, Any]:
+    same = f"same clip as {clip.same_as}" if clip.same_as else ""
+    return {
+        "line": clip.line,
+        "id": as_cell(clip.id),
+        "key": clip.key[:12],
+        "state": clip.state,
+        "cost": money(clip.cost.amount, clip.cost.currency) if clip.cost else "",
+        "what to know": as_cell(clip.error or same or plain(redact(clip.video_url or ""))),
+    }

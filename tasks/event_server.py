@@ -1,0 +1,107 @@
+"""A receiver of completion events, as a command or as a run: its rule from the settings, its port, what it finishes."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import socket
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import uvicorn
+
+from footage.concurrency.executors import in_thread
+from footage.errors import InvalidRequest, Problem
+from footage.push.certificates import TrustedCertificates
+from footage.push.completion_event import RULE_PATTERN
+from footage.push.receiver import Receiver, Rule
+from tasks.finisher import GRACE_S, Finisher
+
+if TYPE_CHECKING:
+    from footage.context import Context
+
+logger = logging.getLogger("footage.push")
+
+# Where the guide of the events says that they are published.
+_REGION = "cn-beijing"
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a receiver listens: an address of this machine, and a port; 0 takes a free one."""
+
+    host: str
+    port: int
+
+
+async def serve(context: Context, place: Place, flags: Sequence[str], grace_s: float = GRACE_S) -> None:
+    """Take events until the process is told to end; `flags` are for commands that finish what nobody waits for.
+
+    A clip that nobody takes up within `grace_s` seconds after its event is finished by such a command.
+
+    Raises:
+        InvalidRequest: The settings have no rule, or the port cannot be used.
+    """
+    rule = rule_of(context)
+    async with _bound(place) as listening:
+        certificates = TrustedCertificates(rule.regions, _emulator_origin(context))
+        finisher = await in_thread(Finisher, context.store, flags, grace_s)
+        receiver = Receiver(rule, context.store, certificates, finisher.add)
+        _tell(rule)
+        config = uvicorn.Config(receiver.app(), log_level="warning", log_config=None, server_header=False)
+        try:
+            await uvicorn.Server(config).serve([listening])
+        finally:
+            await in_thread(finisher.stop)
+
+
+def rule_of(context: Context) -> Rule:
+    """The rule that the operator entered.
+
+    Raises:
+        InvalidRequest: Its address or its token is not set.
+    """
+    settings = context.settings
+    if settings.push_url is None or settings.push_token is None:
+        missing = [
+            Problem(name, "(not set)", "both are needed", allowed)
+            for name, value, allowed in (
+                ("WAN_VIDEO_PUSH_URL", settings.push_url, "the address in the rule, https://host/path"),
+                ("WAN_VIDEO_PUSH_TOKEN", settings.push_token, "the token of the rule's target"),
+            )
+            if value is None
+        ]
+        raise InvalidRequest(problems=tuple(missing))
+    # A new token and the one before, so that the rule can be changed without losing an event.
+    tokens = tuple(filter(None, settings.push_token.get_secret_value().split(",")))
+    regions = frozenset({settings.region or _REGION})
+    return Rule(settings.push_url, tokens, regions, settings.push_account)
+
+
+@contextlib.asynccontextmanager
+async def _bound(place: Place) -> AsyncGenerator[socket.socket]:
+    try:
+        listening = socket.create_server((place.host, place.port), backlog=2048)
+    except (OSError, OverflowError) as error:
+        why = f"cannot be listened on: {getattr(error, 'strerror', None) or error}"
+        raise InvalidRequest(problems=(Problem("port", f"{place.host}:{place.port}", why),)) from None
+    with listening:
+        yield listening
+
+
+def _emulator_origin(context: Context) -> str | None:
+    if not context.emulated:
+        return None
+    parts = urlsplit(context.settings.http_base_url or "")
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def _tell(rule: Rule) -> None:
+    logger.info("Listening for events of %s at %s.", ", ".join(sorted(rule.regions)), rule.url)
+    logger.info(
+        "The rule of the bus default, source acs.dashscope: %s. Its target: HTTP, the complete event, that address "
+        "and the token, EXPONENTIAL_DECAY_RETRY.",
+        RULE_PATTERN,
+    )

@@ -1,0 +1,281 @@
+"""Shots of a board made by runs of the `generate-videos` deployment, several in each, on workers of any pool.
+
+A run of its own for each shot costs a process of 100 MB and seconds of CPU. The orders and their pictures are in the
+evidence, so a run gets no more than keys, and what became of each shot is read from the evidence again. A run that
+crashes is started again by the automation, and goes on by its keys.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import httpx
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import WorkerStatus, WorkPoolStatus
+from prefect.deployments import arun_deployment
+from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
+from prefect.runtime import flow_run
+
+from footage.batch.report import batch_name, read_report
+from footage.concurrency.executors import in_thread
+from footage.emulated_environment import emulated_here
+from footage.errors import FootageError, InvalidRequest, NotFinished, OverBudget, Problem, Unreachable
+from footage.errors.actions import NextStep, Rerun, Setup
+from footage.evidence.paid import with_what_is_booked
+from footage.evidence.response import response_of
+from footage.evidence.state import decide
+from footage.privacy.display import one_line
+from tasks.final_states import UNREACHABLE
+from tasks.local_crew import make_here
+
+if TYPE_CHECKING:
+    from prefect.client.orchestration import PrefectClient
+    from prefect.client.schemas.objects import FlowRun
+
+    from footage.batch.batch_production import ClipReport
+    from footage.clip import Clip
+    from footage.context import Context
+    from footage.evidence.state import Permission
+    from footage.request import VideoResponse
+    from footage.storyboard import BoardPlan
+
+logger = logging.getLogger("footage.tasks")
+
+DEPLOYMENT = "generate-videos/generate-videos"
+# Its twin of `wan-video setup --emulator`, which works with the emulator and its output.
+EMULATED_DEPLOYMENT = "generate-videos/emulated"
+MOST_SHOTS = 50
+# Shots become ready one after the other; a run that is not full begins when no further one came for so long.
+_GATHER_S = 1.0
+_LOOK_EVERY_S = 2.0
+# The automation starts a crashed run after 45 s.
+_RESTARTED_WITHIN_S = 120.0
+
+
+async def shot_runs(
+    context: Context,
+    plan: BoardPlan,
+    permission: Permission,
+    blocks: dict[str, Any],
+    title: str,
+    shots_per_run: int | None,
+) -> ShotRuns:
+    """What makes the shots of this board elsewhere; without a number, as many in a run as its workers have to share.
+
+    Raises:
+        InvalidRequest: The number is none, or the Prefect server has no such deployment; nothing was bought.
+    """
+    if shots_per_run is not None and not 1 <= shots_per_run <= MOST_SHOTS:
+        problem = Problem("shots_per_run", str(shots_per_run), "is no number of shots", f"1 to {MOST_SHOTS}")
+        raise InvalidRequest(problems=(problem,))
+    deployment = EMULATED_DEPLOYMENT if emulated_here() else DEPLOYMENT
+    workers = await workers_of(deployment)
+    size = shots_per_run or min(MOST_SHOTS, math.ceil(len(plan.shots) / max(1, workers)))
+    parameters = {
+        "retry_failed": permission.retry_failed,
+        "buy_again": permission.buy_again,
+        "board": title,
+        **blocks,
+    }
+    awaited = frozenset(shot.starts_from for shot in plan.shots if shot.starts_from)
+    return ShotRuns(context, deployment, parameters, size, awaited)
+
+
+async def workers_of(name: str) -> int:
+    """How many workers take runs of this deployment now."""
+    async with get_client() as client:
+        try:
+            found = await client.read_deployment_by_name(name)
+        except ObjectNotFound:
+            message = f"there is no deployment {name} on this Prefect server; nothing was bought"
+            raise InvalidRequest(
+                problems=(Problem("run", "deployments", message, "inline"),),
+                next_step=NextStep.of(Setup(), ", and start a worker as it says"),
+            ) from None
+        if found.work_pool_name is None:
+            return 1
+        pool = await client.read_work_pool(found.work_pool_name)
+        if pool.status is not WorkPoolStatus.READY:
+            logger.warning(
+                "No worker takes runs of the pool %s now; the shots wait for: prefect worker start --pool %s",
+                pool.name,
+                pool.name,
+            )
+        workers = await client.read_workers_for_work_pool(pool.name)
+    return sum(worker.status is WorkerStatus.ONLINE for worker in workers)
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """A shot that a run has to make; the number of the last attempt before that run."""
+
+    clip: Clip
+    attempts: int
+    made: asyncio.Future[VideoResponse]
+
+    @property
+    def line(self) -> dict[str, str]:
+        return {"id": self.clip.name, "key": self.clip.key}
+
+
+class ShotRuns:
+    """Gathers shots into runs of a deployment, `size` in each; `awaited` are those that other shots start from."""
+
+    def __init__(
+        self,
+        context: Context,
+        deployment: str,
+        parameters: dict[str, Any],
+        size: int,
+        awaited: frozenset[str],
+    ) -> None:
+        self._context = context
+        self._deployment = deployment
+        self._parameters = parameters
+        self._size = size
+        self._awaited = awaited
+        self._gathered: list[_Wanted] = []
+        self._timer: asyncio.TimerHandle | None = None
+        self._runs: set[asyncio.Task[None]] = set()
+
+    async def make(self, clip: Clip) -> VideoResponse | None:
+        """The shot, made by a run with others that became ready at the same time.
+
+        Raises:
+            FootageError: What the evidence says went wrong.
+            NotFinished: The run did not finish it, or Prefect does not say what became of the run.
+            Unreachable: Nobody answered the run, and nothing was bought.
+        """
+        if clip.order.audio_link is not None:
+            # A link with a signature stays in this process, and the evidence has it without.
+            return await make_here(clip)
+        last = (await clip.state()).last
+        made: asyncio.Future[VideoResponse] = asyncio.get_running_loop().create_future()
+        self._gathered.append(_Wanted(clip, last.number if last else 0, made))
+        if self._timer is not None:
+            self._timer.cancel()
+        if len(self._gathered) < self._size:
+            self._timer = asyncio.get_running_loop().call_later(_GATHER_S, self._begin_run)
+        else:
+            self._begin_run()
+        return await made
+
+    def _begin_run(self) -> None:
+        gathered, self._gathered = self._gathered, []
+        run = asyncio.ensure_future(self._run(gathered))
+        self._runs.add(run)
+        run.add_done_callback(self._runs.discard)
+
+    async def _run(self, shots: list[_Wanted]) -> None:
+        """Start one run, wait for it, and tell each of its shots what became of it."""
+        try:
+            run = await self._ended(await self._started(shots), shots)
+        except (httpx.HTTPError, PrefectHTTPStatusError) as error:
+            # The run may have been made all the same, and may buy.
+            message = f"Prefect does not say what became of the run of this shot ({type(error).__name__})."
+            for shot in shots:
+                go_on = Rerun(shot.clip.key)
+                _tell(shot, NotFinished(message, next_step=go_on, key=shot.clip.key))
+            return
+        except BaseException as error:
+            for shot in shots:
+                _tell(shot, error)
+            raise
+        name = batch_name("requests", (shot.clip.key for shot in shots))
+        report = await in_thread(read_report, self._context.store, name)
+        told = report.clips if report is not None and report.run == str(run.id) else ()
+        by_key = {clip.key: clip for clip in told}
+        for shot in shots:
+            if not shot.made.done():
+                try:
+                    _tell(shot, await self._became(shot, run, by_key.get(shot.clip.key)))
+                except FootageError as error:
+                    _tell(shot, error)
+
+    async def _started(self, shots: list[_Wanted]) -> FlowRun:
+        lines = [shot.line for shot in shots]
+        return await arun_deployment(
+            self._deployment,
+            parameters={"requests": lines, **self._parameters},
+            flow_run_name=_run_name(shots, self._parameters["board"]),
+            # The same shots of the same attempt of this run are the same child, however often this is asked.
+            idempotency_key=f"{flow_run.id}:{flow_run.run_count}:"
+            + batch_name("requests", (shot.clip.key for shot in shots)),
+            timeout=0,
+        )
+
+    async def _ended(self, run: FlowRun, shots: list[_Wanted]) -> FlowRun:
+        """The run at its end; a shot that others start from is told as soon as it is stored."""
+        crashed_since_s: float | None = None
+        awaited = [shot for shot in shots if shot.clip.name in self._awaited]
+        async with get_client() as client:
+            while True:
+                await asyncio.sleep(_LOOK_EVERY_S)
+                for shot in awaited:
+                    await self._tell_if_stored(shot)
+                run = await _read(client, run)
+                if run.state is None or not run.state.is_final():
+                    crashed_since_s = None
+                elif not run.state.is_crashed():
+                    return run
+                else:
+                    crashed_since_s = crashed_since_s or time.monotonic()
+                    if time.monotonic() - crashed_since_s > _RESTARTED_WITHIN_S:
+                        return run
+
+    async def _tell_if_stored(self, shot: _Wanted) -> None:
+        if shot.made.done():
+            return
+        try:
+            document = await in_thread(shot.clip.evidence.result)
+        except FootageError:
+            # Said when the run has ended.
+            return
+        if document is not None:
+            _tell(shot, response_of(self._context.store, document, cached=False))
+
+    async def _became(self, shot: _Wanted, run: FlowRun, told: ClipReport | None) -> VideoResponse:
+        """The shot's response, or why there is none: from the evidence first, then as its run told it."""
+        clip, go_on = shot.clip, Rerun(shot.clip.key)
+        document = await in_thread(clip.evidence.result)
+        if document is not None:
+            return response_of(self._context.store, document, cached=False)
+        decide(await clip.state(), replace(clip.permission, attempts_before=shot.attempts))
+        state, message = (run.state.name, run.state.message) if run.state else ("unknown", None)
+        why = told.error if told is not None and told.error else f"Run {run.name} ended as {state}: {message}"
+        if told is not None and told.state == "held":
+            raise OverBudget(why, next_step=told.next, key=clip.key)
+        if state == UNREACHABLE or (told is not None and told.unreachable):
+            error = Unreachable(why, next_step=go_on, key=clip.key)
+            raise await in_thread(with_what_is_booked, error, self._context.store, [clip.key])
+        raise NotFinished(why, next_step=go_on, key=clip.key)
+
+
+async def _read(client: PrefectClient, run: FlowRun) -> FlowRun:
+    """The run as it is now; as it was where the server does not answer for a moment."""
+    try:
+        return await client.read_flow_run(run.id)
+    except httpx.TransportError as error:
+        logger.warning("Prefect does not say how run %s is (%s).", run.name, type(error).__name__)
+        return run
+
+
+def _run_name(shots: list[_Wanted], board: str) -> str:
+    first, last = one_line(shots[0].clip.name), one_line(shots[-1].clip.name)
+    if len(shots) == 1:
+        return f"{first}: {shots[0].clip.order.model}"
+    return f"{board}: {first} to {last}, {len(shots)} shots"
+
+
+def _tell(shot: _Wanted, told: VideoResponse | BaseException) -> None:
+    if shot.made.done():
+        return
+    if isinstance(told, BaseException):
+        shot.made.set_exception(told)
+    else:
+        shot.made.set_result(told)

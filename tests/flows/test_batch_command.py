@@ -1,0 +1,122 @@
+"""`wan-video generate --file`, and its flow, against a real Prefect server and the emulator."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from emulatedrun import environment, fast_emulator, run
+from manymachines import process, until
+
+from flows.batch import generate_videos
+from flows.cli import run as command
+from footage.emulator import Emulator
+
+pytestmark = pytest.mark.filterwarnings("default::DeprecationWarning", "ignore:unclosed:ResourceWarning")
+
+BOAT = {"prompt": "A paper boat", "model": "wanx2.1-t2v-turbo", "size": "832*480"}
+BAD = {**BOAT, "id": "bad", "prompt": "A storm [[emulator: fail=DataInspectionFailed]]"}
+
+
+@pytest.fixture
+def emulator(prefect_server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator]:
+    with fast_emulator() as emulator:
+        for name, value in environment(emulator, tmp_path / "out").items():
+            monkeypatch.setenv(name, value)
+        yield emulator
+
+
+def _file(folder: Path, *lines: dict[str, Any]) -> str:
+    file = folder / "requests.jsonl"
+    file.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    return str(file)
+
+
+def test_a_file_of_requests_is_made_in_one_run_and_each_line_is_told(
+    emulator: Emulator, tmp_path: Path, prefect_api: httpx.Client, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = _file(tmp_path, BOAT, BAD, BOAT, {**BOAT, "take": 2})
+
+    # One clip failed for good, the others are there.
+    assert command(["generate", "--file", file, "--json", "--max-cost", "50"]) == 4
+
+    told = json.loads(capsys.readouterr().out)
+    assert [clip["state"] for clip in told["clips"]] == ["delivered", "failed", "delivered", "delivered"]
+    assert told["clips"][2]["same_as"] == "1"
+    assert "DataInspectionFailed" in told["clips"][1]["error"]
+    assert (told["cost"]["paid_before"], told["counts"]) == ("0.00", {"delivered": 3, "failed": 1})
+    assert emulator.ledger()["accepted"] == 3
+    report = json.loads(Path(told["report_url"].removeprefix("file://")).read_text())
+    assert report["clips"] == told["clips"]
+    runs = prefect_api.post("flow_runs/filter", json={"flow_runs": {"id": {"any_": [told["run"]]}}}).json()
+    assert [(one["state_name"], one["name"]) for one in runs] == [("Incomplete", "videos of requests.jsonl")]
+    pages = {"artifacts": {"flow_run_id": {"any_": [told["run"]]}, "key": {"any_": ["batch-clips"]}}}
+    (page,) = prefect_api.post("artifacts/filter", json=pages).json()
+    # What is missing comes first.
+    assert [row["id"] for row in json.loads(page["data"])] == ["bad", "1", "3", "4"]
+
+    good = _file(tmp_path, BOAT, {**BOAT, "take": 2})
+    assert command(["generate", "--file", good, "--json"]) == 0
+
+    again = json.loads(capsys.readouterr().out)
+    assert (again["cost"]["bought"], emulator.ledger()["accepted"]) == ("0.00", 3)
+    assert all(clip["cached"] for clip in again["clips"])
+
+
+def test_a_file_whose_run_was_killed_is_made_to_its_end_and_nothing_is_bought_twice(
+    emulator: Emulator, prefect_server: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # A clip takes 1.5 s; two at once.
+    emulator.turn(generation_s=900.0, concurrency=2)
+    lines = [{**BOAT, "prompt": "A power cut", "take": take} for take in range(1, 7)]
+    file = _file(tmp_path, *lines)
+    line = [sys.executable, "-c", "from flows.cli import main; main()", "generate", "--file", file]
+    environment = {**os.environ, **prefect_server.environment, "WAN_VIDEO_LEASE_S": "4"}
+    with process(line, tmp_path / "log", environment) as started:
+        until(lambda: len(list(tmp_path.glob("out/*/videos/*.mp4"))) >= 2, "two clips", 60)
+        started.kill()
+        started.wait()
+
+    assert command(["generate", "--file", file, "--json"]) == 0
+
+    told = json.loads(capsys.readouterr().out)
+    assert told["counts"] == {"delivered": len(lines)}
+    assert (emulator.ledger()["creates"], emulator.ledger()["accepted"]) == (len(lines), len(lines))
+    assert float(told["cost"]["paid_before"]) > 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        pytest.param(["--max-cost", "0.5", "--currency", "CNY"], 6, id="over the cap"),
+        pytest.param(["--key", "ffffff"], 2, id="a key besides"),
+        pytest.param(["--prompt", "a boat"], 2, id="a request besides"),
+    ],
+)
+def test_what_cannot_be_is_refused_before_anything_is_bought(
+    emulator: Emulator, tmp_path: Path, arguments: list[str], code: int
+) -> None:
+    file = _file(tmp_path, BOAT, {**BOAT, "take": 2})
+
+    assert command(["generate", "--file", file, *arguments]) == code
+    assert emulator.ledger()["creates"] == 0
+
+
+def test_a_cap_without_a_file_is_refused(emulator: Emulator) -> None:
+    assert command(["generate", "--prompt", "a boat", "--model", BOAT["model"], "--max-cost", "1"]) == 2
+    assert emulator.ledger()["creates"] == 0
+
+
+def test_a_run_that_is_asked_for_nothing_or_for_something_wrong_says_so(emulator: Emulator) -> None:
+    nothing = run(generate_videos)
+    wrong = run(generate_videos, requests=[BOAT, {**BOAT, "duration": 99}])
+
+    assert (nothing.name, wrong.name) == ("Failed", "Failed")
+    assert "requests[2].duration = 99" in wrong.message
+    assert emulator.ledger()["creates"] == 0

@@ -1,0 +1,177 @@
+"""A board over workers: several shots in a run, and runs that crash and are started again."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+import time
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from emulatedrun import environment, fast_emulator
+from plainsteps import PLAIN_STEPS
+
+from flows.cli import run
+from footage.clip import follow
+from footage.context import open_context
+from footage.emulator import Emulator
+from footage.evidence.state import Permission
+from footage.steps.check import reopen
+
+# Third parties' warnings inside a run of ours.
+pytestmark = pytest.mark.filterwarnings("default::DeprecationWarning", "default::ResourceWarning")
+
+PLAIN = {"model": "wanx2.1-t2v-turbo", "size": "832*480"}
+Child = dict[str, Any]
+
+
+@pytest.fixture
+def emulator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, set_up: Any) -> Iterator[Emulator]:
+    with fast_emulator() as emulator:
+        for name, value in environment(emulator, tmp_path / "out").items():
+            monkeypatch.setenv(name, value)
+        yield emulator
+
+
+@contextmanager
+def worker(api: httpx.Client, work: Callable[[Child], None]) -> Generator[list[Child]]:
+    """Within this block somebody takes every run of shots that waits."""
+    taken: list[Child] = []
+    ended = threading.Event()
+
+    def take() -> None:
+        while not ended.is_set():
+            wanted = {
+                "flows": {"name": {"any_": ["generate-videos"]}},
+                "flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}},
+            }
+            for child in api.post("flow_runs/filter", json=wanted).raise_for_status().json():
+                taken.append(child)
+                work(child)
+            ended.wait(0.2)
+
+    thread = threading.Thread(target=take)
+    thread.start()
+    try:
+        yield taken
+    finally:
+        ended.set()
+        thread.join()
+
+
+def _set(api: httpx.Client, child: Child, kind: str, name: str) -> None:
+    state = {"type": kind, "name": name, "message": "By a test."}
+    answer = api.post(f"flow_runs/{child['id']}/set_state", json={"state": state, "force": True})
+    answer.raise_for_status()
+
+
+def _make(child: Child) -> None:
+    """Every clip of the run, as its flow would."""
+
+    async def all_of_them() -> None:
+        with open_context() as context:
+            for line in child["parameters"]["requests"]:
+                assert await follow(reopen(context, line["key"], Permission()), PLAIN_STEPS)
+
+    asyncio.run(all_of_them())
+
+
+def _board(folder: Path, *shots: dict[str, Any]) -> str:
+    board = folder / "board.json"
+    document = {"schema": "wan-video/storyboard/1", "title": "Over workers", "shots": list(shots)}
+    board.write_text(json.dumps(document))
+    return str(board)
+
+
+def _shots(count: int) -> list[dict[str, Any]]:
+    return [{"id": f"s{n}", "prompt": f"Rain {n}", **PLAIN} for n in range(1, count + 1)]
+
+
+def test_shots_are_made_several_in_a_run_that_is_named_after_them(
+    emulator: Emulator, prefect_api: httpx.Client, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def work(child: Child) -> None:
+        _make(child)
+        _set(prefect_api, child, "COMPLETED", "Completed")
+
+    board = _board(tmp_path, *_shots(5))
+    with worker(prefect_api, work) as taken:
+        code = run(["storyboard", board, "--run", "deployments", "--shots-per-run", "2", "--json"])
+
+    told = capsys.readouterr()
+    assert code == 0, told.err
+    assert set(json.loads(told.out)["shots"].values()) == {"delivered"}
+    made = [[line["id"] for line in child["parameters"]["requests"]] for child in taken]
+    assert sorted(map(len, made)) == [1, 2, 2]
+    assert sorted(name for run in made for name in run) == ["s1", "s2", "s3", "s4", "s5"]
+    for child, names in zip(taken, made, strict=True):
+        alone = f"{names[0]}: {PLAIN['model']}"
+        assert child["name"] == (
+            alone if len(names) == 1 else f"Over workers: {names[0]} to {names[-1]}, 2 shots"
+        )
+        assert child["parameters"]["board"] == "Over workers"
+    assert emulator.ledger()["accepted"] == 5
+
+
+def test_a_run_that_crashes_is_waited_for_until_it_is_started_again(
+    emulator: Emulator, prefect_api: httpx.Client, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    crashed: list[Child] = []
+
+    def work(child: Child) -> None:
+        if not crashed:
+            crashed.append(child)
+            _set(prefect_api, child, "CRASHED", "Crashed")
+            # The board looks every two seconds, and the automation takes its time.
+            time.sleep(5)
+            _set(prefect_api, child, "SCHEDULED", "AwaitingRetry")
+            return
+        _make(child)
+        _set(prefect_api, child, "COMPLETED", "Completed")
+
+    with worker(prefect_api, work) as taken:
+        code = run(["storyboard", _board(tmp_path, *_shots(2)), "--run", "deployments", "--json"])
+
+    told = capsys.readouterr()
+    assert code == 0, told.err
+    assert [child["id"] for child in taken] == [crashed[0]["id"]] * 2
+    assert emulator.ledger()["accepted"] == 2
+
+
+def test_a_shot_goes_on_from_another_as_soon_as_that_one_is_stored(
+    emulator: Emulator, prefect_api: httpx.Client, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    left: list[Child] = []
+
+    def work(child: Child) -> None:
+        # The first run has its clips, and does not end before the second one was taken.
+        _make(child)
+        left.append(child)
+        if len(left) == 2:
+            for each in left:
+                _set(prefect_api, each, "COMPLETED", "Completed")
+        else:
+            _set(prefect_api, child, "RUNNING", "Running")
+
+    i2v = {"model": "wan2.6-i2v-flash", "duration": 2, "size": "1280*720"}
+    after = {"id": "after", "prompt": "It stops", "start_from": "shot:s1", **i2v}
+    with worker(prefect_api, work):
+        board = _board(tmp_path, {**_shots(1)[0], "size": "1280*720"}, after)
+        code = run(["storyboard", board, "--run", "deployments", "--json"])
+
+    told = capsys.readouterr()
+    assert code == 0, told.err
+    assert [[line["id"] for line in child["parameters"]["requests"]] for child in left] == [["s1"], ["after"]]
+
+
+@pytest.mark.parametrize("number", ["0", "51"])
+def test_a_number_of_shots_that_is_none_is_refused(emulator: Emulator, tmp_path: Path, number: str) -> None:
+    board = _board(tmp_path, *_shots(1))
+
+    assert run(["storyboard", board, "--run", "deployments", "--shots-per-run", number]) == 2
+    assert emulator.ledger()["creates"] == 0

@@ -1,0 +1,238 @@
+"""A batch against the emulator, without Prefect: every line checked first, each clip paid once, each line explained."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pictures import picture
+from plainsteps import PLAIN_STEPS
+
+from footage.batch.batch_production import ClipReport, produce
+from footage.batch.lines import MAX_LINE_BYTES
+from footage.batch.prepared_batch import PreparedBatch, prepare_batch
+from footage.batch.report import BatchReport, read_report, write_report
+from footage.clip import Clip, follow
+from footage.concurrency.executors import in_thread
+from footage.context import Context, open_context
+from footage.credentials import parse_key
+from footage.emulator import Emulator
+from footage.errors import InvalidRequest
+from footage.evidence.state import Permission
+from footage.input_roots import InputRoots
+from footage.order.prepared import Prepared
+from footage.request import VideoRequest, VideoResponse
+from footage.settings import Settings
+from footage.steps.check import enter, reopen
+from footage.storyboard import Budget, Ledger
+from footage.storyboard.crew import BeforeBuying, Crew
+
+BOAT = {"prompt": "A paper boat", "model": "wanx2.1-t2v-turbo", "size": "832*480"}
+CNY = Budget(currency="CNY")
+
+
+@pytest.fixture(scope="module")
+def emulator() -> Iterator[Emulator]:
+    with Emulator(speed=400, render="tiny", rate_limits=False, concurrency=20) as emulator:
+        yield emulator
+
+
+@pytest.fixture
+def context(emulator: Emulator, tmp_path: Path) -> Iterator[Context]:
+    settings = Settings(
+        output_dir=str(tmp_path / "out"),
+        http_base_url=emulator.base_url,
+        poll_min_s=0.05,
+        poll_max_s=0.2,
+        reconcile_grace_s=0.5,
+    )
+    context = open_context(settings, find_api_key=lambda: parse_key(emulator.api_key, "test"))
+    yield context
+    context.close()
+
+
+async def _make(context: Context, batch: PreparedBatch) -> tuple[tuple[ClipReport, ...], Ledger]:
+    async def check(asked: Prepared | VideoRequest | str, name: str, before_buying: BeforeBuying) -> Clip:
+        more: dict[str, Any] = {"name": name, "before_buying": before_buying}
+        if isinstance(asked, str):
+            return await in_thread(reopen, context, asked, Permission(), **more)
+        assert isinstance(asked, Prepared)
+        return await in_thread(enter, context, asked, Permission(), **more)
+
+    async def make(clip: Clip) -> VideoResponse | None:
+        return await follow(clip, PLAIN_STEPS)
+
+    ledger = Ledger(batch.budget, "Line", "batch")
+    return await produce(context, batch, ledger, Crew(check, make)), ledger
+
+
+def _lines(folder: Path, *lines: object) -> str:
+    file = folder / "requests.jsonl"
+    file.write_bytes(
+        b"".join((line if isinstance(line, bytes) else json.dumps(line).encode()) + b"\n" for line in lines)
+    )
+    return str(file)
+
+
+def _problems(context: Context, requests: list[Any] | None, file: str | None) -> dict[str, str]:
+    with pytest.raises(InvalidRequest) as caught:
+        prepare_batch(context, requests, file, CNY)
+    return {problem.field: f"{problem.value}: {problem.message}" for problem in caught.value.problems}
+
+
+async def test_each_line_is_a_clip_and_a_bad_one_does_not_end_the_others(
+    context: Context, emulator: Emulator, tmp_path: Path
+) -> None:
+    before = emulator.ledger()["accepted"]
+    bad = {**BOAT, "id": "bad", "prompt": "No [[emulator: fail=DataInspectionFailed]]"}
+    file = _lines(tmp_path, BOAT, b"", bad, {**BOAT, "take": 2}, BOAT)
+
+    with prepare_batch(context, None, file, CNY) as batch:
+        clips, ledger = await _make(context, batch)
+
+    told = [(clip.line, clip.id, clip.state, clip.same_as) for clip in clips]
+    assert told == [
+        (1, "1", "delivered", None),
+        (3, "bad", "failed", None),
+        (4, "4", "delivered", None),
+        (5, "5", "delivered", "1"),
+    ]
+    assert clips[0].key == clips[3].key
+    assert clips[0].video_url == clips[3].video_url != clips[2].video_url
+    assert "DataInspectionFailed" in (clips[1].error or "")
+    assert emulator.ledger()["accepted"] - before == 3
+    assert ledger.statement().bought == sum(clip.cost.amount for clip in clips[:3] if clip.cost)
+
+    with prepare_batch(context, None, file, CNY) as again:
+        bought = again.bought(context)
+        clips, ledger = await _make(context, again)
+
+    assert {entry_id for entry_id, clip in bought.items() if clip.stored} == {"1", "4"}
+    assert [clip.cached for clip in clips] == [True, False, True, True]
+    assert emulator.ledger()["accepted"] - before == 3
+    assert (ledger.statement().bought, ledger.statement().reserved) == (0, 0)
+    assert ledger.statement().paid_before > 0
+
+
+async def test_a_line_may_name_the_key_of_a_clip_that_was_ordered_before(context: Context) -> None:
+    with prepare_batch(context, [BOAT | {"take": 7}], None, CNY) as batch:
+        (made,), _ = await _make(context, batch)
+    with prepare_batch(context, [{"id": "again", "key": made.key}], None, CNY) as batch:
+        (again,), _ = await _make(context, batch)
+
+    assert (again.id, again.key, again.video_url) == ("again", made.key, made.video_url)
+
+
+async def test_the_report_says_of_each_line_what_became_of_it(context: Context) -> None:
+    with prepare_batch(context, [BOAT | {"take": 8}], None, CNY) as batch:
+        clips, ledger = await _make(context, batch)
+    report = BatchReport.of(batch.name, "the run", clips, ledger.statement())
+
+    write_report(context.store, report)
+
+    assert read_report(context.store, batch.name) == report
+    assert report.complete
+    (told,) = json.loads(context.store.read(f"batches/{batch.name}/report.json"))["clips"]
+    assert (told["key"], told["state"], told["error"]) == (clips[0].key, "delivered", None)
+    assert told["cost"]["currency"] == "CNY"
+
+
+async def test_the_cap_holds_over_all_lines(context: Context) -> None:
+    requests = [{**BOAT, "prompt": "A cap", "take": take} for take in range(1, 5)]
+
+    # Each has 5 s, so that the third one would pass it.
+    with prepare_batch(context, requests, None, Budget(currency="CNY", max_seconds=Decimal(12))) as batch:
+        clips, ledger = await _make(context, batch)
+
+    assert sorted(clip.state for clip in clips) == ["delivered", "delivered", "held", "held"]
+    assert ledger.statement().bought_seconds == 10
+
+
+def test_what_is_bought_is_what_was_checked_with_its_picture(context: Context) -> None:
+    image = base64.b64encode(picture()).decode()
+    asked = {"prompt": "A face", "reference_image": f"data:image/png;base64,{image}", "duration": 2}
+
+    with prepare_batch(context, [asked, {**asked, "take": 2}], None, CNY) as batch:
+        one, two = (batch.asked(entry) for entry in batch.entries)
+
+    assert isinstance(one, Prepared)
+    assert isinstance(two, Prepared)
+    assert one.image_bytes == two.image_bytes
+    assert one.image_bytes
+    assert one.order.image is not None
+    # Both lines share one copy on disk.
+    assert batch.entries[0].image == batch.entries[1].image
+
+
+LINES: list[tuple[str, bytes, str]] = [
+    ("not JSON", b"{", "lines[2]"),
+    ("not UTF-8", b'{"prompt": "\xff"}', "lines[2]"),
+    ("a list", b"[]", "lines[2]"),
+    ("a field twice", b'{"prompt": "a", "prompt": "b"}', "lines[2]"),
+    ("too deep", b"[" * 100_000, "lines[2]"),
+    ("too long", b'{"prompt": "' + b"a" * MAX_LINE_BYTES + b'"}', "lines[2]"),
+    ("an unknown field", b'{"promt": "a"}', "lines[2].promt"),
+    ("a wrong value", json.dumps({**BOAT, "duration": 99}).encode(), "lines[2].duration"),
+    ("a key and a request", json.dumps({**BOAT, "key": "f" * 64}).encode(), "lines[2].prompt"),
+    ("a key that there is not", json.dumps({"key": "f" * 64}).encode(), "lines[2].key"),
+    ("a part of a key", b'{"key": "ffffff"}', "lines[2].key"),
+    ("an id twice", json.dumps({**BOAT, "id": "1"}).encode(), "lines[2].id"),
+    ("an id that is a list", json.dumps({**BOAT, "id": []}).encode(), "lines[2].id"),
+]
+
+
+@pytest.mark.parametrize(("line", "field"), [pytest.param(*row[1:], id=row[0]) for row in LINES])
+def test_a_line_that_is_wrong_is_named_and_nothing_is_bought(
+    context: Context, emulator: Emulator, tmp_path: Path, line: bytes, field: str
+) -> None:
+    before = emulator.ledger()["creates"]
+    file = _lines(tmp_path, BOAT, line, {**BOAT, "size": "big"})
+
+    problems = _problems(context, None, file)
+
+    # All of them at once, also those of lines behind it.
+    assert {field, "lines[3].size"} <= problems.keys()
+    assert emulator.ledger()["creates"] == before
+
+
+def test_files_that_cannot_be_read_are_refused(context: Context, tmp_path: Path) -> None:
+    (tmp_path / "empty.jsonl").touch()
+
+    for file in ("empty.jsonl", "nowhere.jsonl", "."):
+        assert set(_problems(context, None, str(tmp_path / file))) == {"file"}
+    for address in (
+        "ftp://host/a.jsonl",
+        "s3://bucket",
+        "memory://",
+        "simplecache::s3://b/a",
+        "memory://b/nowhere",
+    ):
+        assert set(_problems(context, None, address)) == {"file"}
+    assert set(_problems(context, [], None)) == {"requests"}
+    assert set(_problems(context, [[]], None)) == {"requests[1]"}
+    assert set(_problems(context, None, None)) == {"requests"}
+
+
+@pytest.mark.parametrize("form", ["{}", "file://{}", "FILE://{}", "File://localhost{}"])
+def test_a_deployed_run_reads_files_below_its_folders_alone(
+    context: Context, tmp_path: Path, form: str
+) -> None:
+    file = _lines(tmp_path, BOAT)
+    context.input_roots = InputRoots([tmp_path / "allowed"])
+
+    assert set(_problems(context, None, form.format(file))) == {"file"}
+
+
+def test_lines_are_read_from_another_place_of_an_object_store(context: Context) -> None:
+    from footage.storage import open_store
+
+    open_store("memory://inbox").replace("requests.jsonl", json.dumps(BOAT).encode())
+
+    with prepare_batch(context, None, "memory://inbox/requests.jsonl", CNY) as batch:
+        assert [entry.model for entry in batch.entries] == [BOAT["model"]]
+        assert batch.name.startswith("requests-")
