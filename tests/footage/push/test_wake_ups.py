@@ -20,7 +20,7 @@ def store(tmp_path: Path) -> Store:
 
 
 async def test_a_note_wakes_its_clip_and_no_other(store: Store) -> None:
-    waiting = WakeUps(store, enabled=True)
+    waiting = WakeUps(store)
     other = asyncio.create_task(waiting.pause(OTHER, 60))
     mine = asyncio.create_task(waiting.pause(KEY, 60))
     await asyncio.sleep(0)
@@ -36,20 +36,12 @@ async def test_a_note_wakes_its_clip_and_no_other(store: Store) -> None:
 
 
 async def test_without_a_note_a_pause_lasts_as_long_as_it_says(store: Store) -> None:
-    waiting, began = WakeUps(store, enabled=True), time.monotonic()
+    waiting, began = WakeUps(store), time.monotonic()
 
     await waiting.pause(KEY, 0.3)
 
     assert time.monotonic() - began >= 0.3
     assert not waiting.expected
-
-
-async def test_where_nothing_listens_no_note_is_looked_for(store: Store) -> None:
-    wake(store, KEY)
-
-    await WakeUps(store, enabled=False).pause(KEY, 0.01)
-
-    assert store.list("wakeups") == [f"wakeups/{KEY}"]
 
 
 def test_a_note_is_taken_once(store: Store) -> None:
