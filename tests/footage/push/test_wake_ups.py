@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from footage.push.wake_ups import WakeUps, take_note, wake
+from footage.push.wake_ups import WakeUps, take_note, wake, wake_to_cancel
 from footage.storage import Store, open_store
 
 KEY, OTHER = "a" * 64, "b" * 64
@@ -49,3 +49,21 @@ def test_a_note_is_taken_once(store: Store) -> None:
     wake(store, KEY)
 
     assert [take_note(store, KEY), take_note(store, KEY)] == [True, False]
+
+
+async def test_a_note_about_a_wish_to_cancel_is_no_event_of_the_provider(store: Store) -> None:
+    waiting = WakeUps(store)
+    wake_to_cancel(store, KEY)
+    wake_to_cancel(store, OTHER)
+
+    assert await asyncio.wait_for(waiting.pause(KEY, 60), 10)
+
+    assert not waiting.expected
+    # Of a clip that somebody else waits for.
+    assert store.list("wakeups") == [f"wakeups/{OTHER}.cancel"]
+
+
+async def test_a_note_that_a_clip_ended_tells_of_no_wish_to_cancel(store: Store) -> None:
+    wake(store, KEY)
+
+    assert not await WakeUps(store).pause(KEY, 60)
