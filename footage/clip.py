@@ -14,7 +14,9 @@ import asyncio
 import contextlib
 import dataclasses
 import logging
+import math
 from collections.abc import AsyncGenerator, Awaitable, Callable, MutableMapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from footage.concurrency.boot_clock import boot_clock_s
@@ -22,7 +24,7 @@ from footage.concurrency.executors import in_thread
 from footage.errors import FootageError, StillRunning, StorageProblem, TakenOver
 from footage.errors.actions import Rerun
 from footage.evidence.clip_evidence import ClipEvidence
-from footage.evidence.lease import DeadWatch, Holding, Lease
+from footage.evidence.lease import NOBODY, DeadWatch, Holding, Lease
 from footage.evidence.response import response_of
 from footage.evidence.run_log import RunLog, current, recorded
 from footage.evidence.state import ClipState, Permission, Step, decide
@@ -82,7 +84,7 @@ class Clip:
         self.order = order
         self.permission = permission
         self.key = order.key
-        self.evidence = ClipEvidence(context.store, order.key)
+        self.evidence = ClipEvidence(context.store, order.key, keep=True)
         self.log = log or RunLog()
         self.log.keep_at(context.store, f"{self.evidence.folder}/run.log")
         self.lease = Lease(context.store, order.key, context.worker)
@@ -102,14 +104,25 @@ class Clip:
         # How long this run waits for the clip, and for the provider to take it.
         self.deadline_s = max(context.settings.deadline_s, wait_s)
         self.submit_patience_s = max(context.settings.submit_patience_s, wait_s)
+        # Nobody ever ordered this clip before, so it is not stored, and nobody holds it.
+        self._first_order = False
+        # Whether its result was fetched before, by this very clip.
+        self.fetched = False
         self._image = image
         self._reopened = reopened
         # What the evidence said when it was last read: nothing is left to finish; and it is finished for good.
         self._over = self._sealed = False
+        # Its stored videos were looked at since this run has the clip.
+        self._whole = False
         self._seen: ClipState | None = None
 
     def __reduce__(self) -> str:
         raise TypeError("A Clip belongs to one process; its evidence is what travels.")
+
+    def note_first_order(self) -> None:
+        """Say that the creation of this clip's order proved that there was none before."""
+        self._first_order = True
+        self.log.keep_at(self.context.store, f"{self.evidence.folder}/run.log", new=True)
 
     @property
     def endpoint(self) -> str:
@@ -140,9 +153,23 @@ class Clip:
             return self.order.wire_body(None)
         return self.order.wire_body(image.data_uri(self._image))
 
-    async def state(self) -> ClipState:
-        """What the evidence says now."""
-        return await in_thread(self.evidence.state)
+    async def state(self, *, seen_within_s: float = 0.0) -> ClipState:
+        """What the evidence says now; `seen_within_s`: as listed within these seconds, with what was written since."""
+        return await in_thread(partial(self.evidence.state, seen_within_s=seen_within_s))
+
+    async def followed(self) -> ClipState:
+        """What the evidence says, as far as the holder of the clip's lease can know without asking.
+
+        Enough to go on with what was bought; before anything is bought a listing says what there is.
+        """
+        state = await self.state(seen_within_s=math.inf)
+        last = state.last
+        bought = last is not None and last.receipt is not None
+        return (
+            state
+            if bought and (state.unfinished or state.result)
+            else await self.state(seen_within_s=self.context.noticed_within_s)
+        )
 
     async def next_step(self) -> Step | None:
         """The step that comes next; None when this run has nothing left to do, `response` is set if finished.
@@ -151,7 +178,7 @@ class Clip:
             Canceled, GenerationFailed, ClipLost: Nothing more happens without a person's word.
             Unreachable: As many creates as one run may send did not reach the provider.
         """
-        state = await self.state()
+        state = await self.followed()
         self._seen = state
         self._require_own_model(state)
         damaged = await in_thread(self._damage, state)
@@ -170,8 +197,13 @@ class Clip:
         if state.result is None and state.delivered is None:
             return None
         videos = videos_of(self.evidence, state.result, state.delivered)
+        if self._whole:
+            return None
         # One of the two records alone could have been changed.
-        return damage(self.context.store, videos, hashed=state.result is not None and state.delivered is None)
+        hashed = state.result is not None and state.delivered is None
+        damaged = damage(self.context.store, videos, hashed=hashed)
+        self._whole = damaged is None
+        return damaged
 
     def _require_own_model(self, state: ClipState) -> None:
         last = state.last
@@ -190,7 +222,7 @@ class Clip:
             self._began_s = boot_clock_s()
             if (run := current()) is not None and run is not self.log:
                 self.log.begin_with(run)
-        self._over = self._sealed = False
+        self._over = self._sealed = self._whole = False
         with recorded(self.log):
             try:
                 await self._take()
@@ -208,6 +240,9 @@ class Clip:
     async def _take(self) -> None:
         dead = DeadWatch(self.context.settings.lease_s)
         first: Holding | None = None
+        first_order, self._first_order = self._first_order, False
+        if first_order and await in_thread(self.lease.take, NOBODY):
+            return
         while True:
             if await in_thread(self._is_stored):
                 return
@@ -252,7 +287,8 @@ class Clip:
                 self._over = self._seen.over
 
     def _let_go(self) -> None:
-        self.log.flush()
+        self.log.close()
+        self.evidence.forget()
         unmarked = False
         if self._over and self.lease.number:
             # Where this fails, harvest finds a marker too many.

@@ -26,7 +26,7 @@ from footage.pacing.durations import Durations
 from footage.pacing.rate_limits import ProcessRateLimits, RateLimits
 from footage.pacing.task_list import TaskList
 from footage.privacy.display import shown
-from footage.push.wake_ups import WakeUps
+from footage.push.wake_ups import LOOK_EVERY_S, WakeUps
 from footage.settings import Settings, is_local, load_settings
 from footage.spending.caps import Caps
 from footage.spending.ledger import SpendingLedger
@@ -96,7 +96,9 @@ class Context:
         self.durations = Durations()
         self.spending = SpendingLedger(store, ZoneInfo(settings.day_zone))
         self.caps = Caps(settings)
-        self.wake_ups = WakeUps(store, enabled=settings.push_url is not None)
+        self.wake_ups = WakeUps(store)
+        # As old as what was seen of a clip's folder may be, where each look costs a request.
+        self.noticed_within_s = LOOK_EVERY_S if store.remote else 0.0
 
     def command(self, action: Action) -> str:
         """The command line for what a person can do next about a clip of this run."""

@@ -33,15 +33,17 @@ markers.)
 
 from __future__ import annotations
 
-import hashlib
+import contextlib
 import json
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from footage.errors import AlreadyThere, NotThere
+from footage.errors import AlreadyThere, NotThere, StorageProblem
 from footage.evidence.attempts import AttemptReader
+from footage.evidence.growing_file import GrowingFile
+from footage.evidence.kept_files import KeptFiles
 from footage.evidence.reader import RecordReader
 from footage.evidence.records import (
     CancelWish,
@@ -81,23 +83,26 @@ class ClipEvidence:
     then still known to the provider.
     """
 
-    def __init__(self, store: Store, key: str) -> None:
+    def __init__(self, store: Store, key: str, *, keep: bool = False) -> None:
+        """`keep`: what was read or created here is not read again until it is told to `forget`."""
         self.store = store
         self.key = key
         self.folder = f"evidence/{key}"
-        self.reader = RecordReader(store)
+        self.files = KeptFiles(store, self.folder, keep=keep)
+        self.reader = RecordReader(self.files)
         self.marker = f"open/{key}"
         self._attempts = AttemptReader(self.reader, key)
         # The attempt that was begun here: its marker cannot be gone before it ended.
         self._marked = 0
         # What that marker says, where it was written here.
         self.promise: Promise | None = None
+        self._polls: dict[int, GrowingFile] = {}
 
     # -- reading ---------------------------------------------------------------------------------------------
 
-    def state(self) -> ClipState:
-        """Where the clip stands now, read fresh."""
-        names = self.store.list(self.folder)
+    def state(self, *, seen_within_s: float = 0.0) -> ClipState:
+        """Where the clip stands now; `seen_within_s`: a listing so old will do, with what was written here since."""
+        names = self.files.list(seen_within_s)
         delivered = self._listed("delivered.json", names, DeliveredRecord)
         result = self._listed("result.json", names, ResultRecord)
         attempts = self._attempts.read([name.removeprefix(f"{self.folder}/") for name in names])
@@ -147,18 +152,18 @@ class ClipEvidence:
         """The prepared reference image that `request.json` names."""
         return self.store.read(f"{self.folder}/{name}")
 
-    def cancel_wanted(self) -> bool:
-        """Whether the last word about this clip was to cancel it; one listing, no reading."""
-        wishes, overridden = _wishes(self.store.list(self.folder))
+    def cancel_wanted(self, *, seen_within_s: float = 0.0) -> bool:
+        """Whether the last word about this clip was to cancel it; at most one listing, no reading."""
+        wishes, overridden = _wishes(self.files.list(seen_within_s))
         return wishes > overridden
 
     # -- writing ---------------------------------------------------------------------------------------------
 
-    def write_order(self, document: dict[str, Any], image: tuple[str, bytes] | None) -> None:
-        """Keep what is ordered; the first order of a key is the one that stays."""
+    def write_order(self, document: dict[str, Any], image: tuple[str, bytes] | None) -> bool:
+        """Keep what is ordered; the first order of a key is the one that stays. True: this is the first."""
         if image is not None:
-            _create_once(self.store, f"{self.folder}/{image[0]}", image[1])
-        _create_once(self.store, f"{self.folder}/request.json", _json(document))
+            self._create_once(image[0], image[1])
+        return self._create_once("request.json", _json(document))
 
     def write_intent(self, intent: Intent) -> None:
         """Open an attempt.
@@ -168,7 +173,7 @@ class ClipEvidence:
         """
         if self._marked != intent.attempt:
             self.mark_open(intent.attempt)
-        self.store.create(f"{self.folder}/attempt-{intent.attempt}/intent.json", intent.to_bytes())
+        self.files.create(f"{self.folder}/attempt-{intent.attempt}/intent.json", intent.to_bytes())
 
     def mark_open(self, attempt: int = 0, promise: Promise | None = None) -> bool:
         """Have harvest look at this clip, for an attempt that is about to be opened; False where it does so already."""
@@ -240,12 +245,12 @@ class ClipEvidence:
 
     def write_cancel(self, wish: CancelWish) -> None:
         """Keep that somebody wants the clip cancelled."""
-        number, _ = _wishes(self.store.list(self.folder))
+        number, _ = _wishes(self.files.list())
         self._next(lambda more: f"cancel-{number + more}.json", wish)
 
     def override_cancel(self, wishes: int, wish: CancelWish) -> None:
         """Keep that somebody wants the clip after all, in spite of the first `wishes` wishes to cancel it."""
-        _create_once(self.store, f"{self.folder}/override-{wishes}.json", wish.to_bytes())
+        self._create_once(f"override-{wishes}.json", wish.to_bytes())
 
     def write_outcome(self, outcome: Outcome) -> Outcome:
         """Close an attempt, or settle one that was abandoned or lost later; returns what the evidence now says."""
@@ -269,8 +274,21 @@ class ClipEvidence:
         )
 
     def log_poll(self, attempt: int, line: PollLine) -> None:
-        """Append one answer of the provider; the caller has redacted it."""
-        self.store.append(f"{self.folder}/attempt-{attempt}/polls.jsonl", line.to_bytes())
+        """Append one answer of the provider; the caller has redacted it. Where a store's files do not grow, soon."""
+        if attempt not in self._polls:
+            folder = f"{self.folder}/attempt-{attempt}"
+            opened_here = self.files.created(f"{folder}/intent.json")
+            self._polls[attempt] = GrowingFile(self.store, f"{folder}/polls.jsonl", new=opened_here)
+        self._polls[attempt].add(line.to_bytes())
+
+    def forget(self) -> None:
+        """Write the answers that have gathered, and have everything read anew: another worker may go on."""
+        for polls in self._polls.values():
+            # No record, so never the reason why a clip fails.
+            with contextlib.suppress(StorageProblem):
+                polls.flush()
+        self._polls.clear()
+        self.files.forget()
 
     def write_delivered(self, record: DeliveredRecord) -> DeliveredRecord:
         """Keep what was published and verified; returns the first such record."""
@@ -284,15 +302,19 @@ class ClipEvidence:
         """Note that a run works on this clip, so that cancelling the run finds it; the first note stays."""
         return self._first_at(f"runs/{run_id}/{self.key}", joined)
 
-    def manifest(self) -> dict[str, str]:
+    def bought_here(self, attempt: int) -> bool:
+        """Whether the receipt of an attempt was written here, so that nobody else can have gone on from it before."""
+        return self.files.created(f"{self.folder}/attempt-{attempt}/receipt.json")
+
+    def manifest(self, *, seen_within_s: float = 0.0) -> dict[str, str]:
         """SHA-256 of every record there is now, by path below the clip's folder; what still grows is left out."""
         prefix = f"{self.folder}/"
-        names = sorted(
+        names = (
             name
-            for name in self.store.list(prefix)
+            for name in self.files.list(seen_within_s)
             if not name.endswith((*GROWING, "result.json")) and "/lease-" not in name
         )
-        return {name[len(prefix) :]: hashlib.sha256(self.store.read(name)).hexdigest() for name in names}
+        return {name[len(prefix) :]: self.files.sha256(name) for name in names}
 
     # -- helpers ---------------------------------------------------------------------------------------------
 
@@ -301,7 +323,7 @@ class ClipEvidence:
 
     def _first_at(self, path: str, record: R) -> R:
         try:
-            self.store.create(path, record.to_bytes())
+            self.files.create(path, record.to_bytes())
         except AlreadyThere:
             attempt = getattr(record, "attempt", None)
             expected = {"key": self.key} if attempt is None else {"key": self.key, "attempt": attempt}
@@ -312,14 +334,22 @@ class ClipEvidence:
         """Create the first of a row of numbered files that is not there yet."""
         for number in range(1, MOST_FILES + 1):
             try:
-                self.store.create(f"{self.folder}/{name(number)}", record.to_bytes())
+                self.files.create(f"{self.folder}/{name(number)}", record.to_bytes())
             except AlreadyThere:
                 continue
             return record
         return self.reader.refuse(f"{self.folder}/{name(MOST_FILES)}", f"there are {MOST_FILES} of its kind")
 
+    def _create_once(self, name: str, data: bytes) -> bool:
+        """Create a file of the folder; False where there is one already."""
+        try:
+            self.files.create(f"{self.folder}/{name}", data)
+        except AlreadyThere:
+            return False
+        return True
+
     def _first_read_back(self, name: str, record: D) -> D:
-        _create_once(self.store, f"{self.folder}/{name}", record.to_bytes())
+        self._create_once(name, record.to_bytes())
         # Ours, too: what everybody else will see.
         return self._read(name, type(record))
 
@@ -341,13 +371,6 @@ class ClipEvidence:
 
 def _json(document: dict[str, Any]) -> bytes:
     return (json.dumps(document, ensure_ascii=False, indent=2, default=str) + "\n").encode()
-
-
-def _create_once(store: Store, path: str, data: bytes) -> None:
-    try:
-        store.create(path, data)
-    except AlreadyThere:
-        return
 
 
 def _wishes(names: list[str]) -> tuple[int, int]:

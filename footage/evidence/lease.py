@@ -127,7 +127,7 @@ class Holding:
         return self.owner is None or self.released or self.beat is None or self.host_says_dead
 
 
-_NOBODY = Holding(0, None, released=True, beat=None, host_says_dead=False)
+NOBODY = Holding(0, None, released=True, beat=None, host_says_dead=False)
 
 
 class Lease:
@@ -142,13 +142,13 @@ class Lease:
         # What this worker wrote when it took the clip, when that was (boot_clock_s), and what was there before.
         self._mine = b""
         self._taken_s = 0.0
-        self._before = _NOBODY
+        self._before = NOBODY
 
     def look(self) -> Holding:
         """Who holds the clip now."""
         files = self._files()
         if not files:
-            return _NOBODY
+            return NOBODY
         number = files[-1][0]
         # A lease decides who works, not who pays: one that says nothing readable is one that nobody holds.
         lease = _read(self.store, self._path(number, "json"), LeaseRecord, number=number)
@@ -208,9 +208,7 @@ class Lease:
         # Counted from a beat before the look: a beat after a long pause says nothing about what was looked at.
         until_s = self.worker.last_beat_s + self.worker.lease_s / 2
         if not self._is_highest():
-            owner = self.look().owner
-            whose = f"was taken over by {owner}" if owner else "may be anybody's, because its lease is gone"
-            raise TakenOver(f"Clip {self.key[:12]} {whose}.", key=self.key)
+            raise self._taken_over()
         if boot_clock_s() > until_s:
             raise StorageProblem(
                 f"The store is too slow to prove that this worker still owns clip {self.key[:12]}; "
@@ -219,9 +217,26 @@ class Lease:
             )
         return until_s
 
-    def _is_highest(self) -> bool:
+    def require_newest(self, *, seen_within_s: float) -> None:
+        """Step back where a newer lease is there; not looked for so soon after ours was taken.
+
+        Raises:
+            TakenOver: As for `guard`, which alone allows to send.
+        """
+        if boot_clock_s() - self._taken_s >= seen_within_s and not self._is_newest():
+            raise self._taken_over()
+
+    def _taken_over(self) -> TakenOver:
+        owner = self.look().owner
+        whose = f"was taken over by {owner}" if owner else "may be anybody's, because its lease is gone"
+        return TakenOver(f"Clip {self.key[:12]} {whose}.", key=self.key)
+
+    def _is_newest(self) -> bool:
         files = self._files()
-        if not files or files[-1][0] != self.number:
+        return bool(files) and files[-1][0] == self.number
+
+    def _is_highest(self) -> bool:
+        if not self._is_newest():
             return False
         with contextlib.suppress(NotThere):
             return (

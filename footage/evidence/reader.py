@@ -10,16 +10,13 @@ from __future__ import annotations
 import json
 import re
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
+from typing import Any, NoReturn, Protocol, TypeVar, cast
 
 from pydantic import ValidationError
 
 from footage.errors import BadRecord, NotThere, StorageProblem
 from footage.errors.actions import NextStep, Verify
 from footage.evidence.records import FORMAT, Record
-
-if TYPE_CHECKING:
-    from footage.storage import Store
 
 R = TypeVar("R", bound=Record)
 
@@ -31,10 +28,18 @@ MAX_DEPTH = 32
 _SEALED_BY = re.compile(r"wan-video (\d+)\.(\d+)")
 
 
+class Source(Protocol):
+    """Where records are read from: a store, or what is kept of one."""
+
+    @property
+    def url(self) -> str: ...
+    def read(self, path: str, *, max_bytes: int | None = None) -> bytes: ...
+
+
 class RecordReader:
     """Reads the records of one store."""
 
-    def __init__(self, store: Store, mend: NextStep | None = None) -> None:
+    def __init__(self, store: Source, mend: NextStep | None = None) -> None:
         """`mend`: what to do about a file that does not fit, where that is about more than one clip."""
         self.store = store
         self._mend = mend

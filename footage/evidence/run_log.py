@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from footage.errors import StorageProblem
+from footage.evidence.growing_file import GrowingFile
 from footage.privacy.display import plain
 from footage.privacy.redact import redact
 
@@ -27,8 +28,7 @@ class RunLog:
     """Collects the lines of one clip and appends them to its `run.log` when told to."""
 
     def __init__(self, store: Store | None = None, path: str = "") -> None:
-        self._store = store
-        self._path = path
+        self._file = GrowingFile(store, path) if store else None
         self._lines: list[str] = []
         # What was said before the first clip was driven, by nobody in particular; see `opening`.
         self._opening: list[str] = []
@@ -59,21 +59,26 @@ class RunLog:
         with self._lock:
             self._lines = lines + self._lines
 
-    def keep_at(self, store: Store, path: str) -> None:
-        """Say where the lines belong, once that is known."""
-        self._store, self._path = store, path
+    def keep_at(self, store: Store, path: str, *, new: bool = False) -> None:
+        """Say where the lines belong, once that is known; `new`: where there is no such file yet."""
+        self._file = GrowingFile(store, path, new=new)
 
     def flush(self) -> None:
-        """Append what has gathered; a store that fails here must not fail the clip."""
+        """Append what has gathered, at once or soon; a store that fails here must not fail the clip."""
+        if self._file is None:
+            return
         with self._lock:
             lines, self._lines = self._lines, []
-        if not lines or self._store is None:
-            return
-        try:
-            self._store.append(self._path, "".join(lines).encode())
-        except StorageProblem:
-            with self._lock:
-                self._lines = lines + self._lines
+        if lines:
+            with contextlib.suppress(StorageProblem):
+                self._file.add("".join(lines).encode())
+
+    def close(self) -> None:
+        """Append what has gathered now: another worker may write there next."""
+        self.flush()
+        if self._file is not None:
+            with contextlib.suppress(StorageProblem):
+                self._file.flush()
 
 
 class _Collector(logging.Handler):

@@ -1,8 +1,10 @@
 """Wake-ups: a note in the store that cuts the pause of whoever waits for a clip, in this or another process.
 
-    wakeups/<key>       somebody says that the clip has ended; deleted by who looks
+    wakeups/<key>           somebody says that the clip has ended; deleted by who looks
+    wakeups/<key>.cancel    somebody left a wish to cancel the clip in its evidence
 
-It has no authority: it only makes the next question to the provider come sooner.
+It has no authority: it only makes the next question, to the provider or to the clip's folder, come sooner. One listing
+tells the notes of all clips that a process waits for.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 FOLDER = "wakeups"
+_CANCEL = ".cancel"
 # A listing costs nothing in a folder, and a request elsewhere.
 LOOK_EVERY_LOCAL_S, LOOK_EVERY_S = 0.5, 5.0
 # As long as one of ours came within this time, the next ones are expected to come, too.
@@ -40,6 +43,11 @@ def wake(store: Store, key: str) -> None:
         store.create(f"{FOLDER}/{key}", json.dumps({"at": datetime.now(UTC).isoformat()}).encode())
 
 
+def wake_to_cancel(store: Store, key: str) -> None:
+    """Leave a note that the clip's folder has a wish to cancel it. Raises as `wake`."""
+    wake(store, key + _CANCEL)
+
+
 def take_note(store: Store, key: str) -> bool:
     """Take a clip's note away; whether there was one.
 
@@ -53,25 +61,23 @@ def take_note(store: Store, key: str) -> bool:
 
 
 def noted(store: Store) -> list[str]:
-    """The keys of all clips that a note is about.
+    """The keys of all clips that somebody says have ended.
 
     Raises:
         StorageProblem: The store cannot be listed.
     """
-    return [path.rpartition("/")[2] for path in store.list(FOLDER)]
+    names = [path.rpartition("/")[2] for path in store.list(FOLDER)]
+    return [name for name in names if not name.endswith(_CANCEL)]
 
 
 class WakeUps:
-    """Waits for notes of all clips of this process with one listing; for one event loop.
+    """Waits for notes of all clips of this process with one listing; for one event loop."""
 
-    `enabled` is False where nothing listens: then a pause is a pause.
-    """
-
-    def __init__(self, store: Store, *, enabled: bool) -> None:
+    def __init__(self, store: Store) -> None:
         self._store = store
-        self._enabled = enabled
-        self._every_s = LOOK_EVERY_S if store.network_address or "://" in store.url else LOOK_EVERY_LOCAL_S
+        self._every_s = LOOK_EVERY_S if store.remote else LOOK_EVERY_LOCAL_S
         self._waiting: dict[str, asyncio.Event] = {}
+        self._to_cancel: set[str] = set()
         self._looking: asyncio.Task[None] | None = None
         self._last_s = float("-inf")
 
@@ -80,11 +86,8 @@ class WakeUps:
         """Whether clips of this process were woken lately, so that it need not be asked so often."""
         return time.monotonic() - self._last_s < BELIEVED_FOR_S
 
-    async def pause(self, key: str, seconds: float) -> None:
-        """Sleep for so long, or until a note for this clip comes."""
-        if not self._enabled:
-            await asyncio.sleep(seconds)
-            return
+    async def pause(self, key: str, seconds: float) -> bool:
+        """Sleep for so long, or until a note for this clip comes; whether it says that somebody wants to cancel it."""
         woken = self._waiting.setdefault(key, asyncio.Event())
         if self._looking is None or self._looking.done():
             self._looking = asyncio.create_task(self._look())
@@ -93,16 +96,25 @@ class WakeUps:
                 await asyncio.wait_for(woken.wait(), seconds)
         finally:
             self._waiting.pop(key, None)
+        wished = key in self._to_cancel
+        self._to_cancel.discard(key)
+        return wished
 
     async def _look(self) -> None:
         """List the notes for as long as anybody waits."""
         while self._waiting:
             try:
-                for key in await in_thread(noted, self._store):
-                    if (woken := self._waiting.get(key)) is not None:
-                        await in_thread(self._store.delete, f"{FOLDER}/{key}")
+                names = [path.rpartition("/")[2] for path in await in_thread(self._store.list, FOLDER)]
+                for name in names:
+                    key = name.removesuffix(_CANCEL)
+                    if (woken := self._waiting.get(key)) is None:
+                        continue
+                    await in_thread(self._store.delete, f"{FOLDER}/{name}")
+                    if name == key:
                         self._last_s = time.monotonic()
-                        woken.set()
+                    else:
+                        self._to_cancel.add(key)
+                    woken.set()
             except StorageProblem as error:
                 logger.warning("Wake-ups cannot be looked for: %s", error.message)
             await asyncio.sleep(self._every_s)

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
-from footage.errors import FootageError, Throttled, Unreachable
+from footage.errors import FootageError, StorageProblem, Throttled, Unreachable
 from footage.evidence.clip_evidence import ClipEvidence, is_key
 from footage.evidence.records import CancelWish, Outcome, Receipt
+from footage.push.wake_ups import wake_to_cancel
 from footage.steps.booking import outcome_of
 from footage.steps.provider_queries import client_of
 
@@ -56,6 +57,13 @@ def cancel_clip(context: Context, key: str, by: str) -> Cancellation:
         return _became(key, ended)
     # Also where nothing is open: a run that is about to buy, or to buy again, finds it and stops.
     evidence.write_cancel(CancelWish(key=key, asked_at=datetime.now(UTC), by=by))
+    try:
+        wake_to_cancel(context.store, key)
+    except StorageProblem as error:
+        # Who waits for the clip finds the wish later.
+        logger.warning(
+            "Nobody could be told at once that clip %s is to be cancelled: %s", key[:12], error.message
+        )
     if last is None:
         return Cancellation(key, "nothing", "nothing was bought for it")
     if last.unknown:

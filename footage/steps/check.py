@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -128,8 +129,9 @@ def enter(
             **order.to_json(),
             "wire": order.wire_preview(),
         }
-        clip.evidence.write_order(document, keep)
-        _enter(clip)
+        first_order = clip.evidence.write_order(document, keep)
+        if not _enter(clip) and first_order:
+            clip.note_first_order()
         for warning in order.warnings:
             clip.say.warning("%s", warning)
     return clip
@@ -201,6 +203,9 @@ def full_key(context: Context, beginning: str) -> str:
 
 def _recall(clip: Clip) -> None:
     """Give a clip that is stored already its response; not if its files are no longer what was delivered."""
+    # One listing is all that a new clip is asked for here.
+    if not any(path.endswith("/result.json") for path in clip.evidence.files.list()):
+        return
     result = clip.evidence.result()
     if result is None:
         return
@@ -220,8 +225,9 @@ def _recall(clip: Clip) -> None:
     clip.say.info("clip %s is in the store already; nothing is bought", clip.key[:12])
 
 
-def _enter(clip: Clip) -> None:
-    state = clip.evidence.state()
+def _enter(clip: Clip) -> bool:
+    """Have the clip worked on; whether a worker had it before."""
+    state = clip.evidence.state(seen_within_s=math.inf)
     last = state.last
     now = datetime.now(UTC)
     mine = joined = Joined(key=clip.key, joined_at=now, attempts=state.opened)
@@ -248,3 +254,4 @@ def _enter(clip: Clip) -> None:
             quote.seconds,
             money(quote.amount, quote.currency),
         )
+    return state.driven or last is not None

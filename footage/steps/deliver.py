@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -36,7 +37,7 @@ def deliver_clip(clip: Clip) -> None:
         Unanswered: The result could not be fetched now; the clip stays booked.
         StorageProblem: The store did not take it; the clip stays booked.
     """
-    state = clip.evidence.state()
+    state = clip.evidence.state(seen_within_s=math.inf)
     if state.delivered is not None or state.result is not None:
         restore(clip, state)
         return
@@ -60,6 +61,8 @@ def deliver_clip(clip: Clip) -> None:
 def _deliver(clip: Clip, receipt: Receipt, billed_s: float | None) -> DeliveredRecord:
     from footage.steps.result_delivery import fetch_and_publish
 
+    published = clip.fetched or not clip.evidence.bought_here(receipt.attempt)
+    clip.fetched = True
     try:
         return fetch_and_publish(
             clip.order.expected,
@@ -69,6 +72,7 @@ def _deliver(clip: Clip, receipt: Receipt, billed_s: float | None) -> DeliveredR
             conform=clip.order.request.conform,
             limits=clip.context.download_limits(),
             billed_s=billed_s,
+            published=published,
         ).record()
     except OSError as error:
         raise StorageProblem(

@@ -7,6 +7,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from footage.concurrency.executors import in_thread
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
 # a list that lacks the task, too.
 UNKNOWN_GRACE_S = 60.0
 UNKNOWN_ANSWERS = 3
+# Whoever wishes to cancel leaves word, which wakes the clip; this is for the wishes of earlier releases, which ask the
+# provider themselves. In a folder a look costs nothing.
+LOOK_EVERY_S = 300.0
 # So many questions in a row without an answer end one call; Prefect or harvest asks again later.
 MAX_SILENCE = 6
 
@@ -67,7 +71,7 @@ async def poll_clip(clip: Clip, on_progress: OnProgress | None = None) -> Outcom
         AccountProblem: The key is not accepted, or cannot see this task.
         BadRecord: The key may not be sent where the receipt says, or the task is not this clip's.
     """
-    state = await clip.state()
+    state = await clip.followed()
     attempt = state.last
     if attempt is None or attempt.receipt is None:
         raise NotFinished(f"Clip {clip.key[:12]} has no task to ask for.", key=clip.key)
@@ -77,6 +81,8 @@ async def poll_clip(clip: Clip, on_progress: OnProgress | None = None) -> Outcom
     # An abandoned task is only waited for: its cancel was carried out as far as it can be.
     heed_cancel = attempt.outcome is None or not state.cancel_wanted
     watch = _Watch(clip, client, receipt, heed_cancel=heed_cancel)
+    if heed_cancel and state.cancel_wanted:
+        await watch.cancel()
     with clip.context.task_list.waiting(client):
         try:
             return await watch.until_ended(on_progress)
@@ -124,6 +130,7 @@ class _Watch:
         self.receipt = receipt
         self.heed_cancel = heed_cancel
         self.settings = clip.context.settings
+        self.look_every_s = LOOK_EVERY_S if clip.context.store.remote else 0.0
         self.began = clip.waiting_since.setdefault(receipt.task_id, time.monotonic())
         self.pace = ClipPace(self.began)
         self.asked_s = self.answered_s = self.began
@@ -133,15 +140,13 @@ class _Watch:
         self.silent = 0
 
     async def until_ended(self, on_progress: OnProgress | None) -> Outcome:
-        if self.heed_cancel:
-            await self._stop_if_cancelled()
         while True:
             outcome = await self._ask_once()
             if outcome is not None:
                 return outcome
             # After the question, so that the next one comes when it is due.
             if self.heed_cancel:
-                await self._stop_if_cancelled()
+                await self._stop_if_cancelled(self.look_every_s)
             if on_progress is not None:
                 await on_progress(self._progress())
             if time.monotonic() - self.began > self.clip.deadline_s:
@@ -152,7 +157,9 @@ class _Watch:
                     key=self.clip.key,
                     task_id=self.receipt.task_id,
                 )
-            await self.clip.context.wake_ups.pause(self.clip.key, self._pause_s())
+            wished = await self.clip.context.wake_ups.pause(self.clip.key, self._pause_s())
+            if wished and self.heed_cancel:
+                await self._stop_if_cancelled(seen_within_s=0.0)
 
     async def _ask_once(self) -> Outcome | None:
         """One query, kept in the evidence; the outcome when that was the last word."""
@@ -232,10 +239,14 @@ class _Watch:
             message=f"the provider no longer knows task {self.receipt.task_id}",
         )
 
-    async def _stop_if_cancelled(self) -> None:
+    async def _stop_if_cancelled(self, seen_within_s: float) -> None:
+        """Look for a wish to cancel and carry it out."""
+        look = partial(self.clip.evidence.cancel_wanted, seen_within_s=seen_within_s)
+        if await in_thread(look):
+            await self.cancel()
+
+    async def cancel(self) -> None:
         """Carry out a wish to cancel; go on when the task turns out to have ended, or could not be asked for."""
-        if not await in_thread(self.clip.evidence.cancel_wanted):
-            return
         done = await in_thread(settle, self.clip.context, self.clip.evidence, self.receipt)
         if done.became in ("canceled", "abandoned"):
             raise Canceled(

@@ -194,6 +194,7 @@ def fetch_and_publish(
     conform: Literal["auto", "never"] = "auto",
     limits: Limits | None = None,
     billed_s: float | None = None,
+    published: bool = True,
 ) -> Delivered:
     """Bring one clip home; called again after any interruption it finishes what was begun.
 
@@ -204,6 +205,7 @@ def fetch_and_publish(
         conform: "auto" brings the clip to the asked rate and size and keeps the original beside it;
             "never" keeps it as it came, with warnings.
         billed_s: The seconds that the provider bills, where it says.
+        published: Whether somebody may have published some of it before; else the store is not asked for that.
 
     Raises:
         BadDelivery: What came, three times, is not a playable video; nothing was stored.
@@ -213,7 +215,7 @@ def fetch_and_publish(
     """
     delivery = _Delivery(expected, url_source, store, key, conform, limits or Limits(), billed_s)
     try:
-        return delivery.run()
+        return delivery.run(published=published)
     except AlreadyThere:
         # Another worker delivers the same clip and was first with other bytes: what it published counts.
         return delivery.run()
@@ -289,14 +291,14 @@ class _Delivery:
         self.poster_path = f"videos/{key}.jpg"
         self.sheet_path = f"videos/{key}.sheet.jpg"
 
-    def run(self) -> Delivered:
+    def run(self, *, published: bool = True) -> Delivered:
         with tempfile.TemporaryDirectory(prefix="wan-video-") as folder:
             self.poster = Path(folder) / "poster.jpg"
             self.sheet = Path(folder) / "sheet.jpg"
             source = Path(folder) / "source.mp4"
-            if self.store.exists(self.clip_path):
+            if published and self.store.exists(self.clip_path):
                 return self._found(source, Path(folder) / "clip.mp4")
-            if self.store.exists(self.original_path):
+            if published and self.store.exists(self.original_path):
                 log.debug("Going on from %s", self.original_path)
                 facts = self._fetch(self.original_path, source)
             else:

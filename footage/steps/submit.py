@@ -15,6 +15,7 @@ import contextlib
 import random
 import time
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from footage.concurrency.executors import in_thread, in_thread_to_the_end
@@ -65,7 +66,7 @@ async def submit_clip(clip: Clip) -> Receipt | None:
         StorageProblem: The store does not take a record, or does not tell whether buying is stopped.
         TakenOver: Another worker drives this clip; nothing was sent here.
     """
-    state = await clip.state()
+    state = await clip.followed()
     last = state.last
     if last is None or not last.unknown:
         if state.opened >= MOST_ATTEMPTS:
@@ -96,7 +97,7 @@ async def _buy(clip: Clip, number: int) -> Receipt | None:
     await in_thread(client.load_sdk)
     body = await in_thread(clip.wire_body)
     await clip.context.rate_limits.create_turn(clip.order.model)
-    if await in_thread(clip.evidence.cancel_wanted):
+    if await _cancel_wanted(clip):
         # In a queue of hundreds the turn comes minutes later.
         raise _canceled(clip)
     if clip.before_buying is not None:
@@ -142,10 +143,15 @@ async def _wait_again(clip: Clip, number: int) -> None:
     except Throttled as stopped:
         await in_thread(close_unbought, clip, number, stopped, may_retry=True)
         raise
-    if await in_thread(clip.evidence.cancel_wanted):
+    if await _cancel_wanted(clip):
         canceled = _canceled(clip)
         await in_thread(close_unbought, clip, number, canceled, may_retry=False)
         raise canceled
+
+
+async def _cancel_wanted(clip: Clip) -> bool:
+    look = partial(clip.evidence.cancel_wanted, seen_within_s=clip.context.noticed_within_s)
+    return await in_thread(look)
 
 
 def _canceled(clip: Clip) -> Canceled:
@@ -160,7 +166,8 @@ def _canceled(clip: Clip) -> Canceled:
 def _open_attempt(clip: Clip, number: int) -> Intent:
     """Write the intent; after this a crash anywhere means 'unknown'."""
     clip.context.require_exclusive_store()
-    clip.lease.guard()
+    # Proven before the create is sent; this keeps who lost the clip while it waited from leaving an intent behind.
+    clip.lease.require_newest(seen_within_s=clip.context.noticed_within_s)
     spending = reserve(clip, number)
     intent = Intent(
         key=clip.key,

@@ -48,6 +48,9 @@ class Store(ABC):
     All methods block; all may be called from several threads at once.
     """
 
+    # Whether each question costs money and time, and an object can only be written as a whole.
+    remote = True
+
     def __init__(self, url: str, *, public_base_url: str | None, sign_seconds: int | None) -> None:
         self.url = url
         # Where a store is asked over the network, for those who say which way that goes.

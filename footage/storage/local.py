@@ -56,6 +56,8 @@ _REASONS = {
 class LocalStore(Store):
     """A folder; it is made when the first object is written."""
 
+    remote = False
+
     def __init__(self, root: Path, *, public_base_url: str | None = None) -> None:
         super().__init__(str(root), public_base_url=public_base_url, sign_seconds=None)
         self._root = root

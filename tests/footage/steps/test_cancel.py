@@ -16,6 +16,7 @@ from footage.evidence.state import Permission
 from footage.steps.cancel import cancel_clip, cancel_run
 from footage.steps.check import reopen
 from footage.steps.harvest import harvest_store
+from footage.storage import open_store
 
 
 class Run:
@@ -73,6 +74,26 @@ def test_a_queued_clip_is_cancelled_at_the_provider_and_its_run_ends(bench: Benc
     assert isinstance(run.error, Canceled)
     assert run.error.became == "canceled"
     assert last_outcome(clip).billed is False
+
+
+@pytest.mark.parametrize("url", [None, "memory://cancelled"], ids=["folder", "objects"])
+def test_whoever_cancels_a_clip_wakes_the_run_that_waits_for_it(bench: Bench, url: str | None) -> None:
+    running(bench)
+    kept = open_store(url) if url else bench.context().store
+    # Without word of it the run would look again after a minute.
+    waits = bench.context(wrap=lambda _: kept, poll_min_s=60.0, poll_max_s=60.0, deadline_s=90.0)
+    clip = bench.clip(waits)
+    began, run = time.monotonic(), Run(bench, clip)
+    until(lambda: bench.tasks() and bench.tasks()[0]["status"] == "RUNNING" and booked(clip))
+
+    done = cancel_clip(bench.context(wrap=lambda _: kept), clip.key, by="test")
+    run.wait()
+
+    assert (done.became, type(run.error)) == ("abandoned", Canceled)
+    assert time.monotonic() - began < 50
+    assert kept.list("wakeups") == []
+    # Asking seldom is for those whose ends are told.
+    assert not waits.wake_ups.expected
 
 
 def test_a_running_clip_is_abandoned_and_harvest_delivers_it(bench: Bench) -> None:
