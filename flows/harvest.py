@@ -19,7 +19,7 @@ from footage.errors import FootageError
 from footage.steps.harvest import harvest_store
 from tasks.account_tasks import account_tasks
 from tasks.context import context_of
-from tasks.events import emit_expiring_event
+from tasks.events import emit_expired_event, emit_expiring_event
 from tasks.final_states import harvested, publish_status, stopped
 from tasks.silent_runs import crash_silent_runs, start_crashed_runs
 from tasks.steps import STEPS
@@ -50,6 +50,7 @@ async def harvest(
                 STEPS,
                 keys=tuple(keys or ()),
                 on_expiring=emit_expiring_event,
+                on_expired=emit_expired_event,
                 list_tasks=account_tasks,
             )
             report.warnings += [f"run {name} was silent and is called crashed now" for name in silent]

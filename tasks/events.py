@@ -1,4 +1,4 @@
-"""Events that automations and dashboards can use: submitted, succeeded, failed, expiring."""
+"""Events that automations and dashboards can use: submitted, succeeded, failed, expiring, expired."""
 
 from __future__ import annotations
 
@@ -40,8 +40,17 @@ def emit_clip_event(what: str, clip: Clip, **payload: Any) -> None:
 
 def emit_expiring_event(clip: Unfinished) -> None:
     """Emit `wan-video.clip.expiring`: under four hours are left to fetch a paid result."""
+    _emit_unfinished("expiring", clip)
+
+
+def emit_expired_event(clip: Unfinished) -> None:
+    """Emit `wan-video.clip.expired`, once: a paid result, or what may be one, was not fetched in its 24 hours."""
+    _emit_unfinished("expired", clip)
+
+
+def _emit_unfinished(what: str, clip: Unfinished) -> None:
     emit_event(
-        f"{PREFIX}.expiring",
+        f"{PREFIX}.{what}",
         resource={"prefect.resource.id": f"{PREFIX}.{clip.key}", "prefect.resource.name": clip.key[:12]},
         payload={
             "key": clip.key,

@@ -100,7 +100,7 @@ async def harvested(report: Harvest) -> State[Any]:
     unclaimed = f"{len(report.strangers)} unclaimed tasks in the account"
     message = (
         f"{len(report.delivered)} delivered, {len(report.waiting)} waiting, {len(report.failed)} failed, "
-        f"{len(report.expiring)} expire soon, "
+        f"{len(report.expiring)} expire soon, {len(report.expired)} expired, "
         f"{unclaimed if report.account_listed else 'the tasks of the account were not looked at'}"
     )
     if rows:

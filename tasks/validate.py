@@ -20,7 +20,8 @@ from footage.checkup.finding import fix_of
 from footage.concurrency.executors import in_heavy_thread, in_thread
 from footage.errors import AccountProblem
 from footage.evidence.stored_clips import keys_in
-from footage.steps.open_clips import repair_markers
+from footage.steps.open_clips import open_keys, repair_markers
+from footage.steps.prune import prune
 from footage.steps.verify import verify_tonight
 
 if TYPE_CHECKING:
@@ -140,6 +141,7 @@ def nightly_findings(context: Context) -> Generator[Finding]:
 
     yield examine("clips", clips)
     yield examine("open clips", lambda: open_clips_finding(context, known)).as_warning()
+    yield examine("leftovers", lambda: leftovers_finding(context, known)).as_warning()
 
 
 def open_clips_finding(context: Context, known: Mapping[str, set[str]]) -> Finding:
@@ -152,6 +154,14 @@ def open_clips_finding(context: Context, known: Mapping[str, set[str]]) -> Findi
     if done.warnings:
         return Finding("open clips", "warn", f"{message}; {done.warnings[0]}", "wan-video verify --all")
     return Finding("open clips", "ok", message)
+
+
+def leftovers_finding(context: Context, known: Mapping[str, set[str]]) -> Finding:
+    """What only served the way of clips that are long finished, and was taken away."""
+    store = context.store
+    gone = prune(store, known, open_keys(store), datetime.now(UTC).date())
+    message = f"{gone.runs} old runs, {gone.workers} dead workers and {gone.wake_ups} stale wake-ups pruned"
+    return Finding("leftovers", "ok", message)
 
 
 def clips_finding(context: Context, known: Mapping[str, set[str]] | None = None) -> Finding:

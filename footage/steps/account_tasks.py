@@ -9,16 +9,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated
-
-from pydantic import Field
+from typing import TYPE_CHECKING
 
 from footage.catalogue import MODEL_NAMES, REGION_NAMES
-from footage.errors import BadRecord, NotThere, StorageProblem
+from footage.errors import NotThere, StorageProblem
 from footage.evidence.clip_evidence import ClipEvidence
 from footage.evidence.reader import RecordReader
-from footage.evidence.records import Claim, Record
+from footage.evidence.records import Claim
 from footage.evidence.stored_clips import UNREADABLE, attempts_in, names_of
+from footage.steps.harvest_memory import keep_finished, remembered
 from footage.steps.open_clips import OpenClips, Unfinished, left_to_finish
 from footage.steps.provider_queries import list_all
 
@@ -26,10 +25,6 @@ if TYPE_CHECKING:
     from footage.context import Context
     from footage.provider import TaskRow, WanClient
     from footage.storage import Store
-
-_MEMORY = "harvest.json"
-# As many as one record holds.
-MOST_REMEMBERED = 60_000
 
 
 @dataclass
@@ -40,12 +35,6 @@ class Compared:
     unclaimed: list[TaskRow] = field(default_factory=lambda: [])
     unfinished: list[Unfinished] = field(default_factory=list[Unfinished])
     warnings: list[str] = field(default_factory=list[str])
-
-
-class _Memory(Record):
-    """`harvest.json`: listed tasks whose clips have nothing left to finish, shortened."""
-
-    finished: list[Annotated[str, Field(pattern=r"^[0-9a-f]{12}$")]] = Field(default_factory=list[str])
 
 
 def client_in_use(context: Context) -> WanClient:
@@ -79,25 +68,16 @@ def compare(store: Store, rows: Iterable[TaskRow], found: OpenClips) -> Compared
     Raises:
         StorageProblem: What was seen could not be kept.
     """
-    compared, remembered = Compared(), _remembered(store)
+    compared, memory = Compared(), remembered(store)
+    over_before = set(memory.finished)
     known = {clip.task_id for clip in found.unfinished}
     finished: set[str] = set()
     for row in rows:
         short = hashlib.sha256(row.task_id.encode()).hexdigest()[:12]
-        if short in remembered or (row.task_id not in known and _is_over(store, row, found, compared)):
+        if short in over_before or (row.task_id not in known and _is_over(store, row, found, compared)):
             finished.add(short)
-    kept = sorted(finished)[:MOST_REMEMBERED]
-    if set(kept) != remembered:
-        # Compact: a busy account has tens of thousands.
-        store.replace(_MEMORY, _Memory(finished=kept).model_dump_json().encode())
+    keep_finished(store, memory, finished)
     return compared
-
-
-def _remembered(store: Store) -> set[str]:
-    try:
-        return set(RecordReader(store).record(_MEMORY, _Memory).finished)
-    except (NotThere, BadRecord):
-        return set()
 
 
 def _is_over(store: Store, row: TaskRow, found: OpenClips, compared: Compared) -> bool:

@@ -28,6 +28,7 @@ from footage.evidence.stored_clips import keys_in
 from footage.privacy.display import shown
 from footage.steps.account_tasks import account_tasks, client_in_use, compare, still_unclaimed
 from footage.steps.check import reopen
+from footage.steps.harvest_memory import not_yet_told
 from footage.steps.open_clips import OpenClips, Unfinished, left_to_finish, look, mark, unmark
 from footage.steps.provider_queries import learn_clock
 
@@ -58,6 +59,8 @@ class Harvest:
     failed: dict[str, str] = field(default_factory=dict[str, str])
     canceled: list[str] = field(default_factory=list[str])
     expiring: list[Unfinished] = field(default_factory=list[Unfinished])
+    # Their time ran out since the harvest before.
+    expired: list[Unfinished] = field(default_factory=list[Unfinished])
     strangers: list[str] = field(default_factory=list[str])
     # Whether the account's tasks could be listed: else nobody knows of strangers.
     account_listed: bool = False
@@ -70,6 +73,7 @@ async def harvest_store(
     *,
     keys: tuple[str, ...] = (),
     on_expiring: Callable[[Unfinished], None] | None = None,
+    on_expired: Callable[[Unfinished], None] | None = None,
     list_tasks: ListTasks = _list_tasks,
 ) -> Harvest:
     """Finish every unfinished clip, or just `keys`; a clip that fails does not hold up the others.
@@ -88,6 +92,7 @@ async def harvest_store(
     if clips:
         await in_thread(_learn_clock, context)
     _tell_expiring(context, clips, report, on_expiring)
+    await in_thread(_tell_expired, context, found.unfinished, report, on_expired)
     gate = PrioritySemaphore(DELIVERIES_AT_ONCE)
     # All are asked for at once, so that none that is made waits for one that is not.
     await asyncio.gather(*(_finish(context, clip, steps, gate, report) for clip in clips))
@@ -146,7 +151,7 @@ def _tell_expiring(
 ) -> None:
     now = context.provider_now()
     for clip in clips:
-        if not clip.expires_within(EXPIRY_WARNING, now):
+        if clip.expires_within(timedelta(0), now) or not clip.expires_within(EXPIRY_WARNING, now):
             continue
         report.expiring.append(clip)
         logger.warning(
@@ -159,6 +164,36 @@ def _tell_expiring(
         )
         if on_expiring is not None:
             on_expiring(clip)
+
+
+def _tell_expired(
+    context: Context,
+    clips: list[Unfinished],
+    report: Harvest,
+    on_expired: Callable[[Unfinished], None] | None,
+) -> None:
+    """Say once of each clip that its time is over; it is harvested all the same, for what the provider still has."""
+    now = context.provider_now()
+    expired = {clip.key: clip for clip in clips if clip.expires_within(timedelta(0), now)}
+    if not expired:
+        return
+    try:
+        untold = not_yet_told(context.store, expired)
+    except StorageProblem as error:
+        report.warnings.append(error.message)
+        untold = set(expired)
+    for key in sorted(untold):
+        clip = expired[key]
+        report.expired.append(clip)
+        logger.error(
+            "Clip %s (%s) expired at the provider at %s.",
+            key[:12],
+            clip.status,
+            clip.expires_at,
+            extra={"clip": key},
+        )
+        if on_expired is not None:
+            on_expired(clip)
 
 
 def _look_for(context: Context, keys: tuple[str, ...], found: OpenClips, report: Harvest) -> None:

@@ -78,6 +78,33 @@ def test_people_are_warned_before_a_result_expires(bench: Bench) -> None:
     assert warned == [early.key]
 
 
+def test_a_clip_that_nobody_can_settle_expires_once_and_gains_no_file_by_being_looked_at(
+    bench: Bench,
+) -> None:
+    clip = book(bench)
+    store = bench.context().store
+    expired: list[str] = []
+    told: list[tuple[int, int]] = []
+    files: list[list[str]] = []
+
+    for hours in (1, 20, 1, 4, 1):
+        bench.emulator.advance(hours * 3600)
+        # The provider does not tell what became of it.
+        bench.fault("query-503", times=None)
+        report = asyncio.run(
+            harvest_store(
+                bench.context(), PLAIN_STEPS, on_expired=lambda unfinished: expired.append(unfinished.key)
+            )
+        )
+        bench.emulator.clear_faults()
+        told.append((len(report.expiring), len(report.expired)))
+        files.append(store.list(clip.evidence.folder))
+
+    assert told == [(0, 0), (1, 0), (1, 0), (0, 1), (0, 0)]
+    assert expired == [clip.key]
+    assert files[-1] == files[1]
+
+
 def test_harvest_says_why_a_clip_will_not_come(bench: Bench) -> None:
     bench.fault("failed-DataInspectionFailed")
     bench.emulator.turn(generation_s=5000.0)
