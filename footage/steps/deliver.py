@@ -69,6 +69,7 @@ def _deliver(clip: Clip, receipt: Receipt, billed_s: float | None) -> DeliveredR
             conform=clip.order.request.conform,
             limits=clip.context.download_limits(),
             billed_s=billed_s,
+            producer=clip.context.settings.label_producer,
         ).record()
     except OSError as error:
         raise StorageProblem(

@@ -61,6 +61,7 @@ def seal_clip(clip: Clip) -> VideoResponse:
         probe=facts,
         # Path, hash and facts of the provider's own file, where the clip was converted from it.
         original=delivered.original,
+        marks=delivered.marks,
         evidence_sha256=clip.evidence.manifest(),
     )
     return response_of(clip.context.store, clip.evidence.write_result(result), cached=False)
