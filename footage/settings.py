@@ -15,7 +15,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from footage.catalogue import MODEL_NAMES
 from footage.errors import InvalidRequest, Problem
-from footage.marks.label import ALLOWED_PRODUCER, producer_fault
+from footage.marks.label import ALLOWED_PRODUCER, Labelling, producer_fault
 from footage.network.proxies import check_proxies, is_loopback
 from footage.pacing.interval import DEFAULT_MIN_S
 from footage.privacy.display import shown
@@ -239,6 +239,11 @@ class Settings(BaseSettings):
         if value is not None and (mistake := _wrong_path(value)):
             raise PydanticCustomError("path", "{why}", {"why": mistake})
         return value
+
+    @property
+    def labelling(self) -> Labelling:
+        """Who labels what is made here."""
+        return Labelling(self.label_producer, self.label_films)
 
     @property
     def store_url(self) -> str:

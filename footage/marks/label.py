@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import dataclass
 from typing import Any, NamedTuple, cast
 
 NAME = "AIGC"
@@ -41,6 +42,17 @@ ALLOWED_PRODUCER = (
 )
 
 
+@dataclass(frozen=True)
+class Labelling:
+    """Who labels what is made here, and whether films are labelled; nobody: what came with a label keeps it."""
+
+    producer: str | None = None
+    films: bool = True
+
+
+UNNAMED = Labelling()
+
+
 def made_label(producer: str, content_id: str) -> str:
     """The label of something that `producer` generated and is the first to pass on."""
     values = ("1", producer, content_id, "", producer, content_id, "")
@@ -48,10 +60,14 @@ def made_label(producer: str, content_id: str) -> str:
 
 
 class LabelReading(NamedTuple):
-    """What a label says: its fields (None where it is no JSON object), and everything that is wrong with it."""
+    """What a label says: its fields (None where it is no JSON object), and everything that is wrong with it.
+
+    `remarks` is where it is not as the standard would have it, and says what it has to say all the same.
+    """
 
     fields: dict[str, Any] | None
     problems: tuple[str, ...]
+    remarks: tuple[str, ...] = ()
 
 
 def read_label(value: bytes) -> LabelReading:
@@ -73,8 +89,8 @@ def read_label(value: bytes) -> LabelReading:
     if list(fields) == [NAME] and isinstance(fields[NAME], dict):
         # As it stands in EXIF, and in some videos.
         fields = cast("dict[str, Any]", fields[NAME])
-    problems = [f"has {name} twice" for name in repeated]
-    return LabelReading(fields, (*problems, *_problems(fields))[:_MOST_PROBLEMS])
+    problems = [f"has {name} twice" for name in repeated] + _problems(fields)
+    return LabelReading(fields, tuple(problems[:_MOST_PROBLEMS]), tuple(_remarks(fields)[:_MOST_PROBLEMS]))
 
 
 def known_fields(fields: dict[str, Any]) -> dict[str, str]:
@@ -102,7 +118,6 @@ def _parsed(text: str, repeated: list[str]) -> Any:
 
 def _problems(fields: dict[str, Any]) -> list[str]:
     problems = [f"lacks {name}" for name in _REQUIRED if name not in fields]
-    problems += [f"has the unknown field {_quoted(name)}" for name in fields if name not in _KEYS]
     for name in (name for name in _KEYS if name in fields):
         value = fields[name]
         if not isinstance(value, str):
@@ -111,9 +126,16 @@ def _problems(fields: dict[str, Any]) -> list[str]:
             problems.append(f"has an empty {name}")
         elif name == "Label" and value not in _LABELS:
             problems.append(f"has the Label {_quoted(value)}, and 1, 2 and 3 are known")
-        elif not _CHARACTERS.fullmatch(value):
-            problems.append(f"has characters in {name} that the standard does not allow")
     return problems
+
+
+def _remarks(fields: dict[str, Any]) -> list[str]:
+    remarks = [f"has the unknown field {_quoted(name)}" for name in fields if name not in _KEYS]
+    return remarks + [
+        f"has characters in {name} that the standard does not allow"
+        for name in _KEYS
+        if isinstance(value := fields.get(name), str) and not _CHARACTERS.fullmatch(value)
+    ]
 
 
 def _quoted(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Where marks stand in an MP4, in the child process: found by its boxes, without decoding anything.
+"""Where marks stand in an MP4 or a JPEG, in the child process: found by its boxes, without decoding anything.
 
 The standard place of the label is `moov.udta.meta`: the key AIGC in `keys`, its value in `ilst` (TC260-PG-20257A).
 In the wild there are more: a `meta` right below `moov`, items that carry their name themselves, XMP in a `uuid` box.
@@ -27,6 +27,8 @@ _MAX_LABELS = 4
 _HEADER_BYTES = 8
 _C2PA_UUID = bytes.fromhex("d8fec3d61b0e483c92975828877ec481")  # C2PA 2.2, annex A.5
 _XMP_UUID = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")  # XMP specification, part 3
+_JPEG, _JPEG_APP1, _JPEG_PICTURE = b"\xff\xd8\xff", 0xE1, 0xDA
+_JPEG_XMP = b"http://ns.adobe.com/xap/1.0/\0"
 _AIGC_XML = "{http://www.tc260.org.cn/ns/AIGC/1.0/}AIGC"
 
 
@@ -70,8 +72,13 @@ def label_in(path: str) -> str | None:
 
 def _marks(file: BinaryIO) -> Iterator[tuple[str, bytes] | None]:
     """Each label as (place, value), and None for a C2PA manifest."""
+    if _read(file, 0, 3, 3) == _JPEG:
+        yield from (("XMP", value) for value in _in_jpeg(file))
+        return
+    indexed = False
     for box in _boxes(file, 0, os.fstat(file.fileno()).st_size):
         if box.kind == b"moov":
+            indexed = True
             yield from _in_moov(file, box)
         elif box.kind == b"uuid":
             name = _read(file, box.start, box.start + 16, 16)
@@ -80,6 +87,25 @@ def _marks(file: BinaryIO) -> Iterator[tuple[str, bytes] | None]:
             elif name == _XMP_UUID:
                 for value in labels_in_xmp(_read(file, box.start + 16, box.end, _MAX_XMP_BYTES)):
                     yield "uuid XMP", value
+    if not indexed:
+        raise NotReadableError("it is no MP4 and no JPEG")
+
+
+def _in_jpeg(file: BinaryIO) -> Iterator[bytes]:
+    """The labels in the XMP segments of a JPEG, which come before its picture."""
+    at = 2
+    while True:
+        head = _read(file, at, at + 4, 4)
+        if len(head) < 4 or head[0] != 0xFF:
+            raise NotReadableError("the JPEG ends before its picture")
+        if head[1] == _JPEG_PICTURE:
+            return
+        length = int.from_bytes(head[2:])
+        if head[1] == _JPEG_APP1:
+            body = _read(file, at + 4, at + 2 + length, 1 << 16)
+            if body.startswith(_JPEG_XMP):
+                yield from labels_in_xmp(body.removeprefix(_JPEG_XMP))
+        at += 2 + max(length, 2)
 
 
 def _in_moov(file: BinaryIO, moov: _Box) -> Iterator[tuple[str, bytes]]:

@@ -36,7 +36,7 @@ class Label:
         return read_label(self.value).problems
 
     def to_json(self) -> dict[str, Any]:
-        fields, problems = read_label(self.value)
+        fields, problems, remarks = read_label(self.value)
         return {
             "place": self.place,
             "sha256": hashlib.sha256(self.value).hexdigest(),
@@ -44,6 +44,7 @@ class Label:
             **(_shown(self.value) if len(self.value) <= _SHOWN_BYTES else {}),
             "fields": fields and known_fields(fields),
             "problems": list(problems),
+            "remarks": list(remarks),
         }
 
 
@@ -102,16 +103,17 @@ class Marks:
 
     def lost_in(self, after: Marks) -> tuple[str, ...]:
         """What this file has and `after`, made from it, has not, in sentences."""
+        became = "changed" if after.values else "lost"
         said = [
-            f"Its AIGC label {value.decode(errors='replace')[:80]!r} is lost."
+            f"Its AIGC label {value.decode(errors='replace')[:80]!r} is {became}."
             for value in self.values
             if value not in after.values
         ]
-        if self.manifest is not None and after.manifest is None:
+        before, now = self.manifest, after.manifest
+        if before is not None and now is None:
             said.append("Its C2PA manifest is lost.")
-        elif self.manifest is not None and after.manifest is not None:
-            broken = after.manifest.state == "invalid" and self.manifest.state != "invalid"
-            said += [f"Its C2PA manifest is no longer valid: {after.manifest.reason}."] if broken else []
+        elif before is not None and now is not None and now.state == "invalid" != before.state:
+            said.append(f"Its C2PA manifest is no longer valid: {now.reason}.")
         return tuple(said)
 
     def to_json(self) -> dict[str, Any]:

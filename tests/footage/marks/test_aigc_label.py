@@ -28,9 +28,9 @@ def label(**changed: object) -> bytes:
     ],
 )
 def test_a_label_in_order_is_read_with_nothing_to_say_about_it(value: bytes) -> None:
-    fields, problems = read_label(value)
+    fields, problems, remarks = read_label(value)
 
-    assert problems == ()
+    assert (problems, remarks) == ((), ())
     assert fields is not None
     assert (fields["Label"], fields["ContentProducer"]) == ("1", "TEST")
 
@@ -48,17 +48,31 @@ def test_a_label_in_order_is_read_with_nothing_to_say_about_it(value: bytes) -> 
         (label(ContentProducer=""), "has an empty ContentProducer"),
         (label(Label="4"), "has the Label '4', and 1, 2 and 3 are known"),
         (label(Label=1), "has a Label that is no text"),
-        (
-            label(ContentProducer="某某科技"),
-            "has characters in ContentProducer that the standard does not allow",
-        ),
-        (label(ContentProducer="Two Words"), "has characters in ContentProducer"),
-        (label(Colour="red"), "has the unknown field 'Colour'"),
         (b'{"Label":"1","Label":"2","ContentProducer":"T","ProduceID":"1"}', "has 'Label' twice"),
     ],
 )
 def test_what_is_wrong_with_a_label_is_said_and_never_an_error(value: bytes, problem: str) -> None:
     assert any(said.startswith(problem) for said in read_label(value).problems)
+
+
+@pytest.mark.parametrize(
+    ("value", "remark"),
+    [
+        (
+            label(ContentProducer="某某科技"),
+            "has characters in ContentProducer that the standard does not allow",
+        ),
+        (
+            label(ContentProducer="Two Words"),
+            "has characters in ContentProducer that the standard does not allow",
+        ),
+        (label(Colour="red"), "has the unknown field 'Colour'"),
+    ],
+)
+def test_what_says_all_that_it_has_to_say_is_remarked_on_and_no_problem(value: bytes, remark: str) -> None:
+    reading = read_label(value)
+
+    assert (reading.problems, reading.remarks) == ((), (remark,))
 
 
 def test_a_label_of_ours_has_the_seven_fields_in_order_and_the_production_pair_twice() -> None:

@@ -157,7 +157,7 @@ def test_a_damaged_file_is_read_as_far_as_it_goes_and_never_an_error(
     marks = read_marks(video)
 
     assert marks.values in ((), (WAN_LIKE.encode(),))
-    assert (marks.unreadable is None) == (not video.read_bytes())
+    assert marks.unreadable is not None
 
 
 @pytest.mark.parametrize(
