@@ -15,6 +15,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from footage.catalogue import MODEL_NAMES
 from footage.errors import InvalidRequest, Problem
+from footage.marks.label import ALLOWED_PRODUCER, Labelling, producer_fault
 from footage.network.proxies import check_proxies, is_loopback
 from footage.pacing.interval import DEFAULT_MIN_S
 from footage.privacy.display import shown
@@ -35,6 +36,7 @@ _ALLOWED = {
         for span in ("DAY", "MONTH")
     },
     "WAN_VIDEO_INPUT_ROOTS": 'a JSON list of absolute paths, such as ["/srv/boards"]',
+    "WAN_VIDEO_LABEL_PRODUCER": ALLOWED_PRODUCER,
     "WAN_VIDEO_ALLOW_NETS": 'a JSON list of networks, such as ["198.18.0.0/15"]',
     "WAN_VIDEO_RESULT_HOSTS": 'a JSON list of host names, such as ["*.aliyuncs.com"]',
 }
@@ -126,6 +128,11 @@ class Settings(BaseSettings):
     max_cost_per_month_by_model: Annotated[dict[str, Amount], NoDecode] = Field(
         default_factory=dict, description="The same for single models and a month, as JSON."
     )
+    label_producer: str | None = Field(
+        default=None,
+        description="Who labels films, and clips that come without an AIGC label: a name or a provider code.",
+    )
+    label_films: bool = Field(default=True, description="Whether a film gets an AIGC label.")
     push_url: str | None = Field(
         default=None,
         description="Public address of `wan-video listen`, exactly as in the EventBridge rule.",
@@ -210,6 +217,13 @@ class Settings(BaseSettings):
             raise PydanticCustomError("place", "cannot be used: {why}", {"why": str(error)}) from None
         return value
 
+    @field_validator("label_producer")
+    @classmethod
+    def _check_producer(cls, value: str | None) -> str | None:
+        if value is not None and (why := producer_fault(value)):
+            raise PydanticCustomError("producer", "{why}", {"why": why})
+        return value
+
     @field_validator("push_url")
     @classmethod
     def _check_push_url(cls, value: str | None) -> str | None:
@@ -225,6 +239,11 @@ class Settings(BaseSettings):
         if value is not None and (mistake := _wrong_path(value)):
             raise PydanticCustomError("path", "{why}", {"why": mistake})
         return value
+
+    @property
+    def labelling(self) -> Labelling:
+        """Who labels what is made here."""
+        return Labelling(self.label_producer, self.label_films)
 
     @property
     def store_url(self) -> str:

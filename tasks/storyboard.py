@@ -151,7 +151,15 @@ async def cut(
     notices: list[str],
 ) -> Package:
     """Join the film and write timeline, edit list and dailies."""
-    return await in_heavy_thread(make_package, context.store, board_plan, outcomes, statement, notices)
+    return await in_heavy_thread(
+        make_package,
+        context.store,
+        board_plan,
+        outcomes,
+        statement,
+        notices,
+        context.settings.labelling,
+    )
 
 
 def guesses_of(reading: Reading) -> list[str]:

@@ -68,6 +68,11 @@ COMMANDS = {
         "files."
         "\n\nWrites nothing and asks no provider. Ends with 0 if everything fits, 7 if something is damaged."
     ),
+    "marks": (
+        "Say which marks of generated content files have: found, wrong, lost or unreadable."
+        "\n\nAsks no provider. Ends with 0 if nothing is lost or wrong; a file without marks is told and no failure, "
+        "unless it is required to have them. Ends with 7 if something is lost, wrong or unreadable."
+    ),
     "status": (
         "What an operator asks: what waits, how old it is, what was spent and refused today, what expires next."
         "\n\nReads the store, writes nothing and asks no provider."

@@ -17,6 +17,7 @@ from av.audio.frame import AudioFrame
 from av.video.frame import VideoFrame
 from PIL import Image, ImageDraw, ImageFilter
 
+from footage.emulator.aigc_label import MOVFLAGS, put_label, rename_second
 from footage.emulator.captions import CAPTION_SHARE, caption, counter
 
 if TYPE_CHECKING:
@@ -39,7 +40,8 @@ def film(job: dict[str, Any], target: Path) -> None:
     """Write the clip of `job` (a render request of the render_pool) to `target`."""
     fps, frames = int(job["fps"]), int(job["fps"]) * int(job["duration_s"])
     scene = _Scene(job, frames)
-    with av.open(str(target), "w", format="mp4", options={"movflags": "+faststart"}) as container:
+    with av.open(str(target), "w", format="mp4", options={"movflags": "+faststart" + MOVFLAGS}) as container:
+        put_label(container, job)
         video = _video_stream(container, job, fps)
         audio = _audio_stream(container) if job["audio"] else None
         if job["render"] == "tiny":
@@ -48,6 +50,7 @@ def film(job: dict[str, Any], target: Path) -> None:
             _film_moving(container, video, scene, frames)
         if audio is not None:
             _record(container, audio, job)
+    rename_second(target, job)
 
 
 def _video_stream(container: "OutputContainer", job: dict[str, Any], fps: int) -> "VideoStream":

@@ -69,6 +69,9 @@ class Knobs:
     )
     fps: int = _knob(30, "frames a second of the results; older pages say 24")
     render: str = _knob("full", "full: moving pictures; tiny: a still with the right size, duration and fps")
+    aigc: str = _knob(
+        "one", "the results' AIGC label: one, none, broken (half of it), or twice (they differ)"
+    )
     render_workers: int = _knob(2, "processes that render")
 
     @classmethod

@@ -42,6 +42,7 @@ class RenderPool:
             **asdict(task.plan),
             "fps": self.knobs.fps,
             "render": self.knobs.render,
+            "aigc": self.knobs.aigc,
             "model": task.model,
             "prompt": without_directives(task.prompt)[:400],
         }

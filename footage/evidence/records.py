@@ -273,14 +273,39 @@ class Files(BaseModel):
         return None
 
 
+class LabelRecord(BaseModel):
+    """One AIGC label that stood in a video; `text` or `base64` is its very value, where that is not too long."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    place: Name
+    sha256: Sha256
+    size_bytes: Bytes
+    text: str | None = None
+    base64: str | None = None
+
+
+class MarksRecord(BaseModel):
+    """What a stored video says of how it was made (footage/marks/README.md)."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    aigc: Annotated[list[LabelRecord], Field(max_length=16)] = Field(default_factory=list[LabelRecord])
+    # Its state, and what the library says of it where that is installed; None: there is no manifest.
+    c2pa: dict[str, Any] | None = None
+    unreadable: str | None = None
+
+
 class StoredFile(BaseModel):
-    """One published video: where it is, and what its bytes are."""
+    """One published video: where it is, what its bytes are, and the marks in it."""
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
     path: Name
     sha256: Sha256
     size_bytes: Bytes
+    # None in evidence of an earlier release, which did not look for them.
+    marks: MarksRecord | None = None
 
 
 class DeliveredRecord(Record):
@@ -292,12 +317,16 @@ class DeliveredRecord(Record):
     # The provider's own file, where the clip was converted from it.
     original: StoredFile | None = None
     files: Files
+    # Of the clip itself.
+    marks: MarksRecord | None = None
     warnings: list[str] = Field(default_factory=list[str])
 
     @property
     def videos(self) -> tuple[StoredFile, ...]:
         """The videos whose bytes are known."""
-        clip = StoredFile(path=self.files.clip, sha256=self.sha256, size_bytes=self.size_bytes)
+        clip = StoredFile(
+            path=self.files.clip, sha256=self.sha256, size_bytes=self.size_bytes, marks=self.marks
+        )
         return (clip,) if self.original is None else (clip, self.original)
 
 
@@ -347,13 +376,16 @@ class ResultRecord(Record):
     # What was measured in the clip; older evidence may lack it.
     probe: Facts | None = None
     original: StoredFile | None = None
+    marks: MarksRecord | None = None
     # SHA-256 of the records that prove it, by path below the clip's folder.
     evidence_sha256: dict[str, Sha256] = Field(default_factory=dict[str, str])
 
     @property
     def videos(self) -> tuple[StoredFile, ...]:
         """The videos whose bytes are known."""
-        clip = StoredFile(path=self.files.clip, sha256=self.clip.sha256, size_bytes=self.clip.size_bytes)
+        clip = StoredFile(
+            path=self.files.clip, sha256=self.clip.sha256, size_bytes=self.clip.size_bytes, marks=self.marks
+        )
         return (clip,) if self.original is None else (clip, self.original)
 
 

@@ -7,7 +7,7 @@ is ever imported here. All functions block.
 
 from footage.media.boxes import walk
 from footage.media.facts import VideoFacts
-from footage.media.jobs import conform, inspect, join, last_frame
+from footage.media.jobs import conform, inspect, join, last_frame, relabel
 
 __all__ = [
     "VideoFacts",
@@ -15,5 +15,6 @@ __all__ = [
     "inspect",
     "join",
     "last_frame",
+    "relabel",
     "walk",
 ]

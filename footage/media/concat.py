@@ -11,6 +11,7 @@ from typing import Any, cast
 import av
 import av.container
 
+from footage.marks.mp4 import label_in
 from footage.media.decoding import open_video
 from footage.media.encoding import conform, open_output
 
@@ -18,10 +19,15 @@ _SOUND_RATE = 48_000
 _SOUND_SAMPLES = 1024  # one AAC frame
 
 
-def join(paths: list[str], out: str) -> dict[str, Any]:
-    """Copy the pictures when all clips are alike, else encode all of them alike first."""
+def join(paths: list[str], out: str, label: str | None = None) -> dict[str, Any]:
+    """Copy the pictures when all clips are alike, else encode all of them alike first.
+
+    A file has one label: `label`, or the first one that a clip has.
+    """
+    if label is None:
+        label = next((kept for kept in map(label_in, paths) if kept is not None), None)
     if len({_likeness(path) for path in paths}) == 1:
-        _write(paths, out)
+        _write(paths, out, label)
         return {"copied": True}
     with open_video(paths[0]) as first:
         video = first.streams.video[0]
@@ -32,7 +38,7 @@ def join(paths: list[str], out: str) -> dict[str, Any]:
         for number, path in enumerate(paths):
             alike.append(str(Path(folder) / f"{number}.mp4"))
             conform(path, alike[-1], fps, size)
-        _write(alike, out)
+        _write(alike, out, label)
     return {"copied": False}
 
 
@@ -52,14 +58,14 @@ def _likeness(path: str) -> tuple[Any, ...]:
         )
 
 
-def _write(paths: list[str], out: str) -> None:
+def _write(paths: list[str], out: str, label: str | None) -> None:
     with open_video(paths[0]) as first:
         video = first.streams.video[0]
         time_base = cast(Fraction, video.time_base)
         with_sound = any(_has_sound(path) for path in paths)
         # The muxer would choose a time scale of its own and round every timestamp to it.
         scale = {"video_track_timescale": str(time_base.denominator)} if time_base.numerator == 1 else {}
-        with open_output(out, **scale) as target:
+        with open_output(out, label, **scale) as target:
             new_video = cast(Any, target.add_stream_from_template(video))
             new_video.time_base = time_base
             sound = _Sound(target) if with_sound else None

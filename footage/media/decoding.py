@@ -14,6 +14,8 @@ import av.error
 import av.logging
 from PIL import Image, ImageDraw, ImageFont, ImageStat
 
+from footage.marks.mp4 import label_in
+from footage.marks.xmp import jpeg_options
 from footage.values.frame_rate import exact_rate
 
 # The only decoders that bytes of strangers ever reach, by FFmpeg's names; it has hundreds.
@@ -48,7 +50,14 @@ def open_video(path: str) -> av.container.InputContainer:
     the timeouts (open, read) are a second fence.
     """
     only = ",".join(_DECODERS)
-    return av.open(path, format="mp4", timeout=(5, 10), options={"codec_whitelist": only})
+    return av.open(
+        path,
+        format="mp4",
+        timeout=(5, 10),
+        options={"codec_whitelist": only},
+        # What a file says of itself may be in any coding; strictly, it would not be opened.
+        metadata_errors="replace",
+    )
 
 
 class _Sample(NamedTuple):
@@ -72,12 +81,18 @@ def display_size(path: str) -> tuple[int, int] | None:
 
 
 def inspect(
-    path: str, poster: str | None, contact_sheet: str | None, not_decoded: str | None = None
+    path: str,
+    poster: str | None,
+    contact_sheet: str | None,
+    label: str | None = None,
+    not_decoded: str | None = None,
 ) -> dict[str, Any]:
     """Count the packets, decode every frame, keep twelve; see VideoFacts for what comes out.
 
     With `not_decoded`, the reason why not, only the packets are counted.
     """
+    pictured = label_in(path)
+    marks = jpeg_options(label if pictured is None else pictured)
     with open_video(path) as container:
         if not container.streams.video:
             return _facts(problems=["there is no video in it"])
@@ -102,16 +117,16 @@ def inspect(
         if not known["width"] or not known["height"]:
             return _facts(problems=["it does not say how large its pictures are"])
         if reason := not_decoded or _not_opened(context):
-            return _undecoded(container, reason, packets, problems, known, poster, contact_sheet)
+            return _undecoded(container, reason, packets, problems, known, [poster, contact_sheet], marks)
     with open_video(path) as container:
         look = _Look(packets, poster is not None)
         problems += look.over(container)
     if problems or not look.samples:
         return _facts(problems=problems or ["no frame of it can be decoded"], **known)
     if poster is not None and look.best is not None:
-        look.best.save(poster, "JPEG", quality=88)
+        look.best.save(poster, "JPEG", quality=88, **marks)
     if contact_sheet is not None:
-        _sheet(look.samples).save(contact_sheet, "JPEG", quality=85)
+        _sheet(look.samples).save(contact_sheet, "JPEG", quality=85, **marks)
     rate = look.frames / look.duration if look.duration else Fraction(0)
     return _facts(
         duration_s=float(look.duration),
@@ -141,8 +156,8 @@ def _undecoded(
     packets: int,
     problems: list[str],
     known: dict[str, Any],
-    poster: str | None,
-    contact_sheet: str | None,
+    pictures: list[str | None],
+    marks: dict[str, Any],
 ) -> dict[str, Any]:
     """What a file says of itself, with a plain picture in the place of its own."""
     if problems or not packets:
@@ -150,9 +165,9 @@ def _undecoded(
     blank = Image.new("RGB", (_POSTER_WIDTH, _POSTER_WIDTH * 9 // 16), (24, 24, 24))
     text = f"Not decoded: {reason}"
     ImageDraw.Draw(blank).text((24, 24), text, font=ImageFont.load_default(size=20), fill=(220, 220, 220))
-    for picture in (poster, contact_sheet):
+    for picture in pictures:
         if picture is not None:
-            blank.save(picture, "JPEG", quality=85)
+            blank.save(picture, "JPEG", quality=85, **marks)
     video = container.streams.video[0]
     base = video.time_base or Fraction(0)
     rate = video.average_rate or Fraction(0)

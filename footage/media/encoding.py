@@ -1,4 +1,4 @@
-"""Writing a video in the child process: another frame rate and size, the same speed and sound."""
+"""Writing a video in the child process: another frame rate and size, the same speed and sound, the same label."""
 
 from __future__ import annotations
 
@@ -11,15 +11,28 @@ import av.error
 import av.video.frame
 from av.filter import Graph
 
+from footage.marks.label import NAME
+from footage.marks.mp4 import label_in
 from footage.media.decoding import open_video
 
 # Visually lossless for material that was compressed once already; veryfast takes 2.3 s for 5 s of 1080p.
 _X264 = {"crf": "17", "preset": "veryfast"}
 
 
-def conform(path: str, out: str, fps: str | None, size: list[int] | None) -> dict[str, Any]:
-    """Encode the pictures again at `fps` ("24" or "24000/1001") and `size`, copy the sound."""
-    with open_video(path) as source, open_output(out) as target:
+def conform(
+    path: str,
+    out: str,
+    fps: str | None,
+    size: list[int] | None,
+    label: str | None = None,
+    keep_label: bool = True,
+) -> dict[str, Any]:
+    """Encode the pictures again at `fps` ("24" or "24000/1001") and `size`, copy the sound.
+
+    The file has the label of the source, and `label` where that has none.
+    """
+    kept = label_in(path) if keep_label else None
+    with open_video(path) as source, open_output(out, label if kept is None else kept) as target:
         video = source.streams.video[0]
         sound = source.streams.audio[0] if source.streams.audio else None
         rate = Fraction(fps) if fps is not None else video.average_rate or Fraction(24)
@@ -42,9 +55,39 @@ def conform(path: str, out: str, fps: str | None, size: list[int] | None) -> dic
     return {}
 
 
-def open_output(path: str, **options: str) -> av.container.OutputContainer:
-    """Open an MP4 for writing whose index comes first, so that browsers play it while it loads."""
-    return av.open(path, "w", format="mp4", options={"movflags": "+faststart", **options})
+def relabel(path: str, out: str, label: str) -> dict[str, Any]:
+    """Copy all pictures and sound as they are into a file with the label."""
+    with open_video(path) as source, open_output(out, label) as target:
+        streams = [stream for stream in source.streams if stream.type in ("video", "audio")]
+        copies = {stream.index: target.add_stream_from_template(cast(Any, stream)) for stream in streams}
+        for packet in source.demux(*streams):
+            if packet.dts is not None:
+                packet.stream = copies[packet.stream_index]
+                target.mux(packet)
+    return {}
+
+
+def open_output(path: str, label: str | None = None, **options: str) -> av.container.OutputContainer:
+    """Open an MP4 for writing whose index comes first, so that browsers play it while it loads.
+
+    The label is written byte for byte; what is no UTF-8 in it comes as surrogates.
+    """
+    flags = "+faststart"
+    if label is not None:
+        # Without it FFmpeg drops what it has no tag of its own for, and says nothing.
+        flags += "+use_metadata_tags"
+    target = av.open(
+        path,
+        "w",
+        format="mp4",
+        options={"movflags": flags, **options},
+        metadata_encoding="utf-8",
+        metadata_errors="surrogateescape",
+    )
+    if label is not None:
+        # Before the first packet, because the header is out then.
+        target.metadata[NAME] = label
+    return target
 
 
 def add_x264(

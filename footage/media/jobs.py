@@ -22,11 +22,14 @@ _LOOK_DATA_BYTES = 200 << 20
 _ADDRESS_SPACE_BYTES = 6 << 30
 
 
-def inspect(path: Path, *, poster: Path | None = None, contact_sheet: Path | None = None) -> VideoFacts:
+def inspect(
+    path: Path, *, poster: Path | None = None, contact_sheet: Path | None = None, label: str | None = None
+) -> VideoFacts:
     """Measure a file by reading all of it; what is wrong with it is in `problems`, not an error.
 
     One decoding pass gives everything, so the poster and the contact sheet are made on the way when
-    their file names are given (and the file is playable).
+    their file names are given (and the file is playable). They carry the video's AIGC label, or `label` where it
+    has none.
 
     Raises:
         StorageProblem: The disk does not take the pictures.
@@ -39,6 +42,7 @@ def inspect(path: Path, *, poster: Path | None = None, contact_sheet: Path | Non
         "path": _name(path),
         "poster": None if poster is None else _name(poster),
         "contact_sheet": None if contact_sheet is None else _name(contact_sheet),
+        "label": label,
     }
     try:
         answer = _looked_at(size_bytes, arguments)
@@ -69,12 +73,19 @@ def last_frame(path: Path, out: Path) -> None:
 
 
 def conform(
-    path: Path, out: Path, *, fps: float | Fraction | None = None, size: tuple[int, int] | None = None
+    path: Path,
+    out: Path,
+    *,
+    fps: float | Fraction | None = None,
+    size: tuple[int, int] | None = None,
+    label: str | None = None,
+    keep_label: bool = True,
 ) -> None:
     """Write the clip at another frame rate and size (width, height), at the same speed, with its sound.
 
     Frames are dropped or repeated, never blended, so the duration stays within one frame. The picture is
-    stretched to the size: the caller asks only for sizes of nearly the same shape.
+    stretched to the size: the caller asks only for sizes of nearly the same shape. Its AIGC label is kept byte for
+    byte, or it gets `label` where it has none; a C2PA manifest ends here, because it is about the bytes.
 
     Raises:
         BadDelivery: The clip cannot be read.
@@ -89,15 +100,35 @@ def conform(
         out=_name(out),
         fps=rate,
         size=size,
+        label=label,
+        keep_label=keep_label,
     )
 
 
-def join(clips: Sequence[Path], out: Path) -> bool:
+def relabel(path: Path, out: Path, label: str) -> None:
+    """Write the clip with an AIGC label in the place of any that it has; pictures and sound stay the same bytes.
+
+    Raises:
+        BadDelivery: The clip cannot be read.
+        StorageProblem: The disk does not take the result.
+    """
+    _do(
+        "footage.media.encoding:relabel",
+        _LOOK_TIMEOUT_S,
+        path,
+        path=_name(path),
+        out=_name(out),
+        label=label,
+    )
+
+
+def join(clips: Sequence[Path], out: Path, *, label: str | None = None) -> bool:
     """Write the clips one after the other into one file; returns whether the pictures were copied untouched.
 
     Clips of equal codec, size, rate and encoder settings are copied, exact to the frame. Otherwise all
     are encoded again at the size and rate of the first one. Sound is encoded anew in one piece whenever
-    a clip has some: it then has no gap or click at a cut, and silent clips stay silent.
+    a clip has some: it then has no gap or click at a cut, and silent clips stay silent. The file has one AIGC label:
+    `label`, or the first one that a clip has.
 
     Raises:
         BadDelivery: A clip cannot be read, or there is none.
@@ -107,7 +138,12 @@ def join(clips: Sequence[Path], out: Path) -> bool:
         raise BadDelivery("There are no clips to join.")
     timeout_s = _ENCODE_TIMEOUT_S + 30.0 * len(clips)
     answer = _do(
-        "footage.media.concat:join", timeout_s, out, paths=[_name(clip) for clip in clips], out=_name(out)
+        "footage.media.concat:join",
+        timeout_s,
+        out,
+        paths=[_name(clip) for clip in clips],
+        out=_name(out),
+        label=label,
     )
     return bool(answer["copied"])
 

@@ -73,6 +73,7 @@ def _deliver(clip: Clip, receipt: Receipt, billed_s: float | None) -> DeliveredR
             limits=clip.context.download_limits(),
             billed_s=billed_s,
             published=published,
+            producer=clip.context.settings.label_producer,
         ).record()
     except OSError as error:
         raise StorageProblem(

@@ -1,10 +1,10 @@
 """The delivery of a bought clip: from the provider's link to verified files in the store.
 
-    download ─► whole? playable? ─► judge ─► conform when asked ─► publish
-                 else again                                        original, poster, sheet, the clip last
+    download ─► whole? playable? ─► read its marks ─► judge ─► conform when asked ─► marks kept? ─► publish
+                 else again                                                    original, poster, sheet, the clip last
 
     videos/<key>.mp4             the clip
-    videos/<key>.original.mp4    as the provider delivered it, when the clip was conformed
+    videos/<key>.original.mp4    as the provider delivered it, when the clip was made from it here
     videos/<key>.jpg             poster
     videos/<key>.sheet.jpg       contact sheet
 
@@ -13,7 +13,8 @@ name comes last: when it is there, everything is. So a delivery that was killed 
 called again; it takes what is there and goes on.
 
 A clip that is not what was asked for is delivered with a warning, because it was paid for. Only a file
-that is not a playable video is refused.
+that is not a playable video is refused. What was made here has the marks of what came, read back, or it is not
+published, and the file stays as it came.
 """
 
 from __future__ import annotations
@@ -21,18 +22,18 @@ from __future__ import annotations
 import logging
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from fractions import Fraction
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from footage.errors import AlreadyThere, BadDelivery, StorageProblem
-from footage.evidence.records import DeliveredRecord, Facts, Files, StoredFile
-from footage.media import VideoFacts, inspect
+from footage.evidence.records import DeliveredRecord, Facts, Files, MarksRecord, StoredFile
+from footage.marks import Marks, made_label, read_marks
+from footage.media import VideoFacts, inspect, relabel
 from footage.media import conform as make_conform
+from footage.steps.delivery_verdict import Verdict, conversion_fault, judge
 from footage.storage.sha256 import sha256_of
 from footage.transfer import Limits, download
-from footage.values.frame_rate import rate_number
 
 if TYPE_CHECKING:
     from footage.order import Expected
@@ -43,106 +44,14 @@ log = logging.getLogger(__name__)
 # A damaged file may come from one bad copy behind the link; three bad ones are the file itself.
 _DOWNLOADS = 3
 
-# 24.0 is 24; 23.976 is not.
-_FPS_TOLERANCE = 0.005
-# A clip may end within the last frame's time, and sound codecs round to 21 ms.
-_DURATION_TOLERANCE_S = 0.1
-# The provider's i2v sizes differ from the asked ones by up to 0.75 % in shape (1920x1072 for 1920*1080);
-# much more than that would be seen as a stretched picture, so it is left alone and reported.
-_STRETCH_TOLERANCE = 0.03
-_BLACK_SHARE = 0.5
-_FROZEN_SHARE = 0.9
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What to do with a delivered file.
-
-    `refuse` says why it is no video (None: it is one); `fps` and `size` are what it should be conformed
-    to, None where nothing has to change.
-    """
-
-    refuse: str | None = None
-    fps: Fraction | None = None
-    size: tuple[int, int] | None = None
-    warnings: tuple[str, ...] = ()
-
-    @property
-    def conform(self) -> bool:
-        return self.fps is not None or self.size is not None
-
-
-def judge(
-    facts: VideoFacts,
-    expected: Expected,
-    *,
-    conform: Literal["auto", "never"] = "auto",
-    billed_s: float | None = None,
-) -> Verdict:
-    """Compare what came with what was ordered and, where known, with the seconds that are billed."""
-    if not facts.playable:
-        return Verdict(refuse=facts.problems[0])
-    warnings: list[str] = []
-    fps, size = None, None
-    if facts.undecoded is not None:
-        # It was paid for, and is nobody's to throw away; but nothing opens it, so nothing is made of it.
-        warnings.append(f"It is as it came, and its pictures were not looked at: {facts.undecoded}.")
-    may_conform = conform == "auto" and facts.undecoded is None
-    why = "conform is never" if facts.undecoded is None else "it is not decoded here"
-
-    if abs(facts.fps - expected.fps) > _FPS_TOLERANCE:
-        if may_conform:
-            fps = expected.fps
-        else:
-            warnings.append(
-                f"{rate_number(expected.fps)} fps were asked for, {facts.fps:.5g} came, and {why}."
-            )
-
-    asked = (expected.width, expected.height)
-    came = (facts.width, facts.height)
-    if expected.exact_size and came != asked:
-        stretch = abs((came[0] / came[1]) / (asked[0] / asked[1]) - 1)
-        sizes = f"{asked[0]}*{asked[1]} was asked for, {came[0]}*{came[1]} came"
-        if stretch > _STRETCH_TOLERANCE:
-            warnings.append(f"{sizes}: it has another shape, so it was not scaled.")
-        elif may_conform:
-            size = asked
-        else:
-            warnings.append(f"{sizes}, and {why}.")
-
-    tolerance_s = max(_DURATION_TOLERANCE_S, 1 / max(1.0, min(facts.fps, expected.fps)))
-    if abs(facts.duration_s - expected.duration_s) > tolerance_s:
-        warnings.append(f"{expected.duration_s} s were asked for, {facts.duration_s:.2f} s came.")
-    if billed_s is not None and billed_s - facts.duration_s > tolerance_s:
-        warnings.append(f"{billed_s:g} s are billed, {facts.duration_s:.2f} s came.")
-    if expected.audio is True and not facts.audio:
-        warnings.append("Sound was asked for, the clip has none.")
-    if expected.audio is False and facts.audio:
-        warnings.append("No sound was asked for, the clip has some.")
-    if facts.black_share >= _BLACK_SHARE:
-        warnings.append(f"The picture is black in {facts.black_share:.0%} of the clip.")
-    elif facts.frozen_share >= _FROZEN_SHARE:
-        warnings.append("Nothing moves in the clip.")
-    return Verdict(fps=fps, size=size, warnings=tuple(warnings))
-
-
-def conversion_fault(before: VideoFacts, after: VideoFacts) -> str | None:
-    """What is wrong with a file that was made here of a delivered one; it is verified like what was bought."""
-    if not after.playable:
-        return f"is damaged: {after.problems[0]}"
-    if abs(after.duration_s - before.duration_s) > max(1 / before.fps, 1 / after.fps) + 1e-3:
-        return f"lasts {after.duration_s:.3f} s, not {before.duration_s:.3f} s"
-    if before.audio and not after.audio:
-        return "lost its sound"
-    return None
-
 
 @dataclass(frozen=True)
 class StoredVideo:
-    """One published video: its path in the store and what was measured in the published bytes."""
+    """One published video: its path in the store, and what was measured and read in the published bytes."""
 
     path: str
     facts: VideoFacts
+    marks: Marks
     sha256: str
     size_bytes: int
 
@@ -154,13 +63,14 @@ class StoredVideo:
                 "sha256": self.sha256,
                 "size_bytes": self.size_bytes,
                 "facts": self.facts.to_json(),
+                "marks": self.marks.to_json(),
             }
         )
 
 
 @dataclass(frozen=True)
 class Delivered:
-    """A finished delivery; `original` is the provider's file where `clip` was conformed from it."""
+    """A finished delivery; `original` is the provider's file where `clip` was made from it."""
 
     clip: StoredVideo
     original: StoredVideo | None
@@ -181,6 +91,7 @@ class Delivered:
                 poster=self.poster_path,
                 sheet=self.contact_sheet_path,
             ),
+            marks=MarksRecord.model_validate(self.clip.marks.to_json()),
             warnings=list(self.warnings),
         )
 
@@ -195,6 +106,7 @@ def fetch_and_publish(
     limits: Limits | None = None,
     billed_s: float | None = None,
     published: bool = True,
+    producer: str | None = None,
 ) -> Delivered:
     """Bring one clip home; called again after any interruption it finishes what was begun.
 
@@ -206,6 +118,7 @@ def fetch_and_publish(
             "never" keeps it as it came, with warnings.
         billed_s: The seconds that the provider bills, where it says.
         published: Whether somebody may have published some of it before; else the store is not asked for that.
+        producer: Who labels a clip that came without an AIGC label; None: it stays without.
 
     Raises:
         BadDelivery: What came, three times, is not a playable video; nothing was stored.
@@ -213,7 +126,8 @@ def fetch_and_publish(
         Unreachable: The result could not be fetched now.
         StorageProblem: The store did not take it, or what it has is damaged.
     """
-    delivery = _Delivery(expected, url_source, store, key, conform, limits or Limits(), billed_s)
+    label = None if producer is None else made_label(producer, key)
+    delivery = _Delivery(expected, url_source, store, key, conform, limits or Limits(), billed_s, label)
     try:
         return delivery.run(published=published)
     except AlreadyThere:
@@ -246,12 +160,24 @@ def fetch_and_compare(
             _publish_again(store, source, local)
         if clip is source or _fetch_whole(store, clip, conformed):
             return
-        facts = inspect(local)
-        verdict = judge(facts, expected, conform=conform)
-        if not verdict.conform:
+        verdict = judge(inspect(local), expected, conform=conform)
+        label = _label_of_ours(clip, source)
+        if verdict.conform:
+            # An earlier release, which wrote nothing about marks, lost them.
+            kept = clip.marks is not None
+            make_conform(local, conformed, fps=verdict.fps, size=verdict.size, label=label, keep_label=kept)
+        elif label is not None:
+            relabel(local, conformed, label)
+        else:
             raise BadDelivery(f"{clip.path} was made from {source.path} in a way that is not known")
-        make_conform(local, conformed, fps=verdict.fps, size=verdict.size)
         _publish_again(store, clip, conformed)
+
+
+def _label_of_ours(clip: StoredFile, source: StoredFile) -> str | None:
+    """The label that the clip got here, because its source had none."""
+    if clip.marks is None or not clip.marks.aigc or source.marks is None or source.marks.aigc:
+        return None
+    return clip.marks.aigc[0].text
 
 
 def _fetch_whole(store: Store, video: StoredFile, local: Path) -> bool:
@@ -279,6 +205,7 @@ class _Delivery:
         conform: Literal["auto", "never"],
         limits: Limits,
         billed_s: float | None,
+        label: str | None,
     ) -> None:
         self.expected = expected
         self.url_source = url_source
@@ -286,6 +213,8 @@ class _Delivery:
         self.conform: Literal["auto", "never"] = conform
         self.limits = limits
         self.billed_s = billed_s
+        # For a clip that comes without one.
+        self.label = label
         self.clip_path = f"videos/{key}.mp4"
         self.original_path = f"videos/{key}.original.mp4"
         self.poster_path = f"videos/{key}.jpg"
@@ -303,29 +232,22 @@ class _Delivery:
                 facts = self._fetch(self.original_path, source)
             else:
                 facts = self._download(source)
-            return self._publish(source, facts, Path(folder) / "conformed.mp4")
+            return self._publish(source, facts, Path(folder) / "made.mp4")
 
     def _found(self, source: Path, clip: Path) -> Delivered:
         """The clip was published before: measure it again, so that the answer is the same as then."""
         original = None
-        clip_facts = self._fetch(self.clip_path, clip)
-        facts = clip_facts
+        stored = _stored(self.clip_path, clip, self._fetch(self.clip_path, clip), read_marks(clip))
         if self.store.exists(self.original_path):
             facts = self._fetch(self.original_path, source)
-            original = _stored(self.original_path, source, facts)
-        return Delivered(
-            clip=_stored(self.clip_path, clip, clip_facts),
-            original=original,
-            poster_path=self.poster_path,
-            contact_sheet_path=self.sheet_path,
-            warnings=self._judge(facts).warnings,
-        )
+            original = _stored(self.original_path, source, facts, read_marks(source))
+        return self._delivered(stored, original, self._judge((original or stored).facts).warnings)
 
     def _download(self, source: Path) -> VideoFacts:
         reason = ""
         for attempt in range(1, _DOWNLOADS + 1):
             got = download(self.url_source, source, self.limits)
-            facts = inspect(source, poster=self.poster, contact_sheet=self.sheet)
+            facts = self._inspect(source)
             if facts.playable:
                 log.debug("Downloaded %d bytes in %.1f s, sha256 %s", got.size_bytes, got.seconds, got.sha256)
                 return facts
@@ -339,7 +261,7 @@ class _Delivery:
     def _fetch(self, path: str, local: Path) -> VideoFacts:
         """Copy a published video here and measure it."""
         self.store.get_file(path, local)
-        facts = inspect(local, poster=self.poster, contact_sheet=self.sheet)
+        facts = self._inspect(local)
         if not facts.playable:
             raise StorageProblem(
                 f"{self.store.url}/{path} was whole when it was published and is damaged now: {facts.problems[0]}.",
@@ -349,42 +271,86 @@ class _Delivery:
             )
         return facts
 
+    def _inspect(self, video: Path) -> VideoFacts:
+        return inspect(video, poster=self.poster, contact_sheet=self.sheet, label=self.label)
+
     def _judge(self, facts: VideoFacts) -> Verdict:
         return judge(facts, self.expected, conform=self.conform, billed_s=self.billed_s)
 
-    def _publish(self, source: Path, facts: VideoFacts, conformed: Path) -> Delivered:
+    def _publish(self, source: Path, facts: VideoFacts, out: Path) -> Delivered:
         verdict = self._judge(facts)
         warnings = verdict.warnings
-        clip, clip_facts, original = source, facts, None
-        if verdict.conform:
+        marks = read_marks(source)
+        clip, original = _stored(self.clip_path, source, facts, marks), None
+        label, unlabelled = self._label_for(facts, marks, verdict)
+        warnings += unlabelled
+        if verdict.conform or label is not None:
             try:
-                clip_facts = self._make_conformed(source, facts, verdict, conformed)
+                made, kept = _make(source, facts, marks, verdict, label, out)
             except BadDelivery as error:
-                warnings += (f"It could not be brought to what was asked for, so it is as it came: {error}",)
+                what = "brought to what was asked for" if verdict.conform else "labelled"
+                warnings += (f"It could not be {what}, so it is as it came: {error}",)
             else:
-                clip = conformed
+                original = replace(clip, path=self.original_path)
+                clip = _stored(self.clip_path, out, made, kept)
                 self.store.create_file(self.original_path, source)
-                original = _stored(self.original_path, source, facts)
         self.store.replace_file(self.poster_path, self.poster)
         self.store.replace_file(self.sheet_path, self.sheet)
-        self.store.create_file(self.clip_path, clip)
+        self.store.create_file(self.clip_path, source if original is None else out)
+        return self._delivered(clip, original, warnings)
+
+    def _label_for(
+        self, facts: VideoFacts, marks: Marks, verdict: Verdict
+    ) -> tuple[str | None, tuple[str, ...]]:
+        """The label that the clip gets here, because it came without one; or why it gets none."""
+        if self.label is None or marks.labels or marks.unreadable is not None:
+            return None, ()
+        why = None
+        if facts.undecoded is not None:
+            why = "it is not decoded here"
+        elif marks.manifest is not None and not verdict.conform:
+            why = "that would end its C2PA manifest"
+        return (self.label, ()) if why is None else (None, (f"It has no AIGC label and got none: {why}.",))
+
+    def _delivered(
+        self, clip: StoredVideo, original: StoredVideo | None, warnings: tuple[str, ...]
+    ) -> Delivered:
+        came = (original or clip).marks
+        warnings += came.problems()
+        if came.manifest is not None and clip.marks.manifest is None:
+            warnings += ("Its C2PA manifest is not in the converted file; the original beside it keeps it.",)
         return Delivered(
-            clip=_stored(self.clip_path, clip, clip_facts),
+            clip=clip,
             original=original,
             poster_path=self.poster_path,
             contact_sheet_path=self.sheet_path,
             warnings=warnings,
         )
 
-    def _make_conformed(
-        self, source: Path, before: VideoFacts, verdict: Verdict, conformed: Path
-    ) -> VideoFacts:
-        make_conform(source, conformed, fps=verdict.fps, size=verdict.size)
-        after = inspect(conformed)
-        if (wrong := conversion_fault(before, after)) is not None:
-            raise BadDelivery(f"the conformed file {wrong}")
-        return after
+
+def _make(
+    source: Path, before: VideoFacts, marks: Marks, verdict: Verdict, label: str | None, out: Path
+) -> tuple[VideoFacts, Marks]:
+    """Write the clip as it was asked for, with the marks that it came with; what was measured and read in it.
+
+    Raises:
+        BadDelivery: It cannot be made, is not whole, or would have lost a mark.
+    """
+    if marks.unreadable is not None:
+        raise BadDelivery(f"what it carries of marks is not known ({marks.unreadable})")
+    if verdict.conform:
+        make_conform(source, out, fps=verdict.fps, size=verdict.size, label=label)
+    elif label is not None:
+        relabel(source, out, label)
+    after = inspect(out)
+    if (wrong := conversion_fault(before, after)) is not None:
+        raise BadDelivery(f"the converted file {wrong}")
+    kept = read_marks(out)
+    wanted = marks.values if label is None else (label.encode(),)
+    if kept.unreadable is not None or not {*wanted} <= {*kept.values}:
+        raise BadDelivery("the converted file lost the AIGC label")
+    return after, kept
 
 
-def _stored(path: str, local: Path, facts: VideoFacts) -> StoredVideo:
-    return StoredVideo(path=path, facts=facts, sha256=sha256_of(local), size_bytes=facts.size_bytes)
+def _stored(path: str, local: Path, facts: VideoFacts, marks: Marks) -> StoredVideo:
+    return StoredVideo(path, facts, marks, sha256_of(local), facts.size_bytes)

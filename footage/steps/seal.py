@@ -63,6 +63,7 @@ def seal_clip(clip: Clip) -> VideoResponse:
         # Path, hash and facts of the provider's own file, where the clip was converted from it.
         original=delivered.original,
         evidence_sha256=clip.evidence.manifest(seen_within_s=math.inf),
+        marks=delivered.marks,
     )
     return response_of(clip.context.store, clip.evidence.write_result(result), cached=False)
 

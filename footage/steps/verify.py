@@ -27,6 +27,7 @@ from footage.evidence.records import (
 from footage.evidence.stored_clips import keys_in
 from footage.evidence.stored_files import videos_of
 from footage.evidence.stored_order import stored_order
+from footage.steps.clip_marks import lost_by_conversion
 
 if TYPE_CHECKING:
     from footage.evidence.state import ClipState
@@ -86,8 +87,12 @@ def verify_clip(store: Store, key: str, *, read_videos: bool = True) -> Verified
     attempt_to(lambda: states.append(evidence.state()))
     for state in states:
         found.finished = state.result is not None
-        for video in _videos(evidence, state, attempt_to):
+        videos = _videos(evidence, state, attempt_to)
+        for video in videos:
             attempt_to(lambda video=video: _verify_video(store, video, found, read=read_videos))
+        attempt_to(
+            lambda videos=videos: found.problems.extend(lost_by_conversion(store, videos, read=read_videos))
+        )
         attempt_to(lambda state=state: _verify_pictures(store, state))
         attempt_to(lambda state=state: _verify_task(evidence, state))
     if f"{evidence.folder}/result.json" in names:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from footage import media
 from footage.errors import BadDelivery
+from footage.marks import UNNAMED, Labelling, Marks, made_label, read_marks
 from footage.request import VideoResponse
+from footage.storage.sha256 import sha256_of
 from footage.storyboard.cut import ShotOutcome, cut
 from footage.storyboard.plan import BoardPlan, Format
 from footage.values.frame_rate import exact_rate
@@ -31,10 +35,34 @@ class Film:
     left_out: Mapping[str, str]
     # Whether the pictures are the delivered ones, untouched.
     copied: bool
+    label: FilmLabel
+
+
+@dataclass(frozen=True)
+class FilmLabel:
+    """The marks of a film and of the clips in it, by shot id; `warnings` is what to know about the film's own."""
+
+    film: Marks
+    clips: Mapping[str, ClipMarks]
+    # Who wrote it: the operator, or a clip's producer whose label was taken over; None: the film has none.
+    by: Literal["operator", "clip"] | None
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ClipMarks:
+    """The marks of a clip as it was delivered, and which bytes that are."""
+
+    sha256: str
+    marks: Marks
 
 
 def make_film(
-    plan: BoardPlan, outcomes: Mapping[str, ShotOutcome], files: Mapping[str, Path], out: Path
+    plan: BoardPlan,
+    outcomes: Mapping[str, ShotOutcome],
+    files: Mapping[str, Path],
+    out: Path,
+    labelling: Labelling = UNNAMED,
 ) -> Film | None:
     """Join the delivered clips in the board's order into `out`; None when there is none to join.
 
@@ -46,14 +74,16 @@ def make_film(
         outcomes: What became of each shot, by id.
         files: The local file of each delivered clip, by shot id.
         out: An MP4 file to write.
+        labelling: Who labels the film; it has one AIGC label.
 
     Raises:
-        BadDelivery: A clip cannot be read, or the film that was written is not whole.
+        BadDelivery: A clip cannot be read, or the film that was written is not whole or lost its label.
         StorageProblem: The disk does not take the result.
     """
     left_out: dict[str, str] = {}
     converted: list[str] = []
     clips: dict[str, Path] = {}
+    marks: dict[str, ClipMarks] = {}
     duration_s = 0.0
     with tempfile.TemporaryDirectory(dir=out.parent, prefix="film-") as folder:
         for event in cut(plan, outcomes):
@@ -69,14 +99,53 @@ def make_film(
             if not _fits(clip, plan.format):
                 converted.append(shot_id)
                 file = _converted(file, clip, plan.format, Path(folder) / f"{event.shot.number}.mp4")
+            marks[shot_id] = clip_marks(files[shot_id])
             clips[shot_id] = file
             duration_s += event.duration_s
         if not clips:
             return None
-        copied = media.join(list(clips.values()), out)
+        label, by, warnings = _label(marks, labelling)
+        copied = media.join(list(clips.values()), out, label=label)
     if problems := media.walk(out):
         raise BadDelivery(f"The film that was written is not whole: {problems[0]}.")
-    return Film(duration_s, tuple(clips), tuple(converted), left_out, copied)
+    written = read_marks(out)
+    if label is not None and written.values != (label.encode(errors="surrogateescape"),):
+        raise BadDelivery("The film that was written has not the AIGC label that it has to have.")
+    return Film(
+        duration_s,
+        tuple(clips),
+        tuple(converted),
+        left_out,
+        copied,
+        FilmLabel(written, marks, by, (*warnings, *(f"Of the film: {said}" for said in written.problems()))),
+    )
+
+
+def clip_marks(file: Path) -> ClipMarks:
+    return ClipMarks(sha256_of(file), read_marks(file))
+
+
+def _label(
+    clips: Mapping[str, ClipMarks], labelling: Labelling
+) -> tuple[str | None, Literal["operator", "clip"] | None, tuple[str, ...]]:
+    """The film's one label, who wrote it, and what to know about it."""
+    ended = sum(clip.marks.manifest is not None for clip in clips.values())
+    warnings = (
+        [f"The C2PA manifests of {ended} clips are not in the film; the clips keep them."] if ended else []
+    )
+    if labelling.films and labelling.producer is not None:
+        # Of the clips in it, so that the same film has the same number.
+        content = hashlib.sha256("".join(clip.sha256 for clip in clips.values()).encode()).hexdigest()
+        return made_label(labelling.producer, f"film-{content[:32]}"), "operator", tuple(warnings)
+    labels = [label for clip in clips.values() for label in clip.marks.labels]
+    # Before any other one that is in order.
+    label = min(labels, key=lambda label: bool(label.problems), default=None)
+    if labelling.films:
+        has = "has no AIGC label" if label is None else "has the AIGC label of a clip in it"
+        warnings.append(f"The film is not labelled in your name: it {has}; set WAN_VIDEO_LABEL_PRODUCER.")
+    if label is None:
+        return None, None, tuple(warnings)
+    return label.value.decode(errors="surrogateescape"), "clip", tuple(warnings)
 
 
 def _size(clip: VideoResponse) -> tuple[int, int]:

@@ -3,6 +3,7 @@
 A title whose letters no file name can have gets a hash, and another board of the same title a number.
 
     film.mp4              the shots joined, in one size and rate
+    film.labels.json      the marks of the film, and of each clip in it
     timeline.otio         for editors, with relative paths to the clips
     timeline.otioz        the same with the clips inside
     timeline.edl          CMX3600
@@ -20,12 +21,14 @@ import json
 import logging
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from footage.errors import BadDelivery, FootageError, NotThere
+from footage.marks import UNNAMED, Labelling
 from footage.privacy.redact import redact
+from footage.storage.sha256 import sha256_of
 from footage.storyboard.cut import ShotOutcome, file_name
 from footage.storyboard.dailies import render_dailies
 from footage.storyboard.edl import edl
@@ -58,6 +61,7 @@ def make_package(
     outcomes: Mapping[str, ShotOutcome],
     statement: Statement,
     notices: Sequence[str] = (),
+    labelling: Labelling = UNNAMED,
 ) -> Package:
     """Cut, write and publish everything that a board leaves behind.
 
@@ -67,7 +71,7 @@ def make_package(
     # First, because it says whose folder this is.
     folder = claim_folder(store, plan)
     with tempfile.TemporaryDirectory(prefix="board-") as scratch:
-        return _Packing(store, plan, outcomes, folder, Path(scratch)).run(statement, notices)
+        return _Packing(store, plan, outcomes, folder, Path(scratch), labelling).run(statement, notices)
 
 
 def claim_folder(store: Store, plan: BoardPlan) -> str:
@@ -115,13 +119,20 @@ def _shots(board: Mapping[str, Any]) -> set[tuple[str, str | None]]:
 
 class _Packing:
     def __init__(
-        self, store: Store, plan: BoardPlan, outcomes: Mapping[str, ShotOutcome], folder: str, scratch: Path
+        self,
+        store: Store,
+        plan: BoardPlan,
+        outcomes: Mapping[str, ShotOutcome],
+        folder: str,
+        scratch: Path,
+        labelling: Labelling,
     ) -> None:
         self.store = store
         self.plan = plan
         self.outcomes = outcomes
         self.folder = folder
         self.scratch = scratch
+        self.labelling = labelling
         self.keys = {o.shot_id: o.response.key for o in outcomes.values() if o.response is not None}
         # The folder lies two levels below the clips' own.
         self.relative = {shot_id: f"../../videos/{key}.mp4" for shot_id, key in self.keys.items()}
@@ -130,7 +141,11 @@ class _Packing:
     def run(self, statement: Statement, notices: Sequence[str]) -> Package:
         files = self._fetch()
         film, problem = self._film(files)
-        notices = [*notices, *([f"No film: {problem}"] if problem else [])]
+        notices = [
+            *notices,
+            *([f"No film: {problem}"] if problem else []),
+            *(film.label.warnings if film else ()),
+        ]
         self._put("timeline.otio", timeline_otio(self.plan, self.outcomes, self.relative))
         if files:
             write_otioz(self.plan, self.outcomes, files, self.scratch / "timeline.otioz")
@@ -163,13 +178,35 @@ class _Packing:
 
     def _film(self, files: Mapping[str, Path]) -> tuple[Film | None, str | None]:
         try:
-            film = make_film(self.plan, self.outcomes, files, self.scratch / "film.mp4")
+            film = make_film(self.plan, self.outcomes, files, self.scratch / "film.mp4", self.labelling)
         except BadDelivery as error:
             logger.error("The film could not be made: %s", error.message)
             return None, error.message
         if film is not None:
             self._put_file("film.mp4")
+            # As they are: nothing in a label is a secret, and one that is changed is worth nothing.
+            self._put("film.labels.json", _plain_json(self._labels(film)))
         return film, None
+
+    def _labels(self, film: Film) -> dict[str, Any]:
+        label = film.label
+        return {
+            "film": {
+                "sha256": sha256_of(self.scratch / "film.mp4"),
+                "labelled_by": label.by,
+                "marks": label.film.to_json(),
+                "warnings": list(label.warnings),
+            },
+            "clips": [
+                {
+                    "shot": shot_id,
+                    "key": self.keys[shot_id],
+                    "sha256": clip.sha256,
+                    "marks": clip.marks.to_json(),
+                }
+                for shot_id, clip in label.clips.items()
+            ],
+        }
 
     def _posters(self) -> dict[str, bytes]:
         posters: dict[str, bytes] = {}
@@ -202,7 +239,7 @@ class _Packing:
                 "paid_before_seconds": statement.paid_before_seconds,
                 "promised_seconds": statement.reserved_seconds,
             },
-            "film": None if film is None else {**asdict(film), "left_out": dict(film.left_out)},
+            "film": None if film is None else _film_facts(film),
         }
 
     def _put(self, name: str, data: bytes) -> None:
@@ -214,5 +251,15 @@ class _Packing:
         self.published[name] = self.store.url_of(f"{self.folder}/{name}")
 
 
+def _film_facts(film: Film) -> dict[str, Any]:
+    """What the report says of a film; its labels have a file of their own."""
+    facts = {field.name: getattr(film, field.name) for field in fields(film) if field.name != "label"}
+    return {**facts, "left_out": dict(film.left_out), "warnings": list(film.label.warnings)}
+
+
 def _json(document: Any) -> bytes:
-    return (json.dumps(redact(document), ensure_ascii=False, indent=2, default=str) + "\n").encode()
+    return _plain_json(redact(document))
+
+
+def _plain_json(document: Any) -> bytes:
+    return (json.dumps(document, ensure_ascii=False, indent=2, default=str) + "\n").encode()

@@ -197,14 +197,15 @@ def test_a_stored_clip_that_rotted_is_reported_and_not_returned(store: Store, vi
 
 DELIVER = """
 import sys
-from footage.steps.result_delivery import deliver
+from fractions import Fraction
+from footage.steps.result_delivery import fetch_and_publish
 from footage.order import Expected
 from footage.storage import open_store
 from footage.transfer import Limits
-expected = Expected(1, 24, 30, 320, 180, 320, 180, True, None)
+expected = Expected(1, Fraction(24), 30, 320, 180, 320, 180, True, None)
 url, store, key = sys.argv[1:]
 print("begun", flush=True)
-deliver(expected, lambda: url, open_store(store), key, limits=Limits(allow_loopback=True, first_wait_s=0.01))
+fetch_and_publish(expected, lambda: url, open_store(store), key, limits=Limits(allow_loopback=True, first_wait_s=0.01))
 """
 
 
@@ -218,7 +219,7 @@ def test_a_delivery_killed_at_any_instant_is_finished_by_the_next(store: Store, 
                 [sys.executable, "-c", DELIVER, server.url(), store.url, key], stdout=subprocess.PIPE
             )
             assert child.stdout is not None
-            child.stdout.readline()
+            assert child.stdout.readline() == b"begun\n"
             time.sleep(pause_ms / 1000)
             child.kill()
             child.communicate()
