@@ -18,11 +18,11 @@
     leases/<key>/<n>.json, .released            who works on it (footage/evidence/lease.py)
     runs/<run id>/<key>                         which clips a run works on, for its cancellation
     workers/<worker>.json                       who is alive
-    wakeups/<key>                               somebody says that it has ended (footage/push/wake_ups.py)
+    wakeups/<key>, <key>.cancel                 its folder or task has news (footage/push/wake_ups.py)
     store.json                                  since when open clips are marked in this store
     spending/<month>/<k>/<n>.json               what each create may cost (footage/spending/ledger.py)
     buying-stopped.json                         nothing is bought until it goes
-    harvest.json, verified.json                 what harvest and the nightly check need not look at again
+    harvest.json, verified.json, pruned.json    what harvest and the nightly check need not look at again
 
 Files below evidence/ and claims/ are created, never rewritten; only the two logs grow. A task becomes ours in three
 files: found, claim, receipt. The claim decides; because of the first one, a crash between them needs no list of the
