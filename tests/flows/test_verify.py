@@ -42,10 +42,11 @@ def test_the_nightly_finding_names_the_damage_and_the_command(root: Path, store:
 
 def test_a_night_also_sets_the_markers_of_open_clips_right(root: Path, store: Store) -> None:
     with Context(Settings(output_dir=str(root.parent)), store) as context:
-        clips, markers = nightly_findings(context)
+        clips, markers, leftovers = nightly_findings(context)
 
     assert (clips.name, clips.level) == ("clips", "ok")
     assert (markers.name, markers.level) == ("open clips", "ok")
+    assert (leftovers.name, leftovers.level) == ("leftovers", "ok")
     assert markers.message.startswith("2 missing markers restored, 0 stale ones removed")
     assert sorted(store.list("open/")) == sorted(f"open/{KEYS[name]}" for name in ("abandoned", "unfinished"))
 
