@@ -56,11 +56,11 @@ async def test_a_note_about_a_wish_to_cancel_is_no_event_of_the_provider(store: 
     wake_to_cancel(store, KEY)
     wake_to_cancel(store, OTHER)
 
-    assert await asyncio.wait_for(waiting.pause(KEY, 60), 10)
+    assert await asyncio.wait_for(waiting.pause(OTHER, 60), 10)
 
     assert not waiting.expected
     # Of a clip that somebody else waits for.
-    assert store.list("wakeups") == [f"wakeups/{OTHER}.cancel"]
+    assert store.list("wakeups") == [f"wakeups/{KEY}.cancel"]
 
 
 async def test_a_note_that_a_clip_ended_tells_of_no_wish_to_cancel(store: Store) -> None:
