@@ -135,7 +135,11 @@ def test_a_c2pa_manifest_is_seen_by_its_box(clip: Path, tmp_path: Path) -> None:
     video = tmp_path / "a.mp4"
     video.write_bytes(clip.read_bytes() + box(b"uuid", C2PA, bytes(4), b"manifest\0", bytes(40)))
 
-    assert read_marks(video).manifest is not None
+    marks = read_marks(video)
+
+    assert marks.manifest is not None
+    assert marks.manifest.state == "invalid"
+    assert "C2PA manifest is not valid" in marks.problems()[0]
 
 
 @pytest.mark.parametrize(
