@@ -15,7 +15,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from footage.catalogue import MODEL_NAMES
 from footage.errors import InvalidRequest, Problem
-from footage.marks.label import ALLOWED_PRODUCER, Labelling, producer_fault
+from footage.marks import ALLOWED_PRODUCER, Labelling, Signing, producer_fault
 from footage.network.proxies import check_proxies, is_loopback
 from footage.pacing.interval import DEFAULT_MIN_S
 from footage.privacy.display import shown
@@ -37,6 +37,8 @@ _ALLOWED = {
     },
     "WAN_VIDEO_INPUT_ROOTS": 'a JSON list of absolute paths, such as ["/srv/boards"]',
     "WAN_VIDEO_LABEL_PRODUCER": ALLOWED_PRODUCER,
+    "WAN_VIDEO_C2PA_SIGN_COMMAND": 'a JSON list of a command and its arguments, such as ["/srv/sign"]',
+    "WAN_VIDEO_C2PA_TIME_STAMPS": "an address such as http://timestamp.example.com",
     "WAN_VIDEO_ALLOW_NETS": 'a JSON list of networks, such as ["198.18.0.0/15"]',
     "WAN_VIDEO_RESULT_HOSTS": 'a JSON list of host names, such as ["*.aliyuncs.com"]',
 }
@@ -133,6 +135,19 @@ class Settings(BaseSettings):
         description="Who labels films, and clips that come without an AIGC label: a name or a provider code.",
     )
     label_films: bool = Field(default=True, description="Whether a film gets an AIGC label.")
+    c2pa_certificates: str | None = Field(
+        default=None,
+        description="PEM file with the certificate that films and clips are signed with, and its chain.",
+    )
+    c2pa_key: str | None = Field(default=None, description="PEM file with its private key.")
+    c2pa_sign_command: Annotated[tuple[str, ...] | None, NoDecode] = Field(
+        default=None,
+        description="In the key's place a command, as JSON: it gets what is to be signed, and gives the signature.",
+    )
+    c2pa_time_stamps: str | None = Field(default=None, description="Address of an authority for time stamps.")
+    c2pa_trust_anchors: str | None = Field(
+        default=None, description="PEM file of the authorities whose certificates are trusted."
+    )
     push_url: str | None = Field(
         default=None,
         description="Public address of `wan-video listen`, exactly as in the EventBridge rule.",
@@ -166,6 +181,7 @@ class Settings(BaseSettings):
         "result_hosts",
         "input_roots",
         "allow_nets",
+        "c2pa_sign_command",
         mode="before",
     )
     @classmethod
@@ -231,6 +247,13 @@ class Settings(BaseSettings):
             raise PydanticCustomError("address", "is not an http(s) address with a path")
         return value
 
+    @field_validator("c2pa_time_stamps")
+    @classmethod
+    def _check_time_stamps(cls, value: str | None) -> str | None:
+        if value is not None and not is_address(value):
+            raise PydanticCustomError("address", "is not an http(s) address")
+        return value
+
     @field_validator("http_base_url")
     @classmethod
     def _check_endpoint(cls, value: str | None) -> str | None:
@@ -244,6 +267,19 @@ class Settings(BaseSettings):
     def labelling(self) -> Labelling:
         """Who labels what is made here."""
         return Labelling(self.label_producer, self.label_films)
+
+    @property
+    def signing(self) -> Signing | None:
+        """With what is signed; None: nothing is."""
+        if self.c2pa_certificates is None:
+            return None
+        return Signing(
+            certificates=Path(self.c2pa_certificates),
+            key=None if self.c2pa_key is None else Path(self.c2pa_key),
+            command=self.c2pa_sign_command,
+            time_stamps=self.c2pa_time_stamps,
+            anchors=None if self.c2pa_trust_anchors is None else Path(self.c2pa_trust_anchors),
+        )
 
     @property
     def store_url(self) -> str:

@@ -159,6 +159,7 @@ async def cut(
         statement,
         notices,
         context.settings.labelling,
+        context.settings.signing,
     )
 
 

@@ -7,6 +7,7 @@ written and what is not promised says README.md. All functions block.
 from footage.marks.label import ALLOWED_PRODUCER, UNNAMED, Labelling, made_label, producer_fault
 from footage.marks.reading import Label, Manifest, Marks, read_marks
 from footage.marks.report import KINDS, FileReport, Kind
+from footage.marks.signing import NotSignedError, Signing, Statement, sign_file
 
 __all__ = [
     "ALLOWED_PRODUCER",
@@ -18,7 +19,11 @@ __all__ = [
     "Labelling",
     "Manifest",
     "Marks",
+    "NotSignedError",
+    "Signing",
+    "Statement",
     "made_label",
     "producer_fault",
     "read_marks",
+    "sign_file",
 ]

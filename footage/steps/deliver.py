@@ -74,6 +74,8 @@ def _deliver(clip: Clip, receipt: Receipt, billed_s: float | None) -> DeliveredR
             billed_s=billed_s,
             published=published,
             producer=clip.context.settings.label_producer,
+            signing=clip.context.settings.signing,
+            about={"model": receipt.model, "task_id": receipt.task_id},
         ).record()
     except OSError as error:
         raise StorageProblem(

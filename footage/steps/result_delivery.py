@@ -21,14 +21,14 @@ from __future__ import annotations
 
 import logging
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from footage.errors import AlreadyThere, BadDelivery, StorageProblem
 from footage.evidence.records import DeliveredRecord, Facts, Files, MarksRecord, StoredFile
-from footage.marks import Marks, made_label, read_marks
+from footage.marks import Marks, NotSignedError, Signing, Statement, made_label, read_marks, sign_file
 from footage.media import VideoFacts, inspect, relabel
 from footage.media import conform as make_conform
 from footage.steps.delivery_verdict import Verdict, conversion_fault, judge
@@ -107,6 +107,8 @@ def fetch_and_publish(
     billed_s: float | None = None,
     published: bool = True,
     producer: str | None = None,
+    signing: Signing | None = None,
+    about: Mapping[str, str] | None = None,
 ) -> Delivered:
     """Bring one clip home; called again after any interruption it finishes what was begun.
 
@@ -119,6 +121,8 @@ def fetch_and_publish(
         billed_s: The seconds that the provider bills, where it says.
         published: Whether somebody may have published some of it before; else the store is not asked for that.
         producer: Who labels a clip that came without an AIGC label; None: it stays without.
+        signing: With what the clip gets a C2PA manifest; None: it gets none.
+        about: What that says of the clip: `model`, `task_id`.
 
     Raises:
         BadDelivery: What came, three times, is not a playable video; nothing was stored.
@@ -127,7 +131,8 @@ def fetch_and_publish(
         StorageProblem: The store did not take it, or what it has is damaged.
     """
     label = None if producer is None else made_label(producer, key)
-    delivery = _Delivery(expected, url_source, store, key, conform, limits or Limits(), billed_s, label)
+    marking = _Marking(label, signing, {"key": key, **(about or {})})
+    delivery = _Delivery(expected, url_source, store, key, conform, limits or Limits(), billed_s, marking)
     try:
         return delivery.run(published=published)
     except AlreadyThere:
@@ -195,6 +200,15 @@ def _publish_again(store: Store, video: StoredFile, local: Path) -> None:
     store.replace_file(video.path, local)
 
 
+@dataclass(frozen=True)
+class _Marking:
+    """What a clip gets here: a label where it comes without one, and a signature over what `about` says."""
+
+    label: str | None
+    signing: Signing | None
+    about: Mapping[str, str]
+
+
 class _Delivery:
     def __init__(
         self,
@@ -205,7 +219,7 @@ class _Delivery:
         conform: Literal["auto", "never"],
         limits: Limits,
         billed_s: float | None,
-        label: str | None,
+        marking: _Marking,
     ) -> None:
         self.expected = expected
         self.url_source = url_source
@@ -213,8 +227,7 @@ class _Delivery:
         self.conform: Literal["auto", "never"] = conform
         self.limits = limits
         self.billed_s = billed_s
-        # For a clip that comes without one.
-        self.label = label
+        self.marking = marking
         self.clip_path = f"videos/{key}.mp4"
         self.original_path = f"videos/{key}.original.mp4"
         self.poster_path = f"videos/{key}.jpg"
@@ -237,10 +250,10 @@ class _Delivery:
     def _found(self, source: Path, clip: Path) -> Delivered:
         """The clip was published before: measure it again, so that the answer is the same as then."""
         original = None
-        stored = _stored(self.clip_path, clip, self._fetch(self.clip_path, clip), read_marks(clip))
+        stored = _stored(self.clip_path, clip, self._fetch(self.clip_path, clip), self._marks(clip))
         if self.store.exists(self.original_path):
             facts = self._fetch(self.original_path, source)
-            original = _stored(self.original_path, source, facts, read_marks(source))
+            original = _stored(self.original_path, source, facts, self._marks(source))
         return self._delivered(stored, original, self._judge((original or stored).facts).warnings)
 
     def _download(self, source: Path) -> VideoFacts:
@@ -272,7 +285,11 @@ class _Delivery:
         return facts
 
     def _inspect(self, video: Path) -> VideoFacts:
-        return inspect(video, poster=self.poster, contact_sheet=self.sheet, label=self.label)
+        return inspect(video, poster=self.poster, contact_sheet=self.sheet, label=self.marking.label)
+
+    def _marks(self, video: Path) -> Marks:
+        signing = self.marking.signing
+        return read_marks(video, anchors=signing.anchors if signing else None)
 
     def _judge(self, facts: VideoFacts) -> Verdict:
         return judge(facts, self.expected, conform=self.conform, billed_s=self.billed_s)
@@ -280,8 +297,9 @@ class _Delivery:
     def _publish(self, source: Path, facts: VideoFacts, out: Path) -> Delivered:
         verdict = self._judge(facts)
         warnings = verdict.warnings
-        marks = read_marks(source)
-        clip, original = _stored(self.clip_path, source, facts, marks), None
+        marks = self._marks(source)
+        came = _stored(self.clip_path, source, facts, marks)
+        file, clip = source, came
         label, unlabelled = self._label_for(facts, marks, verdict)
         warnings += unlabelled
         if verdict.conform or label is not None:
@@ -291,26 +309,53 @@ class _Delivery:
                 what = "brought to what was asked for" if verdict.conform else "labelled"
                 warnings += (f"It could not be {what}, so it is as it came: {error}",)
             else:
-                original = replace(clip, path=self.original_path)
-                clip = _stored(self.clip_path, out, made, kept)
-                self.store.create_file(self.original_path, source)
+                file, clip = out, _stored(self.clip_path, out, made, kept)
+        if self.marking.signing is not None:
+            signed = out.with_name("signed.mp4")
+            try:
+                signed_marks = self._sign(file, signed, source, came)
+            except NotSignedError as error:
+                warnings += (f"It has no C2PA manifest of yours: {error}.",)
+            else:
+                signed_facts = replace(clip.facts, size_bytes=signed.stat().st_size)
+                file, clip = signed, _stored(self.clip_path, signed, signed_facts, signed_marks)
+        original = None
+        if file is not source:
+            self.store.create_file(self.original_path, source)
+            original = replace(came, path=self.original_path)
         self.store.replace_file(self.poster_path, self.poster)
         self.store.replace_file(self.sheet_path, self.sheet)
-        self.store.create_file(self.clip_path, source if original is None else out)
+        self.store.create_file(self.clip_path, file)
         return self._delivered(clip, original, warnings)
+
+    def _sign(self, file: Path, out: Path, source: Path, came: StoredVideo) -> Marks:
+        """A signed copy; what was converted, or came with a manifest of its own, has its source as its parent."""
+        assert self.marking.signing is not None
+        converted = file is not source or came.marks.manifest is not None
+        statement = Statement(
+            title=Path(self.clip_path).name,
+            model=self.marking.about.get("model"),
+            parent=source if converted else None,
+            evidence={**self.marking.about, "original_sha256": came.sha256},
+        )
+        return sign_file(file, out, statement, self.marking.signing)
 
     def _label_for(
         self, facts: VideoFacts, marks: Marks, verdict: Verdict
     ) -> tuple[str | None, tuple[str, ...]]:
         """The label that the clip gets here, because it came without one; or why it gets none."""
-        if self.label is None or marks.labels or marks.unreadable is not None:
+        if self.marking.label is None or marks.labels or marks.unreadable is not None:
             return None, ()
         why = None
         if facts.undecoded is not None:
             why = "it is not decoded here"
         elif marks.manifest is not None and not verdict.conform:
             why = "that would end its C2PA manifest"
-        return (self.label, ()) if why is None else (None, (f"It has no AIGC label and got none: {why}.",))
+        return (
+            (self.marking.label, ())
+            if why is None
+            else (None, (f"It has no AIGC label and got none: {why}.",))
+        )
 
     def _delivered(
         self, clip: StoredVideo, original: StoredVideo | None, warnings: tuple[str, ...]

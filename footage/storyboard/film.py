@@ -11,7 +11,17 @@ from typing import Literal
 
 from footage import media
 from footage.errors import BadDelivery
-from footage.marks import UNNAMED, Labelling, Marks, made_label, read_marks
+from footage.marks import (
+    UNNAMED,
+    Labelling,
+    Marks,
+    NotSignedError,
+    Signing,
+    Statement,
+    made_label,
+    read_marks,
+    sign_file,
+)
 from footage.request import VideoResponse
 from footage.storage.sha256 import sha256_of
 from footage.storyboard.cut import ShotOutcome, cut
@@ -63,6 +73,7 @@ def make_film(
     files: Mapping[str, Path],
     out: Path,
     labelling: Labelling = UNNAMED,
+    signing: Signing | None = None,
 ) -> Film | None:
     """Join the delivered clips in the board's order into `out`; None when there is none to join.
 
@@ -75,6 +86,7 @@ def make_film(
         files: The local file of each delivered clip, by shot id.
         out: An MP4 file to write.
         labelling: Who labels the film; it has one AIGC label.
+        signing: With what it gets a C2PA manifest, in which each clip is an ingredient; None: it gets none.
 
     Raises:
         BadDelivery: A clip cannot be read, or the film that was written is not whole or lost its label.
@@ -111,6 +123,17 @@ def make_film(
     written = read_marks(out)
     if label is not None and written.values != (label.encode(errors="surrogateescape"),):
         raise BadDelivery("The film that was written has not the AIGC label that it has to have.")
+    if signing is not None:
+        try:
+            written = _signed(plan, {shot_id: files[shot_id] for shot_id in clips}, out, signing)
+        except NotSignedError as error:
+            warnings = (*warnings, f"The film has no C2PA manifest of yours: {error}.")
+    ended = sum(clip.marks.manifest is not None for clip in marks.values())
+    if ended and written.manifest is None:
+        warnings = (
+            *warnings,
+            f"The C2PA manifests of {ended} clips are not in the film; the clips keep them.",
+        )
     return Film(
         duration_s,
         tuple(clips),
@@ -121,6 +144,15 @@ def make_film(
     )
 
 
+def _signed(plan: BoardPlan, clips: Mapping[str, Path], film: Path, signing: Signing) -> Marks:
+    """Put a signed film in the place of the unsigned one; its marks."""
+    signed = film.with_name("signed.mp4")
+    statement = Statement(title=plan.board.title, parts=list(clips.items()))
+    marks = sign_file(film, signed, statement, signing)
+    signed.replace(film)
+    return marks
+
+
 def clip_marks(file: Path) -> ClipMarks:
     return ClipMarks(sha256_of(file), read_marks(file))
 
@@ -129,23 +161,20 @@ def _label(
     clips: Mapping[str, ClipMarks], labelling: Labelling
 ) -> tuple[str | None, Literal["operator", "clip"] | None, tuple[str, ...]]:
     """The film's one label, who wrote it, and what to know about it."""
-    ended = sum(clip.marks.manifest is not None for clip in clips.values())
-    warnings = (
-        [f"The C2PA manifests of {ended} clips are not in the film; the clips keep them."] if ended else []
-    )
     if labelling.films and labelling.producer is not None:
         # Of the clips in it, so that the same film has the same number.
         content = hashlib.sha256("".join(clip.sha256 for clip in clips.values()).encode()).hexdigest()
-        return made_label(labelling.producer, f"film-{content[:32]}"), "operator", tuple(warnings)
+        return made_label(labelling.producer, f"film-{content[:32]}"), "operator", ()
     labels = [label for clip in clips.values() for label in clip.marks.labels]
     # Before any other one that is in order.
     label = min(labels, key=lambda label: bool(label.problems), default=None)
+    warnings: tuple[str, ...] = ()
     if labelling.films:
         has = "has no AIGC label" if label is None else "has the AIGC label of a clip in it"
-        warnings.append(f"The film is not labelled in your name: it {has}; set WAN_VIDEO_LABEL_PRODUCER.")
+        warnings = (f"The film is not labelled in your name: it {has}; set WAN_VIDEO_LABEL_PRODUCER.",)
     if label is None:
-        return None, None, tuple(warnings)
-    return label.value.decode(errors="surrogateescape"), "clip", tuple(warnings)
+        return None, None, warnings
+    return label.value.decode(errors="surrogateescape"), "clip", warnings
 
 
 def _size(clip: VideoResponse) -> tuple[int, int]:

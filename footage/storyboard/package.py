@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from footage.errors import BadDelivery, FootageError, NotThere
-from footage.marks import UNNAMED, Labelling
+from footage.marks import UNNAMED, Labelling, Signing
 from footage.privacy.redact import redact
 from footage.storage.sha256 import sha256_of
 from footage.storyboard.cut import ShotOutcome, file_name
@@ -62,6 +62,7 @@ def make_package(
     statement: Statement,
     notices: Sequence[str] = (),
     labelling: Labelling = UNNAMED,
+    signing: Signing | None = None,
 ) -> Package:
     """Cut, write and publish everything that a board leaves behind.
 
@@ -71,7 +72,9 @@ def make_package(
     # First, because it says whose folder this is.
     folder = claim_folder(store, plan)
     with tempfile.TemporaryDirectory(prefix="board-") as scratch:
-        return _Packing(store, plan, outcomes, folder, Path(scratch), labelling).run(statement, notices)
+        return _Packing(store, plan, outcomes, folder, Path(scratch), labelling, signing).run(
+            statement, notices
+        )
 
 
 def claim_folder(store: Store, plan: BoardPlan) -> str:
@@ -126,6 +129,7 @@ class _Packing:
         folder: str,
         scratch: Path,
         labelling: Labelling,
+        signing: Signing | None,
     ) -> None:
         self.store = store
         self.plan = plan
@@ -133,6 +137,7 @@ class _Packing:
         self.folder = folder
         self.scratch = scratch
         self.labelling = labelling
+        self.signing = signing
         self.keys = {o.shot_id: o.response.key for o in outcomes.values() if o.response is not None}
         # The folder lies two levels below the clips' own.
         self.relative = {shot_id: f"../../videos/{key}.mp4" for shot_id, key in self.keys.items()}
@@ -178,7 +183,9 @@ class _Packing:
 
     def _film(self, files: Mapping[str, Path]) -> tuple[Film | None, str | None]:
         try:
-            film = make_film(self.plan, self.outcomes, files, self.scratch / "film.mp4", self.labelling)
+            film = make_film(
+                self.plan, self.outcomes, files, self.scratch / "film.mp4", self.labelling, self.signing
+            )
         except BadDelivery as error:
             logger.error("The film could not be made: %s", error.message)
             return None, error.message

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import secrets
+import socket
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from certificates import Certificates, make_certificates
 from clips import make_clip
 from deliveries import expecting
 from labels import CODE, OTHER, WAN_LIKE, fields_of, label_by_ffmpeg, labelled, packets
@@ -14,6 +18,7 @@ from PIL import Image
 from resultserver import ResultServer
 
 from footage.evidence.records import StoredFile
+from footage.marks import Signing, Statement, sign_file
 from footage.marks.mp4 import labels_in_xmp
 from footage.media import inspect
 from footage.order import Expected
@@ -25,7 +30,7 @@ KEY = "ab" * 32
 CLIP, ORIGINAL = f"videos/{KEY}.mp4", f"videos/{KEY}.original.mp4"
 LIMITS = Limits(allow_loopback=True, first_wait_s=0.01, silence_s=2)
 CONVERSIONS: list[dict[str, Any]] = [{"fps": 24}, {"height": 178}, {"fps": 24, "height": 178}]
-C2PA_BOX = (100).to_bytes(4) + b"uuid" + bytes.fromhex("d8fec3d61b0e483c92975828877ec481") + bytes(76)
+GENERATED = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
 
 
 def short(**changed: Any) -> Expected:
@@ -39,14 +44,41 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_clip(tmp_path_factory.mktemp("clip") / "a.mp4", fps=30, seconds=0.5, audio=True)
 
 
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    return make_certificates(tmp_path_factory.mktemp("certificates"))
+
+
+@pytest.fixture(scope="module")
+def signing(certificates: Certificates) -> Signing:
+    return Signing(certificates.chain, certificates.key, anchors=certificates.anchors)
+
+
+@pytest.fixture(scope="module")
+def signed(plain: Path, signing: Signing) -> Path:
+    """A clip that came with a C2PA manifest, and without a label."""
+    out = plain.with_name("signed.mp4")
+    sign_file(plain, out, Statement("a.mp4"), signing)
+    return out
+
+
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
     return open_store(str(tmp_path / "store"))
 
 
-def deliver(store: Store, video: bytes, expected: Expected, producer: str | None = None) -> Delivered:
+def deliver(
+    store: Store,
+    video: bytes,
+    expected: Expected,
+    producer: str | None = None,
+    signing: Signing | None = None,
+) -> Delivered:
+    about = {"model": "wan2.6-i2v", "task_id": "task-1"}
     with ResultServer(video) as server:
-        return fetch_and_publish(expected, server.url, store, KEY, limits=LIMITS, producer=producer)
+        return fetch_and_publish(
+            expected, server.url, store, KEY, limits=LIMITS, producer=producer, signing=signing, about=about
+        )
 
 
 def published(store: Store, path: str, folder: Path) -> Path:
@@ -143,14 +175,10 @@ def box_of_a_long_label(size: int) -> bytes:
     return meta
 
 
-def test_where_a_c2pa_manifest_ends_it_is_said_and_the_original_keeps_it(
-    store: Store, plain: Path, tmp_path: Path
-) -> None:
-    video = labelled(plain, tmp_path / "b.mp4", WAN_LIKE).read_bytes() + C2PA_BOX
+def test_where_a_c2pa_manifest_ends_it_is_said_and_the_original_keeps_it(store: Store, signed: Path) -> None:
+    delivered = deliver(store, signed.read_bytes(), short(fps=24))
 
-    delivered = deliver(store, video, short(fps=24))
-
-    assert store.read(ORIGINAL) == video
+    assert store.read(ORIGINAL) == signed.read_bytes()
     assert delivered.warnings == (
         "Its C2PA manifest is not in the converted file; the original beside it keeps it.",
     )
@@ -158,10 +186,134 @@ def test_where_a_c2pa_manifest_ends_it_is_said_and_the_original_keeps_it(
     assert record.marks is not None
     assert record.original is not None
     assert record.original.marks is not None
-    assert (record.marks.c2pa, record.original.marks.c2pa and record.original.marks.c2pa["state"]) == (
-        None,
-        "unchecked",
+    assert record.original.marks.c2pa is not None
+    assert (record.marks.c2pa, record.original.marks.c2pa["state"]) == (None, "valid")
+
+
+@pytest.mark.parametrize(
+    ("conversion", "first_action", "source_type", "parents"),
+    [({}, "c2pa.created", GENERATED, 0), ({"fps": 24}, "c2pa.opened", None, 1)],
+)
+def test_a_signed_clip_says_how_it_was_made_and_its_original_stays_as_it_came(
+    conversion: dict[str, Any],
+    first_action: str,
+    source_type: str | None,
+    parents: int,
+    store: Store,
+    plain: Path,
+    signing: Signing,
+    tmp_path: Path,
+) -> None:
+    video = labelled(plain, tmp_path / "b.mp4", WAN_LIKE)
+
+    delivered = deliver(store, video.read_bytes(), short(**conversion), signing=signing)
+
+    assert (store.read(ORIGINAL), delivered.warnings) == (video.read_bytes(), ())
+    clip = published(store, CLIP, tmp_path)
+    assert label_by_ffmpeg(clip) == WAN_LIKE.encode()
+    told = c2pa_by_the_library(clip)
+    assert told["validation_state"] == "Valid"
+    active = told["manifests"][told["active_manifest"]]
+    about = next(one for one in active["assertions"] if one["label"] == "org.wan-video.evidence")["data"]
+    assert (about["key"], about["task_id"]) == (KEY, "task-1")
+    assert about["original_sha256"] == delivered.original.sha256 if delivered.original else None
+    record = delivered.record()
+    assert record.marks is not None
+    assert record.marks.c2pa is not None
+    kept = record.marks.c2pa
+    assert (kept["state"], kept["signed_by"]) == ("trusted", "Example Studio")
+    assert (kept["first_action"], kept["source_type"], kept["parents"]) == (
+        first_action,
+        source_type,
+        parents,
     )
+    if not conversion:
+        assert packets(clip) == packets(plain)
+    again = fetch_and_publish(short(**conversion), no_link, store, KEY, limits=LIMITS, signing=signing)
+    assert again.clip == delivered.clip
+
+
+def c2pa_by_the_library(video: Path) -> dict[str, Any]:
+    import c2pa
+
+    with video.open("rb") as file, c2pa.Reader("video/mp4", file) as reader:
+        return json.loads(reader.json()) | {"validation_state": reader.get_validation_state()}
+
+
+def test_a_clip_that_came_signed_is_the_parent_of_the_one_that_is_signed_here(
+    store: Store, signed: Path, signing: Signing
+) -> None:
+    delivered = deliver(store, signed.read_bytes(), short(), signing=signing)
+
+    assert store.read(ORIGINAL) == signed.read_bytes()
+    record = delivered.record()
+    assert record.marks is not None
+    assert record.marks.c2pa is not None
+    assert (record.marks.c2pa["parents"], record.marks.c2pa["manifests"]) == (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "why"),
+    [
+        ("key of another", "the key does not belong to the certificate"),
+        ("no key", "neither a key nor a command"),
+        ("no certificate", "No such file"),
+        ("an authority", ""),
+        ("time stamps", "http"),
+        ("command", "the signing command ended with 1"),
+    ],
+)
+def test_a_signer_that_fails_costs_no_clip(
+    wrong: str, why: str, store: Store, plain: Path, certificates: Certificates, tmp_path: Path
+) -> None:
+    other = make_certificates(tmp_path / "other")
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        signing = {
+            "key of another": Signing(certificates.chain, other.key),
+            "no key": Signing(certificates.chain),
+            "no certificate": Signing(tmp_path / "nowhere.pem", other.key),
+            # It may sign certificates and nothing else.
+            "an authority": Signing(certificates.anchors, certificates.authority_key),
+            "time stamps": Signing(
+                certificates.chain,
+                certificates.key,
+                time_stamps=f"http://127.0.0.1:{nobody.getsockname()[1]}/",
+            ),
+            "command": Signing(certificates.chain, command=("false",)),
+        }[wrong]
+
+        delivered = deliver(store, plain.read_bytes(), short(), signing=signing)
+
+    assert store.read(CLIP) == plain.read_bytes()
+    assert not store.exists(ORIGINAL)
+    (warning,) = delivered.warnings
+    assert warning.startswith("It has no C2PA manifest of yours: ")
+    assert why in warning
+
+
+def test_a_command_signs_in_the_place_of_a_key(
+    store: Store, plain: Path, certificates: Certificates, tmp_path: Path
+) -> None:
+    # As a key service does it: the bytes on stdin, r and s of ES256 on stdout.
+    program = tmp_path / "sign.py"
+    program.write_text(
+        "import sys\n"
+        "from cryptography.hazmat.primitives import hashes, serialization\n"
+        "from cryptography.hazmat.primitives.asymmetric import ec, utils\n"
+        f"key = serialization.load_pem_private_key(open({str(certificates.key)!r}, 'rb').read(), None)\n"
+        "r, s = utils.decode_dss_signature(key.sign(sys.stdin.buffer.read(), ec.ECDSA(hashes.SHA256())))\n"
+        "sys.stdout.buffer.write(r.to_bytes(32, 'big') + s.to_bytes(32, 'big'))\n"
+    )
+    signing = Signing(
+        certificates.chain, command=(sys.executable, str(program)), anchors=certificates.anchors
+    )
+
+    delivered = deliver(store, plain.read_bytes(), short(), signing=signing)
+
+    assert delivered.warnings == ()
+    assert delivered.clip.marks.manifest is not None
+    assert delivered.clip.marks.manifest.state == "trusted"
 
 
 @pytest.mark.parametrize("conversion", [{}, {"fps": 24}])
@@ -191,12 +343,10 @@ def test_a_clip_without_a_label_stays_as_it_came_where_nobody_labels(store: Stor
     assert (delivered.original, delivered.warnings) == (None, ())
 
 
-def test_a_manifest_is_not_ended_for_a_label(store: Store, plain: Path) -> None:
-    video = plain.read_bytes() + C2PA_BOX
+def test_a_manifest_is_not_ended_for_a_label(store: Store, signed: Path) -> None:
+    delivered = deliver(store, signed.read_bytes(), short(), producer=CODE)
 
-    delivered = deliver(store, video, short(), producer=CODE)
-
-    assert store.read(CLIP) == video
+    assert store.read(CLIP) == signed.read_bytes()
     assert delivered.warnings == ("It has no AIGC label and got none: that would end its C2PA manifest.",)
 
 

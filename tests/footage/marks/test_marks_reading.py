@@ -123,7 +123,8 @@ def test_a_label_in_xmp_is_found_as_element_and_as_attribute(said: str, clip: Pa
 
 
 def test_a_bomb_in_xmp_is_no_label(clip: Path, tmp_path: Path) -> None:
-    bomb = '<!DOCTYPE a [<!ENTITY b "%s">]><a>&b;</a>' % ("x" * 1000)
+    space = "http://www.tc260.org.cn/ns/AIGC/1.0/"
+    bomb = f'<!DOCTYPE a [<!ENTITY b "{"x" * 1000}">]><a><AIGC xmlns="{space}">&b;</AIGC></a>'
     for coded in (bomb.encode(), bomb.encode("utf-16")):
         video = tmp_path / "a.mp4"
         video.write_bytes(clip.read_bytes() + box(b"uuid", XMP, coded))
@@ -135,7 +136,11 @@ def test_a_c2pa_manifest_is_seen_by_its_box(clip: Path, tmp_path: Path) -> None:
     video = tmp_path / "a.mp4"
     video.write_bytes(clip.read_bytes() + box(b"uuid", C2PA, bytes(4), b"manifest\0", bytes(40)))
 
-    assert read_marks(video).manifest is not None
+    marks = read_marks(video)
+
+    assert marks.manifest is not None
+    assert marks.manifest.state == "invalid"
+    assert "C2PA manifest is not valid" in marks.problems()[0]
 
 
 @pytest.mark.parametrize(

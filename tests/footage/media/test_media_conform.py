@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from clips import frame_times, make_clip, marker_position
+from labels import WAN_LIKE, label_by_ffmpeg, labelled
 
 from footage.errors import BadDelivery
 from footage.media import conform, inspect, join
@@ -125,6 +126,17 @@ def test_sound_stays_with_the_picture_over_many_clips(tmp_path: Path) -> None:
     facts = inspect(tmp_path / "film.mp4")
     assert facts.frames == 500
     assert sound_s(tmp_path / "film.mp4") == pytest.approx(facts.duration_s, abs=0.05)
+
+
+@pytest.mark.parametrize("other_fps", [24, 30])
+def test_joined_clips_keep_the_first_label_that_one_of_them_has(other_fps: int, tmp_path: Path) -> None:
+    bare = make_clip(tmp_path / "bare.mp4", fps=24, seconds=0.2)
+    marked = labelled(make_clip(tmp_path / "a.mp4", fps=other_fps, seconds=0.2), tmp_path / "b.mp4", WAN_LIKE)
+
+    copied = join([bare, marked], tmp_path / "film.mp4")
+
+    assert copied == (other_fps == 24)
+    assert label_by_ffmpeg(tmp_path / "film.mp4") == WAN_LIKE.encode()
 
 
 def test_joining_nothing_is_an_error(tmp_path: Path) -> None:

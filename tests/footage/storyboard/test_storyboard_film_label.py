@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 from boards import delivered, planned
+from certificates import make_certificates
 from clips import make_clip
 from labels import CODE, OTHER, WAN_LIKE, fields_of, label_by_ffmpeg, labelled
 
 from footage.errors import BadDelivery
-from footage.marks import UNNAMED, Labelling
+from footage.marks import UNNAMED, Labelling, Signing, Statement, sign_file
 from footage.storage import open_store
 from footage.storyboard import Budget, Ledger, ShotOutcome
 from footage.storyboard.film import Film, make_film
@@ -129,3 +130,47 @@ def test_the_labels_of_all_clips_in_a_film_lie_beside_it(plain: Path, tmp_path: 
     page = store.read(f"{folder}/dailies.html").decode()
     assert "not labelled in your name" in page
     assert "film.labels.json" in page
+
+
+def test_a_signed_film_names_each_clip_as_an_ingredient_and_all_are_valid(
+    plain: Path, tmp_path: Path
+) -> None:
+    made = make_certificates(tmp_path / "certificates")
+    signing = Signing(made.chain, made.key, anchors=made.anchors)
+    names = "abcdefghijkl"
+    plan = planned(*({"id": name, "seed": n, "size": "832*480"} for n, name in enumerate(names)))
+    files = {name: labelled(plain, tmp_path / f"{name}.mp4", WAN_LIKE) for name in names}
+    for name, file in files.items():
+        out = file.with_suffix(".signed.mp4")
+        sign_file(file, out, Statement(name, model="wan2.6-i2v"), signing)
+        files[name] = out
+    outcomes = {name: delivered(plan.shot(name), duration=0.2) for name in names}
+
+    film = make_film(plan, outcomes, files, tmp_path / "film.mp4", Labelling(CODE), signing)
+
+    assert film is not None
+    assert film.label.warnings == ()
+    told = film.label.film.to_json()["c2pa"]
+    assert (told["state"], told["first_action"]) == ("trusted", "c2pa.created")
+    assert (told["ingredients"], told["ingredients_not_valid"], told["manifests"]) == (12, 0, 13)
+    assert fields_of(label_by_ffmpeg(tmp_path / "film.mp4") or b"")["ContentProducer"] == CODE
+
+
+def test_a_signer_that_fails_costs_no_film_and_where_manifests_end_it_is_said(
+    plain: Path, tmp_path: Path
+) -> None:
+    made, other = make_certificates(tmp_path / "one"), make_certificates(tmp_path / "other")
+    plan, outcomes, files = shots(plain, tmp_path, WAN_LIKE)
+    out = tmp_path / "signed-clip.mp4"
+    sign_file(files["a"], out, Statement("a"), Signing(made.chain, made.key))
+
+    film = make_film(
+        plan, outcomes, {"a": out}, tmp_path / "film.mp4", Labelling(CODE), Signing(made.chain, other.key)
+    )
+
+    assert film is not None
+    assert film.label.film.manifest is None
+    assert film.label.warnings == (
+        "The film has no C2PA manifest of yours: the key does not belong to the certificate.",
+        "The C2PA manifests of 1 clips are not in the film; the clips keep them.",
+    )
