@@ -57,7 +57,7 @@ def probe_provider(context: Context, region: str, model: str) -> ProbeReport:
     answer = given or ask(context, endpoint)
     context.note_clock(answer.clock_offset_s)
     warnings: list[str] = []
-    if not card(model).documented and client.model_known(model) is False:
+    if not card(model).documented and client.model_listing(model).listed is False:
         warnings.append(f"{endpoint} does not list {model} for this key; the create will probably be refused")
     # More than the width of a time zone mistake would not matter; this much confuses people who read logs.
     if answer.clock_offset_s is not None and abs(answer.clock_offset_s) > 300 and not context.emulated:

@@ -40,6 +40,7 @@ from footage.spending.caps import require_within
 from footage.spending.stop_switch import SendingGate, require_buying
 from footage.steps.booking import book, close_unbought, receipt_of
 from footage.steps.contradiction import contradicted
+from footage.steps.model_survey import name_successor
 from footage.steps.reconcile import reconcile
 from footage.steps.reservation import give_back, reserve
 from footage.values.money import Amount
@@ -123,11 +124,11 @@ async def _buy(clip: Clip, number: int) -> Receipt | None:
             )
         except (Refused, InvalidRequest) as refusal:
             await in_thread(close_unbought, clip, number, refusal, may_retry=False)
-            raise
+            raise await in_thread(name_successor, clip.context, client, clip.order, refusal) from None
         except AccountProblem as refusal:
             # Once a person has mended the account, the same request is right again.
             await in_thread(close_unbought, clip, number, refusal, may_retry=True)
-            raise
+            raise await in_thread(name_successor, clip.context, client, clip.order, refusal) from None
         except SubmissionUnknown as unknown:
             clip.say.warning("%s Looking for the task in the provider's list.", unknown.message)
             return await reconcile(clip, (await clip.state()).attempts[-1])
