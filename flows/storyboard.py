@@ -97,8 +97,8 @@ async def storyboard(
             reading, board_plan, due = await plan(
                 context, board, board_format, defaults, answers, caps, permission
             )
-            makers = await crew(context, board_plan, run, permission, blocks, shots_per_run)
-            await probe_board(context, board_plan)
+            running_tasks = await probe_board(context, board_plan)
+            makers = await crew(context, board_plan, run, permission, blocks, shots_per_run, running_tasks)
             if not await approved(context, board_plan, due):
                 return refused()
             ledger = Ledger(board_plan.board.budget)

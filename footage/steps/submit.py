@@ -36,6 +36,8 @@ from footage.evidence.attempts import MOST_ATTEMPTS
 from footage.evidence.records import Intent, Outcome, Receipt
 from footage.evidence.state import Attempt
 from footage.network.emulator_check import emulator_at
+from footage.pacing.live_quota import live_quota
+from footage.pacing.rate_limits import CreatePace
 from footage.spending.caps import require_within
 from footage.spending.stop_switch import SendingGate, require_buying
 from footage.steps.booking import book, close_unbought, receipt_of
@@ -97,7 +99,7 @@ async def _buy(clip: Clip, number: int) -> Receipt | None:
     # Not within the seconds in which this worker may send.
     await in_thread(client.load_sdk)
     body = await in_thread(clip.wire_body)
-    await clip.context.rate_limits.create_turn(clip.order.model)
+    await _take_turn(clip, client)
     if await _cancel_wanted(clip):
         # In a queue of hundreds the turn comes minutes later.
         raise _canceled(clip)
@@ -134,13 +136,19 @@ async def _buy(clip: Clip, number: int) -> Receipt | None:
             return await reconcile(clip, (await clip.state()).attempts[-1])
         pause_s *= 2
         await asyncio.sleep(wait_s)
-        await _wait_again(clip, number)
+        await _wait_again(clip, client, number)
 
 
-async def _wait_again(clip: Clip, number: int) -> None:
+async def _take_turn(clip: Clip, client: WanClient) -> None:
+    """Wait for a create of its own, at the pace that the account has now."""
+    quota = await live_quota(client, clip.order.model)
+    await clip.context.rate_limits.create_turn(clip.order.model, CreatePace(quota.creates_per_second))
+
+
+async def _wait_again(clip: Clip, client: WanClient, number: int) -> None:
     """Take another turn for a create that was refused for now; the attempt is closed if it is not to be sent."""
     try:
-        await clip.context.rate_limits.create_turn(clip.order.model)
+        await _take_turn(clip, client)
     except Throttled as stopped:
         await in_thread(close_unbought, clip, number, stopped, may_retry=True)
         raise

@@ -16,7 +16,7 @@ from footage.credentials import parse_key
 from footage.emulator import Emulator
 from footage.evidence.records import Outcome, Receipt
 from footage.evidence.state import Attempt, Permission, Step
-from footage.pacing.rate_limits import ProcessRateLimits
+from footage.pacing.rate_limits import AS_DOCUMENTED, CreatePace, ProcessRateLimits
 from footage.settings import Settings
 from footage.steps.check import enter, prepare
 from footage.steps.probe import probe_provider
@@ -126,7 +126,7 @@ class _OwnTurns(ProcessRateLimits):
         super().__init__(1000.0)
         self._create_turn = create_turn
 
-    async def create_turn(self, model: str) -> None:
+    async def create_turn(self, model: str, pace: CreatePace = AS_DOCUMENTED) -> None:
         await self._create_turn(model)
 
 

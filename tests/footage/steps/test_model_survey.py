@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -108,5 +109,23 @@ def test_a_memory_that_does_not_fit_is_made_anew(retiring: Emulator, bench: Benc
     (told,) = _night(context)
 
     assert told.seen.model == MODEL
-    saved: dict[str, Any] = json.loads(Path(bench.folder, *Path(context.store.url).parts[-1:], PATH).read_text())
+    saved: dict[str, Any] = json.loads(
+        Path(bench.folder, *Path(context.store.url).parts[-1:], PATH).read_text()
+    )
     assert saved["models"]
+
+
+def test_creates_go_on_at_the_smaller_pace_of_a_model_whose_limits_shrank(
+    retiring: Emulator, bench: Bench
+) -> None:
+    retiring.turn(retiring=[MODEL], retiring_limit=1)
+    # A key that was not asked for yet: limits are believed for some minutes.
+    context = bench.context(key="sk-shrunk", submit_patience_s=30.0)
+    clips = [bench.clip(context, take=take) for take in range(1, 4)]
+
+    began = time.monotonic()
+    for clip in clips:
+        bench.buy(clip)
+
+    # One a second instead of two.
+    assert time.monotonic() - began >= 2.0
