@@ -33,6 +33,7 @@ from prefect.concurrency.asyncio import ConcurrencySlotAcquisitionError, rate_li
 from prefect.exceptions import ObjectNotFound
 
 from footage.catalogue import CATALOGUE
+from footage.credentials import DEFAULT_ACCOUNT
 from footage.errors import Throttled
 from footage.pacing.rate_limits import AS_DOCUMENTED, CreatePace, ProcessRateLimits
 
@@ -43,9 +44,9 @@ PREFIX = "wan-video-submit-"
 PATIENCE_S = 60.0
 
 
-def submit_limit(model: str) -> str:
-    """Name of the limit that paces creates of this model."""
-    return f"{PREFIX}{model}"
+def submit_limit(model: str, account: str = DEFAULT_ACCOUNT) -> str:
+    """Name of the limit that paces creates of this model with this account."""
+    return f"{PREFIX}{model}" if account == DEFAULT_ACCOUNT else f"{PREFIX}{model}-{account}"
 
 
 class PrefectRateLimits(ProcessRateLimits):
@@ -60,11 +61,12 @@ class PrefectRateLimits(ProcessRateLimits):
         Raises:
             Throttled: An operator set the limit to 0, so that nothing is bought with this model.
         """
-        await _await_turn(model, pace.per_second)
+        await _await_turn(model, pace)
         documented = CATALOGUE.models.get(model)
-        if pace.per_second is not None and not (
+        slower = pace.per_second is not None and not (
             documented and pace.per_second >= documented.submit_per_second
-        ):
+        )
+        if slower or (documented and pace.account != DEFAULT_ACCOUNT):
             # Where there is no limit, and where its slots are too few to count with.
             await super().create_turn(model, pace)
 
@@ -86,14 +88,14 @@ _silent_until_s: dict[tuple[str, str], float] = {}
 _closed: set[tuple[str, str]] = set()
 
 
-async def _await_turn(model: str, per_second: float | None) -> None:
-    name = submit_limit(model)
+async def _await_turn(model: str, pace: CreatePace) -> None:
+    name = submit_limit(model, pace.account)
     line = _lines.setdefault(asyncio.get_running_loop(), defaultdict(_Line))[name]
     line.waiting += 1
     try:
         async with line.lock:
             if line.turns == 0:
-                line.turns = await _ask(model, name, line.waiting, per_second)
+                line.turns = await _ask(model, name, line.waiting, pace.per_second)
             line.turns -= 1
     finally:
         line.waiting -= 1

@@ -7,11 +7,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from footage.catalogue import CATALOGUE
+from footage.credentials import DEFAULT_ACCOUNT
 
 if TYPE_CHECKING:
     from footage.retirement.models_seen import LimitSeen, ModelSeen, ModelsSeen
-
-DEFAULT_ACCOUNT = "default"
 
 
 @dataclass(frozen=True)

@@ -73,7 +73,7 @@ class LedgerLine(Record):
     owner: Name
     model: Name
     region: Name
-    # Fingerprint of the API key.
+    # Its name; of the default account the fingerprint of the API key.
     account: Name
     workspace: Name | None = None
     # Title of the storyboard that ordered it.

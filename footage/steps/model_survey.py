@@ -22,7 +22,7 @@ from footage.retirement.models_seen import (
     read_models_seen,
     seen_again,
 )
-from footage.retirement.notice import DEFAULT_ACCOUNT, ModelNotice, notice_of, notices
+from footage.retirement.notice import ModelNotice, notice_of, notices
 from footage.steps.open_clips import look
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def survey_models(context: Context, region: str, *, keep: bool = True) -> ModelS
     for card in CATALOGUE.models.values():
         if region not in card.regions:
             continue
-        place = (card.name, region, DEFAULT_ACCOUNT)
+        place = (card.name, region, context.api_key.account)
         listing = found.listings[card.name] = client.model_listing(card.name)
         quota = found.quotas[card.name] = client.quotas(card.name)
         new.append(seen_again(before.of(*place), place, listing, quota, now))
@@ -116,7 +116,7 @@ def _retired(context: Context, client: WanClient, model: str, region: str) -> Mo
     """
     try:
         seen, now = read_models_seen(context.store), context.provider_now()
-        place = (model, region, DEFAULT_ACCOUNT)
+        place = (model, region, client.api_key.account)
         before = seen.of(*place)
         known = notice_of(before, now) if before else None
         if known is None or not known.gone:

@@ -55,6 +55,8 @@ def probe_provider(context: Context, region: str, model: str) -> ProbeReport:
     client = context.client(endpoint, context.workspace)
     given = _answered_before(context, endpoint)
     answer = given or ask(context, endpoint)
+    for other in context.buying_keys[1:]:
+        ask(context, context.endpoint(region, other), other)
     context.note_clock(answer.clock_offset_s)
     warnings: list[str] = []
     if not card(model).documented and client.model_listing(model).listed is False:
@@ -69,7 +71,7 @@ def probe_provider(context: Context, region: str, model: str) -> ProbeReport:
     return ProbeReport(endpoint, answer.latency_s, answer.clock_offset_s, tuple(warnings))
 
 
-def ask(context: Context, endpoint: str) -> Probe:
+def ask(context: Context, endpoint: str, api_key: ApiKey | None = None) -> Probe:
     """The probe's one question, with a word before it: an address that never answers takes a while to say so.
 
     Raises:
@@ -81,7 +83,7 @@ def ask(context: Context, endpoint: str) -> Probe:
     slow = "No answer from %s yet; a connection may take 10 s and an answer 60 s."
     try:
         with noticed_if_slow(logger, slow, way):
-            answer = context.client(endpoint, context.workspace).probe()
+            answer = context.client(endpoint, context.workspace_of(api_key), api_key).probe()
     except Unreachable as error:
         raise _sorted(context, endpoint, error) from None
     context.answered.add(endpoint)

@@ -95,6 +95,7 @@ async def _buy(clip: Clip, number: int) -> Receipt | None:
     quote = clip.order.quote
     require_within(clip.permission.max_cost, Amount(quote.amount, quote.currency), clip.key)
     await in_thread(require_buying, clip.context.store)
+    clip.api_key = await in_thread(clip.context.next_buying_key)
     client = await in_thread(clip.client)
     # Not within the seconds in which this worker may send.
     await in_thread(client.load_sdk)
@@ -142,7 +143,9 @@ async def _buy(clip: Clip, number: int) -> Receipt | None:
 async def _take_turn(clip: Clip, client: WanClient) -> None:
     """Wait for a create of its own, at the pace that the account has now."""
     quota = await live_quota(client, clip.order.model)
-    await clip.context.rate_limits.create_turn(clip.order.model, CreatePace(quota.creates_per_second))
+    await clip.context.rate_limits.create_turn(
+        clip.order.model, CreatePace(quota.creates_per_second, client.api_key.account)
+    )
 
 
 async def _wait_again(clip: Clip, client: WanClient, number: int) -> None:
@@ -187,8 +190,9 @@ def _open_attempt(clip: Clip, number: int) -> Intent:
         region=clip.order.region,
         endpoint=clip.endpoint,
         emulated=emulator_at(clip.endpoint),
-        workspace=clip.context.workspace,
-        key_fingerprint=clip.context.api_key.fingerprint,
+        workspace=clip.workspace,
+        key_fingerprint=(clip.api_key or clip.context.api_key).fingerprint,
+        account=clip.account,
         written_at=datetime.now(UTC),
         clock_offset_s=clip.context.clock_offset_s,
         spending=spending,
