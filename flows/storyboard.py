@@ -82,7 +82,7 @@ async def storyboard(
             board's own cap.
         approve_above: Above this price, in the same currency, a person has to approve; empty: the board's own
             limit.
-        credentials_block: DashScope Credentials block, or secret/NAME for a Secret block; several between commas; empty:
+        credentials_block: Credentials block, or secret/NAME for a Secret block; several between commas; empty:
             "dashscope" of either kind, else the environment.
         storage_block: Name of a Video Storage block; empty: OUTPUT_DIR.
         retry_failed: Try again what the provider refused or failed for good.
