@@ -6,6 +6,7 @@ name would shadow the SDK.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, NoReturn
 
 from prefect.blocks.abstract import CredentialsBlock
@@ -52,12 +53,27 @@ class DashScopeCredentials(CredentialsBlock):
         default=None, description="Workspace id, if the key belongs to a workspace or a RAM user."
     )
 
-    @field_validator("region", "workspace")
+    account: str | None = Field(
+        default=None,
+        description="A name of yours for the main account that the key belongs to, such as studio-b: 1 to 40 "
+        "lower-case letters, digits and '-'. Keys of one account share its limits. Empty: the default account.",
+    )
+
+    @field_validator("region", "workspace", "account")
     @classmethod
     def _no_key_in_clear(cls, value: str | None) -> str | None:
         if redact(value) != value:
             raise ValueError("looks like a key, which would be shown in clear; a key belongs into api_key")
         return value
+
+    @field_validator("account")
+    @classmethod
+    def _is_a_name(cls, value: str | None) -> str | None:
+        from footage.credentials import ACCOUNT_PATTERN
+
+        if value and not re.fullmatch(ACCOUNT_PATTERN, value):
+            raise ValueError("is no name of an account; allowed: 1 to 40 lower-case letters, digits and '-'")
+        return value or None
 
     @field_validator("region")
     @classmethod
@@ -86,6 +102,7 @@ class DashScopeCredentials(CredentialsBlock):
             f"block {name}" if name else "block",
             region=self.region,
             workspace=self.workspace,
+            account=self.account,
         )
 
     def get_client(self) -> WanClient:

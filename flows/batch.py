@@ -60,7 +60,7 @@ async def generate_videos(
         max_cost: Most money this run may spend; empty: no cap.
         approve_above: Above this price a person has to approve; empty: nobody is asked.
         currency: Currency of max_cost and approve_above.
-        credentials_block: Name of a DashScope Credentials block, or secret/NAME for a Secret block; empty:
+        credentials_block: Credentials block, or secret/NAME for a Secret block; several between commas; empty:
             "dashscope" of either kind, else the environment.
         storage_block: Name of a Video Storage block; empty: OUTPUT_DIR.
         retry_failed: Try again what the provider refused or failed for good.

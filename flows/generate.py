@@ -106,7 +106,7 @@ async def generate_video(
         conform: auto converts a clip that arrives with another rate or size; never leaves it as it is.
         fit: How the reference image meets the shape of size.
         pad_color: Colour of added bars, as #RRGGBB.
-        credentials_block: Name of a DashScope Credentials block, or secret/NAME for a Secret block; empty:
+        credentials_block: Credentials block, or secret/NAME for a Secret block; several between commas; empty:
             "dashscope" of either kind, else the environment.
         storage_block: Name of a Video Storage block; empty: OUTPUT_DIR.
         max_cost: The most that the clip may cost, such as 0.70 CNY or 0.10 USD; a dearer one is not bought.
@@ -192,7 +192,7 @@ async def finish_video(
 
     Args:
         key: The clip's key, or its beginning (6 characters or more).
-        credentials_block: Name of a DashScope Credentials block, or secret/NAME for a Secret block; empty:
+        credentials_block: Credentials block, or secret/NAME for a Secret block; several between commas; empty:
             "dashscope" of either kind, else the environment.
         storage_block: Name of a Video Storage block; empty: OUTPUT_DIR.
         max_cost: The most that the clip may cost, such as 0.70 CNY or 0.10 USD; a dearer one is not bought.

@@ -37,7 +37,7 @@ async def harvest(
     Args:
         keys: Only these clips, by the beginning of their key; empty: all.
         wait_s: How long to wait for clips that the provider still works on, in seconds.
-        credentials_block: Name of a DashScope Credentials block, or secret/NAME for a Secret block; empty:
+        credentials_block: Credentials block, or secret/NAME for a Secret block; several between commas; empty:
             "dashscope" of either kind, else the environment.
         storage_block: Name of a Video Storage block; empty: OUTPUT_DIR.
     """

@@ -35,7 +35,7 @@ async def listen(
     Args:
         host: Address of the worker's machine to listen on.
         port: Port to listen on.
-        credentials_block: Name of a DashScope Credentials block, or secret/NAME for a Secret block; empty:
+        credentials_block: Credentials block, or secret/NAME for a Secret block; several between commas; empty:
             "dashscope" of either kind, else the environment.
         storage_block: Name of a Video Storage block; empty: OUTPUT_DIR.
     """

@@ -82,7 +82,7 @@ async def storyboard(
             board's own cap.
         approve_above: Above this price, in the same currency, a person has to approve; empty: the board's own
             limit.
-        credentials_block: Name of a DashScope Credentials block, or secret/NAME for a Secret block; empty:
+        credentials_block: Credentials block, or secret/NAME for a Secret block; several between commas; empty:
             "dashscope" of either kind, else the environment.
         storage_block: Name of a Video Storage block; empty: OUTPUT_DIR.
         retry_failed: Try again what the provider refused or failed for good.
@@ -97,8 +97,8 @@ async def storyboard(
             reading, board_plan, due = await plan(
                 context, board, board_format, defaults, answers, caps, permission
             )
-            makers = await crew(context, board_plan, run, permission, blocks, shots_per_run)
-            await probe_board(context, board_plan)
+            running_tasks = await probe_board(context, board_plan)
+            makers = await crew(context, board_plan, run, permission, blocks, shots_per_run, running_tasks)
             if not await approved(context, board_plan, due):
                 return refused()
             ledger = Ledger(board_plan.board.budget)

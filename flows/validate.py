@@ -27,7 +27,7 @@ async def validate(
     """Check code, flows, store and provider, and write validate.txt into the output folder.
 
     Args:
-        credentials_block: Name of a DashScope Credentials block, or secret/NAME for a Secret block; empty:
+        credentials_block: Credentials block, or secret/NAME for a Secret block; several between commas; empty:
             "dashscope" of either kind, else the environment.
         storage_block: Name of a Video Storage block; empty: OUTPUT_DIR.
     """

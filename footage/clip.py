@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from footage.concurrency.boot_clock import boot_clock_s
 from footage.concurrency.executors import in_thread
+from footage.credentials import DEFAULT_ACCOUNT
 from footage.errors import FootageError, StillRunning, StorageProblem, TakenOver
 from footage.errors.actions import Rerun
 from footage.evidence.clip_evidence import ClipEvidence
@@ -35,6 +36,7 @@ from footage.spending.settle import settle_clip
 
 if TYPE_CHECKING:
     from footage.context import Context
+    from footage.credentials import ApiKey
     from footage.order import Order
     from footage.provider import WanClient
 
@@ -108,6 +110,8 @@ class Clip:
         self._first_order = False
         # Whether its result was fetched before, by this very clip.
         self.fetched = False
+        # Of the purchase that this run makes; None before that: the first one.
+        self.api_key: ApiKey | None = None
         self._image = image
         self._reopened = reopened
         # What the evidence said when it was last read: nothing is left to finish; and it is finished for good.
@@ -127,7 +131,7 @@ class Clip:
     @property
     def endpoint(self) -> str:
         """Base URL that this clip is ordered from."""
-        return self.context.endpoint(self.order.region)
+        return self.context.endpoint(self.order.region, self.api_key)
 
     @property
     def usual_s(self) -> float:
@@ -135,8 +139,19 @@ class Clip:
         return self.context.durations.of(self.order.model)
 
     def client(self) -> WanClient:
-        """The client of this clip's endpoint."""
-        return self.context.client(self.endpoint, self.context.workspace)
+        """The client that this clip is bought with."""
+        return self.context.client(self.endpoint, self.workspace, self.api_key)
+
+    @property
+    def workspace(self) -> str | None:
+        """The workspace that this clip is bought in."""
+        return self.context.workspace_of(self.api_key)
+
+    @property
+    def account(self) -> str | None:
+        """The operator's name for the account that this clip is bought with; None: the default one."""
+        key = self.api_key or self.context.api_key
+        return None if key.account == DEFAULT_ACCOUNT else key.account
 
     def wire_body(self) -> dict[str, Any]:
         """The exact body of the create, with the prepared image inline.

@@ -7,6 +7,7 @@ import logging
 import os
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Self
 from zoneinfo import ZoneInfo
 
 from footage.concurrency.boot_clock import boot_clock_s
-from footage.credentials import ApiKey, find_key
+from footage.credentials import DEFAULT_ACCOUNT, ApiKey, find_key
 from footage.errors import AccountProblem, BadRecord, InvalidRequest, Problem, StorageProblem
 from footage.errors.actions import Action, NextStep, command
 from footage.evidence.lease import Worker
@@ -32,6 +33,7 @@ from footage.spending.caps import Caps
 from footage.spending.ledger import SpendingLedger
 
 if TYPE_CHECKING:
+    from footage.evidence.records import Intent, Receipt
     from footage.provider import WanClient
     from footage.storage import Store
     from footage.transfer import Limits as DownloadLimits
@@ -66,6 +68,7 @@ class Context:
         store: Store,
         *,
         find_api_key: Callable[[], ApiKey] = key_of_environment,
+        find_more_keys: Callable[[], Sequence[ApiKey]] = tuple,
         run_id: str | None = None,
         input_roots: InputRoots | None = None,
         flags: Sequence[str] = (),
@@ -83,7 +86,11 @@ class Context:
         self._provider_clock: tuple[float, float] | None = None
         self._find_api_key = find_api_key
         self._api_key: ApiKey | None = None
-        self._clients: dict[tuple[str, str | None], WanClient] = {}
+        self._find_more_keys = find_more_keys
+        self._more_keys: tuple[ApiKey, ...] | None = None
+        # How many purchases each account was given in this process.
+        self._purchases: Counter[str] = Counter()
+        self._clients: dict[tuple[str, str | None, str], WanClient] = {}
         # Endpoints that gave a good answer: what they do from then on is no mistake in a setting.
         self.answered: set[str] = set()
         self._lock = threading.Lock()
@@ -121,6 +128,61 @@ class Context:
             return self._api_key
 
     @property
+    def api_keys(self) -> tuple[ApiKey, ...]:
+        """All keys of this run, the one that everything is asked with first.
+
+        Raises:
+            AccountProblem: There is no usable key, or they are of different regions.
+        """
+        first = self.api_key
+        with self._lock:
+            if self._more_keys is None:
+                self._more_keys = tuple(self._find_more_keys())
+        for other in self._more_keys:
+            if not self.settings.region and other.region != first.region:
+                raise AccountProblem(
+                    f"The keys from the {first.source} and the {other.source} are of different regions "
+                    f"({first.region or 'none given'}, {other.region or 'none given'}).",
+                    next_step="name credentials blocks of one region",
+                )
+        return (first, *self._more_keys)
+
+    @property
+    def buying_keys(self) -> tuple[ApiKey, ...]:
+        """One key of each account: two of one account share its limits, so a second one makes nothing faster.
+
+        Raises:
+            AccountProblem: As for `api_keys`.
+        """
+        of_account: dict[str, ApiKey] = {}
+        for key in self.api_keys:
+            of_account.setdefault(key.account, key)
+        return tuple(of_account.values())
+
+    def next_buying_key(self) -> ApiKey:
+        """The key of the account that was given the fewest purchases here; each call counts as one.
+
+        Raises:
+            AccountProblem: As for `api_keys`.
+        """
+        keys = self.buying_keys
+        with self._lock:
+            key = min(keys, key=lambda one: self._purchases[one.account])
+            self._purchases[key.account] += 1
+        return key
+
+    def key_for(self, record: Intent | Receipt) -> ApiKey:
+        """The key that something was bought with, else one of the same account, else the first.
+
+        Raises:
+            AccountProblem: As for `api_keys`.
+        """
+        keys = self.api_keys
+        account = record.account or DEFAULT_ACCOUNT
+        own = [key for key in keys if key.fingerprint == record.key_fingerprint]
+        return next(iter(own), next((key for key in keys if key.account == account), keys[0]))
+
+    @property
     def clock_offset_s(self) -> float | None:
         """Provider's clock minus ours, at this moment; None while the provider's was never seen."""
         if self._provider_clock is None:
@@ -153,25 +215,29 @@ class Context:
             return getattr(self.api_key, name)
         return None
 
-    def endpoint(self, region: str) -> str:
+    def workspace_of(self, api_key: ApiKey | None) -> str | None:
+        """The workspace of a key; of None: of the first."""
+        return self.workspace if api_key is None else self.settings.workspace or api_key.workspace
+
+    def endpoint(self, region: str, api_key: ApiKey | None = None) -> str:
         """Base URL for a region; `DASHSCOPE_HTTP_BASE_URL` beats the catalogue."""
         from footage.catalogue import endpoint
 
-        return self.settings.http_base_url or endpoint(region, self.workspace)
+        return self.settings.http_base_url or endpoint(region, self.workspace_of(api_key))
 
-    def client(self, endpoint: str, workspace: str | None = None) -> WanClient:
-        """The client of one endpoint, closed with the context.
+    def client(self, endpoint: str, workspace: str | None = None, api_key: ApiKey | None = None) -> WanClient:
+        """The client of one endpoint and key (None: the first), closed with the context.
 
         Raises:
             BadRecord: The key may not be sent to this address.
             AccountProblem: There is no usable key.
         """
         endpoint = self._known(endpoint, workspace)
-        api_key = self.api_key
+        api_key = api_key or self.api_key
         with self._lock:
             if self._closed:
                 raise RuntimeError("This context is closed; its connections would be left open.")
-            wanted = (endpoint, workspace)
+            wanted = (endpoint, workspace, api_key.fingerprint)
             if wanted not in self._clients:
                 self._clients[wanted] = make_client(
                     self.settings, endpoint, api_key, workspace, self.rate_limits
@@ -291,6 +357,7 @@ def open_context(
     *,
     store: Store | None = None,
     find_api_key: Callable[[], ApiKey] = key_of_environment,
+    find_more_keys: Callable[[], Sequence[ApiKey]] = tuple,
     run_id: str | None = None,
     bounded: bool = False,
     flags: Sequence[str] = (),
@@ -319,6 +386,7 @@ def open_context(
         settings,
         store,
         find_api_key=find_api_key,
+        find_more_keys=find_more_keys,
         run_id=run_id,
         input_roots=roots,
         flags=flags,

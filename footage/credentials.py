@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import configparser
 import hashlib
+import re
 import string
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,16 +23,27 @@ ENVIRONMENT_VARIABLE = "DASHSCOPE_API_KEY"
 PROFILE_VARIABLES = ("ALIBABA_CLOUD_PROFILE", "ALICLOUD_PROFILE")
 CREDENTIALS_FILE = ".alibabacloud/credentials"
 
+# Of keys that are said to belong to no account by name: they count as one, so that no account is paced twice.
+DEFAULT_ACCOUNT = "default"
+# It becomes part of the names of limits.
+ACCOUNT_PATTERN = r"[a-z0-9][a-z0-9-]{0,39}"
+
 _PRINTABLE = frozenset(string.ascii_letters + string.digits + string.punctuation)
 
 
 class ApiKey:
     """One key and where it came from; `reveal()` is the only way to the text."""
 
-    __slots__ = ("__text", "fingerprint", "region", "source", "workspace")
+    __slots__ = ("__text", "account", "fingerprint", "region", "source", "workspace")
 
     def __init__(
-        self, text: str, source: str, *, region: str | None = None, workspace: str | None = None
+        self,
+        text: str,
+        source: str,
+        *,
+        region: str | None = None,
+        workspace: str | None = None,
+        account: str | None = None,
     ) -> None:
         """Wrap a text that `parse_key` has accepted; use that one for text from outside."""
         self.__text = text
@@ -40,6 +52,8 @@ class ApiKey:
         self.source = source
         self.region = region
         self.workspace = workspace
+        # As the operator calls it: no key shows whose it is.
+        self.account = account or DEFAULT_ACCOUNT
 
     def reveal(self) -> str:
         """The key itself, for the one line that puts it into a request."""
@@ -51,11 +65,12 @@ class ApiKey:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, ApiKey):
             return NotImplemented
-        return (self.__text, self.source, self.region, self.workspace) == (
+        return (self.__text, self.source, self.region, self.workspace, self.account) == (
             other.__text,
             other.source,
             other.region,
             other.workspace,
+            other.account,
         )
 
     def __hash__(self) -> int:
@@ -65,7 +80,14 @@ class ApiKey:
         raise TypeError("An API key is not pickled or copied: it would end up in a store or a log.")
 
 
-def parse_key(text: str, source: str, *, region: str | None = None, workspace: str | None = None) -> ApiKey:
+def parse_key(
+    text: str,
+    source: str,
+    *,
+    region: str | None = None,
+    workspace: str | None = None,
+    account: str | None = None,
+) -> ApiKey:
     """Accept any printable ASCII without white space; `source` is for people: "environment", "block prod".
 
     Keys come in several shapes (`sk-` + 32 hex digits, `sk-ws-…` of about 115 characters), so nothing
@@ -86,14 +108,19 @@ def parse_key(text: str, source: str, *, region: str | None = None, workspace: s
     if text[0] in "\"'" or text[-1] in "\"'":
         raise _unusable(source, "it is in quotation marks")
     never_show(text)
-    return ApiKey(text, source, region=region, workspace=workspace)
+    if account and not re.fullmatch(ACCOUNT_PATTERN, account):
+        raise AccountProblem(
+            f"The account of the key from the {source} has a name that cannot be used.",
+            next_step="give it 1 to 40 lower-case letters, digits and '-'",
+        )
+    return ApiKey(text, source, region=region, workspace=workspace, account=account)
 
 
 def find_key(env: Mapping[str, str], home: Path) -> ApiKey:
     """The key from `DASHSCOPE_API_KEY`, else from `~/.alibabacloud/credentials`.
 
     The file is the INI file of Alibaba Cloud's tools; the entry is `dashscope_api_key`, beside it may be
-    `dashscope_region` and `dashscope_workspace`. The section is `[default]` or the profile that
+    `dashscope_region`, `dashscope_workspace` and `dashscope_account`. The section is `[default]` or the profile that
     `ALIBABA_CLOUD_PROFILE` (or `ALICLOUD_PROFILE`) names. An empty variable counts as not set.
 
     Raises:
@@ -110,6 +137,7 @@ def find_key(env: Mapping[str, str], home: Path) -> ApiKey:
             "credentials file",
             region=entries.get("dashscope_region") or None,
             workspace=entries.get("dashscope_workspace") or None,
+            account=entries.get("dashscope_account") or None,
         )
     raise AccountProblem(
         f"No Model Studio API key was found. Looked in the Prefect block, in {ENVIRONMENT_VARIABLE}, "

@@ -72,9 +72,11 @@ async def _opened(
     _refuse_vanishing_output(settings)
     if deadline_s is not None:
         settings = settings.model_copy(update={"deadline_s": deadline_s})
+    find_first, *find_more = await _key_sources(credentials_block)
     context = open_context(
         settings,
-        find_api_key=await _key_source(credentials_block),
+        find_api_key=find_first,
+        find_more_keys=lambda: [find() for find in find_more],
         run_id=run_id,
         # What a deployed run is asked for comes from elsewhere; in a terminal the files are the user's own.
         bounded=deployment.id is not None,
@@ -148,6 +150,12 @@ async def _settings(storage_block: str | None) -> Settings:
     if emulated_here():
         return settings.model_copy(update={"output_dir": below(settings.output_dir)})
     return settings
+
+
+async def _key_sources(credentials_block: str | None) -> list[Callable[[], ApiKey]]:
+    """Where the keys are: one, or one of each block that is named between commas."""
+    names = [name.strip() for name in (credentials_block or "").split(",") if name.strip()]
+    return [await _key_source(name) for name in names] or [await _key_source(None)]
 
 
 async def _key_source(credentials_block: str | None) -> Callable[[], ApiKey]:

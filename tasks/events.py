@@ -1,4 +1,4 @@
-"""Events that automations and dashboards can use: submitted, succeeded, failed, expiring, expired."""
+"""Events for automations and dashboards: of clips (submitted, succeeded, failed, expiring, expired) and models."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from footage.privacy.display import one_line
 
 if TYPE_CHECKING:
     from footage.clip import Clip
+    from footage.retirement.notice import ModelNotice
     from footage.steps.open_clips import Unfinished
 
 PREFIX = "wan-video.clip"
@@ -58,4 +59,19 @@ def _emit_unfinished(what: str, clip: Unfinished) -> None:
             "status": clip.status,
             "expires_at": clip.expires_at.isoformat() if clip.expires_at else None,
         },
+    )
+
+
+def emit_model_event(notice: ModelNotice) -> None:
+    """Emit `wan-video.model.retiring`: a model stops, its limits shrank, or it is gone."""
+    seen = notice.seen
+    emit_event(
+        "wan-video.model.retiring",
+        resource={
+            "prefect.resource.id": f"wan-video.model.{seen.model}.{seen.region}",
+            "prefect.resource.name": seen.model,
+            "wan-video.model": seen.model,
+            "wan-video.region": seen.region,
+        },
+        payload=notice.to_json() | {"message": f"{notice.in_words()}; {notice.advice()}"},
     )

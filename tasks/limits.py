@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections import defaultdict
 from dataclasses import dataclass, field
@@ -27,11 +28,14 @@ from weakref import WeakKeyDictionary
 
 import httpx
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.responses import GlobalConcurrencyLimitResponse
 from prefect.concurrency.asyncio import ConcurrencySlotAcquisitionError, rate_limit
 from prefect.exceptions import ObjectNotFound
 
+from footage.catalogue import CATALOGUE
+from footage.credentials import DEFAULT_ACCOUNT
 from footage.errors import Throttled
-from footage.pacing.rate_limits import ProcessRateLimits
+from footage.pacing.rate_limits import AS_DOCUMENTED, CreatePace, ProcessRateLimits
 
 logger = logging.getLogger("footage.tasks")
 
@@ -40,21 +44,31 @@ PREFIX = "wan-video-submit-"
 PATIENCE_S = 60.0
 
 
-def submit_limit(model: str) -> str:
-    """Name of the limit that paces creates of this model."""
-    return f"{PREFIX}{model}"
+def submit_limit(model: str, account: str = DEFAULT_ACCOUNT) -> str:
+    """Name of the limit that paces creates of this model with this account."""
+    return f"{PREFIX}{model}" if account == DEFAULT_ACCOUNT else f"{PREFIX}{model}-{account}"
 
 
 class PrefectRateLimits(ProcessRateLimits):
     """Creates are counted on the Prefect server, questions within this process."""
 
-    async def create_turn(self, model: str) -> None:
+    async def create_turn(self, model: str, pace: CreatePace = AS_DOCUMENTED) -> None:
         """Wait until one more create of this model may be sent.
+
+        An account that may send fewer than the limit on the server takes several of its slots for each create, so
+        that all workers together keep to it; the limit itself is the operator's and is not changed.
 
         Raises:
             Throttled: An operator set the limit to 0, so that nothing is bought with this model.
         """
-        await _await_turn(model)
+        await _await_turn(model, pace)
+        documented = CATALOGUE.models.get(model)
+        slower = pace.per_second is not None and not (
+            documented and pace.per_second >= documented.submit_per_second
+        )
+        if slower or (documented and pace.account != DEFAULT_ACCOUNT):
+            # Where there is no limit, and where its slots are too few to count with.
+            await super().create_turn(model, pace)
 
 
 @dataclass
@@ -74,20 +88,20 @@ _silent_until_s: dict[tuple[str, str], float] = {}
 _closed: set[tuple[str, str]] = set()
 
 
-async def _await_turn(model: str) -> None:
-    name = submit_limit(model)
+async def _await_turn(model: str, pace: CreatePace) -> None:
+    name = submit_limit(model, pace.account)
     line = _lines.setdefault(asyncio.get_running_loop(), defaultdict(_Line))[name]
     line.waiting += 1
     try:
         async with line.lock:
             if line.turns == 0:
-                line.turns = await _ask(model, name, line.waiting)
+                line.turns = await _ask(model, name, line.waiting, pace.per_second)
             line.turns -= 1
     finally:
         line.waiting -= 1
 
 
-async def _ask(model: str, name: str, wanted: int) -> int:
+async def _ask(model: str, name: str, wanted: int, per_second: float | None) -> int:
     """Wait for up to `wanted` turns; how many there are."""
     # Asked first, because Prefect writes a warning into the run's log for a limit that is not there.
     async with get_client() as client:
@@ -96,9 +110,10 @@ async def _ask(model: str, name: str, wanted: int) -> int:
             return wanted
         try:
             limit = await client.read_global_concurrency_limit_by_name(name)
-            turns = min(wanted, limit.limit)
+            slots = _slots_per_create(limit, per_second)
+            turns = min(wanted, limit.limit // slots)
             if limit.active and turns > 0:
-                await rate_limit(name, occupy=turns, timeout_seconds=PATIENCE_S)
+                await rate_limit(name, occupy=turns * slots, timeout_seconds=PATIENCE_S)
         except ObjectNotFound:
             return wanted
         except (httpx.HTTPError, ConcurrencySlotAcquisitionError, TimeoutError) as error:
@@ -114,6 +129,14 @@ async def _ask(model: str, name: str, wanted: int) -> int:
         raise _none_allowed(model, name)
     _closed.discard(asked)
     return turns if limit.active else wanted
+
+
+def _slots_per_create(limit: GlobalConcurrencyLimitResponse, per_second: float | None) -> int:
+    """How many slots one create takes, so that what comes free in a second is enough for `per_second` creates."""
+    freed_per_second = limit.slot_decay_per_second
+    if not per_second or freed_per_second <= per_second:
+        return 1
+    return max(1, min(limit.limit, math.ceil(freed_per_second / per_second)))
 
 
 def _none_allowed(model: str, name: str) -> Throttled:

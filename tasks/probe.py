@@ -11,6 +11,7 @@ from footage.errors import Unreachable
 from footage.evidence.paid import with_what_is_booked
 from footage.steps.probe import ProbeReport, probe_provider
 from footage.storyboard import BoardPlan
+from footage.storyboard.crew import ask_running_tasks
 from footage.storyboard.to_buy import not_stored
 from tasks.retries import RETRIES, RETRY_DELAYS_S, tries_again
 
@@ -29,9 +30,13 @@ async def probe(context: Context, region: str, model: str) -> ProbeReport:
     return await in_thread(probe_provider, context, region, model)
 
 
-async def probe_board(context: Context, plan: BoardPlan) -> None:
-    """Probe each region once in which a shot is left to make; a board that is all stored needs no provider."""
-    models = {shot.region: shot.request.model for shot in await in_thread(not_stored, context, plan)}
+async def probe_board(context: Context, plan: BoardPlan) -> dict[str, int]:
+    """Probe each region once in which a shot is left to make; a board that is all stored needs no provider.
+
+    What comes back says how many tasks of a model the account may run now.
+    """
+    left = await in_thread(not_stored, context, plan)
+    models = {shot.region: shot.request.model for shot in left}
     try:
         for region, model in models.items():
             await probe(context, region, model)
@@ -39,3 +44,4 @@ async def probe_board(context: Context, plan: BoardPlan) -> None:
         # The run works on no clip yet, but an earlier one may have bought some of these shots.
         keys = [shot.key for shot in plan.shots if shot.key is not None]
         raise await in_thread(with_what_is_booked, error, context.store, keys) from None
+    return await ask_running_tasks(context, left)

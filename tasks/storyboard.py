@@ -117,14 +117,17 @@ async def crew(
     permission: Permission,
     blocks: dict[str, Any],
     shots_per_run: int | None = None,
+    running_tasks: Mapping[str, int] | None = None,
 ) -> Crew:
     """Who makes the shots of a board: this process, or runs of the `generate-videos` deployment anywhere.
+
+    `running_tasks`: how many of a model the account may run now, where that is known.
 
     Raises:
         InvalidRequest: The Prefect server has no such deployment; nothing was bought.
     """
     title = one_line(board_plan.board.title)[:200]
-    wait_s = patience_s(board_plan.clips_by_model, context.settings)
+    wait_s = patience_s(board_plan.clips_by_model, context.settings, running_tasks)
     here = crew_here(context, permission, title, wait_s)
     if run == "inline":
         return here

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import importlib.util
 import logging
@@ -18,11 +19,13 @@ from prefect import Flow
 from footage.checkup import Finding, Level, examine, local_findings, provider_findings
 from footage.checkup.finding import fix_of
 from footage.concurrency.executors import in_heavy_thread, in_thread
-from footage.errors import AccountProblem
+from footage.errors import AccountProblem, StorageProblem
 from footage.evidence.stored_clips import keys_in
+from footage.steps.model_survey import announce_new
 from footage.steps.open_clips import open_keys, repair_markers
 from footage.steps.prune import prune
 from footage.steps.verify import verify_tonight
+from tasks.events import emit_model_event
 
 if TYPE_CHECKING:
     from footage.context import Context
@@ -34,9 +37,11 @@ _LOG_LEVELS: dict[Level, int] = {"ok": logging.INFO, "warn": logging.WARNING, "f
 _ROOMS = ("flows", "tasks", "blocks", "footage")
 
 
-def project_findings(flows: ModuleType, open_here: Callable[[], Context]) -> Generator[Finding]:
+def project_findings(
+    flows: ModuleType, open_here: Callable[[], Context], *, keep: bool = False
+) -> Generator[Finding]:
     """Every finding about code, store and provider. The provider is asked only if there is a key, and nothing
-    that it says makes the project invalid."""
+    that it says makes the project invalid. `keep`: as for `provider_findings`."""
     yield examine("code", _code)
     yield examine("flows", lambda: _flows(flows))
     opened: list[Context] = []
@@ -53,7 +58,7 @@ def project_findings(flows: ModuleType, open_here: Callable[[], Context]) -> Gen
         except AccountProblem as error:
             yield Finding("provider", "warn", f"not asked: {error.message}", fix_of(error))
             continue
-        for finding in provider_findings(context):
+        for finding in provider_findings(context, keep=keep):
             yield finding.as_warning()
 
 
@@ -184,7 +189,10 @@ async def validate_project(flows: ModuleType, context: Context) -> tuple[list[Fi
     Raises:
         StorageProblem: The report cannot be written.
     """
-    findings = await in_thread(list, project_findings(flows, lambda: context))
+    findings = await in_thread(list, project_findings(flows, lambda: context, keep=True))
+    with contextlib.suppress(StorageProblem):
+        # The finding "retiring" has said so, or the store has.
+        await in_thread(announce_new, context, emit_model_event)
     if not any(finding.name == "store" and finding.level == "fail" for finding in findings):
         findings += await in_heavy_thread(list, nightly_findings(context))
     for finding in findings:

@@ -84,6 +84,9 @@ class ModelCard:
     durations_unsure: dict[int, str] = field(default_factory=dict[int, str])
     elsewhere: dict[str, str] = field(default_factory=dict[str, str])
     notes: tuple[str, ...] = ()
+    # What to order once it is gone: advice for a person, never ordered by itself.
+    successor: str | None = None
+    successor_note: str = ""
     sizes: tuple[str, ...] = ()  # every "W*H" of its tiers, filled in here
     prices: tuple[Price, ...] = ()  # filled in here
 

@@ -1,4 +1,5 @@
-"""Is everything in place? One finding for each question, with the fix. Buys nothing, and leaves nothing behind.
+"""Is everything in place? One finding for each question, with the fix. Buys nothing, and leaves
+nothing behind but word of a model that stops (`models-seen.json`).
 
 `local_findings` needs neither key nor network (but for a store that is elsewhere); `provider_findings` asks the
 provider what is free to ask. Both give each finding as soon as it is known.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -14,14 +14,19 @@ from footage.steps.probe import ask
 
 if TYPE_CHECKING:
     from footage.context import Context
-    from footage.provider import WanClient
+    from footage.provider import ModelListing, Quota
+    from footage.retirement.notice import ModelNotice
 
 # Less does not confuse anyone who compares logs; the protocol itself never compares clocks without the offset.
 CLOCK_TOLERANCE_S = 60.0
 
 
-def provider_findings(context: Context) -> Generator[Finding]:
-    """Everything that is free to ask; stops at the first answer without which the rest makes no sense."""
+def provider_findings(context: Context, *, keep: bool = False) -> Generator[Finding]:
+    """Everything that is free to ask; stops at the first answer without which the rest makes no sense.
+
+    `keep`: what is said of the models is written down even where nothing is to be told of it, so that it is
+    noticed later that limits shrink.
+    """
     key = examine("key", lambda: _key(context))
     yield key
     if key.level == "fail":
@@ -31,10 +36,8 @@ def provider_findings(context: Context) -> Generator[Finding]:
     yield access
     if access.level == "fail":
         return
-    client = context.client(context.endpoint(region), context.workspace)
     yield examine("clock", lambda: _clock(context))
-    yield examine("models", lambda: _models(client, region)).as_warning()
-    yield examine("quotas", lambda: _quotas(client, region)).as_warning()
+    yield from _model_findings(context, region, keep=keep)
     yield examine("unfinished", lambda: _unfinished(context)).as_warning()
 
 
@@ -98,13 +101,27 @@ def _clock(context: Context) -> Finding:
     return Finding("clock", "ok", f"differs from the provider's by {offset_s:+.1f} s")
 
 
-def _models(client: WanClient, region: str) -> Finding:
-    here = [model.name for model in CATALOGUE.models.values() if region in model.regions]
-    known = {name: client.model_known(name) for name in here}
+def _model_findings(context: Context, region: str, *, keep: bool) -> Generator[Finding]:
+    from footage.steps.model_survey import ModelSurvey, survey_models
+
+    surveys: list[ModelSurvey] = []
+
+    def models() -> Finding:
+        surveys.append(survey_models(context, region, keep=keep))
+        return _models(surveys[0].listings, region)
+
+    yield examine("models", models).as_warning()
+    for survey in surveys:
+        yield _quotas(survey.quotas)
+        yield _retiring(survey.notices)
+
+
+def _models(listings: Mapping[str, ModelListing], region: str) -> Finding:
+    known = {name: listing.listed for name, listing in listings.items()}
     if not known or set(known.values()) == {None}:
         return Finding("models", "ok", "the provider does not list models here; a create will tell")
     missing = [name for name, seen in known.items() if seen is False]
-    message = f"{len(here) - len(missing)} of the {len(here)} models of {region} are open to this key"
+    message = f"{len(known) - len(missing)} of the {len(known)} models of {region} are open to this key"
     if not missing:
         return Finding("models", "ok", message)
     return Finding(
@@ -115,29 +132,35 @@ def _models(client: WanClient, region: str) -> Finding:
     )
 
 
-def _quotas(client: WanClient, region: str) -> Finding:
+def _quotas(quotas: Mapping[str, Quota | None]) -> Finding:
     told: list[str] = []
     lower: list[str] = []
-    for model in CATALOGUE.models.values():
-        quota = client.quotas(model.name) if region in model.regions else None
+    for name, quota in quotas.items():
         if quota is None:
             continue
-        told.append(
-            f"{model.name} {quota.concurrent_tasks or '?'} at once, {quota.queued_tasks or '?'} queued"
-        )
-        per_second = quota.requests / (quota.request_period_s or 1) if quota.requests else None
-        if per_second is not None and per_second < model.submit_per_second:
-            lower.append(f"{model.name} takes {per_second:g} a second instead of {model.submit_per_second}")
+        told.append(f"{name} {quota.concurrent_tasks or '?'} at once, {quota.queued_tasks or '?'} queued")
+        documented, per_second = card(name).submit_per_second, quota.creates_per_second
+        if per_second is not None and per_second < documented:
+            lower.append(f"{name} takes {per_second:g} a second instead of {documented}")
     if lower:
         return Finding(
             "quotas",
             "warn",
             "; ".join(lower),
-            "lower the Prefect limit: prefect global-concurrency-limit update wan-video-submit-MODEL --limit N",
+            "nothing: runs keep to it by themselves; raise it in the console",
         )
     return Finding(
         "quotas", "ok", "; ".join(told) or "the provider does not tell; those of the catalogue hold"
     )
+
+
+def _retiring(notices: Sequence[ModelNotice]) -> Finding:
+    if not notices:
+        return Finding(
+            "retiring", "ok", "no model has a date on which it stops, none is gone, no limit shrank"
+        )
+    advice = "; ".join(f"{notice.seen.model}: {notice.advice()}" for notice in notices)
+    return Finding("retiring", "warn", "; ".join(notice.in_words() for notice in notices), advice)
 
 
 def _unfinished(context: Context) -> Finding:

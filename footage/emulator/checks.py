@@ -27,7 +27,9 @@ def served_models(knobs: Knobs) -> list[Model]:
     return [
         model
         for model in MODELS.values()
-        if (model.documented or knobs.t2v_flash) and (knobs.region is None or knobs.region in model.regions)
+        if (model.documented or knobs.t2v_flash)
+        and (knobs.region is None or knobs.region in model.regions)
+        and not knobs.gone(model.name)
     ]
 
 
@@ -63,6 +65,8 @@ def read_create(raw: bytes, headers: Mapping[str, str], knobs: Knobs) -> dict[st
     name = body.get("model")
     if not isinstance(name, str) or not name:
         raise RefusedError("BadRequest.EmptyModel")
+    if knobs.gone(name):
+        raise RefusedError(knobs.retired_code)
     if name not in {model.name for model in served_models(knobs)}:
         raise RefusedError(
             knobs.unknown_model, "Model not exist." if knobs.unknown_model == "InvalidParameter" else None

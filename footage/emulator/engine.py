@@ -39,7 +39,9 @@ class Engine:
         self._waiting: dict[str, deque[str]] = {}
 
     def concurrency(self, model: str) -> int:
-        return self.knobs.concurrency if self.knobs.concurrency is not None else MODELS[model].rate
+        usual = self.knobs.concurrency if self.knobs.concurrency is not None else MODELS[model].rate
+        left = self.knobs.limit_of(model)
+        return usual if left is None else min(usual, left)
 
     def accept(self, body: dict[str, Any], now_s: float) -> Task:
         """Make a task. Raises RefusedError when the model's queue is full."""

@@ -49,6 +49,15 @@ class Knobs:
     cancel_unknown: str = _knob("UnsupportedOperation", "code when an unknown task is cancelled; or NotFound")
     retention_s: float = _knob(86400.0, "life of task records and result URLs, in virtual seconds")
     retention_from: str = _knob("submit", "submit or end: what a task record's life is counted from")
+    retiring: tuple[str, ...] | None = _knob(None, "models that the next four knobs are about; none: none")
+    offline_time: str | None = _knob(
+        None, "when they stop, as the list of models has it: 2026-12-31 00:00:00 (+8)"
+    )
+    retiring_limit: int | None = _knob(
+        None, "their creates a second and running tasks meanwhile; none: as before"
+    )
+    retired: bool = _knob(False, "they are gone: not listed, and a create is refused")
+    retired_code: str = _knob("Model.AccessDenied", "code of that refusal; or ModelNotFound")
     keys: tuple[str, ...] | None = _knob(None, "accepted keys; none: every key that starts with sk-")
     workspaces: tuple[str, ...] | None = _knob(None, "known workspace ids; none: every one")
     gzip: bool = _knob(True, "compress answers for clients that accept it")
@@ -90,6 +99,14 @@ class Knobs:
                 raise ValueError(f"the emulator knob {name} is {allowed}, not {value!r:.80}")
         return cls(**turned)
 
+    def limit_of(self, model: str) -> int | None:
+        """What is left to a model that retires; None for the others."""
+        return self.retiring_limit if model in (self.retiring or ()) else None
+
+    def gone(self, model: str) -> bool:
+        """Whether a model was retired."""
+        return self.retired and model in (self.retiring or ())
+
     def with_changes(self, values: Mapping[str, Any]) -> "Knobs":
         return self.from_mapping(
             {**{entry.name: getattr(self, entry.name) for entry in fields(self)}, **values}
@@ -97,7 +114,15 @@ class Knobs:
 
 
 # Where 0 has no meaning.
-_AT_LEAST_1 = ("fps", "render_workers", "page_size_max", "submit_rps", "query_qps", "concurrency")
+_AT_LEAST_1 = (
+    "fps",
+    "render_workers",
+    "page_size_max",
+    "submit_rps",
+    "query_qps",
+    "concurrency",
+    "retiring_limit",
+)
 _WORDS = {
     bool: "true or false",
     int: "a whole number",

@@ -108,20 +108,30 @@ def models(service: Service, exchange: Exchange) -> Reply:
     authorise(exchange.headers, service.knobs)
     names = [row.name for row in served_models(service.knobs)]
     part, frame = _page(exchange, names)
-    entries = [{"model": name, "name": name, "provider": "wan"} for name in part]
+    retiring = service.knobs.retiring or ()
+    entries = [
+        {
+            "model": name,
+            "name": name,
+            "provider": "wan",
+            "inference_offline_info": {
+                "offline_time": service.knobs.offline_time if name in retiring else None
+            },
+        }
+        for name in part
+    ]
     return json_reply(service, {"request_id": new_request_id(), "output": {**frame, "models": entries}})
 
 
 def quotas(service: Service, exchange: Exchange) -> Reply:
     authorise(exchange.headers, service.knobs)
-    rows = {row.name: row for row in served_models(service.knobs)}
-    part, frame = _page(exchange, list(rows))
+    part, frame = _page(exchange, [row.name for row in served_models(service.knobs)])
     entries = [
         {
             "model": name,
             "workspace_id": "ws-emulated",
             "model_limit": {
-                "request_limit": service.knobs.submit_rps or rows[name].rate,
+                "request_limit": service.creates_per_second(name),
                 "request_limit_period": 1,
                 "usage_limit": None,
                 "usage_limit_field": None,

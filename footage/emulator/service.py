@@ -118,8 +118,7 @@ class Service:
         """Make a task of a body that passed the checks made at once. Raises RefusedError."""
         now_s = self.now_s()
         model = str(body["model"])
-        rps = self.knobs.submit_rps if self.knobs.submit_rps is not None else MODELS[model].rate
-        if not self.within_rate(f"create {model}", rps, now_s):
+        if not self.within_rate(f"create {model}", self.creates_per_second(model), now_s):
             raise RefusedError("Throttling.RateQuota")
         foreign_inputs, foreign_parameters = foreign_names(body)
         task = self.engine.accept(body, now_s)
@@ -132,6 +131,12 @@ class Service:
         self.save()
         self._work()
         return task
+
+    def creates_per_second(self, model: str) -> int:
+        """How many creates of a model are taken."""
+        usual = self.knobs.submit_rps if self.knobs.submit_rps is not None else MODELS[model].rate
+        left = self.knobs.limit_of(model)
+        return usual if left is None else min(usual, left)
 
     def _put_image_apart(self, task: Task) -> None:
         """Keep a data URI in a file: it may be 27 MB, and tasks are saved at every change."""

@@ -136,5 +136,6 @@ def _intent_of(receipt: Receipt) -> Intent:
         endpoint=receipt.endpoint,
         workspace=receipt.workspace,
         key_fingerprint=receipt.key_fingerprint,
+        account=receipt.account,
         written_at=receipt.submitted_at,
     )

@@ -77,6 +77,8 @@ class Intent(Record):
     endpoint: Address
     workspace: Name | None = None
     key_fingerprint: Name
+    # The operator's name for the main account of that key; None: the default one, or older evidence.
+    account: Name | None = None
     written_at: Moment
     # Whether the endpoint said that it is the emulator; None in records that were written before it was asked.
     emulated: bool | None = None
@@ -98,6 +100,8 @@ class Receipt(Record):
     endpoint: Address
     workspace: Name | None = None
     key_fingerprint: Name
+    # As in the intent.
+    account: Name | None = None
     submitted_at: Moment
     # Task record and result URL live 24 h (Model Studio: manage asynchronous tasks, read 2026-11).
     expires_at: Moment

@@ -8,17 +8,30 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import dataclass
 from typing import Protocol
 
 from footage.catalogue import card
+from footage.credentials import DEFAULT_ACCOUNT
 from footage.pacing.queries import DEFAULT_QUERIES_PER_SECOND, pace_of
+
+
+@dataclass(frozen=True)
+class CreatePace:
+    """How many creates a second an account may send of a model now; None: as many as are documented."""
+
+    per_second: float | None = None
+    account: str = DEFAULT_ACCOUNT
+
+
+AS_DOCUMENTED = CreatePace()
 
 
 class RateLimits(Protocol):
     """What a context asks before each call."""
 
-    async def create_turn(self, model: str) -> None:
-        """Wait until one more create of a model may be sent.
+    async def create_turn(self, model: str, pace: CreatePace = AS_DOCUMENTED) -> None:
+        """Wait until one more create of a model may be sent, at the pace of its account.
 
         Raises:
             Throttled: An operator allows none.
@@ -35,13 +48,14 @@ class ProcessRateLimits:
 
     def __init__(self, queries_per_second: float = DEFAULT_QUERIES_PER_SECOND) -> None:
         self._queries_per_second = queries_per_second
-        self._free_at: dict[str, float] = {}
+        self._free_at: dict[tuple[str, str], float] = {}
 
-    async def create_turn(self, model: str) -> None:
-        """Wait for the next of a model's documented creates a second, in the order in which they are asked for."""
+    async def create_turn(self, model: str, pace: CreatePace = AS_DOCUMENTED) -> None:
+        """Wait for the next of a model's creates a second, in the order in which they are asked for."""
         now = time.monotonic()
-        mine = max(now, self._free_at.get(model, now))
-        self._free_at[model] = mine + 1 / card(model).submit_per_second
+        line = pace.account, model
+        mine = max(now, self._free_at.get(line, now))
+        self._free_at[line] = mine + 1 / (pace.per_second or card(model).submit_per_second)
         await asyncio.sleep(mine - now)
 
     def query_turn(self, base_url: str, key_fingerprint: str) -> None:

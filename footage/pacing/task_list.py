@@ -27,21 +27,25 @@ WORTH_A_LIST = 12
 PAGE_SIZE = 50
 
 
+# Address and key: keys of two accounts list different tasks.
+_Place = tuple[str, str]
+
+
 class TaskList:
     """What the provider's lists say about the tasks that this process waits for; for one event loop."""
 
     def __init__(self, min_s: float, max_s: float) -> None:
         self._bounds_s = min_s, max_s
-        self._waiting: dict[str, int] = {}
+        self._waiting: dict[_Place, int] = {}
         # The rows by task, or why there are none.
-        self._listed: dict[str, dict[str, TaskRow] | FootageError] = {}
-        self._listed_at: dict[str, float] = {}
+        self._listed: dict[_Place, dict[str, TaskRow] | FootageError] = {}
+        self._listed_at: dict[_Place, float] = {}
         self._lock = asyncio.Lock()
 
     @contextlib.contextmanager
     def waiting(self, client: WanClient) -> Generator[None]:
         """Count one more clip that waits for this endpoint."""
-        place = client.base_url
+        place = _place(client)
         self._waiting[place] = self._waiting.get(place, 0) + 1
         try:
             yield
@@ -50,11 +54,11 @@ class TaskList:
 
     def interval_s(self, client: WanClient) -> float:
         """Seconds between two questions about one task of this endpoint, for all that wait for it now."""
-        return interval_s(self._waiting.get(client.base_url, 0), *self._bounds_s)
+        return interval_s(self._waiting.get(_place(client), 0), *self._bounds_s)
 
     def few(self, client: WanClient) -> bool:
         """Whether so few wait for this endpoint that each may have a pace of its own."""
-        return self._waiting.get(client.base_url, 0) <= FEW
+        return self._waiting.get(_place(client), 0) <= FEW
 
     async def row(self, client: WanClient, task_id: str) -> TaskRow | None:
         """The task's row if it is still queued or running; None: ask for the task itself.
@@ -62,7 +66,7 @@ class TaskList:
         Raises:
             Unreachable, Throttled, AccountProblem: The list could not be read.
         """
-        place = client.base_url
+        place = _place(client)
         if self._waiting.get(place, 0) < WORTH_A_LIST:
             return None
         # Whoever comes while somebody lists waits for that list instead of making another one.
@@ -79,12 +83,16 @@ class TaskList:
 
     async def _list(self, client: WanClient) -> None:
         """Read the list, or keep why it could not be read: an outage reaches all that wait at once."""
-        place = client.base_url
+        place = _place(client)
         try:
             self._listed[place] = await in_thread(_open_tasks, client)
         except (Unreachable, Throttled, AccountProblem) as error:
             self._listed[place] = error
         self._listed_at[place] = time.monotonic()
+
+
+def _place(client: WanClient) -> _Place:
+    return client.base_url, client.api_key.fingerprint
 
 
 def _open_tasks(client: WanClient) -> dict[str, TaskRow]:

@@ -8,6 +8,7 @@ from footage.provider.client import WanClient
 from footage.provider.codes import ErrorCode, classify
 from footage.provider.results import (
     Created,
+    ModelListing,
     Probe,
     Quota,
     TaskAnswer,
@@ -20,6 +21,7 @@ from footage.provider.results import (
 __all__ = [
     "Created",
     "ErrorCode",
+    "ModelListing",
     "Probe",
     "Quota",
     "TaskAnswer",

@@ -15,7 +15,7 @@ from footage.provider.results import TaskRow, TaskStatus, Usage
 # Longer than any clip, and the most that a record takes.
 MOST_SECONDS = 100_000
 # A day can be added to any time in them.
-_FIRST_YEAR, _LAST_YEAR = 2000, 2998
+FIRST_YEAR, LAST_YEAR = 2000, 2998
 
 TASK_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
@@ -51,7 +51,7 @@ def task_row(row: Any) -> TaskRow | None:
         created_at = datetime.fromtimestamp(float(created_ms) / 1000, UTC)
     except (OverflowError, OSError, ValueError):
         return None
-    if not _FIRST_YEAR <= created_at.year <= _LAST_YEAR:
+    if not FIRST_YEAR <= created_at.year <= LAST_YEAR:
         return None
     return TaskRow(task_id, text(entry.get("request_id")), model, status, created_at)
 

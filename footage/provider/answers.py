@@ -31,8 +31,10 @@ from footage.provider.answer_values import (
     whole,
 )
 from footage.provider.codes import classify, lookup, shown_reason
+from footage.provider.offline_time import offline_time
 from footage.provider.results import (
     Created,
+    ModelListing,
     Probe,
     Quota,
     RawAnswer,
@@ -153,10 +155,10 @@ def read_cancel(raw: RawAnswer, task_id: str) -> bool:
     raise error
 
 
-def read_model_known(raw: RawAnswer, model: str) -> bool | None:
-    """Whether the key sees the model; None where the service does not say.
+def read_model_listing(raw: RawAnswer, model: str) -> ModelListing:
+    """Whether the key sees the model, and when it stops.
 
-    The entries' fields are not documented, so one that contains exactly the name somewhere is a yes, an
+    The entries' fields are hardly documented, so one that contains exactly the name somewhere is a yes, an
     empty list is a no, and a list of other things is no answer.
 
     Raises:
@@ -164,14 +166,15 @@ def read_model_known(raw: RawAnswer, model: str) -> bool | None:
     """
     reading = _Reading(raw)
     if raw.status in (400, 404, 405):
-        return None
+        return ModelListing(None)
     models = reading.expect("output", "The model query").get("models")
     if not isinstance(models, list):
-        return None
-    entries = cast("list[Any]", models)
+        return ModelListing(None)
+    entries = [mapping(entry) for entry in cast("list[Any]", models)]
     if not entries:
-        return False
-    return True if any(model in mapping(entry).values() for entry in entries) else None
+        return ModelListing(False)
+    own = next((entry for entry in entries if model in entry.values()), None)
+    return ModelListing(None) if own is None else ModelListing(True, offline_time(own, model))
 
 
 def read_quota(raw: RawAnswer, model: str) -> Quota | None:

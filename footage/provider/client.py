@@ -27,6 +27,7 @@ from footage.privacy.display import shown
 from footage.provider import answers
 from footage.provider.results import (
     Created,
+    ModelListing,
     Probe,
     Quota,
     RawAnswer,
@@ -188,14 +189,14 @@ class WanClient:
         answers.checked_task_id(task_id)
         return answers.read_cancel(self._ask("cancel", task_id), task_id)
 
-    def model_known(self, model: str) -> bool | None:
-        """Whether this key sees the model in this region, free of charge; None if the service does not say.
+    def model_listing(self, model: str) -> ModelListing:
+        """Whether this key sees the model in this region, and when it stops; free of charge.
 
         Raises:
             Unreachable, Throttled, AccountProblem: As for `fetch`.
         """
         params = {"model": model, "page_no": 1, "page_size": 10}
-        return answers.read_model_known(self._ask("look", "models", params), model)
+        return answers.read_model_listing(self._ask("look", "models", params), model)
 
     def quotas(self, model: str) -> Quota | None:
         """The account's live limits for the model; None if the service does not say.

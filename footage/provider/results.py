@@ -112,6 +112,23 @@ class Quota:
     queued_tasks: int | None
     answer: dict[str, Any]
 
+    @property
+    def creates_per_second(self) -> float | None:
+        """How many creates a second are taken; None where it does not say, or says nonsense."""
+        if not self.requests or self.request_period_s == 0:
+            return None
+        return self.requests / (self.request_period_s or 1)
+
+
+@dataclass(frozen=True)
+class ModelListing:
+    """What the list of models says about one; None where the service does not say."""
+
+    # Whether the key sees it.
+    listed: bool | None
+    # When it stops to take creates.
+    offline_at: datetime | None = None
+
 
 @dataclass(frozen=True)
 class Probe:

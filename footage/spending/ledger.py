@@ -73,7 +73,7 @@ class LedgerLine(Record):
     owner: Name
     model: Name
     region: Name
-    # Fingerprint of the API key.
+    # Its name; of the default account the fingerprint of the API key.
     account: Name
     workspace: Name | None = None
     # Title of the storyboard that ordered it.
@@ -258,6 +258,23 @@ class SpendingLedger:
                 line = self._line(month, self._number(month, path))
                 if first <= line.day <= last:
                     yield line, corrections.get(line.number)
+
+    def newest_lines(self, since: date) -> Iterator[LedgerLine]:
+        """The lines of the days from `since` on, the newest first, each read when it is asked for.
+
+        Raises:
+            BadRecord: A line does not fit.
+            StorageProblem: The ledger cannot be read.
+        """
+        for month in reversed(self._store.folders(FOLDER)):
+            if not _MONTH.fullmatch(month) or month < f"{since:%Y-%m}":
+                continue
+            for folder in reversed(self._store.folders(f"{FOLDER}/{month}")):
+                for path in reversed(self._store.list(f"{FOLDER}/{month}/{folder}")):
+                    line = self._line(month, self._number(month, path))
+                    if line.day < since:
+                        return
+                    yield line
 
     # -- helpers ---------------------------------------------------------------------------------------------
 

@@ -23,6 +23,7 @@ from footage.steps.provider_queries import list_all
 
 if TYPE_CHECKING:
     from footage.context import Context
+    from footage.credentials import ApiKey
     from footage.provider import TaskRow, WanClient
     from footage.storage import Store
 
@@ -37,17 +38,18 @@ class Compared:
     warnings: list[str] = field(default_factory=list[str])
 
 
-def client_in_use(context: Context) -> WanClient:
+def client_in_use(context: Context, api_key: ApiKey | None = None) -> WanClient:
     """The client of the key's own region where it is known; else of the first, which needs no workspace.
 
     Raises:
         AccountProblem: There is no usable key.
     """
-    return context.client(context.endpoint(context.region or REGION_NAMES[0]), context.workspace)
+    endpoint = context.endpoint(context.region or REGION_NAMES[0], api_key)
+    return context.client(endpoint, context.workspace_of(api_key), api_key)
 
 
 def account_tasks(context: Context) -> list[TaskRow]:
-    """The account's video tasks of the last 24 h, without those that failed or were cancelled.
+    """The video tasks of the last 24 h of all accounts of this run, without those that failed or were cancelled.
 
     Those are not billed, and there is nothing to collect. Keys work in one region, so only that one is asked.
 
@@ -56,7 +58,8 @@ def account_tasks(context: Context) -> list[TaskRow]:
     """
     rows = {
         row.task_id: row
-        for row in list_all(client_in_use(context))
+        for api_key in context.buying_keys
+        for row in list_all(client_in_use(context, api_key))
         if row.model in MODEL_NAMES and row.status not in ("FAILED", "CANCELED")
     }
     return list(rows.values())

@@ -43,7 +43,8 @@ def _adopt(context: Context, evidence: ClipEvidence, task_id: str) -> Receipt:
     if last is None or not last.unknown:
         raise _no("key", evidence.key, "its last attempt is not unknown, so there is nothing to settle")
     intent = last.intent
-    answer = client_of(context, intent).fetch(task_id)
+    client = client_of(context, intent)
+    answer = client.fetch(task_id)
     if answer.status.value == "UNKNOWN":
         raise _no("task_id", task_id, f"{intent.endpoint} knows no such task (tasks live 24 h)")
     told, prompt = answer.orig_prompt, stored_order(evidence).request.prompt
@@ -55,7 +56,7 @@ def _adopt(context: Context, evidence: ClipEvidence, task_id: str) -> Receipt:
     now = context.provider_now()
     submitted_at = max(min(written_at, now), now - TASK_LIFE)
     receipt = receipt_of(intent, task_id, answer.request_id, submitted_at, adopted=True)
-    kept = evidence.book(receipt.model_copy(update={"key_fingerprint": context.api_key.fingerprint}))
+    kept = evidence.book(receipt.model_copy(update={"key_fingerprint": client.api_key.fingerprint}))
     if kept is None:
         raise _no("task_id", task_id, "this task belongs to another clip of this store")
     return kept

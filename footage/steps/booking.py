@@ -35,6 +35,7 @@ def receipt_of(
         endpoint=intent.endpoint,
         workspace=intent.workspace,
         key_fingerprint=intent.key_fingerprint,
+        account=intent.account,
         submitted_at=submitted_at,
         expires_at=submitted_at + TASK_LIFE,
         adopted=adopted,

@@ -53,7 +53,15 @@ def _require_no_video(clip: Clip) -> None:
 
 
 def _claimed_before(clip: Clip, state: ClipState) -> bool:
-    """Find a task that only its claim still knows, and book it again."""
+    """Find a task that only its claim still knows, in any account of this run, and book it again."""
+    for api_key in clip.context.buying_keys:
+        clip.api_key = api_key
+        if _claimed_in_account(clip, state):
+            return True
+    return False
+
+
+def _claimed_in_account(clip: Clip, state: ClipState) -> bool:
     client = clip.client()
     rows = {row.task_id: row for row in list_all(client, clip.order.model)}
     for task_id, claim in lost_claims(clip, rows.values(), claimed_in(clip.context.store)).items():
@@ -70,8 +78,9 @@ def _claimed_before(clip: Clip, state: ClipState) -> bool:
             model=row.model,
             region=clip.order.region,
             endpoint=clip.endpoint,
-            workspace=clip.context.workspace,
-            key_fingerprint=clip.context.api_key.fingerprint,
+            workspace=clip.workspace,
+            key_fingerprint=client.api_key.fingerprint,
+            account=clip.account,
             submitted_at=row.created_at,
             expires_at=row.created_at + TASK_LIFE,
             adopted=True,

@@ -222,7 +222,7 @@ class _Watch:
             return None
         if any(row.task_id == self.receipt.task_id for row in list_all(self.client, self.receipt.model)):
             return None
-        if self.receipt.key_fingerprint != self.clip.context.api_key.fingerprint:
+        if self.receipt.key_fingerprint != self.client.api_key.fingerprint:
             # UNKNOWN is also what a key of another account gets to hear.
             raise AccountProblem(
                 f"Task {self.receipt.task_id} was bought with key {self.receipt.key_fingerprint}…, and this key "

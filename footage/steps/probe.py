@@ -55,9 +55,11 @@ def probe_provider(context: Context, region: str, model: str) -> ProbeReport:
     client = context.client(endpoint, context.workspace)
     given = _answered_before(context, endpoint)
     answer = given or ask(context, endpoint)
+    for other in context.buying_keys[1:]:
+        ask(context, context.endpoint(region, other), other)
     context.note_clock(answer.clock_offset_s)
     warnings: list[str] = []
-    if not card(model).documented and client.model_known(model) is False:
+    if not card(model).documented and client.model_listing(model).listed is False:
         warnings.append(f"{endpoint} does not list {model} for this key; the create will probably be refused")
     # More than the width of a time zone mistake would not matter; this much confuses people who read logs.
     if answer.clock_offset_s is not None and abs(answer.clock_offset_s) > 300 and not context.emulated:
@@ -69,7 +71,7 @@ def probe_provider(context: Context, region: str, model: str) -> ProbeReport:
     return ProbeReport(endpoint, answer.latency_s, answer.clock_offset_s, tuple(warnings))
 
 
-def ask(context: Context, endpoint: str) -> Probe:
+def ask(context: Context, endpoint: str, api_key: ApiKey | None = None) -> Probe:
     """The probe's one question, with a word before it: an address that never answers takes a while to say so.
 
     Raises:
@@ -81,7 +83,7 @@ def ask(context: Context, endpoint: str) -> Probe:
     slow = "No answer from %s yet; a connection may take 10 s and an answer 60 s."
     try:
         with noticed_if_slow(logger, slow, way):
-            answer = context.client(endpoint, context.workspace).probe()
+            answer = context.client(endpoint, context.workspace_of(api_key), api_key).probe()
     except Unreachable as error:
         raise _sorted(context, endpoint, error) from None
     context.answered.add(endpoint)

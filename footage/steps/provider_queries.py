@@ -34,7 +34,7 @@ def client_of(context: Context, record: Intent | Receipt) -> WanClient:
         RecordReader(context.store).refuse(
             path, f"the key is not sent to its endpoint {shown(record.endpoint)}, because {NOT_KNOWN}"
         )
-    return context.client(record.endpoint, record.workspace)
+    return context.client(record.endpoint, record.workspace, context.key_for(record))
 
 
 def learn_clock(context: Context, client: WanClient) -> None:

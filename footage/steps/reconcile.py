@@ -50,7 +50,7 @@ async def reconcile(clip: Clip, attempt: Attempt, silent_from_s: float = 0.0) ->
         if kept is not None:
             return kept
     intent = attempt.intent
-    if intent.key_fingerprint != clip.context.api_key.fingerprint:
+    if intent.key_fingerprint not in {key.fingerprint for key in clip.context.api_keys}:
         # A key of another account lists other tasks, and "not in the list" would prove nothing.
         raise _unknown(
             clip,

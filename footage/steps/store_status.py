@@ -11,6 +11,8 @@ from footage.errors import ClipFailed, NotFinished
 from footage.evidence.clip_evidence import ClipEvidence
 from footage.evidence.paid import paid
 from footage.evidence.response import response_of
+from footage.retirement.models_seen import read_models_seen
+from footage.retirement.notice import ModelNotice, notices
 from footage.spending.stop_switch import StopOrder, stopped
 from footage.steps.booking import TASK_LIFE
 from footage.steps.check import full_key
@@ -36,6 +38,8 @@ class StoreStatus:
     caps: tuple[Cap, ...]
     stopped: StopOrder | None
     night: LastNight | None
+    # Models that stop, or whose limits shrink, as they were seen last.
+    retiring: list[ModelNotice] = field(default_factory=list[ModelNotice])
     warnings: list[str] = field(default_factory=list[str])
 
     @property
@@ -95,6 +99,7 @@ class StoreStatus:
             "caps": [cap.to_json(self.spent) for cap in self.caps],
             "buying_stopped": None if self.stopped is None else self.stopped.in_words(),
             "last_check": None if self.night is None else self.night.to_json(),
+            "models_retiring": [notice.to_json() for notice in self.retiring],
             "warnings": self.warnings,
         }
 
@@ -123,6 +128,7 @@ def store_status(context: Context) -> StoreStatus:
         caps=tuple(context.caps),
         stopped=stopped(context.store),
         night=last_night(context.store),
+        retiring=notices(read_models_seen(context.store), now),
         warnings=found.warnings,
     )
 

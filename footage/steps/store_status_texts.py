@@ -20,6 +20,7 @@ def as_rows(now: StoreStatus) -> list[tuple[str, str]]:
     rows += [("", cap.left_in_words(now.spent)) for cap in now.caps]
     rows.append(("creates today", _creates(now)))
     rows.append(("buying", "stopped: " + now.stopped.in_words() if now.stopped else "goes on"))
+    rows += [("model" if n == 0 else "", notice.in_words()) for n, notice in enumerate(now.retiring)]
     if now.night is not None:
         damaged = f"{len(now.night.damaged)} DAMAGED: {', '.join(key[:12] for key in now.night.damaged)}"
         found = damaged if now.night.damaged else "none damaged"
@@ -96,6 +97,14 @@ def as_prometheus(now: StoreStatus) -> str:
         left = gauge("cap_left", "What is left of a cap", ("variable", "model", "currency"))
         for cap in now.caps:
             left.labels(cap.variable, cap.model or "", cap.most.currency).set(float(cap.left(now.spent)))
+    if now.retiring:
+        labels = ("model", "region", "account", "successor")
+        stops = gauge("model_stops_timestamp_seconds", "When a model stops; 0: no day is known", labels)
+        gone = gauge("model_gone", "1 where a model takes no creates any more", labels)
+        for notice in now.retiring:
+            of = (*notice.seen.place, notice.successor or "")
+            stops.labels(*of).set(notice.seen.offline_at.timestamp() if notice.seen.offline_at else 0)
+            gone.labels(*of).set(notice.gone)
     gauge("creates_day", "Creates of today").set(now.creates)
     unbilled = gauge("creates_unbilled_day", "Creates of today that cost nothing", ("why",))
     for why in ("refused", "failed", "canceled"):

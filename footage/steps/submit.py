@@ -36,10 +36,13 @@ from footage.evidence.attempts import MOST_ATTEMPTS
 from footage.evidence.records import Intent, Outcome, Receipt
 from footage.evidence.state import Attempt
 from footage.network.emulator_check import emulator_at
+from footage.pacing.live_quota import live_quota
+from footage.pacing.rate_limits import CreatePace
 from footage.spending.caps import require_within
 from footage.spending.stop_switch import SendingGate, require_buying
 from footage.steps.booking import book, close_unbought, receipt_of
 from footage.steps.contradiction import contradicted
+from footage.steps.model_survey import name_successor
 from footage.steps.reconcile import reconcile
 from footage.steps.reservation import give_back, reserve
 from footage.values.money import Amount
@@ -92,11 +95,12 @@ async def _buy(clip: Clip, number: int) -> Receipt | None:
     quote = clip.order.quote
     require_within(clip.permission.max_cost, Amount(quote.amount, quote.currency), clip.key)
     await in_thread(require_buying, clip.context.store)
+    clip.api_key = await in_thread(clip.context.next_buying_key)
     client = await in_thread(clip.client)
     # Not within the seconds in which this worker may send.
     await in_thread(client.load_sdk)
     body = await in_thread(clip.wire_body)
-    await clip.context.rate_limits.create_turn(clip.order.model)
+    await _take_turn(clip, client)
     if await _cancel_wanted(clip):
         # In a queue of hundreds the turn comes minutes later.
         raise _canceled(clip)
@@ -123,23 +127,31 @@ async def _buy(clip: Clip, number: int) -> Receipt | None:
             )
         except (Refused, InvalidRequest) as refusal:
             await in_thread(close_unbought, clip, number, refusal, may_retry=False)
-            raise
+            raise await in_thread(name_successor, clip.context, client, clip.order, refusal) from None
         except AccountProblem as refusal:
             # Once a person has mended the account, the same request is right again.
             await in_thread(close_unbought, clip, number, refusal, may_retry=True)
-            raise
+            raise await in_thread(name_successor, clip.context, client, clip.order, refusal) from None
         except SubmissionUnknown as unknown:
             clip.say.warning("%s Looking for the task in the provider's list.", unknown.message)
             return await reconcile(clip, (await clip.state()).attempts[-1])
         pause_s *= 2
         await asyncio.sleep(wait_s)
-        await _wait_again(clip, number)
+        await _wait_again(clip, client, number)
 
 
-async def _wait_again(clip: Clip, number: int) -> None:
+async def _take_turn(clip: Clip, client: WanClient) -> None:
+    """Wait for a create of its own, at the pace that the account has now."""
+    quota = await live_quota(client, clip.order.model)
+    await clip.context.rate_limits.create_turn(
+        clip.order.model, CreatePace(quota.creates_per_second, client.api_key.account)
+    )
+
+
+async def _wait_again(clip: Clip, client: WanClient, number: int) -> None:
     """Take another turn for a create that was refused for now; the attempt is closed if it is not to be sent."""
     try:
-        await clip.context.rate_limits.create_turn(clip.order.model)
+        await _take_turn(clip, client)
     except Throttled as stopped:
         await in_thread(close_unbought, clip, number, stopped, may_retry=True)
         raise
@@ -178,8 +190,9 @@ def _open_attempt(clip: Clip, number: int) -> Intent:
         region=clip.order.region,
         endpoint=clip.endpoint,
         emulated=emulator_at(clip.endpoint),
-        workspace=clip.context.workspace,
-        key_fingerprint=clip.context.api_key.fingerprint,
+        workspace=clip.workspace,
+        key_fingerprint=(clip.api_key or clip.context.api_key).fingerprint,
+        account=clip.account,
         written_at=datetime.now(UTC),
         clock_offset_s=clip.context.clock_offset_s,
         spending=spending,

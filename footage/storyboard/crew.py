@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import math
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ from footage.catalogue import card
 from footage.concurrency.executors import in_thread
 from footage.errors import FootageError, NotFinished, OverBudget, StorageProblem, Unreachable
 from footage.evidence.run_log import RunLog, recorded
+from footage.pacing.live_quota import live_quota
 from footage.privacy.redact import redact
 from footage.storyboard.cut import ShotOutcome, ShotState
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from footage.request import VideoRequest, VideoResponse
     from footage.settings import Settings
     from footage.storyboard.budget import Ledger
+    from footage.storyboard.plan import ShotPlan
 
 logger = logging.getLogger(__name__)
 
@@ -139,10 +141,28 @@ def may_be_billed(state: ClipState, since: int) -> bool:
     )
 
 
-def patience_s(count_by_model: Mapping[str, int], settings: Settings) -> float:
-    """How long a clip among so many at once is waited for: it may have to wait behind all others of its model."""
+def patience_s(
+    count_by_model: Mapping[str, int], settings: Settings, running_tasks: Mapping[str, int] | None = None
+) -> float:
+    """How long a clip among so many at once is waited for: it may have to wait behind all others of its model.
+
+    `running_tasks` has how many of a model the account may run now, where that is known; else as many as documented.
+    """
+    known = running_tasks or {}
     turns_s = max(
-        math.ceil(clips / card(model).concurrent_tasks) * card(model).typical_s
+        math.ceil(clips / known.get(model, card(model).concurrent_tasks)) * card(model).typical_s
         for model, clips in count_by_model.items()
     )
     return settings.deadline_s + 3 * turns_s
+
+
+async def ask_running_tasks(context: Context, shots: Iterable[ShotPlan]) -> dict[str, int]:
+    """How many tasks of each model of these shots the account may run now, where that can be asked."""
+    known: dict[str, int] = {}
+    for model, region in {(shot.request.model, shot.region) for shot in shots}:
+        with contextlib.suppress(FootageError):
+            client = await in_thread(context.client, context.endpoint(region), context.workspace)
+            running = (await live_quota(client, model)).running_tasks
+            if running is not None:
+                known[model] = running
+    return known

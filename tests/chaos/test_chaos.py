@@ -24,7 +24,7 @@ from chaosworker import SCALED, Cue
 from footage.emulator import FAULTS
 
 # Routes that making a clip never uses.
-_UNUSED = ("models", "quotas", "policy", "upload")
+_UNUSED = ("models", "policy", "upload")
 EVERY_FAULT = [fault.name for fault in FAULTS if fault.route not in _UNUSED]
 # For pairs one of each kind that our side can tell apart: it reads a 500 as it reads a 503, a closed
 # connection as a reset one, and refusals differ in their words. Cancels have their own test.

@@ -92,3 +92,29 @@ def test_unknown_knobs_and_faults_are_refused_with_the_known_ones() -> None:
         Emulator(queu_limit=1)
     with pytest.raises(ValueError, match="query-reset"):
         Emulator(faults=[{"fault": "query-rest"}])
+
+
+def test_a_model_is_retired_by_a_date_then_smaller_limits_then_refusals(make_api: Any) -> None:
+    model = "wan2.6-i2v-flash"
+    with Emulator() as emulator, make_api(emulator) as api:
+
+        def listed() -> list[Any]:
+            models = api.get("/models", model=model).json()["output"]["models"]
+            return [row["inference_offline_info"]["offline_time"] for row in models]
+
+        def limits() -> tuple[int, int]:
+            told = api.get("/quotas", model=model).json()["output"]["quotas"][0]["model_limit"]
+            return told["request_limit"], told["async_user_concurrency_limit"]
+
+        assert (listed(), limits()) == ([None], (5, 5))
+
+        emulator.turn(retiring=[model], offline_time="2026-12-31 00:00:00")
+        assert (listed(), limits()) == (["2026-12-31 00:00:00"], (5, 5))
+
+        emulator.turn(retiring_limit=1)
+        assert limits() == (1, 1)
+
+        emulator.turn(retired=True)
+        assert listed() == []
+        refused = api.submit(model=model)
+        assert (refused.status_code, refused.json()["code"]) == (403, "Model.AccessDenied")

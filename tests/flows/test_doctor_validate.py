@@ -2,11 +2,13 @@
 
 import json
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import httpx
 import pytest
 from emulatedrun import environment, fast_emulator
 from prefect.blocks.system import Secret
@@ -286,3 +288,43 @@ def test_the_nightly_check_writes_the_same_report_and_shows_it(out: Path, prefec
     assert state.is_completed(), state.message
     assert (out / "validate.txt").read_text("utf-8").rstrip().endswith("RESULT: OK")
     assert "validate.txt" in (state.message or "")
+
+
+def test_doctor_names_the_day_on_which_a_model_stops_and_what_to_order_then(
+    emulator: Emulator, out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    emulator.turn(retiring=["wan2.6-i2v-flash"], offline_time="2099-12-31 00:00:00")
+    try:
+        code, findings = _doctor(capsys)
+        assert run(["status", "--json"]) == 0
+    finally:
+        emulator.turn(retiring=None, offline_time=None)
+
+    assert (code, findings["retiring"]["level"]) == (0, "warn")
+    assert "wan2.6-i2v-flash in cn-beijing stops on 2099-12-31" in findings["retiring"]["message"]
+    assert "wan3.0-video" in findings["retiring"]["fix"]
+    (told,) = json.loads(capsys.readouterr().out)["models_retiring"]
+    assert (told["model"], told["successor"]) == ("wan2.6-i2v-flash", "wan3.0-video")
+
+
+def test_the_nightly_check_tells_of_a_model_that_stops_in_its_report_and_as_an_event(
+    emulator: Emulator, out: Path, prefect_server: Any, prefect_api: httpx.Client
+) -> None:
+    from emulatedrun import run as run_flow
+
+    from flows.validate import validate
+
+    emulator.turn(retiring=["wan2.6-i2v-flash"], offline_time="2099-12-31 00:00:00")
+    try:
+        state = run_flow(validate)
+    finally:
+        emulator.turn(retiring=None, offline_time=None)
+
+    assert state.is_completed(), state.message
+    assert "stops on 2099-12-31" in (out / "validate.txt").read_text("utf-8")
+    wanted = {"filter": {"event": {"name": ["wan-video.model.retiring"]}}}
+    deadline = time.monotonic() + 20
+    while not (events := prefect_api.post("events/filter", json=wanted).json()["events"]):
+        assert time.monotonic() < deadline, "no event came"
+        time.sleep(0.2)
+    assert events[0]["payload"]["successor"] == "wan3.0-video"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +12,11 @@ from plainsteps import PLAIN_STEPS
 
 from footage.clip import Clip, follow
 from footage.context import Context
-from footage.credentials import parse_key
+from footage.credentials import ApiKey, parse_key
 from footage.emulator import Emulator
 from footage.evidence.records import Outcome, Receipt
 from footage.evidence.state import Attempt, Permission, Step
-from footage.pacing.rate_limits import ProcessRateLimits
+from footage.pacing.rate_limits import AS_DOCUMENTED, CreatePace, ProcessRateLimits
 from footage.settings import Settings
 from footage.steps.check import enter, prepare
 from footage.steps.probe import probe_provider
@@ -46,6 +46,7 @@ class Bench:
         run_id: str | None = None,
         create_turn: CreateTurn | None = None,
         wrap: Callable[[Store], Any] = lambda store: store,
+        more_keys: Sequence[ApiKey] = (),
         **settings: Any,
     ) -> Context:
         """A new worker on the same store. Times are scaled down; a request is never longer than 0.8 s.
@@ -72,6 +73,7 @@ class Bench:
             chosen,
             store,
             find_api_key=lambda: parse_key(key, "test"),
+            find_more_keys=lambda: more_keys,
             run_id=run_id,
             rate_limits=_OwnTurns(create_turn) if create_turn else None,
         )
@@ -126,7 +128,7 @@ class _OwnTurns(ProcessRateLimits):
         super().__init__(1000.0)
         self._create_turn = create_turn
 
-    async def create_turn(self, model: str) -> None:
+    async def create_turn(self, model: str, pace: CreatePace = AS_DOCUMENTED) -> None:
         await self._create_turn(model)
 
 

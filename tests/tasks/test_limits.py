@@ -12,6 +12,7 @@ from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, tempor
 from rawserver import RawServer, reply
 
 from footage.errors import Throttled
+from footage.pacing.rate_limits import CreatePace
 from tasks.limits import PrefectRateLimits, submit_limit
 
 
@@ -80,3 +81,16 @@ def test_a_limit_of_zero_stays_so_while_its_server_does_not_answer(
             asyncio.run(_seconds(1))
 
     assert len(server.requests) == 4
+
+
+def test_an_account_that_may_send_less_takes_more_slots_so_that_all_workers_keep_to_it(limit: Any) -> None:
+    limit(4)
+
+    async def turns() -> float:
+        workers = PrefectRateLimits(), PrefectRateLimits()
+        began = time.monotonic()
+        await asyncio.gather(*(worker.create_turn("test", CreatePace(2)) for worker in workers * 3))
+        return time.monotonic() - began
+
+    # Four slots a second come free, and a create takes two of them.
+    assert asyncio.run(turns()) >= 1.4

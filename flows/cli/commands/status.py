@@ -75,6 +75,8 @@ def _print(now: StoreStatus) -> None:
         print(f"  {clip.key[:12]}  {clip.status}{age}")
     if len(now.waiting) > _MOST_NAMED:
         print(f"  … and {len(now.waiting) - _MOST_NAMED} more")
+    for notice in now.retiring:
+        tell(f"note: {notice.seen.model}: {notice.advice()}", "yellow")
     for warning in now.warnings:
         tell(f"note: {warning}", "yellow")
     if now.stopped is not None:

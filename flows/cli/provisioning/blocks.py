@@ -12,6 +12,7 @@ from pydantic import SecretStr
 from blocks.credentials import DashScopeCredentials
 from blocks.storage import VideoStorage, is_secret_option
 from flows.cli.provisioning import Done
+from footage.credentials import DEFAULT_ACCOUNT
 
 if TYPE_CHECKING:
     from footage.credentials import ApiKey
@@ -51,6 +52,7 @@ async def save_credentials(name: str, key: ApiKey, settings: Settings) -> None:
         api_key=SecretStr(key.reveal()),
         region=settings.region or key.region,
         workspace=settings.workspace or key.workspace,
+        account=None if key.account == DEFAULT_ACCOUNT else key.account,
     )
     await block.asave(name, overwrite=True)
 

@@ -112,8 +112,8 @@ def test_free_questions_before_buying(client: WanClient):
     probe = client.probe()
 
     assert probe.latency_s < 5
-    assert client.model_known("wan2.6-i2v-flash") is True
-    assert client.model_known("wan9.9-t2v") is False
+    assert client.model_listing("wan2.6-i2v-flash").listed is True
+    assert client.model_listing("wan9.9-t2v").listed is False
     quota = client.quotas("wan2.6-i2v-flash")
     assert quota is not None
     assert quota.queued_tasks == 100

@@ -77,7 +77,7 @@ READERS = (
     lambda raw: answers.read_task(raw, "t-1"),
     lambda raw: answers.read_page(raw, 1),
     lambda raw: answers.read_cancel(raw, "t-1"),
-    lambda raw: answers.read_model_known(raw, "m"),
+    lambda raw: answers.read_model_listing(raw, "m"),
     lambda raw: answers.read_quota(raw, "m"),
 )
 

@@ -96,7 +96,7 @@ def test_a_list_with_anything_unreadable_is_no_list_because_a_missed_task_is_bou
 )
 def test_whether_a_model_is_known_is_yes_no_or_not_said(body: Any, status: int, expected: bool | None):
     with service(reply(body, status=status)) as (_, client):
-        assert client.model_known("wan2.2-t2v-flash") is expected
+        assert client.model_listing("wan2.2-t2v-flash").listed is expected
 
 
 def test_the_tighter_of_two_quotas_counts():
@@ -148,3 +148,42 @@ def test_the_probe_is_one_query_that_measures_clock_and_distance(rows: list[Any]
 def test_without_a_date_the_clock_stays_unknown(headers: dict[str, str]):
     with service(reply({"data": []}, headers=headers)) as (_, client):
         assert client.probe().clock_offset_s is None
+
+
+@pytest.mark.parametrize(
+    ("info", "day"),
+    [
+        ({"inference_offline_info": {"offline_time": "2026-12-31 00:00:00"}}, "2026-12-31"),
+        ({"inferenceOfflineInfo": {"offlineTime": "2026-12-31"}}, "2026-12-31"),
+        ({"offline_time": "2026/12/31 10:00:00", "announceUrl": "https://example.com"}, "2026-12-31"),
+        ({"offline_time": "2026-12-30T16:00:00Z"}, "2026-12-30"),
+        ({"inference_offline_info": [{"offline_time": 1798646400000}]}, "2026-12-31"),
+        # A map by model: what is said of another one is not about this.
+        (
+            {
+                "inference_offline_info": {
+                    "wan2.6-i2v": {"offline_time": "2026-12-31"},
+                    "wan2.2-t2v-plus": {"offline_time": "2026-10-01"},
+                }
+            },
+            "2026-12-31",
+        ),
+        (
+            {"inference_offline_info": {"offline_time": {"cn-beijing": "2027-01-31", "x": "2026-12-31"}}},
+            "2026-12-31",
+        ),
+        ({"inference_offline_info": {"offline_time": None}}, None),
+        ({"inference_offline_info": {"offline_time": "soon"}}, None),
+        ({"inference_offline_info": {"offline_time": "9999-12-31"}}, None),
+        ({"inference_offline_info": "2026-12-31"}, None),
+        ({"inference_offline_info": {"offline_time": True}}, None),
+        ({}, None),
+    ],
+)
+def test_the_day_on_which_a_model_stops_is_read_in_every_spelling_that_was_seen(info: Any, day: str | None):
+    entry = {"model": "wan2.6-i2v", **info}
+    with service(reply({"output": {"models": [entry]}})) as (_, client):
+        listing = client.model_listing("wan2.6-i2v")
+
+    assert listing.listed is True
+    assert (listing.offline_at and str(listing.offline_at.date())) == day

@@ -63,7 +63,7 @@ def test_a_long_answer_is_quoted_in_short() -> None:
 
 
 @pytest.mark.parametrize(
-    "ask", [lambda client: client.model_known("m"), lambda client: client.quotas("m"), WanClient.probe]
+    "ask", [lambda client: client.model_listing("m"), lambda client: client.quotas("m"), WanClient.probe]
 )
 @pytest.mark.parametrize(
     ("body", "status", "expected"),
@@ -109,7 +109,7 @@ def test_questions_use_the_documented_addresses_and_one_connection():
         client.fetch(TASK)
         client.cancel(TASK)
         client.list_tasks(model="wan2.6-i2v", status=TaskStatus.RUNNING, page=2)
-        client.model_known("wan2.6-i2v")
+        client.model_listing("wan2.6-i2v")
         client.quotas("wan2.6-i2v")
 
     assert [(request.method, request.target) for request in server.requests] == [

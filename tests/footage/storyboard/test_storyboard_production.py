@@ -271,3 +271,6 @@ def test_a_shot_may_wait_for_its_turn_behind_all_others_of_its_model() -> None:
     # 100 shots in 2 slots are 50 turns of 190 s.
     assert patience_s(many.clips_by_model, settings) > 50 * 190
     assert patience_s(few.clips_by_model, settings) < 1000
+    # The account's limit shrank to one.
+    (model,) = many.clips_by_model
+    assert patience_s(many.clips_by_model, settings, {model: 1}) > 100 * 190

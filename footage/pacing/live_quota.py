@@ -1,0 +1,118 @@
+"""The account's own limits for a model, as the provider says them now: creates a second and running tasks.
+
+They are asked for once per model, key and address in a process, are believed for some minutes, and a create waits for
+them a moment and no longer. Where the provider does not say, or says nonsense, the catalogue's figures hold.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from footage.catalogue import CATALOGUE
+from footage.concurrency.executors import in_thread
+from footage.errors import FootageError
+
+if TYPE_CHECKING:
+    from footage.provider import Quota, WanClient
+
+logger = logging.getLogger(__name__)
+
+# For how long an answer is believed, or that there is none.
+BELIEVED_S = 300.0
+# A create waits no longer than this for an answer; it is used for the next one.
+WAITED_FOR_S = 2.0
+# Less or more than this is not what a service that sells video means.
+_LEAST_PER_S, _MOST_PER_S = 1 / 60, 1000.0
+_MOST_TASKS = 100_000
+
+
+@dataclass(frozen=True)
+class LiveQuota:
+    """What one model allows now; None where it is not known."""
+
+    creates_per_second: float | None = None
+    running_tasks: int | None = None
+
+
+@dataclass
+class _Seen:
+    quota: LiveQuota
+    until_s: float
+
+
+_UNKNOWN = LiveQuota()
+_Place = tuple[str, str, str | None, str]
+_seen: dict[_Place, _Seen] = {}
+_asking: dict[_Place, threading.Lock] = {}
+_lock = threading.Lock()
+
+
+async def live_quota(client: WanClient, model: str) -> LiveQuota:
+    """What the model allows now, where that is known within a moment; never raises for the provider's sake."""
+    place = _place(client, model)
+    known = _seen.get(place)
+    if known is not None and time.monotonic() < known.until_s:
+        return known.quota
+    asking = asyncio.ensure_future(in_thread(_ask, client, model, place))
+    done, _ = await asyncio.wait({asking}, timeout=WAITED_FOR_S)
+    return asking.result() if done else known_quota(client, model)
+
+
+def known_quota(client: WanClient, model: str) -> LiveQuota:
+    """What was said last, without asking."""
+    known = _seen.get(_place(client, model))
+    return known.quota if known else _UNKNOWN
+
+
+def _place(client: WanClient, model: str) -> _Place:
+    return client.base_url, client.api_key.fingerprint, client.workspace, model
+
+
+def _ask(client: WanClient, model: str, place: _Place) -> LiveQuota:
+    with _lock:
+        asking = _asking.setdefault(place, threading.Lock())
+    # Whoever comes while somebody asks waits for that answer.
+    with asking:
+        before = _seen.get(place)
+        if before is not None and time.monotonic() < before.until_s:
+            return before.quota
+        try:
+            quota = _sensible(client.quotas(model))
+        except FootageError as error:
+            logger.debug("The limits of %s are not known: %s", model, error.message)
+            # Silence does not raise a limit that was told.
+            quota = before.quota if before else _UNKNOWN
+        if quota != (before.quota if before else _UNKNOWN):
+            _tell(model, quota)
+        _seen[place] = _Seen(quota, time.monotonic() + BELIEVED_S)
+        return quota
+
+
+def _sensible(quota: Quota | None) -> LiveQuota:
+    if quota is None:
+        return _UNKNOWN
+    per_s, tasks = quota.creates_per_second, quota.concurrent_tasks
+    return LiveQuota(
+        per_s if per_s is not None and _LEAST_PER_S <= per_s <= _MOST_PER_S else None,
+        tasks if tasks is not None and 1 <= tasks <= _MOST_TASKS else None,
+    )
+
+
+def _tell(model: str, quota: LiveQuota) -> None:
+    card = CATALOGUE.models.get(model)
+    if card is None:
+        return
+    for what, now, documented in (
+        ("creates a second", quota.creates_per_second, card.submit_per_second),
+        ("running tasks", quota.running_tasks, card.concurrent_tasks),
+    ):
+        if now is not None and now < documented:
+            logger.warning(
+                "%s takes %g %s now instead of the documented %d; this run keeps to it.",
+                *(model, now, what, documented),
+            )

@@ -1,0 +1,81 @@
+"""Creates follow what the account may do now; silence and nonsense leave the documented pace."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import time
+from typing import Any
+
+import pytest
+from providerside import service
+from rawserver import reply
+
+from footage.credentials import ApiKey, parse_key
+from footage.pacing.live_quota import LiveQuota, live_quota
+from footage.pacing.rate_limits import CreatePace, ProcessRateLimits
+from footage.provider import WanClient
+
+MODEL = "wan2.6-i2v"
+_numbers = itertools.count()
+
+
+def _key() -> ApiKey:
+    """Of an account that was never asked for."""
+    return parse_key(f"sk-quota-{next(_numbers)}", "test")
+
+
+def _told(limits: Any) -> Any:
+    return reply({"output": {"quotas": [{"model": MODEL, "model_limit": limits}]}})
+
+
+def _limits(requests: Any, period: Any, tasks: Any) -> dict[str, Any]:
+    return {
+        "request_limit": requests,
+        "request_limit_period": period,
+        "async_user_concurrency_limit": tasks,
+    }
+
+
+@pytest.mark.parametrize(
+    ("answer", "understood"),
+    [
+        (_told(_limits(1, 1, 1)), LiveQuota(1.0, 1)),
+        (_told(_limits("30", "60", "3")), LiveQuota(0.5, 3)),
+        (_told(_limits(20, 1, 50)), LiveQuota(20.0, 50)),
+        # Nonsense: nothing may be sent, or a create a week, or what no account has.
+        (_told(_limits(0, 1, 0)), LiveQuota()),
+        (_told(_limits(1, 604_800, -1)), LiveQuota()),
+        (_told(_limits(10**9, 1, 10**9)), LiveQuota()),
+        (_told(_limits("many", None, [])), LiveQuota()),
+        (_told(None), LiveQuota()),
+        (reply({}, status=404), LiveQuota()),
+        (reply({"code": "InternalError"}, status=500), LiveQuota()),
+        (reply([]), LiveQuota()),
+    ],
+)
+def test_an_accounts_limits_are_read_as_far_as_they_make_sense(answer: Any, understood: LiveQuota) -> None:
+    with service(answer) as (server, _), WanClient(server.base_url, _key()) as client:
+        assert asyncio.run(live_quota(client, MODEL)) == understood
+
+
+def test_many_creates_ask_once() -> None:
+    async def ask(client: WanClient) -> set[LiveQuota]:
+        return set(await asyncio.gather(*(live_quota(client, MODEL) for _ in range(20))))
+
+    with service(_told(_limits(1, 1, 1))) as (server, _), WanClient(server.base_url, _key()) as client:
+        assert asyncio.run(ask(client)) == {LiveQuota(1.0, 1)}
+        assert len(server.requests) == 1
+
+
+def test_creates_keep_to_the_pace_that_is_told() -> None:
+    async def turns(pace: CreatePace) -> float:
+        limits = ProcessRateLimits()
+        began = time.monotonic()
+        for _ in range(3):
+            await limits.create_turn("wan2.2-t2v-plus", pace)
+        return time.monotonic() - began
+
+    # Two a second are documented.
+    assert asyncio.run(turns(CreatePace(per_second=20))) < 0.8
+    assert asyncio.run(turns(CreatePace())) >= 1.0
