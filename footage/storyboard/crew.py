@@ -18,7 +18,7 @@ from footage.concurrency.executors import in_thread
 from footage.errors import FootageError, NotFinished, OverBudget, StorageProblem, Unreachable
 from footage.evidence.run_log import RunLog, recorded
 from footage.privacy.redact import redact
-from footage.storyboard.cut import ShotOutcome, ShotState
+from footage.storyboard.cut import OutcomeState, ShotOutcome
 
 if TYPE_CHECKING:
     from footage.clip import Clip
@@ -115,7 +115,7 @@ async def _delivered(name: str, clip: Clip, response: VideoResponse) -> ShotOutc
 
 
 def _stopped(context: Context, name: str, error: FootageError) -> ShotOutcome:
-    state: ShotState = "failed"
+    state: OutcomeState = "failed"
     if isinstance(error, OverBudget):
         state = "held"
     elif isinstance(error, NotFinished | StorageProblem):
