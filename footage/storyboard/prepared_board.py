@@ -14,7 +14,7 @@ from footage.storyboard.budget import capped
 from footage.storyboard.folder import folder_of
 from footage.storyboard.plan import BoardPlan, plan_board
 from footage.storyboard.read import Reading, Settlement, read_board
-from footage.storyboard.retake import RetakeWish, retake_records
+from footage.storyboard.retake_wish import RetakeWish, retake_records
 from footage.storyboard.review_records import RetakeRecord
 from footage.storyboard.take_list import read_retakes, read_takes
 

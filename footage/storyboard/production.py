@@ -55,10 +55,10 @@ async def produce(
     outcomes: dict[str, asyncio.Future[ShotOutcome]] = {
         take.id: asyncio.get_running_loop().create_future() for take in plan.takes
     }
-    making = _Making(context, plan, ledger, crew, register, outcomes, approve_shots)
+    run = _TakesOfRun(context, plan, ledger, crew, register, outcomes, approve_shots)
 
     async def one(take: ShotPlan) -> None:
-        outcome = await making.outcome(take)
+        outcome = await run.outcome(take)
         outcomes[take.id].set_result(outcome)
         if on_outcome is not None:
             await on_outcome(outcome)
@@ -67,7 +67,7 @@ async def produce(
     return {take_id: future.result() for take_id, future in outcomes.items()}
 
 
-class _Making:
+class _TakesOfRun:
     """The takes of one run, each as soon as what it starts from is there."""
 
     def __init__(

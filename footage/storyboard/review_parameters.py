@@ -9,7 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 from footage.errors import InvalidRequest, Problem
 from footage.privacy.display import shown
-from footage.storyboard.retake import RetakeWish
+from footage.storyboard.retake_wish import RetakeWish
 from footage.storyboard.review_records import Frame, Place, Verdict
 from footage.storyboard.verdict_log import Words
 

@@ -125,9 +125,8 @@ def test_a_retake_that_is_killed_while_it_is_bought_is_finished_by_the_same_comm
 
 
 async def test_verdicts_and_retakes_are_parameters_of_a_deployment(
-    emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    emulator: Emulator, tmp_path: Path
 ) -> None:
-    monkeypatch.setenv("WAN_VIDEO_INPUT_ROOTS", str(tmp_path))
     board = json.loads(Path(_board(tmp_path, {"id": "a", "takes": 2})).read_text())  # noqa: ASYNC240
     await storyboard_flow(board=board)
 

@@ -86,7 +86,7 @@ def retake(
     from footage.storyboard.folder import folder_of
     from footage.storyboard.prepared_board import prepare_board
     from footage.storyboard.read.settlement import read_map, settle
-    from footage.storyboard.retake import RetakeWish
+    from footage.storyboard.retake_wish import RetakeWish
     from footage.storyboard.verdict_log import Words, say
 
     caps = {"max_seconds": max_seconds, "max_cost": max_cost, "approve_above": approve_above}

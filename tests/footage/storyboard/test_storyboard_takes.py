@@ -35,7 +35,7 @@ from footage.storyboard.package import make_package
 from footage.storyboard.prepared_board import prepare_board
 from footage.storyboard.production import BeforeBuying, Crew, produce
 from footage.storyboard.recut import recut
-from footage.storyboard.retake import RetakeWish
+from footage.storyboard.retake_wish import RetakeWish
 from footage.storyboard.take_list import read_takes, read_verdicts, state_of_shot
 from footage.storyboard.take_register import order_retakes
 from footage.storyboard.to_buy import still_to_buy
