@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from boards import board, chained, no_links
 from plainsteps import PLAIN_STEPS
+from seaweed import seaweed
 
 from footage.clip import Clip, follow
 from footage.concurrency.executors import in_thread
@@ -297,6 +298,24 @@ def test_of_many_reviewers_at_once_none_is_lost_and_one_pick_is_left(judged_stor
     assert sorted(verdict.number for verdict in found) == list(range(1, 25))
     assert {verdict.token for verdict in found} == {verdict.token for verdict in said}
     assert [take.state for take in read_takes(judged_store, FOLDER)["a"]] == ["pick"]
+
+
+@pytest.mark.s3
+def test_of_reviewers_of_a_store_on_s3_none_is_lost_either(judged_store: Store, tmp_path: Path) -> None:
+    with seaweed(tmp_path) as options:
+        stores = [open_store("s3://bucket/film", options) for _ in range(2)]
+        for path in judged_store.list():
+            if path.startswith(f"{FOLDER}/takes/") or path.endswith("/result.json"):
+                stores[0].create(path, judged_store.read(path))
+
+        with ThreadPoolExecutor(8) as people:
+            list(
+                people.map(lambda n: say(stores[n % 2], FOLDER, "a", "1", Words("pick", f"r{n}")), range(12))
+            )
+
+        said = read_verdicts(stores[0], FOLDER)
+    assert [verdict.number for verdict in said] == list(range(1, 13))
+    assert {verdict.by for verdict in said} == {f"r{n}" for n in range(12)}
 
 
 def test_who_says_the_same_again_has_said_it_once(judged_store: Store) -> None:
