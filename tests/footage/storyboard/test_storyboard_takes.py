@@ -395,7 +395,8 @@ async def test_a_retake_is_the_next_take_with_its_own_prompt_and_is_bought_once_
 async def test_a_retake_over_the_cap_is_held_and_one_of_a_changed_shot_is_no_longer_made(
     context: Context, emulator: Emulator
 ) -> None:
-    document = _board({"id": "a", "take": 51})
+    # The other shot stays, so that the changed board is still the same one.
+    document = _board({"id": "a", "take": 51}, {"id": "b"})
     await _make(context, document)
     before = _accepted(emulator)
     wish = RetakeWish("a", "51", "softer light", "ana", seed=5)
@@ -406,9 +407,9 @@ async def test_a_retake_over_the_cap_is_held_and_one_of_a_changed_shot_is_no_lon
     assert [outcome.state for outcome in held.values()] == ["held"]
     assert _accepted(emulator) == before
 
-    changed = _board({"id": "a", "take": 51, "prompt": "Another harbour"})
-    assert [take.id for take in prepare_board(context, changed).plan.takes] == ["a"]
-    assert [take.id for take in prepare_board(context, document).plan.takes] == ["a", "a:52"]
+    changed = _board({"id": "a", "take": 51, "prompt": "Another harbour"}, {"id": "b"})
+    assert [take.id for take in prepare_board(context, changed).plan.takes] == ["a", "b"]
+    assert [take.id for take in prepare_board(context, document).plan.takes] == ["a", "a:52", "b"]
 
 
 async def test_of_two_who_ask_for_different_retakes_at_once_one_is_told_to_look_again(
