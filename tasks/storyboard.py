@@ -201,7 +201,7 @@ async def judged(
         folder = folder_of(context.store, plan.board)
         for shot, take, words in said:
             say(context.store, folder, shot, take, words)
-        return recut(context.store, plan)
+        return recut(context.store, plan, context.settings.labelling)
 
     package = await in_heavy_thread(say_and_cut)
     data = {"verdicts": [dict(verdict) for verdict in verdicts], "links": package.links}

@@ -81,7 +81,7 @@ def _cut_again(context: Context, prepared: PreparedBoard) -> dict[str, str]:
     from footage.storyboard.recut import recut
 
     tell("Cutting …", "dim")
-    return recut(context.store, prepared.plan).links
+    return recut(context.store, prepared.plan, context.settings.labelling).links
 
 
 def _document(said: VerdictRecord, links: dict[str, str]) -> dict[str, Any]:
