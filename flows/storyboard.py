@@ -25,7 +25,7 @@ from tasks.approval import refused
 from tasks.context import context_of
 from tasks.final_states import stopped
 from tasks.hooks import cancel_clips
-from tasks.parameters import BoardData, BoardFormat, BoardPath, Cap, ShotsPerRun
+from tasks.parameters import BoardData, BoardFormat, BoardPath, Cap, Retakes, ShotsPerRun, Verdicts
 from tasks.probe import probe_board
 from tasks.storyboard import (
     Answers,
@@ -35,6 +35,7 @@ from tasks.storyboard import (
     crew,
     cut,
     guesses_of,
+    judged,
     plan,
     wrapped,
 )
@@ -62,6 +63,9 @@ async def storyboard(
     storage_block: str | None = None,
     retry_failed: bool = False,
     buy_again: bool = False,
+    approve_shots: bool = False,
+    retakes: Retakes | None = None,
+    verdicts: Verdicts | None = None,
 ) -> State[dict[str, Any]]:
     """Make every shot of a storyboard, and the cut.
 
@@ -87,6 +91,10 @@ async def storyboard(
         storage_block: Name of a Video Storage block; empty: OUTPUT_DIR.
         retry_failed: Try again what the provider refused or failed for good.
         buy_again: Pay a second time for shots whose first purchase is lost or unknown.
+        approve_shots: Make what starts from another shot only once a take of that one is picked.
+        retakes: Make these further takes and nothing else of the board; each says of which take another one is wanted
+            and, as a note for people, why. A prompt or a seed stands in place of the board's.
+        verdicts: Write down what people say of takes, and make the cut that follows; nothing is made or bought.
     """
     caps = {"max_seconds": max_seconds, "max_cost": max_cost, "approve_above": approve_above}
     blocks = {"credentials_block": credentials_block, "storage_block": storage_block}
@@ -94,15 +102,19 @@ async def storyboard(
     try:
         async with context_of(flow_run.id, credentials_block, storage_block) as context:
             answers = Answers(mapping, accept_guesses)
+            if verdicts:
+                return await judged(context, board, board_format, defaults, answers, verdicts)
             reading, board_plan, due = await plan(
-                context, board, board_format, defaults, answers, caps, permission
+                context, board, board_format, defaults, answers, caps, permission, retakes or []
             )
             running_tasks = await probe_board(context, board_plan)
             makers = await crew(context, board_plan, run, permission, blocks, shots_per_run, running_tasks)
             if not await approved(context, board_plan, due):
                 return refused()
             ledger = Ledger(board_plan.board.budget)
-            outcomes = await produce(context, board_plan, ledger, makers, board_progress(board_plan))
+            outcomes = await produce(
+                context, board_plan, ledger, makers, board_progress(board_plan), approve_shots=approve_shots
+            )
             package = await cut(context, board_plan, outcomes, ledger.statement(), guesses_of(reading))
             return await wrapped(board_plan, outcomes, ledger.statement(), package)
     except FootageError as error:

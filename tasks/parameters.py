@@ -87,3 +87,36 @@ Requests = Annotated[
 LinesFile = Annotated[str, WithJsonSchema({"type": "string", "minLength": 1})]
 Currency = Annotated[str, _one_of(*CURRENCIES)]
 Cap = Annotated[float, _number("number", 0, MAX_CAP)]
+
+_TAKE = {"anyOf": [{"type": "integer", "minimum": 1}, {"type": "string", "minLength": 1}]}
+_SAID = {"shot": {"type": "string"}, "take": _TAKE, "note": {"type": "string"}, "by": {"type": "string"}}
+
+
+def _objects(required: list[str], **fields: Any) -> WithJsonSchema:
+    item = {
+        "type": "object",
+        "properties": _SAID | fields,
+        "required": required,
+        "additionalProperties": False,
+    }
+    return WithJsonSchema({"type": "array", "items": item})
+
+
+Verdicts = Annotated[
+    list[dict[str, Any]],
+    _objects(
+        ["shot", "take", "verdict"],
+        verdict={"type": "string", "enum": ["keep", "pick", "retake", "reject"]},
+        frame={"type": "integer", "minimum": 0},
+        last_frame={"type": "integer", "minimum": 0},
+        place={"type": "array", "items": {"type": "number"}},
+    ),
+]
+Retakes = Annotated[
+    list[dict[str, Any]],
+    _objects(
+        ["shot", "take", "note"],
+        prompt={"type": "string"},
+        seed={"type": "integer", "minimum": 0, "maximum": CATALOGUE.seed_max},
+    ),
+]

@@ -42,6 +42,6 @@ async def probe_board(context: Context, plan: BoardPlan) -> dict[str, int]:
             await probe(context, region, model)
     except Unreachable as error:
         # The run works on no clip yet, but an earlier one may have bought some of these shots.
-        keys = [shot.key for shot in plan.shots if shot.key is not None]
+        keys = [shot.key for shot in plan.takes if shot.key is not None]
         raise await in_thread(with_what_is_booked, error, context.store, keys) from None
     return await ask_running_tasks(context, left)

@@ -75,14 +75,15 @@ async def shot_runs(
         raise InvalidRequest(problems=(problem,))
     deployment = EMULATED_DEPLOYMENT if emulated_here() else DEPLOYMENT
     workers = await workers_of(deployment)
-    size = shots_per_run or min(MOST_SHOTS, math.ceil(len(plan.shots) / max(1, workers)))
+    size = shots_per_run or min(MOST_SHOTS, math.ceil(len(plan.takes) / max(1, workers)))
     parameters = {
         "retry_failed": permission.retry_failed,
         "buy_again": permission.buy_again,
         "board": title,
         **blocks,
     }
-    awaited = frozenset(shot.starts_from for shot in plan.shots if shot.starts_from)
+    sources = {shot.starts_from for shot in plan.shots}
+    awaited = frozenset(take.id for take in plan.takes if take.shot.id in sources)
     return ShotRuns(context, deployment, parameters, size, awaited)
 
 

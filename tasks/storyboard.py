@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -22,12 +22,16 @@ from footage.privacy.redact import redact
 from footage.storyboard import BoardPlan, BoardQuote, Reading, check_budget, grouped, in_words
 from footage.storyboard.approved_plan import fingerprints
 from footage.storyboard.crew import Crew, OnOutcome, patience_s
+from footage.storyboard.folder import folder_of
 from footage.storyboard.package import Package, make_package
 from footage.storyboard.preflight import preflight
 from footage.storyboard.prepared_board import PreparedBoard, prepare_board
 from footage.storyboard.read.settlement import Settlement, from_plain
+from footage.storyboard.recut import recut
+from footage.storyboard.review_parameters import retakes_from, verdicts_from
 from footage.storyboard.store_limits import limits_in_words
 from footage.storyboard.to_buy import still_to_buy
+from footage.storyboard.verdict_log import Words, say
 from footage.values.money import money
 from tasks.approval import approved_price
 from tasks.artifacts import CountProgress, published
@@ -65,6 +69,7 @@ async def plan(
     answers: Answers,
     caps: Mapping[str, Any],
     permission: Permission,
+    retakes: Sequence[Mapping[str, Any]],
 ) -> tuple[Reading, BoardPlan, BoardQuote]:
     """Read a board, check, price and order all its shots, and find out what of it is still to be bought.
 
@@ -72,17 +77,28 @@ async def plan(
     """
 
     def read_and_plan() -> tuple[Reading, BoardPlan, BoardQuote]:
+        wishes = retakes_from(retakes)
         if (given := handed_over(PreparedBoard)) is not None:
             prepared = given.for_key_of(context)
         else:
             prepared = prepare_board(
-                context, board, board_format, defaults=defaults, settled=answers.settlement(), caps=caps
+                context,
+                board,
+                board_format,
+                defaults=defaults,
+                settled=answers.settlement(),
+                caps=caps,
+                wishes=wishes,
             )
         board_plan, budget = prepared.plan, prepared.plan.board.budget
         preflight(board_plan)
         due = still_to_buy(context, board_plan, buy_again=permission.buy_again)
         logger.info("%s", in_words(board_plan.quote, due, budget))
         check_budget(due, budget)
+        if given is None:
+            folder = folder_of(context.store, board_plan.board)
+            for wish in wishes:
+                say(context.store, folder, wish.shot, wish.take, Words("retake", wish.by, wish.note))
         for warning in limits_in_words(context, due):
             logger.warning("%s", warning)
         return prepared.reading, board_plan, due
@@ -137,7 +153,7 @@ async def crew(
 
 def board_progress(board_plan: BoardPlan) -> OnOutcome:
     """Shows how far the board is."""
-    progress = CountProgress(len(board_plan.shots), "shots", "storyboard-progress")
+    progress = CountProgress(len(board_plan.takes), "shots", "storyboard-progress")
 
     async def told(outcome: ShotOutcome) -> None:
         await progress.count(outcome.shot_id, outcome.state)
@@ -169,6 +185,31 @@ async def cut(
 def guesses_of(reading: Reading) -> list[str]:
     """What had to be guessed to read the board, in words."""
     return [str(guess) for guess in grouped(reading.guesses)]
+
+
+async def judged(
+    context: Context,
+    board: str | dict[str, Any] | list[Any],
+    board_format: str | None,
+    defaults: Mapping[str, Any] | None,
+    answers: Answers,
+    verdicts: Sequence[Mapping[str, Any]],
+) -> State[dict[str, Any]]:
+    """Write down verdicts, and make the cut that follows from them."""
+
+    def say_and_cut() -> Package:
+        said = verdicts_from(verdicts)
+        plan = prepare_board(
+            context, board, board_format, defaults=defaults, settled=answers.settlement()
+        ).plan
+        folder = folder_of(context.store, plan.board)
+        for shot, take, words in said:
+            say(context.store, folder, shot, take, words)
+        return recut(context.store, plan, context.settings.labelling)
+
+    package = await in_heavy_thread(say_and_cut)
+    data = {"verdicts": [dict(verdict) for verdict in verdicts], "links": package.links}
+    return Completed(message=f"{len(verdicts)} verdicts; {package.links['dailies.html']}", data=data)
 
 
 async def wrapped(
@@ -233,7 +274,7 @@ def _page(title: str, total: str, outcomes: Iterable[ShotOutcome], links: Mappin
 
 
 def _row(board_plan: BoardPlan, outcome: ShotOutcome) -> dict[str, Any]:
-    shot = board_plan.shot(outcome.shot_id)
+    shot = board_plan.take(outcome.shot_id)
     response = outcome.response
     return {
         "shot": as_cell(outcome.shot_id),

@@ -38,6 +38,18 @@ from footage.privacy.redact import redact
 COMMANDS = {
     "generate": "Make one clip, or return the one that is stored already.",
     "storyboard": "Make every shot of a storyboard, and the cut: film, timeline, edit list, dailies.",
+    "takes": (
+        "List the takes of a board: which one is used, what was said of it, what differs in its request, its price."
+        "\n\nReads the store, writes nothing and asks no provider."
+    ),
+    "pick": "Use this take of a shot; the cut follows, and nothing is bought.",
+    "keep": "Call a take of a shot good; it is not rejected, and no longer the pick.",
+    "reject": "Say that a take of a shot is not to be used; the cut follows, and nothing is bought.",
+    "retake": (
+        "Ask for a further take of a shot, say why, and make it: one clip is bought, through the caps and the approval."
+        "\n\nThe same words about the same take are the same retake: said again, it goes on and buys nothing twice. "
+        "The note is for people and never part of the prompt."
+    ),
     "harvest": "Finish everything that was bought and left unfinished, nearest expiry first; buys nothing.",
     "wait": (
         "Wait until a clip is delivered or has failed, for some seconds; buys nothing and asks no provider."

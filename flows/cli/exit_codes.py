@@ -39,11 +39,11 @@ def about_clips(keys: Iterable[str]) -> Generator[None]:
 
 def code_of(states: Mapping[str, str], unreachable: Collection[str]) -> int:
     """For commands that make many clips, by name: 8 where nothing answered for any of them and nothing was bought, 5
-    while something is unfinished, 6 where the budget held clips, 4 where clips failed, else 0."""
+    while something is unfinished or waits for a pick, 6 where the budget held clips, 4 where clips failed, else 0."""
     # A shot that starts from another's frame is skipped where that one did not come.
     if unreachable and all(name in unreachable or state == "skipped" for name, state in states.items()):
         return Unreachable.exit_code
-    for state, code in (("unfinished", 5), ("held", 6), ("failed", 4), ("skipped", 4)):
+    for state, code in (("unfinished", 5), ("held", 6), ("failed", 4), ("waiting", 5), ("skipped", 4)):
         if state in states.values():
             return code
     return 0

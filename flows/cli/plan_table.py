@@ -60,7 +60,7 @@ def _document(plan: BoardPlan, due: BoardQuote, mapping: Iterable[Part]) -> dict
         },
         "cny_per_usd": str(CATALOGUE.cny_per_usd),
         "budget": budget.model_dump(mode="json"),
-        "shots": [_shot(shot) for shot in plan.shots],
+        "shots": [_shot(shot) for shot in plan.takes],
         "mapping": as_rows(mapping),
     }
 
@@ -70,6 +70,9 @@ def _shot(shot: ShotPlan) -> dict[str, Any]:
 
     return {
         "id": shot.id,
+        "shot": shot.shot.id,
+        "take": shot.take,
+        "seed": shot.request.seed,
         "model": shot.request.model,
         "from": shot.starts_from,
         "first_frame": _first_frame(shot),
@@ -104,11 +107,11 @@ def _print_shots(plan: BoardPlan) -> None:
             f"{shot.expected.duration_s} s",
             f"with {shot.same_as}" if shot.same_as else money(shot.quote.amount, shot.quote.currency),
         )
-        for shot in plan.shots
+        for shot in plan.takes
     ]
     widths = [max(len(row[place]) for row in (_HEADS, *rows)) for place in range(len(_HEADS))]
     print(_row(_HEADS, widths))
-    for shot, row in zip(plan.shots, rows, strict=True):
+    for shot, row in zip(plan.takes, rows, strict=True):
         print(_row(row, widths))
         print(f"    {redact(one_line(shot.request.prompt))}")
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from footage.request import Cost
 from footage.storyboard.crew import Crew, outcome_of
-from footage.storyboard.cut import ShotState
+from footage.storyboard.cut import OutcomeState
 
 if TYPE_CHECKING:
     from footage.batch.prepared_batch import Entry, PreparedBatch
@@ -31,7 +31,7 @@ class ClipReport:
     line: int
     id: str
     key: str
-    state: ShotState
+    state: OutcomeState
     video_url: str | None = None
     cost: Cost | None = None
     # Whether it was there already when the run began.

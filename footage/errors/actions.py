@@ -76,9 +76,40 @@ class ReadBoard:
     options: tuple[str, ...] = ()
 
 
-Action = Rerun | AdoptTask | Harvest | Wait | Verify | ResumeBuying | Spending | Setup | Approve | ReadBoard
+@dataclass(frozen=True)
+class Pick:
+    """Say which take of a shot is used; the board by its file or by the name of its folder."""
+
+    board: str
+    shot: str
+    take: str
+
+
+@dataclass(frozen=True)
+class Retake:
+    """Ask for a further take of a shot; the person says what to change."""
+
+    board: str
+    shot: str
+    take: str
+
+
+Action = (
+    Rerun
+    | AdoptTask
+    | Harvest
+    | Wait
+    | Verify
+    | ResumeBuying
+    | Spending
+    | Setup
+    | Approve
+    | ReadBoard
+    | Pick
+    | Retake
+)
 # Those that look for clips need to be told where they are.
-_ABOUT_CLIPS = (Rerun, AdoptTask, Harvest, Wait, Verify, ResumeBuying, Spending, ReadBoard)
+_ABOUT_CLIPS = (Rerun, AdoptTask, Harvest, Wait, Verify, ResumeBuying, Spending, ReadBoard, Pick, Retake)
 
 
 def command(action: Action, flags: Sequence[str] = ()) -> str:
@@ -110,6 +141,10 @@ def _words(action: Action) -> list[str]:
             return ["setup"]
         case Approve(run_id):
             return ["storyboard", "--approve", run_id]
+        case Pick(board, shot, take):
+            return ["pick", *map(shlex.quote, (board, shot, take))]
+        case Retake(board, shot, take):
+            return ["retake", *map(shlex.quote, (board, shot, take)), "--note", "TEXT"]
         case ReadBoard(board, options):
             return ["storyboard", shlex.quote(board), *_typed_pairs(options)]
 

@@ -58,7 +58,7 @@ def require_shown(
 
 def fingerprints(plan: BoardPlan) -> dict[str, str]:
     """What tells a shot with its picture and price from another one."""
-    return {shot.id: _fingerprint(shot) for shot in plan.shots}
+    return {shot.id: _fingerprint(shot) for shot in plan.takes}
 
 
 def _fingerprint(shot: ShotPlan) -> str:

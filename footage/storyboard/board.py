@@ -25,6 +25,7 @@ from pydantic import (
 )
 
 from footage.request import VideoRequest
+from footage.values.field_types import Whole
 
 SCHEMA = "wan-video/storyboard/1"
 MAX_SHOTS = 2000
@@ -35,6 +36,11 @@ MAX_CAP = 10**12
 REQUEST_FIELDS: frozenset[str] = frozenset(VideoRequest.model_fields)
 
 TransitionKind = Literal["cut", "dissolve", "fade"]
+
+
+# What a shot is without saying so, and what a board that is written down leaves out.
+_USUAL = (("start_from", "none"), ("takes", 1), ("transition", "cut"))
+MAX_TAKES = 100
 
 
 class Transition(BaseModel):
@@ -112,6 +118,13 @@ class Shot(BaseModel):
         description="none, prev_last_frame (the shot before this one) or shot:<id>: whose last frame this "
         "shot starts from. The shot then needs an image-to-video model and no reference_image.",
     )
+    takes: Whole = Field(
+        default=1,
+        ge=1,
+        le=MAX_TAKES,
+        description="How many takes of the shot are made. Each is a clip of its own, paid by itself; with a seed, "
+        "every further take has the next one.",
+    )
     transition: Transition = Field(
         default_factory=Transition, description="How the shot goes into the next one."
     )
@@ -153,7 +166,7 @@ class Shot(BaseModel):
         story = {
             key: value
             for key, value in plain.items()
-            if value not in (None, {}) and (key, value) not in (("start_from", "none"), ("transition", "cut"))
+            if value not in (None, {}) and (key, value) not in _USUAL
         }
         return story | request
 

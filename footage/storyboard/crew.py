@@ -19,7 +19,7 @@ from footage.errors import FootageError, NotFinished, OverBudget, StorageProblem
 from footage.evidence.run_log import RunLog, recorded
 from footage.pacing.live_quota import live_quota
 from footage.privacy.redact import redact
-from footage.storyboard.cut import ShotOutcome, ShotState
+from footage.storyboard.cut import OutcomeState, ShotOutcome
 
 if TYPE_CHECKING:
     from footage.clip import Clip
@@ -117,7 +117,7 @@ async def _delivered(name: str, clip: Clip, response: VideoResponse) -> ShotOutc
 
 
 def _stopped(context: Context, name: str, error: FootageError) -> ShotOutcome:
-    state: ShotState = "failed"
+    state: OutcomeState = "failed"
     if isinstance(error, OverBudget):
         state = "held"
     elif isinstance(error, NotFinished | StorageProblem):

@@ -16,7 +16,8 @@ from footage.values.frame_rate import exact_rate
 
 # delivered: there is a clip. failed: it will not come as asked. unfinished: it is bought, or may be, and goes on
 # later. held: not bought, because the budget or a person said so. skipped: the shot it starts from did not come.
-ShotState = Literal["delivered", "failed", "unfinished", "held", "skipped"]
+# waiting: not bought, until a take of the shot that it starts from is picked. rejected: nobody wants its takes.
+OutcomeState = Literal["delivered", "failed", "unfinished", "held", "skipped", "waiting", "rejected"]
 
 
 # File systems take 255 bytes; a bundle adds a number and an ending.
@@ -28,7 +29,7 @@ class ShotOutcome:
     """How one shot ended. `reason` and `command` are for people: why there is no clip, and what mends that."""
 
     shot_id: str
-    state: ShotState
+    state: OutcomeState
     response: VideoResponse | None = None
     # Measured; the response does not say it.
     audio: bool = False
@@ -36,6 +37,11 @@ class ShotOutcome:
     command: str | None = None
     # The provider or the network did not answer, and nothing was bought for it.
     unreachable: bool = False
+    # In a cut: which take it is, and whether a person picked it.
+    take: int | None = None
+    picked: bool = False
+    # Why it does not follow from what is used now of the shot that it starts from, and what remaking it costs.
+    stale: str | None = None
 
     def __post_init__(self) -> None:
         if (self.state == "delivered") != (self.response is not None):

@@ -58,6 +58,8 @@ def _event(
     lines = [f"{number:03d}  {reel if there else 'BL':<8} {track:<5} C        {codes}"]
     if there and path is not None:
         lines.append(f"* FROM CLIP NAME: {_line(path.rsplit('/', 1)[-1])}")
+        if event.outcome is not None and event.outcome.take is not None:
+            lines.append(f"* TAKE: {event.outcome.take}{' (PICKED)' if event.outcome.picked else ''}")
         if event.fps != fps:
             lines.append(f"* CLIP RATE: {float(event.fps):.3f}")
     else:

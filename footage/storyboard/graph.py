@@ -87,6 +87,8 @@ def _length(board: Board) -> list[Problem]:
         return [Problem("shots", "an empty list", "A board needs at least one shot.")]
     if len(board.shots) > MAX_SHOTS:
         return [Problem("shots", f"{len(board.shots):,} shots", SPLIT, f"1 to {MAX_SHOTS:,}")]
+    if (takes := sum(shot.takes for shot in board.shots)) > MAX_SHOTS:
+        return [Problem("shots", f"{takes:,} takes of all shots", SPLIT, f"1 to {MAX_SHOTS:,}")]
     return []
 
 

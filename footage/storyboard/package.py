@@ -9,9 +9,12 @@ A title whose letters no file name can have gets a hash, and another board of th
     timeline.edl          CMX3600
     dailies.html          to look at, in any browser
     board.json            the board as it was read
-    report.json           outcomes, quote and spending
+    report.json           outcomes, all takes, quote and spending
+    picks.jsonl           what people said of the takes, a line each
+    takes/, retakes/, verdicts/   footage/storyboard/review_records.py
 
-Made anew at every run of the board, so these files are replaced, unlike a clip and its evidence.
+Made anew at every run of the board and after every verdict, so these files are replaced; the records in the three
+folders, a clip and its evidence never are.
 """
 
 from __future__ import annotations
@@ -25,23 +28,27 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from footage.errors import BadDelivery, FootageError, NotThere
+from footage.errors import BadDelivery, FootageError
 from footage.marks import UNNAMED, Labelling, Signing
-from footage.privacy.redact import redact
 from footage.storage.sha256 import sha256_of
-from footage.storyboard.cut import ShotOutcome, file_name
+from footage.storyboard.cut import ShotOutcome
 from footage.storyboard.dailies import render_dailies
 from footage.storyboard.edl import edl
 from footage.storyboard.film import make_film
+from footage.storyboard.folder import claim_folder, to_json
+from footage.storyboard.selection import selected
+from footage.storyboard.take_list import read_takes, read_verdicts
+from footage.storyboard.take_rows import take_rows
 from footage.storyboard.timeline import timeline_otio, write_otioz
+from footage.storyboard.verdict_log import picks_jsonl
 from footage.values.money import amount_text
 
 if TYPE_CHECKING:
     from footage.storage import Store
-    from footage.storyboard.board import Board
     from footage.storyboard.budget import Statement
     from footage.storyboard.film import Film
     from footage.storyboard.plan import BoardPlan
+    from footage.storyboard.take_list import Take
 
 logger = logging.getLogger(__name__)
 
@@ -64,60 +71,34 @@ def make_package(
     labelling: Labelling = UNNAMED,
     signing: Signing | None = None,
 ) -> Package:
-    """Cut, write and publish everything that a board leaves behind.
+    """Cut, write and publish everything that a board leaves behind, of the takes that are picked, else of the newest.
+
+    `outcomes` are those of the takes that this run made, by the take's id.
 
     Raises:
         StorageProblem: The store cannot be read or written.
     """
     # First, because it says whose folder this is.
-    folder = claim_folder(store, plan)
+    folder = claim_folder(store, plan.board)
+    takes = read_takes(store, folder)
+    shots = selected(store, folder, plan, outcomes, takes)
+    notices = [*notices, *_about_takes(plan, outcomes, shots)]
     with tempfile.TemporaryDirectory(prefix="board-") as scratch:
-        return _Packing(store, plan, outcomes, folder, Path(scratch), labelling, signing).run(
+        return _Packing(store, plan, shots, takes, folder, Path(scratch), labelling, signing).run(
             statement, notices
         )
 
 
-def claim_folder(store: Store, plan: BoardPlan) -> str:
-    """Write the board itself into its folder; returns the folder.
-
-    Raises:
-        StorageProblem: The store cannot be read or written.
-    """
-    folder = _folder(store, plan.board)
-    store.replace(f"{folder}/board.json", board_json(plan))
-    return folder
-
-
-def board_json(plan: BoardPlan) -> bytes:
-    return _json(plan.board.model_dump(mode="json", by_alias=True))
-
-
-def _folder(store: Store, board: Board) -> str:
-    """The board's folder: the same at every run, also of a changed board, and no other board's of that title."""
-    base = f"storyboards/{file_name(board.title, otherwise='storyboard')}"
-    # As it is kept: what looks like a secret in a prompt is not.
-    shots = _shots(redact(board.model_dump(mode="json")))
-    folder, number = base, 1
-    while _of_another_board(store, folder, shots):
-        number += 1
-        folder = f"{base}-{number}"
-    return folder
-
-
-def _of_another_board(store: Store, folder: str, shots: set[tuple[str, str | None]]) -> bool:
-    """Whether a board lies there that has no shot in common, by id and prompt, with these."""
-    try:
-        return not shots & _shots(json.loads(store.read(f"{folder}/board.json")))
-    except NotThere:
-        return False
-    except (ValueError, LookupError, TypeError, AttributeError):
-        # Whoever wrote that, it is no board of ours; all shots are paid for, and must get their cut.
-        return True
-
-
-def _shots(board: Mapping[str, Any]) -> set[tuple[str, str | None]]:
-    usual = board.get("defaults", {}).get("prompt")
-    return {(shot["id"], shot.get("prompt", usual)) for shot in board["shots"]}
+def _about_takes(
+    plan: BoardPlan, outcomes: Mapping[str, ShotOutcome], shots: Mapping[str, ShotOutcome]
+) -> list[str]:
+    """What no shot's own card tells: further takes that did not come, and shots that start from a take not used now."""
+    missing = [
+        f"take {take.take} of shot {take.shot.id} ({outcome.state}): {outcome.reason}"
+        for take in plan.takes
+        if not take.first and (outcome := outcomes.get(take.id)) is not None and outcome.response is None
+    ]
+    return [*missing, *(f"shot {shot.shot_id}: {shot.stale}" for shot in shots.values() if shot.stale)]
 
 
 class _Packing:
@@ -126,6 +107,7 @@ class _Packing:
         store: Store,
         plan: BoardPlan,
         outcomes: Mapping[str, ShotOutcome],
+        takes: Mapping[str, Sequence[Take]],
         folder: str,
         scratch: Path,
         labelling: Labelling,
@@ -134,6 +116,9 @@ class _Packing:
         self.store = store
         self.plan = plan
         self.outcomes = outcomes
+        self.rows = {
+            shot.id: take_rows(store, takes.get(shot.id, ()), shot.shot_sha256) for shot in plan.shots
+        }
         self.folder = folder
         self.scratch = scratch
         self.labelling = labelling
@@ -157,7 +142,8 @@ class _Packing:
             self._put_file("timeline.otioz")
         for number, text in enumerate(edl(self.plan, self.outcomes, self.relative), start=1):
             self._put("timeline.edl" if number == 1 else f"timeline-{number}.edl", text.encode())
-        self._put("report.json", _json(self._report(statement, film)))
+        self._put("picks.jsonl", picks_jsonl(read_verdicts(self.store, self.folder)))
+        self._put("report.json", to_json(self._report(statement, film)))
         page = render_dailies(
             self.plan,
             self.outcomes,
@@ -168,6 +154,7 @@ class _Packing:
             film="film.mp4" if film else None,
             statement=statement,
             notices=notices,
+            takes=self.rows,
         )
         self._put("dailies.html", page.encode())
         return Package(self.store.url_of(self.folder), self.published, film)
@@ -234,6 +221,9 @@ class _Packing:
                 }
                 for outcome in self.outcomes.values()
             },
+            "takes": {
+                shot_id: [row.to_json() for row in rows] for shot_id, rows in self.rows.items() if rows
+            },
             "quote": {
                 "seconds": self.plan.quote.seconds,
                 "amounts": {c: amount_text(a) for c, a in self.plan.quote.amounts.items()},
@@ -262,10 +252,6 @@ def _film_facts(film: Film) -> dict[str, Any]:
     """What the report says of a film; its labels have a file of their own."""
     facts = {field.name: getattr(film, field.name) for field in fields(film) if field.name != "label"}
     return {**facts, "left_out": dict(film.left_out), "warnings": list(film.label.warnings)}
-
-
-def _json(document: Any) -> bytes:
-    return _plain_json(redact(document))
 
 
 def _plain_json(document: Any) -> bytes:

@@ -8,24 +8,23 @@ so that all the rest is checked and priced. Its key is not known before the fram
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
-from footage.catalogue import tier_of
-from footage.errors import InvalidRequest, Problem
+from footage.errors import InvalidRequest
 from footage.input_roots import InputRoots
-from footage.order import Expected, Order, Quote
-from footage.order.parse import parse_request
+from footage.order import Expected, Quote
 from footage.order.prepared import Prepared
-from footage.privacy.display import shown
-from footage.reference import ReferenceImage, read_reference
+from footage.reference import ReferenceImage
 from footage.request import VideoRequest
 from footage.storyboard import graph
 from footage.storyboard.board import MAX_SHOTS, Board, Shot
 from footage.storyboard.board_quote import BoardQuote, quote_of
 from footage.storyboard.budget import check_currency
+from footage.storyboard.review_records import RetakeRecord
+from footage.storyboard.shot_check import CheckedShot, ShotChecker, hash_of_shot
 from footage.values.frame_rate import rate_number
 
 # Each link copies the last frame of a copy: colours and faces drift, visibly so after about four generations.
@@ -34,7 +33,7 @@ DRIFT_LIMIT = 4
 
 @dataclass(frozen=True)
 class ShotPlan:
-    """One shot, checked and priced.
+    """One take of a shot, checked and priced.
 
     A shot that starts from another has no picture yet: `prepared` is None, and `request_from` says what to ask for
     once there is one.
@@ -42,13 +41,19 @@ class ShotPlan:
 
     shot: Shot
     number: int
+    # Whether it is the shot's first take, which stands for the shot where nothing is chosen.
+    first: bool
     request: VideoRequest
     prepared: Prepared | None
     starts_from: str | None
     # 1: starts on its own; n: the nth shot of a chain of last frames.
     depth: int
-    # Id of an earlier shot that asks for exactly the same clip; it is bought once and used twice.
+    # Id of an earlier one that asks for exactly the same clip; it is bought once and used twice.
     same_as: str | None
+    # Hash of what the board asks of the shot, whichever take it is and whichever frame it starts from.
+    shot_sha256: str
+    # Of a further take that a person asked for.
+    retake: RetakeRecord | None
     quote: Quote
     expected: Expected
     region: str
@@ -56,7 +61,13 @@ class ShotPlan:
 
     @property
     def id(self) -> str:
-        return self.shot.id
+        """The shot's id; of a further take with its number, which no shot can be called."""
+        return self.shot.id if self.first else f"{self.shot.id}:{self.take}"
+
+    @property
+    def take(self) -> int:
+        """The number of the take."""
+        return self.request.take
 
     @property
     def key(self) -> str | None:
@@ -85,7 +96,10 @@ class BoardPlan:
     """A board that can be made."""
 
     board: Board
+    # The first take of each shot.
     shots: tuple[ShotPlan, ...]
+    # What the run makes: all takes of all shots, or only some.
+    takes: tuple[ShotPlan, ...]
     # Ids, each after the one it starts from.
     order: tuple[str, ...]
     quote: BoardQuote
@@ -95,8 +109,8 @@ class BoardPlan:
 
     @property
     def clips_by_model(self) -> Counter[str]:
-        """How many shots each model has to make."""
-        return Counter(shot.request.model for shot in self.shots)
+        """How many takes each model has to make."""
+        return Counter(take.request.model for take in self.takes)
 
     def shot(self, shot_id: str) -> ShotPlan:
         """The plan of one shot. Raises KeyError when the board has none of that id."""
@@ -104,6 +118,19 @@ class BoardPlan:
             if shot.id == shot_id:
                 return shot
         raise KeyError(shot_id)
+
+    def of(self, takes: Iterable[ShotPlan]) -> BoardPlan:
+        """The same board, of which only these takes are made."""
+        # Another one that asks for the same is not made, and nothing can be waited for.
+        alone = tuple(replace(take, same_as=None) for take in takes)
+        return replace(self, takes=alone, quote=quote_of({take.id: take.quote for take in alone}))
+
+    def take(self, take_id: str) -> ShotPlan:
+        """One of the takes. Raises KeyError when none has that id."""
+        for take in self.takes:
+            if take.id == take_id:
+                return take
+        raise KeyError(take_id)
 
 
 def plan_board(
@@ -114,6 +141,7 @@ def plan_board(
     roots: InputRoots | None = None,
     drift_limit: int = DRIFT_LIMIT,
     images: dict[tuple[Any, ...], ReferenceImage | None] | None = None,
+    retakes: Sequence[RetakeRecord] = (),
 ) -> BoardPlan:
     """Check a whole board, price it and put its shots in order. Sends nothing but the fetches of image links.
 
@@ -126,16 +154,23 @@ def plan_board(
         roots: Below which folders reference images are read; None: anywhere.
         drift_limit: Chains of last frames longer than this are warned about.
         images: Pictures that were read before; what is read now is added.
+        retakes: Further takes that people asked for; those of a shot that asks for something else by now are not made.
 
     Raises:
         InvalidRequest: `problems` names everything that is wrong, as `shots[<id>].<field>`, budget included.
         Unreachable: A reference image's server does not answer; nothing is known to be wrong.
     """
     problems = graph.problems(board)
-    if len(board.shots) > MAX_SHOTS:
+    if sum(shot.takes for shot in board.shots) > MAX_SHOTS:
         raise InvalidRequest(problems=tuple(problems))
-    checked = _Checker(board, fetch_url, default_region, roots, {} if images is None else images)
-    drafts = {place: checked.check(shot) for place, shot in enumerate(board.shots)}
+    checked = ShotChecker(board, fetch_url, default_region, roots, {} if images is None else images)
+    drafts = [draft for shot in board.shots if (draft := checked.check(shot)) is not None]
+    hashes: dict[str, str] = {}
+    takes: list[CheckedShot] = []
+    if not problems and not checked.problems:
+        hashes = _hashes(board, drafts)
+        for draft in drafts:
+            takes += [draft, *checked.further_takes(draft, hashes[draft.shot.id], retakes)]
     problems += checked.problems
     try:
         check_currency(board.budget.currency)
@@ -144,11 +179,13 @@ def plan_board(
     if problems:
         raise InvalidRequest(problems=tuple(problems))
 
-    shots = _plans(board, [draft for draft in drafts.values() if draft is not None])
-    quote = quote_of({shot.id: shot.quote for shot in shots if shot.same_as is None})
+    plans = _plans(board, takes, hashes)
+    shots = tuple(take for take in plans if take.first)
+    quote = quote_of({take.id: take.quote for take in plans if take.same_as is None})
     return BoardPlan(
         board=board,
         shots=shots,
+        takes=plans,
         order=graph.order(board),
         quote=quote,
         format=_format(shots),
@@ -156,131 +193,63 @@ def plan_board(
     )
 
 
-@dataclass(frozen=True)
-class _Draft:
-    shot: Shot
-    request: VideoRequest
-    prepared: Prepared
-
-    @property
-    def order(self) -> Order:
-        return self.prepared.order
+def _hashes(board: Board, drafts: Sequence[CheckedShot]) -> dict[str, str]:
+    sources, by_id = graph.edges(board), {draft.shot.id: draft for draft in drafts}
+    hashes: dict[str, str] = {}
+    for shot_id in graph.order(board):
+        hashes[shot_id] = hash_of_shot(by_id[shot_id], hashes.get(sources.get(shot_id, "")))
+    return hashes
 
 
-class _Checker:
-    """Puts every shot through the rules of a single request and collects what they say."""
-
-    def __init__(
-        self,
-        board: Board,
-        fetch_url: Callable[[str], bytes],
-        default_region: str | None,
-        roots: InputRoots | None,
-        images: dict[tuple[Any, ...], ReferenceImage | None],
-    ) -> None:
-        self.problems: list[Problem] = []
-        self._board = board
-        self._fetch_url = fetch_url
-        self._region = default_region
-        self._roots = roots
-        # One picture on fifty shots is read and prepared once.
-        self._images = images
-        self._stand_ins: dict[str, bytes] = {}
-        self._sources = graph.edges(board)
-        self._shots = {shot.id: shot for shot in board.shots}
-
-    def check(self, shot: Shot) -> _Draft | None:
-        asked = self._board.asked(shot)
-        chained = shot.start_from != "none"
-        found: list[Problem] = []
-        if chained:
-            if "reference_image" in shot.request:
-                message = "A shot starts from another's last frame or from its own picture, not from both."
-                found.append(Problem("reference_image", shown(shot.request["reference_image"]), message))
-            asked["reference_image"] = self._stand_in(shot)
-        try:
-            request = parse_request(asked, default_region=self._region)
-            prepared = Prepared.of(request, self._image(request), self._region)
-        except InvalidRequest as error:
-            found += [_chained(problem, shot) if chained else problem for problem in error.problems]
-            prepared = request = None
-        if found or prepared is None or request is None:
-            self.problems += [
-                Problem(f"shots[{shot.id}].{p.field}", p.value, p.message, p.allowed) for p in found
-            ]
-            return None
-        return _Draft(
-            shot, request.model_copy(update={"reference_image": None}) if chained else request, prepared
-        )
-
-    def _stand_in(self, shot: Shot) -> bytes:
-        """A plain picture of the size that the last frame will have, as PNG."""
-        source = self._sources.get(shot.id)
-        size = self._board.asked(self._shots[source]).get("size") if source is not None else None
-        known = size if isinstance(size, str) and tier_of(size) else VideoRequest.model_fields["size"].default
-        if known not in self._stand_ins:
-            import io
-
-            from PIL import Image
-
-            width, height = (int(side) for side in known.split("*"))
-            file = io.BytesIO()
-            Image.new("RGB", (width, height), "#808080").save(file, "PNG")
-            self._stand_ins[known] = file.getvalue()
-        return self._stand_ins[known]
-
-    def _image(self, request: VideoRequest) -> ReferenceImage | None:
-        mark = (request.reference_image, request.model, request.size, request.fit, request.pad_color)
-        if mark not in self._images:
-            self._images[mark] = read_reference(request, self._fetch_url, self._roots)
-        return self._images[mark]
-
-
-def _chained(problem: Problem, shot: Shot) -> Problem:
-    """The rules speak of a reference image that the board does not have: for them it is the last frame."""
-    if problem.field != "reference_image":
-        return problem
-    return Problem("start_from", shown(shot.start_from), problem.message, problem.allowed)
-
-
-def _plans(board: Board, drafts: Sequence[_Draft]) -> tuple[ShotPlan, ...]:
+def _plans(board: Board, drafts: Sequence[CheckedShot], hashes: Mapping[str, str]) -> tuple[ShotPlan, ...]:
     sources = graph.edges(board)
-    order = graph.order(board)
-    depths = graph.chain_lengths(order, sources)
-    same = _same_clips({draft.shot.id: draft.order.key for draft in drafts}, sources, order, board)
-    return tuple(
-        ShotPlan(
+    depths = graph.chain_lengths(graph.order(board), sources)
+    numbers = {shot.id: number for number, shot in enumerate(board.shots, start=1)}
+    takes: list[ShotPlan] = []
+    for draft in drafts:
+        shot_id = draft.shot.id
+        plan = ShotPlan(
             shot=draft.shot,
-            number=number,
+            number=numbers[shot_id],
+            first=not takes or takes[-1].shot is not draft.shot,
             request=draft.request,
-            prepared=None if draft.shot.id in sources else draft.prepared,
-            starts_from=sources.get(draft.shot.id),
-            depth=depths[draft.shot.id],
-            same_as=same.get(draft.shot.id),
+            prepared=None if shot_id in sources else draft.prepared,
+            starts_from=sources.get(shot_id),
+            depth=depths[shot_id],
+            same_as=None,
+            shot_sha256=hashes[shot_id],
+            retake=draft.retake,
             quote=draft.order.quote,
             expected=draft.order.expected,
             region=draft.order.region,
             warnings=draft.order.warnings,
         )
-        for number, draft in enumerate(drafts, start=1)
-    )
+        takes.append(plan)
+    return _with_same_clips(takes, [draft.order.key for draft in drafts], graph.order(board))
 
 
-def _same_clips(
-    keys: Mapping[str, str], sources: Mapping[str, str], order: Sequence[str], board: Board
-) -> dict[str, str]:
-    """Shots that will be the same clip as an earlier one: same request, starting from the same frame."""
-    clip: dict[str, tuple[str, ...]] = {}
+def _with_same_clips(
+    takes: Sequence[ShotPlan], keys: Sequence[str], order: Sequence[str]
+) -> tuple[ShotPlan, ...]:
+    """Takes that will be the same clip as an earlier one: same request, starting from a frame of the same clips."""
+    by_shot: dict[str, list[int]] = {}
+    for place, take in enumerate(takes):
+        by_shot.setdefault(take.shot.id, []).append(place)
+    # What stands for one clip, by place; the clips of a shot are what another one may start from.
+    clips: dict[int, tuple[str, tuple[int, ...]]] = {}
+    numbers: dict[tuple[str, tuple[int, ...]], int] = {}
     for shot_id in order:
-        source = sources.get(shot_id)
-        clip[shot_id] = (keys[shot_id], *(clip[source] if source is not None else ()))
-    first: dict[tuple[str, ...], str] = {}
-    same: dict[str, str] = {}
-    for shot in board.shots:
-        original = first.setdefault(clip[shot.id], shot.id)
-        if original != shot.id:
-            same[shot.id] = original
-    return same
+        for place in by_shot[shot_id]:
+            source = takes[place].starts_from
+            before = () if source is None else tuple(numbers[clips[p]] for p in by_shot[source])
+            clips[place] = (keys[place], before)
+            numbers.setdefault(clips[place], len(numbers))
+    first: dict[tuple[str, tuple[int, ...]], str] = {}
+    originals = [first.setdefault(clips[place], take.id) for place, take in enumerate(takes)]
+    return tuple(
+        take if take.id == original else replace(take, same_as=original)
+        for take, original in zip(takes, originals, strict=True)
+    )
 
 
 def _format(shots: Sequence[ShotPlan]) -> Format:

@@ -17,7 +17,7 @@ from footage.storyboard.budget import Ledger
 from footage.storyboard.cut import ShotOutcome
 from footage.storyboard.dailies import render_dailies
 from footage.storyboard.edl import edl
-from footage.storyboard.package import board_json, claim_folder
+from footage.storyboard.folder import board_json, claim_folder
 from footage.storyboard.timeline import timeline_otio
 
 if TYPE_CHECKING:
@@ -45,13 +45,13 @@ def preflight(plan: BoardPlan) -> None:
         ) from error
 
 
-def prove_store(store: Store, plan: BoardPlan) -> None:
-    """Write the board's own file where the cut will be, so that a store that takes none is known now.
+def prove_store(store: Store, plan: BoardPlan) -> str:
+    """Write the board's own file where the cut will be, so that a store that takes none is known now; the folder.
 
     Raises:
         StorageProblem: The store cannot be read or written; nothing was bought.
     """
-    claim_folder(store, plan)
+    return claim_folder(store, plan.board)
 
 
 def _failure(
@@ -96,7 +96,7 @@ def _dailies(plan: BoardPlan, outcomes: Mapping[str, ShotOutcome]) -> bytes:
 
 
 _DOCUMENTS: dict[str, Callable[[BoardPlan, Mapping[str, ShotOutcome]], object]] = {
-    "board.json": lambda plan, _: board_json(plan),
+    "board.json": lambda plan, _: board_json(plan.board),
     "timeline.otio": lambda plan, outcomes: timeline_otio(plan, outcomes, _media(plan)),
     "timeline.edl": lambda plan, outcomes: "".join(edl(plan, outcomes, _media(plan))).encode(),
     "dailies.html": _dailies,

@@ -1,6 +1,7 @@
-"""Make a board's shots: everything at once, except where a shot starts from another's last frame.
+"""Make the takes of a board: everything at once, except where a shot starts from another's last frame.
 
-A shot that fails does not sink the others: those that start from it are skipped, the rest goes on.
+A take that fails does not sink the others: shots that start from it are skipped, the rest goes on. What is paid stays
+as it is: a take that started from a clip which is not used any more is found again, and not made anew.
 """
 
 from __future__ import annotations
@@ -11,12 +12,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from footage.concurrency.executors import in_heavy_thread, in_thread
+from footage.errors.actions import NextStep, Pick
 from footage.steps.last_frame import last_frame_of
-from footage.storyboard.crew import Crew, OnOutcome, outcome_of
+from footage.storyboard.crew import BeforeBuying, Crew, OnOutcome, outcome_of
 from footage.storyboard.cut import ShotOutcome
 from footage.storyboard.preflight import preflight, prove_store
+from footage.storyboard.take_list import chosen, read_takes
+from footage.storyboard.take_register import TakeRegister, order_retakes
 
 if TYPE_CHECKING:
+    from footage.clip import Clip
     from footage.context import Context
     from footage.order.prepared import Prepared
     from footage.request import VideoRequest
@@ -25,47 +30,125 @@ if TYPE_CHECKING:
 
 
 async def produce(
-    context: Context, plan: BoardPlan, ledger: Ledger, crew: Crew, on_outcome: OnOutcome | None = None
+    context: Context,
+    plan: BoardPlan,
+    ledger: Ledger,
+    crew: Crew,
+    on_outcome: OnOutcome | None = None,
+    *,
+    approve_shots: bool = False,
 ) -> dict[str, ShotOutcome]:
-    """Make all shots of a board; the outcome of each, by id.
+    """Make all takes of a plan; the outcome of each, by id.
 
-    Never raises for a shot: what went wrong with it is in its outcome, with the command that mends it.
+    Never raises for a take: what went wrong with it is in its outcome, with the command that mends it. With
+    `approve_shots` nothing is bought that starts from a shot of which no take is picked.
 
     Raises:
-        InvalidRequest: The cut could not be made of this board; nothing was bought.
+        InvalidRequest: The cut could not be made of this board, or somebody else asked for another take under the same
+            number; nothing was bought.
         StorageProblem: The store does not take the board's own files; nothing was bought.
     """
     await in_heavy_thread(preflight, plan)
-    await in_thread(prove_store, context.store, plan)
+    folder = await in_thread(prove_store, context.store, plan)
+    await in_thread(order_retakes, context.store, folder, plan)
+    register = await in_thread(TakeRegister, context.store, folder)
     outcomes: dict[str, asyncio.Future[ShotOutcome]] = {
-        shot.id: asyncio.get_running_loop().create_future() for shot in plan.shots
+        take.id: asyncio.get_running_loop().create_future() for take in plan.takes
     }
+    run = _TakesOfRun(context, plan, ledger, crew, register, outcomes, approve_shots)
 
-    async def one(shot: ShotPlan) -> None:
-        if shot.same_as is not None:
-            # Two shots that ask for the same are one clip: paid once, used twice.
-            outcome = replace(await outcomes[shot.same_as], shot_id=shot.id)
-        else:
-            outcome = await outcome_of(
-                context, ledger, crew, shot.id, lambda: _asked(context, shot, outcomes)
-            )
-        outcomes[shot.id].set_result(outcome)
+    async def one(take: ShotPlan) -> None:
+        outcome = await run.outcome(take)
+        outcomes[take.id].set_result(outcome)
         if on_outcome is not None:
             await on_outcome(outcome)
 
-    await asyncio.gather(*(one(shot) for shot in plan.shots))
-    return {shot_id: future.result() for shot_id, future in outcomes.items()}
+    await asyncio.gather(*(one(take) for take in plan.takes))
+    return {take_id: future.result() for take_id, future in outcomes.items()}
 
 
-async def _asked(
-    context: Context, shot: ShotPlan, outcomes: Mapping[str, asyncio.Future[ShotOutcome]]
-) -> Prepared | VideoRequest | ShotOutcome:
-    """What was prepared, or what to ask for, with the last frame of the shot before, where it starts from one."""
-    if shot.prepared is not None:
-        return shot.prepared
-    before = await outcomes[shot.starts_from or ""]
-    if before.response is None:
-        reason = f"shot {shot.starts_from}, which it starts from, has no clip"
-        return ShotOutcome(shot.id, "skipped", reason=reason)
-    frame = await in_heavy_thread(last_frame_of, context.store, before.response.key)
-    return shot.request_from(frame)
+class _TakesOfRun:
+    """The takes of one run, each as soon as what it starts from is there."""
+
+    def __init__(
+        self,
+        context: Context,
+        plan: BoardPlan,
+        ledger: Ledger,
+        crew: Crew,
+        register: TakeRegister,
+        outcomes: Mapping[str, asyncio.Future[ShotOutcome]],
+        approve_shots: bool,
+    ) -> None:
+        self._context = context
+        self._plan = plan
+        self._ledger = ledger
+        self._crew = crew
+        self._register = register
+        self._outcomes = outcomes
+        self._approve_shots = approve_shots
+
+    async def outcome(self, take: ShotPlan) -> ShotOutcome:
+        """Make one take; never raises for it."""
+        # The clip from whose last frame it starts, once that is known.
+        starts_from: str | None = None
+
+        async def ask() -> Prepared | VideoRequest | ShotOutcome:
+            nonlocal starts_from
+            if take.starts_from is not None:
+                start = await self._start(take)
+                if isinstance(start, ShotOutcome):
+                    return start
+                starts_from = start
+            if (same := await self._of_the_same_clip(take, starts_from)) is not None:
+                return same
+            if take.prepared is not None:
+                return take.prepared
+            frame = await in_heavy_thread(last_frame_of, self._context.store, starts_from or "")
+            return take.request_from(frame)
+
+        async def check(asked: Prepared | VideoRequest | str, name: str, before_buying: BeforeBuying) -> Clip:
+            clip = await self._crew.check(asked, name, before_buying)
+            await in_thread(self._register.add, take, clip.key, starts_from)
+            return clip
+
+        return await outcome_of(self._context, self._ledger, Crew(check, self._crew.make), take.id, ask)
+
+    async def _of_the_same_clip(self, take: ShotPlan, starts_from: str | None) -> ShotOutcome | None:
+        """What became of an earlier take that asks for the same: one clip, paid once and used twice."""
+        if take.same_as is None:
+            return None
+        outcome = await self._outcomes[take.same_as]
+        # Not the same where somebody picked different takes of the two shots that they start from.
+        if take.starts_from is not None and starts_from != await self._start(self._plan.take(take.same_as)):
+            return None
+        if outcome.response is not None:
+            await in_thread(self._register.add, take, outcome.response.key, starts_from)
+        return replace(outcome, shot_id=take.id)
+
+    async def _start(self, take: ShotPlan) -> str | ShotOutcome:
+        """The key of the clip whose last frame a take starts from, or how the take ends where there is none."""
+        record = await in_thread(self._register.paid, take)
+        if record is not None and record.starts_from is not None:
+            return record.starts_from
+        source = self._plan.shot(take.starts_from or "")
+        for other in self._plan.takes:
+            if other.shot.id == source.id:
+                await self._outcomes[other.id]
+        found = await in_thread(read_takes, self._context.store, self._register.folder, source.id)
+        takes = found.get(source.id, ())
+        used = chosen(takes, source.shot_sha256)
+        if used is None:
+            rejected = any(one.state == "reject" for one in takes)
+            why = "has only rejected takes" if rejected else "has no clip"
+            return ShotOutcome(take.id, "skipped", reason=f"shot {source.id}, which it starts from, {why}")
+        if self._approve_shots and used.state != "pick":
+            board = self._register.folder.rpartition("/")[2]
+            go_on = NextStep.of(Pick(board, source.id, str(used.number)), ", then run the board again")
+            return ShotOutcome(
+                take.id,
+                "waiting",
+                reason=f"no take of shot {source.id}, which it starts from, is picked yet",
+                command=go_on.written(self._context.command),
+            )
+        return used.key

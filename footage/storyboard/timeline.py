@@ -116,8 +116,19 @@ def _item(event: Event, urls: Mapping[str, str]) -> Any:
         "bytes": clip.size_bytes,
     }
     item: Any = otio.schema.Clip(event.name, media_reference=media, source_range=_range(event))
-    item.metadata[OURS] = _facts(event) | {"seed": clip.seed, "model": clip.model, "region": clip.region}
+    made = {"seed": clip.seed, "model": clip.model, "region": clip.region}
+    item.metadata[OURS] = _facts(event) | made | _choice(event)
     return item
+
+
+def _choice(event: Event) -> dict[str, Any]:
+    """Which take of the shot it is, and whether a person picked it."""
+    outcome = event.outcome
+    if outcome is None or outcome.take is None:
+        return {}
+    return {"take": outcome.take, "picked": outcome.picked} | (
+        {"stale": outcome.stale} if outcome.stale else {}
+    )
 
 
 def _gap(event: Event) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -10,6 +11,9 @@ from footage.evidence.clip_evidence import ClipEvidence
 from footage.steps.check import prepare
 from footage.steps.last_frame import last_frame_path
 from footage.storyboard.board_quote import BoardQuote, quote_of
+from footage.storyboard.folder import folder_of
+from footage.storyboard.take_list import chosen, read_takes
+from footage.storyboard.take_register import TakeRegister
 
 if TYPE_CHECKING:
     from footage.context import Context
@@ -35,7 +39,7 @@ def still_to_buy(context: Context, plan: BoardPlan, *, buy_again: bool = False) 
         StorageProblem: The evidence cannot be read.
     """
     paid = _paid_shots(context, plan, buy_again)
-    return quote_of({shot.id: shot.quote for shot in plan.shots if shot.same_as is None}, paid)
+    return quote_of({shot.id: shot.quote for shot in plan.takes if shot.same_as is None}, paid)
 
 
 def not_stored(context: Context, plan: BoardPlan) -> tuple[ShotPlan, ...]:
@@ -45,35 +49,60 @@ def not_stored(context: Context, plan: BoardPlan) -> tuple[ShotPlan, ...]:
         StorageProblem: The evidence cannot be read.
     """
     paid = _paid_shots(context, plan, buy_again=False)
-    return tuple(shot for shot in plan.shots if shot.id not in paid or not paid[shot.id].stored)
+    return tuple(shot for shot in plan.takes if shot.id not in paid or not paid[shot.id].stored)
 
 
 def _paid_shots(context: Context, plan: BoardPlan, buy_again: bool) -> dict[str, BoughtClip]:
     paid: dict[str, BoughtClip] = {}
+    chains = _Chains(context, plan) if any(take.starts_from for take in plan.takes) else None
 
-    def look(shot: ShotPlan) -> BoughtClip | None:
-        return _paid(context, shot, paid.get(shot.starts_from or ""), buy_again)
+    def look(take: ShotPlan) -> BoughtClip | None:
+        key = take.key if take.key is not None or chains is None else chains.key_of(take, paid)
+        return None if key is None else bought_clip(context, key, buy_again=buy_again)
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
         # Whether a shot that starts from another is paid can be told only after that one's key is known.
-        for depth in range(1, max(shot.depth for shot in plan.shots) + 1):
-            shots = [shot for shot in plan.shots if shot.depth == depth]
-            paid |= {shot.id: clip for shot, clip in zip(shots, pool.map(look, shots), strict=True) if clip}
+        for depth in range(1, max(take.depth for take in plan.takes) + 1):
+            takes = [take for take in plan.takes if take.depth == depth]
+            paid |= {take.id: clip for take, clip in zip(takes, pool.map(look, takes), strict=True) if clip}
     return paid
 
 
-def _paid(context: Context, shot: ShotPlan, before: BoughtClip | None, buy_again: bool) -> BoughtClip | None:
-    """The shot's clip if it is paid; `before` is the clip that it starts from, as far as that is paid."""
-    key = shot.key
-    if key is None:
-        if before is None or not before.stored:
+class _Chains:
+    """Which clip a take is that starts from another shot's last frame, as far as that can be told."""
+
+    def __init__(self, context: Context, plan: BoardPlan) -> None:
+        folder = folder_of(context.store, plan.board)
+        self._context = context
+        self._plan = plan
+        self._register = TakeRegister(context.store, folder)
+        self._takes = read_takes(context.store, folder)
+
+    def key_of(self, take: ShotPlan, paid: Mapping[str, BoughtClip]) -> str | None:
+        """The key of the take; None where the frame that it starts from is not there or not known yet."""
+        record = self._register.paid(take)
+        if record is not None:
+            return record.key
+        before = self._source_key(self._plan.shot(take.starts_from or ""), paid)
+        if before is None:
             return None
         try:
-            frame = context.store.read(last_frame_path(before.key))
+            frame = self._context.store.read(last_frame_path(before))
         except NotThere:
             return None
-        key = prepare(context, shot.request_from(frame)).key
-    return bought_clip(context, key, buy_again=buy_again)
+        return prepare(self._context, take.request_from(frame)).key
+
+    def _source_key(self, source: ShotPlan, paid: Mapping[str, BoughtClip]) -> str | None:
+        planned = [take for take in self._plan.takes if take.shot.id == source.id]
+        clips = [clip for take in planned if (clip := paid.get(take.id)) is not None and clip.stored]
+        if len(clips) < len(planned):
+            # One of them is still to come, and may be the one that is used then.
+            return None
+        known = self._takes.get(source.id)
+        if known:
+            used = chosen(known, source.shot_sha256)
+            return used.key if used is not None else None
+        return clips[0].key if len(clips) == 1 else None
 
 
 def bought_clip(context: Context, key: str, *, buy_again: bool = False) -> BoughtClip | None:

@@ -7,17 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from flows.cli.console import print_json, show_progress, tell
+from flows.cli.board_run import look_ahead, run_board
+from flows.cli.console import show_progress, tell
 from flows.cli.emulator_client import emulated
-from flows.cli.exit_codes import about_clips, about_what_is_booked, code_of
 from flows.cli.flags import BlockName, ModelName, Switch
-from footage.errors import InvalidRequest, OverBudget, Problem
-from footage.order.hand_over import hand_over
+from footage.errors import InvalidRequest, Problem
 
 if TYPE_CHECKING:
     from footage.context import Context
     from footage.steps.probe import FirstContact
-    from footage.storyboard import BoardPlan, Reading
+    from footage.storyboard import Reading
     from footage.storyboard.prepared_board import PreparedBoard
     from footage.storyboard.read import Settlement
 
@@ -42,6 +41,7 @@ def storyboard(
     max_seconds: Annotated[float | None, Parameter(metavar="SECONDS")] = None,
     max_cost: Annotated[float | None, Parameter(metavar="AMOUNT")] = None,
     approve_above: Annotated[float | None, Parameter(metavar="AMOUNT")] = None,
+    approve_shots: Switch = False,
     approve: Annotated[str | None, Parameter(metavar="RUN_ID")] = None,
     dry_run: Switch = False,
     emulator: Switch = False,
@@ -72,6 +72,7 @@ def storyboard(
         max_seconds: Most seconds of video this run may buy.
         max_cost: Most money this run may spend, in the board's currency; USD if it names none.
         approve_above: Above this price, in the same currency, a person has to approve.
+        approve_shots: Make what starts from another shot only once a take of that one is picked.
         approve: Instead of a board: approve the price of the waiting run with this id.
         dry_run: Check and price the whole board, and refuse it like the run would; send nothing, store nothing.
         emulator: Use the local stand-in instead of the provider; no key needed, nothing is bought.
@@ -110,13 +111,7 @@ def storyboard(
                 show_plan(context, plan, reading.mapping, buy_again, as_json=json)
                 return 0
             if storage_block is None:
-                _refuse_over_budget(context, plan, buy_again)
-                if credentials_block is None:
-                    contacts = _meet_provider(context, plan)
-        tell("Starting the run …", "dim")
-        from flows.cli.run_flow import board_result
-        from flows.storyboard import storyboard as storyboard_flow
-
+                contacts = look_ahead(context, plan, buy_again, ask_provider=credentials_block is None)
         parameters = {
             "board": board,
             "board_format": format,
@@ -130,25 +125,9 @@ def storyboard(
             "buy_again": buy_again,
             "credentials_block": credentials_block,
             "storage_block": storage_block,
+            "approve_shots": approve_shots,
         }
-        keys = [shot.key for shot in plan.shots if shot.key is not None]
-        # What is booked in a block's store cannot be looked up without the server.
-        with about_what_is_booked() if storage_block else about_clips(keys), hand_over(prepared, *contacts):
-            result = board_result(storyboard_flow, parameters)
-    if json:
-        print_json(result)
-    else:
-        _show(result)
-    return code_of(result["shots"], result["unreachable"])
-
-
-def _meet_provider(context: Context, plan: BoardPlan) -> list[FirstContact | None]:
-    """Ask each region once in which a shot is left to make; a board that is all stored needs no provider."""
-    from footage.steps.probe import first_contact
-    from footage.storyboard.to_buy import not_stored
-
-    left = {shot.region for shot in not_stored(context, plan)}
-    return [first_contact(context, region) for region in sorted(left)]
+        return run_board(prepared, contacts, parameters, as_json=json)
 
 
 def _prepared(
@@ -193,35 +172,3 @@ def _save_map(reading: Reading, board: str) -> None:
     path = map_beside(Path(board))
     save_map(with_accepted(reading.settlement, reading.mapping), path)
     tell(f"The answers about this board are in {path}.")
-
-
-def _refuse_over_budget(context: Context, plan: BoardPlan, buy_again: bool) -> None:
-    """Refuse at once what the run would refuse; what is paid already is looked up only where it decides.
-
-    Raises:
-        OverBudget: What is still to be bought passes a cap.
-    """
-    from footage.storyboard import check_budget
-    from footage.storyboard.to_buy import still_to_buy
-
-    budget = plan.board.budget
-    try:
-        check_budget(plan.quote, budget)
-    except OverBudget:
-        check_budget(still_to_buy(context, plan, buy_again=buy_again), budget)
-
-
-def _show(result: dict[str, Any]) -> None:
-    for shot_id, state in result["shots"].items():
-        if state == "delivered":
-            continue
-        tell(f"{shot_id} {state}: {result['reasons'].get(shot_id, '')}", "yellow")
-        if shot_id in result["commands"]:
-            tell(f"  → {result['commands'][shot_id]}")
-    delivered = sum(state == "delivered" for state in result["shots"].values())
-    tell(f"{delivered} of {len(result['shots'])} shots: {result['cost_in_words']}", "bold")
-    for name, url in result["links"].items():
-        if name not in ("film.mp4", "report.json", "board.json"):
-            tell(f"{name:<15} {url}")
-    if "film.mp4" in result["links"]:
-        print(result["links"]["film.mp4"])

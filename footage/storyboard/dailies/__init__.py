@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from importlib.resources import files
 
 from footage.storyboard.budget import Statement
-from footage.storyboard.cut import Event, ShotOutcome, ShotState, cut
+from footage.storyboard.cut import Event, OutcomeState, ShotOutcome, cut
 from footage.storyboard.dailies import pictures
 from footage.storyboard.dailies.continuity import drawing
 from footage.storyboard.dailies.markup import EMPTY, Markup, fill, joined, link
@@ -29,6 +29,7 @@ from footage.storyboard.dailies.shots import (
     poster_attribute,
 )
 from footage.storyboard.plan import BoardPlan
+from footage.storyboard.take_rows import TakeRow
 from footage.values.money import by_currency, money, money_left, rate_in_words, total
 
 __all__ = ["render_dailies"]
@@ -48,6 +49,7 @@ def render_dailies(
     film: str | None = None,
     statement: Statement | None = None,
     notices: Sequence[str] = (),
+    takes: Mapping[str, Sequence[TakeRow]] | None = None,
 ) -> str:
     """The page as HTML text.
 
@@ -61,8 +63,9 @@ def render_dailies(
         film: The joined film, as a path relative to the page.
         statement: What this run promised and bought, and what was paid before.
         notices: Lines for the top of the page, such as guesses made while the board was read.
+        takes: The takes of each shot, by its id.
     """
-    views = _views(plan, outcomes, clips, posters)
+    views = _views(plan, outcomes, clips, posters, takes or {})
     script = Markup(_resource("page.js"))
     digest = base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii")
     return fill(
@@ -102,6 +105,7 @@ def _views(
     outcomes: Mapping[str, ShotOutcome],
     clips: Mapping[str, str],
     posters: Mapping[str, bytes],
+    takes: Mapping[str, Sequence[TakeRow]],
 ) -> list[View]:
     events = cut(plan, outcomes)
     numbers = {event.shot.id: event.shot.number for event in events}
@@ -123,6 +127,7 @@ def _views(
                 thumb=shown[1] if shown is not None else None,
                 goes_on_in=tuple(after.get(event.shot.id, ())),
                 numbers=numbers,
+                takes=tuple(takes.get(event.shot.id, ())),
             )
         )
     return views
@@ -182,7 +187,7 @@ def _money_tiles(
     return tiles
 
 
-def _counts(views: Sequence[View]) -> dict[ShotState, int]:
+def _counts(views: Sequence[View]) -> dict[OutcomeState, int]:
     """How many shots are in each state, in the order in which states are shown."""
     counted = Counter(view.state for view in views)
     return {state: counted[state] for state in STATES if counted[state]}
@@ -221,7 +226,7 @@ def _filters(views: Sequence[View]) -> Markup:
 
 
 def _todo(views: Sequence[View]) -> Markup:
-    order: tuple[ShotState, ...] = ("failed", "unfinished", "held", "skipped")
+    order: tuple[OutcomeState, ...] = ("failed", "rejected", "unfinished", "waiting", "held", "skipped")
     open_ones = sorted((v for v in views if v.state != "delivered"), key=lambda view: order.index(view.state))
     if not open_ones:
         return EMPTY

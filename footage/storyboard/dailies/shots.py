@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from footage.storyboard.cut import Event, ShotState
+from footage.storyboard.cut import Event, OutcomeState
 from footage.storyboard.dailies.markup import EMPTY, Markup, fill, joined, lines, link
+from footage.storyboard.take_rows import TakeRow
 from footage.values.frame_rate import exact_rate, rate_number
 from footage.values.money import money
 
-STATES: dict[ShotState, str] = {
+STATES: dict[OutcomeState, str] = {
     "delivered": "Delivered",
     "failed": "Failed",
     "unfinished": "Unfinished",
     "held": "Held back",
     "skipped": "Skipped",
+    "waiting": "Waiting for a pick",
+    "rejected": "Rejected",
 }
 
 NOT_MADE = "It was not made yet."
@@ -26,12 +29,13 @@ class View:
     """One shot with everything that the page shows of it; pictures are data: URIs."""
 
     event: Event
-    state: ShotState
+    state: OutcomeState
     clip_link: str | None
     poster: str | None
     thumb: str | None
     goes_on_in: tuple[str, ...]
     numbers: Mapping[str, int]
+    takes: tuple[TakeRow, ...]
 
     @property
     def anchor(self) -> str:
@@ -46,7 +50,7 @@ def card(view: View) -> Markup:
         '<div class="player">{player}</div><div>'
         '<p class="row"><span class="badge {state}">{word}</span>{chips}</p>'
         '<h3 id="{anchor}-h"><a href="#{anchor}">{id}{title}</a></h3>'
-        '<p class="prompt">{prompt}</p>{why}{more}{table}{links}{warnings}</div></article>',
+        '<p class="prompt">{prompt}</p>{why}{more}{table}{takes}{links}{warnings}</div></article>',
         anchor=view.anchor,
         state=view.state,
         word=STATES[view.state],
@@ -58,6 +62,7 @@ def card(view: View) -> Markup:
         why=why(view, event.outcome.command if event.outcome else None),
         more=_more(view),
         table=_table(view),
+        takes=_takes(view),
         links=_links(view),
         warnings=_warnings(view),
     )
@@ -69,6 +74,11 @@ def _chips(view: View) -> Markup:
         words.append(f"same clip as {view.event.shot.same_as}")
     if (clip := view.event.clip) is not None and clip.cached:
         words.append("was there already")
+    outcome = view.event.outcome
+    if outcome is not None and outcome.take is not None and (outcome.picked or len(view.takes) > 1):
+        words.append(f"take {outcome.take}{', picked' if outcome.picked else ''}")
+    if outcome is not None and outcome.stale:
+        words.append("stale")
     return joined((fill('<span class="chip">{word}</span>', word=word) for word in words), "")
 
 
@@ -197,6 +207,37 @@ def _table(view: View) -> Markup:
         '<table><thead><tr><td></td><th scope="col">asked</th><th scope="col">delivered</th></tr></thead>'
         "<tbody>{body}</tbody></table>",
         body=body,
+    )
+
+
+def _takes(view: View) -> Markup:
+    """All takes of a shot that has several, or of which something was said."""
+    if len(view.takes) < 2 and all(take.state == "new" for take in view.takes):
+        return EMPTY
+    rows = joined((_take(view, take) for take in view.takes), "")
+    return fill(
+        '<details><summary>Takes ({n})</summary><table class="takes"><thead><tr><th scope="col">take</th>'
+        '<th scope="col">verdict</th><th scope="col">seed</th><th scope="col">price</th>'
+        '<th scope="col">what differs</th></tr></thead><tbody>{rows}</tbody></table></details>',
+        n=len(view.takes),
+        rows=rows,
+    )
+
+
+def _take(view: View, take: TakeRow) -> Markup:
+    own = view.clip_link or ""
+    there = take.state != "not delivered" and not own.startswith(("http:", "https:"))
+    name = f"{take.take}{' (in the cut)' if take.used else ''}"
+    href = link(f"../../videos/{take.key}.mp4") if there else None
+    said = ": ".join(filter(None, [take.state, take.note]))
+    differs = [f"{field} = {value}" for field, value in take.differs.items()]
+    return fill(
+        '<tr><th scope="row">{name}</th><td>{said}</td><td>{seed}</td><td>{price}</td><td>{differs}</td></tr>',
+        name=name if href is None else fill('<a href="{href}">{name}</a>', href=href, name=name),
+        said=f"{said} ({take.by})" if take.by else said,
+        seed="–" if take.seed is None else take.seed,
+        price=take.price or "–",
+        differs="; ".join([*differs, *([] if take.current else ["of an earlier request"])]),
     )
 
 

@@ -1,0 +1,103 @@
+"""What pick, keep, reject and retake share: the board that is meant, who speaks, and the cut that follows."""
+
+from __future__ import annotations
+
+import getpass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from flows.cli.console import print_json, tell
+from flows.cli.contexts import store_here
+from flows.cli.emulator_client import emulated
+from footage.errors import InvalidRequest
+
+if TYPE_CHECKING:
+    from footage.context import Context
+    from footage.storyboard.prepared_board import PreparedBoard
+    from footage.storyboard.read import Settlement
+    from footage.storyboard.review_records import VerdictRecord
+    from footage.storyboard.verdict_log import Words
+
+Note = Annotated[str | None, Parameter(metavar="TEXT")]
+By = Annotated[str | None, Parameter(metavar="NAME")]
+FrameNumber = Annotated[int | None, Parameter(metavar="NUMBER")]
+
+
+def who(by: str | None) -> str:
+    """The person that was named, else the user of this machine."""
+    if by:
+        return by
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        # In a container the user often has no name.
+        return "somebody"
+
+
+def reviewed_board(context: Context, board: str, settled: Settlement | None = None) -> PreparedBoard:
+    """The board of a file, or of the folder of that name in the store, planned without asking anybody.
+
+    Raises:
+        InvalidRequest: There is neither, or the board cannot be made.
+    """
+    from footage.storyboard.folder import kept_board
+    from footage.storyboard.prepared_board import prepare_board
+
+    given = board if Path(board).is_file() else kept_board(context.store, board)
+    return prepare_board(context, given, settled=settled)
+
+
+def give_verdict(
+    board: str,
+    shot: str,
+    take: str,
+    words: Words,
+    *,
+    cut: bool,
+    emulator: bool,
+    as_json: bool,
+    storage_block: str | None,
+) -> int:
+    """Write down a verdict, make the cut that follows from it, and say so; nothing is bought."""
+    from footage.storyboard.folder import folder_of
+    from footage.storyboard.verdict_log import say
+
+    with emulated(emulator), store_here(storage_block) as context:
+        prepared = reviewed_board(context, board)
+        folder = folder_of(context.store, prepared.plan.board)
+        said = say(context.store, folder, shot, take, words)
+        tell(f"Shot {said.shot}, take {said.take}: {said.verdict}, says {said.by}.", "bold")
+        links = _cut_again(context, prepared) if cut else {}
+    if as_json:
+        print_json(_document(said, links))
+    elif "film.mp4" in links:
+        print(links["film.mp4"])
+    return 0
+
+
+def _cut_again(context: Context, prepared: PreparedBoard) -> dict[str, str]:
+    from footage.storyboard.recut import recut
+
+    tell("Cutting …", "dim")
+    return recut(context.store, prepared.plan, context.settings.labelling).links
+
+
+def _document(said: VerdictRecord, links: dict[str, str]) -> dict[str, Any]:
+    return {**said.model_dump(mode="json", exclude={"format", "token"}, exclude_none=True), "links": links}
+
+
+def board_file(board: str) -> str:
+    """The board, which has to be a file: what is kept of it in a store has no secrets, which a request may need.
+
+    Raises:
+        InvalidRequest: There is no such file.
+    """
+    from footage.errors import Problem
+    from footage.privacy.display import shown
+
+    if not Path(board).is_file():
+        why = "a retake is bought from the board's own file, and there is none of that name"
+        raise InvalidRequest(problems=(Problem("board", shown(board), why, "the file of the board"),))
+    return board
