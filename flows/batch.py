@@ -15,7 +15,7 @@ from prefect import State, flow
 from prefect.runtime import flow_run
 
 from footage.batch.batch_production import most_at_once, produce
-from footage.batch.report import BatchReport
+from footage.batch.batch_report import BatchReport
 from footage.errors import FootageError
 from footage.evidence.state import Permission
 from footage.storyboard import Budget, Ledger, capped

@@ -21,7 +21,7 @@ from prefect.deployments import arun_deployment
 from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
 from prefect.runtime import flow_run
 
-from footage.batch.report import batch_name, read_report
+from footage.batch.batch_report import batch_name, read_report
 from footage.concurrency.executors import in_thread
 from footage.emulated_environment import emulated_here
 from footage.errors import FootageError, InvalidRequest, NotFinished, OverBudget, Problem, Unreachable

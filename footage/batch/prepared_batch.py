@@ -13,8 +13,8 @@ from pathlib import PurePosixPath
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
+from footage.batch.batch_report import batch_name
 from footage.batch.lines import MAX_LINES, Line, listed, open_lines
-from footage.batch.report import batch_name
 from footage.batch.spool import Place, Spool
 from footage.errors import MOST_LISTED, InvalidRequest, NotThere, Problem
 from footage.evidence.clip_evidence import ClipEvidence, is_key
