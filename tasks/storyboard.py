@@ -69,7 +69,7 @@ async def plan(
     answers: Answers,
     caps: Mapping[str, Any],
     permission: Permission,
-    retakes: Sequence[Mapping[str, Any]],
+    retakes: Sequence[Mapping[str, Any]] = (),
 ) -> tuple[Reading, BoardPlan, BoardQuote]:
     """Read a board, check, price and order all its shots, and find out what of it is still to be bought.
 

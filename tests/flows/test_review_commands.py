@@ -130,11 +130,13 @@ async def test_verdicts_and_retakes_are_parameters_of_a_deployment(
     board = json.loads(Path(_board(tmp_path, {"id": "a", "takes": 2})).read_text())  # noqa: ASYNC240
     await storyboard_flow(board=board)
 
-    picked = await storyboard_flow(board=board, verdicts=[{"shot": "a", "take": 1, "verdict": "pick"}])
+    picked: Any = await storyboard_flow(board=board, verdicts=[{"shot": "a", "take": 1, "verdict": "pick"}])
     assert picked["links"]["film.mp4"]
     assert _accepted(emulator) == 2
 
-    made = await storyboard_flow(board=board, retakes=[{"shot": "a", "take": 1, "note": "calmer", "seed": 3}])
+    made: Any = await storyboard_flow(
+        board=board, retakes=[{"shot": "a", "take": 1, "note": "calmer", "seed": 3}]
+    )
     assert made["shots"] == {"a:3": "delivered"}
     assert _accepted(emulator) == 3
 

@@ -79,7 +79,10 @@ async def _make(
 ) -> dict[str, ShotOutcome]:
     """Make a board as the flow does, and cut it."""
 
-    async def check_shot(asked: Prepared | VideoRequest, name: str, before_buying: BeforeBuying) -> Clip:
+    async def check_shot(
+        asked: Prepared | VideoRequest | str, name: str, before_buying: BeforeBuying
+    ) -> Clip:
+        assert not isinstance(asked, str)
         if isinstance(asked, VideoRequest):
             asked = await in_thread(prepare, context, asked)
         return await in_thread(enter, context, asked, Permission(), name=name, before_buying=before_buying)
