@@ -21,7 +21,7 @@ from footage.checkup.finding import fix_of
 from footage.concurrency.executors import in_heavy_thread, in_thread
 from footage.errors import AccountProblem, StorageProblem
 from footage.evidence.stored_clips import keys_in
-from footage.steps.model_survey import announce_new
+from footage.steps.model_survey import report_changes
 from footage.steps.open_clips import open_keys, repair_markers
 from footage.steps.prune import prune
 from footage.steps.verify import verify_tonight
@@ -192,7 +192,7 @@ async def validate_project(flows: ModuleType, context: Context) -> tuple[list[Fi
     findings = await in_thread(list, project_findings(flows, lambda: context, keep=True))
     with contextlib.suppress(StorageProblem):
         # The finding "retiring" has said so, or the store has.
-        await in_thread(announce_new, context, emit_model_event)
+        await in_thread(report_changes, context, emit_model_event)
     if not any(finding.name == "store" and finding.level == "fail" for finding in findings):
         findings += await in_heavy_thread(list, nightly_findings(context))
     for finding in findings:

@@ -78,7 +78,7 @@ def survey_models(context: Context, region: str, *, keep: bool = True) -> ModelS
     return found
 
 
-def announce_new(context: Context, tell: Callable[[ModelNotice], None]) -> None:
+def report_changes(context: Context, tell: Callable[[ModelNotice], None]) -> None:
     """Call `tell` for every notice that has changed since it was told last, and remember that it was.
 
     Raises:

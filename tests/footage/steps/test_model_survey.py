@@ -16,7 +16,7 @@ from footage.emulator import Emulator
 from footage.errors import AccountProblem, FootageError
 from footage.retirement.models_seen import PATH
 from footage.retirement.notice import ModelNotice
-from footage.steps.model_survey import announce_new, survey_models
+from footage.steps.model_survey import report_changes, survey_models
 from footage.steps.store_status import store_status
 
 
@@ -31,7 +31,7 @@ def _night(context: Context) -> list[ModelNotice]:
     """What the nightly check would send events about."""
     survey_models(context, REGION)
     told: list[ModelNotice] = []
-    announce_new(context, told.append)
+    report_changes(context, told.append)
     return told
 
 
