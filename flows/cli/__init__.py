@@ -36,7 +36,7 @@ from footage.privacy.redact import redact
 
 # What each command does, by name: the words of its docstring.
 COMMANDS = {
-    "generate": "Make one clip, or return the one that is stored already.",
+    "generate": "Make one clip, or return the one that is stored already; with --file many.",
     "storyboard": "Make every shot of a storyboard, and the cut: film, timeline, edit list, dailies.",
     "takes": (
         "List the takes of a board: which one is used, what was said of it, what differs in its request, its price."

@@ -61,7 +61,7 @@ MISTAKES = {
     "an output folder in nobody's home": (DRY, {"OUTPUT_DIR": "~nobody-here/out"}, 2, "OUTPUT_DIR = "),
     "a bucket that is none": (DRY, {"OUTPUT_DIR": "s3://[bucket"}, 2, "OUTPUT_DIR = "),
     "an unknown flag": (["generate", "--promt", "A kite"], {}, 2, "Did you mean --prompt"),
-    "an unknown command": (["harvets"], {}, 2, "(?s)Unknown command.*doctor"),
+    "an unknown command": (["harvets"], {}, 2, "(?s)Unknown command.*harvest"),
     "a word for a number": (["harvest", "--wait", "long"], {}, 2, "--wait"),
     "a bad request for a store of a block": (
         [

@@ -236,7 +236,7 @@ def test_validate_passes_without_a_key_and_writes_its_report(
     text = (out / "validate.txt").read_text("utf-8")
     assert code == 0
     assert text.rstrip().endswith("RESULT: OK")
-    assert "generate-video, harvest, storyboard, validate" in text
+    assert "generate-video, generate-videos, harvest, listen, storyboard, validate" in text
     assert "example request" in text
     assert "not asked" in text
 

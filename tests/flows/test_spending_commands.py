@@ -106,7 +106,8 @@ def test_a_mistake_is_one_clear_error(capsys: pytest.CaptureFixture[str], words:
     assert run(list(words)) == 2
 
     captured = capsys.readouterr()
-    assert captured.out == ""
+    assert captured.out == "" or json.loads(captured.out)["error"]["kind"] == "InvalidRequest"
+    assert (captured.out != "") == ("--json" in words)
     assert "Traceback" not in captured.err
     assert "InvalidRequest" in captured.err
 

@@ -32,6 +32,9 @@ def wait(
 ) -> int:
     """Wait until a clip is delivered or has failed, for some seconds; buys nothing and asks no provider.
 
+    For a clip that another process makes: `wan-video generate --submit-only` starts one. Ends with 0, 4, or 5 if it
+    goes on.
+
     Args:
         key: The clip's key, or its beginning (6 characters or more).
         for_: How long to wait; 0 looks once.

@@ -117,6 +117,7 @@ def test_a_busy_store_is_told_to_programs_in_exact_numbers() -> None:
         "caps": [BUSY.caps[0].to_json(BUSY.spent)],
         "buying_stopped": "somebody stopped all buying at 2026-11-28 12:00:00 UTC (too dear)",
         "last_check": BUSY.night.to_json() if BUSY.night else None,
+        "models_retiring": [],
         "warnings": [],
     }
 
