@@ -15,7 +15,7 @@ demo: runtime
 
 ## make test      the test suite
 test: dev
-	$(RUN) -m pytest -n 3 --dist loadgroup -m "not chaos and not browser and not scaleout and not crashes and not job_templates"
+	$(RUN) -m pytest -n 4 --dist loadgroup -m "not chaos and not browser and not scaleout and not crashes and not job_templates"
 
 ## make check     lint, format, types, import rules
 check: dev
