@@ -192,7 +192,10 @@ def parse_rows(text: str, *, name: str, delimiter: str, strict: bool = True) -> 
     lines: list[tuple[int, list[str]]] = []
     values = 0
     try:
-        reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=strict)
+        # StringIO would keep four bytes of each character.
+        data = io.BytesIO(text.encode("utf-8", "surrogatepass"))
+        parts = io.TextIOWrapper(data, "utf-8", "surrogatepass", newline="")
+        reader = csv.reader(parts, delimiter=delimiter, strict=strict)
         for row in reader:
             # Lines without a word are not kept and not counted.
             if any(map(str.strip, row)):
