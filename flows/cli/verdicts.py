@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,12 +18,38 @@ if TYPE_CHECKING:
     from footage.context import Context
     from footage.storyboard.prepared_board import PreparedBoard
     from footage.storyboard.read import Settlement
-    from footage.storyboard.review_records import VerdictRecord
-    from footage.storyboard.verdict_log import Words
+    from footage.storyboard.review_records import Verdict, VerdictRecord
 
 Note = Annotated[str | None, Parameter(metavar="TEXT")]
 By = Annotated[str | None, Parameter(metavar="NAME")]
 FrameNumber = Annotated[int | None, Parameter(metavar="NUMBER")]
+
+
+def _flag(help: str, metavar: str | None = None) -> Parameter:
+    return Parameter(metavar=metavar, help=help, negative="", show_default=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class VerdictFlags:
+    """The options that pick, keep and reject have in common."""
+
+    note: Annotated[str | None, _flag("What to say about it, for people.", "TEXT")] = None
+    frame: Annotated[int | None, _flag("The frame that the note is about, from 0.", "NUMBER")] = None
+    last_frame: Annotated[
+        int | None, _flag("The last frame that it is about, where it is about several.", "NUMBER")
+    ] = None
+    by: Annotated[str | None, _flag("Who says so; the user of this machine, if not given.", "NAME")] = None
+    no_cut: Annotated[
+        bool, _flag("Make no new film and timeline now; the next cut follows all the same.")
+    ] = False
+    emulator: Annotated[bool, _flag("The store of --emulator.")] = False
+    json: Annotated[bool, _flag("Print the verdict as JSON, alone on stdout.")] = False
+    storage_block: Annotated[
+        str | None, _flag("Name of a Video Storage block of the Prefect server.", "NAME")
+    ] = None
+
+
+GivenFlags = Annotated[VerdictFlags | None, Parameter(name="*")]
 
 
 def who(by: str | None) -> str:
@@ -49,28 +76,20 @@ def reviewed_board(context: Context, board: str, settled: Settlement | None = No
     return prepare_board(context, given, settled=settled)
 
 
-def give_verdict(
-    board: str,
-    shot: str,
-    take: str,
-    words: Words,
-    *,
-    cut: bool,
-    emulator: bool,
-    as_json: bool,
-    storage_block: str | None,
-) -> int:
+def give_verdict(verdict: Verdict, board: str, shot: str, take: str, flags: VerdictFlags | None) -> int:
     """Write down a verdict, make the cut that follows from it, and say so; nothing is bought."""
     from footage.storyboard.folder import folder_of
-    from footage.storyboard.verdict_log import say
+    from footage.storyboard.verdict_log import Words, say
 
-    with emulated(emulator), store_here(storage_block) as context:
+    flags = flags or VerdictFlags()
+    words = Words(verdict, who(flags.by), flags.note, flags.frame, flags.last_frame)
+    with emulated(flags.emulator), store_here(flags.storage_block) as context:
         prepared = reviewed_board(context, board)
         folder = folder_of(context.store, prepared.plan.board)
         said = say(context.store, folder, shot, take, words)
         tell(f"Shot {said.shot}, take {said.take}: {said.verdict}, says {said.by}.", "bold")
-        links = _cut_again(context, prepared) if cut else {}
-    if as_json:
+        links = {} if flags.no_cut else _cut_again(context, prepared)
+    if flags.json:
         print_json(_document(said, links))
     elif "film.mp4" in links:
         print(links["film.mp4"])

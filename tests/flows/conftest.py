@@ -5,12 +5,15 @@ import io
 import json
 import os
 import subprocess
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+
+from footage.emulator import Emulator
 
 ROOT = Path(__file__).parents[2]
 SETUP_KEY = "sk-5e70b5e70b5e70b5e70b5e70b"
@@ -71,3 +74,21 @@ def set_up(clone: Path, prefect_api: httpx.Client) -> SetUp:
     for name in done.became("rate limit"):
         prefect_api.patch(f"v2/concurrency_limits/{name}", json={"active": False}).raise_for_status()
     return done
+
+
+@pytest.fixture
+def emulator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, prefect_server: Any) -> Iterator[Emulator]:
+    """A fast provider, and an environment as a user of it has."""
+    with Emulator(speed=100, render="tiny", state_dir=tmp_path / "emulator", query_qps=None) as emulator:
+        for name, value in {
+            "DASHSCOPE_HTTP_BASE_URL": emulator.base_url,
+            "DASHSCOPE_API_KEY": emulator.api_key,
+            "OUTPUT_DIR": str(tmp_path / "out"),
+            "WAN_VIDEO_POLL_MIN_S": "0.1",
+            "WAN_VIDEO_POLL_MAX_S": "0.3",
+            "WAN_VIDEO_RECONCILE_GRACE_S": "1",
+            "WAN_VIDEO_LEASE_S": "6",
+            "WAN_VIDEO_QUERIES_PER_SECOND": "1000",
+        }.items():
+            monkeypatch.setenv(name, value)
+        yield emulator

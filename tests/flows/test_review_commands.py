@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,24 +21,6 @@ pytestmark = pytest.mark.filterwarnings("default::DeprecationWarning", "default:
 
 COMMAND = [sys.executable, "-c", "from flows.cli import main; main()"]
 Capture = pytest.CaptureFixture[str]
-
-
-@pytest.fixture
-def emulator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, prefect_server: Any) -> Iterator[Emulator]:
-    """A fast provider, and an environment as a user of it has."""
-    with Emulator(speed=100, render="tiny", state_dir=tmp_path / "emulator", query_qps=None) as emulator:
-        for name, value in {
-            "DASHSCOPE_HTTP_BASE_URL": emulator.base_url,
-            "DASHSCOPE_API_KEY": emulator.api_key,
-            "OUTPUT_DIR": str(tmp_path / "out"),
-            "WAN_VIDEO_POLL_MIN_S": "0.1",
-            "WAN_VIDEO_POLL_MAX_S": "0.3",
-            "WAN_VIDEO_RECONCILE_GRACE_S": "1",
-            "WAN_VIDEO_LEASE_S": "6",
-            "WAN_VIDEO_QUERIES_PER_SECOND": "1000",
-        }.items():
-            monkeypatch.setenv(name, value)
-        yield emulator
 
 
 def _board(tmp_path: Path, *shots: dict[str, Any]) -> str:

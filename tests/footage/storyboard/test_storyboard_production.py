@@ -2,89 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 from boards import board, chained, no_links
+from filmboards import accepted, follow_plainly, plain_crew
 from plainsteps import PLAIN_STEPS
 
 from footage.clip import Clip, follow
-from footage.concurrency.executors import in_thread
-from footage.context import Context, open_context
-from footage.credentials import parse_key
+from footage.context import Context
 from footage.emulator import Emulator
 from footage.evidence.clip_evidence import ClipEvidence
 from footage.evidence.records import Intent
-from footage.evidence.state import Permission, Step
-from footage.order.prepared import Prepared
-from footage.request import VideoRequest, VideoResponse
+from footage.evidence.state import Step
+from footage.request import VideoResponse
 from footage.settings import Settings
-from footage.steps.check import enter, prepare
 from footage.storyboard import Budget, Ledger, ShotOutcome, plan_board
-from footage.storyboard.crew import BeforeBuying, Crew, MakeClip, patience_s
+from footage.storyboard.crew import MakeClip, patience_s
 from footage.storyboard.plan import BoardPlan
 from footage.storyboard.production import produce
 from footage.storyboard.to_buy import still_to_buy
 
 
-@pytest.fixture(scope="module")
-def emulator() -> Iterator[Emulator]:
-    with Emulator(speed=200, render="tiny", rate_limits=False, concurrency=20) as emulator:
-        yield emulator
-
-
-@pytest.fixture
-def context(emulator: Emulator, tmp_path: Path) -> Iterator[Context]:
-    settings = Settings(
-        output_dir=str(tmp_path),
-        http_base_url=emulator.base_url,
-        poll_min_s=0.05,
-        poll_max_s=0.2,
-        reconcile_grace_s=0.5,
-    )
-    context = open_context(settings, find_api_key=lambda: parse_key(emulator.api_key, "test"))
-    yield context
-    context.close()
-
-
-async def _follow(clip: Clip) -> VideoResponse | None:
-    return await follow(clip, PLAIN_STEPS)
-
-
 async def _make(
-    context: Context, plan: BoardPlan, budget: Budget, make: MakeClip = _follow
+    context: Context, plan: BoardPlan, budget: Budget, make: MakeClip = follow_plainly
 ) -> tuple[dict[str, ShotOutcome], Ledger]:
-    async def check_shot(
-        asked: Prepared | VideoRequest | str, name: str, before_buying: BeforeBuying
-    ) -> Clip:
-        assert not isinstance(asked, str)
-        if isinstance(asked, VideoRequest):
-            asked = await in_thread(prepare, context, asked)
-        return await in_thread(enter, context, asked, Permission(), name=name, before_buying=before_buying)
-
     ledger = Ledger(budget)
-    return await produce(context, plan, ledger, Crew(check_shot, make)), ledger
-
-
-def _accepted(emulator: Emulator) -> int:
-    return int(emulator.ledger()["accepted"])
+    return await produce(context, plan, ledger, plain_crew(context, make)), ledger
 
 
 async def test_a_cap_that_is_reached_holds_the_rest_and_finishes_what_was_bought(
     context: Context, emulator: Emulator
 ) -> None:
     plan = plan_board(board(*({"id": f"s{n}", "take": n} for n in range(1, 6))), no_links)
-    before = _accepted(emulator)
+    before = accepted(emulator)
 
     # Each shot has 5 s, so that the third one would pass the cap.
     outcomes, ledger = await _make(context, plan, Budget(max_seconds=Decimal(12), currency="CNY"))
 
     states = [outcome.state for outcome in outcomes.values()]
     assert sorted(states) == ["delivered", "delivered", "held", "held", "held"]
-    assert _accepted(emulator) - before == 2
+    assert accepted(emulator) - before == 2
     assert ledger.statement().bought_seconds == 10
     assert ledger.statement().reserved_seconds == 0
 
@@ -104,7 +63,7 @@ async def test_an_unexpected_error_stops_its_own_shot_and_keeps_the_money_of_wha
 ) -> None:
     async def make(clip: Clip) -> VideoResponse | None:
         if clip.name == "good":
-            return await _follow(clip)
+            return await follow_plainly(clip)
         if clip.name == "bought":
             async with clip.held():
                 await PLAIN_STEPS[Step.SUBMIT](clip)
@@ -132,24 +91,24 @@ async def test_an_unexpected_error_stops_its_own_shot_and_keeps_the_money_of_wha
 
 async def test_two_shots_that_ask_for_the_same_are_bought_once(context: Context, emulator: Emulator) -> None:
     plan = plan_board(board({"id": "a"}, {"id": "b"}), no_links)
-    before = _accepted(emulator)
+    before = accepted(emulator)
 
     outcomes, ledger = await _make(context, plan, Budget(currency="CNY"))
 
     assert outcomes["a"].response == outcomes["b"].response
-    assert _accepted(emulator) - before == 1
+    assert accepted(emulator) - before == 1
     assert ledger.statement().bought_seconds == 5
 
 
 async def test_what_is_stored_already_costs_this_run_nothing(context: Context, emulator: Emulator) -> None:
     plan = plan_board(board({"id": "a"}), no_links)
     await _make(context, plan, Budget(currency="CNY"))
-    before = _accepted(emulator)
+    before = accepted(emulator)
 
     outcomes, ledger = await _make(context, plan, Budget(max_seconds=Decimal(0), currency="CNY"))
 
     assert outcomes["a"].state == "delivered"
-    assert _accepted(emulator) == before
+    assert accepted(emulator) == before
     assert ledger.statement().bought == 0
     assert ledger.statement().paid_before == plan.quote.amount_in("CNY")
 
@@ -184,11 +143,11 @@ async def test_a_failure_that_an_earlier_run_left_is_bought_anew_under_the_caps_
         return None
 
     await _make(context, plan, Budget(currency="CNY"), buy)
-    before = _accepted(emulator)
+    before = accepted(emulator)
     outcomes, ledger = await _make(context, plan, Budget(max_seconds=Decimal(4), currency="CNY"))
 
     assert outcomes["failing"].state == "held"
-    assert _accepted(emulator) == before
+    assert accepted(emulator) == before
     assert ledger.statement().left_seconds == 4
 
 
@@ -252,7 +211,7 @@ async def test_a_changed_shot_is_made_again_with_those_that_start_from_it_and_no
     tail = ({"id": "a2", "prompt": "a goes on", **chained}, {"id": "b", "prompt": "Another place"})
     first = plan_board(board({"id": "a1"}, *tail), no_links)
     await _make(context, first, Budget(currency="CNY"))
-    before = _accepted(emulator)
+    before = accepted(emulator)
     assert still_to_buy(context, first).clips == 0
 
     changed = plan_board(board({"id": "a1", "prompt": "A stormy harbour"}, *tail), no_links)
@@ -260,7 +219,7 @@ async def test_a_changed_shot_is_made_again_with_those_that_start_from_it_and_no
     outcomes, _ = await _make(context, changed, Budget(currency="CNY"))
 
     assert {outcome.state for outcome in outcomes.values()} == {"delivered"}
-    assert _accepted(emulator) - before == 2
+    assert accepted(emulator) - before == 2
 
 
 def test_a_shot_may_wait_for_its_turn_behind_all_others_of_its_model() -> None:
