@@ -345,3 +345,18 @@ class UnreadableFrom:
             if self._looks < 0:
                 return b"[]"
         return self._store.read(path, **more)
+
+
+def test_a_failed_clip_has_ended_only_when_nobody_is_about_to_try_again(bench: Bench) -> None:
+    bench.fault("failed-DataInspectionFailed")
+    clip = bench.clip()
+    with pytest.raises(GenerationFailed):
+        bench.make(clip)
+    told = clip_status(bench.context(), clip.key)
+    assert (told.ended, told.exit_code) == (True, GenerationFailed.exit_code)
+
+    # Between two attempts its worker has it marked as open.
+    clip.evidence.mark_open()
+
+    told = clip_status(bench.context(), clip.key)
+    assert (told.ended, told.exit_code) == (False, 5)

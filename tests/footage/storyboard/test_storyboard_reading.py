@@ -166,3 +166,10 @@ def test_the_same_guess_on_many_shots_is_one_line_for_people():
 
     assert any(line.startswith("5 shots (row1, row2, row3, …)") for line in lines)
     assert len(lines) < 6
+
+
+def test_a_line_break_within_a_cell_stays_as_it_was_written(tmp_path: Path) -> None:
+    path = tmp_path / "shots.csv"
+    path.write_bytes(b'shot,description\r\n1,"A harbour\r\nat dawn"\r\n')
+
+    assert read_board(path).board.shots[0].request["prompt"] == "A harbour\r\nat dawn"
