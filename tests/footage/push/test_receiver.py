@@ -8,7 +8,7 @@ import datetime
 import json
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from rawserver import RawServer, reply, verbatim
 
 from footage.evidence.records import Claim
 from footage.push.certificates import TrustedCertificates, certificate_host
-from footage.push.receiver import MOST_BYTES, Receiver, Rule
+from footage.push.receiver import AT_ONCE, MOST_BYTES, Receiver, Rule
 from footage.storage import Store, open_store
 
 URL = "https://videos.example/dashscope/4f1c?x=1"
@@ -311,6 +311,27 @@ def test_what_is_too_large_is_refused_before_it_is_read(store: Store, bus: Bus) 
     assert bus.send(b" " * (MOST_BYTES + 1)) == 413
 
     assert bus.receiver.counts["size"] == 1
+
+
+async def test_who_comes_while_as_many_as_allowed_are_read_is_asked_to_come_again(bus: Bus) -> None:
+    go_on, reading = asyncio.Event(), asyncio.Semaphore(0)
+
+    async def slow() -> AsyncIterator[bytes]:
+        yield b"{"
+        reading.release()
+        await go_on.wait()
+
+    transport = httpx.ASGITransport(bus.receiver.app())
+    async with httpx.AsyncClient(transport=transport, base_url="http://here") as client:
+        sent = [asyncio.create_task(client.post("/dashscope/4f1c", content=slow())) for _ in range(AT_ONCE)]
+        for _ in sent:
+            await reading.acquire()
+
+        one_more = await client.post("/dashscope/4f1c", content=b"{}")
+        go_on.set()
+        await asyncio.gather(*sent)
+
+    assert (one_more.status_code, bus.receiver.counts["busy"]) == (503, 1)
 
 
 def test_other_addresses_and_methods_are_not_answered(bus: Bus) -> None:
