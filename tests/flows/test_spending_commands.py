@@ -6,6 +6,8 @@ import csv
 import io
 import json
 import os
+import subprocess
+import sys
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -130,19 +132,28 @@ def test_the_switch_is_thrown_named_and_taken_back(store: Store, capsys: pytest.
     assert "was not stopped" in capsys.readouterr().err
 
 
-def test_buying_is_stopped_without_prefect_a_key_or_a_name_for_the_user(
+def test_buying_is_stopped_without_a_word_to_prefect(store: Store) -> None:
+    command = [sys.executable, "-c", "from flows.cli import main; main()", "stop-buying", "--why", "too dear"]
+    with RawServer(reply({}, status=500)) as server:
+        environment = os.environ | {"PREFECT_API_URL": f"http://127.0.0.1:{server.port}/api"}
+
+        # A process of its own: this one has read Prefect's settings long ago.
+        subprocess.run(command, env=environment, check=True, capture_output=True)
+
+        assert server.requests == []
+    assert stopped(store) is not None
+
+
+def test_buying_is_stopped_without_a_key_or_a_name_for_the_user(
     store: Store, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
         monkeypatch.delenv(name, raising=False)
     # As in a container whose user is a number alone.
     monkeypatch.setattr(os, "getuid", lambda: 987_654)
-    with RawServer(reply({}, status=500)) as server:
-        monkeypatch.setenv("PREFECT_API_URL", f"http://127.0.0.1:{server.port}/api")
 
-        assert run(["stop-buying", "--why", "too dear " * 200]) == 0
+    assert run(["stop-buying", "--why", "too dear " * 200]) == 0
 
-        assert server.requests == []
     order = stopped(store)
     assert order is not None
     assert order.by.startswith("somebody on ")
