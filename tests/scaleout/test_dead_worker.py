@@ -58,9 +58,8 @@ class Operator:
         """`wan-video WORDS`; what it printed on stdout."""
         command = [sys.executable, "-c", "from flows.cli import main; main()", *words]
         unprofiled = {name: value for name, value in self.environment.items() if name != "PREFECT_PROFILE"}
-        done = subprocess.run(
-            command, env=unprofiled, cwd=self.home, capture_output=True, text=True, check=True
-        )
+        done = subprocess.run(command, env=unprofiled, cwd=self.home, capture_output=True, text=True)
+        assert done.returncode == 0, f"{words} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}"
         return done.stdout
 
     def api(self) -> httpx.Client:

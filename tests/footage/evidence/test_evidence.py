@@ -221,8 +221,10 @@ def test_evidence_that_makes_no_sense_is_named_and_nothing_is_concluded(
 def test_a_folder_in_the_place_of_a_record_is_named(clip: ClipEvidence, store: Store) -> None:
     store.replace(f"evidence/{KEY}/attempt-1/intent.json/inside", b"")
 
-    with pytest.raises(BadRecord, match=f"evidence/{KEY}/attempt-1/intent.json"):
+    with pytest.raises(BadRecord, match=f"evidence/{KEY}/attempt-1/intent.json") as refused:
         clip.state()
+
+    assert refused.value.key == KEY
 
 
 def test_one_listing_tells_which_clips_are_unfinished_and_which_may_be_unknown(store: Store) -> None:

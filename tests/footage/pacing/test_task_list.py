@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -12,7 +13,7 @@ from rawserver import Act, reply
 
 from footage.errors import Unreachable
 from footage.pacing.interval import interval_s
-from footage.pacing.task_list import PAGE_SIZE, WORTH_A_LIST, TaskList
+from footage.pacing.task_list import FEW, PAGE_SIZE, WORTH_A_LIST, TaskList
 from footage.provider import WanClient
 
 MIN_S, MAX_S = 0.01, 100.0
@@ -33,6 +34,32 @@ def test_each_clip_counts_once_while_it_waits_and_for_its_own_endpoint(count: in
         assert tasks.interval_s(other) == interval_s(0, MIN_S, MAX_S)
         waiting.close()
         assert tasks.interval_s(client) == interval_s(0, MIN_S, MAX_S)
+
+
+def test_few_are_few_to_the_last_of_them() -> None:
+    tasks = TaskList(MIN_S, MAX_S)
+    with WanClient("https://a/api/v1", key()) as client, contextlib.ExitStack() as waiting:
+        for _ in range(FEW):
+            waiting.enter_context(tasks.waiting(client))
+
+        assert tasks.few(client)
+        waiting.enter_context(tasks.waiting(client))
+        assert not tasks.few(client)
+
+
+async def test_a_list_is_believed_for_half_the_pause_between_two_questions() -> None:
+    nothing = reply({"data": [], "page_no": 1, "total_page": 1, "total": 0})
+    tasks = TaskList(1.0, MAX_S)
+    with service(nothing) as (server, client), contextlib.ExitStack() as waiting:
+        for _ in range(WORTH_A_LIST):
+            waiting.enter_context(tasks.waiting(client))
+        await tasks.row(client, "t")
+        once, began_s = len(server.requests), time.monotonic()
+        while len(server.requests) == once:
+            await tasks.row(client, "t")
+
+    pause_s = tasks.interval_s(client)
+    assert pause_s / 4 <= time.monotonic() - began_s < pause_s * 1.5
 
 
 async def test_every_page_of_what_is_queued_or_runs_is_read_once() -> None:

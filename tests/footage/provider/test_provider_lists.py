@@ -144,6 +144,12 @@ def test_the_probe_is_one_query_that_measures_clock_and_distance(rows: list[Any]
     assert [request.target for request in server.requests] == ["/api/v1/tasks?page_no=1&page_size=1"]
 
 
+def test_a_date_without_a_zone_is_in_utc():
+    ahead = (datetime.now(UTC) + timedelta(hours=3)).strftime("%a, %d %b %Y %H:%M:%S -0000")
+    with service(reply({"data": []}, headers={"Date": ahead})) as (_, client):
+        assert client.probe().clock_offset_s == pytest.approx(10_800, abs=2)
+
+
 @pytest.mark.parametrize("headers", [{}, {"Date": "soon"}])
 def test_without_a_date_the_clock_stays_unknown(headers: dict[str, str]):
     with service(reply({"data": []}, headers=headers)) as (_, client):

@@ -9,8 +9,9 @@ from datetime import timedelta
 import pytest
 from bench import REGION, Bench, last_attempt, last_receipt
 
+from footage.catalogue import endpoint
 from footage.credentials import parse_key
-from footage.errors import AccountProblem
+from footage.errors import AccountProblem, BadRecord
 from footage.steps.probe import probe_provider
 from footage.steps.provider_queries import client_of
 
@@ -64,6 +65,16 @@ def test_a_clip_is_asked_for_with_the_key_or_the_account_that_bought_it(bench: B
     assert client_of(context, rotated).api_key.fingerprint == OTHER.fingerprint
     # The account is no part of the key: with one key alone the clip is the same, and finished with what there is.
     assert bench.make(clips[1]).key == clips[1].key
+
+
+def test_the_address_of_a_workspace_is_known_by_the_workspace_that_its_record_names(bench: Bench) -> None:
+    context = bench.context()
+    bought = bench.buy(bench.clip(context))
+    inside = {"endpoint": endpoint("eu-central-1", "ws-7"), "workspace": "ws-7"}
+
+    assert client_of(context, bought.model_copy(update=inside)).base_url == inside["endpoint"]
+    with pytest.raises(BadRecord, match="the key is not sent"):
+        client_of(context, bought.model_copy(update=inside | {"workspace": None}))
 
 
 def test_what_was_spent_is_told_apart_by_account(bench: Bench) -> None:

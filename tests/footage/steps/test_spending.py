@@ -13,8 +13,17 @@ import pytest
 from bench import MODEL, Bench, last_attempt, last_outcome
 
 from footage.clip import Clip
-from footage.errors import BadRecord, BuyingStopped, GenerationFailed, OverBudget, Refused, StorageProblem
+from footage.errors import (
+    BadRecord,
+    BuyingStopped,
+    GenerationFailed,
+    InvalidRequest,
+    OverBudget,
+    Refused,
+    StorageProblem,
+)
 from footage.evidence.state import Permission
+from footage.spending.caps import clip_cap
 from footage.spending.stop_switch import SEEN_FOR_S, resume_buying, stop_buying, stopped
 from footage.spending.summary import spending_report
 from footage.steps.check import enter, prepare
@@ -53,6 +62,16 @@ def test_a_clip_that_costs_more_than_it_may_is_not_bought(bench: Bench) -> None:
 
     bench.make(bench.clip(permission=Permission(max_cost=Amount(price, "CNY"))))
     assert len(bench.tasks()) == 1
+
+
+@pytest.mark.parametrize("text", ["", "0.70", "0.70 EUR", "-1 CNY", "much"])
+def test_a_cap_of_one_clip_that_is_none_is_named_with_what_was_given(text: str) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        clip_cap(text)
+
+    problem = refused.value.problems[0]
+    assert (problem.field, problem.value) == ("max_cost", text)
+    assert "0.70 CNY" in problem.allowed
 
 
 @pytest.mark.parametrize(

@@ -163,6 +163,15 @@ def named(metric: str, *labels: str) -> tuple[str, frozenset[str]]:
     return metric, frozenset(labels)
 
 
+def test_what_was_spent_is_labelled_with_the_model_and_its_currency() -> None:
+    families = {family.name: family for family in text_string_to_metric_families(as_prometheus(BUSY))}
+
+    for name in ("wan_video_spent_day", "wan_video_spent_month"):
+        assert {frozenset(sample.labels) for sample in families[name].samples} == {
+            frozenset({"model", "currency"})
+        }
+
+
 def test_metrics_have_the_same_numbers() -> None:
     assert metrics(BUSY) == {
         named("clips_waiting"): 3,

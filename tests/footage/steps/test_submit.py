@@ -105,11 +105,20 @@ def test_patience_with_refusals_ends_and_nothing_was_bought(bench: Bench) -> Non
     bench.fault("create-refused-Throttling.RateQuota", times=None)
     clip = bench.clip(bench.context(submit_patience_s=0.5))
 
-    with pytest.raises(Throttled):
+    with pytest.raises(Throttled) as refused:
         bench.buy(clip)
 
     assert last_outcome(clip).may_retry
+    assert last_outcome(clip).message == refused.value.message
     assert bench.tasks() == []
+
+
+def test_patience_is_over_when_the_next_create_would_come_after_it(bench: Bench) -> None:
+    # The first pause takes half a second or more.
+    bench.fault("create-refused-Throttling.RateQuota")
+
+    with pytest.raises(Throttled):
+        bench.buy(bench.clip(bench.context(submit_patience_s=0.4)))
 
 
 def test_a_run_sends_no_more_creates_than_it_may(bench: Bench) -> None:
