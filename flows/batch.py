@@ -22,11 +22,12 @@ from footage.storyboard import Budget, Ledger, capped
 from footage.storyboard.crew import patience_s
 from tasks.approval import refused
 from tasks.batch import approved, batch_progress, batch_run_name, plan, probe_batch, wrapped
+from tasks.board_parameters import Cap, LinesFile, Requests
 from tasks.context import context_of
 from tasks.final_states import stopped
 from tasks.hooks import cancel_clips
 from tasks.local_crew import crew_here
-from tasks.parameters import Cap, Currency, LinesFile, Requests
+from tasks.parameters import Currency
 
 
 @flow(

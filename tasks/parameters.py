@@ -13,17 +13,16 @@ from pydantic import WithJsonSchema
 from footage.catalogue import CATALOGUE, MODEL_NAMES, REGION_NAMES
 from footage.order.rules import FPS_MAX, SIZE, TAKE_MAX
 from footage.order.text import COLOR
-from footage.storyboard import FORMATS
-from footage.storyboard.board import MAX_CAP
 from footage.values.money import CURRENCIES
-from tasks.shot_runs import MOST_SHOTS
 
 
-def _one_of(*values: str) -> WithJsonSchema:
+def one_of(*values: str) -> WithJsonSchema:
+    """One of these words."""
     return WithJsonSchema({"type": "string", "enum": [*values]})
 
 
-def _number(kind: str, minimum: float, maximum: float, **more: Any) -> WithJsonSchema:
+def number(kind: str, minimum: float, maximum: float, **more: Any) -> WithJsonSchema:
+    """A number of this kind ("number" or "integer") within these bounds."""
     return WithJsonSchema({"type": kind, "minimum": minimum, "maximum": maximum, **more})
 
 
@@ -36,7 +35,7 @@ _LENGTHS = [
 ]
 
 Prompt = Annotated[str, WithJsonSchema({"type": "string", "minLength": 1})]
-Model = Annotated[str, _one_of(*MODEL_NAMES)]
+Model = Annotated[str, one_of(*MODEL_NAMES)]
 # A model that is in no table of sizes may make others. The form shows a tab for each, called by its title.
 Size = Annotated[
     str,
@@ -49,7 +48,7 @@ Size = Annotated[
         }
     ),
 ]
-Region = Annotated[str, _one_of(*REGION_NAMES)]
+Region = Annotated[str, one_of(*REGION_NAMES)]
 # A switch looks the same where it is off and where nobody touched it, and Prefect's older form sends the latter as
 # false. So there is a list besides; its words are what pydantic reads as true and false.
 YesOrNo = Annotated[
@@ -63,60 +62,15 @@ YesOrNo = Annotated[
         }
     ),
 ]
-Duration = Annotated[float, _number("number", min(_LENGTHS), max(_LENGTHS), multipleOf=1)]
-Rate = Annotated[float, _number("number", 1, FPS_MAX)]
-Seed = Annotated[int, _number("integer", 0, CATALOGUE.seed_max)]
-Take = Annotated[int, _number("integer", 1, TAKE_MAX)]
+Duration = Annotated[float, number("number", min(_LENGTHS), max(_LENGTHS), multipleOf=1)]
+Rate = Annotated[float, number("number", 1, FPS_MAX)]
+Seed = Annotated[int, number("integer", 0, CATALOGUE.seed_max)]
+Take = Annotated[int, number("integer", 1, TAKE_MAX)]
 Color = Annotated[str, WithJsonSchema({"type": "string", "pattern": f"^{COLOR.pattern}$"})]
 
 ClipKey = Annotated[str, WithJsonSchema({"type": "string", "minLength": 6, "maxLength": 64})]
 # The form has an editor for JSON, which looks whether it is some.
 JsonText = Annotated[str, WithJsonSchema({"type": "string", "format": "json-string"})]
-BoardPath = Annotated[str, WithJsonSchema({"type": "string", "minLength": 1, "title": "path"})]
-BoardData = Annotated[
-    dict[str, Any], WithJsonSchema({"type": "object", "additionalProperties": True, "title": "data"})
-]
-BoardFormat = Annotated[str, _one_of(*FORMATS)]
 # As WAN_VIDEO_MAX_COST_PER_DAY.
 ClipCap = Annotated[str, WithJsonSchema({"type": "string", "pattern": r"^\d{1,9}(\.\d{1,6})? *(CNY|USD)$"})]
-ShotsPerRun = Annotated[int, _number("integer", 1, MOST_SHOTS)]
-# Each is a request, which the core reads; the form has an editor for it.
-Requests = Annotated[
-    list[Any], WithJsonSchema({"type": "array", "items": {"type": "object", "additionalProperties": True}})
-]
-LinesFile = Annotated[str, WithJsonSchema({"type": "string", "minLength": 1})]
-Currency = Annotated[str, _one_of(*CURRENCIES)]
-Cap = Annotated[float, _number("number", 0, MAX_CAP)]
-
-_TAKE = {"anyOf": [{"type": "integer", "minimum": 1}, {"type": "string", "minLength": 1}]}
-_SAID = {"shot": {"type": "string"}, "take": _TAKE, "note": {"type": "string"}, "by": {"type": "string"}}
-
-
-def _objects(required: list[str], **fields: Any) -> WithJsonSchema:
-    item = {
-        "type": "object",
-        "properties": _SAID | fields,
-        "required": required,
-        "additionalProperties": False,
-    }
-    return WithJsonSchema({"type": "array", "items": item})
-
-
-Verdicts = Annotated[
-    list[dict[str, Any]],
-    _objects(
-        ["shot", "take", "verdict"],
-        verdict={"type": "string", "enum": ["keep", "pick", "retake", "reject"]},
-        frame={"type": "integer", "minimum": 0},
-        last_frame={"type": "integer", "minimum": 0},
-        place={"type": "array", "items": {"type": "number"}},
-    ),
-]
-Retakes = Annotated[
-    list[dict[str, Any]],
-    _objects(
-        ["shot", "take", "note"],
-        prompt={"type": "string"},
-        seed={"type": "integer", "minimum": 0, "maximum": CATALOGUE.seed_max},
-    ),
-]
+Currency = Annotated[str, one_of(*CURRENCIES)]

@@ -36,6 +36,8 @@ PROFILE = "wan-video"
 # The first start migrates an empty database, which takes half a minute on a small machine.
 START_TIMEOUT_S = 180.0
 STOP_TIMEOUT_S = 15.0
+# Two homes that start a server at once both find the first port free.
+_PORTS = 3
 # Runs that ended 90 days ago go (Prefect's own default, and its database grows without end otherwise); clips and
 # their evidence are elsewhere. Whoever sets these in the environment has the last word.
 RETENTION = {"PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs"}
@@ -127,13 +129,25 @@ def _started(home: Path) -> str:
         url, noted_pid = _noted()
         if noted_pid != str(pid):
             raise _own_server(f"process {pid}")
-        wait_for_server(url, lambda: running_server(pid_file) is not None, log)
+        wait_for_server(url, auth_string(), lambda: running_server(pid_file) is not None, log)
         return url
     if others := servers_of_database():
         raise _own_server(f"process {others[0].pid}")
-    port = PORT if _free(PORT) else _any_port()
-    url = f"http://127.0.0.1:{port}/api"
     tell("Starting a local Prefect server (the first time takes about half a minute) …", "dim")
+    port = PORT if _free(PORT) else _any_port()
+    for _ in range(_PORTS - 1):
+        try:
+            return _launch(port, log)
+        except Unreachable:
+            # Whoever took a port that was free a moment ago keeps it.
+            if _free(port):
+                raise
+        port = _any_port()
+    return _launch(port, log)
+
+
+def _launch(port: int, log: Path) -> str:
+    url, pid_file = f"http://127.0.0.1:{port}/api", _pid_file()
     environment = {**RETENTION, **os.environ, **server_environment(port, auth_string())}
     # Not with --background: that throws away what the server says, and nobody learns that it died.
     with log.open("wb") as output:
@@ -148,7 +162,7 @@ def _started(home: Path) -> str:
     pid_file.write_text(str(process.pid))
     _note().write_text(f"{url}\n{process.pid}")
     try:
-        wait_for_server(url, lambda: process.poll() is None, log)
+        wait_for_server(url, auth_string(), lambda: process.poll() is None, log)
     finally:
         if process.poll() is not None:
             pid_file.unlink(missing_ok=True)
@@ -296,15 +310,15 @@ def may_keep_a_key() -> bool:
 
 
 def wait_for_server(
-    url: str, alive: Callable[[], bool], log: Path, timeout_s: float = START_TIMEOUT_S
+    url: str, auth: str, alive: Callable[[], bool], log: Path, timeout_s: float = START_TIMEOUT_S
 ) -> None:
-    """Wait until a server that was started answers.
+    """Wait until a server that was started with this login ("user:password") answers to it.
 
     Raises:
         Unreachable: It ended, or does not answer in time; has the last line of its log.
     """
     deadline = time.monotonic() + timeout_s
-    while trouble_with(url) is not None:
+    while trouble_with(url) is not None or not _accepts(url, auth):
         ended = not alive()
         if ended or time.monotonic() > deadline:
             what = "ended while it started" if ended else f"did not start within {timeout_s:.0f} s"
@@ -313,6 +327,15 @@ def wait_for_server(
                 next_step=f"look into {log}, or point PREFECT_API_URL at a server of yours",
             )
         time.sleep(0.5)
+
+
+def _accepts(url: str, auth: str) -> bool:
+    """Whether the server knows this login; that of another home, which was quicker to take the port, does not."""
+    user, _, password = auth.partition(":")
+    try:
+        return httpx.get(f"{url}/admin/version", auth=(user, password), timeout=5).status_code == 200
+    except httpx.HTTPError:
+        return False
 
 
 def trouble_with(url: str) -> str | None:

@@ -43,14 +43,32 @@ class _Pages(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: object) -> None: ...
 
 
-@pytest.fixture
-def pages() -> Iterator[str]:
-    with HTTPServer(("127.0.0.1", 0), _Pages) as server:
+class _OtherHome(_Pages):
+    """A healthy server that knows another login than ours."""
+
+    def do_GET(self) -> None:
+        self.send_response(200 if self.path == "/api/health" else 401)
+        self.send_header("Content-Type", "application/json")
+        self.end_headers()
+        self.wfile.write(b"true")
+
+
+@contextlib.contextmanager
+def answering(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+    with HTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@pytest.fixture
+def pages() -> Iterator[str]:
+    with answering(_Pages) as url:
+        yield url
 
 
 def test_a_server_that_dies_as_it_starts_is_told_at_once_with_its_own_words(tmp_path: Path) -> None:
@@ -62,7 +80,16 @@ def test_a_server_that_dies_as_it_starts_is_told_at_once_with_its_own_words(tmp_
         process = subprocess.Popen([sys.executable, "-c", program], stdout=output)
 
     with pytest.raises(Unreachable, match=r"ended while it started: sqlite3\.DatabaseError: file is not a"):
-        wait_for_server(NOBODY, lambda: process.poll() is None, log)
+        wait_for_server(NOBODY, "wan-video:ours", lambda: process.poll() is None, log)
+
+
+def test_a_server_of_another_home_that_took_the_port_is_not_taken_for_ours(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_text("Port 4217 is already in use.")
+    alive = iter((True, False))
+
+    with answering(_OtherHome) as url, pytest.raises(Unreachable, match="Port 4217 is already in use"):
+        wait_for_server(f"{url}/api", "wan-video:ours", lambda: next(alive), log)
 
 
 def test_a_pid_file_counts_only_while_a_prefect_server_runs_under_its_number(tmp_path: Path) -> None:

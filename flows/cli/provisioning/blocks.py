@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any
 
 from prefect.blocks.core import Block
@@ -44,6 +45,18 @@ async def is_there(client: PrefectClient, kind: type[Block], name: str) -> bool:
     except ObjectNotFound:
         return False
     return True
+
+
+async def accounts(client: PrefectClient) -> list[str]:
+    """The accounts whose keys are in blocks of this server: the default one, then the named ones."""
+    named: set[str] = set()
+    slug, page = DashScopeCredentials.get_block_type_slug(), 100
+    for offset in itertools.count(0, page):
+        found = await client.read_block_documents_by_type(slug, offset, page, include_secrets=False)
+        named |= {document.data.get("account") or DEFAULT_ACCOUNT for document in found}
+        if len(found) < page:
+            break
+    return [DEFAULT_ACCOUNT, *sorted(named - {DEFAULT_ACCOUNT})]
 
 
 async def save_credentials(name: str, key: ApiKey, settings: Settings) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -65,11 +66,11 @@ async def make_queue(client: PrefectClient, pool: str) -> Done:
     return Done("work queue", STORYBOARDS, "kept", f"{runs} runs at once")
 
 
-async def make_limits(client: PrefectClient) -> list[Done]:
-    """One rate limit for each model, as fast as the provider takes creates."""
+async def make_limits(client: PrefectClient, accounts: Sequence[str]) -> list[Done]:
+    """One rate limit for each model of each account, as fast as the provider takes creates."""
     done: list[Done] = []
-    for card in CATALOGUE.models.values():
-        name = submit_limit(card.name)
+    for card, account in itertools.product(CATALOGUE.models.values(), accounts):
+        name = submit_limit(card.name, account)
         try:
             limit = await client.read_global_concurrency_limit_by_name(name)
         except ObjectNotFound:

@@ -71,6 +71,7 @@ def test_a_cap_of_one_clip_that_is_none_is_named_with_what_was_given(text: str) 
 
     problem = refused.value.problems[0]
     assert (problem.field, problem.value) == ("max_cost", text)
+    assert problem.allowed is not None
     assert "0.70 CNY" in problem.allowed
 
 
