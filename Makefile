@@ -3,8 +3,10 @@
 VENV   := .venv
 PYTHON ?= python3
 RUN    := $(VENV)/bin/python
+# What has no ring of its own.
+SUITE  := not chaos and not browser and not scaleout and not crashes and not job_templates
 
-.PHONY: help demo test check fuzz mutants chaos soak browser scaleout crashes bench bench-full scale prefect-ring job-templates lock clean runtime dev
+.PHONY: help demo test slow check fuzz mutants chaos soak browser scaleout crashes bench bench-full scale prefect-ring job-templates lock clean runtime dev
 
 help:
 	@sed -n 's/^## //p' $(MAKEFILE_LIST)
@@ -13,9 +15,13 @@ help:
 demo: runtime
 	@$(RUN) -m flows.cli.commands.demo
 
-## make test      the test suite
+## make test      the test suite, but for what takes long
 test: dev
-	$(RUN) -m pytest -n 4 --dist loadgroup -m "not chaos and not browser and not scaleout and not crashes and not job_templates"
+	$(RUN) -m pytest -n 4 --dist loadgroup -m "not slow and $(SUITE)"
+
+## make slow      its slow tests: whole commands, servers and workers (about 4 minutes)
+slow: dev
+	$(RUN) -m pytest -n 4 --dist loadgroup -m "slow and $(SUITE)"
 
 ## make check     lint, format, types, import rules
 check: dev

@@ -161,6 +161,7 @@ def no_key_here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("OUTPUT_DIR", str(tmp_path / "out"))
 
 
+@pytest.mark.slow
 def test_the_key_may_be_in_a_secret_block_of_prefect(prefect_server: Any, no_key_here: None) -> None:
     Secret(value=SecretStr(SECRET)).save("the-key")
 

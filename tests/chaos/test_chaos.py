@@ -66,6 +66,7 @@ def random_kills(seed: int, kills: int, faults: bool = True, **job: Any) -> Plot
     return play
 
 
+@pytest.mark.slow
 @by_size
 def test_clips_survive_kills_at_random_instants(lanes: Lanes, books: Any, size: str) -> None:
     scenarios, kills = (3, 2) if size == "short" else (115, 5)
@@ -159,6 +160,7 @@ def with_faults(*names: str) -> Plot:
     return play
 
 
+@pytest.mark.slow
 @by_size
 def test_each_fault_alone(lanes: Lanes, books: Any, size: str) -> None:
     chosen = [name for name in EVERY_FAULT if not name.startswith("cancel-")]
@@ -305,6 +307,7 @@ def test_ten_processes_with_the_same_request_buy_one_clip(lanes: Lanes, books: A
     books.close(lanes.play("ten at the same instant", [ten_at_once()] * (1 if size == "short" else 10)))
 
 
+@pytest.mark.slow
 @pytest.mark.s3
 @by_size
 def test_the_same_on_a_real_s3_server(

@@ -38,6 +38,7 @@ def _file(folder: Path, *lines: dict[str, Any]) -> str:
     return str(file)
 
 
+@pytest.mark.slow
 def test_a_file_of_requests_is_made_in_one_run_and_each_line_is_told(
     emulator: Emulator, tmp_path: Path, prefect_api: httpx.Client, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -69,6 +70,7 @@ def test_a_file_of_requests_is_made_in_one_run_and_each_line_is_told(
     assert all(clip["cached"] for clip in again["clips"])
 
 
+@pytest.mark.slow
 def test_a_file_whose_run_was_killed_is_made_to_its_end_and_nothing_is_bought_twice(
     emulator: Emulator, prefect_server: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -60,6 +60,7 @@ def bought_pictures(out: Path) -> dict[str, str]:
     return found
 
 
+@pytest.mark.slow
 def test_the_image_of_a_link_is_fetched_once_and_bought_as_it_was_then(
     emulator: Emulator, pictures: RawServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -72,6 +73,7 @@ def test_the_image_of_a_link_is_fetched_once_and_bought_as_it_was_then(
     assert bought_pictures(tmp_path) == {"a boat": COLORS[0]}
 
 
+@pytest.mark.slow
 def test_the_images_of_a_board_are_those_that_its_price_was_for(
     emulator: Emulator, pictures: RawServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -14,6 +14,7 @@ from tasks.silent_runs import RESTART_AUTOMATION, start_crashed_runs
 pytestmark = pytest.mark.filterwarnings("default::DeprecationWarning", "default::ResourceWarning")
 
 
+@pytest.mark.slow
 def test_a_crashed_run_that_nobody_started_again_is_started_unless_an_operator_switched_that_off(
     prefect_api: httpx.Client, set_up: Any
 ) -> None:

@@ -141,6 +141,7 @@ def _started_by(api: httpx.Client, payload: dict[str, Any]) -> dict[str, Any]:
     return run
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(120)
 def test_an_event_starts_a_run_that_a_worker_somewhere_else_finishes(
     api: httpx.Client, prefect_server: Any, tmp_path: Path

@@ -120,6 +120,7 @@ def test_doctor_with_a_store_that_cannot_be_written_ends_like_generate_would(
     assert findings["store"]["level"] == "fail"
 
 
+@pytest.mark.slow
 def test_doctor_names_the_switch_and_the_caps_that_stop_buying(
     out: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

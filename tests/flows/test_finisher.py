@@ -18,6 +18,7 @@ from tasks.finisher import Finisher
 pytestmark = pytest.mark.filterwarnings("default::DeprecationWarning", "ignore:unclosed:ResourceWarning")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("left", [False, True], ids=["of this receiver", "left by one that was killed"])
 def test_what_nobody_takes_is_harvested_and_what_somebody_took_is_not(
     left: bool, prefect_server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -98,6 +98,7 @@ def test_help_names_the_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
         assert "6 over budget" in " ".join(capsys.readouterr().out.split())
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(240)
 def test_submit_only_returns_when_the_clip_is_bought_and_wait_waits_for_it(
     emulator: Emulator, capsys: pytest.CaptureFixture[str]
@@ -120,6 +121,7 @@ def test_submit_only_returns_when_the_clip_is_bought_and_wait_waits_for_it(
     assert emulator.ledger()["accepted"] == 1
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(240)
 def test_what_stops_the_process_that_buys_is_told_by_who_started_it(
     emulator: Emulator, capsys: pytest.CaptureFixture[str]
@@ -131,6 +133,7 @@ def test_what_stops_the_process_that_buys_is_told_by_who_started_it(
     assert (code, answer["error"]["kind"]) == (3, "AccountProblem")
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(240)
 def test_a_wait_that_is_over_says_so_and_where_the_clip_stands(
     emulator: Emulator, capsys: pytest.CaptureFixture[str]

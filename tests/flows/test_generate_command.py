@@ -64,6 +64,7 @@ def _response(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
     return json.loads(capsys.readouterr().out)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(240)
 def test_all_seven_models_work_with_a_provider_of_another_make(
     provider: ForeignProvider, image: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]

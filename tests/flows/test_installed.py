@@ -63,6 +63,7 @@ def test_the_wheel_has_every_file_of_the_packages_and_the_deployments(installed:
     assert (installed / "flows/prefect.yaml").read_bytes() == (ROOT / "prefect.yaml").read_bytes()
 
 
+@pytest.mark.slow
 def test_what_is_installed_explains_and_validates_itself_in_an_empty_folder(
     installed: Path, empty: Path
 ) -> None:

@@ -107,6 +107,7 @@ def test_ctrl_c_cancels_every_clip_of_a_board_in_the_store_of_its_block(
     assert (state["type"], state["message"]) == ("CANCELLED", "Ctrl-C; clips: 2 canceled")
 
 
+@pytest.mark.slow
 def test_sigterm_and_ctrl_c_of_harvest_leave_a_clip_booked_and_cancel_in_prefect_cancels_it(
     emulator: Emulator, tmp_path: Path, prefect_api: httpx.Client, capsys: pytest.CaptureFixture[str]
 ) -> None:

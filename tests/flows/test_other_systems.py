@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 # What exists on Unix alone, or on Linux alone, is taken away before anything is imported.
 WITHOUT_LINUX = """
 import sys
@@ -39,6 +41,7 @@ def run_without_linux(code: str, folder: Path) -> subprocess.CompletedProcess[st
     )
 
 
+@pytest.mark.slow
 def test_commands_and_workers_import_nothing_that_only_linux_has(tmp_path: Path) -> None:
     code = """
 import flows.cli, flows.cli.server_address, flows.cli.commands.generate, flows.cli.commands.doctor

@@ -49,6 +49,7 @@ def _accepted(emulator: Emulator) -> int:
     return int(emulator.ledger()["accepted"])
 
 
+@pytest.mark.slow
 def test_a_board_with_takes_is_reviewed_in_the_terminal_and_a_retake_is_bought_once(
     emulator: Emulator, tmp_path: Path, capsys: Capture
 ) -> None:
@@ -84,6 +85,7 @@ def test_a_board_with_takes_is_reviewed_in_the_terminal_and_a_retake_is_bought_o
     ]
 
 
+@pytest.mark.slow
 def test_a_retake_that_is_killed_while_it_is_bought_is_finished_by_the_same_command_and_paid_once(
     emulator: Emulator, tmp_path: Path, capsys: Capture
 ) -> None:
@@ -105,6 +107,7 @@ def test_a_retake_that_is_killed_while_it_is_bought_is_finished_by_the_same_comm
     assert _states(capsys, board)["a"][1] == [(1, "retake", False), (2, "new", True)]
 
 
+@pytest.mark.slow
 async def test_verdicts_and_retakes_are_parameters_of_a_deployment(
     emulator: Emulator, tmp_path: Path
 ) -> None:
@@ -122,6 +125,7 @@ async def test_verdicts_and_retakes_are_parameters_of_a_deployment(
     assert _accepted(emulator) == 3
 
 
+@pytest.mark.slow
 def test_what_waits_for_a_pick_ends_with_the_command_that_goes_on(
     emulator: Emulator, tmp_path: Path, capsys: Capture
 ) -> None:

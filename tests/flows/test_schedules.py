@@ -41,6 +41,7 @@ def test_a_schedule_is_switched_with_its_parameters_kept(
     assert (paused["active"], paused["parameters"]) == (False, before["parameters"])
 
 
+@pytest.mark.slow
 def test_parameters_that_prefects_own_command_takes_away_are_seen_and_given_back(
     set_up: Any, prefect_api: httpx.Client, prefect_server: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:

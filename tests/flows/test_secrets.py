@@ -140,6 +140,7 @@ def _signatures(emulator: Emulator) -> set[bytes]:
     return found
 
 
+@pytest.mark.slow
 def test_no_key_and_no_signature_is_kept_or_shown_anywhere(
     emulator: Emulator,
     files: str,

@@ -41,6 +41,7 @@ def ours(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str, d
     subprocess.run([*COMMAND, "server", "stop"], env=environment, check=True, capture_output=True)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(240)
 def test_our_server_answers_nobody_without_its_login_and_no_foreign_page(ours: Any) -> None:
     url, login, environment = ours
@@ -60,6 +61,7 @@ def test_our_server_answers_nobody_without_its_login_and_no_foreign_page(ours: A
     assert httpx.get(f"{url}/admin/settings", auth=tuple(login.split(":"))).text.count(login) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(240)
 def test_prefects_own_commands_and_ours_need_no_export_of_the_login(ours: Any) -> None:
     url, login, environment = ours
@@ -118,6 +120,7 @@ def test_doctor_says_that_a_server_is_open(prefect_server: Any, capsys: pytest.C
     assert "the server answers without one" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_doctor_sees_two_servers_on_one_database(tmp_path: Path) -> None:
     database = tmp_path / "prefect.db"
     database.touch()

@@ -60,6 +60,7 @@ def test_every_model_is_paced_as_fast_as_the_provider_takes_creates(
         assert (limit["limit"], limit["slot_decay_per_second"]) == (card.submit_per_second,) * 2
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(180)
 def test_a_second_setup_leaves_what_an_operator_changed(
     set_up: Any, prefect_api: httpx.Client, run_setup_again: Any

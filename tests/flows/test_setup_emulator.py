@@ -57,6 +57,7 @@ def worker(prefect_server: Any, tmp_path: Path) -> Iterator[None]:
     process.wait()
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(240)
 def test_a_deployed_run_works_with_the_stand_in_and_remove_leaves_nothing(
     emulated_set_up: Any,

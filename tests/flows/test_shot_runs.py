@@ -92,6 +92,7 @@ def _shots(count: int) -> list[dict[str, Any]]:
     return [{"id": f"s{n}", "prompt": f"Rain {n}", **PLAIN} for n in range(1, count + 1)]
 
 
+@pytest.mark.slow
 def test_shots_are_made_several_in_a_run_that_is_named_after_them(
     emulator: Emulator, prefect_api: httpx.Client, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -118,6 +119,7 @@ def test_shots_are_made_several_in_a_run_that_is_named_after_them(
     assert emulator.ledger()["accepted"] == 5
 
 
+@pytest.mark.slow
 def test_a_run_that_crashes_is_waited_for_until_it_is_started_again(
     emulator: Emulator, prefect_api: httpx.Client, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -143,6 +145,7 @@ def test_a_run_that_crashes_is_waited_for_until_it_is_started_again(
     assert emulator.ledger()["accepted"] == 2
 
 
+@pytest.mark.slow
 def test_a_shot_goes_on_from_another_as_soon_as_that_one_is_stored(
     emulator: Emulator, prefect_api: httpx.Client, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -121,6 +121,7 @@ def test_nothing_is_written_over_what_a_person_types(screen: Screen, terminal: S
         screen.pieces.get(timeout=0.3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("on_terminal", [True, False])
 def test_a_command_says_that_it_waits_for_a_provider_that_never_answers(
     on_terminal: bool, tmp_path: Path

@@ -77,6 +77,7 @@ def test_a_cap_of_the_printed_price_is_kept_and_one_of_a_cent_less_is_not(
     assert printed - Decimal("0.01") < Decimal(document["to_buy"]["cost"]) <= printed
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(240)
 def test_the_example_killed_in_the_middle_is_finished_by_a_second_run_that_buys_nothing_twice(
     emulator: Emulator, capsys: pytest.CaptureFixture[str]
@@ -186,6 +187,7 @@ def test_a_board_over_its_cap_buys_nothing(
     assert emulator.ledger()["creates"] == 0
 
 
+@pytest.mark.slow
 def test_a_failed_shot_sinks_only_those_that_start_from_it(
     emulator: Emulator, tmp_path: Path, capsys: pytest.CaptureFixture[str], prefect_api: httpx.Client
 ) -> None:
@@ -236,6 +238,7 @@ def test_a_board_that_nothing_answered_ends_as_such_and_not_as_one_that_is_unfin
     assert emulator.ledger()["accepted"] == 0
 
 
+@pytest.mark.slow
 def test_a_board_that_is_all_stored_needs_neither_key_nor_provider(
     emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -262,6 +265,7 @@ async def test_shots_cannot_be_spread_over_a_deployment_that_is_not_there(prefec
     assert "wan-video setup" in str(caught.value.next_step)
 
 
+@pytest.mark.slow
 def test_a_price_above_the_limit_waits_for_a_persons_yes(
     emulator: Emulator, tmp_path: Path, prefect_server: Any
 ) -> None:

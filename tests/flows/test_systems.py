@@ -46,6 +46,7 @@ main()
 """
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(180)
 def test_a_clip_is_made_where_unix_modules_and_proc_do_not_exist(prefect_server: Any, tmp_path: Path) -> None:
     with fast_emulator() as emulator:

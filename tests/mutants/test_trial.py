@@ -40,6 +40,7 @@ def tried(project: Path, test: str) -> tuple[Trial, Tree]:
         tree.close()
 
 
+@pytest.mark.slow
 def test_a_mutant_is_killed_by_a_test_that_fails_with_it(project: Path) -> None:
     trial, _ = tried(project, NOTICED)
 
@@ -48,6 +49,7 @@ def test_a_mutant_is_killed_by_a_test_that_fails_with_it(project: Path) -> None:
     assert (project / "code_.py").read_text() == CODE
 
 
+@pytest.mark.slow
 def test_a_mutant_survives_a_test_that_fails_once(project: Path) -> None:
     trial, tree = tried(project, ONCE)
 
@@ -55,6 +57,7 @@ def test_a_mutant_survives_a_test_that_fails_once(project: Path) -> None:
     assert tree.unsteady == {"test_code.py::test_more"}
 
 
+@pytest.mark.slow
 def test_a_project_whose_tests_fail_by_themselves_has_no_figure(project: Path) -> None:
     with pytest.raises(RuntimeError, match="without a mutant"):
         tried(project, "import nothing_of_this_name")

@@ -209,6 +209,7 @@ fetch_and_publish(expected, lambda: url, open_store(store), key, limits=Limits(a
 """
 
 
+@pytest.mark.slow
 def test_a_delivery_killed_at_any_instant_is_finished_by_the_next(store: Store, video: bytes) -> None:
     whole = complete(store, video)
 

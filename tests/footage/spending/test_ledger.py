@@ -74,6 +74,7 @@ def of_day(ledger: SpendingLedger, now: datetime = NOON) -> dict[str, dict[str, 
     return ledger.spent(now).of_day
 
 
+@pytest.mark.slow
 def test_twenty_workers_promise_no_more_than_the_cap_allows(place: tuple[str, dict[str, object]]) -> None:
     url, options = place
     limit = caps(max_cost_per_day="7.00 CNY")

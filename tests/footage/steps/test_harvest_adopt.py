@@ -285,6 +285,7 @@ def test_a_clip_can_be_finished_with_its_image_gone(bench: Bench, tmp_path: Any)
     assert response.task_id == bench.tasks()[0]["task_id"]
 
 
+@pytest.mark.slow
 def test_the_log_of_one_clip_has_no_line_about_another(bench: Bench) -> None:
     collect_from("footage")
     context = bench.context()
@@ -324,6 +325,7 @@ def test_the_log_of_each_clip_begins_with_what_its_run_said_before(bench: Bench)
         assert not any("said between the two" in line for line in lines)
 
 
+@pytest.mark.slow
 async def test_a_clip_that_is_made_does_not_wait_for_many_that_are_not(bench: Bench) -> None:
     for take in range(1, 13):
         await in_thread(book, bench, generation_s=80_000.0, take=take)

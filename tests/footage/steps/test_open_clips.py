@@ -402,6 +402,7 @@ def test_a_night_sets_marks_right_and_prunes_the_leases_of_what_is_not_open(stor
 # -- what it costs ---------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_harvest_costs_by_what_is_open_and_not_by_what_ever_was(bench: Bench) -> None:
     store: Store = bench.context().store
     rows: list[TaskRow] = []

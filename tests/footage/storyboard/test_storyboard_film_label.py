@@ -132,6 +132,7 @@ def test_the_labels_of_all_clips_in_a_film_lie_beside_it(plain: Path, tmp_path: 
     assert "film.labels.json" in page
 
 
+@pytest.mark.slow
 def test_a_signed_film_names_each_clip_as_an_ingredient_and_all_are_valid(
     plain: Path, tmp_path: Path
 ) -> None:

@@ -199,6 +199,7 @@ def test_a_purchase_that_nobody_knows_of_is_priced_again_only_where_it_may_be_bo
     assert still_to_buy(context, plan, buy_again=True).clips == 1
 
 
+@pytest.mark.slow
 async def test_a_changed_shot_is_made_again_with_those_that_start_from_it_and_no_others(
     context: Context, emulator: Emulator
 ) -> None:

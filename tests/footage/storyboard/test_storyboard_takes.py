@@ -72,6 +72,7 @@ def test_takes_count_against_the_most_shots_of_a_board() -> None:
         plan_board(board(*many), no_links)
 
 
+@pytest.mark.slow
 async def test_every_take_is_bought_once_listed_and_the_newest_one_is_in_the_cut(
     context: Context, emulator: Emulator
 ) -> None:
@@ -141,6 +142,7 @@ async def test_the_last_word_about_a_take_counts_and_a_shot_without_a_take_that_
     assert "wan-video retake Film a 2 --note" in facts["command"]
 
 
+@pytest.mark.slow
 async def test_a_retake_is_the_next_take_with_its_own_prompt_and_is_bought_once_and_nothing_else(
     context: Context, emulator: Emulator
 ) -> None:
@@ -209,6 +211,7 @@ async def test_of_two_who_ask_for_different_retakes_at_once_one_is_told_to_look_
     assert [take.id for take in prepare_board(context, document, wishes=wishes[1:]).plan.takes] == ["a:63"]
 
 
+@pytest.mark.slow
 async def test_a_shot_whose_source_has_another_pick_is_stale_and_stays_as_it_is(
     context: Context, emulator: Emulator
 ) -> None:
@@ -232,6 +235,7 @@ async def test_a_shot_whose_source_has_another_pick_is_stale_and_stays_as_it_is(
     assert (in_cut(context)["b"], report_of(context)["shots"]["b"]["stale"]) == (2, None)
 
 
+@pytest.mark.slow
 async def test_with_approval_of_shots_what_starts_from_another_waits_for_a_pick_of_that(
     context: Context, emulator: Emulator
 ) -> None:

@@ -93,6 +93,7 @@ def test_of_many_reviewers_at_once_none_is_lost_and_one_pick_is_left(judged_stor
     assert [take.state for take in read_takes(judged_store, FOLDER)["a"]] == ["pick"]
 
 
+@pytest.mark.slow
 @pytest.mark.s3
 def test_of_reviewers_of_a_store_on_s3_none_is_lost_either(judged_store: Store, tmp_path: Path) -> None:
     with seaweed(tmp_path) as options:
