@@ -13,7 +13,7 @@ from footage.values.money import Amount, amount_text, exact_money, money, money_
 
 if TYPE_CHECKING:
     from footage.settings import Settings
-    from footage.spending.ledger import Purchase, Spent, Sums
+    from footage.spending.ledger_lines import Purchase, Spent, Sums
 
 
 @dataclass(frozen=True)

@@ -16,120 +16,46 @@ names it) gives it back and makes its own.
 from __future__ import annotations
 
 import re
-import secrets
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, tzinfo
 from decimal import ROUND_CEILING, Decimal
-from typing import TYPE_CHECKING, Annotated, Literal, cast
+from typing import TYPE_CHECKING, cast
 
-from pydantic import Field, ValidationError
+from pydantic import ValidationError
 
 from footage.errors import AlreadyThere, NotThere
 from footage.errors.actions import NextStep
 from footage.evidence.reader import RecordReader
-from footage.evidence.records import Key, Moment, Money, Name, Number, Promise, Record, SpendingLine
+from footage.evidence.records import Promise, SpendingLine
+from footage.spending.ledger_lines import (
+    CORRECTION,
+    CORRECTIONS,
+    FOLDER,
+    Correction,
+    CorrectionName,
+    LedgerLine,
+    Purchase,
+    Spent,
+    Why,
+    add,
+    copied,
+    next_line,
+)
 
 if TYPE_CHECKING:
     from footage.storage import Store
 
-FOLDER = "spending"
-_CORRECTIONS = f"{FOLDER}/corrections"
 # One listing of an object store tells of a thousand names.
 LINES_A_FOLDER = 1000
-# Workers whose clocks disagree by less than a day add to the same sums.
-DAYS_KEPT = 3
 # Of a correction's amount, as its name has room for it: finer than any price times any seconds that are printed.
 _FINEST = Decimal("1e-10")
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _MONTH = re.compile(r"\d{4}-\d{2}")
-_CORRECTION = re.compile(
-    r"(?P<line>\d{7,9})_(?P<count>[1-9]\d{0,3})_(?P<model>[A-Za-z0-9.-]{1,60})_(?P<currency>[A-Z]{3})_"
-    r"(?P<delta>-?\d{1,9}(?:\.\d{1,12})?)_(?P<why>unsent|refused|failed|canceled|billed)\.json"
-)
 
 _MEND = "restore the file from a backup, or delete it if there is none; nothing is bought in this store until then"
-
-# Never sent; never accepted; the task cost nothing (failed, canceled); billed for other seconds.
-Why = Literal["unsent", "refused", "failed", "canceled", "billed"]
-
-# Amounts by model and currency; no sum is more than all lines of a month at their dearest.
-Sum = Annotated[Decimal, Field(ge=0, le=10**15, allow_inf_nan=False)]
-Sums = dict[str, dict[str, Sum]]
-
-
-class LedgerLine(Record):
-    """One create that is about to be sent: what it may cost, and everything that was promised before it."""
-
-    number: Annotated[int, Field(ge=1, le=999_999_999)]
-    written_at: Moment
-    # In the operator's zone, at the time of the create.
-    day: date
-    key: Key
-    attempt: Number
-    owner: Name
-    model: Name
-    region: Name
-    # Its name; of the default account the fingerprint of the API key.
-    account: Name
-    workspace: Name | None = None
-    # Title of the storyboard that ordered it.
-    board: Name | None = None
-    seconds: Annotated[Decimal, Field(ge=0, le=100_000, allow_inf_nan=False)]
-    price_per_second: Money
-    amount: Money
-    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
-    # So that two workers never write the same bytes, which a store takes for one write that was repeated.
-    token: Name
-    # Sums with this line, before corrections: of its month, and of the newest days that have lines.
-    month_sums: Sums
-    day_sums: dict[str, Sums]
-    day_creates: dict[str, Annotated[int, Field(ge=0, le=999_999_999)]]
-
-
-class Correction(Record):
-    """What a line cost in truth, once that is known."""
-
-    line: Annotated[int, Field(ge=1, le=999_999_999)]
-    key: Key
-    attempt: Number
-    amount: Money
-    why: Why
-    decided_at: Moment
-
-
-@dataclass(frozen=True)
-class Purchase:
-    """One create that a worker wants to send."""
-
-    key: str
-    attempt: int
-    owner: str
-    model: str
-    region: str
-    account: str
-    workspace: str | None
-    board: str | None
-    seconds: int
-    price_per_second: Decimal
-    amount: Decimal
-    currency: str
-
-
-@dataclass(frozen=True)
-class Spent:
-    """What is spent or promised, by model and currency, of one day and of its month."""
-
-    day: date
-    of_day: Sums
-    of_month: Sums
-    # How many creates the day had, and how many of them cost nothing, or something else, by the reason.
-    creates: int = 0
-    corrected: Mapping[Why, int] = field(default_factory=dict[Why, int])
-
 
 # Raises OverBudget when what would then be spent is more than is allowed.
 Check = Callable[[Purchase, Spent], None]
@@ -226,7 +152,7 @@ class SpendingLedger:
             )
         except ValidationError:
             record = None
-        if record is None or _CORRECTION.fullmatch(found.name) is None:
+        if record is None or CORRECTION.fullmatch(found.name) is None:
             # What nobody could read again would stop all buying.
             path = _path(spending.month, spending.number)
             self._reader.refuse(path, f"{seconds:.10g} s of it cannot be written as its correction")
@@ -305,7 +231,7 @@ class SpendingLedger:
 
     def _next_line(self, last: LedgerLine | None, purchase: Purchase, day: date, now: datetime) -> LedgerLine:
         try:
-            return _next_line(last, purchase, day, now)
+            return next_line(last, purchase, day, now)
         except ValidationError:
             if last is None:
                 raise
@@ -314,14 +240,14 @@ class SpendingLedger:
 
     def _with_corrections(self, line: LedgerLine, day: date | None = None) -> Spent:
         day, month = day or line.day, f"{line.day:%Y-%m}"
-        of_day, of_month = _copied(line.day_sums.get(str(day), {})), _copied(line.month_sums)
+        of_day, of_month = copied(line.day_sums.get(str(day), {})), copied(line.month_sums)
         corrected: Counter[Why] = Counter()
         for found in self._newest_corrections(month).values():
             if found.line > line.number:
                 # About a line that was added since this one was read.
                 continue
             for sums in (of_month, of_day) if found.day == str(day) else (of_month,):
-                _add(sums, found.model, found.currency, found.delta)
+                add(sums, found.model, found.currency, found.delta)
                 if sums[found.model][found.currency] < 0:
                     self._reader.refuse(found.path, "more is taken back than was promised")
             corrected[found.why] += found.day == str(day)
@@ -330,7 +256,7 @@ class SpendingLedger:
     def _newest_corrections(self, month: str) -> dict[int, CorrectionName]:
         """The last word about each line of a month that has one."""
         newest: dict[int, CorrectionName] = {}
-        for day in self._store.folders(_CORRECTIONS):
+        for day in self._store.folders(CORRECTIONS):
             if not day.startswith(month) or not _DAY.fullmatch(day):
                 continue
             for found in self._corrections(day):
@@ -341,8 +267,8 @@ class SpendingLedger:
         return newest
 
     def _corrections(self, day: str) -> Iterator[CorrectionName]:
-        for path in self._store.list(f"{_CORRECTIONS}/{day}"):
-            match = _CORRECTION.fullmatch(path.rpartition("/")[2])
+        for path in self._store.list(f"{CORRECTIONS}/{day}"):
+            match = CORRECTION.fullmatch(path.rpartition("/")[2])
             if match is None:
                 self._reader.refuse(path, "its name is not that of a correction")
             yield CorrectionName(
@@ -356,65 +282,5 @@ class SpendingLedger:
             )
 
 
-@dataclass(frozen=True)
-class CorrectionName:
-    """What the name of a correction says: the `count`th about its line, and by how much the line was wrong."""
-
-    day: str
-    line: int
-    count: int
-    model: str
-    currency: str
-    delta: Decimal
-    why: Why
-
-    @property
-    def name(self) -> str:
-        return f"{self.line:07}_{self.count}_{self.model}_{self.currency}_{self.delta:f}_{self.why}.json"
-
-    @property
-    def path(self) -> str:
-        return f"{_CORRECTIONS}/{self.day}/{self.name}"
-
-
 def _path(month: str, number: int) -> str:
     return f"{FOLDER}/{month}/{number // LINES_A_FOLDER:04}/{number:07}.json"
-
-
-def _next_line(last: LedgerLine | None, purchase: Purchase, day: date, now: datetime) -> LedgerLine:
-    month_sums = _copied(last.month_sums) if last else {}
-    day_sums = {kept: _copied(sums) for kept, sums in last.day_sums.items()} if last else {}
-    day_creates = dict(last.day_creates) if last else {}
-    day_creates[str(day)] = day_creates.get(str(day), 0) + 1
-    for sums in (month_sums, day_sums.setdefault(str(day), {})):
-        _add(sums, purchase.model, purchase.currency, purchase.amount)
-    return LedgerLine(
-        number=last.number + 1 if last else 1,
-        written_at=now,
-        day=day,
-        key=purchase.key,
-        attempt=purchase.attempt,
-        owner=purchase.owner,
-        model=purchase.model,
-        region=purchase.region,
-        account=purchase.account,
-        workspace=purchase.workspace,
-        board=purchase.board,
-        seconds=Decimal(purchase.seconds),
-        price_per_second=purchase.price_per_second,
-        amount=purchase.amount,
-        currency=purchase.currency,
-        token=secrets.token_hex(8),
-        month_sums=month_sums,
-        day_sums={kept: day_sums[kept] for kept in sorted(day_sums)[-DAYS_KEPT:]},
-        day_creates={kept: day_creates[kept] for kept in sorted(day_creates)[-DAYS_KEPT:]},
-    )
-
-
-def _copied(sums: Sums) -> Sums:
-    return {model: dict(amounts) for model, amounts in sums.items()}
-
-
-def _add(sums: Sums, model: str, currency: str, amount: Decimal) -> None:
-    amounts = sums.setdefault(model, {})
-    amounts[currency] = amounts.get(currency, Decimal(0)) + amount

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from footage.evidence.clip_evidence import ClipEvidence
     from footage.evidence.records import Promise, SpendingLine
     from footage.evidence.state import Attempt, ClipState
-    from footage.spending.ledger import SpendingLedger, Why
+    from footage.spending.ledger import SpendingLedger
+    from footage.spending.ledger_lines import Why
 
 
 def settle_clip(ledger: SpendingLedger, evidence: ClipEvidence, state: ClipState, now: datetime) -> None:

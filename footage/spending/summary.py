@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from footage.values.money import amount_text, by_currency, each_money
 
 if TYPE_CHECKING:
-    from footage.spending.ledger import LedgerLine, SpendingLedger, Why
+    from footage.spending.ledger import SpendingLedger
+    from footage.spending.ledger_lines import LedgerLine, Why
 
 By = Literal["day", "model", "board", "account", "region", "line"]
 # What became of a line: not known yet, paid (or perhaps paid, where a create was lost), or why nothing is.

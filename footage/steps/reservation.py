@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from footage.errors import OverBudget
-from footage.spending.ledger import Purchase
+from footage.spending.ledger_lines import Purchase
 from footage.spending.settle import settle_clip
 
 if TYPE_CHECKING:

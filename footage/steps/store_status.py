@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from footage.context import Context
     from footage.evidence.state import ClipState
     from footage.spending.caps import Cap
-    from footage.spending.ledger import Spent
+    from footage.spending.ledger_lines import Spent
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from footage.values.money import by_currency, each_money
 
 if TYPE_CHECKING:
-    from footage.spending.ledger import Sums
+    from footage.spending.ledger_lines import Sums
     from footage.steps.store_status import StoreStatus
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from footage.spending.ledger import Purchase
+from footage.spending.ledger_lines import Purchase
 
 MODEL = "wan2.2-t2v-plus"
 

@@ -23,7 +23,8 @@ from footage.evidence.reader import RecordReader
 from footage.evidence.records import Promise
 from footage.settings import load_settings
 from footage.spending.caps import Caps
-from footage.spending.ledger import LINES_A_FOLDER, LedgerLine, SpendingLedger, Why
+from footage.spending.ledger import LINES_A_FOLDER, SpendingLedger
+from footage.spending.ledger_lines import LedgerLine, Why
 from footage.spending.summary import spending_report
 from footage.storage import Store, open_store
 

@@ -10,7 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from footage.settings import load_settings
 from footage.spending.caps import Caps
-from footage.spending.ledger import Spent
+from footage.spending.ledger_lines import Spent
 from footage.spending.stop_switch import StopOrder
 from footage.steps.open_clips import Unfinished
 from footage.steps.store_status import ClipStatus, StoreStatus
