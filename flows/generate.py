@@ -67,6 +67,7 @@ async def generate_video(
     audio: YesOrNo | None = None,
     audio_url: str | None = None,
     watermark: bool = False,
+    visible_label: Literal["none", "provider", "own"] = "none",
     take: Take = 1,
     strict: bool = False,
     conform: Literal["auto", "never"] = "auto",
@@ -101,6 +102,8 @@ async def generate_video(
         audio: Whether the clip has sound; only wan2.6-i2v-flash can be asked. Empty: with sound, at twice the price.
         audio_url: Sound to use, as an http(s) URL; 2.6 models only. Prefect stores it as it is, signed or not.
         watermark: Whether the provider marks the picture as made by AI.
+        visible_label: provider is watermark, of a model that is known to draw one; own draws AI生成 over the first
+            3 seconds here, on a copy.
         take: A new number is a new clip of the same request.
         strict: Refuse a request with a field that would be dropped.
         conform: auto converts a clip that arrives with another rate or size; never leaves it as it is.
@@ -129,6 +132,7 @@ async def generate_video(
         "audio": audio,
         "audio_url": audio_url,
         "watermark": watermark,
+        "visible_label": visible_label,
         "take": take,
         "strict": strict,
         "conform": conform,

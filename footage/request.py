@@ -108,6 +108,12 @@ class VideoRequest(BaseModel):
     watermark: StrictBool = Field(
         default=False, description="Whether the provider marks the picture as made by AI."
     )
+    visible_label: Literal["none", "provider", "own"] = Field(
+        default="none",
+        description="A mark that people see. provider: as watermark, for which a page of the provider says that the "
+        "model draws it; own: AI生成 is drawn here over the first 3 seconds, on a copy. It buys nothing, so the key "
+        "is the same.",
+    )
     take: Whole = Field(
         default=1,
         description="Which take of the same request. A new number is a new clip, bought again; the same "
@@ -130,6 +136,11 @@ class VideoRequest(BaseModel):
         default="#000000",
         description="Colour of added bars and of what is transparent in the reference image, as #RRGGBB.",
     )
+
+    @property
+    def asks_watermark(self) -> bool:
+        """Whether the provider is asked for its own mark, by either field."""
+        return self.watermark or self.visible_label == "provider"
 
     @field_serializer("reference_image", when_used="json")
     def _image_as_text(self, value: str | bytes | None) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, Literal, cast
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -37,6 +37,7 @@ _ALLOWED = {
     },
     "WAN_VIDEO_INPUT_ROOTS": 'a JSON list of absolute paths, such as ["/srv/boards"]',
     "WAN_VIDEO_LABEL_PRODUCER": ALLOWED_PRODUCER,
+    "WAN_VIDEO_FILM_VISIBLE_LABEL": "none or own",
     "WAN_VIDEO_C2PA_SIGN_COMMAND": 'a JSON list of a command and its arguments, such as ["/srv/sign"]',
     "WAN_VIDEO_C2PA_TIME_STAMPS": "an address such as http://timestamp.example.com",
     "WAN_VIDEO_ALLOW_NETS": 'a JSON list of networks, such as ["198.18.0.0/15"]',
@@ -135,6 +136,10 @@ class Settings(BaseSettings):
         description="Who labels films, and clips that come without an AIGC label: a name or a provider code.",
     )
     label_films: bool = Field(default=True, description="Whether a film gets an AIGC label.")
+    film_visible_label: Literal["none", "own"] = Field(
+        default="none",
+        description="own: AI生成 is drawn over the opening of each film whose board says nothing about it.",
+    )
     c2pa_certificates: str | None = Field(
         default=None,
         description="PEM file with the certificate that films and clips are signed with, and its chain.",
@@ -266,7 +271,7 @@ class Settings(BaseSettings):
     @property
     def labelling(self) -> Labelling:
         """Who labels what is made here."""
-        return Labelling(self.label_producer, self.label_films)
+        return Labelling(self.label_producer, self.label_films, self.film_visible_label == "own")
 
     @property
     def signing(self) -> Signing | None:

@@ -205,7 +205,7 @@ async def judged(
         folder = folder_of(context.store, plan.board)
         for shot, take, words in said:
             say(context.store, folder, shot, take, words)
-        return recut(context.store, plan, context.settings.labelling)
+        return recut(context.store, plan, context.settings.labelling, context.settings.signing)
 
     package = await in_heavy_thread(say_and_cut)
     data = {"verdicts": [dict(verdict) for verdict in verdicts], "links": package.links}

@@ -24,15 +24,22 @@ def show_plan(
         OverBudget: The run would refuse this board, or all buying is stopped.
     """
     from footage.storyboard import approval_reason, check_budget, in_words
+    from footage.storyboard.film import has_visible_label
     from footage.storyboard.store_limits import limits_in_words
     from footage.storyboard.to_buy import still_to_buy
 
     budget = plan.board.budget
     due = still_to_buy(context, plan, buy_again=buy_again)
+    labelled = has_visible_label(plan, context.settings.labelling)
     if as_json:
-        print_json(_document(plan, due, mapping))
+        film = {"visible_label": "own" if labelled else "none"}
+        print_json(_document(plan, due, mapping) | {"film": film})
     else:
         _print_shots(plan)
+        if labelled:
+            print(
+                "The visible label AI生成 is drawn over the opening of the film, which is encoded again for it."
+            )
         print(in_words(plan.quote, due, budget))
     check_budget(due, budget)
     for warning in limits_in_words(context, due):
@@ -80,6 +87,7 @@ def _shot(shot: ShotPlan) -> dict[str, Any]:
         "size": f"{shot.expected.width}*{shot.expected.height}",
         "cost": amount_text(shot.quote.amount),
         "currency": shot.quote.currency,
+        "visible_label": shot.request.visible_label,
         "same_as": shot.same_as,
         "prompt": shot.request.prompt,
     }

@@ -30,6 +30,7 @@ _VALUES = {
     "region": "REGION",
     "shot_type": "TYPE",
     "audio_url": "URL",
+    "visible_label": "WHOSE",
     "take": "NUMBER",
     "conform": "WHEN",
     "fit": "HOW",

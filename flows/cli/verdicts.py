@@ -100,7 +100,8 @@ def _cut_again(context: Context, prepared: PreparedBoard) -> dict[str, str]:
     from footage.storyboard.recut import recut
 
     tell("Cutting …", "dim")
-    return recut(context.store, prepared.plan, context.settings.labelling).links
+    settings = context.settings
+    return recut(context.store, prepared.plan, settings.labelling, settings.signing).links
 
 
 def _document(said: VerdictRecord, links: dict[str, str]) -> dict[str, Any]:

@@ -12,6 +12,7 @@
     evidence/<key>/attempt-<n>/settlement.json, settlement-2.json, …   later words; the last one counts
     evidence/<key>/delivered.json               the files in videos/, verified
     evidence/<key>/result.json                  the response; the clip is finished
+    evidence/<key>/labelled-<k>.json            the copy with the visible label; the last one counts
     evidence/<key>/run.log
     claims/<task_id>.json                       which attempt owns the task
     open/<key>                                  something of it is not finished (footage/steps/open_clips.py)
@@ -51,6 +52,7 @@ from footage.evidence.records import (
     DeliveredRecord,
     Intent,
     Joined,
+    LabelledRecord,
     OpenMarker,
     OrderRecord,
     Outcome,
@@ -68,6 +70,7 @@ if TYPE_CHECKING:
 R = TypeVar("R", bound=Record)
 D = TypeVar("D", DeliveredRecord, ResultRecord)
 
+_LABELLED_FILE = re.compile(r"/labelled-(\d{1,18})\.json$")
 _WISH_FILE = re.compile(r"/(cancel|override)-(\d{1,18})\.json$")
 _KEY = re.compile(r"[0-9a-f]{64}")
 # More numbered files of one kind than any run, person or provider makes.
@@ -139,6 +142,18 @@ class ClipEvidence:
             return self._read("delivered.json", DeliveredRecord)
         except NotThere:
             return None
+
+    def labelled(self) -> LabelledRecord | None:
+        """The copy with the visible label, or None where none was made."""
+        found = {
+            int(match[1]): match.string for n in self.files.list() if (match := _LABELLED_FILE.search(n))
+        }
+        if not found:
+            return None
+        record = self.reader.record(found[max(found)], LabelledRecord, key=self.key)
+        if record.file.path != f"videos/{self.key}.labelled.mp4":
+            self.reader.refuse(found[max(found)], "its file is not where the copy of this clip is")
+        return record
 
     def order(self) -> dict[str, Any]:
         """`request.json` as it was when the clip was first ordered.
@@ -297,6 +312,10 @@ class ClipEvidence:
     def write_result(self, record: ResultRecord) -> ResultRecord:
         """Finish the clip; returns the first result, which everybody gets."""
         return self._first_read_back("result.json", record)
+
+    def write_labelled(self, record: LabelledRecord) -> LabelledRecord:
+        """Keep what was drawn over the clip; an earlier copy was lost, or is of other bytes."""
+        return self._next(lambda number: f"labelled-{number}.json", record)
 
     def join_run(self, run_id: str, joined: Joined) -> Joined:
         """Note that a run works on this clip, so that cancelling the run finds it; the first note stays."""

@@ -312,6 +312,31 @@ class StoredFile(BaseModel):
     marks: MarksRecord | None = None
 
 
+class VisibleLabelRecord(BaseModel):
+    """What was drawn over the opening of a video, and how large."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    text: Name
+    place: Name
+    # From the start.
+    shown_s: Measure
+    # Of its lowest sign.
+    letters_px: Count
+
+
+class LabelledRecord(Record):
+    """`labelled-<k>.json`: the copy of a clip with the visible label."""
+
+    key: Key
+    made_at: Moment
+    # SHA-256 of the clip that it was drawn over.
+    made_from: Sha256
+    visible_label: VisibleLabelRecord
+    file: StoredFile
+    warnings: list[str] = Field(default_factory=list[str])
+
+
 class DeliveredRecord(Record):
     """`delivered.json`: what was published and verified."""
 

@@ -48,6 +48,8 @@ class Labelling:
 
     producer: str | None = None
     films: bool = True
+    # Whether films of boards that say nothing about it have the visible label.
+    visible_films: bool = False
 
 
 UNNAMED = Labelling()

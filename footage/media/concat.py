@@ -19,27 +19,54 @@ _SOUND_RATE = 48_000
 _SOUND_SAMPLES = 1024  # one AAC frame
 
 
-def join(paths: list[str], out: str, label: str | None = None) -> dict[str, Any]:
+def join(
+    paths: list[str], out: str, label: str | None = None, visible_label_s: float = 0.0
+) -> dict[str, Any]:
     """Copy the pictures when all clips are alike, else encode all of them alike first.
 
-    A file has one label: `label`, or the first one that a clip has.
+    A file has one label: `label`, or the first one that a clip has. The visible one lies over its first
+    `visible_label_s` seconds.
     """
     if label is None:
         label = next((kept for kept in map(label_in, paths) if kept is not None), None)
-    if len({_likeness(path) for path in paths}) == 1:
-        _write(paths, out, label)
-        return {"copied": True}
-    with open_video(paths[0]) as first:
-        video = first.streams.video[0]
-        fps = str(video.average_rate or 24)
-        size = [video.codec_context.width, video.codec_context.height]
     with tempfile.TemporaryDirectory(dir=Path(out).parent) as folder:
-        alike: list[str] = []
-        for number, path in enumerate(paths):
-            alike.append(str(Path(folder) / f"{number}.mp4"))
-            conform(path, alike[-1], fps, size)
+        encoded = _opening(paths, Path(folder), visible_label_s)
+        alike = [encoded.get(place, path) for place, path in enumerate(paths)]
+        if len({_likeness(path) for path in alike}) > 1:
+            fps, size = _format(paths[0])
+            for place, path in enumerate(paths):
+                if place not in encoded:
+                    encoded[place] = str(Path(folder) / f"{place}.mp4")
+                    conform(path, encoded[place], fps, size)
+            alike = [encoded[place] for place in range(len(paths))]
         _write(alike, out, label)
-    return {"copied": False}
+    return {"encoded": sorted(encoded)}
+
+
+def _opening(paths: list[str], folder: Path, visible_label_s: float) -> dict[int, str]:
+    """The clips of the first seconds with the visible label over them, in the format of the first, by place."""
+    encoded: dict[int, str] = {}
+    fps, size = _format(paths[0])
+    for place, path in enumerate(paths):
+        if visible_label_s <= 0:
+            break
+        encoded[place] = str(folder / f"{place}.mp4")
+        conform(path, encoded[place], fps, size, visible_label_s=visible_label_s)
+        visible_label_s -= _length_s(encoded[place])
+    return encoded
+
+
+def _format(path: str) -> tuple[str, list[int]]:
+    """Frame rate and size, as `conform` takes them."""
+    with open_video(path) as container:
+        video = container.streams.video[0]
+        return str(video.average_rate or 24), [video.codec_context.width, video.codec_context.height]
+
+
+def _length_s(path: str) -> float:
+    with open_video(path) as container:
+        video = container.streams.video[0]
+        return float((video.duration or 0) * (video.time_base or 0))
 
 
 def _likeness(path: str) -> tuple[Any, ...]:

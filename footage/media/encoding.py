@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 from typing import Any, cast
 
@@ -10,13 +11,18 @@ import av.container
 import av.error
 import av.video.frame
 from av.filter import Graph
+from av.filter.context import FilterContext
+from av.video.format import VideoFormat
 
 from footage.marks.label import NAME
 from footage.marks.mp4 import label_in
+from footage.marks.visible_label import draw_visible_label
 from footage.media.decoding import open_video
 
 # Visually lossless for material that was compressed once already; veryfast takes 2.3 s for 5 s of 1080p.
 _X264 = {"crf": "17", "preset": "veryfast"}
+# The places of a graph's inputs.
+_FRAMES, _VISIBLE_LABEL = 0, 1
 
 
 def conform(
@@ -26,10 +32,12 @@ def conform(
     size: list[int] | None,
     label: str | None = None,
     keep_label: bool = True,
+    visible_label_s: float = 0.0,
 ) -> dict[str, Any]:
     """Encode the pictures again at `fps` ("24" or "24000/1001") and `size`, copy the sound.
 
-    The file has the label of the source, and `label` where that has none.
+    The file has the label of the source, and `label` where that has none. For its first `visible_label_s` seconds the
+    visible one lies over the picture.
     """
     kept = label_in(path) if keep_label else None
     with open_video(path) as source, open_output(out, label if kept is None else kept) as target:
@@ -39,7 +47,7 @@ def conform(
         width, height = size or (video.codec_context.width, video.codec_context.height)
         new_video = add_x264(target, rate, width, height, like=video)
         new_sound: Any = None if sound is None else target.add_stream_from_template(sound)
-        graph = _graph(video, rate, width, height)
+        graph = _graph(video, rate, width, height, visible_label_s)
         for packet in source.demux(*([video] if sound is None else [video, sound])):
             if sound is not None and packet.stream_index == sound.index:
                 if packet.dts is not None:
@@ -47,9 +55,9 @@ def conform(
                     target.mux(packet)
                 continue
             for frame in cast(list[av.VideoFrame], packet.decode()):
-                graph.push(frame)
+                graph.push(frame, at=_FRAMES)
                 _drain(graph, new_video, target)
-        graph.push(None)
+        graph.push(None, at=_FRAMES)
         _drain(graph, new_video, target)
         target.mux(new_video.encode(None))
     return {}
@@ -103,18 +111,42 @@ def add_x264(
     return stream
 
 
-def _graph(video: Any, rate: Fraction, width: int, height: int) -> Graph:
+def _graph(video: Any, rate: Fraction, width: int, height: int, visible_label_s: float) -> Graph:
     graph = Graph()
+    # The frame at that very second is the first one without it.
+    marked = math.ceil(visible_label_s * rate)
     chain = [
         graph.add_buffer(template=video),
         graph.add("fps", f"fps={rate.numerator}/{rate.denominator}"),
         graph.add("scale", f"{width}:{height}:flags=lanczos"),
         graph.add("setsar", "1"),
+        *([_overlay(graph, rate, width, height, marked)] if marked else []),
         graph.add("format", "yuv420p"),
         graph.add("buffersink"),
     ]
     graph.link_nodes(*chain).configure()
+    if marked:
+        graph.push(_visible_label(width, height, rate), at=_VISIBLE_LABEL)
+        graph.push(None, at=_VISIBLE_LABEL)
     return graph
+
+
+def _overlay(graph: Graph, rate: Fraction, width: int, height: int, frames: int) -> FilterContext:
+    """Lays the visible label, the graph's second input, over so many frames."""
+    picture, left, top = draw_visible_label(width, height)
+    source = graph.add_buffer(
+        width=picture.width, height=picture.height, format=VideoFormat("rgba"), time_base=1 / rate
+    )
+    overlay = graph.add("overlay", f"x={left}:y={top}:eof_action=repeat:enable=lt(n\\,{frames})")
+    source.link_to(overlay, 0, 1)
+    return overlay
+
+
+def _visible_label(width: int, height: int, rate: Fraction) -> av.VideoFrame:
+    picture, _, _ = draw_visible_label(width, height)
+    frame = av.VideoFrame.from_bytes(picture.tobytes(), picture.width, picture.height, format="rgba")
+    frame.pts, frame.time_base = 0, 1 / rate
+    return frame
 
 
 def _drain(graph: Graph, stream: Any, target: av.container.OutputContainer) -> None:

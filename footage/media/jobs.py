@@ -80,12 +80,14 @@ def conform(
     size: tuple[int, int] | None = None,
     label: str | None = None,
     keep_label: bool = True,
+    visible_label_s: float = 0.0,
 ) -> None:
     """Write the clip at another frame rate and size (width, height), at the same speed, with its sound.
 
     Frames are dropped or repeated, never blended, so the duration stays within one frame. The picture is
     stretched to the size: the caller asks only for sizes of nearly the same shape. Its AIGC label is kept byte for
-    byte, or it gets `label` where it has none; a C2PA manifest ends here, because it is about the bytes.
+    byte, or it gets `label` where it has none; a C2PA manifest ends here, because it is about the bytes. For its first
+    `visible_label_s` seconds the visible label lies over the picture.
 
     Raises:
         BadDelivery: The clip cannot be read.
@@ -102,6 +104,7 @@ def conform(
         size=size,
         label=label,
         keep_label=keep_label,
+        visible_label_s=visible_label_s,
     )
 
 
@@ -122,11 +125,15 @@ def relabel(path: Path, out: Path, label: str) -> None:
     )
 
 
-def join(clips: Sequence[Path], out: Path, *, label: str | None = None) -> bool:
-    """Write the clips one after the other into one file; returns whether the pictures were copied untouched.
+def join(
+    clips: Sequence[Path], out: Path, *, label: str | None = None, visible_label_s: float = 0.0
+) -> tuple[int, ...]:
+    """Write the clips one after the other into one file; returns the places of those whose pictures were encoded again.
 
     Clips of equal codec, size, rate and encoder settings are copied, exact to the frame. Otherwise all
-    are encoded again at the size and rate of the first one. Sound is encoded anew in one piece whenever
+    are encoded again at the size and rate of the first one. Where the visible label lies over the first
+    `visible_label_s` seconds, the clips of the opening are encoded again, and the others are copied if they
+    are like those. Sound is encoded anew in one piece whenever
     a clip has some: it then has no gap or click at a cut, and silent clips stay silent. The file has one AIGC label:
     `label`, or the first one that a clip has.
 
@@ -144,8 +151,9 @@ def join(clips: Sequence[Path], out: Path, *, label: str | None = None) -> bool:
         paths=[_name(clip) for clip in clips],
         out=_name(out),
         label=label,
+        visible_label_s=visible_label_s,
     )
-    return bool(answer["copied"])
+    return tuple(answer["encoded"])
 
 
 def _do(job: str, timeout_s: float, about: Path, **arguments: Any) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """The key of a clip: the same request is the same clip, on any machine, in any region, today and next year.
 
 A change here makes clips that were bought before unfindable, so it must raise `VERSION` and be meant. What
-does not change the clip is not part of the key: region, conform, strict.
+does not change the clip is not part of the key: region, conform, strict, a visible label of our own (drawn on a copy).
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def seed_and_key(request: VideoRequest, image_sha256: str | None) -> tuple[int, 
         "shot_type": request.shot_type,
         "audio": request.audio,
         "audio_url": None if request.audio_url is None else _unsigned(request.audio_url),
-        "watermark": request.watermark,
+        "watermark": request.asks_watermark,
         "fit": None if image_sha256 is None else request.fit,
         "pad_color": None if image_sha256 is None else request.pad_color,
         "take": request.take,

@@ -32,6 +32,7 @@ FPS_MAX = 60
 TAKE_MAX = 1_000_000
 # Width and height with 2 to 4 digits: all that is asked of a model whose sizes no page lists.
 SIZE = re.compile(r"[1-9][0-9]{1,3}\*[1-9][0-9]{1,3}")
+_LABEL_SOURCE = "GB 45438-2025, read 2026-11-28"
 _ALMOST_SIZE = re.compile(r"\s*([0-9]{2,4})\s*[xX×*,:/]\s*([0-9]{2,4})\s*")
 _TAKERS = ", ".join(name for name in MODEL_NAMES if card(name).kind == "i2v")
 
@@ -348,8 +349,31 @@ def _audio_url(a: Ask) -> RuleResults:
 
 
 def _watermark(a: Ask) -> RuleResults:
-    given = a.request.watermark
-    yield FieldReport("watermark", given, "sent", "Said explicitly.", "parameters.watermark", given, a.source)
+    given, sent = a.request.watermark, a.request.asks_watermark
+    action, reason = (
+        ("sent", "Said explicitly.") if given == sent else ("converted", "visible_label asks for it.")
+    )
+    yield FieldReport("watermark", given, action, reason, "parameters.watermark", sent, a.source)
+
+
+def _visible_label(a: Ask) -> RuleResults:
+    given = a.request.visible_label
+    if given == "own":
+        reason = (
+            "Drawn here after delivery, on a copy: AI生成, top right, for the first 3 s, higher than 5 % of the short "
+            "side. The clip without it is kept."
+        )
+        yield FieldReport("visible_label", given, "emulated", reason, source=_LABEL_SOURCE)
+    elif given == "provider" and a.card:
+        if not a.card.documented:
+            makers = ", ".join(name for name in MODEL_NAMES if card(name).documented)
+            message = f"No page says that {a.card.name} draws one, so its clip may come without."
+            yield Problem(
+                "visible_label", shown(given), message, f"own, none, or provider with one of {makers}"
+            )
+            return
+        reason = "Asked of the provider, as watermark; its height and time are the provider's."
+        yield FieldReport("visible_label", given, "converted", reason, source=a.source)
 
 
 def _take(a: Ask) -> RuleResults:
@@ -373,5 +397,6 @@ _RULES: tuple[Callable[[Ask], RuleResults], ...] = (
     _audio,
     _audio_url,
     _watermark,
+    _visible_label,
     _take,
 )

@@ -28,6 +28,7 @@ from footage.order.prepared import Prepared
 from footage.privacy.display import shown, shown_reference
 from footage.reference import read_reference
 from footage.request import VideoRequest
+from footage.steps.labelled_copy import labelled_response
 from footage.values.money import money
 
 if TYPE_CHECKING:
@@ -217,11 +218,12 @@ def _recall(clip: Clip) -> None:
     if damaged is not None:
         clip.say.warning("%s", damaged)
         return
-    clip.response = response_of(clip.context.store, result, cached=True)
-    if clip.order.request.conform == "never" and clip.response.original_url is not None:
+    response = response_of(clip.context.store, result, cached=True)
+    if clip.order.request.conform == "never" and response.original_url is not None:
         # One key for both, because the purchase is the same.
         note = "This clip was converted for an earlier request; as the provider delivered it, it is original_url."
-        clip.response = clip.response.model_copy(update={"warnings": [*clip.response.warnings, note]})
+        response = response.model_copy(update={"warnings": [*response.warnings, note]})
+    clip.response = labelled_response(clip, response)
     clip.say.info("clip %s is in the store already; nothing is bought", clip.key[:12])
 
 

@@ -14,7 +14,7 @@ from footage.evidence.stored_files import videos_of
 from footage.marks import FileReport, Marks, read_marks
 
 if TYPE_CHECKING:
-    from footage.evidence.records import StoredFile
+    from footage.evidence.records import LabelledRecord, StoredFile
     from footage.storage import Store
 
 
@@ -42,7 +42,16 @@ def clip_reports(store: Store, key: str) -> list[FileReport]:
     reports = [FileReport(videos[0].path, clip, tuple(dict.fromkeys(lost)), notes)]
     for video, marks in zip(videos[1:], originals, strict=True):
         reports.append(FileReport(video.path, marks, _unlike_record(video, marks)))
+    if (copy := evidence.labelled()) is not None:
+        reports.append(_copy_report(store, copy, clip))
     return reports
+
+
+def _copy_report(store: Store, copy: LabelledRecord, clip: Marks) -> FileReport:
+    found, drawn = stored_marks(store, copy.file.path), copy.visible_label
+    lost = (*_unlike_record(copy.file, found), *lost_labels(clip, found))
+    note = f"{drawn.text} is drawn over its first {drawn.shown_s:g} s, {drawn.place}, {drawn.letters_px} px high."
+    return FileReport(copy.file.path, found, tuple(dict.fromkeys(lost)), (note,))
 
 
 def lost_labels(before: Marks, after: Marks) -> tuple[str, ...]:

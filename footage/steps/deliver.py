@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -12,8 +13,10 @@ from footage.errors.actions import NextStep, Rerun
 from footage.evidence.records import DeliveredRecord, Outcome, PollLine, Receipt
 from footage.evidence.stored_files import damage, videos_of
 from footage.privacy.redact import redact
+from footage.steps.labelled_copy import labelled_copy
 from footage.steps.ownership import require_ours
 from footage.steps.provider_queries import client_of
+from footage.steps.rendition import temporary_files
 
 if TYPE_CHECKING:
     from footage.clip import Clip
@@ -40,6 +43,7 @@ def deliver_clip(clip: Clip) -> None:
     state = clip.evidence.state(seen_within_s=math.inf)
     if state.delivered is not None or state.result is not None:
         restore(clip, state)
+        _draw_visible_label(clip)
         return
     last = state.last
     if last is None or last.receipt is None:
@@ -56,6 +60,14 @@ def deliver_clip(clip: Clip) -> None:
     clip.say.info("delivered, %d bytes, sha256 %s", delivered.size_bytes, delivered.sha256)
     for warning in delivered.warnings:
         clip.say.warning("%s", warning)
+    _draw_visible_label(clip)
+
+
+def _draw_visible_label(clip: Clip) -> None:
+    """Make the copy with the visible label, where it is wanted; the response tells why there is none."""
+    if clip.order.request.visible_label == "own":
+        with contextlib.suppress(BadDelivery, StorageProblem):
+            labelled_copy(clip.evidence, clip.context.settings.signing)
 
 
 def _deliver(clip: Clip, receipt: Receipt, billed_s: float | None) -> DeliveredRecord:
@@ -63,7 +75,7 @@ def _deliver(clip: Clip, receipt: Receipt, billed_s: float | None) -> DeliveredR
 
     published = clip.fetched or not clip.evidence.bought_here(receipt.attempt)
     clip.fetched = True
-    try:
+    with temporary_files(clip.key):
         return fetch_and_publish(
             clip.order.expected,
             lambda: _result_url(clip, receipt),
@@ -77,12 +89,6 @@ def _deliver(clip: Clip, receipt: Receipt, billed_s: float | None) -> DeliveredR
             signing=clip.context.settings.signing,
             about={"model": receipt.model, "task_id": receipt.task_id},
         ).record()
-    except OSError as error:
-        raise StorageProblem(
-            f"Could not work in the folder for temporary files: {error.strerror or type(error).__name__}.",
-            next_step="free some space there or set TMPDIR, then run the same command again",
-            key=clip.key,
-        ) from error
 
 
 def restore(clip: Clip, state: ClipState) -> None:

@@ -31,7 +31,8 @@ from footage.evidence.records import DeliveredRecord, Facts, Files, MarksRecord,
 from footage.marks import Marks, NotSignedError, Signing, Statement, made_label, read_marks, sign_file
 from footage.media import VideoFacts, inspect, relabel
 from footage.media import conform as make_conform
-from footage.steps.delivery_verdict import Verdict, conversion_fault, judge
+from footage.steps.delivery_verdict import Verdict, judge
+from footage.steps.rendition import verified_rendition
 from footage.storage.sha256 import sha256_of
 from footage.transfer import Limits, download
 
@@ -387,14 +388,7 @@ def _make(
         make_conform(source, out, fps=verdict.fps, size=verdict.size, label=label)
     elif label is not None:
         relabel(source, out, label)
-    after = inspect(out)
-    if (wrong := conversion_fault(before, after)) is not None:
-        raise BadDelivery(f"the converted file {wrong}")
-    kept = read_marks(out)
-    wanted = marks.values if label is None else (label.encode(),)
-    if kept.unreadable is not None or not {*wanted} <= {*kept.values}:
-        raise BadDelivery("the converted file lost the AIGC label")
-    return after, kept
+    return verified_rendition(before, marks.values if label is None else (label.encode(),), out)
 
 
 def _stored(path: str, local: Path, facts: VideoFacts, marks: Marks) -> StoredVideo:

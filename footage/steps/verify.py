@@ -93,6 +93,7 @@ def verify_clip(store: Store, key: str, *, read_videos: bool = True) -> Verified
         attempt_to(
             lambda videos=videos: found.problems.extend(lost_by_conversion(store, videos, read=read_videos))
         )
+        attempt_to(lambda: _verify_labelled(evidence, found, read=read_videos))
         attempt_to(lambda state=state: _verify_pictures(store, state))
         attempt_to(lambda state=state: _verify_task(evidence, state))
     if f"{evidence.folder}/result.json" in names:
@@ -149,6 +150,12 @@ def _verify_video(store: Store, video: StoredFile, found: Verified, *, read: boo
         sha256 = store.sha256(video.path, read=True)
     if sha256 != video.sha256:
         raise StorageProblem(f"{store.url}/{video.path} has other bytes than were delivered.")
+
+
+def _verify_labelled(evidence: ClipEvidence, found: Verified, *, read: bool) -> None:
+    """The copy with the visible label, which is drawn again for who asks for it."""
+    if (copy := evidence.labelled()) is not None:
+        _verify_video(evidence.store, copy.file, found, read=read)
 
 
 def _verify_pictures(store: Store, state: ClipState) -> None:

@@ -104,6 +104,22 @@ class Budget(BaseModel):
         return {key: str(value) if isinstance(value, Decimal) else value for key, value in plain.items()}
 
 
+class FilmOptions(BaseModel):
+    """What the film has that its shots have not."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    visible_label: Literal["none", "own"] | None = Field(
+        default=None,
+        description="own: AI生成 is drawn over the opening of the film; its clips stay as they are. Not given: as the "
+        "operator's setting WAN_VIDEO_FILM_VISIBLE_LABEL says.",
+    )
+
+    @model_serializer(mode="wrap")
+    def _only_what_was_said(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {key: value for key, value in handler(self).items() if value is not None}
+
+
 class Shot(BaseModel):
     """One shot: its story fields, and in `request` the video request fields that it sets itself."""
 
@@ -188,6 +204,7 @@ class Board(BaseModel):
         default_factory=dict, description="Video request fields for every shot that does not set them itself."
     )
     budget: Budget = Field(default_factory=Budget)
+    film: FilmOptions = Field(default_factory=FilmOptions)
     shots: tuple[Shot, ...] = Field(description="The shots in the order of the film.")
     metadata: dict[str, Any] = Field(
         default_factory=dict, description="Fields of other tools, kept as they came."
@@ -230,7 +247,7 @@ class Board(BaseModel):
         return {name: value for name, value in (self.defaults | shot.request).items() if value is not None}
 
 
-BOARD_FIELDS: tuple[str, ...] = ("schema", "title", "defaults", "budget", "shots", "metadata")
+BOARD_FIELDS: tuple[str, ...] = ("schema", "title", "defaults", "budget", "film", "shots", "metadata")
 STORY_FIELDS: tuple[str, ...] = tuple(name for name in Shot.model_fields if name != "request")
 SHOT_FIELDS: tuple[str, ...] = (*STORY_FIELDS, *VideoRequest.model_fields)
 

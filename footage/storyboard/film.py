@@ -22,6 +22,7 @@ from footage.marks import (
     read_marks,
     sign_file,
 )
+from footage.marks.visible_label import VisibleLabel, visible_label
 from footage.request import VideoResponse
 from footage.storage.sha256 import sha256_of
 from footage.storyboard.cut import ShotOutcome, cut
@@ -43,9 +44,15 @@ class Film:
     converted: tuple[str, ...]
     # Not in the film, with the reason.
     left_out: Mapping[str, str]
-    # Whether the pictures are the delivered ones, untouched.
-    copied: bool
+    # Encoded again because the clips are not alike, or the visible label lies over them.
+    encoded: tuple[str, ...]
+    visible_label: VisibleLabel | None
     label: FilmLabel
+
+    @property
+    def copied(self) -> bool:
+        """Whether the pictures are the delivered ones, untouched, but for those that were converted."""
+        return not self.encoded
 
 
 @dataclass(frozen=True)
@@ -117,7 +124,9 @@ def make_film(
         if not clips:
             return None
         label, by, warnings = _label(marks, labelling)
-        copied = media.join(list(clips.values()), out, label=label)
+        drawn = _visible_label(plan, labelling, duration_s)
+        shown_s = drawn.shown_s if drawn else 0.0
+        encoded = media.join(list(clips.values()), out, label=label, visible_label_s=shown_s)
     if problems := media.walk(out):
         raise BadDelivery(f"The film that was written is not whole: {problems[0]}.")
     written = read_marks(out)
@@ -139,7 +148,8 @@ def make_film(
         tuple(clips),
         tuple(converted),
         left_out,
-        copied,
+        tuple(list(clips)[place] for place in encoded),
+        drawn,
         FilmLabel(written, marks, by, (*warnings, *(f"Of the film: {said}" for said in written.problems()))),
     )
 
@@ -151,6 +161,18 @@ def _signed(plan: BoardPlan, clips: Mapping[str, Path], film: Path, signing: Sig
     marks = sign_file(film, signed, statement, signing)
     signed.replace(film)
     return marks
+
+
+def has_visible_label(plan: BoardPlan, labelling: Labelling) -> bool:
+    """Whether the visible label is drawn over the film: as its board says, else as the operator does."""
+    wanted = plan.board.film.visible_label
+    return labelling.visible_films if wanted is None else wanted == "own"
+
+
+def _visible_label(plan: BoardPlan, labelling: Labelling, duration_s: float) -> VisibleLabel | None:
+    if not has_visible_label(plan, labelling):
+        return None
+    return visible_label(plan.format.width, plan.format.height, duration_s)
 
 
 def clip_marks(file: Path) -> ClipMarks:

@@ -29,7 +29,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from footage.errors import BadDelivery, FootageError
+from footage.evidence.clip_evidence import ClipEvidence
 from footage.marks import UNNAMED, Labelling, Signing
+from footage.steps.labelled_copy import labelled_copy
 from footage.storage.sha256 import sha256_of
 from footage.storyboard.cut import ShotOutcome
 from footage.storyboard.dailies import render_dailies
@@ -124,8 +126,10 @@ class _Packing:
         self.labelling = labelling
         self.signing = signing
         self.keys = {o.shot_id: o.response.key for o in outcomes.values() if o.response is not None}
+        self.unlabelled: list[str] = []
+        self.videos = {shot_id: self._video(shot_id, key) for shot_id, key in self.keys.items()}
         # The folder lies two levels below the clips' own.
-        self.relative = {shot_id: f"../../videos/{key}.mp4" for shot_id, key in self.keys.items()}
+        self.relative = {shot_id: f"../../{path}" for shot_id, path in self.videos.items()}
         self.published: dict[str, str] = {"board.json": store.url_of(f"{folder}/board.json")}
 
     def run(self, statement: Statement, notices: Sequence[str]) -> Package:
@@ -135,6 +139,7 @@ class _Packing:
             *notices,
             *([f"No film: {problem}"] if problem else []),
             *(film.label.warnings if film else ()),
+            *self.unlabelled,
         ]
         self._put("timeline.otio", timeline_otio(self.plan, self.outcomes, self.relative))
         if files:
@@ -162,11 +167,19 @@ class _Packing:
     def _fetch(self) -> dict[str, Path]:
         """The clips as local files: film and bundle are made from them."""
         local: dict[str, Path] = {}
-        for key in dict.fromkeys(self.keys.values()):
-            path = self.scratch / f"{key}.mp4"
-            self.store.get_file(f"videos/{key}.mp4", path)
-            local[key] = path
-        return {shot_id: local[key] for shot_id, key in self.keys.items()}
+        for path in dict.fromkeys(self.videos.values()):
+            local[path] = self.scratch / Path(path).name
+            self.store.get_file(path, local[path])
+        return {shot_id: local[path] for shot_id, path in self.videos.items()}
+
+    def _video(self, shot_id: str, key: str) -> str:
+        """The clip of a shot, or its copy with the visible label where the board asks for that."""
+        if self.plan.shot(shot_id).request.visible_label == "own":
+            try:
+                return labelled_copy(ClipEvidence(self.store, key), self.signing).file.path
+            except BadDelivery as error:
+                self.unlabelled.append(f"shot {shot_id}: it has no visible label: {error.message}.")
+        return f"videos/{key}.mp4"
 
     def _film(self, files: Mapping[str, Path]) -> tuple[Film | None, str | None]:
         try:
@@ -188,6 +201,7 @@ class _Packing:
             "film": {
                 "sha256": sha256_of(self.scratch / "film.mp4"),
                 "labelled_by": label.by,
+                "visible_label": film.visible_label.to_json() if film.visible_label else None,
                 "marks": label.film.to_json(),
                 "warnings": list(label.warnings),
             },
@@ -251,7 +265,13 @@ class _Packing:
 def _film_facts(film: Film) -> dict[str, Any]:
     """What the report says of a film; its labels have a file of their own."""
     facts = {field.name: getattr(film, field.name) for field in fields(film) if field.name != "label"}
-    return {**facts, "left_out": dict(film.left_out), "warnings": list(film.label.warnings)}
+    return {
+        **facts,
+        "copied": film.copied,
+        "visible_label": film.visible_label.to_json() if film.visible_label else None,
+        "left_out": dict(film.left_out),
+        "warnings": list(film.label.warnings),
+    }
 
 
 def _plain_json(document: Any) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from footage.evidence.response import response_of
-from footage.marks import UNNAMED, Labelling
+from footage.marks import UNNAMED, Labelling, Signing
 from footage.storyboard.budget import Ledger
 from footage.storyboard.folder import folder_of
 from footage.storyboard.package import Package, make_package
@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from footage.storyboard.plan import BoardPlan
 
 
-def recut(store: Store, plan: BoardPlan, labelling: Labelling = UNNAMED) -> Package:
+def recut(
+    store: Store, plan: BoardPlan, labelling: Labelling = UNNAMED, signing: Signing | None = None
+) -> Package:
     """Film, timeline, edit list and dailies of the takes that are picked now, else of the newest ones.
 
     Raises:
@@ -30,4 +32,4 @@ def recut(store: Store, plan: BoardPlan, labelling: Labelling = UNNAMED) -> Pack
             and (cost := response_of(store, take.result, cached=True).cost) is not None
         ):
             ledger.settle(take.key, cost)
-    return make_package(store, plan, {}, ledger.statement(), labelling=labelling)
+    return make_package(store, plan, {}, ledger.statement(), labelling=labelling, signing=signing)

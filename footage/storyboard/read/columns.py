@@ -31,6 +31,7 @@ _VIDEO_MODEL = re.compile(
 # Request fields with a few words as values; every other value is a crew's own.
 _WORDS = {
     "fit": ("crop", "pad", "keep"), "conform": ("auto", "never"), "model": MODEL_NAMES, "region": REGION_NAMES,
+    "visible_label": ("none", "provider", "own"),
 }  # fmt: skip
 _FLAGS = ("watermark", "strict", "prompt_extend", "audio")
 _INNER = ("subject", "scene", "setting", "lighting", "ambiance", "style", "composition", "shottype", "mood")

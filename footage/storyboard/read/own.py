@@ -18,6 +18,7 @@ from footage.storyboard.read.plain_data import MAX_NAMES, as_list, as_mapping
 FORMAT = "wan-video"
 # Where a timeline of ours keeps what it was made from.
 OURS = "wan_video"
+_WITHOUT_FILM = tuple(name for name in BOARD_FIELDS if name != "film")
 
 
 def matches(data: object) -> bool:
@@ -65,7 +66,9 @@ def read(data: object, base: Path | None) -> tuple[dict[str, Any], list[Guess], 
     if "schema" not in outer:
         outer["schema"] = SCHEMA
         guesses.append(Guess(None, "schema", "nothing", SCHEMA, "the file does not say its schema"))
-    _sort_out(outer, BOARD_FIELDS, None, "", guesses, problems)
+    # Boards of earlier releases may have their own `film`, such as its name.
+    ours = BOARD_FIELDS if as_mapping(outer.get("film")) is not None else _WITHOUT_FILM
+    _sort_out(outer, ours, None, "", guesses, problems)
     if (defaults := as_mapping(outer.get("defaults"))) is not None:
         outer["defaults"] = _defaults(defaults, base, problems)
     shots = as_list(outer.get("shots"))

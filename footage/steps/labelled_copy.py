@@ -1,0 +1,140 @@
+"""The copy of a clip with the visible label: drawn for who asks for it, and kept beside the clip.
+
+    videos/<key>.labelled.mp4       the clip with 「AI生成」 over its opening
+    evidence/<key>/labelled-<k>.json   what was drawn, on which bytes; the last one counts
+
+The clip itself stays as it is. So the label is no part of the key: who asks for it later buys nothing, a shot that
+starts from the clip's last frame starts from a picture without it, and a copy that is lost is drawn again.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from footage.errors import BadDelivery, StorageProblem
+from footage.evidence.records import LabelledRecord, MarksRecord, StoredFile, VisibleLabelRecord
+from footage.evidence.stored_files import damage
+from footage.marks import Marks, NotSignedError, Signing, Statement, read_marks, sign_file
+from footage.marks.visible_label import SHOWN_S, visible_label
+from footage.media import conform, inspect
+from footage.steps.rendition import temporary_files, verified_rendition
+from footage.storage.sha256 import sha256_of
+
+if TYPE_CHECKING:
+    from footage.clip import Clip
+    from footage.evidence.clip_evidence import ClipEvidence
+    from footage.request import VideoResponse
+
+
+def labelled_path(key: str) -> str:
+    """Where the copy of a clip with the visible label is."""
+    return f"videos/{key}.labelled.mp4"
+
+
+def labelled_response(clip: Clip, response: VideoResponse) -> VideoResponse:
+    """The response of a finished clip, for a request that may want the visible label on it.
+
+    Where it cannot be drawn, a warning says so and the clip is the one without it.
+
+    Raises:
+        StorageProblem: The copy cannot be stored; the clip is finished all the same.
+    """
+    if clip.order.request.visible_label != "own":
+        return response
+    try:
+        copy = labelled_copy(clip.evidence, clip.context.settings.signing)
+    except BadDelivery as error:
+        warning = f"It has no visible label, because none could be drawn: {error.message}."
+        return response.model_copy(update={"warnings": [*response.warnings, warning]})
+    return response.model_copy(
+        update={
+            "video_url": clip.context.store.url_of(copy.file.path),
+            "size_bytes": copy.file.size_bytes,
+            "sha256": copy.file.sha256,
+            "original_url": response.original_url or response.video_url,
+            "warnings": [*response.warnings, *copy.warnings],
+        }
+    )
+
+
+def labelled_copy(evidence: ClipEvidence, signing: Signing | None = None) -> LabelledRecord:
+    """The copy of a finished clip with the visible label; drawn now where there is none, or a damaged one.
+
+    `signing` is with what a copy that is drawn gets a C2PA manifest, in which the clip is its parent.
+
+    Raises:
+        BadDelivery: It cannot be drawn.
+        StorageProblem: The clip is not in the store as it was delivered, or the copy cannot be stored.
+    """
+    clip = _clip_of(evidence)
+    record = evidence.labelled()
+    if (
+        record is not None
+        and record.made_from == clip.sha256
+        and damage(evidence.store, [record.file]) is None
+    ):
+        return record
+    with temporary_files(evidence.key), tempfile.TemporaryDirectory(prefix="wan-video-") as folder:
+        source = Path(folder) / "clip.mp4"
+        evidence.store.get_file(clip.path, source)
+        if sha256_of(source) != clip.sha256:
+            raise StorageProblem(
+                f"{evidence.store.url}/{clip.path} has other bytes than were delivered.", key=evidence.key
+            )
+        file, record = _drawn(evidence.key, source, clip, signing)
+        evidence.store.replace_file(record.file.path, file)
+    return evidence.write_labelled(record)
+
+
+def _clip_of(evidence: ClipEvidence) -> StoredFile:
+    stored = evidence.delivered() or evidence.result()
+    if stored is None:
+        raise StorageProblem(f"Clip {evidence.key[:12]} has no video yet.", key=evidence.key)
+    return stored.videos[0]
+
+
+def _drawn(key: str, source: Path, clip: StoredFile, signing: Signing | None) -> tuple[Path, LabelledRecord]:
+    """The file with the label, and what is written down of it."""
+    before, came = inspect(source), read_marks(source)
+    if not before.playable or before.undecoded is not None:
+        raise BadDelivery(f"it is not decoded here: {before.undecoded or before.problems[0]}")
+    if came.unreadable is not None:
+        raise BadDelivery(f"what it carries of marks is not known ({came.unreadable})")
+    out = source.with_name("labelled.mp4")
+    conform(source, out, visible_label_s=SHOWN_S)
+    facts, marks = verified_rendition(before, came.values, out)
+    drawn = visible_label(facts.width, facts.height, facts.duration_s)
+    warnings: tuple[str, ...] = ()
+    if signing is not None:
+        statement = Statement(
+            title=Path(labelled_path(key)).name,
+            parent=source,
+            evidence={"key": key, "clip_sha256": clip.sha256, "visible_label": drawn.to_json()},
+        )
+        signed = source.with_name("signed.mp4")
+        try:
+            out, marks = signed, sign_file(out, signed, statement, signing)
+        except NotSignedError as error:
+            warnings = (f"Its copy with the visible label has no C2PA manifest of yours: {error}.",)
+    if came.manifest is not None and marks.manifest is None:
+        warnings += ("Its C2PA manifest is not in the copy with the visible label; the clip keeps it.",)
+    return out, LabelledRecord(
+        key=key,
+        made_at=datetime.now(UTC),
+        made_from=clip.sha256,
+        visible_label=VisibleLabelRecord.model_validate(drawn.to_json()),
+        file=_stored(key, out, marks),
+        warnings=list(warnings),
+    )
+
+
+def _stored(key: str, file: Path, marks: Marks) -> StoredFile:
+    return StoredFile(
+        path=labelled_path(key),
+        sha256=sha256_of(file),
+        size_bytes=file.stat().st_size,
+        marks=MarksRecord.model_validate(marks.to_json()),
+    )
