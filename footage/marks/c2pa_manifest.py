@@ -13,6 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from footage.marks.trust_anchors import read_anchors
+
 _TRAINED = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
 _MP4 = "video/mp4"
 _SIGN_COMMAND_S = 60
@@ -27,15 +29,16 @@ def read_manifest(path: str, anchors: str | None) -> dict[str, Any]:
         c2pa: Any = importlib.import_module("c2pa")
     except ImportError:
         return {"state": "unchecked", "reason": "the extra c2pa is not installed"}
+    trusted, problem = _usable(anchors)
     try:
         with Path(path).open("rb") as file:
-            reader = c2pa.Reader(_MP4, file, context=_context(c2pa, anchors))
+            reader = c2pa.Reader(_MP4, file, context=_context(c2pa, trusted))
             state, document = str(reader.get_validation_state()), json.loads(reader.json())
     except c2pa.C2paError as error:
         return {"state": "invalid", "reason": _short(error)}
     details = _details(document) | {"library": str(c2pa.sdk_version())[:_MOST_CHARS]}
     known = _STATES.get(state, "invalid")
-    reason = None if known != "invalid" else ", ".join(details["failures"]) or state
+    reason = problem if known != "invalid" else ", ".join(details["failures"]) or state
     return {"state": known, "reason": reason, "details": details}
 
 
@@ -72,18 +75,35 @@ def sign(
                 builder.add_ingredient(about, _MP4, file)
         with Path(path).open("rb") as source, Path(out).open("w+b") as target:
             builder.sign(signer, _MP4, source, target)
+            if failed:
+                # What is written then has no signature.
+                return {"problem": failed[0]}
     except (c2pa.C2paError, OSError, ValueError, subprocess.SubprocessError) as error:
         return {"problem": failed[0] if failed else _short(error)}
     return {"problem": None}
 
 
+def _usable(anchors: str | None) -> tuple[str | None, str | None]:
+    """The authorities as a text, or why there is none."""
+    try:
+        return None if anchors is None else read_anchors(Path(anchors)), None
+    except ValueError as error:
+        return None, f"the file of trust anchors {error}"
+
+
 def _context(c2pa: Any, anchors: str | None) -> Any:
     settings: dict[str, Any] = {
-        "verify": {"remote_manifest_fetch": False, "ocsp_fetch": False, "verify_trust": True},
+        # What was signed is read back by a process of its own, and not by the one that signed it.
+        "verify": {
+            "remote_manifest_fetch": False,
+            "ocsp_fetch": False,
+            "verify_trust": True,
+            "verify_after_sign": False,
+        },
         "builder": {"thumbnail": {"enabled": False}},
     }
     if anchors is not None:
-        settings["trust"] = {"user_anchors": Path(anchors).read_text("utf-8")}
+        settings["trust"] = {"user_anchors": anchors}
     return c2pa.Context(c2pa.Settings.from_dict(settings))
 
 

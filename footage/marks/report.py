@@ -20,9 +20,13 @@ class FileReport:
     lost: tuple[str, ...] = ()
     # What is to be known, and no fault.
     notes: tuple[str, ...] = ()
+    # The provider's file beside the published one: it is as it came, so nothing is required of it.
+    original: bool = False
 
     def missing(self, required: tuple[Kind, ...]) -> tuple[Kind, ...]:
         """Those of the required marks that it has not."""
+        if self.original:
+            return ()
         found = {"aigc": bool(self.marks.labels), "c2pa": self.marks.manifest is not None}
         return tuple(kind for kind in required if not found[kind])
 

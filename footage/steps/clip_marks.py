@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from footage.storage import Store
 
 
-def clip_reports(store: Store, key: str) -> list[FileReport]:
-    """Read the marks of a clip and of its original, and look whether any were lost; asks no provider.
+def clip_reports(store: Store, key: str, anchors: Path | None = None) -> list[FileReport]:
+    """Read the marks of a clip, of its original and of its copy, and look whether any were lost; asks no provider.
+
+    `anchors` is a PEM file of the authorities that are trusted.
 
     Raises:
         NotFinished: The clip has no video yet.
@@ -31,7 +33,7 @@ def clip_reports(store: Store, key: str) -> list[FileReport]:
     videos = videos_of(evidence, state.result, state.delivered)
     if not videos:
         raise NotFinished(f"Clip {key[:12]} has no video yet.", key=key)
-    found = [stored_marks(store, video.path) for video in videos]
+    found = [stored_marks(store, video.path, anchors) for video in videos]
     clip, *originals = found
     lost = list(_unlike_record(videos[0], clip))
     notes: tuple[str, ...] = ()
@@ -41,14 +43,14 @@ def clip_reports(store: Store, key: str) -> list[FileReport]:
             notes = ("The C2PA manifest ended with the conversion; the original keeps it.",)
     reports = [FileReport(videos[0].path, clip, tuple(dict.fromkeys(lost)), notes)]
     for video, marks in zip(videos[1:], originals, strict=True):
-        reports.append(FileReport(video.path, marks, _unlike_record(video, marks)))
+        reports.append(FileReport(video.path, marks, _unlike_record(video, marks), original=True))
     if (copy := evidence.labelled()) is not None:
-        reports.append(_copy_report(store, copy, clip))
+        reports.append(_copy_report(copy, stored_marks(store, copy.file.path, anchors), clip))
     return reports
 
 
-def _copy_report(store: Store, copy: LabelledRecord, clip: Marks) -> FileReport:
-    found, drawn = stored_marks(store, copy.file.path), copy.visible_label
+def _copy_report(copy: LabelledRecord, found: Marks, clip: Marks) -> FileReport:
+    drawn = copy.visible_label
     lost = (*_unlike_record(copy.file, found), *lost_labels(clip, found))
     note = f"{drawn.text} is drawn over its first {drawn.shown_s:g} s, {drawn.place}, {drawn.letters_px} px high."
     return FileReport(copy.file.path, found, tuple(dict.fromkeys(lost)), (note,))
@@ -68,7 +70,7 @@ def _unlike_record(video: StoredFile, found: Marks) -> tuple[str, ...]:
     )
 
 
-def stored_marks(store: Store, path: str) -> Marks:
+def stored_marks(store: Store, path: str, anchors: Path | None = None) -> Marks:
     """The marks of a file in the store.
 
     Raises:
@@ -77,7 +79,7 @@ def stored_marks(store: Store, path: str) -> Marks:
     with tempfile.TemporaryDirectory(prefix="wan-video-") as folder:
         local = Path(folder) / f"copy{Path(path).suffix}"
         store.get_file(path, local)
-        return read_marks(local)
+        return read_marks(local, anchors=anchors)
 
 
 def lost_by_conversion(store: Store, videos: Sequence[StoredFile], *, read: bool) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from footage.errors import BadRecord, NotThere
@@ -17,17 +18,17 @@ if TYPE_CHECKING:
 _MAX_BYTES = 64 << 20
 
 
-def board_reports(store: Store, folder: str) -> list[FileReport]:
+def board_reports(store: Store, folder: str, anchors: Path | None = None) -> list[FileReport]:
     """Read the marks of a board's film and of the clips that are in it.
 
-    `folder` is the board's, such as "storyboards/The-Keeper".
+    `folder` is the board's, such as "storyboards/The-Keeper"; `anchors` a PEM file of the authorities that are trusted.
 
     Raises:
         NotThere: No film lies there.
         BadRecord: Its `film.labels.json` does not fit.
         StorageProblem: The store cannot be read.
     """
-    film = stored_marks(store, f"{folder}/film.mp4")
+    film = stored_marks(store, f"{folder}/film.mp4", anchors)
     path = f"{folder}/film.labels.json"
     try:
         recorded = json.loads(store.read(path, max_bytes=_MAX_BYTES))
@@ -42,7 +43,7 @@ def board_reports(store: Store, folder: str) -> list[FileReport]:
     lost = tuple(
         f"The AIGC label with the SHA-256 {sha256[:12]}… is no longer in it." for sha256 in sorted(gone)
     )
-    clips = [report for key in dict.fromkeys(keys) for report in clip_reports(store, key)]
+    clips = [report for key in dict.fromkeys(keys) for report in clip_reports(store, key, anchors)]
     bare = not film.labels and any(report.marks.labels for report in clips)
     if bare and not lost:
         lost = ("It has no AIGC label, and clips in it have one.",)

@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from certificates import make_certificates
 from clips import make_clip
 from keptstore import KEYS, kept_store
 from labels import CODE, OTHER, WAN_LIKE, labelled
 
 from flows.cli import run
+from footage.marks import Signing, Statement, sign_file
 
 Look = Callable[..., tuple[int, dict[str, Any] | None]]
 
@@ -99,6 +101,58 @@ def test_two_files_are_compared(before: str, after: str, lost: list[str], files:
 @pytest.mark.parametrize("lonely", ["--before", "--after"])
 def test_one_file_alone_cannot_be_compared(lonely: str, files: Path, look: Look) -> None:
     assert look(lonely, files / "marked.mp4") == (2, None)
+
+
+@pytest.mark.parametrize(
+    ("whose", "state", "said"),
+    [
+        ("its own", "trusted", "found (trusted)"),
+        ("another", "valid", "found (valid, untrusted)"),
+        (None, "valid", "found (valid, no trust anchors are set)"),
+    ],
+)
+def test_a_manifest_is_trusted_by_the_anchors_of_the_settings(
+    whose: str | None,
+    state: str,
+    said: str,
+    files: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    made = make_certificates(tmp_path / "its own")
+    make_certificates(tmp_path / "another")
+    signed = tmp_path / "signed.mp4"
+    sign_file(files / "marked.mp4", signed, Statement("a"), Signing(made.chain, made.key))
+    anchors = None if whose is None else str(tmp_path / whose / "anchors.pem")
+    if anchors is not None:
+        monkeypatch.setenv("WAN_VIDEO_C2PA_TRUST_ANCHORS", anchors)
+
+    assert run(["marks", str(signed), "--require", "c2pa", "--json"]) == 0
+
+    printed = capsys.readouterr()
+    told = json.loads(printed.out)
+    assert told["files"][0]["found"]["c2pa"]["state"] == state
+    assert told["trust_anchors"] == anchors
+    assert said in " ".join(printed.err.split())
+
+
+@pytest.mark.parametrize("text", [None, "no certificate"])
+def test_trust_anchors_that_cannot_be_used_are_named_by_their_variable(
+    text: str | None,
+    files: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    path = tmp_path / "anchors.pem"
+    if text is not None:
+        path.write_text(text)
+    monkeypatch.setenv("WAN_VIDEO_C2PA_TRUST_ANCHORS", str(path))
+
+    assert run(["marks", str(files / "marked.mp4"), "--json"]) == 2
+
+    assert "WAN_VIDEO_C2PA_TRUST_ANCHORS" in capsys.readouterr().out
 
 
 def test_clips_of_a_store_are_looked_at_by_key(tmp_path: Path, look: Look) -> None:

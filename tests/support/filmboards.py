@@ -66,7 +66,8 @@ async def make_film(
     ledger = Ledger(budget or Budget(currency="CNY"))
     crew = plain_crew(context)
     outcomes = await produce(context, prepared.plan, ledger, crew, approve_shots=approve_shots)
-    await in_thread(make_package, context.store, prepared.plan, outcomes, ledger.statement())
+    marks = {"labelling": context.settings.labelling, "signing": context.settings.signing}
+    await in_thread(make_package, context.store, prepared.plan, outcomes, ledger.statement(), **marks)
     return outcomes
 
 

@@ -40,22 +40,26 @@ def marks(
             file, or its title.
         before: A file, to be compared with what was made from it.
         after: The file that was made from it.
-        require: Marks that each file must have: aigc, c2pa, or both with a comma.
+        require: Marks that each file must have: aigc, c2pa, or both with a comma. Originals beside published clips are
+            as they came, and nothing is required of them.
         emulator: The clips were made with --emulator.
         json: Print what was found as JSON, alone on stdout.
         storage_block: Name of a Video Storage block of the Prefect server.
     """
     required = _required(require)
     _check_question(things, before, after)
+    anchors = _anchors()
     if before is not None and after is not None:
-        found = [_compared(before, after)]
+        found = [_compared(before, after, anchors)]
     else:
-        found = _found(things, emulator, storage_block)
+        found = _found(things, anchors, emulator, storage_block)
     faulty = [report for report in found if report.faults(required)]
     for report in found:
-        _tell(report, required)
+        _tell(report, required, anchors)
     if json:
-        print_json({"files": [report.to_json(required) for report in found], "faulty": len(faulty)})
+        trust = None if anchors is None else str(anchors)
+        files = [report.to_json(required) for report in found]
+        print_json({"files": files, "faulty": len(faulty), "trust_anchors": trust})
     tell(
         f"{len(found)} files looked at, {len(faulty)} with something lost, wrong, missing or unreadable.",
         "bold",
@@ -86,26 +90,52 @@ def _check_question(things: tuple[str, ...], before: Path | None, after: Path | 
         raise InvalidRequest(problems=(Problem("things", given, "say what to look at", what),))
 
 
-def _compared(before: Path, after: Path) -> FileReport:
+def _anchors() -> Path | None:
+    """Who is trusted, as the settings say.
+
+    Raises:
+        InvalidRequest: Their file cannot be used: then no manifest is trusted or untrusted.
+    """
+    from footage.marks.trust_anchors import read_anchors
+    from footage.privacy.display import shown
+    from footage.settings import load_settings
+
+    name = load_settings().c2pa_trust_anchors
+    if name is None:
+        return None
+    path = Path(name).expanduser()
+    try:
+        read_anchors(path)
+    except ValueError as error:
+        problem = Problem(
+            "WAN_VIDEO_C2PA_TRUST_ANCHORS", shown(name), f"{error}.", "a file of certificates in PEM"
+        )
+        raise InvalidRequest(problems=(problem,), next_step="correct the environment variable") from None
+    return path
+
+
+def _compared(before: Path, after: Path, anchors: Path | None) -> FileReport:
     from footage.marks import FileReport
 
-    old, new = _of_file(before), _of_file(after)
+    old, new = _of_file(before, anchors), _of_file(after, anchors)
     return FileReport(new.name, new.marks, old.marks.lost_in(new.marks))
 
 
-def _found(things: tuple[str, ...], emulator: bool, storage_block: str | None) -> list[FileReport]:
+def _found(
+    things: tuple[str, ...], anchors: Path | None, emulator: bool, storage_block: str | None
+) -> list[FileReport]:
     local = [Path(thing).expanduser() for thing in things]
     if all(_is_media(path) for path in local):
-        return [_of_file(path) for path in local]
+        return [_of_file(path, anchors) for path in local]
     with emulated(emulator), store_here(storage_block) as context:
-        return [report for thing in things for report in _of_thing(context, thing)]
+        return [report for thing in things for report in _of_thing(context, thing, anchors)]
 
 
 def _is_media(path: Path) -> bool:
     return path.suffix.lower() in _ENDINGS
 
 
-def _of_thing(context: Context, thing: str) -> list[FileReport]:
+def _of_thing(context: Context, thing: str, anchors: Path | None) -> list[FileReport]:
     from footage.privacy.display import shown
     from footage.steps.check import full_key
     from footage.steps.clip_marks import clip_reports
@@ -113,10 +143,10 @@ def _of_thing(context: Context, thing: str) -> list[FileReport]:
 
     path = Path(thing).expanduser()
     if _is_media(path):
-        return [_of_file(path)]
+        return [_of_file(path, anchors)]
     folder = _board_folder(context, path, thing)
     if folder is not None:
-        return board_reports(context.store, folder)
+        return board_reports(context.store, folder, anchors)
     try:
         key = full_key(context, thing)
     except InvalidRequest:
@@ -124,7 +154,7 @@ def _of_thing(context: Context, thing: str) -> list[FileReport]:
         raise InvalidRequest(
             problems=(Problem("things", shown(thing), "There is no such file, clip or board.", what),)
         ) from None
-    return clip_reports(context.store, key)
+    return clip_reports(context.store, key, anchors)
 
 
 def _board_folder(context: Context, path: Path, thing: str) -> str | None:
@@ -143,7 +173,7 @@ def _board_folder(context: Context, path: Path, thing: str) -> str | None:
     )
 
 
-def _of_file(path: Path) -> FileReport:
+def _of_file(path: Path, anchors: Path | None) -> FileReport:
     from footage.marks import FileReport, read_marks
     from footage.privacy.display import shown
 
@@ -153,19 +183,25 @@ def _of_file(path: Path) -> FileReport:
                 Problem("things", shown(str(path)), "There is no such file.", "a video file or a poster"),
             )
         )
-    return FileReport(str(path), read_marks(path))
+    return FileReport(str(path), read_marks(path, anchors=anchors))
 
 
-def _tell(report: FileReport, required: tuple[Kind, ...]) -> None:
+def _tell(report: FileReport, required: tuple[Kind, ...], anchors: Path | None) -> None:
     marks = report.marks
     labels = ", ".join(dict.fromkeys(label.place for label in marks.labels))
-    tell(f"{report.name}: AIGC {f'found ({labels})' if labels else 'not found'}, C2PA {_state(report)}")
+    tell(
+        f"{report.name}: AIGC {f'found ({labels})' if labels else 'not found'}, C2PA {_state(report, anchors)}"
+    )
     for fault in report.faults(required):
         tell(f"  {fault}", "red")
     for note in report.notes:
         tell(f"  {note}")
 
 
-def _state(report: FileReport) -> str:
+def _state(report: FileReport, anchors: Path | None) -> str:
     manifest = report.marks.manifest
-    return "not found" if manifest is None else f"found ({manifest.state})"
+    if manifest is None:
+        return "not found"
+    # What is trusted or not is said by those who are trusted.
+    trust = {"valid": ", untrusted" if anchors else ", no trust anchors are set"}.get(manifest.state, "")
+    return f"found ({manifest.state}{trust})"

@@ -261,6 +261,8 @@ def test_a_clip_that_came_signed_is_the_parent_of_the_one_that_is_signed_here(
         ("an authority", ""),
         ("time stamps", "http"),
         ("command", "the signing command ended with 1"),
+        # It answers, so only who reads the file finds out.
+        ("wrong signature", "what was signed is not valid when it is read: "),
     ],
 )
 def test_a_signer_that_fails_costs_no_clip(
@@ -281,6 +283,11 @@ def test_a_signer_that_fails_costs_no_clip(
                 time_stamps=f"http://127.0.0.1:{nobody.getsockname()[1]}/",
             ),
             "command": Signing(certificates.chain, command=("false",)),
+            "wrong signature": Signing(
+                certificates.chain,
+                command=(sys.executable, "-c", "import sys; sys.stdin.buffer.read(); print('1' * 63)"),
+                anchors=certificates.anchors,
+            ),
         }[wrong]
 
         delivered = deliver(store, plain.read_bytes(), short(), signing=signing)
@@ -290,6 +297,26 @@ def test_a_signer_that_fails_costs_no_clip(
     (warning,) = delivered.warnings
     assert warning.startswith("It has no C2PA manifest of yours: ")
     assert why in warning
+
+
+@pytest.mark.parametrize("anchors", [None, b"", b"-----BEGIN CERTIFICATE-----\nAAAA\n"])
+def test_a_file_of_trust_anchors_that_cannot_be_used_costs_no_signature(
+    anchors: bytes | None, store: Store, plain: Path, certificates: Certificates, tmp_path: Path
+) -> None:
+    path = tmp_path / "anchors.pem"
+    if anchors is not None:
+        path.write_bytes(anchors)
+
+    delivered = deliver(
+        store,
+        plain.read_bytes(),
+        short(),
+        signing=Signing(certificates.chain, certificates.key, anchors=path),
+    )
+
+    assert delivered.clip.marks.manifest is not None
+    assert delivered.clip.marks.manifest.state == "valid"
+    assert "the file of trust anchors" in (delivered.clip.marks.manifest.reason or "")
 
 
 def test_a_command_signs_in_the_place_of_a_key(

@@ -75,6 +75,7 @@ def test_a_film_rate_has_one_key_however_it_is_written_and_another_than_its_neig
         {"audio": False},
         {"audio_url": "https://e.example/a.mp3"},
         {"watermark": True},
+        {"visible_label": "provider"},
         {"take": 2},
         {"fit": "pad"},
         {"pad_color": "#ffffff"},
@@ -89,6 +90,8 @@ def test_whatever_changes_the_clip_changes_the_key(change: dict[str, Any]):
     ("change", "why"),
     [
         ({"conform": "never"}, "what is made here afterwards is not what is bought"),
+        ({"visible_label": "own"}, "drawn here on a copy"),
+        ({"visible_label": "none"}, "the default, said"),
         ({"strict": True}, "only decides whether it is refused"),
         ({"region": "ap-southeast-1"}, "the same clip, bought elsewhere"),
         ({"prompt_extend": True}, "the default, said"),

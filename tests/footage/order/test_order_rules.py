@@ -135,6 +135,13 @@ def test_every_model_has_a_good_request(model: str):
         (FLASH, {"region": "us-east-1"}, "region", "cn-beijing, ap-southeast-1"),
         (FLASH, {"region": "atlantis"}, "region", "eu-central-1"),
         (FLASH, {"region": ""}, "region", "not a region"),
+        # no page says that it draws one, and a label that is not there is none
+        (
+            FLASH22,
+            {"visible_label": "provider"},
+            "visible_label",
+            "own, none, or provider with one of wan2.2-t2v-plus",
+        ),
     ],
 )
 def test_what_a_model_cannot_do_is_refused_with_what_it_can(
@@ -239,6 +246,10 @@ def test_a_key_of_a_region_without_the_model_is_a_problem_and_never_another_regi
         (FLASH, {"prompt": " a boat\n"}, "prompt", "converted"),
         (FLASH, {}, "reference_image", "sent"),
         (FLASH, {"size": "720*1280"}, "reference_image", "converted"),
+        (FLASH, {"visible_label": "own"}, "visible_label", "emulated"),
+        (FLASH, {"visible_label": "provider"}, "visible_label", "converted"),
+        (FLASH, {"visible_label": "provider"}, "watermark", "converted"),
+        (FLASH, {"visible_label": "provider", "watermark": True}, "watermark", "sent"),
     ],
 )
 def test_every_field_says_what_becomes_of_it(model: str, fields: dict[str, Any], field: str, action: str):

@@ -88,6 +88,15 @@ def test_every_optional_field_has_its_place():
     }
 
 
+def test_the_providers_own_label_is_its_watermark_and_the_same_clip():
+    by_label, by_name = ordered(visible_label="provider"), ordered(watermark=True)
+
+    assert body(by_label) == body(by_name)
+    assert body(by_label)["parameters"]["watermark"] is True
+    assert by_label.key == by_name.key
+    assert body(ordered(visible_label="own"))["parameters"]["watermark"] is False
+
+
 @pytest.mark.parametrize("model", MODEL_NAMES)
 def test_nothing_is_ever_sent_that_no_page_knows_or_that_is_null(model: str):
     sent = body(ordered(model, fps=12, motion_strength=0.1, negative_prompt="", take=3))

@@ -15,6 +15,7 @@ import pytest
 from boards import board
 from pydantic import ValidationError
 
+from footage.errors import InvalidRequest
 from footage.request import VideoRequest
 from footage.storyboard import Board, Budget, Transition, json_schema, read_board
 from footage.storyboard.read.yaml_text import parse_yaml
@@ -41,6 +42,7 @@ def test_a_board_written_out_and_read_again_is_the_same_board():
         {"id": "b", "start_from": "prev_last_frame", "model": "wan2.6-i2v-flash", "duration": 3},
         title="Two shots",
         budget={"max_cost": 12.1, "currency": "CNY"},
+        film={"visible_label": "own"},
     )
 
     written = json.loads(json.dumps(first.model_dump(mode="json")))
@@ -49,6 +51,25 @@ def test_a_board_written_out_and_read_again_is_the_same_board():
     assert written["shots"][1] == {
         "id": "b", "start_from": "prev_last_frame", "model": "wan2.6-i2v-flash", "duration": 3,
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("film", "field"),
+    [
+        ({"visible_label": "provider"}, "film.visible_label"),  # films are made here
+        ({"visible_label": True}, "film.visible_label"),
+        ({"visible_lable": "own"}, "film.visible_lable"),
+    ],
+)
+def test_what_a_film_cannot_have_is_refused_by_its_name(film: dict[str, Any], field: str):
+    with pytest.raises(InvalidRequest) as refused:
+        board({"id": "a"}, film=film)
+
+    assert [problem.field for problem in refused.value.problems] == [field]
+
+
+def test_a_film_that_is_only_a_name_stays_the_boards_own():
+    assert board({"id": "a"}, film="The Keeper").metadata == {"film": "The Keeper"}
 
 
 def test_a_shot_overrides_the_defaults_and_nothing_takes_one_away():

@@ -235,12 +235,16 @@ def test_a_csv_row_with_too_many_cells_is_named_by_its_line(tmp_path: Path):
 
 
 def test_csv_columns_named_like_request_fields_are_taken_over_as_they_are():
-    text = "id,prompt,model,size,seed,watermark,start_from\na,x,wan2.6-t2v-us,1280x720,7,true,\nb,y,,,,,a\n"
+    text = (
+        "id,prompt,model,size,seed,watermark,visible label,start_from\n"
+        "a,x,wan2.6-t2v-us,1280x720,7,true,own,\nb,y,,,,,,a\n"
+    )
 
     first, second = read_board(text.encode()).board.shots
 
     assert first.request == {
         "prompt": "x", "model": "wan2.6-t2v-us", "size": "1280*720", "seed": 7, "watermark": True,
+        "visible_label": "own",
     }  # fmt: skip
     assert second.start_from == "shot:a"
 

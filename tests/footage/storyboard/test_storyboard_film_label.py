@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 from pathlib import Path
 from typing import Any
 
+import av
 import pytest
 from boards import delivered, planned
 from certificates import make_certificates
 from clips import make_clip
+from filmboards import FOLDER, film
+from filmboards import make_film as make_board
 from labels import CODE, OTHER, WAN_LIKE, fields_of, label_by_ffmpeg, labelled
 
+from footage.context import Context
 from footage.errors import BadDelivery
 from footage.marks import UNNAMED, Labelling, Signing, Statement, sign_file
+from footage.marks.visible_label import draw_visible_label
 from footage.storage import open_store
 from footage.storyboard import Budget, Ledger, ShotOutcome
 from footage.storyboard.film import Film, make_film
@@ -130,6 +136,65 @@ def test_the_labels_of_all_clips_in_a_film_lie_beside_it(plain: Path, tmp_path: 
     page = store.read(f"{folder}/dailies.html").decode()
     assert "not labelled in your name" in page
     assert "film.labels.json" in page
+
+
+def film_over(
+    plain: Path, folder: Path, said: str | None, *, by_operator: bool
+) -> tuple[Film, dict[str, ShotOutcome]]:
+    board = {} if said is None else {"film": {"visible_label": said}}
+    plan = planned(*({"id": name, "seed": n, "size": "832*480"} for n, name in enumerate("ab")), **board)
+    outcomes = {name: delivered(plan.shot(name), duration=0.2) for name in "ab"}
+    made = make_film(
+        plan, outcomes, dict.fromkeys("ab", plain), folder / "film.mp4", Labelling(visible_films=by_operator)
+    )
+    assert made is not None
+    return made, outcomes
+
+
+@pytest.mark.parametrize(
+    ("said", "by_operator", "drawn"),
+    [
+        (None, False, False),
+        ("none", True, False),  # the board knows better than the operator's default
+        ("own", False, True),
+        (None, True, True),
+    ],
+)
+def test_the_visible_label_is_drawn_over_a_film_whose_board_or_operator_asks_for_it(
+    said: str | None, by_operator: bool, drawn: bool, plain: Path, tmp_path: Path
+) -> None:
+    film, _ = film_over(plain, tmp_path, said, by_operator=by_operator)
+
+    label = film.visible_label
+    assert (label is not None) == drawn == (not film.copied)
+    assert film.encoded == (("a", "b") if drawn else ())
+    picture, left, top = draw_visible_label(832, 480)
+    with av.open(str(tmp_path / "film.mp4")) as container:
+        first = next(container.decode(video=0)).to_image()
+    corner = first.convert("L").crop((left, top, left + picture.width, top + picture.height))
+    # White signs, which the clip has nowhere.
+    assert (corner.getextrema()[1] > 230) == drawn
+
+
+def test_a_board_whose_shots_have_the_visible_label_is_cut_of_the_labelled_copies(
+    context: Context,
+) -> None:
+    document = film({"id": "a"}, {"id": "b", "visible_label": "none"}, defaults={"visible_label": "own"})
+
+    outcomes = asyncio.run(make_board(context, document))
+
+    keys = {name: outcome.response.key for name, outcome in outcomes.items() if outcome.response}
+    video = f"videos/{keys['a']}.labelled.mp4"
+    told: dict[str, Any] = json.loads(context.store.read(f"{FOLDER}/film.labels.json"))
+    assert [clip["sha256"] for clip in told["clips"]] == [
+        context.store.sha256(video),
+        context.store.sha256(f"videos/{keys['b']}.mp4"),
+    ]
+    timeline = context.store.read(f"{FOLDER}/timeline.otio").decode()
+    assert f"../../{video}" in timeline
+    assert f"../../videos/{keys['b']}.mp4" in timeline
+    assert outcomes["a"].response is not None
+    assert outcomes["a"].response.video_url == context.store.url_of(video)
 
 
 @pytest.mark.slow
