@@ -19,8 +19,10 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# Each take has its own; what a picture is, its hash tells.
-_NOT_COMPARED = frozenset({"take", "seed", "reference_image", "region", "strict", "conform"})
+# Each take has its own; what a picture is, its hash tells, and what of a label is bought, the watermark.
+_NOT_COMPARED = frozenset(
+    {"take", "seed", "reference_image", "region", "strict", "conform", "visible_label", "watermark"}
+)
 
 
 @dataclass(frozen=True)
@@ -99,4 +101,4 @@ def _request(store: Store, take: Take) -> dict[str, Any]:
         return {}
     fields = order.request.model_dump(mode="json", exclude=set(_NOT_COMPARED))
     picture = order.image.source_sha256[:12] if order.image is not None else None
-    return redact({**fields, "first frame": picture})
+    return redact({**fields, "watermark": order.request.asks_watermark, "first frame": picture})

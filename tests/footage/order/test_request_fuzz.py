@@ -28,6 +28,7 @@ VALID: dict[str, Any] = {
     "region": "cn-beijing",
     "prompt_extend": False,
     "watermark": False,
+    "visible_label": "own",
     "take": 1,
     "conform": "auto",
     "pad_color": "#000000",
