@@ -26,7 +26,7 @@ from footage.errors import FootageError, StillRunning, StorageProblem, TakenOver
 from footage.errors.actions import Rerun
 from footage.evidence.clip_evidence import ClipEvidence
 from footage.evidence.lease import NOBODY, DeadWatch, Holding, Lease
-from footage.evidence.response import response_of
+from footage.evidence.response import labelled_response, response_of
 from footage.evidence.run_log import RunLog, current, recorded
 from footage.evidence.state import ClipState, Permission, Step, decide
 from footage.evidence.stored_files import damage, videos_of
@@ -37,6 +37,7 @@ from footage.spending.settle import settle_clip
 if TYPE_CHECKING:
     from footage.context import Context
     from footage.credentials import ApiKey
+    from footage.evidence.records import ResultRecord
     from footage.order import Order
     from footage.provider import WanClient
 
@@ -110,6 +111,8 @@ class Clip:
         self._first_order = False
         # Whether its result was fetched before, by this very clip.
         self.fetched = False
+        # Why it has no visible label, where the request wants one and none could be drawn.
+        self.unlabelled: str | None = None
         # Of the purchase that this run makes; None before that: the first one.
         self.api_key: ApiKey | None = None
         self._image = image
@@ -202,11 +205,22 @@ class Clip:
             self.say.warning("%s; it is brought back if it can be", damaged)
         elif state.result is not None:
             self._sealed = True
-            self.response = response_of(self.context.store, state.result, cached=False)
+            self.response = await in_thread(self.response_from, state.result, cached=False)
             return None
         step = decide(state, self.permission, damaged=damaged is not None)
         self._over = self._over and step is None
         return step
+
+    def response_from(self, result: ResultRecord, *, cached: bool) -> VideoResponse:
+        """The answer to this request from the finished clip, or from its copy where it wants the visible label."""
+        response = response_of(self.context.store, result, cached=cached)
+        if self.order.request.visible_label != "own":
+            return response
+        copy = self.evidence.labelled()
+        if copy is not None and copy.made_from == result.clip.sha256 and self.unlabelled is None:
+            return labelled_response(self.context.store, response, copy)
+        warning = f"It has no visible label, because {self.unlabelled or 'none was drawn'}"
+        return response.model_copy(update={"warnings": [*response.warnings, f"{warning.rstrip('.')}."]})
 
     def _damage(self, state: ClipState) -> str | None:
         if state.result is None and state.delivered is None:

@@ -27,7 +27,6 @@ from footage.emulated_environment import emulated_here
 from footage.errors import FootageError, InvalidRequest, NotFinished, OverBudget, Problem, Unreachable
 from footage.errors.actions import NextStep, Rerun, Setup
 from footage.evidence.paid import with_what_is_booked
-from footage.evidence.response import response_of
 from footage.evidence.state import decide
 from footage.privacy.display import one_line
 from tasks.final_states import UNREACHABLE
@@ -238,14 +237,14 @@ class ShotRuns:
             # Said when the run has ended.
             return
         if document is not None:
-            _tell(shot, response_of(self._context.store, document, cached=False))
+            _tell(shot, await in_thread(shot.clip.response_from, document, cached=False))
 
     async def _became(self, shot: _Wanted, run: FlowRun, told: ClipReport | None) -> VideoResponse:
         """The shot's response, or why there is none: from the evidence first, then as its run told it."""
         clip, go_on = shot.clip, Rerun(shot.clip.key)
         document = await in_thread(clip.evidence.result)
         if document is not None:
-            return response_of(self._context.store, document, cached=False)
+            return await in_thread(clip.response_from, document, cached=False)
         decide(await clip.state(), replace(clip.permission, attempts_before=shot.attempts))
         state, message = (run.state.name, run.state.message) if run.state else ("unknown", None)
         why = told.error if told is not None and told.error else f"Run {run.name} ended as {state}: {message}"

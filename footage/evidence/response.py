@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from footage.request import Cost, VideoResponse
 
 if TYPE_CHECKING:
-    from footage.evidence.records import ResultRecord
+    from footage.evidence.records import LabelledRecord, ResultRecord
     from footage.storage import Store
 
 
@@ -40,4 +40,17 @@ def response_of(store: Store, result: ResultRecord, *, cached: bool) -> VideoRes
         thumbnail_url=link(files.poster),
         contact_sheet_url=link(files.sheet),
         evidence_url=store.url_of(f"evidence/{result.key}"),
+    )
+
+
+def labelled_response(store: Store, response: VideoResponse, copy: LabelledRecord) -> VideoResponse:
+    """The response of a clip for who wants the visible label: about its copy, and leading to a file without it."""
+    return response.model_copy(
+        update={
+            "video_url": store.url_of(copy.file.path),
+            "size_bytes": copy.file.size_bytes,
+            "sha256": copy.file.sha256,
+            "original_url": response.original_url or response.video_url,
+            "warnings": [*response.warnings, *copy.warnings],
+        }
     )

@@ -16,7 +16,6 @@ from footage.concurrency.slow_notice import noticed_if_slow
 from footage.errors import BadRecord, InvalidRequest, NotThere, Problem
 from footage.evidence.clip_evidence import ClipEvidence, is_key
 from footage.evidence.records import CancelWish, Joined
-from footage.evidence.response import response_of
 from footage.evidence.run_log import RunLog, recorded
 from footage.evidence.state import Permission
 from footage.evidence.stored_clips import keys_in
@@ -28,7 +27,7 @@ from footage.order.prepared import Prepared
 from footage.privacy.display import shown, shown_reference
 from footage.reference import read_reference
 from footage.request import VideoRequest
-from footage.steps.labelled_copy import labelled_response
+from footage.steps.labelled_copy import draw_if_asked
 from footage.values.money import money
 
 if TYPE_CHECKING:
@@ -218,12 +217,13 @@ def _recall(clip: Clip) -> None:
     if damaged is not None:
         clip.say.warning("%s", damaged)
         return
-    response = response_of(clip.context.store, result, cached=True)
-    if clip.order.request.conform == "never" and response.original_url is not None:
+    draw_if_asked(clip)
+    response = clip.response_from(result, cached=True)
+    if clip.order.request.conform == "never" and result.files.original is not None:
         # One key for both, because the purchase is the same.
         note = "This clip was converted for an earlier request; as the provider delivered it, it is original_url."
         response = response.model_copy(update={"warnings": [*response.warnings, note]})
-    clip.response = labelled_response(clip, response)
+    clip.response = response
     clip.say.info("clip %s is in the store already; nothing is bought", clip.key[:12])
 
 

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from footage.concurrency.executors import in_heavy_thread
-from footage.errors import BadDelivery, BadRecord, ClipLost, NotFinished, StorageProblem, Unanswered
+from footage.errors import BadDelivery, BadRecord, ClipLost, NotFinished, Unanswered
 from footage.errors.actions import NextStep, Rerun
 from footage.evidence.records import DeliveredRecord, Outcome, PollLine, Receipt
 from footage.evidence.stored_files import damage, videos_of
 from footage.privacy.redact import redact
-from footage.steps.labelled_copy import labelled_copy
+from footage.steps.labelled_copy import draw_if_asked
 from footage.steps.ownership import require_ours
 from footage.steps.provider_queries import client_of
 from footage.steps.rendition import temporary_files
@@ -43,7 +42,7 @@ def deliver_clip(clip: Clip) -> None:
     state = clip.evidence.state(seen_within_s=math.inf)
     if state.delivered is not None or state.result is not None:
         restore(clip, state)
-        _draw_visible_label(clip)
+        draw_if_asked(clip)
         return
     last = state.last
     if last is None or last.receipt is None:
@@ -60,14 +59,7 @@ def deliver_clip(clip: Clip) -> None:
     clip.say.info("delivered, %d bytes, sha256 %s", delivered.size_bytes, delivered.sha256)
     for warning in delivered.warnings:
         clip.say.warning("%s", warning)
-    _draw_visible_label(clip)
-
-
-def _draw_visible_label(clip: Clip) -> None:
-    """Make the copy with the visible label, where it is wanted; the response tells why there is none."""
-    if clip.order.request.visible_label == "own":
-        with contextlib.suppress(BadDelivery, StorageProblem):
-            labelled_copy(clip.evidence, clip.context.settings.signing)
+    draw_if_asked(clip)
 
 
 def _deliver(clip: Clip, receipt: Receipt, billed_s: float | None) -> DeliveredRecord:

@@ -26,7 +26,6 @@ from footage.storage.sha256 import sha256_of
 if TYPE_CHECKING:
     from footage.clip import Clip
     from footage.evidence.clip_evidence import ClipEvidence
-    from footage.request import VideoResponse
 
 
 def labelled_path(key: str) -> str:
@@ -34,30 +33,18 @@ def labelled_path(key: str) -> str:
     return f"videos/{key}.labelled.mp4"
 
 
-def labelled_response(clip: Clip, response: VideoResponse) -> VideoResponse:
-    """The response of a finished clip, for a request that may want the visible label on it.
+def draw_if_asked(clip: Clip) -> None:
+    """Make the copy of a delivered clip for a request that wants the visible label.
 
-    Where it cannot be drawn, a warning says so and the clip is the one without it.
-
-    Raises:
-        StorageProblem: The copy cannot be stored; the clip is finished all the same.
+    Where none can be drawn or stored, the response says why and is about the clip: it was paid for.
     """
     if clip.order.request.visible_label != "own":
-        return response
+        return
     try:
-        copy = labelled_copy(clip.evidence, clip.context.settings.signing)
-    except BadDelivery as error:
-        warning = f"It has no visible label, because none could be drawn: {error.message}."
-        return response.model_copy(update={"warnings": [*response.warnings, warning]})
-    return response.model_copy(
-        update={
-            "video_url": clip.context.store.url_of(copy.file.path),
-            "size_bytes": copy.file.size_bytes,
-            "sha256": copy.file.sha256,
-            "original_url": response.original_url or response.video_url,
-            "warnings": [*response.warnings, *copy.warnings],
-        }
-    )
+        labelled_copy(clip.evidence, clip.context.settings.signing)
+    except (BadDelivery, StorageProblem) as error:
+        clip.unlabelled = error.message
+        clip.say.warning("no visible label: %s", error.message)
 
 
 def labelled_copy(evidence: ClipEvidence, signing: Signing | None = None) -> LabelledRecord:

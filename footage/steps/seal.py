@@ -10,9 +10,7 @@ from typing import TYPE_CHECKING
 
 from footage.errors import NotFinished
 from footage.evidence.records import ClipRecord, CostRecord, ResultRecord
-from footage.evidence.response import response_of
 from footage.request import Cost, VideoResponse
-from footage.steps.labelled_copy import labelled_response
 from footage.values.money import money
 
 if TYPE_CHECKING:
@@ -66,8 +64,7 @@ def seal_clip(clip: Clip) -> VideoResponse:
         evidence_sha256=clip.evidence.manifest(seen_within_s=math.inf),
         marks=delivered.marks,
     )
-    sealed = response_of(clip.context.store, clip.evidence.write_result(result), cached=False)
-    return labelled_response(clip, sealed)
+    return clip.response_from(clip.evidence.write_result(result), cached=False)
 
 
 def cost_of(order: Order, outcome: Outcome) -> Cost | None:
