@@ -8,7 +8,7 @@ import pytest
 from deliveries import expecting
 
 from footage.media import VideoFacts
-from footage.steps.result_delivery import conversion_fault, judge
+from footage.steps.delivery_verdict import conversion_fault, judge
 
 FACTS = VideoFacts(
     size_bytes=1_000_000,

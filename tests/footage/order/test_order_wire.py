@@ -89,12 +89,15 @@ def test_every_optional_field_has_its_place():
 
 
 def test_the_providers_own_label_is_its_watermark_and_the_same_clip():
-    by_label, by_name = ordered(visible_label="provider"), ordered(watermark=True)
+    by_label, by_name = (
+        ordered("wanx2.1-t2v-turbo", visible_label="provider"),
+        ordered("wanx2.1-t2v-turbo", watermark=True),
+    )
 
     assert body(by_label) == body(by_name)
     assert body(by_label)["parameters"]["watermark"] is True
     assert by_label.key == by_name.key
-    assert body(ordered(visible_label="own"))["parameters"]["watermark"] is False
+    assert body(ordered("wanx2.1-t2v-turbo", visible_label="own"))["parameters"]["watermark"] is False
 
 
 @pytest.mark.parametrize("model", MODEL_NAMES)

@@ -48,7 +48,9 @@ def context(emulator: Emulator, tmp_path: Path) -> Iterator[Context]:
 
 
 def test_a_board_has_its_marks_on_every_file(context: Context) -> None:
-    document = film({"id": "a", "visible_label": "own"}, {"id": "b"}, defaults={"fps": 24, "size": "832*480"})
+    document = film(
+        {"id": "a", "visible_label": "own"}, {"id": "b", "seed": 7}, defaults={"fps": 24, "size": "832*480"}
+    )
 
     outcomes = asyncio.run(make_film(context, document))
 
