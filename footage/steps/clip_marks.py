@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from footage.errors import NotFinished
+from footage.errors import NotFinished, NotThere
 from footage.evidence.clip_evidence import ClipEvidence
 from footage.evidence.stored_files import videos_of
 from footage.marks import FileReport, Marks, read_marks
@@ -45,7 +45,13 @@ def clip_reports(store: Store, key: str, anchors: Path | None = None) -> list[Fi
     for video, marks in zip(videos[1:], originals, strict=True):
         reports.append(FileReport(video.path, marks, _unlike_record(video, marks), original=True))
     if (copy := evidence.labelled()) is not None:
-        reports.append(_copy_report(copy, stored_marks(store, copy.file.path, anchors), clip))
+        try:
+            found_in_copy = stored_marks(store, copy.file.path, anchors)
+        except NotThere:
+            gone = "The copy with the visible label is gone; it is drawn again for who asks for it."
+            reports.append(FileReport(copy.file.path, Marks(), (gone,)))
+        else:
+            reports.append(_copy_report(copy, found_in_copy, clip))
     return reports
 
 

@@ -154,8 +154,14 @@ def _verify_video(store: Store, video: StoredFile, found: Verified, *, read: boo
 
 def _verify_labelled(evidence: ClipEvidence, found: Verified, *, read: bool) -> None:
     """The copy with the visible label, which is drawn again for who asks for it."""
-    if (copy := evidence.labelled()) is not None:
+    if (copy := evidence.labelled()) is None:
+        return
+    try:
         _verify_video(evidence.store, copy.file, found, read=read)
+    except StorageProblem as error:
+        raise StorageProblem(
+            f"{error.message} It is drawn again for who asks for the visible label."
+        ) from error
 
 
 def _verify_pictures(store: Store, state: ClipState) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from footage.errors import InvalidRequest, Problem
-from footage.storyboard.board import BOARD_FIELDS, REQUEST_FIELDS, SCHEMA, SHOT_FIELDS, nearest
+from footage.storyboard.board import BOARD_FIELDS, REQUEST_FIELDS, SCHEMA, SHOT_FIELDS, FilmOptions, nearest
 from footage.storyboard.guesses import Guess
 from footage.storyboard.read.plain_data import MAX_NAMES, as_list, as_mapping
 
@@ -67,8 +67,10 @@ def read(data: object, base: Path | None) -> tuple[dict[str, Any], list[Guess], 
         outer["schema"] = SCHEMA
         guesses.append(Guess(None, "schema", "nothing", SCHEMA, "the file does not say its schema"))
     # Boards of earlier releases may have their own `film`, such as its name.
-    ours = BOARD_FIELDS if as_mapping(outer.get("film")) is not None else _WITHOUT_FILM
-    _sort_out(outer, ours, None, "", guesses, problems)
+    film = as_mapping(outer.get("film"))
+    _sort_out(outer, BOARD_FIELDS if film is not None else _WITHOUT_FILM, None, "", guesses, problems)
+    if film is not None:
+        outer["film"] = _film(film, problems)
     if (defaults := as_mapping(outer.get("defaults"))) is not None:
         outer["defaults"] = _defaults(defaults, base, problems)
     shots = as_list(outer.get("shots"))
@@ -95,6 +97,15 @@ def _defaults(defaults: Mapping[str, Any], base: Path | None, problems: list[Pro
             Problem(f"defaults.{name}", _short(defaults[name]), f"is no field of a request{hint}")
         )
     return _local_image({name: value for name, value in defaults.items() if value is not None}, base)
+
+
+def _film(film: Mapping[str, Any], problems: list[Problem]) -> dict[str, Any]:
+    known = tuple(FilmOptions.model_fields)
+    unknown = [name for name in film if name not in known]
+    for name in unknown[:MAX_NAMES]:
+        message = "is no field of a film, and what else is known of it belongs into metadata"
+        problems.append(Problem(f"film.{name}", _short(film[name]), message, ", ".join(known)))
+    return {name: value for name, value in film.items() if name in known}
 
 
 def _shot(

@@ -81,6 +81,7 @@ def test_a_copy_that_is_lost_or_damaged_is_told_by_verify_and_drawn_again(
     _, again = make(bench, "own")
 
     assert copy in problem
+    assert "drawn again for who asks" in problem
     assert again.sha256 == response.sha256 == store.sha256(copy, read=True)
     assert len(bench.tasks()) == 1
     assert verify_clip(store, response.key).problems == []
@@ -119,6 +120,8 @@ def test_a_copy_is_signed_with_the_clip_as_its_parent_and_is_one_of_the_files_wh
     # The label of the clip that is lost in the copy is lost.
     store.replace_file(copy.name, tmp_path / "certificates/chain.pem")
     assert clip_reports(store, response.key)[2].lost != ()
+    store.delete(copy.name)
+    assert "is gone" in clip_reports(store, response.key)[2].lost[0]
 
 
 def test_a_copy_of_other_bytes_than_the_clip_has_now_is_not_taken_for_its_copy(bench: Bench) -> None:
