@@ -16,6 +16,7 @@ from footage.emulator import Emulator
 pytestmark = pytest.mark.filterwarnings("default::DeprecationWarning", "default::ResourceWarning")
 
 
+@pytest.mark.slow
 def test_a_board_is_signed_labelled_and_drawn_over_on_its_way_through_the_flow_and_after_a_verdict(
     emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -21,7 +21,7 @@ from footage.settings import Settings
 from footage.steps.verify import verify_clip
 from footage.storyboard.board_marks import board_reports
 
-pytestmark = pytest.mark.s3
+pytestmark = [pytest.mark.s3, pytest.mark.slow]
 
 
 @pytest.fixture
