@@ -50,6 +50,10 @@ COMMANDS = {
         "\n\nThe same words about the same take are the same retake: said again, it goes on and buys nothing twice. "
         "The note is for people and never part of the prompt."
     ),
+    "list": (
+        "List the clips of the store: the open ones first, then the newest."
+        "\n\nReads the evidence, keeps an index of it in this user's cache folder, and asks no provider."
+    ),
     "harvest": "Finish everything that was bought and left unfinished, nearest expiry first; buys nothing.",
     "wait": (
         "Wait until a clip is delivered or has failed, for some seconds; buys nothing and asks no provider."

@@ -176,7 +176,7 @@ def clip_status(context: Context, key: str) -> ClipStatus:
     ended = state.result is not None or (state.over and not context.store.exists(evidence.marker))
     return ClipStatus(
         key=key,
-        state=_state_in_words(state),
+        state=state_in_words(state),
         paid=paid(state),
         task_id=receipt.task_id if receipt else None,
         expires_at=receipt.expires_at if receipt and state.unfinished else None,
@@ -193,7 +193,8 @@ def _exit_code(state: ClipState) -> int:
     return NotFinished.exit_code if canceled else ClipFailed.exit_code
 
 
-def _state_in_words(state: ClipState) -> str:
+def state_in_words(state: ClipState) -> str:
+    """Where a clip stands, for a person."""
     last = state.last
     if state.result is not None:
         return "finished"
