@@ -116,6 +116,6 @@ async def storyboard(
                 context, board_plan, ledger, makers, board_progress(board_plan), approve_shots=approve_shots
             )
             package = await cut(context, board_plan, outcomes, ledger.statement(), guesses_of(reading))
-            return await wrapped(board_plan, outcomes, ledger.statement(), package)
+            return await wrapped(context, board_plan, outcomes, ledger.statement(), package)
     except FootageError as error:
         return await stopped("The storyboard", error)

@@ -28,6 +28,7 @@ ROOM = "alicloud-ai-video-wan-video"
 _ALLOWED = {
     "OUTPUT_DIR": "a folder, or a URL such as s3://bucket/folder",
     "DASHSCOPE_HTTP_BASE_URL": "an address such as https://dashscope-intl.aliyuncs.com/api/v1",
+    "WAN_VIDEO_REVIEW_URL": "an address such as https://review.example.com",
     "WAN_VIDEO_DAY_ZONE": "a time zone by its name, such as Asia/Shanghai",
     "WAN_VIDEO_STORAGE_OPTIONS": 'a JSON object, such as {"endpoint_url": "https://s3.example.com"}',
     **{f"WAN_VIDEO_MAX_COST_PER_{span}": "such as 100 CNY or 14 USD" for span in ("DAY", "MONTH")},
@@ -161,6 +162,10 @@ class Settings(BaseSettings):
     push_account: str | None = Field(
         default=None, description="Id of the account whose events are taken; not set: any that is signed."
     )
+    review_url: str | None = Field(
+        default=None,
+        description="Address under which people reach `wan-video review`, such as https://review.example.com.",
+    )
     day_zone: str = Field(default="UTC", description="Time zone in which a day and a month begin.")
     result_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         default=("*.aliyuncs.com",), description="Hosts that results may be fetched from, as JSON."
@@ -257,6 +262,13 @@ class Settings(BaseSettings):
     def _check_time_stamps(cls, value: str | None) -> str | None:
         if value is not None and not is_address(value):
             raise PydanticCustomError("address", "is not an http(s) address")
+        return value
+
+    @field_validator("review_url")
+    @classmethod
+    def _check_review_url(cls, value: str | None) -> str | None:
+        if value is not None and (not is_address(value) or urlsplit(value).path.strip("/")):
+            raise PydanticCustomError("address", "is not an http(s) address without a path")
         return value
 
     @field_validator("http_base_url")

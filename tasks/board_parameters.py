@@ -43,7 +43,7 @@ Verdicts = Annotated[
     list[dict[str, Any]],
     _objects(
         ["shot", "take", "verdict"],
-        verdict={"type": "string", "enum": ["keep", "pick", "retake", "reject"]},
+        verdict={"type": "string", "enum": ["keep", "pick", "retake", "reject", "note"]},
         frame={"type": "integer", "minimum": 0},
         last_frame={"type": "integer", "minimum": 0},
         place={"type": "array", "items": {"type": "number"}},

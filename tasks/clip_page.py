@@ -12,6 +12,7 @@ from footage.errors import FootageError
 from footage.order import explain_rows
 from footage.privacy.display import one_line, plain
 from footage.privacy.redact import redact
+from footage.review.links import clip_page_url
 from footage.values.frame_rate import rate_number
 from footage.values.money import money
 from tasks.artifacts import ProgressArtifact, bar_of, published
@@ -93,6 +94,7 @@ def _page(clip: Clip, response: VideoResponse, cost: str) -> str:
         ("evidence", response.evidence_url),
     ]
     folder = one_line(clip.context.store.url).replace("`", "'")
+    review = clip_page_url(clip.context.settings, clip.key)
     lines = [
         f"## {as_text(clip.name)}",
         "",
@@ -104,6 +106,7 @@ def _page(clip: Clip, response: VideoResponse, cost: str) -> str:
         "|---|---|---|",
         *(f"| {field} | {asked} | {delivered} |" for field, asked, delivered in rows),
         "",
+        *([f"[Look at it beside the others]({review})", ""] if review else []),
         f"In `{folder}`:",
         "",
         *(f"- {label}: {as_link(redact(url), folder)}" for label, url in links if url),

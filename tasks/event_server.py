@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
-import socket
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -14,6 +12,7 @@ import uvicorn
 
 from footage.concurrency.executors import in_thread
 from footage.errors import InvalidRequest, Problem
+from footage.network.listening_socket import listening_socket
 from footage.push.certificates import TrustedCertificates
 from footage.push.completion_event import RULE_PATTERN
 from footage.push.receiver import Receiver, Rule
@@ -45,7 +44,7 @@ async def serve(context: Context, place: Place, flags: Sequence[str], grace_s: f
         InvalidRequest: The settings have no rule, or the port cannot be used.
     """
     rule = rule_of(context)
-    async with _bound(place) as listening:
+    with listening_socket(place.host, place.port) as listening:
         certificates = TrustedCertificates(rule.regions, _emulator_origin(context))
         finisher = await in_thread(Finisher, context.store, flags, grace_s)
         receiver = Receiver(rule, context.store, certificates, finisher.add)
@@ -78,17 +77,6 @@ def rule_of(context: Context) -> Rule:
     tokens = tuple(filter(None, settings.push_token.get_secret_value().split(",")))
     regions = frozenset({settings.region or _REGION})
     return Rule(settings.push_url, tokens, regions, settings.push_account)
-
-
-@contextlib.asynccontextmanager
-async def _bound(place: Place) -> AsyncGenerator[socket.socket]:
-    try:
-        listening = socket.create_server((place.host, place.port), backlog=2048)
-    except (OSError, OverflowError) as error:
-        why = f"cannot be listened on: {getattr(error, 'strerror', None) or error}"
-        raise InvalidRequest(problems=(Problem("port", f"{place.host}:{place.port}", why),)) from None
-    with listening:
-        yield listening
 
 
 def _emulator_origin(context: Context) -> str | None:

@@ -19,6 +19,7 @@ from footage.concurrency.executors import in_heavy_thread, in_thread
 from footage.order.hand_over import handed_over
 from footage.privacy.display import one_line, plain
 from footage.privacy.redact import redact
+from footage.review.links import board_page_url
 from footage.storyboard import BoardPlan, BoardQuote, Reading, check_budget, grouped, in_words
 from footage.storyboard.approved_plan import fingerprints
 from footage.storyboard.crew import Crew, OnOutcome, patience_s
@@ -213,7 +214,11 @@ async def judged(
 
 
 async def wrapped(
-    board_plan: BoardPlan, outcomes: dict[str, ShotOutcome], statement: Statement, package: Package
+    context: Context,
+    board_plan: BoardPlan,
+    outcomes: dict[str, ShotOutcome],
+    statement: Statement,
+    package: Package,
 ) -> State[dict[str, Any]]:
     """Completed when every shot is there; else `Incomplete`, with what to do about each missing one."""
     counts = Counter(outcome.state for outcome in outcomes.values())
@@ -221,6 +226,7 @@ async def wrapped(
     paid = statement.in_words()
     title = one_line(board_plan.board.title)
     message = f"{total}; {paid}; {package.links['dailies.html']}"
+    review = board_page_url(context.settings, package.folder)
     await published(
         acreate_table_artifact(
             key=f"{slug(title)}-shots",
@@ -231,7 +237,7 @@ async def wrapped(
     await published(
         acreate_markdown_artifact(
             key=f"{slug(title)}-storyboard",
-            markdown=_page(title, f"{total}, **{paid}**", outcomes.values(), package.links),
+            markdown=_page(title, f"{total}, **{paid}**", outcomes.values(), package.links, review),
             description=f"{as_cell(title)}: {total}",
         )
     )
@@ -252,7 +258,13 @@ async def wrapped(
     return Failed(name="Incomplete", message=message, data=data)
 
 
-def _page(title: str, total: str, outcomes: Iterable[ShotOutcome], links: Mapping[str, str]) -> str:
+def _page(
+    title: str,
+    total: str,
+    outcomes: Iterable[ShotOutcome],
+    links: Mapping[str, str],
+    review: str | None = None,
+) -> str:
     """What there is of a board, and about each shot that is missing why and what mends it."""
     missing = [outcome for outcome in outcomes if outcome.response is None]
     again = "Started again, the board makes what is missing and buys nothing twice."
@@ -260,6 +272,7 @@ def _page(title: str, total: str, outcomes: Iterable[ShotOutcome], links: Mappin
         f"## {as_text(title)}",
         "",
         total,
+        *(["", f"[Look at the takes]({review})"] if review else []),
         *(["", "### What is missing", ""] if missing else []),
         *(
             f"- **{as_text(outcome.shot_id)}** ({outcome.state}): {as_text(outcome.reason or '', 1_000)}"

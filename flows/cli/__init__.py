@@ -50,6 +50,11 @@ COMMANDS = {
         "\n\nThe same words about the same take are the same retake: said again, it goes on and buys nothing twice. "
         "The note is for people and never part of the prompt."
     ),
+    "review": (
+        "Look at the takes of a board in a browser, compare, pick and ask for retakes, until Ctrl-C."
+        "\n\nPrints an address that lets one browser in; the page invites others. What is dearer than --approve-above "
+        "is not bought from the page: it shows the command."
+    ),
     "list": (
         "List the clips of the store: the open ones first, then the newest."
         "\n\nReads the evidence, keeps an index of it in this user's cache folder, and asks no provider."

@@ -86,12 +86,34 @@ class Pick:
 
 
 @dataclass(frozen=True)
-class Retake:
-    """Ask for a further take of a shot; the person says what to change."""
+class Keep:
+    """Call a take good."""
 
     board: str
     shot: str
     take: str
+
+
+@dataclass(frozen=True)
+class Reject:
+    """Say that a take is not to be used."""
+
+    board: str
+    shot: str
+    take: str
+
+
+@dataclass(frozen=True)
+class Retake:
+    """Ask for a further take of a shot; where there is no note, the person says what to change."""
+
+    board: str
+    shot: str
+    take: str
+    note: str = "TEXT"
+    prompt: str | None = None
+    seed: int | None = None
+    by: str | None = None
 
 
 Action = (
@@ -106,10 +128,13 @@ Action = (
     | Approve
     | ReadBoard
     | Pick
+    | Keep
+    | Reject
     | Retake
 )
 # Those that look for clips need to be told where they are.
-_ABOUT_CLIPS = (Rerun, AdoptTask, Harvest, Wait, Verify, ResumeBuying, Spending, ReadBoard, Pick, Retake)
+_ABOUT_TAKES = (Pick, Keep, Reject, Retake)
+_ABOUT_CLIPS = (Rerun, AdoptTask, Harvest, Wait, Verify, ResumeBuying, Spending, ReadBoard, *_ABOUT_TAKES)
 
 
 def command(action: Action, flags: Sequence[str] = ()) -> str:
@@ -143,10 +168,20 @@ def _words(action: Action) -> list[str]:
             return ["storyboard", "--approve", run_id]
         case Pick(board, shot, take):
             return ["pick", *map(shlex.quote, (board, shot, take))]
-        case Retake(board, shot, take):
-            return ["retake", *map(shlex.quote, (board, shot, take)), "--note", "TEXT"]
+        case Keep(board, shot, take):
+            return ["keep", *map(shlex.quote, (board, shot, take))]
+        case Reject(board, shot, take):
+            return ["reject", *map(shlex.quote, (board, shot, take))]
+        case Retake():
+            return _retake(action)
         case ReadBoard(board, options):
             return ["storyboard", shlex.quote(board), *_typed_pairs(options)]
+
+
+def _retake(retake: Retake) -> list[str]:
+    fields = {"note": retake.note, "prompt": retake.prompt, "seed": retake.seed, "by": retake.by}
+    options = [typed(f"--{name}", str(value)) for name, value in fields.items() if value is not None]
+    return ["retake", *map(shlex.quote, (retake.board, retake.shot, retake.take)), *options]
 
 
 def _typed_pairs(options: Sequence[str]) -> list[str]:

@@ -173,6 +173,11 @@ class Store(ABC):
                 return self._signed_url(path, self._sign_seconds)
             return self._plain_url(path)
 
+    def local_path(self, path: str) -> Path | None:
+        """The object's file on this machine, whether it is there or not; None where a store is elsewhere."""
+        with self._doing("look for", path):
+            return self._local_path(path)
+
     # ------------------------------------------------------------------ trust
 
     def check_exclusive(self) -> None:
@@ -266,6 +271,9 @@ class Store(ABC):
     def _delete(self, path: str) -> None: ...
     @abstractmethod
     def _plain_url(self, path: str) -> str: ...
+
+    def _local_path(self, path: str) -> Path | None:  # noqa: ARG002 - most stores have no files
+        return None
 
     def _signed_url(self, path: str, seconds: int) -> str:
         raise StorageProblem(f"{self.url} cannot make signed links (asked for {path}, {seconds} s).")

@@ -180,6 +180,9 @@ class LocalStore(Store):
     def _plain_url(self, path: str) -> str:
         return (self._root / path).as_uri()
 
+    def _local_path(self, path: str) -> Path | None:
+        return self._root / path
+
     def _write_part(self, target: Path, body: bytes | Path) -> Path:
         """Write a whole, synced, unpublished file beside the target."""
         self._make_folder(target.parent)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from pydantic import Field
 from footage.errors import AlreadyThere, InvalidRequest, Problem
 from footage.evidence.reader import RecordReader
 from footage.evidence.records import Record, Sha256
+from footage.privacy.display import shown
 from footage.values.money import exact_money
 
 if TYPE_CHECKING:
@@ -59,6 +61,24 @@ def require_shown(
 def fingerprints(plan: BoardPlan) -> dict[str, str]:
     """What tells a shot with its picture and price from another one."""
     return {shot.id: _fingerprint(shot) for shot in plan.takes}
+
+
+def quote_token(plan: BoardPlan) -> str:
+    """What tells everything that a plan makes, with its pictures and prices, from another plan."""
+    return hashlib.sha256(json.dumps(fingerprints(plan), sort_keys=True).encode()).hexdigest()
+
+
+def require_quoted(plan: BoardPlan, quote: str) -> None:
+    """Refuse a plan that is not the one that was quoted.
+
+    Raises:
+        InvalidRequest: A request, a picture or a price is another one now; nothing was bought.
+    """
+    if quote_token(plan) != quote:
+        why = "the request, its picture or its price is another one now; nothing was bought"
+        raise InvalidRequest(
+            problems=(Problem("quote", shown(quote), why),), next_step="ask for the price again"
+        )
 
 
 def _fingerprint(shot: ShotPlan) -> str:

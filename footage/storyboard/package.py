@@ -8,6 +8,7 @@ A title whose letters no file name can have gets a hash, and another board of th
     timeline.otioz        the same with the clips inside
     timeline.edl          CMX3600
     dailies.html          to look at, in any browser
+    review.html           to compare takes in, read-only (footage/storyboard/review_page)
     board.json            the board as it was read
     report.json           outcomes, all takes, quote and spending
     picks.jsonl           what people said of the takes, a line each
@@ -38,6 +39,8 @@ from footage.storyboard.dailies import render_dailies
 from footage.storyboard.edl import edl
 from footage.storyboard.film import make_film
 from footage.storyboard.folder import claim_folder, to_json
+from footage.storyboard.review_page import page_in_file
+from footage.storyboard.review_page.review_document import FileLinks, review_document
 from footage.storyboard.selection import selected
 from footage.storyboard.take_list import read_takes, read_verdicts
 from footage.storyboard.take_rows import take_rows
@@ -59,6 +62,7 @@ logger = logging.getLogger(__name__)
 class Package:
     """Where everything of a board is: links by label, and the film's facts (None: no shot was delivered)."""
 
+    folder: str
     folder_url: str
     links: dict[str, str]
     film: Film | None
@@ -118,6 +122,7 @@ class _Packing:
         self.store = store
         self.plan = plan
         self.outcomes = outcomes
+        self.takes = takes
         self.rows = {
             shot.id: take_rows(store, takes.get(shot.id, ()), shot.shot_sha256) for shot in plan.shots
         }
@@ -149,6 +154,8 @@ class _Packing:
             self._put("timeline.edl" if number == 1 else f"timeline-{number}.edl", text.encode())
         self._put("picks.jsonl", picks_jsonl(read_verdicts(self.store, self.folder)))
         self._put("report.json", to_json(self._report(statement, film)))
+        document = review_document(self.store, self.plan, self.folder, self.takes, self.outcomes, FileLinks())
+        self._put("review.html", page_in_file(document).encode())
         page = render_dailies(
             self.plan,
             self.outcomes,
@@ -162,7 +169,7 @@ class _Packing:
             takes=self.rows,
         )
         self._put("dailies.html", page.encode())
-        return Package(self.store.url_of(self.folder), self.published, film)
+        return Package(self.folder, self.store.url_of(self.folder), self.published, film)
 
     def _fetch(self) -> dict[str, Path]:
         """The clips as local files: film and bundle are made from them."""

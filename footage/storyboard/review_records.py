@@ -2,7 +2,7 @@
 
     takes/<shot>/<take>-<key>.json    a take was ordered: which clip it is, and from which clip it starts
     retakes/<shot>/<take>.json        a person asked for a further take
-    verdicts/<shot>/<n>.json          what a person says of a take; the last word about a take counts
+    verdicts/<shot>/<n>.json          what a person says of a take; the last word counts, and a note changes no other
 
 A verdict is about a key and the provider's very bytes: where another file has come in their place it is lost, and
 another rendition of the same original keeps it.
@@ -25,7 +25,7 @@ Note = Annotated[str, Field(min_length=1, max_length=MAX_NOTE_CHARS), AfterValid
 Frame = Annotated[int, Field(ge=0, le=1_000_000)]
 # A place in the picture, as fractions of its width and height.
 Place = tuple[Annotated[float, Field(ge=0, le=1)], Annotated[float, Field(ge=0, le=1)]]
-Verdict = Literal["keep", "pick", "retake", "reject"]
+Verdict = Literal["keep", "pick", "retake", "reject", "note"]
 
 
 class TakeRecord(Record):
@@ -93,6 +93,8 @@ class VerdictRecord(Record):
     def _whole(self) -> VerdictRecord:
         if self.verdict == "retake" and self.note is None:
             raise ValueError("a retake needs a note that says what to change")
+        if self.verdict == "note" and self.note is None:
+            raise ValueError("a note has words")
         if self.last_frame is not None and (self.frame is None or self.last_frame < self.frame):
             raise ValueError("a range of frames has a first one, and its last one is not before that")
         return self

@@ -34,6 +34,8 @@ R = TypeVar("R", TakeRecord, RetakeRecord, VerdictRecord)
 TakeState = Literal["new", "keep", "pick", "retake", "reject"]
 ReviewState = Literal["picked", "in review", "retake asked", "missing"]
 
+# What a verdict makes of a take; a note makes nothing of it.
+_STATES: dict[str, TakeState] = {"keep": "keep", "pick": "pick", "retake": "retake", "reject": "reject"}
 # A store over the network takes tens of milliseconds to answer.
 _AT_ONCE = 16
 
@@ -46,6 +48,8 @@ class Take:
     result: ResultRecord | None
     state: TakeState = "new"
     verdict: VerdictRecord | None = None
+    # Everything that was said of these bytes, notes too, in the order in which it was said.
+    words: tuple[VerdictRecord, ...] = ()
 
     @property
     def number(self) -> int:
@@ -180,11 +184,14 @@ def _judged(record: TakeRecord, result: ResultRecord | None, verdicts: Sequence[
     if result is None:
         return Take(record, None)
     bytes_now = (record.shot, record.key, provider_sha256(result))
-    said = [v for v in verdicts if (v.shot, v.key, v.sha256) == bytes_now]
+    words = tuple(v for v in verdicts if (v.shot, v.key, v.sha256) == bytes_now)
+    said = [v for v in words if v.verdict != "note"]
     if not said:
-        return Take(record, result)
+        return Take(record, result, words=words)
     last = said[-1]
     picks = [v for v in verdicts if v.shot == record.shot and v.verdict == "pick"]
     # A later pick of another take says of this one that it was good.
-    state: TakeState = "keep" if last.verdict == "pick" and last != picks[-1] else last.verdict
-    return Take(record, result, state, last)
+    state: TakeState = (
+        "keep" if last.verdict == "pick" and last != picks[-1] else _STATES.get(last.verdict, "new")
+    )
+    return Take(record, result, state, last, words)

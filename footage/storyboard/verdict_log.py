@@ -53,7 +53,7 @@ def say(store: Store, folder: str, shot_id: str, take: str, words: Words) -> Ver
     said = list(read_verdicts(store, folder, shot_id))
     record = _record(found, words, provider_sha256(found.result))
     own = [verdict for verdict in said if (verdict.key, verdict.sha256) == (record.key, record.sha256)]
-    if own and own[-1].says_the_same_as(record) and found.state == words.verdict:
+    if own and own[-1].says_the_same_as(record) and words.verdict in ("note", found.state):
         return own[-1]
     last = max((verdict.number for verdict in said), default=0)
     for number in range(last + 1, last + _MOST_TRIES):

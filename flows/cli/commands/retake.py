@@ -38,6 +38,7 @@ def retake(
     max_seconds: Annotated[float | None, Parameter(metavar="SECONDS")] = None,
     max_cost: _Amount = None,
     approve_above: _Amount = None,
+    quote: Annotated[str | None, Parameter(metavar="QUOTE")] = None,
     dry_run: Switch = False,
     emulator: Switch = False,
     json: Switch = False,
@@ -69,6 +70,7 @@ def retake(
         max_seconds: Most seconds of video this run may buy.
         max_cost: Most money this run may spend, in the board's currency; USD if it names none.
         approve_above: Above this price, in the same currency, a person has to approve.
+        quote: Buy only what was quoted so, as the review app does; anything else is refused.
         dry_run: Check and price the take; send nothing, write nothing.
         emulator: Use the local stand-in instead of the provider; no key needed, nothing is bought.
         json: Print the result as JSON, alone on stdout.
@@ -83,6 +85,7 @@ def retake(
             problems=(Problem("note", "(nothing)", "a retake needs a note", "what is to be better"),)
         )
     tell("Reading the board …", "dim")
+    from footage.storyboard.approved_plan import require_quoted
     from footage.storyboard.folder import folder_of
     from footage.storyboard.prepared_board import prepare_board
     from footage.storyboard.read.settlement import read_map, settle
@@ -99,6 +102,8 @@ def retake(
             prepared = prepare_board(
                 context, board_file(board), defaults=defaults, settled=settled, caps=caps, wishes=(wish,)
             )
+            if quote is not None:
+                require_quoted(prepared.plan, quote)
             if dry_run:
                 from flows.cli.plan_table import show_plan
 

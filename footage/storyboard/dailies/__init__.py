@@ -203,7 +203,12 @@ def _meter(views: Sequence[View]) -> Markup:
 
 def _files(downloads: Mapping[str, str]) -> Markup:
     links = [
-        fill('<a href="{href}" download>{label}</a>', href=href, label=label)
+        fill(
+            '<a href="{href}"{saved}>{label}</a>',
+            href=href,
+            label=label,
+            saved=EMPTY if path.endswith(".html") else Markup(" download"),
+        )
         for label, path in downloads.items()
         if (href := link(path)) is not None
     ]
