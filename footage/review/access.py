@@ -157,9 +157,13 @@ class Guard:
         origin = headers.get("origin")
         if origin is not None and origin.lower() not in addresses.origins:
             return refusal(403, "Another site's page may not use the review app.")
+        # Another port of this host is the same site, and gets the cookie sent along.
+        foreign = headers.get("sec-fetch-site", "none") not in ("same-origin", "none")
+        if foreign and headers.get("sec-fetch-mode") != "navigate":
+            return refusal(403, "Another site's page may not use the review app.")
         if scope["method"] in _SAFE:
             return None
-        if origin is None or headers.get("sec-fetch-site", "same-origin") != "same-origin":
+        if origin is None or foreign:
             return refusal(403, "Only a page of the review app may change something.")
         if headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
             return refusal(415, "Only JSON is read.")

@@ -36,8 +36,6 @@ class Player {
     const video = this.videos[place];
     const before = this.takes[place];
     this.takes[place] = take?.video ? take : null;
-    const caption = byId(`view-${place}`).querySelector("figcaption");
-    caption.textContent = take ? `take ${take.take}, ${take.state}` : "";
     if (!this.takes[place]) {
       video.removeAttribute("src");
       video.load();
@@ -46,6 +44,16 @@ class Player {
       video.src = take.video;
       video.setAttribute("aria-label", `Take ${take.take}, ${take.duration_s.toFixed(1)} seconds`);
       video.addEventListener("loadedmetadata", () => { this.goTo(place, frame); }, { once: true });
+    } else {
+      this.goTo(place, frame);
+    }
+  }
+
+  /** Say below each picture which take it is, and what was said of it by now. */
+  caption(takes) {
+    for (const place of ["a", "b"]) {
+      const take = takes.find((one) => one.key === this.takes[place]?.key);
+      byId(`view-${place}`).querySelector("figcaption").textContent = take ? `take ${take.take}, ${take.state}` : "";
     }
   }
 

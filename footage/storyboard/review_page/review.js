@@ -99,6 +99,7 @@ class Review {
   look(frame = 0) {
     const take = this.take;
     this.player.load(take, this.other, frame);
+    this.player.caption(this.shot?.takes ?? []);
     if (take) history.replaceState(null, "", `#${take.key.slice(0, 16)}`);
   }
 
@@ -138,6 +139,7 @@ class Review {
       type: "button", id: `take-${at}`, "aria-pressed": String(at === this.at.take), onclick: () => this.goTake(at),
       textContent: `Take ${one.take}${one.state === "new" ? "" : ` · ${one.state}`}${one.used ? " · in the cut" : ""}`,
     })));
+    this.player.caption(shot.takes);
     byId("empty").hidden = Boolean(take?.video);
     byId("empty").textContent = take ? `Take ${take.take} is not delivered.` : shot.reason ?? "No take was made yet.";
     byId("view-a").hidden = !take?.video || this.player.shown === "b";
