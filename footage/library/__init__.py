@@ -6,7 +6,7 @@ What is told comes from the evidence. The index only spares reading again what c
 where it is gone, damaged or of another release.
 """
 
-from footage.library.library_clip import LIBRARY_STATES, BoardTake, LibraryClip, LibraryState
+from footage.library.library_clip import LIBRARY_STATES, BoardTake, LibraryClip, LibraryState, state_named
 from footage.library.search import ClipQuery, FoundClips, find_clips
 
 __all__ = [
@@ -17,4 +17,5 @@ __all__ = [
     "LibraryClip",
     "LibraryState",
     "find_clips",
+    "state_named",
 ]

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import logging
 import os
 import sqlite3
@@ -22,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 # Raised whenever the columns, or what is read of a clip, change: then everything is read anew.
 _VERSION = 1
-_TABLE = "CREATE TABLE IF NOT EXISTS clips (key TEXT PRIMARY KEY, seen TEXT NOT NULL, clip TEXT NOT NULL)"
+_TABLE = "CREATE TABLE IF NOT EXISTS clips (key TEXT PRIMARY KEY, seen TEXT NOT NULL, clip BLOB NOT NULL)"
 
 
 @dataclass(frozen=True)
@@ -46,21 +45,17 @@ class ClipIndex:
         try:
             with self._opened() as database:
                 rows = database.execute("SELECT key, seen, clip FROM clips").fetchall()
-                return {
-                    key: Indexed(seen, LibraryClip.from_json(json.loads(clip))) for key, seen, clip in rows
-                }
+                return {key: Indexed(seen, LibraryClip.from_bytes(clip)) for key, seen, clip in rows}
         except (sqlite3.Error, OSError) as error:
             logger.info("The index of the clips cannot be read: %s", error)
-        except (ValueError, TypeError, KeyError, ArithmeticError) as error:
+        except ValueError as error:
             logger.info("The index of the clips does not fit (%s).", type(error).__name__)
         self._discard()
         return {}
 
     def write(self, found: dict[str, Indexed], gone: Iterable[str]) -> None:
         """Keep what was read now, and forget what is gone."""
-        rows = [
-            (key, one.seen, json.dumps(one.clip.to_json(), ensure_ascii=False)) for key, one in found.items()
-        ]
+        rows = [(key, one.seen, one.clip.to_bytes()) for key, one in found.items()]
         try:
             with self._opened() as database, database:
                 database.executemany("DELETE FROM clips WHERE key = ?", [(key,) for key in gone])

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from pydantic import TypeAdapter
 
 from footage.errors import FootageError
 from footage.evidence.clip_evidence import ClipEvidence
 from footage.evidence.stored_order import stored_order
 from footage.privacy.redact import redact
 from footage.steps.store_status import state_in_words
-from footage.values.money import amount_text
 
 if TYPE_CHECKING:
     from footage.evidence.records import ResultRecord
@@ -26,6 +27,12 @@ logger = logging.getLogger(__name__)
 # open: bought, or perhaps, and not finished. ordered: never bought. unreadable: its evidence does not fit.
 LibraryState = Literal["open", "finished", "failed", "canceled", "lost", "ordered", "unreadable"]
 LIBRARY_STATES: tuple[LibraryState, ...] = get_args(LibraryState)
+
+
+def state_named(name: str) -> LibraryState | None:
+    """The state of that name; None where there is none."""
+    states: dict[str, LibraryState] = {state: state for state in LIBRARY_STATES}
+    return states.get(name)
 
 
 @dataclass(frozen=True)
@@ -65,30 +72,24 @@ class LibraryClip:
         return replace(self, boards=boards)
 
     def to_json(self) -> dict[str, Any]:
-        """As JSON values."""
-        return {
-            **asdict(self),
-            "at": None if self.at is None else self.at.isoformat(timespec="seconds"),
-            "amount": None if self.amount is None else amount_text(self.amount),
-            "boards": [asdict(place) for place in self.boards],
-        }
+        """As JSON values; times in UTC, money as text."""
+        return _CLIP.dump_python(self, mode="json")
+
+    def to_bytes(self) -> bytes:
+        """As JSON, without the boards."""
+        return _CLIP.dump_json(self.on(()))
 
     @classmethod
-    def from_json(cls, fields: dict[str, Any]) -> LibraryClip:
-        """From `to_json`, but for the boards.
+    def from_bytes(cls, data: bytes) -> LibraryClip:
+        """What `to_bytes` wrote.
 
         Raises:
-            ValueError, TypeError, ArithmeticError: It is not from there.
+            ValueError: It did not write that.
         """
-        at, amount = fields["at"], fields["amount"]
-        return cls(
-            **fields
-            | {
-                "at": None if at is None else datetime.fromisoformat(at),
-                "amount": None if amount is None else Decimal(amount),
-                "boards": (),
-            }
-        )
+        return _CLIP.validate_json(data)
+
+
+_CLIP = TypeAdapter(LibraryClip)
 
 
 def read_clip(store: Store, key: str) -> LibraryClip:

@@ -152,9 +152,9 @@ def _places(store: Store) -> dict[str, list[BoardTake]]:
     """Where each clip stands in boards, by its key, as the names of the records of takes say."""
     boards = store.folders(ROOT)
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        listed = zip(boards, pool.map(lambda board: store.list(f"{ROOT}/{board}/takes"), boards), strict=True)
+        listed = pool.map(store.list, [f"{ROOT}/{board}/takes" for board in boards])
         found: dict[str, list[BoardTake]] = {}
-        for board, paths in listed:
+        for board, paths in zip(boards, listed, strict=True):
             for path in paths:
                 if match := _TAKE.fullmatch(path.removeprefix(f"{ROOT}/{board}/")):
                     place = BoardTake(board, match["shot"], int(match["take"]))

@@ -27,7 +27,7 @@ from starlette.routing import Route
 
 from footage.concurrency.executors import in_thread
 from footage.errors import FootageError, InvalidRequest, NotThere, OverBudget, Problem, StorageProblem
-from footage.library import LIBRARY_STATES, ClipQuery, LibraryClip, find_clips
+from footage.library import LIBRARY_STATES, ClipQuery, LibraryClip, find_clips, state_named
 from footage.privacy.display import shown
 from footage.review.access import Access, Guard, refusal
 from footage.storyboard.folder import ROOT
@@ -189,9 +189,9 @@ class _Routes:
 
 
 def _query(given: Mapping[str, str]) -> ClipQuery:
-    state = given.get("state") or None
-    wanted = next((one for one in LIBRARY_STATES if one == state), None)
-    if state != wanted:
+    state = given.get("state", "")
+    wanted = state_named(state)
+    if state and wanted is None:
         raise InvalidRequest(
             problems=(Problem("state", shown(state), "there is no such state", ", ".join(LIBRARY_STATES)),)
         )

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from libraryclips import DAY, bought, finished
+from libraryclips import bought, finished
 
 from flows.cli import run
 from flows.cli.commands.list import STATES
@@ -31,14 +31,14 @@ def printed(capsys: Capture, *arguments: str) -> Any:
 
 
 def test_clips_are_listed_for_people_and_for_programs(store: Store, capsys: Capture) -> None:
-    key = finished(store, "A paper boat\x1b[31m at dawn")
+    key = finished(store, "A paper boat\u202e at dawn")
     bought(store, "A kite")
     store.create(f"storyboards/Film/takes/s01/1-{key}.json", b"{}")
 
     found = printed(capsys, "boat")
     assert found["total"] == 1
     clip = found["clips"][0]
-    assert (clip["key"], clip["state"], clip["at"]) == (key, "finished", DAY.isoformat(timespec="seconds"))
+    assert (clip["key"], clip["state"], clip["at"]) == (key, "finished", "2026-11-20T09:00:00Z")
     assert clip["video_url"].endswith(f"/videos/{key}.mp4")
     assert [clip["key"] for clip in printed(capsys, "--board", "Film")["clips"]] == [key]
     assert printed(capsys, "--since", "2026-11-21")["total"] == 0
@@ -48,7 +48,7 @@ def test_clips_are_listed_for_people_and_for_programs(store: Store, capsys: Capt
     assert "A kite" in told.out
     assert "1 of 2 clips; --limit 2 shows all." in told.err
     assert run(["list", "boat"]) == 0
-    assert "\x1b" not in (line := capsys.readouterr().out)
+    assert "\u202e" not in (line := capsys.readouterr().out)
     assert "[Film/s01]" in line
 
 

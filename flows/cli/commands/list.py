@@ -52,7 +52,7 @@ def list(
         emulator: The store of --emulator.
         storage_block: Name of a Video Storage block of the Prefect server.
     """
-    from footage.library import LIBRARY_STATES, ClipQuery, find_clips
+    from footage.library import LIBRARY_STATES, ClipQuery, find_clips, state_named
 
     for name, value, allowed in (("model", model, MODEL_NAMES), ("state", state, LIBRARY_STATES)):
         if value is not None and value not in allowed:
@@ -60,7 +60,7 @@ def list(
             raise InvalidRequest(problems=(problem,))
     if limit < 1:
         raise InvalidRequest(problems=(Problem("limit", str(limit), "is no number of clips", "1 or more"),))
-    wanted = next((one for one in LIBRARY_STATES if one == state), None)
+    wanted = None if state is None else state_named(state)
     query = ClipQuery(words, model, wanted, board, None if since is None else _moment(since), limit=limit)
     with emulated(emulator), store_here(storage_block) as context:
         found = find_clips(context.store, query)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -106,7 +107,7 @@ def review(
     return 0
 
 
-def _retake_flags(values: dict[str, object], switches: dict[str, bool]) -> list[str]:
+def _retake_flags(values: Mapping[str, object], switches: Mapping[str, bool]) -> list[str]:
     """The options of this command that its retakes have, too."""
     given = [f"{name}={value}" for name, value in values.items() if value is not None]
     return [*given, *(name for name, on in switches.items() if on)]

@@ -131,7 +131,7 @@ def test_without_a_usable_index_everything_is_found_all_the_same(
         case "other columns":
             index.write_bytes(data.replace(b"seen TEXT", b"soon TEXT"))
         case "other values":
-            index.write_bytes(data.replace(b'"state"', b'"stage"'))
+            index.write_bytes(data.replace(b'"finished"', b'"finishes"'))
         case "a folder":
             index.mkdir()
         case _:

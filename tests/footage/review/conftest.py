@@ -24,7 +24,7 @@ def review_emulator() -> Iterator[Emulator]:
         yield emulator
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def context(review_emulator: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Context]:
     settings = Settings(
         output_dir=str(tmp_path_factory.mktemp("review")),
@@ -37,7 +37,7 @@ def context(review_emulator: Emulator, tmp_path_factory: pytest.TempPathFactory)
     context.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def board_file(context: Context, tmp_path_factory: pytest.TempPathFactory) -> Path:
     document = film({"id": "a", "takes": 2, "seed": 7}, {"id": "b"}, budget={"currency": "CNY"})
     asyncio.run(make_film(context, document))
@@ -46,13 +46,13 @@ def board_file(context: Context, tmp_path_factory: pytest.TempPathFactory) -> Pa
     return path
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def app(context: Context, board_file: Path) -> Iterator[App]:
     with served(context, board_file) as app:
         yield app
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def browser(app: App) -> Iterator[httpx.Client]:
     with entered(app.address) as client:
         yield client

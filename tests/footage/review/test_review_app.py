@@ -142,7 +142,7 @@ def test_what_is_not_what_was_quoted_is_not_bought(
             wish["prompt"] = "A stormy harbour"
         case "the board":
             board = json.loads(before)
-            board["shots"][0]["request"]["seed"] = 8
+            board["shots"][0]["seed"] = 8
             board_file.write_text(json.dumps(board))
         case "no quote":
             quote = None
