@@ -149,14 +149,19 @@ class _Lines(logging.Handler):
             status.note_pause(getattr(record, "clip", None), getattr(record, "pause_s", None))
 
 
-def show_progress() -> None:
-    """Let the core's log lines appear in the terminal, and no wait be silent; calling it again changes nothing."""
+def show_lines() -> None:
+    """Let the core's log lines appear in the terminal; calling it again changes nothing."""
     logger = logging.getLogger("footage")
     # Prefect would set it, too, but what is said before and while it loads counts as well.
     if logger.getEffectiveLevel() > logging.INFO:
         logger.setLevel(logging.INFO)
     if not any(isinstance(handler, _Lines) for handler in logger.handlers):
         logger.addHandler(_Lines(logging.INFO))
+
+
+def show_progress() -> None:
+    """The same, and let no wait be silent."""
+    show_lines()
     for status in _status:
         status.start()
 

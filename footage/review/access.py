@@ -209,7 +209,8 @@ def refusal(status: int, message: str) -> Response:
 # A browser sends no cookie along with the first click on a link of another site; the second click is of this page.
 _DOOR = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Review</title><link rel="stylesheet" href="/static/review.css"></head>
+<title>Review</title><link rel="stylesheet" href="/static/review.css">
+<link rel="icon" href="/static/icon.svg"></head>
 <body><main class="door"><h1>Review</h1>
 <p>This browser was not let in, or comes from another site. <a href="">Go on</a>, or open the address that
 <code>wan-video review</code> prints; each one lets one browser in.</p></main></body></html>

@@ -11,7 +11,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from flows.cli.console import command_here, show_progress, tell
+from flows.cli.console import command_here, show_lines, tell
 from flows.cli.contexts import store_here
 from flows.cli.emulator_client import emulated
 from flows.cli.flags import BlockName, ModelName, Switch
@@ -63,7 +63,8 @@ def review(
     from footage.review.reviewed_boards import BoardFile, ReviewedBoards
     from footage.storyboard.read.settlement import read_map, settle
 
-    show_progress()
+    # It waits for people, and that is no silence to be broken.
+    show_lines()
     caps = {"max_seconds": max_seconds, "max_cost": max_cost, "approve_above": approve_above}
     settled = settle((), (), accept_guesses=accept_guesses)
     settled = settled.over(read_map(map_file)) if map_file is not None else settled

@@ -20,7 +20,7 @@ __all__ = ["ASSETS", "page_in_app", "page_in_file", "resource"]
 
 # In the order in which they are run.
 SCRIPTS = ("shared.js", "player.js", "actions.js", "review.js")
-ASSETS = frozenset({"review.css", "gallery.js", *SCRIPTS})
+ASSETS = frozenset({"review.css", "icon.svg", "gallery.js", *SCRIPTS})
 
 
 def resource(name: str) -> str:
@@ -35,7 +35,9 @@ def page_in_app(title: str) -> str:
         resource("review.html"),
         title=title,
         policy=Markup(""),
-        style=Markup('<link rel="stylesheet" href="/static/review.css">'),
+        style=Markup(
+            '<link rel="stylesheet" href="/static/review.css"><link rel="icon" href="/static/icon.svg">'
+        ),
         document=Markup(""),
         scripts=Markup(scripts),
         library=Markup('<a href="/clips">All clips</a>'),

@@ -16,11 +16,15 @@ function element(tag, properties = {}, ...children) {
   return made;
 }
 
-/** Say something to everybody, readers of the screen included. */
+let quiet;
+
+/** Say something to everybody, readers of the screen included, for as long as it takes to read. */
 function say(text, bad = false) {
   const said = byId("said");
   said.textContent = text;
   said.classList.toggle("bad", bad);
+  clearTimeout(quiet);
+  quiet = setTimeout(() => { said.textContent = ""; }, bad ? 20000 : 6000);
 }
 
 /** What the app answers; throws an Error with the app's words, its status and everything else it said. */
