@@ -189,7 +189,8 @@ class Guard:
 
     def _welcome(self, request: Request, session: str) -> Response:
         # Sent on to the same page, so that the address in the history opens nothing.
-        answer = RedirectResponse(request.url.path, status_code=303)
+        # With one slash at its beginning, it is of this host whatever follows.
+        answer = RedirectResponse("/" + request.url.path.lstrip("/"), status_code=303)
         answer.set_cookie(
             self._access.addresses.cookie,
             session,

@@ -133,7 +133,9 @@ class _Routes:
         parts, name = self._parts, request.path_params["name"]
         document = await in_thread(parts.boards.document, name)
         return JSONResponse(
-            {**document, "cutting": parts.cutter.busy(name), "purchases": parts.purchases.of(name)}
+            document
+            | {"cutting": parts.cutter.busy(name), "purchases": parts.purchases.of(name)}
+            | {"reviewer": parts.reviewer}
         )
 
     async def clips(self, request: Request) -> Response:

@@ -220,10 +220,9 @@ def test_a_chain_shows_the_frames_of_its_neighbours_and_what_is_stale(page: Page
 
 
 def test_what_two_browsers_say_at_once_is_all_there(page: Page, browser: Browser, board: Any) -> None:
-    invitation = page.evaluate(
-        "fetch('/api/invitations', {method: 'POST', headers: {'Content-Type': 'application/json'}, body: '{}'})"
-        ".then((answer) => answer.json()).then((told) => told.address)"
-    )
+    page.locator("#invite").click()
+    expect(page.locator("#said")).to_contain_text("invitation=")
+    invitation = page.locator("#said").inner_text().removeprefix("Copied: ")
     other = browser.new_context(viewport={"width": 390, "height": 844}, color_scheme="dark").new_page()
     other.goto(invitation)
     other.wait_for_selector("body[data-ready]")

@@ -70,6 +70,8 @@ def test_a_board_with_takes_is_reviewed_in_the_terminal_and_a_retake_is_bought_o
     priced = _printed(capsys, *wish, "--dry-run")
     assert [(shot["id"], shot["cost"], shot["seed"]) for shot in priced["shots"]] == [("a:3", "1.20", 9)]
     assert run([*wish, "--max-seconds", "4"]) == 6
+    assert run([*wish, "--quote", "0" * 64]) == 2
+    assert "another one now; nothing was bought" in " ".join(capsys.readouterr().err.split())
     assert (_accepted(emulator), _states(capsys, board)["a"][1][0]) == (3, (1, "retake", False))
     for _ in range(2):
         assert _printed(capsys, *wish)["shots"] == {"a:3": "delivered"}

@@ -13,7 +13,8 @@ class Review {
     this.at = { shot: 0, take: 0 };
     this.player = new Player();
     this.actions = new Actions(this, this.player);
-    byId("who").hidden = !this.acts;
+    byId("who").hidden = byId("invite").hidden = !this.acts;
+    byId("invite").addEventListener("click", () => this.invite().catch((error) => say(error.message, true)));
     byId("by").value = localStorageOr("by", "");
     byId("by").addEventListener("change", (event) => keep("by", event.target.value));
     byId("flick").addEventListener("click", () => this.player.show(this.player.shown === "b" ? "a" : "b"));
@@ -43,6 +44,12 @@ class Review {
   get shot() { return this.board.shots[this.at.shot]; }
   get take() { return this.shot?.takes[this.at.take] ?? null; }
   get by() { return byId("by").value || undefined; }
+
+  /** An address for one more browser, to send to somebody. */
+  async invite() {
+    const { address } = await ask("/api/invitations", {});
+    await copy(address);
+  }
 
   /** The take to look at first: the one that is used, else the last one. */
   usual(shot) {
@@ -109,6 +116,7 @@ class Review {
     const picked = this.board.shots.filter((shot) => shot.state === "picked").length;
     byId("summary").textContent = `${picked} of ${this.board.shots.length} picked` + (this.board.cutting ? " · cutting …" : "");
     byId("film").href = this.board.film;
+    byId("by").placeholder = this.board.reviewer ?? "";
     byId("shots").querySelector("ol").replaceChildren(...this.board.shots.map((shot, number) => this.tile(shot, number)));
     if (this.shot) this.drawShot();
     if (focused) byId(focused)?.focus({ preventScroll: true });

@@ -142,6 +142,14 @@ def test_the_cookie_is_for_this_app_alone_and_no_script_can_read_it(app: App, br
     assert {"httponly", "samesite=strict", "path=/"} <= {part.strip() for part in cookie.split(";")}
 
 
+def test_an_address_leads_to_no_other_host(app: App, browser: httpx.Client) -> None:
+    token = httpx.URL(invited(browser)).params["invitation"]
+    with app.stranger() as client:
+        answer = client.get(f"{app.origin}//evil.example/x?invitation={token}")
+
+    assert answer.headers["location"] == "/evil.example/x"
+
+
 def test_behind_a_proxy_with_tls_only_its_address_is_the_app_and_its_cookie_never_leaves_tls() -> None:
     addresses = Addresses(8788, "https://review.example.com")
 
