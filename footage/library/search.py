@@ -6,7 +6,7 @@ import hashlib
 import logging
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -84,9 +84,8 @@ def find_clips(store: Store, query: ClipQuery, *, cache: Path | None = None) -> 
         StorageProblem: The store cannot be listed.
     """
     places = _places(store)
-    everything = [
-        clip.on(tuple(places.get(clip.key, ()))) for clip in _all_clips(store, cache or cache_folder())
-    ]
+    clips = _all_clips(store, cache or cache_folder())
+    everything = [clip.on(tuple(places[clip.key])) if clip.key in places else clip for clip in clips]
     fitting = sorted((clip for clip in everything if query.fits(clip)), key=_order)
     end = None if query.limit is None else query.offset + query.limit
     return FoundClips(
@@ -105,39 +104,43 @@ def _folded(text: str) -> str:
     return unicodedata.normalize("NFKC", text).casefold()
 
 
+# What is seen of a clip that has its result: its records are created once, so nothing of it changes any more.
+_FINISHED = "finished"
+
+
 def _all_clips(store: Store, cache: Path | None) -> Iterable[LibraryClip]:
     keys = [key for key in store.folders("evidence") if is_key(key)]
     index = ClipIndex(cache, store.url, _identity(store))
     known = index.read()
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        seen = dict(zip(keys, pool.map(partial(_seen, store, known), keys), strict=True))
-        changed = [key for key in keys if key not in known or known[key].seen != seen[key]]
+        rest = [key for key in keys if key not in known or not _still_finished(store, known[key])]
+        seen = dict(zip(rest, pool.map(partial(_names_sha256, store), rest), strict=True))
+        changed = [key for key in rest if key not in known or known[key].seen != seen[key]]
         if len(changed) > _MANY:
             logger.info("%d clips are looked at for the first time; the next look is quick.", len(changed))
         read = dict(zip(changed, pool.map(partial(read_clip, store), changed), strict=True))
     fresh = {
         key: Indexed(_FINISHED if clip.state == "finished" else seen[key], clip) for key, clip in read.items()
     }
-    gone = known.keys() - seen.keys()
+    gone = known.keys() - set(keys)
     if fresh or gone:
         index.write(fresh, gone)
     return [(fresh.get(key) or known[key]).clip for key in keys]
 
 
-# What is seen of a clip that has its result: its records are created once, so nothing of it changes any more.
-_FINISHED = "finished"
+def _still_finished(store: Store, known: Indexed) -> bool:
+    """Whether nothing has to be asked about a clip; where a question costs nothing, its result is looked for.
+
+    Somebody may have put an older copy of its folder there.
+    """
+    if known.seen != _FINISHED:
+        return False
+    return store.remote or store.exists(f"evidence/{known.clip.key}/result.json")
 
 
-def _seen(store: Store, known: Mapping[str, Indexed], key: str) -> str:
-    """What tells whether a clip has to be read again."""
-    if key in known and known[key].seen == _FINISHED:
-        # Where a question costs nothing it is asked: somebody may have put an older copy of the folder there.
-        if store.remote or store.exists(f"evidence/{key}/result.json"):
-            return _FINISHED
-        return ""
-    # Records are created and never rewritten, so their names tell how far a clip came.
-    names = sorted(names_of(store, key))
-    return hashlib.sha256("\n".join(names).encode()).hexdigest()
+def _names_sha256(store: Store, key: str) -> str:
+    """What tells how far a clip came: records are created and never rewritten, so their names do."""
+    return hashlib.sha256("\n".join(sorted(names_of(store, key))).encode()).hexdigest()
 
 
 def _identity(store: Store) -> bytes:

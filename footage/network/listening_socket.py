@@ -16,10 +16,16 @@ def listening_socket(host: str, port: int) -> Generator[socket.socket]:
     Raises:
         InvalidRequest: The port cannot be used.
     """
+    # Asked for one beyond, Python leaves a socket behind.
+    if not 0 <= port <= 65535:
+        raise _refusal(host, port, "a port is from 0, which takes a free one, to 65535")
     try:
         listening = socket.create_server((host, port), backlog=2048)
-    except (OSError, OverflowError) as error:
-        why = f"cannot be listened on: {getattr(error, 'strerror', None) or error}"
-        raise InvalidRequest(problems=(Problem("port", f"{host}:{port}", why),)) from None
+    except OSError as error:
+        raise _refusal(host, port, error.strerror or str(error)) from None
     with listening:
         yield listening
+
+
+def _refusal(host: str, port: int, why: str) -> InvalidRequest:
+    return InvalidRequest(problems=(Problem("port", f"{host}:{port}", f"cannot be listened on: {why}"),))
