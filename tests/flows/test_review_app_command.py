@@ -66,6 +66,7 @@ def take_two(client: httpx.Client) -> dict[str, Any] | None:
     return takes[1] if len(takes) > 1 and takes[1]["video"] else None
 
 
+@pytest.mark.slow
 def test_an_app_that_is_killed_while_a_retake_is_bought_loses_nothing_and_buys_nothing_twice(
     board: tuple[str, Context], emulator: Emulator
 ) -> None:

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from flows.cli import run
@@ -110,9 +111,10 @@ def test_a_retake_that_is_killed_while_it_is_bought_is_finished_by_the_same_comm
 
 
 @pytest.mark.slow
-async def test_verdicts_and_retakes_are_parameters_of_a_deployment(
-    emulator: Emulator, tmp_path: Path
+async def test_verdicts_and_retakes_are_parameters_of_a_deployment_and_its_pages_lead_to_the_review_app(
+    emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, prefect_api: httpx.Client
 ) -> None:
+    monkeypatch.setenv("WAN_VIDEO_REVIEW_URL", "https://review.example.com/")
     board = json.loads(Path(_board(tmp_path, {"id": "a", "takes": 2})).read_text())  # noqa: ASYNC240
     await storyboard_flow(board=board)
 
@@ -125,6 +127,9 @@ async def test_verdicts_and_retakes_are_parameters_of_a_deployment(
     )
     assert made["shots"] == {"a:3": "delivered"}
     assert _accepted(emulator) == 3
+    pages = " ".join(str(page["data"]) for page in prefect_api.post("artifacts/filter", json={}).json())
+    assert "(https://review.example.com/boards/Film)" in pages
+    assert f"(https://review.example.com/clips#{made['keys']['a:3']})" in pages
 
 
 @pytest.mark.slow

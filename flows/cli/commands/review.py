@@ -7,7 +7,7 @@ import contextlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
@@ -16,6 +16,9 @@ from flows.cli.contexts import store_here
 from flows.cli.emulator_client import emulated
 from flows.cli.flags import BlockName, ModelName, Switch
 from flows.cli.verdicts import By, who
+
+if TYPE_CHECKING:
+    from footage.review.reviewed_boards import BoardFile
 
 _Amount = Annotated[float | None, Parameter(metavar="AMOUNT")]
 
@@ -60,17 +63,12 @@ def review(
     """
     from flows.cli.retake_process import RetakeProcess, retake_arguments
     from footage.review.review_server import serve_review
-    from footage.review.reviewed_boards import BoardFile, ReviewedBoards
-    from footage.storyboard.read.settlement import read_map, settle
+    from footage.review.reviewed_boards import ReviewedBoards
 
     # It waits for people, and that is no silence to be broken.
     show_lines()
     caps = {"max_seconds": max_seconds, "max_cost": max_cost, "approve_above": approve_above}
-    settled = settle((), (), accept_guesses=accept_guesses)
-    settled = settled.over(read_map(map_file)) if map_file is not None else settled
-    file = None
-    if board is not None and Path(board).is_file():
-        file = BoardFile(board, {"model": model} if model else None, settled, caps)
+    file = _board_file(board, model, map_file, accept_guesses, caps)
     flags = _retake_flags(
         {
             "--model": model,
@@ -106,6 +104,24 @@ def review(
         with contextlib.suppress(KeyboardInterrupt):
             asyncio.run(served)
     return 0
+
+
+def _board_file(
+    board: str | None,
+    model: str | None,
+    map_file: Path | None,
+    accept_guesses: bool,
+    caps: Mapping[str, float | None],
+) -> BoardFile | None:
+    """The board, if it is a file, with how it is read; None where it is the name of a folder in the store."""
+    from footage.review.reviewed_boards import BoardFile
+    from footage.storyboard.read.settlement import read_map, settle
+
+    if board is None or not Path(board).is_file():
+        return None
+    settled = settle((), (), accept_guesses=accept_guesses)
+    settled = settled.over(read_map(map_file)) if map_file is not None else settled
+    return BoardFile(board, {"model": model} if model else None, settled, caps)
 
 
 def _retake_flags(values: Mapping[str, object], switches: Mapping[str, bool]) -> list[str]:
