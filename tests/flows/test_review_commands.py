@@ -127,7 +127,7 @@ async def test_verdicts_and_retakes_are_parameters_of_a_deployment_and_its_pages
     )
     assert made["shots"] == {"a:3": "delivered"}
     assert _accepted(emulator) == 3
-    pages = " ".join(str(page["data"]) for page in prefect_api.post("artifacts/filter", json={}).json())
+    pages = " ".join(str(page["data"]) for page in prefect_api.post("artifacts/filter", json={}).json())  # noqa: ASYNC212 - nothing else waits
     assert "(https://review.example.com/boards/Film)" in pages
     assert f"(https://review.example.com/clips#{made['keys']['a:3']})" in pages
 
