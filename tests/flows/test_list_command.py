@@ -31,7 +31,7 @@ def printed(capsys: Capture, *arguments: str) -> Any:
 
 
 def test_clips_are_listed_for_people_and_for_programs(store: Store, capsys: Capture) -> None:
-    key = finished(store, "A paper boat\u202e at dawn")
+    key = finished(store, "A paper boat\u202e at\ndawn")
     bought(store, "A kite")
     store.create(f"storyboards/Film/takes/s01/1-{key}.json", b"{}")
 
@@ -50,6 +50,7 @@ def test_clips_are_listed_for_people_and_for_programs(store: Store, capsys: Capt
     assert run(["list", "boat"]) == 0
     assert "\u202e" not in (line := capsys.readouterr().out)
     assert "[Film/s01]" in line
+    assert line.count("\n") == 1
 
 
 def test_an_empty_store_is_no_error(store: Store, capsys: Capture) -> None:

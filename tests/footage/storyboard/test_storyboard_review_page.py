@@ -7,6 +7,7 @@ import hashlib
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 from boards import planned
 
@@ -17,10 +18,13 @@ from footage.storyboard.review_page.review_document import FileLinks, review_doc
 EVIL = "</script><script>alert(1)</script> <!-- {title} \u2028 https://h/a?token=canary"
 
 
-def rendered(tmp_path: Path) -> str:
+def documented(tmp_path: Path) -> dict[str, Any]:
     plan = planned({"id": "a", "prompt": EVIL, "title": EVIL}, title=EVIL)
-    document = review_document(open_store(str(tmp_path)), plan, "storyboards/Film", {}, {}, FileLinks())
-    return page_in_file(document)
+    return review_document(open_store(str(tmp_path)), plan, "storyboards/Film", {}, {}, FileLinks())
+
+
+def rendered(tmp_path: Path) -> str:
+    return page_in_file(documented(tmp_path))
 
 
 def test_the_only_script_that_may_run_is_the_one_of_the_page(tmp_path: Path) -> None:
@@ -41,6 +45,8 @@ def test_its_contents_are_whole_and_have_no_secret(tmp_path: Path) -> None:
     document = json.loads(data)
     assert document["shots"][0]["prompt"].startswith("</script><script>alert(1)</script> <!-- {title}")
     assert "canary" not in page
+    # Nor has what the app sends.
+    assert "canary" not in documented(tmp_path)["shots"][0]["prompt"]
 
 
 def test_in_the_app_nothing_is_inside_the_page() -> None:
