@@ -109,7 +109,8 @@ class ReviewedBoards:
 
     def cut(self, name: str) -> None:
         """Make the cut that follows from the verdicts; buys nothing. Raises NotThere, InvalidRequest."""
-        recut(self._context.store, self.plan(name), self._context.settings.labelling)
+        settings = self._context.settings
+        recut(self._context.store, self.plan(name), settings.labelling, settings.signing)
 
     def is_cut(self, name: str) -> bool:
         """Whether the last cut knows all verdicts; one that was asked for may have been lost with its process."""
