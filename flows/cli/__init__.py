@@ -109,6 +109,14 @@ COMMANDS = {
         "Take the provider's completion events until Ctrl-C, so that finished clips are fetched at once."
         "\n\nIt answers one address, which an EventBridge rule of your account calls; polling goes on as repair."
     ),
+    "mcp": (
+        "Serve clips and storyboards as tools for agents (Model Context Protocol), over a pipe or HTTP on this machine."
+        "\n\nA purchase needs a cap in its call and a person's yes to its price. Needs the extra mcp."
+    ),
+    "skill": (
+        "Write a folder that teaches an agent these commands (Agent Skills): SKILL.md and references."
+        "\n\nIts name is that of the skill, wan-video; agents look for it in .agents/skills or .claude/skills."
+    ),
     "emulator": "Run the stand-in for the provider until Ctrl-C; every frame it makes says EMULATED.",
     "schedule": (
         "Show the schedules of the deployments, or switch one on or off; its parameters stay."
@@ -148,10 +156,14 @@ app = App(
     suppress_keyboard_interrupt=False,
 )
 
+# The tools are a room of their own above the commands, which they use.
+_ELSEWHERE = {"mcp": "flows.mcp.mcp_command:mcp"}
+
 for name, summary in COMMANDS.items():
     # A file for each command; a look at the list loads none of them.
     function = name.strip("-").replace("-", "_")
-    app.command(f"flows.cli.commands.{function}:{function}", name=name, help=summary)
+    place = _ELSEWHERE.get(name, f"flows.cli.commands.{function}:{function}")
+    app.command(place, name=name, help=summary)
 
 
 def main() -> None:

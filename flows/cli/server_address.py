@@ -62,13 +62,22 @@ def ui_line(ui: str) -> str:
 @contextlib.contextmanager
 def talking_to(url: str) -> Generator[None]:
     """Within this block Prefect, also in child processes, talks to the server with this API address."""
+    names = {"PREFECT_API_URL": url}
+    if is_local_server(url):
+        names["PREFECT_API_AUTH_STRING"] = auth_string()
+    with environment(names), talking_here_to(url):
+        yield
+
+
+@contextlib.contextmanager
+def talking_here_to(url: str) -> Generator[None]:
+    """The same for this thread alone; others may talk to another server meanwhile."""
     from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 
-    names = {"PREFECT_API_URL": url}
     settings: dict[Any, str] = {PREFECT_API_URL: url}
     if is_local_server(url):
-        names["PREFECT_API_AUTH_STRING"] = settings[PREFECT_API_AUTH_STRING] = auth_string()
-    with environment(names), temporary_settings(settings):
+        settings[PREFECT_API_AUTH_STRING] = auth_string()
+    with temporary_settings(settings):
         yield
 
 

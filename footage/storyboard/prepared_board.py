@@ -50,7 +50,7 @@ class PreparedBoard:
 
 def prepare_board(
     context: Context,
-    board: str | dict[str, Any] | list[Any],
+    board: str | bytes | dict[str, Any] | list[Any],
     board_format: str | None = None,
     *,
     defaults: Mapping[str, Any] | None = None,

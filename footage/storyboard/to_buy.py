@@ -38,7 +38,7 @@ def still_to_buy(context: Context, plan: BoardPlan, *, buy_again: bool = False) 
     Raises:
         StorageProblem: The evidence cannot be read.
     """
-    paid = _paid_shots(context, plan, buy_again)
+    paid = paid_shots(context, plan, buy_again)
     return quote_of({shot.id: shot.quote for shot in plan.takes if shot.same_as is None}, paid)
 
 
@@ -48,11 +48,16 @@ def not_stored(context: Context, plan: BoardPlan) -> tuple[ShotPlan, ...]:
     Raises:
         StorageProblem: The evidence cannot be read.
     """
-    paid = _paid_shots(context, plan, buy_again=False)
+    paid = paid_shots(context, plan, buy_again=False)
     return tuple(shot for shot in plan.takes if shot.id not in paid or not paid[shot.id].stored)
 
 
-def _paid_shots(context: Context, plan: BoardPlan, buy_again: bool) -> dict[str, BoughtClip]:
+def paid_shots(context: Context, plan: BoardPlan, buy_again: bool) -> dict[str, BoughtClip]:
+    """The clips of the board's takes that are paid, or may be, by the take's id.
+
+    Raises:
+        StorageProblem: The evidence cannot be read.
+    """
     paid: dict[str, BoughtClip] = {}
     chains = _Chains(context, plan) if any(take.starts_from for take in plan.takes) else None
 
