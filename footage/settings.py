@@ -24,6 +24,8 @@ from footage.values.money import Amount
 # Fixed by those who use this project's output; not configurable.
 ROOM = "alicloud-ai-video-wan-video"
 
+# Never shown, whatever is in them.
+_SECRET = ("storage_options", "push_token", "mcp_token")
 # What a type error of pydantic does not say.
 _ALLOWED = {
     "OUTPUT_DIR": "a folder, or a URL such as s3://bucket/folder",
@@ -165,6 +167,9 @@ class Settings(BaseSettings):
     review_url: str | None = Field(
         default=None,
         description="Address under which people reach `wan-video review`, such as https://review.example.com.",
+    )
+    mcp_token: SecretStr | None = Field(
+        default=None, description="What clients of `wan-video mcp --http` send; not set: a new one each time."
     )
     day_zone: str = Field(default="UTC", description="Time zone in which a day and a month begin.")
     result_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
@@ -387,5 +392,5 @@ def _problem(item: ErrorDetails) -> Problem:
     name = str(item["loc"][0]) if item["loc"] else "settings"
     # Fields with an alias report the alias, which is the variable itself.
     variable = name if name.isupper() else f"WAN_VIDEO_{name.upper()}"
-    value = "(not shown)" if name in ("storage_options", "push_token") else shown(item["input"], field=name)
+    value = "(not shown)" if name in _SECRET else shown(item["input"], field=name)
     return Problem(variable, value, item["msg"], _ALLOWED.get(variable))

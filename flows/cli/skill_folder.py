@@ -23,8 +23,8 @@ NAME = "wan-video"
 DESCRIPTION = (
     "Use when the user wants AI video clips or a storyboard film made with Alibaba's Wan models (text to video, image "
     "to video), or asks what such a clip costs, where it stands, or to fetch or cancel one. Checks and prices a "
-    "request, buys it once within a cap after the person agreed, and waits for the verified file. Not for cutting, editing or "
-    "describing existing videos. "
+    "request, buys it once within a cap after the person agreed, and waits for the verified file. Not for cutting, "
+    "editing or describing existing videos. "
     "当用户想用阿里云通义万相（Wan）模型生成视频片段或分镜短片（文生视频、图生视频），或询问价格、进度、取回或取消片段时使用："
     "先校验并报价，经本人同意后在上限内只购买一次，再等待并交付经校验的文件。不用于剪辑、修改或描述已有的视频。"
 )

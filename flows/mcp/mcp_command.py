@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import json
-import os
 import secrets
 from pathlib import Path
 from typing import Annotated
@@ -19,8 +18,6 @@ from footage.emulated_environment import environment
 from footage.errors import InvalidRequest, Problem
 from footage.settings import load_settings
 from footage.values.money import Amount
-
-_TOKEN = "WAN_VIDEO_MCP_TOKEN"  # noqa: S105 - the name of the variable
 
 
 def mcp(
@@ -61,10 +58,12 @@ def mcp(
         if http is None:
             serve_pipe(server)
             return 0
-        token = os.environ.get(_TOKEN)
-        if not token:
-            token = secrets.token_urlsafe(32)
-            tell(f"Clients send: Authorization: Bearer {token}   (another one each time; {_TOKEN} keeps it)")
+        given = load_settings().mcp_token
+        token = given.get_secret_value() if given else secrets.token_urlsafe(32)
+        if not given:
+            tell(
+                f"Clients send: Authorization: Bearer {token}   (WAN_VIDEO_MCP_TOKEN in place of a new one each time)"
+            )
         tell(f"Tools at http://127.0.0.1:{http}/mcp until Ctrl-C.", "bold")
         serve_http(server, http, token)
     return 0

@@ -1,0 +1,140 @@
+"""Purchases through the tools, by real processes: once for ten calls, and through the death of the server."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from agentclient import CLIP, PRICE, Person, call, client_of, refusal
+from emulatedrun import environment
+from mcp.client import Client
+from mcp.client.stdio import StdioServerParameters
+from mcp.shared.exceptions import MCPError
+
+from flows.mcp.protocol_server import make_server
+from flows.mcp.workplace import Workplace
+from footage.emulator import Emulator
+
+pytestmark = pytest.mark.timeout(240)
+
+
+@pytest.fixture
+def emulator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, prefect_server: Any) -> Iterator[Emulator]:
+    """A provider whose clips take some seconds, and an environment that points at it."""
+    with Emulator(speed=20, render="tiny", state_dir=tmp_path / "emulator", query_qps=None) as emulator:
+        for name, value in environment(emulator, tmp_path / "out").items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setenv("PREFECT_API_URL", prefect_server.url)
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+        yield emulator
+
+
+async def delivered(client: Client, key: str) -> dict[str, Any]:
+    """The clip once it is there; each wait is bounded."""
+    for _ in range(4):
+        where = await call(client, "wait", key=key, seconds=30)
+        if not where["timed_out"]:
+            break
+    assert where["state"] == "delivered", where
+    return where
+
+
+async def test_ten_equal_calls_at_once_buy_one_clip(emulator: Emulator) -> None:
+    place, person = Workplace(), Person()
+    async with client_of(make_server(place), "auto", person) as client:
+        answers = await asyncio.gather(*(call(client, "submit", request=CLIP, **PRICE) for _ in range(10)))
+        await delivered(client, answers[0]["key"])
+        place.workers.close()
+
+    assert {answer["key"] for answer in answers} == {answers[0]["key"]}
+    assert {answer["state"] for answer in answers} <= {"booked", "delivered"}
+    assert emulator.ledger()["accepted"] == 1
+
+
+@asynccontextmanager
+async def piped(
+    person: Person | None, *arguments: str, era: str = "legacy"
+) -> AsyncIterator[tuple[Client, int]]:
+    """The server as clients start it, and its process id."""
+    program = f"from flows.cli import run; run(['mcp', *{arguments!r}])"
+    server = StdioServerParameters(command=sys.executable, args=["-c", program], env=dict(os.environ))
+    before = {child.pid for child in psutil.Process().children()}
+    async with client_of(server, era, person) as client:  # pyright: ignore[reportArgumentType]
+        (pid,) = {child.pid for child in psutil.Process().children()} - before
+        yield client, pid
+
+
+async def booked_and_killed() -> dict[str, Any]:
+    """What a server answered that was killed while its client waited for the clip."""
+    async with piped(Person()) as (client, pid):
+        booked = await call(client, "submit", request=CLIP, **PRICE)
+
+        async def kill(*_: Any) -> None:
+            os.kill(pid, signal.SIGKILL)
+
+        waiting = {"key": booked["key"], "seconds": 40}
+        with pytest.raises(MCPError):
+            await client.call_tool("wait", waiting, progress_callback=kill)
+    return booked
+
+
+async def test_a_server_killed_in_a_wait_loses_nothing(emulator: Emulator) -> None:
+    booked = await booked_and_killed()
+    assert booked["state"] == "booked"
+
+    async with client_of(make_server(Workplace()), "auto", Person("decline")) as client:
+        (where,) = (await call(client, "status", keys=[booked["key"]]))["clips"]
+        await delivered(client, booked["key"])
+        again = await call(client, "submit", request=CLIP, **PRICE)
+
+    assert (where["key"], where["task_id"]) == (booked["key"], booked["task_id"])
+    assert again["state"] == "delivered"
+    assert emulator.ledger()["accepted"] == 1
+
+
+async def test_what_the_provider_refuses_is_said_by_the_call_that_bought(emulator: Emulator) -> None:
+    emulator.fault("create-refused-DataInspectionFailed")
+    place = Workplace()
+    async with client_of(make_server(place), "auto", Person()) as client:
+        told = await refusal(client, "submit", request=CLIP, **PRICE)
+        place.workers.close()
+
+    assert told.startswith("Refused: ")
+    assert "DataInspectionFailed" in told
+    assert "\nBilled: no.\nNext: " in told
+
+
+async def test_a_board_is_bought_once_and_followed_to_its_film(emulator: Emulator) -> None:
+    board = (
+        "schema: wan-video/storyboard/1\ntitle: Boats\ndefaults: {model: wan2.2-t2v-plus, size: 832*480}\n"
+        "budget: {currency: CNY, approve_above: 1}\n"
+        "shots:\n  - {id: s01, prompt: A boat}\n  - {id: s02, prompt: A harbour}\n"
+    )
+    caps = {"max_cost": 1.4, "currency": "CNY", "max_seconds": 10}
+    place, person = Workplace(), Person()
+    async with client_of(make_server(place), "auto", person) as client:
+        begun = await call(client, "storyboard_submit", board=board, **caps)
+        for _ in range(120):
+            how_far = await call(client, "storyboard_status", board=begun["board"])
+            if how_far["state"] != "booked":
+                break
+            await asyncio.sleep(0.5)
+        again = await call(client, "storyboard_plan", board=board)
+        place.workers.close()
+
+    assert begun["state"] in ("booked", "delivered")
+    assert len(person.asked) == 1
+    assert how_far["state"] == "delivered", how_far
+    assert how_far["counts"] == {"delivered": 2}
+    assert (how_far["spent"]["amount"], how_far["spent"]["currency"]) == ("1.40", "CNY")
+    assert {"film.mp4", "dailies.html"} <= set(how_far["links"])
+    assert (again["to_buy"], again["state"]) == (0, "booked")
+    assert emulator.ledger()["accepted"] == 2
