@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 from flows.cli.console import command_here
 from flows.cli.error_json import billed
 from footage.errors import FootageError, InvalidRequest, Problem
-from footage.errors.actions import Action, Harvest, Rerun, Wait
+from footage.errors.actions import Action, Harvest, ReadBoard, Rerun, Wait
 from footage.privacy.display import shown
 
 # By exit code, where an error names no step of its own.
@@ -52,10 +53,25 @@ def _written(action: Action) -> str:
             return f"the tool `wait` with key {key[:12]}"
         case Harvest():
             return "the tool `harvest`"
+        case ReadBoard(_, options):
+            return f"the same tool with what the person says in `answers`: {_answers(options)}"
         case Rerun(key, False, False):
             return f"the tool `submit` with the same request (clip {key[:12]})"
         case _:
             return f"`{command_here(action)}` (for the person, in a terminal)"
+
+
+def _answers(options: Sequence[str]) -> str:
+    """The options that settle a board, as the argument that stands for them."""
+    answers: dict[str, dict[str, Any]] = {}
+    for option, value in zip(options[::2], options[1::2], strict=False):
+        name, _, meaning = value.rpartition("=")
+        if option == "--map":
+            answers.setdefault("map", {})[name] = meaning
+        elif option == "--set":
+            shot, _, field = name.rpartition(".")
+            answers.setdefault("set", {}).setdefault(shot, {})[field] = meaning
+    return json.dumps(answers, ensure_ascii=False) if answers else "map, set, encoding or assets"
 
 
 def wrong_arguments(
@@ -71,12 +87,14 @@ def _problem(found: Any, model: type[BaseModel], given: Mapping[str, Any]) -> Pr
     place: Sequence[str | int] = found["loc"]
     field = ".".join(map(str, place)) or "arguments"
     name = str(place[-1]) if place else ""
-    value = shown(found["input"], field=name) if place else shown(dict(given))
+    # "key" is no name of a secret here, but of a clip; what nobody knows may be anything.
+    known = bool(place) and str(place[0]) in model.model_fields
+    value = shown(found["input"], field="" if known else name) if place else shown(dict(given))
     if found["type"] == "extra_forbidden":
-        known = list(model.model_fields)
-        near = difflib.get_close_matches(name, known, n=1)
+        names = list(model.model_fields)
+        near = difflib.get_close_matches(name, names, n=1)
         hint = f" Did you mean {near[0]}?" if near else ""
-        return Problem(field, value, f"There is no such argument.{hint}", ", ".join(known) or "no arguments")
+        return Problem(field, value, f"There is no such argument.{hint}", ", ".join(names) or "no arguments")
     if found["type"] == "missing":
         return Problem(field, "(missing)", "is required.", _allowed(model, place))
     return Problem(field, value, f"{found['msg'].removeprefix('Value error, ')}.", _allowed(model, place))

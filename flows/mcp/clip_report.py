@@ -41,7 +41,8 @@ def clip_row(context: Context, key: str) -> ClipRow:
     state = evidence.state()
     last = state.last
     where = _state(state)
-    if where in ("failed", "cancelled") and context.store.exists(evidence.marker):
+    again = where == "failed" and last is not None and last.ended is not None and last.ended.may_retry
+    if again and context.store.exists(evidence.marker):
         # Between a failed attempt and the next one.
         where = "ordered"
     age_s = None if last is None else _age_s(context, last)

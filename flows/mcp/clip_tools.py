@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import contextlib
 import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -47,6 +46,8 @@ from footage.order import explain_rows
 from footage.steps.check import full_key
 
 if TYPE_CHECKING:
+    from flows.mcp.tool_outputs import ClipRow
+    from flows.mcp.workplace import Workplace
     from footage.catalogue import ModelCard, Price
     from footage.context import Context
     from footage.request import VideoResponse
@@ -151,21 +152,22 @@ async def status(call: Call, given: StatusInput) -> Answer:
 
 async def wait(call: Call, given: WaitInput) -> Answer:
     """Where a clip stands once it has ended, or the time is over."""
-    until_s = min(time.monotonic() + given.seconds, time.monotonic() + call.left_s)
-    with contextlib.ExitStack() as stack:
-        context = await call.in_thread(lambda: stack.enter_context(call.place.store()))
-        remote = "://" in context.store.url
-        every_s = _LOOK_EVERY_S if remote else _LOOK_EVERY_LOCAL_S
-        began_s = time.monotonic()
-        while True:
-            row = await call.in_thread(lambda: clip_row(context, given.key))
-            left_s = until_s - time.monotonic()
-            over = row.state not in ("booked", "ordered", "unknown")
-            if over or left_s <= 0:
-                break
-            await call.tell(time.monotonic() - began_s, row.reason or row.state)
-            await anyio.sleep(min(every_s, left_s))
-    return Answer(WaitOutput(next=next_of(row), **dict(row), timed_out=not over))
+    began_s = time.monotonic()
+    until_s = began_s + min(given.seconds, call.left_s)
+    while True:
+        row, every_s = await call.in_thread(lambda: _look(call.place, given.key))
+        left_s = until_s - time.monotonic()
+        over = row.state not in ("booked", "ordered", "unknown")
+        if over or left_s <= 0:
+            return Answer(WaitOutput(next=next_of(row), **dict(row), timed_out=not over))
+        await call.tell(time.monotonic() - began_s, row.reason or row.state)
+        await anyio.sleep(min(every_s, left_s))
+
+
+def _look(place: Workplace, key: str) -> tuple[ClipRow, float]:
+    """Where a clip stands, and after how many seconds another look is worth its price."""
+    with place.store() as context:
+        return clip_row(context, key), _LOOK_EVERY_S if context.store.remote else _LOOK_EVERY_LOCAL_S
 
 
 async def result(call: Call, given: ResultInput) -> Answer:

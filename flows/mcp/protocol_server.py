@@ -47,7 +47,8 @@ from flows.mcp.tool_list import INSTRUCTIONS, TOOLS
 from flows.mcp.workplace import Workplace
 from footage.context import Context
 from footage.errors import FootageError
-from footage.privacy.display import plain_json
+from footage.evidence.run_log import collect_from
+from footage.privacy.display import plain_json, shown
 from footage.steps.cancel import cancel_clip
 
 logger = logging.getLogger("footage.mcp")
@@ -63,6 +64,8 @@ M = TypeVar("M", bound=BaseModel)
 
 def make_server(place: Workplace) -> Server[dict[str, Any]]:
     """The server of a workplace, without a transport."""
+    # What is done here for a clip is in its log, as what a run does.
+    collect_from("footage")
     made = _ProtocolServer(place)
     server = Server(
         NAME,
@@ -100,7 +103,7 @@ class _ProtocolServer:
         tool = _BY_NAME.get(params.name)
         if tool is None:
             known = ", ".join(_BY_NAME)
-            raise MCPError(INVALID_PARAMS, f"There is no tool {params.name[:100]!r}. Tools: {known}.")
+            raise MCPError(INVALID_PARAMS, f"There is no tool {shown(params.name)}. Tools: {known}.")
         call = Call(self._place, self._questions, context, params)
         try:
             given = read_arguments(tool.takes, params.arguments or {})

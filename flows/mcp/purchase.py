@@ -115,9 +115,10 @@ async def submit(call: Call, given: SubmitInput) -> Answer:
                 )
             if verdict == "unasked":
                 return await call.in_thread(lambda: _needs_approval(call.place, offer))
-    row = await call.in_thread(lambda: _bought(call.place, offer, call.left_s))
+    row = await call.in_thread(lambda: _bought(call, offer))
     state = "delivered" if row.state == "delivered" else "booked" if row.task_id else "ordered"
-    return Answer(_output(offer, state, row), task_key=offer.key if state != "delivered" else None)
+    # Only what is bought is a task: nobody else would end one that is not.
+    return Answer(_output(offer, state, row), task_key=offer.key if state == "booked" else None)
 
 
 def _unasked_below(limit: Amount | None, price: Amount) -> bool:
@@ -151,20 +152,21 @@ def _needs_approval(place: Workplace, offer: Offer) -> Answer:
     return Answer(_output(offer, "needs_approval", reason=reason, command=command))
 
 
-def _bought(place: Workplace, offer: Offer, patience_s: float) -> ClipRow:
+def _bought(call: Call, offer: Offer) -> ClipRow:
     """Let a worker make the clip; where it stands once it is bought, or nobody waits any more.
 
     Raises:
         RefusedByWorker: It ended without a purchase that goes on.
     """
+    place = call.place
     with place.provider() as context:
         enter(context, offer.prepared, Permission(max_cost=offer.price))
         worker = place.workers.start(offer.key, lambda: _worker(place, offer))
-        now, ended = until_bought(context, offer.key, worker, patience_s=patience_s)
+        now, ended = until_bought(context, offer.key, worker, patience_s=call.left_s)
         if ended is not None and ended.document is None and not now.task_id:
             # A run elsewhere that did not find the clip: nothing was bought, and this machine has it.
             worker = place.workers.start(offer.key, lambda: _process(place, offer))
-            now, ended = until_bought(context, offer.key, worker, patience_s=patience_s / 2)
+            _, ended = until_bought(context, offer.key, worker, patience_s=call.left_s)
         if ended is not None and ended.document is not None and "error" in ended.document:
             raise RefusedByWorker(of_command(ended.document["error"]))
         return clip_row(context, offer.key)

@@ -59,4 +59,6 @@ class _WithToken:
 
 def log_to_stderr() -> None:
     """What the core and the SDK say at WARNING and above, in lines that no protocol is in."""
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(name)s %(message)s")
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setLevel(logging.WARNING)
+    logging.basicConfig(handlers=[handler], format="%(asctime)s %(name)s %(message)s")

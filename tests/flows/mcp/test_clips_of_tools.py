@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 from typing import Any, Literal
@@ -17,8 +18,16 @@ from pydantic import ConfigDict
 from flows.mcp.protocol_server import make_server
 from flows.mcp.tool import TASKS
 from flows.mcp.workplace import Workplace
+from footage.clip import Clip
 
 CAP = {"max_cost": 5, "currency": "CNY"}
+
+
+async def bought(bench: Bench, **request: Any) -> Clip:
+    """A clip that is bought, and nobody works on it."""
+    clip = await asyncio.to_thread(bench.clip, **request)
+    await asyncio.to_thread(bench.buy, clip)
+    return clip
 
 
 @pytest.fixture
@@ -97,8 +106,7 @@ async def test_small_files_of_a_clip_are_read_and_no_video_is(
 
 async def test_a_clip_that_failed_says_why_and_that_nothing_is_billed(bench: Bench) -> None:
     bench.fault("failed-output-inspection")
-    clip = bench.clip()
-    bench.buy(clip)
+    clip = await bought(bench)
     async with client_of(make_server(Workplace())) as client:
         harvested = await call(client, "harvest")
         where = await call(client, "wait", key=clip.key, seconds=5)
@@ -130,8 +138,7 @@ async def test_a_clip_that_runs_is_abandoned_and_a_stored_one_is_too_late(
     booked: dict[str, Any], bench: Bench
 ) -> None:
     bench.emulator.turn(generation_s=4000.0)
-    runs = bench.clip(take=2)
-    bench.buy(runs)
+    runs = await bought(bench, take=2)
     while bench.tasks()[-1]["status"] != "RUNNING":
         bench.emulator.advance(1)
     async with client_of(make_server(Workplace())) as client:
@@ -165,7 +172,8 @@ class Tasks(ClientExtension):
     def claims(self) -> list[ResultClaim[Any]]:
         async def keep(task: TaskAnswer, _: Any) -> CallToolResult:
             self.got.append(task.model_dump(by_alias=True))
-            return CallToolResult(content=[], structured_content={})
+            # Whoever keeps a task has no result to validate.
+            return CallToolResult(content=[], is_error=True)
 
         return [ResultClaim(result_type="task", model=TaskAnswer, resolve=keep)]
 
@@ -187,8 +195,7 @@ async def task_method(client: Any, method: str, key: str, **more: Any) -> dict[s
 
 async def test_a_client_that_knows_tasks_follows_the_clip_as_one(bench: Bench) -> None:
     bench.emulator.turn(generation_s=4000.0)
-    clip = bench.clip()
-    bench.buy(clip)
+    clip = await bought(bench)
     place, tasks = Workplace(), Tasks()
     # Somebody works on it; here the test does.
     place.workers.start(clip.key, Idle)
@@ -221,8 +228,7 @@ async def test_a_client_that_knows_tasks_follows_the_clip_as_one(bench: Bench) -
 
 async def test_a_task_of_a_failed_clip_is_completed_with_an_error_in_words(bench: Bench) -> None:
     bench.fault("failed-output-inspection")
-    clip = bench.clip()
-    bench.buy(clip)
+    clip = await bought(bench)
     async with client_of(make_server(Workplace()), extensions=[advertise(TASKS)]) as client:
         await call(client, "harvest")
         task = await task_method(client, "tasks/get", clip.key)
@@ -233,8 +239,7 @@ async def test_a_task_of_a_failed_clip_is_completed_with_an_error_in_words(bench
 
 async def test_a_queued_clip_is_cancelled_as_a_task(bench: Bench) -> None:
     bench.fault("stuck-pending")
-    clip = bench.clip()
-    bench.buy(clip)
+    clip = await bought(bench)
     async with client_of(make_server(Workplace()), extensions=[advertise(TASKS)]) as client:
         await task_method(client, "tasks/cancel", clip.key)
         task = await task_method(client, "tasks/get", clip.key)
@@ -244,8 +249,7 @@ async def test_a_queued_clip_is_cancelled_as_a_task(bench: Bench) -> None:
 
 @pytest.mark.parametrize("era", ERAS)
 async def test_who_did_not_say_that_it_knows_tasks_gets_none(era: Era, bench: Bench) -> None:
-    clip = bench.clip()
-    bench.buy(clip)
+    clip = await bought(bench)
     place = Workplace()
     place.workers.start(clip.key, Idle)
     request = {"prompt": bench.prompt, "model": clip.order.model, "size": "832*480"}

@@ -175,7 +175,7 @@ async def test_a_price_that_rose_since_is_asked_about_again(monkeypatch: pytest.
 
     assert isinstance(again, InputRequiredResult)
     (request,) = (again.input_requests or {}).values()
-    assert "0.74 CNY" in str(request.params)
+    assert "0.734 CNY" in str(request.params)
 
 
 async def test_an_answer_to_one_request_buys_no_other() -> None:

@@ -8,7 +8,6 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import httpx
 import httpx2
@@ -86,15 +85,18 @@ def test_what_else_prints_while_it_serves_goes_to_stderr() -> None:
     assert rest == ""
 
 
-@pytest.fixture
-def http_server(output: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+@pytest.fixture(scope="module")
+def http_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of `wan-video mcp --http`, which wants the token."""
-    monkeypatch.setenv("WAN_VIDEO_MCP_TOKEN", TOKEN)
+    home = str(tmp_path_factory.mktemp("home"))
+    places = {"HOME": home, "PREFECT_HOME": home, "OUTPUT_DIR": f"{home}/out", "WAN_VIDEO_MCP_TOKEN": TOKEN}
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     process = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM.format(["--http", str(port)])], stderr=subprocess.PIPE
+        [sys.executable, "-c", PROGRAM.format(["--http", str(port)])],
+        stderr=subprocess.PIPE,
+        env={**os.environ, **places},
     )
     assert process.stderr is not None
     url = f"http://127.0.0.1:{port}/mcp"
