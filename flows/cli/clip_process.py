@@ -34,6 +34,10 @@ class ClipWorker(Protocol):
         """How it ended; None while it works."""
         ...
 
+    def close(self) -> None:
+        """Nobody asks any more how it ends; it goes on."""
+        ...
+
 
 class ChildProcess:
     """A command of ours in a session of its own: Ctrl-C at this terminal, or its end, is not about it."""
@@ -58,7 +62,6 @@ class ChildProcess:
         return self._ended
 
     def close(self) -> None:
-        """Nobody asks any more how it ends; the process goes on."""
         self._answer.close()
 
     def _document(self) -> dict[str, Any] | None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import logging
+from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeVar, cast
 
 from mcp.server.context import ServerRequestContext
@@ -60,6 +62,7 @@ MOST_CHARS = 25_000
 
 Request = ServerRequestContext[Any, Any]
 M = TypeVar("M", bound=BaseModel)
+T = TypeVar("T")
 
 
 def make_server(place: Workplace) -> Server[dict[str, Any]]:
@@ -73,7 +76,8 @@ def make_server(place: Workplace) -> Server[dict[str, Any]]:
         title="Wan video clips",
         instructions=INSTRUCTIONS,
         on_list_tools=made.list_tools,
-        on_call_tool=made.call_tool,  # pyright: ignore[reportArgumentType] - a task is no result of the core
+        # Besides the results of the core, a task.
+        on_call_tool=cast("Any", made.call_tool),
         on_list_resources=made.list_resources,
         on_list_resource_templates=made.list_templates,
         on_read_resource=made.read_resource,
@@ -126,7 +130,7 @@ class _ProtocolServer:
             )
         if answer.task_key is not None and declares_tasks(context):
             key = answer.task_key
-            return await call.in_thread(lambda: self._with_store(lambda place: new_task(place, key)))
+            return await call.in_thread(partial(self._with_store, partial(new_task, key=key)))
         return success(answer)
 
     async def list_resources(self, _: Request, __: PaginatedRequestParams | None) -> ListResourcesResult:
@@ -139,16 +143,16 @@ class _ProtocolServer:
         return ListResourceTemplatesResult(resource_templates=TEMPLATES)
 
     async def read_resource(self, context: Request, params: ReadResourceRequestParams) -> ReadResourceResult:
-        return await self._look(context, lambda place: read_resource(place, str(params.uri)))
+        return await self._look(context, partial(read_resource, uri=str(params.uri)))
 
     async def get_task(self, context: Request, params: TaskParams) -> dict[str, Any]:
         require_tasks(context)
-        return await self._look(context, lambda place: task_state(place, params.task_id, _task_result))
+        return await self._look(context, partial(task_state, key=params.task_id, result_of=_task_result))
 
     async def update_task(self, context: Request, params: TaskUpdateParams) -> dict[str, Any]:
         require_tasks(context)
         # A task of ours never asks; answers to no question are left alone, as the extension wants it.
-        await self._look(context, lambda place: task_row(place, params.task_id))
+        await self._look(context, partial(task_row, key=params.task_id))
         return {}
 
     async def cancel_task(self, context: Request, params: TaskParams) -> dict[str, Any]:
@@ -166,16 +170,16 @@ class _ProtocolServer:
         await self._call(context).in_thread(stop)
         return {}
 
-    async def _look(self, context: Request, look: Any) -> Any:
+    async def _look(self, context: Request, look: Callable[[Context], T]) -> T:
         try:
-            return await self._call(context).in_thread(lambda: self._with_store(look))
+            return await self._call(context).in_thread(partial(self._with_store, look))
         except FootageError as error:
             raise MCPError(INVALID_PARAMS, error.message) from None
 
     def _call(self, context: Request) -> Call:
         return Call(self._place, self._questions, context, CallToolRequestParams(name=""))
 
-    def _with_store(self, look: Any) -> Any:
+    def _with_store(self, look: Callable[[Context], T]) -> T:
         with self._place.store() as context:
             return look(context)
 

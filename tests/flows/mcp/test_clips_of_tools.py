@@ -98,7 +98,7 @@ async def test_small_files_of_a_clip_are_read_and_no_video_is(
 
     assert json.loads(contents["result.json"].text)["key"] == key
     assert base64.b64decode(contents["poster.jpg"].blob)[:3] == b"\xff\xd8\xff"
-    assert "accepted" in contents["run.log"].text
+    assert "is finished" in contents["run.log"].text
     assert len(contents["run.log"].text.splitlines()) <= 200
     assert "sk-emulator" not in contents["run.log"].text
     assert {template.uri_template.rpartition("/")[2] for template in templates} == {*contents, "report.json"}
