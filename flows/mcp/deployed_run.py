@@ -29,7 +29,7 @@ class DeployedRun:
 
     def __init__(self, url: str, run_id: UUID) -> None:
         self._url = url
-        self._run_id = run_id
+        self.run_id = run_id
         self._looked_s = time.monotonic()
         self._ended: Ended | None = None
 
@@ -38,7 +38,7 @@ class DeployedRun:
             self._looked_s = time.monotonic()
             try:
                 with talking_here_to(self._url):
-                    run = asyncio.run(_read(self._run_id))
+                    run = asyncio.run(_read(self.run_id))
             except (httpx.HTTPError, PrefectHTTPStatusError) as error:
                 logger.warning("Prefect does not say how a run is (%s).", type(error).__name__)
                 return None

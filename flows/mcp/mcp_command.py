@@ -48,7 +48,7 @@ def mcp(
         stack.enter_context(emulated(emulator))
         stack.enter_context(environment(_roots(folder or [])))
         from flows.mcp.protocol_server import make_server
-        from flows.mcp.transports import log_to_stderr, serve_http, serve_pipe
+        from flows.mcp.transports import listening, log_to_stderr, serve_http, serve_pipe
         from flows.mcp.workplace import Workplace
 
         log_to_stderr()
@@ -58,14 +58,15 @@ def mcp(
         if http is None:
             serve_pipe(server)
             return 0
+        socket = stack.enter_context(listening(http))
         given = load_settings().mcp_token
         token = given.get_secret_value() if given else secrets.token_urlsafe(32)
         if not given:
             tell(
                 f"Clients send: Authorization: Bearer {token}   (WAN_VIDEO_MCP_TOKEN in place of a new one each time)"
             )
-        tell(f"Tools at http://127.0.0.1:{http}/mcp until Ctrl-C.", "bold")
-        serve_http(server, http, token)
+        tell(f"Tools at http://127.0.0.1:{socket.getsockname()[1]}/mcp until Ctrl-C.", "bold")
+        serve_http(server, socket, token)
     return 0
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import logging
+import socket
 import sys
 from typing import Any
 
@@ -13,6 +14,8 @@ from mcp.server.lowlevel import Server
 from mcp.server.stdio import stdio_server
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
+
+from footage.errors import InvalidRequest, Problem
 
 HOST, PATH = "127.0.0.1", "/mcp"
 
@@ -28,12 +31,29 @@ async def _serve_pipe(server: Server[dict[str, Any]]) -> None:
         await server.run(reading, writing, server.create_initialization_options())
 
 
-def serve_http(server: Server[dict[str, Any]], port: int, token: str) -> None:
+def listening(port: int) -> socket.socket:
+    """A socket of this machine on that port; 0: on any that is free.
+
+    Raises:
+        InvalidRequest: It cannot be had.
+    """
+    taken = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        taken.bind((HOST, port))
+    except (OSError, OverflowError) as error:
+        taken.close()
+        why = f"cannot be listened on: {getattr(error, 'strerror', None) or error}"
+        raise InvalidRequest(problems=(Problem("http", str(port), why, "a free port, 0 to 65535"),)) from None
+    return taken
+
+
+def serve_http(server: Server[dict[str, Any]], place: socket.socket, token: str) -> None:
     """Serve any number of clients of this machine that know the token, until Ctrl-C."""
     # The SDK refuses foreign pages (Origin) and names (Host) at this address.
     app = _WithToken(server.streamable_http_app(streamable_http_path=PATH, host=HOST), token)
-    config = uvicorn.Config(app, host=HOST, port=port, log_level="warning", access_log=False)
-    uvicorn.Server(config).run()
+    config = uvicorn.Config(app, log_level="warning", access_log=False)
+    uvicorn.Server(config).run(sockets=[place])
 
 
 class _WithToken:

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shlex
-import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from emulatedrun import environment
 
 from flows.cli import COMMANDS, app, run
 from flows.cli.skill_folder import EXAMPLE_BOARD, EXAMPLE_REQUEST, STOP
@@ -107,47 +102,37 @@ def test_written_again_it_replaces_itself_and_nothing_else(skill: Path, tmp_path
     assert [path.name for path in other.iterdir()] == ["notes.txt"]
 
 
-@pytest.fixture
-def emulator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, prefect_server: Any) -> Iterator[Emulator]:
-    with Emulator(speed=100, render="tiny", state_dir=tmp_path / "emulator", query_qps=None) as emulator:
-        for name, value in environment(emulator, tmp_path / "out").items():
-            monkeypatch.setenv(name, value)
-        monkeypatch.setenv("PREFECT_API_URL", prefect_server.url)
-        yield emulator
-
-
-def _ran(words: list[str], folder: Path) -> tuple[int, Any]:
+def _ran(words: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[int, Any]:
     """Run one command as an agent does; its exit code and what is on stdout."""
-    program = f"import sys; from flows.cli import run; sys.exit(run({words[1:]!r}))"
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        cwd=folder,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
-        check=False,
-    )
-    assert done.returncode in (0, 5), done.stderr
-    return done.returncode, json.loads(done.stdout)
+    assert words[0] == "wan-video"
+    code = run(words[1:])
+    told = capsys.readouterr()
+    assert code in (0, 5), told.err
+    return code, json.loads(told.out)
 
 
 @pytest.mark.timeout(240)
 def test_its_own_commands_stop_at_the_price_and_then_make_a_clip_and_a_board_within_their_caps(
-    skill: Path, tmp_path: Path, emulator: Emulator
+    skill: Path,
+    tmp_path: Path,
+    emulator: Emulator,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
+    monkeypatch.chdir(tmp_path)
+    capsys.readouterr()
     _, body = _parts(skill)
     free, buying = body.split(STOP)
     (tmp_path / "request.json").write_text(json.dumps(EXAMPLE_REQUEST))
     (tmp_path / "board.yaml").write_text(EXAMPLE_BOARD)
 
     for words in _commands(free):
-        assert _ran(words, tmp_path)[0] == 0
+        assert _ran(words, capsys)[0] == 0
     assert emulator.ledger()["accepted"] == 0
 
     key = ""
     for words in _commands(buying):
-        code, answer = _ran([key if word == "KEY" else word for word in words], tmp_path)
+        code, answer = _ran([key if word == "KEY" else word for word in words], capsys)
         key = answer.get("key", key)
         if words[1] == "wait":
             assert (code, answer["state"]) == (0, "finished")

@@ -10,6 +10,7 @@ import pytest
 from bench import REGION, Bench
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
+from flows.cli.console import remember_flags
 from footage.emulator import Emulator
 
 
@@ -26,13 +27,14 @@ def output(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     }.items():
         monkeypatch.setenv(name, value)
     # Of other tests of this process.
+    remember_flags([])
     monkeypatch.delenv("PREFECT_API_URL", raising=False)
     with temporary_settings(restore_defaults={PREFECT_API_URL}):
         yield tmp_path / "out"
 
 
 @pytest.fixture(scope="module")
-def emulator() -> Iterator[Emulator]:
+def quick_emulator() -> Iterator[Emulator]:
     """Without limits; virtual seconds pass 400 times faster."""
     with Emulator(
         speed=400, render="tiny", render_workers=1, generation_s=40.0, rate_limits=False, concurrency=1000
@@ -41,11 +43,11 @@ def emulator() -> Iterator[Emulator]:
 
 
 @pytest.fixture
-def bench(emulator: Emulator, output: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
+def bench(quick_emulator: Emulator, output: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
     """Clips of the same store, driven as far as a test wants."""
-    emulator.clear_faults()
+    quick_emulator.clear_faults()
     for name, value in {
-        "DASHSCOPE_HTTP_BASE_URL": emulator.base_url,
+        "DASHSCOPE_HTTP_BASE_URL": quick_emulator.base_url,
         "DASHSCOPE_API_KEY": "sk-emulator",
         "WAN_VIDEO_REGION": REGION,
         "WAN_VIDEO_POLL_MIN_S": "0.05",
@@ -55,6 +57,6 @@ def bench(emulator: Emulator, output: Path, monkeypatch: pytest.MonkeyPatch) -> 
         "WAN_VIDEO_QUERIES_PER_SECOND": "1000",
     }.items():
         monkeypatch.setenv(name, value)
-    made = Bench(emulator, output)
+    made = Bench(quick_emulator, output)
     yield made
     made.close()

@@ -6,15 +6,14 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
-from agentclient import CLIP, PRICE, Person, call, client_of, refusal
-from emulatedrun import environment
+from agentclient import CLIP, PRICE, Person, call, client_of
 from mcp.client import Client
 from mcp.client.stdio import StdioServerParameters
 from mcp.shared.exceptions import MCPError
@@ -26,15 +25,10 @@ from footage.emulator import Emulator
 pytestmark = pytest.mark.timeout(240)
 
 
-@pytest.fixture
-def emulator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, prefect_server: Any) -> Iterator[Emulator]:
-    """A provider whose clips take some seconds, and an environment that points at it."""
-    with Emulator(speed=20, render="tiny", state_dir=tmp_path / "emulator", query_qps=None) as emulator:
-        for name, value in environment(emulator, tmp_path / "out").items():
-            monkeypatch.setenv(name, value)
-        monkeypatch.setenv("PREFECT_API_URL", prefect_server.url)
-        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-        yield emulator
+@pytest.fixture(autouse=True)
+def _cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Boards that are bought are kept there."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
 
 async def delivered(client: Client, key: str) -> dict[str, Any]:
@@ -87,8 +81,10 @@ async def booked_and_killed() -> dict[str, Any]:
 
 
 async def test_a_server_killed_in_a_wait_loses_nothing(emulator: Emulator) -> None:
+    emulator.turn(generation_s=3000)
     booked = await booked_and_killed()
     assert booked["state"] == "booked"
+    emulator.advance(3000)
 
     async with client_of(make_server(Workplace()), "auto", Person("decline")) as client:
         (where,) = (await call(client, "status", keys=[booked["key"]]))["clips"]
@@ -98,18 +94,6 @@ async def test_a_server_killed_in_a_wait_loses_nothing(emulator: Emulator) -> No
     assert (where["key"], where["task_id"]) == (booked["key"], booked["task_id"])
     assert again["state"] == "delivered"
     assert emulator.ledger()["accepted"] == 1
-
-
-async def test_what_the_provider_refuses_is_said_by_the_call_that_bought(emulator: Emulator) -> None:
-    emulator.fault("create-refused-DataInspectionFailed")
-    place = Workplace()
-    async with client_of(make_server(place), "auto", Person()) as client:
-        told = await refusal(client, "submit", request=CLIP, **PRICE)
-        place.workers.close()
-
-    assert told.startswith("Refused: ")
-    assert "DataInspectionFailed" in told
-    assert "\nBilled: no.\nNext: " in told
 
 
 async def test_a_board_is_bought_once_and_followed_to_its_film(emulator: Emulator) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import httpx2
@@ -90,24 +92,18 @@ def http_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of `wan-video mcp --http`, which wants the token."""
     home = str(tmp_path_factory.mktemp("home"))
     places = {"HOME": home, "PREFECT_HOME": home, "OUTPUT_DIR": f"{home}/out", "WAN_VIDEO_MCP_TOKEN": TOKEN}
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
     process = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM.format(["--http", str(port)])],
+        [sys.executable, "-c", PROGRAM.format(["--http", "0"])],
         stderr=subprocess.PIPE,
+        text=True,
         env={**os.environ, **places},
     )
     assert process.stderr is not None
-    url = f"http://127.0.0.1:{port}/mcp"
     try:
-        while True:
-            try:
-                httpx.get(url)
-                break
-            except httpx.ConnectError:
-                assert process.poll() is None, process.stderr.read().decode()
-        yield url
+        told = process.stderr.readline()
+        found = re.search(r"http://127\.0\.0\.1:\d+/mcp", told)
+        assert found, told
+        yield found[0]
     finally:
         process.terminate()
         process.wait(timeout=10)
@@ -137,3 +133,16 @@ def test_over_http_nobody_gets_in_without_the_token_nor_from_a_web_page(http_ser
     assert code(Authorization=good[:-1]) == 401
     assert code(Authorization=good, Origin="https://evil.example") == 403
     assert code(Authorization=good, Host="evil.example") == 421
+
+
+def test_a_port_that_cannot_be_had_is_one_clear_error(
+    capsys: pytest.CaptureFixture[str], output: Path
+) -> None:
+    from flows.cli import run
+
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        for port in (taken.getsockname()[1], 70000):
+            assert run(["mcp", "--http", str(port)]) == 2
+            assert f"http = {port}: cannot be listened on" in capsys.readouterr().err
