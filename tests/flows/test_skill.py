@@ -111,6 +111,7 @@ def _ran(words: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[int, Any
     return code, json.loads(told.out)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(240)
 def test_its_own_commands_stop_at_the_price_and_then_make_a_clip_and_a_board_within_their_caps(
     skill: Path,

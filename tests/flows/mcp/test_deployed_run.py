@@ -11,6 +11,8 @@ import pytest
 
 from flows.mcp.deployed_run import DEPLOYMENT, DeployedRun, start_deployed_run
 
+pytestmark = pytest.mark.slow
+
 PARAMETERS = {"key": "ab" * 32, "max_cost": "0.70 CNY", "credentials_block": None, "storage_block": None}
 
 

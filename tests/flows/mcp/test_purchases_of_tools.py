@@ -80,6 +80,7 @@ async def booked_and_killed() -> dict[str, Any]:
     return booked
 
 
+@pytest.mark.slow
 async def test_a_server_killed_in_a_wait_loses_nothing(emulator: Emulator) -> None:
     emulator.turn(generation_s=3000)
     booked = await booked_and_killed()
@@ -96,6 +97,7 @@ async def test_a_server_killed_in_a_wait_loses_nothing(emulator: Emulator) -> No
     assert emulator.ledger()["accepted"] == 1
 
 
+@pytest.mark.slow
 async def test_a_board_is_bought_once_and_followed_to_its_film(emulator: Emulator) -> None:
     board = (
         "schema: wan-video/storyboard/1\ntitle: Boats\ndefaults: {model: wan2.2-t2v-plus, size: 832*480}\n"
