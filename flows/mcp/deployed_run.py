@@ -11,7 +11,6 @@ from uuid import UUID
 import httpx
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import FlowRun, WorkerStatus
-from prefect.deployments import arun_deployment
 from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
 
 from flows.cli.clip_process import Ended
@@ -71,9 +70,9 @@ async def _start(parameters: dict[str, Any]) -> FlowRun | None:
         if found.work_pool_name is None:
             return None
         workers = await client.read_workers_for_work_pool(found.work_pool_name)
-    if not any(worker.status is WorkerStatus.ONLINE for worker in workers):
-        return None
-    return await arun_deployment(DEPLOYMENT, parameters=parameters, timeout=0)
+        if not any(worker.status is WorkerStatus.ONLINE for worker in workers):
+            return None
+        return await client.create_flow_run_from_deployment(found.id, parameters=parameters)
 
 
 async def _read(run_id: UUID) -> FlowRun:

@@ -17,7 +17,7 @@ from flows.cli.flags import BlockName, Switch
 from footage.emulated_environment import environment
 from footage.errors import InvalidRequest, Problem
 from footage.settings import load_settings
-from footage.values.money import Amount
+from footage.spending.caps import clip_cap
 
 
 def mcp(
@@ -43,7 +43,7 @@ def mcp(
         storage_block: Name of a Video Storage block of the Prefect server.
     """
     _require_sdk()
-    limit = _limit(approve_above)
+    limit = clip_cap(approve_above, "approve_above")
     with contextlib.ExitStack() as stack:
         stack.enter_context(emulated(emulator))
         stack.enter_context(environment(_roots(folder or [])))
@@ -79,16 +79,6 @@ def _require_sdk() -> None:
         raise InvalidRequest(
             problems=(problem,), next_step="pip install 'wan-video[mcp]' (in a clone: '.[mcp]')"
         )
-
-
-def _limit(text: str | None) -> Amount | None:
-    if text is None:
-        return None
-    try:
-        return Amount.parse(text)
-    except ValueError as error:
-        allowed = "an amount and its currency, CNY or USD, such as 1 CNY"
-        raise InvalidRequest(problems=(Problem("approve_above", text, str(error), allowed),)) from None
 
 
 def _roots(folders: list[Path]) -> dict[str, str]:

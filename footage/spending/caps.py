@@ -56,8 +56,8 @@ class Cap:
         }
 
 
-def clip_cap(text: str | None) -> Amount | None:
-    """The most that one clip may cost, from text such as "0.70 CNY"; None where nobody says.
+def clip_cap(text: str | None, field: str = "max_cost") -> Amount | None:
+    """The most that one clip may cost, from text such as "0.70 CNY"; None where nobody says. `field` is who says it.
 
     Raises:
         InvalidRequest: It is no amount, or has no currency.
@@ -68,7 +68,7 @@ def clip_cap(text: str | None) -> Amount | None:
         return Amount.parse(text)
     except ValueError as error:
         allowed = "an amount and its currency, CNY or USD, such as 0.70 CNY"
-        raise InvalidRequest(problems=(Problem("max_cost", text, str(error), allowed),)) from None
+        raise InvalidRequest(problems=(Problem(field, text, str(error), allowed),)) from None
 
 
 def require_within(most: Amount | None, price: Amount, key: str) -> None:

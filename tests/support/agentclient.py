@@ -23,7 +23,7 @@ class Person:
         self.asked: list[str] = []
         self.forms: list[dict[str, Any]] = []
 
-    async def __call__(self, _: Any, params: ElicitRequestParams) -> ElicitResult:
+    async def __call__(self, context: Any, params: ElicitRequestParams) -> ElicitResult:
         self.asked.append(params.message)
         self.forms.append(params.requested_schema)  # pyright: ignore[reportAttributeAccessIssue]
         return ElicitResult(action=self.action, content=self.content)  # pyright: ignore[reportArgumentType]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from bench import REGION, Bench
+from emulatedrun import fast_emulator
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from flows.cli.console import remember_flags
@@ -35,10 +36,8 @@ def output(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def quick_emulator() -> Iterator[Emulator]:
-    """Without limits; virtual seconds pass 400 times faster."""
-    with Emulator(
-        speed=400, render="tiny", render_workers=1, generation_s=40.0, rate_limits=False, concurrency=1000
-    ) as running:
+    """Without limits; a clip takes virtual seconds that pass 600 times faster."""
+    with fast_emulator(render_workers=1, generation_s=40.0) as running:
         yield running
 
 

@@ -49,12 +49,12 @@ async def test_a_booked_clip_is_waited_for_harvested_and_fetched(
     key = booked["key"]
     told: list[str] = []
 
-    async def progress(done: float, total: float | None, message: str | None) -> None:
+    async def note(progress: float, total: float | None, message: str | None) -> None:
         told.append(message or "")
 
     async with client_of(make_server(Workplace()), era, Person("decline")) as client:
         quote = await call(client, "quote", request=booked["request"])
-        now = await client.call_tool("wait", {"key": key[:12], "seconds": 0.6}, progress_callback=progress)
+        now = await client.call_tool("wait", {"key": key[:12], "seconds": 0.6}, progress_callback=note)
         waited = now.structured_content
         unfinished = await refusal(client, "result", key=key)
         harvested = await call(client, "harvest", limit=5)
@@ -90,7 +90,7 @@ async def test_small_files_of_a_clip_are_read_and_no_video_is(
         with pytest.raises(MCPError, match="There is nothing at"):
             await client.read_resource(f"wan-video://clips/{key}/result.json")
         await call(client, "harvest")
-        contents = {
+        contents: dict[str, Any] = {
             name: (await client.read_resource(f"wan-video://clips/{key}/{name}")).contents[0]
             for name in ("result.json", "poster.jpg", "run.log")
         }

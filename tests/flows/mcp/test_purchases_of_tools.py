@@ -71,7 +71,7 @@ async def booked_and_killed() -> dict[str, Any]:
     async with piped(Person()) as (client, pid):
         booked = await call(client, "submit", request=CLIP, **PRICE)
 
-        async def kill(*_: Any) -> None:
+        async def kill(progress: float, total: float | None, message: str | None) -> None:
             os.kill(pid, signal.SIGKILL)
 
         waiting = {"key": booked["key"], "seconds": 40}

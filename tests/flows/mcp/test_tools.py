@@ -253,7 +253,7 @@ def test_folders_that_are_none_and_limits_without_a_currency_are_refused(
     assert run(["mcp", "--approve-above", "1"]) == 2
     told = capsys.readouterr().err
     assert "is no folder" in told
-    assert "such as 1 CNY" in told
+    assert "approve_above = 1: is no amount with its currency" in told
 
 
 if __name__ == "__main__":
