@@ -33,6 +33,7 @@ from tasks.parameters import (
     Model,
     Prompt,
     Rate,
+    References,
     Region,
     Seed,
     Size,
@@ -59,6 +60,9 @@ async def generate_video(
     size: Size = "1280*720",
     seed: Seed | None = None,
     reference_image: str | None = None,
+    last_frame: str | None = None,
+    references: References | None = None,
+    extend_from: str | None = None,
     motion_strength: float | None = None,
     model: Model = "wan2.6-i2v-flash",
     region: Region | None = None,
@@ -93,9 +97,14 @@ async def generate_video(
             do not take: an http(s) URL, an absolute path on the worker (below a folder of WAN_VIDEO_INPUT_ROOTS) or
             a data: URI. Prefect stores it as it is: a signed link opens the image for whoever may read this run,
             until it expires.
+        last_frame: The picture that the clip ends with, beside a first frame; none of the seven models takes it.
+        references: Who appears or is heard, in the order in which the prompt counts them: objects with image, video or
+            voice and where that is. None of the seven models takes them.
+        extend_from: A clip that goes on: the key of one in the store, a URL or a path on the worker. None of the seven
+            models takes it.
         motion_strength: No Wan model has it; it is reported as dropped.
-        model: One of the seven, by exact name. The i2v models start from an image and need reference_image; the
-            t2v models need the prompt alone.
+        model: One of the seven, or one that is switched on, by exact name. The i2v models start from an image and need
+            reference_image; the t2v models need the prompt alone.
         region: Where the clip is made; empty: the region of the key.
         prompt_extend: Whether the provider rewrites the prompt; empty: yes.
         shot_type: One shot or several within the clip; 2.6 models only.
@@ -124,6 +133,9 @@ async def generate_video(
         "size": size,
         "seed": seed,
         "reference_image": reference_image,
+        "last_frame": last_frame,
+        "references": references or [],
+        "extend_from": extend_from,
         "motion_strength": motion_strength,
         "model": model,
         "region": region,

@@ -15,7 +15,7 @@ import contextlib
 import dataclasses
 import logging
 import math
-from collections.abc import AsyncGenerator, Awaitable, Callable, MutableMapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, MutableMapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -68,7 +68,7 @@ class Clip:
         order: Order,
         permission: Permission,
         *,
-        image: bytes | None = None,
+        files: Mapping[str, bytes] | None = None,
         name: str | None = None,
         reopened: bool = False,
         log: RunLog | None = None,
@@ -115,7 +115,8 @@ class Clip:
         self.unlabelled: str | None = None
         # Of the purchase that this run makes; None before that: the first one.
         self.api_key: ApiKey | None = None
-        self._image = image
+        # What is sent beside the text, by the name under which it is kept.
+        self._files = dict(files or {})
         self._reopened = reopened
         # What the evidence said when it was last read: nothing is left to finish; and it is finished for good.
         self._over = self._sealed = False
@@ -157,19 +158,29 @@ class Clip:
         return None if key.account == DEFAULT_ACCOUNT else key.account
 
     def wire_body(self) -> dict[str, Any]:
-        """The exact body of the create, with the prepared image inline.
+        """The exact body of the create: frames inline, everything else uploaded by this call.
 
         Raises:
             BadRecord: The order was read from its evidence, which says two things.
+            Unreachable, Throttled, AccountProblem, Refused: Something could not be uploaded; nothing was bought.
         """
-        image = self.order.image
-        if image is not None and self._image is None:
-            self._image = self.evidence.reference_image(image.file_name)
+        image, media = self.order.image, self.order.media
+        for facts in (*([image] if image else ()), *media):
+            if facts.file_name not in self._files:
+                self._files[facts.file_name] = self.evidence.kept_file(facts.file_name)
         if self._reopened:
-            require_same_body(self.order, self._image, self.evidence.reader)
-        if image is None or self._image is None:
-            return self.order.wire_body(None)
-        return self.order.wire_body(image.data_uri(self._image))
+            require_same_body(self.order, self._files, self.evidence.reader)
+        addresses: dict[str, str] = {}
+        for medium in media:
+            if medium.placeholder not in addresses:
+                data = self._files[medium.file_name]
+                addresses[medium.placeholder] = (
+                    medium.data_uri(data)
+                    if medium.inline
+                    else self.client().upload(medium.file_name, data, self.order.model)
+                )
+        inline = image.data_uri(self._files[image.file_name]) if image else None
+        return self.order.wire_body(inline, addresses)
 
     async def state(self, *, seen_within_s: float = 0.0) -> ClipState:
         """What the evidence says now; `seen_within_s`: as listed within these seconds, with what was written since."""

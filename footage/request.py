@@ -8,20 +8,76 @@ from __future__ import annotations
 
 import base64
 import datetime
+import re
+from collections.abc import Mapping
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     StrictBool,
     WithJsonSchema,
     field_serializer,
+    model_serializer,
+    model_validator,
 )
+from pydantic_core import PydanticCustomError
 
-from footage.catalogue import MODEL_NAMES, REGION_NAMES
+from footage.catalogue import REGION_NAMES, offered_names
 from footage.values.field_types import Number, Rate, Seconds, Text, Whole
+
+ReferenceKind = Literal["image", "video", "voice"]
+_REFERENCE = re.compile(r"(image|video|voice)=(.*)", re.DOTALL)
+_REFERENCES_ALLOWED = '{"image": "ella.png"}, {"video": …}, {"voice": …}, or as text image=ella.png'
+
+
+class Reference(BaseModel):
+    """Somebody or something that shall appear, or be heard: one picture, clip or voice."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    kind: ReferenceKind
+    source: Text
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read(cls, value: object) -> object:
+        if isinstance(value, Reference):
+            return value
+        if isinstance(value, str) and (match := _REFERENCE.fullmatch(value)):
+            return {"kind": match[1], "source": match[2]}
+        if isinstance(value, Mapping):
+            given = cast("Mapping[object, object]", value)
+            if set(given) == {"kind", "source"}:
+                return dict(given)
+            if len(given) == 1 and next(iter(given)) in ("image", "video", "voice"):
+                ((kind, source),) = given.items()
+                if isinstance(source, str):
+                    return {"kind": kind, "source": source}
+        raise PydanticCustomError(
+            "references", "each reference is {allowed}", {"allowed": _REFERENCES_ALLOWED}
+        )
+
+    @model_serializer
+    def _as_given(self) -> dict[str, str]:
+        return {self.kind: self.source}
+
+
+def _listed(value: object) -> object:
+    if value is None:
+        return ()
+    if not isinstance(value, list | tuple):
+        raise PydanticCustomError(
+            "references", "must be a list; each reference is {allowed}", {"allowed": _REFERENCES_ALLOWED}
+        )
+    return cast("object", value)
+
+
+def _offer_models(schema: dict[str, Any]) -> None:
+    schema["enum"] = [*offered_names()]
 
 
 class VideoRequest(BaseModel):
@@ -41,7 +97,7 @@ class VideoRequest(BaseModel):
     duration: Seconds = Field(
         default=5,
         description="Length in seconds, whole ones: 5 for the 2.1 and 2.2 models, 2 to 15 for wan2.6-i2v-flash "
-        "and wan2.6-i2v, fewer choices for the others. Billed by the second.",
+        "and wan2.6-i2v, fewer choices for the others. Billed by the second. -1 lets wan3.0-video choose.",
     )
     fps: Rate = Field(
         default=30,
@@ -69,6 +125,38 @@ class VideoRequest(BaseModel):
         "file:// or a data: URI (from Python also bytes). JPEG, PNG, BMP or WEBP, 240 to 8000 pixels a side, "
         "at most 20 MB.",
     )
+    last_frame: Annotated[
+        Text | bytes | None, WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "null"}]})
+    ] = Field(
+        default=None,
+        description="The picture that the clip ends with, given as the first frame is, and beside one. None of the "
+        "seven models takes it; wan2.7-i2v and wan3.0-video do, once they are switched on.",
+    )
+    references: Annotated[
+        tuple[Reference, ...],
+        BeforeValidator(_listed),
+        WithJsonSchema(
+            {
+                "type": "array",
+                "items": {
+                    "anyOf": [
+                        {"type": "object", "properties": {kind: {"type": "string"}}, "required": [kind]}
+                        for kind in ("image", "video", "voice")
+                    ]
+                },
+            }
+        ),
+    ] = Field(
+        default=(),
+        description="Who appears or is heard, by picture, clip or voice, in the order in which the prompt counts them: "
+        "Image 1, Video 1. None of the seven takes them; wan2.7-r2v, wan3.0-video and the 2.6 r2v models do, once "
+        "they are switched on. As text: image=ella.png.",
+    )
+    extend_from: Text | None = Field(
+        default=None,
+        description="A clip that goes on: the key of one in this store, a URL or a path. None of the seven takes it; "
+        "wan2.7-i2v (duration is then the length of all) and wan3.0-video do, once they are switched on.",
+    )
     motion_strength: Number | None = Field(
         default=None,
         description="How strongly things move. No Wan model has such a setting: it is reported as dropped; "
@@ -76,8 +164,8 @@ class VideoRequest(BaseModel):
     )
     model: Text = Field(
         default="wan2.6-i2v-flash",
-        description="One of the seven models, by exact name.",
-        json_schema_extra={"enum": [*MODEL_NAMES]},
+        description="One of the seven models, or one that is switched on, by exact name.",
+        json_schema_extra=_offer_models,
     )
     region: Text | None = Field(
         default=None,
@@ -142,7 +230,7 @@ class VideoRequest(BaseModel):
         """Whether the provider is asked for its own mark, by either field."""
         return self.watermark or self.visible_label == "provider"
 
-    @field_serializer("reference_image", when_used="json")
+    @field_serializer("reference_image", "last_frame", when_used="json")
     def _image_as_text(self, value: str | bytes | None) -> str | None:
         # The type inside is found from the bytes, so none is claimed.
         if isinstance(value, bytes):
@@ -150,6 +238,7 @@ class VideoRequest(BaseModel):
         return value
 
 
+MEDIA_FIELDS = ("last_frame", "references", "extend_from")
 NUMBER_FIELDS = ("duration", "fps", "seed", "motion_strength", "take")
 
 

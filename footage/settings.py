@@ -13,7 +13,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_core import ErrorDetails, PydanticCustomError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from footage.catalogue import MODEL_NAMES
+from footage.catalogue import offered_names, switch_problems
 from footage.errors import InvalidRequest, Problem
 from footage.marks import ALLOWED_PRODUCER, Labelling, Signing, producer_fault
 from footage.network.proxies import check_proxies, is_loopback
@@ -76,6 +76,13 @@ class Settings(BaseSettings):
         description="Workspace id; also selects the workspace's own endpoint.",
     )
     region: str | None = Field(default=None, description="Region of the key, for example ap-southeast-1.")
+    models: str | None = Field(
+        default=None,
+        description="Official models beside the seven to switch on, by exact name: +wan3.0-video,+wan2.7-i2v.",
+    )
+    models_file: str | None = Field(
+        default=None, description="TOML file with models of your own, in the form of our tables."
+    )
     # NoDecode: pydantic-settings would end at the first broken JSON, without a word about the others.
     storage_options: Annotated[dict[str, Any], NoDecode] = Field(
         default_factory=dict, description="fsspec options of the store, as JSON.", repr=False
@@ -215,9 +222,9 @@ class Settings(BaseSettings):
         if not isinstance(value, dict):
             raise PydanticCustomError("amounts", "is no JSON object")
         amounts = cast("dict[str, Any]", value)
-        if unknown := sorted(set(amounts) - set(MODEL_NAMES)):
+        if unknown := sorted(set(amounts) - set(offered_names())):
             raise PydanticCustomError(
-                "model", "names {model}, which is none of the seven", {"model": unknown[0]}
+                "model", "names {model}, which is none of the models that are offered", {"model": unknown[0]}
             )
         return {model: _amount(amount) for model, amount in amounts.items()}
 
@@ -381,6 +388,8 @@ def load_settings(**overrides: Any) -> Settings:
         InvalidRequest: A variable has a value that cannot be used; names all of them.
     """
     check_proxies()
+    if problems := switch_problems():
+        raise InvalidRequest(problems=problems, next_step="correct the environment variable")
     try:
         return Settings(**overrides)
     except ValidationError as error:

@@ -32,7 +32,7 @@ from prefect.client.schemas.responses import GlobalConcurrencyLimitResponse
 from prefect.concurrency.asyncio import ConcurrencySlotAcquisitionError, rate_limit
 from prefect.exceptions import ObjectNotFound
 
-from footage.catalogue import CATALOGUE
+from footage.catalogue import known_models
 from footage.credentials import DEFAULT_ACCOUNT
 from footage.errors import Throttled
 from footage.pacing.rate_limits import AS_DOCUMENTED, CreatePace, ProcessRateLimits
@@ -62,7 +62,7 @@ class PrefectRateLimits(ProcessRateLimits):
             Throttled: An operator set the limit to 0, so that nothing is bought with this model.
         """
         await _await_turn(model, pace)
-        documented = CATALOGUE.models.get(model)
+        documented = known_models().get(model)
         slower = pace.per_second is not None and not (
             documented and pace.per_second >= documented.submit_per_second
         )

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import WithJsonSchema
 
-from footage.catalogue import CATALOGUE, MODEL_NAMES, REGION_NAMES
+from footage.catalogue import CATALOGUE, REGION_NAMES, offered_models, offered_names
 from footage.order.rules import FPS_MAX, SIZE, TAKE_MAX
 from footage.order.text import COLOR
 from footage.values.money import CURRENCIES
@@ -29,13 +29,13 @@ def number(kind: str, minimum: float, maximum: float, **more: Any) -> WithJsonSc
 _SIZES = [size for sizes in CATALOGUE.tiers.values() for size in sizes]
 _LENGTHS = [
     length
-    for card in CATALOGUE.models.values()
+    for card in offered_models().values()
     for lengths in (card.durations, *card.durations_in.values())
     for length in lengths
 ]
 
 Prompt = Annotated[str, WithJsonSchema({"type": "string", "minLength": 1})]
-Model = Annotated[str, one_of(*MODEL_NAMES)]
+Model = Annotated[str, one_of(*offered_names())]
 # A model that is in no table of sizes may make others. The form shows a tab for each, called by its title.
 Size = Annotated[
     str,
@@ -62,6 +62,8 @@ YesOrNo = Annotated[
         }
     ),
 ]
+if any(card.smart_duration for card in offered_models().values()):
+    _LENGTHS.append(-1)
 Duration = Annotated[float, number("number", min(_LENGTHS), max(_LENGTHS), multipleOf=1)]
 Rate = Annotated[float, number("number", 1, FPS_MAX)]
 Seed = Annotated[int, number("integer", 0, CATALOGUE.seed_max)]
@@ -73,4 +75,9 @@ ClipKey = Annotated[str, WithJsonSchema({"type": "string", "minLength": 6, "maxL
 JsonText = Annotated[str, WithJsonSchema({"type": "string", "format": "json-string"})]
 # As WAN_VIDEO_MAX_COST_PER_DAY.
 ClipCap = Annotated[str, WithJsonSchema({"type": "string", "pattern": r"^\d{1,9}(\.\d{1,6})? *(CNY|USD)$"})]
+# A text where this process keeps them in memory, because they open something.
+References = Annotated[
+    list[Any] | str,
+    WithJsonSchema({"type": "array", "items": {"type": "object", "additionalProperties": True}}),
+]
 Currency = Annotated[str, one_of(*CURRENCIES)]

@@ -250,6 +250,7 @@ async def wrapped(
         "commands": {o.shot_id: o.command for o in outcomes.values() if o.command},
         "cost": statement.to_json(),
         "cost_in_words": paid,
+        "ties": {take.id: take.tied_by for take in board_plan.takes},
         "links": package.links,
         "film_s": package.film.duration_s if package.film else None,
     }
@@ -292,7 +293,7 @@ def _row(board_plan: BoardPlan, outcome: ShotOutcome) -> dict[str, Any]:
     return {
         "shot": as_cell(outcome.shot_id),
         "model": shot.request.model,
-        "starts from": as_cell(shot.starts_from or ""),
+        "tied by": as_cell(shot.tied_by if shot.tied_by != "nothing" else ""),
         "state": outcome.state,
         "asked": f"{shot.expected.duration_s} s",
         "delivered": f"{response.duration:g} s" if response else "",

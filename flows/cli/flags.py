@@ -8,7 +8,7 @@ from typing import Annotated
 from cyclopts import Parameter
 from cyclopts.completion import CompletionContext
 
-from footage.catalogue import MODEL_NAMES
+from footage.catalogue import offered_names
 
 
 def offering(names: Sequence[str], metavar: str) -> Parameter:
@@ -23,5 +23,5 @@ def offering(names: Sequence[str], metavar: str) -> Parameter:
 # Off unless it is given: cyclopts would add a --no- form to each.
 Switch = Annotated[bool, Parameter(negative="", show_default=False)]
 BlockName = Annotated[str | None, Parameter(metavar="NAME")]
-ModelName = Annotated[str | None, offering(MODEL_NAMES, "MODEL")]
+ModelName = Annotated[str | None, offering(offered_names(), "MODEL")]
 Seconds = Annotated[float, Parameter(metavar="SECONDS", show_default="{:g}".format)]

@@ -83,6 +83,7 @@ def _shot(shot: ShotPlan) -> dict[str, Any]:
         "model": shot.request.model,
         "from": shot.starts_from,
         "first_frame": _first_frame(shot),
+        "tied_by": shot.tied_by,
         "seconds": shot.expected.duration_s,
         "size": f"{shot.expected.width}*{shot.expected.height}",
         "cost": amount_text(shot.quote.amount),
@@ -97,7 +98,7 @@ def _first_frame(shot: ShotPlan) -> str | None:
     from footage.privacy.display import shown_reference
 
     if shot.starts_from is not None:
-        return f"last frame of {shot.starts_from}"
+        return f"{'clip' if shot.continues else 'last frame'} of {shot.starts_from}"
     image = shot.request.reference_image
     return shown_reference(image) if image is not None else None
 
@@ -122,6 +123,8 @@ def _print_shots(plan: BoardPlan) -> None:
     for shot, row in zip(plan.takes, rows, strict=True):
         print(_row(row, widths))
         print(f"    {redact(one_line(shot.request.prompt))}")
+        if shot.ties_told:
+            print(f"    tied by {one_line(shot.tied_by)}")
 
 
 def _row(cells: tuple[str, ...], widths: list[int]) -> str:

@@ -25,6 +25,9 @@ _VALUES = {
     "size": "W*H",
     "seed": "NUMBER",
     "reference_image": "FILE|URL",
+    "last_frame": "FILE|URL",
+    "references": "KIND=FILE|URL",
+    "extend_from": "KEY|FILE|URL",
     "motion_strength": "NUMBER",
     "model": "MODEL",
     "region": "REGION",
@@ -47,6 +50,9 @@ def _flag(name: str) -> Any:
     help = Parameter(help=_help(form))
     if name in _SWITCHES:
         return Annotated[bool | None, help], None
+    if name == "references":
+        several = Parameter(help=_help(form), metavar=_VALUES[name], negative_iterable="")
+        return Annotated[list[str] | None, several], None
     choices = _choices(form) or form.get("examples", ())
     return Annotated[str | None, offering([*map(str, choices)], _VALUES.get(name, "TEXT")), help], None
 

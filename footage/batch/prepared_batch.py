@@ -23,7 +23,8 @@ from footage.order import Quote
 from footage.order.parse import parse_request
 from footage.order.prepared import Prepared
 from footage.privacy.display import shown
-from footage.reference import ReferenceImage, read_reference
+from footage.reference import Medium, ReferenceImage, read_media, read_reference
+from footage.reference.media import media_asked
 from footage.steps.check import reference_fetcher
 from footage.storyboard.board_quote import BoardQuote, quote_of
 from footage.storyboard.budget import check_currency
@@ -57,6 +58,8 @@ class Entry:
     order: Place | None
     image: Place | None
     same_as: str | None
+    # Of what goes in beside the first frame, in its order.
+    media: tuple[Place, ...] = ()
 
 
 class PreparedBatch:
@@ -138,9 +141,11 @@ class PreparedBatch:
             return entry.key
         # Written by this very process, into a file that nobody else can open.
         prepared: Prepared = pickle.loads(self._spool.get(entry.order))  # noqa: S301
-        if prepared.image is None or entry.image is None:
-            return prepared
-        return replace(prepared, image=_with(prepared.image, self._spool.get(entry.image)))
+        if prepared.image is not None and entry.image is not None:
+            prepared = replace(prepared, image=_with(prepared.image, self._spool.get(entry.image)))
+        if entry.media:
+            prepared = replace(prepared, media=_whole_media(prepared.media, entry.media, self._spool))
+        return prepared
 
     def bought(self, context: Context, *, buy_again: bool = False) -> dict[str, BoughtClip]:
         """The clips that are paid, or may be, by id.
@@ -202,6 +207,7 @@ class _Checked:
     id: str
     order: Place | None
     image: Place | None
+    media: tuple[Place, ...]
     key: str
     model: str
     region: str
@@ -218,6 +224,7 @@ class _Checker:
         self._fetch = reference_fetcher(context)
         # One picture on a thousand lines is read and prepared once, and lies on disk once.
         self._images: dict[bytes, tuple[ReferenceImage | None, Place | None]] = {}
+        self._media: dict[bytes, tuple[tuple[Medium, ...], tuple[Place, ...]]] = {}
         self._locks: dict[bytes, Lock] = {}
         self._lock = Lock()
         # A few prices for thousands of lines.
@@ -258,7 +265,7 @@ class _Checker:
         quote = self._quotes.setdefault(checked.quote, checked.quote)
         return Entry(
             checked.line.number, checked.id, checked.key, checked.model, checked.region, quote,
-            checked.order, checked.image, same_as,
+            checked.order, checked.image, same_as, checked.media,
         )  # fmt: skip
 
     def _checked(self, line: Line) -> _Checked | list[Problem]:
@@ -282,10 +289,11 @@ class _Checker:
     def _new(self, line: Line, shot_id: str, fields: Mapping[str, Any]) -> _Checked:
         request = parse_request(fields, default_region=self._region)
         image, place = self._image(request)
-        prepared = Prepared.of(request, image, self._region)
+        media, places = self._media_of(request)
+        prepared = Prepared.of(request, image, self._region, media)
         order = prepared.order
         kept = self._spool.put(_pickled(prepared))
-        return _Checked(line, shot_id, kept, place, order.key, order.model, order.region, order.quote)
+        return _Checked(line, shot_id, kept, place, places, order.key, order.model, order.region, order.quote)
 
     def _ordered(self, line: Line, shot_id: str, fields: Mapping[str, Any]) -> _Checked:
         """A line that names a clip of this store by its key."""
@@ -303,15 +311,13 @@ class _Checker:
         except NotThere:
             why = "no clip in this store has this key"
             raise InvalidRequest(problems=(Problem(_KEY, shown(given), why),)) from None
-        return _Checked(line, shot_id, None, None, given, order.model, order.region, order.quote)
+        return _Checked(line, shot_id, None, None, (), given, order.model, order.region, order.quote)
 
     def _image(self, request: VideoRequest) -> tuple[ReferenceImage | None, Place | None]:
         """The picture as it is sent, and where its bytes lie."""
         asked = (request.reference_image, request.model, request.size, request.fit, request.pad_color)
-        mark = hashlib.sha256(repr(asked).encode(errors="backslashreplace")).digest()
-        with self._lock:
-            lock = self._locks.setdefault(mark, Lock())
-        with lock:
+        mark = _mark(asked)
+        with self._lock_of(mark):
             if mark not in self._images:
                 image, place = read_reference(request, self._fetch, self._context.input_roots), None
                 if image is not None and image.prepared is not None:
@@ -320,11 +326,48 @@ class _Checker:
         image, place = self._images[mark]
         return _with(image, self._spool.get(place)) if image and place else image, place
 
+    def _media_of(self, request: VideoRequest) -> tuple[tuple[Medium, ...], tuple[Place, ...]]:
+        """What goes in beside the first frame, and where its bytes lie."""
+        given = tuple(media_asked(request))
+        if not given:
+            return (), ()
+        mark = _mark((given, request.model, request.size, request.fit, request.pad_color))
+        with self._lock_of(mark):
+            if mark not in self._media:
+                media = read_media(request, self._fetch, self._context.input_roots)
+                # Where one could not be read there is no order either.
+                places = tuple(self._spool.put(one.prepared.data) for one in media if one.prepared)
+                self._media[mark] = _bare_media(media), places
+        media, places = self._media[mark]
+        whole = len(places) == len(media)
+        return (_whole_media(media, places, self._spool) if whole else media), places
+
+    def _lock_of(self, mark: bytes) -> Lock:
+        with self._lock:
+            return self._locks.setdefault(mark, Lock())
+
+
+def _mark(asked: object) -> bytes:
+    return hashlib.sha256(repr(asked).encode(errors="backslashreplace")).digest()
+
 
 def _pickled(prepared: Prepared) -> bytes:
-    """What will be bought, without the bytes of its picture, which may be that of many lines."""
+    """What will be bought, without the bytes of its media, which may be those of many lines."""
     image = prepared.image and _with(prepared.image, b"")
-    return pickle.dumps(replace(prepared, image=image))
+    return pickle.dumps(replace(prepared, image=image, media=_bare_media(prepared.media)))
+
+
+def _bare_media(media: tuple[Medium, ...]) -> tuple[Medium, ...]:
+    return tuple(
+        replace(one, prepared=replace(one.prepared, data=b"")) if one.prepared else one for one in media
+    )
+
+
+def _whole_media(media: tuple[Medium, ...], places: tuple[Place, ...], spool: Spool) -> tuple[Medium, ...]:
+    return tuple(
+        replace(one, prepared=replace(one.prepared, data=spool.get(place))) if one.prepared else one
+        for one, place in zip(media, places, strict=True)
+    )
 
 
 def _with(image: ReferenceImage, data: bytes) -> ReferenceImage:

@@ -1,10 +1,11 @@
-"""The types of `catalogue.toml` and the check that it fits them."""
+"""The types of `catalogue.toml` and `successors.toml`, and the check that they fit them."""
 
 from __future__ import annotations
 
 import datetime
 import tomllib
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
@@ -12,6 +13,7 @@ from typing import Any, Literal
 from pydantic import ConfigDict, TypeAdapter, with_config
 
 _PATH = Path(__file__).with_name("catalogue.toml")
+_SUCCESSORS = Path(__file__).with_name("successors.toml")
 # A misspelt key in the table must not be read as "not given".
 _CLOSED = ConfigDict(extra="forbid")
 
@@ -40,6 +42,8 @@ class Price:
     currency: str
     source: str
     read_on: datetime.date
+    # As the page prints it beside; the pages have no single exchange rate any more.
+    usd_per_second: Decimal | None = None
 
 
 @with_config(_CLOSED)
@@ -57,11 +61,49 @@ class ImageLimits:
 
 @with_config(_CLOSED)
 @dataclass(frozen=True)
+class MediaLimits:
+    """What models take of clips and sounds; bytes, pixels a side, and the longer side over the shorter one."""
+
+    video_max_bytes: int
+    video_min_side_px: int
+    video_max_side_px: int
+    sound_max_bytes: int
+    max_aspect: int
+    source: str
+    read_on: datetime.date
+
+
+@with_config(_CLOSED)
+@dataclass(frozen=True)
+class ReferenceLimits:
+    """How many references a model takes, of which kind, and how long they may be; lengths in seconds."""
+
+    images: int
+    videos: int
+    voices: int
+    # media: items of `input.media`; reference_urls: the flat list of the older protocol.
+    sent_as: Literal["media", "reference_urls"]
+    # A prompt names them so, with a number: by kind in the order of the list, or all in one row.
+    named: Literal["Image, Video, Audio", "character"]
+    # A voice belongs to the picture or clip before it, and is no item of its own.
+    voice_of_item: bool = False
+    most: int | None = None
+    required: bool = False
+    with_first_frame: bool = False
+    video_s: tuple[int, int] = (1, 30)
+    videos_total_s: int | None = None
+    video_min_fps: int | None = None
+    voice_s: tuple[int, int] = (1, 10)
+    voices_total_s: int | None = None
+
+
+@with_config(_CLOSED)
+@dataclass(frozen=True)
 class ModelCard:
     """Everything known about one model; lengths in seconds, the prompt limit in Unicode code points."""
 
     name: str
-    kind: Literal["t2v", "i2v"]
+    kind: Literal["t2v", "i2v", "r2v", "any"]
     documented: bool
     regions: tuple[str, ...]
     tiers: tuple[str, ...]
@@ -87,6 +129,36 @@ class ModelCard:
     # What to order once it is gone: advice for a person, never ordered by itself.
     successor: str | None = None
     successor_note: str = ""
+    # legacy: flat fields for pictures and sound; media: a list of them, each with its role.
+    protocol: Literal["legacy", "media"] = "legacy"
+    # Which list of sizes its tiers have; "" is the one of the seven.
+    size_table: str = ""
+    # Sent in the place of a size, with the tier; without: the shape follows the picture.
+    ratios: tuple[str, ...] = ()
+    first_frame: Literal["none", "optional", "required"] = "none"
+    last_frame: bool = False
+    # The role of a clip that is continued. first_clip: the result begins with it, and its length counts.
+    continues_as: Literal["first_clip", "reference_video"] | None = None
+    continued_s: tuple[int, int] = (2, 10)
+    references: ReferenceLimits | None = None
+    negative_prompt: bool = True
+    prompt_extend: bool = True
+    # Where a sound goes, and how short it may be.
+    audio_url_as: Literal["audio_url", "driving_audio"] = "audio_url"
+    audio_url_min_s: int = 3
+    # Takes -1 as a length: the model chooses.
+    smart_duration: bool = False
+    # Longest result where a clip is among the references, and longest sum of what goes in and comes out.
+    with_video_max_s: int | None = None
+    total_max_s: int | None = None
+    # How many seconds of clips that go in are billed at the most.
+    input_billed_max_s: int = 0
+    # What is told of it before it is switched on.
+    doubts: tuple[str, ...] = ()
+    # Dates of the snapshots that a page lists; each is a model of its own, called NAME-DATE.
+    snapshots: tuple[str, ...] = ()
+    # What switched it on, in words; None: one of the seven, which always are.
+    switched_on_by: str | None = None
     sizes: tuple[str, ...] = ()  # every "W*H" of its tiers, filled in here
     prices: tuple[Price, ...] = ()  # filled in here
 
@@ -102,7 +174,7 @@ class ModelCard:
 
 @dataclass(frozen=True)
 class Catalogue:
-    """The whole table."""
+    """The whole table; `models` are the seven, `official` all that the maker documents."""
 
     models: dict[str, ModelCard]
     regions: dict[str, Region]
@@ -111,50 +183,96 @@ class Catalogue:
     cny_per_usd: Decimal
     negative_prompt_max: int
     seed_max: int
+    media: MediaLimits
+    size_tables: dict[str, dict[str, tuple[str, ...]]]
+    official: dict[str, ModelCard]
+    # Names that others gave to models, and whose they are.
+    look_alikes: dict[str, str]
+
+    def tier_sizes(self, card: ModelCard, tier: str) -> tuple[str, ...]:
+        """The sizes that a model delivers in a tier."""
+        return self.size_tables[card.size_table].get(tier, ())
 
 
-def read_catalogue(path: Path = _PATH) -> Catalogue:
-    """Read the table and check that its rows fit together.
+def read_catalogue(path: Path = _PATH, successors: Path = _SUCCESSORS) -> Catalogue:
+    """Read the tables and check that their rows fit together.
 
     Raises:
         ValueError: A row does not fit its type, or names a model, region or tier that is not in the table.
     """
     raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    later = tomllib.loads(successors.read_text(encoding="utf-8"))
     tiers = TypeAdapter(dict[str, tuple[str, ...]]).validate_python(raw["tiers"])
-    regions = TypeAdapter(tuple[Region, ...]).validate_python(raw["region"])
-    prices = [price for row in raw["price"] for price in _prices(row, raw["prices"])]
-    names = [row["name"] for row in raw["model"]]
-    strangers = {model for model, _ in prices} - set(names)
-    strangers |= {p.region for _, p in prices} - {r.id for r in regions}
-    models: dict[str, ModelCard] = {}
-    for row in raw["model"]:
-        own = tuple(price for model, price in prices if model == row["name"])
-        strangers |= set(row["tiers"]) - tiers.keys() | set(row["regions"]) - {r.id for r in regions}
-        strangers |= {p.tier for p in own} - set(row["tiers"]) | {p.region for p in own} - set(row["regions"])
-        sizes = [size for tier in row["tiers"] if tier in tiers for size in tiers[tier]]
-        models[row["name"]] = TypeAdapter(ModelCard).validate_python({**row, "sizes": sizes, "prices": own})
-    if strangers or len(models) < len(names):
-        raise ValueError(f"catalogue.toml: unknown or repeated: {sorted(strangers) or names}")
+    tables = {"": tiers} | TypeAdapter(dict[str, dict[str, tuple[str, ...]]]).validate_python(
+        later["size_tables"]
+    )
+    regions = {row.id: row for row in TypeAdapter(tuple[Region, ...]).validate_python(raw["region"])}
+    models = read_models(raw, regions, tables)
+    successor_models = read_models(later, regions, tables)
+    if repeated := models.keys() & successor_models.keys():
+        raise ValueError(f"successors.toml: repeated: {sorted(repeated)}")
     return Catalogue(
         models=models,
-        regions={r.id: r for r in regions},
+        regions=regions,
         tiers=tiers,
         image=TypeAdapter(ImageLimits).validate_python(raw["image"]),
         cny_per_usd=Decimal(raw["prices"]["cny_per_usd"]),
         negative_prompt_max=raw["common"]["negative_prompt_max"],
         seed_max=raw["common"]["seed_max"],
+        media=TypeAdapter(MediaLimits).validate_python(later["media"]),
+        size_tables=tables,
+        official=models | successor_models,
+        look_alikes=TypeAdapter(dict[str, str]).validate_python(later["look_alikes"]),
     )
+
+
+def read_models(
+    raw: dict[str, Any], regions: Mapping[str, Region], tables: Mapping[str, dict[str, tuple[str, ...]]]
+) -> dict[str, ModelCard]:
+    """The rows `model` and `price` of one table, with the snapshots that they list.
+
+    Raises:
+        ValueError: A row does not fit its type, or names a model, region or tier that is not in the table.
+    """
+    prices = [price for row in raw.get("price", ()) for price in _prices(row, raw["prices"])]
+    names = [row["name"] for row in raw["model"]]
+    strangers = {model for model, _ in prices} - set(names)
+    strangers |= {price.region for _, price in prices} - regions.keys()
+    models: dict[str, ModelCard] = {}
+    for row in raw["model"]:
+        own = tuple(price for model, price in prices if model == row["name"])
+        table = tables.get(row.get("size_table", ""), {})
+        strangers |= set(row["tiers"]) - table.keys() | set(row["regions"]) - regions.keys()
+        strangers |= {p.tier for p in own} - set(row["tiers"]) | {p.region for p in own} - set(row["regions"])
+        sizes = [size for tier in row["tiers"] for size in table.get(tier, ())]
+        frame = "required" if row["kind"] == "i2v" else "none"
+        whole = {"first_frame": frame, **row, "sizes": sizes, "prices": own}
+        card = models[row["name"]] = TypeAdapter(ModelCard).validate_python(whole)
+        for day in card.snapshots:
+            name = f"{card.name}-{day}"
+            models[name] = replace(card, name=name, snapshots=())
+    if strangers or len(set(names)) < len(names):
+        raise ValueError(f"unknown or repeated: {sorted(strangers) or names}")
+    return models
 
 
 def _prices(row: dict[str, Any], page: dict[str, Any]) -> list[tuple[str, Price]]:
     """One printed row is a price per tier, and for a model whose sound can be switched off two of them."""
     silent = row.get("silent_per_second")
     columns = [(None if silent is None else True, row["per_second"]), (False, silent or {})]
+    dollars = row.get("usd_per_second", {})
     return [
         (
             row["model"],
             Price(
-                row["region"], tier, audio, Decimal(text), page["currency"], page["source"], page["read_on"]
+                row["region"],
+                tier,
+                audio,
+                Decimal(text),
+                page["currency"],
+                page["source"],
+                page["read_on"],
+                Decimal(dollars[tier]) if tier in dollars else None,
             ),
         )
         for audio, column in columns

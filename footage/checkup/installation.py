@@ -13,7 +13,7 @@ from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from footage.catalogue import CATALOGUE
+from footage.catalogue import CATALOGUE, offered_models
 from footage.checkup.finding import Finding, examine
 from footage.errors import BuyingStopped, OverBudget, StorageProblem
 from footage.network.proxies import proxy_for, shown_proxy
@@ -106,13 +106,13 @@ def _network(context: Context) -> Finding:
 
 
 def _catalogue() -> Finding:
-    cards = CATALOGUE.models.values()
+    cards = offered_models().values()
     oldest = min(card.read_on for card in cards)
     guessed = [card.name for card in cards if not card.documented]
     return Finding(
         "catalogue",
         "ok",
-        f"{len(CATALOGUE.models)} models in {len(CATALOGUE.regions)} regions, read on {oldest} or later; "
+        f"{len(cards)} models in {len(CATALOGUE.regions)} regions, read on {oldest} or later; "
         f"in no official table: {', '.join(guessed) or 'none'}",
     )
 
@@ -124,7 +124,7 @@ def _orders() -> Finding:
     from footage.request import VideoRequest
 
     image = _example_image()
-    for card in CATALOGUE.models.values():
+    for card in offered_models().values():
         request = VideoRequest(
             prompt="A paper boat sails down a rainy street",
             model=card.name,
@@ -136,7 +136,7 @@ def _orders() -> Finding:
         order = plan(request, image=read_reference(request, lambda _: b""))
         order.wire_preview()
     return Finding(
-        "orders", "ok", f"an example request is a valid order for each of the {len(CATALOGUE.models)}"
+        "orders", "ok", f"an example request is a valid order for each of the {len(offered_models())}"
     )
 
 

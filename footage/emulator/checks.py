@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from footage.emulator.json_body import read_json
 from footage.emulator.knobs import Knobs
+from footage.emulator.media_checks import judge_media, media_names
 from footage.emulator.model_specs import MODELS, SEED_MAX, Model, tier_of
 from footage.emulator.model_specs import size_text as _size_text
 from footage.emulator.refusals import RefusedError
@@ -71,6 +72,11 @@ def read_create(raw: bytes, headers: Mapping[str, str], knobs: Knobs) -> dict[st
         raise RefusedError(
             knobs.unknown_model, "Model not exist." if knobs.unknown_model == "InvalidParameter" else None
         )
+    if MODELS[name].family == "3.0":
+        if knobs.wan3_access != "open":
+            raise RefusedError("AccessDenied.Unpurchased")
+        if knobs.wan3_shared_hosts == "refuse" and not headers.get("x-dashscope-workspace"):
+            raise RefusedError("Endpoint.AccessDenied")
     if not isinstance(body.get("input"), dict):
         raise RefusedError("BadRequest.EmptyInput")
     if not isinstance(body.get("parameters") or {}, dict):
@@ -92,11 +98,21 @@ def foreign_names(body: Mapping[str, Any]) -> tuple[list[str], list[str]]:
     """
     model = MODELS[body["model"]]
     inputs, parameters = set(_INPUT), set(_PARAMETERS)
-    parameters.add("size" if model.kind == "t2v" else "resolution")
+    if model.kind == "media":
+        more = media_names(model)
+        inputs, parameters = inputs | more[0], parameters | more[1]
+        if model.family == "3.0":
+            inputs.discard("negative_prompt")
+    else:
+        parameters.add("resolution" if model.kind == "i2v" else "size")
+    if model.kind == "r2v":
+        inputs |= {"reference_urls", "reference_video_urls"}
+        parameters.discard("prompt_extend")
     if model.kind == "i2v":
         inputs |= {"img_url", "template"}
     if model.generation == "2.6":
-        inputs.add("audio_url")
+        if model.kind != "r2v":
+            inputs.add("audio_url")
         parameters.add("shot_type")
     if model.audio == "switch":
         parameters.add("audio")
@@ -107,6 +123,12 @@ def judge(body: Mapping[str, Any], knobs: Knobs, rng: Random) -> tuple[Plan | No
     """What will be filmed, or why the task will fail. An i2v plan has no size until its image was seen."""
     model = MODELS[body["model"]]
     given, parameters = body["input"], parameters_of(body)
+    if model.kind == "media":
+        plan, text = judge_media(model, given, parameters, knobs, rng)
+        _, foreign = foreign_names(body)
+        if text is None and foreign and knobs.unknown_parameters == "fail":
+            plan, text = None, f"Extra inputs are not permitted: parameters.{foreign[0]}"
+        return plan, None if text is None else _wrong(text)
     verdict = (
         _check_input(model, given, knobs)
         or _check_geometry(model, parameters)
@@ -120,7 +142,7 @@ def judge(body: Mapping[str, Any], knobs: Knobs, rng: Random) -> tuple[Plan | No
         return None, verdict
     tier = str(parameters.get("resolution") or model.default)
     width = height = 0
-    if model.kind == "t2v":
+    if model.kind != "i2v":
         size = str(parameters.get("size") or model.default)
         width, height = (int(side) for side in size.split("*"))
         tier = tier_of(size)
@@ -149,14 +171,14 @@ def _check_input(model: Model, given: Mapping[str, Any], knobs: Knobs) -> Verdic
     prompt = given.get("prompt")
     if "prompt" in given and prompt is not None and not isinstance(prompt, str):
         return _wrong("Input should be a valid string: input.prompt")
-    if model.kind == "t2v":
+    if model.kind != "i2v":
         if "prompt" not in given:
             return _wrong("Field required: input.prompt")
         if prompt is None:
             return _wrong("Input should be a valid string: input.prompt")
         if not prompt.strip() and knobs.empty_prompt == "fail":
             return _wrong("Field required: input.prompt")
-        return None
+        return _check_references(given) if model.kind == "r2v" else None
     if not given.get("img_url"):
         return _wrong("Field required: input.img_url")
     if not isinstance(given["img_url"], str):
@@ -164,8 +186,19 @@ def _check_input(model: Model, given: Mapping[str, Any], knobs: Knobs) -> Verdic
     return None
 
 
+def _check_references(given: Mapping[str, Any]) -> Verdict | None:
+    urls = given.get("reference_urls")
+    if not isinstance(urls, list) or not urls:
+        return _wrong("Field required: input.reference_urls")
+    if len(cast("list[Any]", urls)) > 5:
+        return _wrong("The number of reference media should be between 1 and 5")
+    if not all(isinstance(url, str) for url in cast("list[Any]", urls)):
+        return _wrong("Input should be a valid string: input.reference_urls")
+    return None
+
+
 def _check_geometry(model: Model, parameters: Mapping[str, Any]) -> Verdict | None:
-    if model.kind == "t2v":
+    if model.kind != "i2v":
         size = parameters.get("size")
         if size is not None and size not in model.sizes:
             return _wrong(f"size must be in {_size_text(model.tiers)}")

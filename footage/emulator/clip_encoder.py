@@ -33,12 +33,15 @@ _CHROMA = [16 + round(level * 224 / 255) for level in range(256)]
 _ZOOM = 0.18  # share of each side that has left the picture in the last frame of an i2v clip
 _AUDIO_RATE = 48000
 _AUDIO_FRAME = 1024
+_BLEND = 15  # frames in which a clip melts into its last frame
+_OVER = 1 << 30
 _STILL_GOP = 15  # frames; divides every whole number of seconds at 30 fps
 
 
 def film(job: dict[str, Any], target: Path) -> None:
     """Write the clip of `job` (a render request of the render_pool) to `target`."""
-    fps, frames = int(job["fps"]), int(job["fps"]) * int(job["duration_s"])
+    fps = int(job["fps"])
+    frames = round(fps * (int(job["duration_s"]) + float(job.get("overrun_s") or 0)))
     scene = _Scene(job, frames)
     with av.open(str(target), "w", format="mp4", options={"movflags": "+faststart" + MOVFLAGS}) as container:
         put_label(container, job)
@@ -112,7 +115,8 @@ def _record(container: "OutputContainer", stream: "AudioStream", job: dict[str, 
     tone = array(
         "f", (0.1 * math.sin(2 * math.pi * waves * i / _AUDIO_FRAME) for i in range(_AUDIO_FRAME))
     ).tobytes()
-    for start in range(0, _AUDIO_RATE * int(job["duration_s"]), _AUDIO_FRAME):
+    length_s = int(job["duration_s"]) + float(job.get("overrun_s") or 0)
+    for start in range(0, round(_AUDIO_RATE * length_s), _AUDIO_FRAME):
         frame = AudioFrame(format="fltp", layout="mono", samples=_AUDIO_FRAME)
         frame.planes[0].update(tone)
         frame.sample_rate, frame.pts = _AUDIO_RATE, start
@@ -144,6 +148,12 @@ class _Scene:
             self._planes = _to_planes(self._pattern())
             self._drift = self._rng.uniform(0, 2 * math.pi)
             self._balls = [self._ball() for _ in range(3)]
+        begins, ends = job.get("begins_with"), job.get("ends_with")
+        self._clip = _ClipBefore(Path(begins), self._size) if begins else None
+        self._last: Planes | None = None
+        if ends:
+            with Image.open(ends) as image:
+                self._last = _to_planes(_cover(image.convert("RGB"), self._size))
         shade, self._letters, self._caption_top = caption(
             self._size, job["prompt"], job["seed"], job["model"], bool(job["watermark"])
         )
@@ -153,14 +163,29 @@ class _Scene:
 
     def shoot(self, number: int) -> Planes:
         t = number / (self._frames - 1)
-        luma, blue, red = self._zoomed(number) if self._source else self._drifted(t)
-        if not self._source:
-            self._draw_balls(luma, t)
+        luma, blue, red = self._pictured(number, t)
         luma.paste(16, (0, self._caption_top), self._shade)
         luma.paste(235, (0, self._caption_top), self._letters)
         for plane in (blue, red):
             plane.paste(128, (0, self._caption_top // 2), self._small_shade)
         counter(luma, number + 1, self._frames, CAPTION_SHARE)
+        return luma, blue, red
+
+    def _pictured(self, number: int, t: float) -> Planes:
+        if self._clip is not None and (taken := self._clip.frame(number)) is not None:
+            return taken
+        if self._last is not None and number >= self._frames - _BLEND:
+            # What comes before it melts into the last frame, which stands whole at the very end.
+            share = 1 - (self._frames - 1 - number) / _BLEND
+            before = self._zoomed(number) if self._source else self._drifted(t)
+            luma, blue, red = (
+                Image.blend(one, other, share) for one, other in zip(before, self._last, strict=True)
+            )
+            return luma, blue, red
+        if self._source:
+            return self._zoomed(number)
+        luma, blue, red = self._drifted(t)
+        self._draw_balls(luma, t)
         return luma, blue, red
 
     def _zoomed(self, number: int) -> Planes:
@@ -215,6 +240,32 @@ class _Scene:
             y = height * (0.45 + 0.3 * math.sin(ball.phase[1] + 2 * math.pi * ball.speed[1] * t))
             r = ball.radius
             draw.ellipse((x - r, y - r, x + r, y + r), fill=ball.level)
+
+
+class _ClipBefore:
+    """The frames of the clip that this one begins with, in their order; none once it is over."""
+
+    def __init__(self, path: Path, size: tuple[int, int]) -> None:
+        self._container = av.open(str(path))
+        self._frames = self._container.decode(video=0)
+        self._size = size
+        self._next = 0
+        self._shown: Planes | None = None
+
+    def frame(self, number: int) -> Planes | None:
+        while self._next <= number:
+            taken = next(self._frames, None)
+            if taken is None:
+                self._container.close()
+                self._next = _OVER
+                return None
+            self._next += 1
+            if self._next > number:
+                self._shown = _to_planes(_cover(taken.to_image(), self._size))
+        if self._next == _OVER or self._shown is None:
+            return None
+        luma, blue, red = self._shown
+        return luma.copy(), blue.copy(), red.copy()
 
 
 def _cover(image: Image.Image, size: tuple[int, int]) -> Image.Image:

@@ -14,12 +14,22 @@ from typing import Any
 
 from footage.emulator.checks import judge, parameters_of
 from footage.emulator.knobs import Knobs
-from footage.emulator.model_specs import MODELS, i2v_size
+from footage.emulator.model_specs import MODELS, Model, i2v_size
 from footage.emulator.refusals import BY_CODE, RefusedError, new_request_id
 from footage.emulator.tasks import Task
 
 # The service gives a running task up after three hours (Model Studio docs, error codes).
 GIVE_UP_S = 3 * 3600.0
+
+
+def _has_media(row: Model, body: dict[str, Any]) -> bool:
+    return row.kind in ("i2v", "r2v") or (row.kind == "media" and bool(body["input"].get("media")))
+
+
+def _tells_rewritten(row: Model, knobs: Knobs) -> bool:
+    if row.kind == "media":
+        return knobs.actual_prompt_new == "present"
+    return row.generation != "2.6"
 
 
 class Engine:
@@ -65,10 +75,10 @@ class Engine:
             generation_s=usual_s * jitter,
             plan=plan,
             verdict=verdict,
-            media_pending=verdict is None and (row.kind == "i2v" or bool(plan and plan.sound)),
+            media_pending=verdict is None and (_has_media(row, body) or bool(plan and plan.sound)),
             listed_from_s=now_s + self.knobs.list_lag_s,
         )
-        if row.generation != "2.6" and parameters_of(body).get("prompt_extend") is not False:
+        if _tells_rewritten(row, self.knobs) and parameters_of(body).get("prompt_extend") is not False:
             task.expanded = f"{task.prompt} (rewritten by the emulator)"
         self.tasks[task.task_id] = task
         live.add(task.task_id)
@@ -103,9 +113,17 @@ class Engine:
         return self._events[0][0] if self._events else None
 
     def media_passed(
-        self, task_id: str, now_s: float, sides: tuple[int, int] | None, image: str | None
+        self,
+        task_id: str,
+        now_s: float,
+        sides: tuple[int, int] | None,
+        image: str | None,
+        **more: Any,
     ) -> None:
-        """The reference media are in order: `sides` in pixels and the image's SHA-256, when there is one."""
+        """The reference media are in order: `sides` in pixels and the image's SHA-256, when there is one.
+
+        `more` is what else of the plan follows from them.
+        """
         task = self.tasks[task_id]
         if not task.media_pending or task.plan is None:
             return
@@ -113,6 +131,8 @@ class Engine:
         if sides is not None:
             task.plan.width, task.plan.height = i2v_size(*sides, task.plan.tier, self.knobs.i2v_rounding)
             task.plan.zoom_from = image
+        for name, value in more.items():
+            setattr(task.plan, name, value)
         self._changed(task)
         self._schedule(task, not_before_s=now_s)
 
@@ -200,7 +220,7 @@ class Engine:
         elif task.video is None:
             task.overdue = True
         else:
-            task.billed_s = task.plan.duration_s if task.plan else 0
+            task.billed_s = task.plan.duration_s + task.plan.billed_input_s if task.plan else 0
             self._end(task, "SUCCEEDED", at_s)
 
     def _end(self, task: Task, status: str, at_s: float) -> None:

@@ -134,13 +134,13 @@ def judge_image(size_bytes: int, facts: dict[str, Any], knobs: Knobs) -> None:
         raise BadMediaError("InvalidImage.FileFormat", "PNG images with an alpha channel are not supported.")
 
 
-def judge_audio(size_bytes: int, facts: dict[str, Any]) -> None:
+def judge_audio(size_bytes: int, facts: dict[str, Any], min_s: float = _AUDIO_MIN_S) -> None:
     """Raises BadMediaError for audio that is too large, too short, too long, or neither WAV nor MP3."""
     if size_bytes > AUDIO_MAX_MB * 1e6:
         raise BadMediaError("InvalidURL", "File size is larger than 15MB.")
     if facts["format"] is None:
         raise BadMediaError("InvalidURL", "The audio must be wav or mp3.")
-    if facts["duration_s"] < _AUDIO_MIN_S:
-        raise BadMediaError("InvalidURL", f"The input audio is shorter than {_AUDIO_MIN_S}s.")
+    if facts["duration_s"] < min_s:
+        raise BadMediaError("InvalidURL", f"The input audio is shorter than {min_s:g}s.")
     if facts["duration_s"] > _AUDIO_MAX_S:
         raise BadMediaError("InvalidURL", f"The input audio is longer than {_AUDIO_MAX_S}s.")

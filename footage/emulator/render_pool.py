@@ -46,15 +46,27 @@ class RenderPool:
             "model": task.model,
             "prompt": without_directives(task.prompt)[:400],
         }
+        if not task.plan.begins_with and not task.plan.ends_with:
+            # As before there were such plans, so that clips that were made then are found.
+            for field in ("begins_with", "ends_with", "ratio", "billed_input_s", "overrun_s"):
+                if not job[field]:
+                    del job[field]
         name = hashlib.sha256(json.dumps(job, sort_keys=True).encode()).hexdigest()[:32] + ".mp4"
         image = task.plan.zoom_from
         if not (self.clips / name).with_suffix(".json").exists():
-            image_path = str(self.images / image) if image else None
-            await self._do({**job, "op": "render", "image": image_path, "out": str(self.clips / name)})
+            paths = {
+                field: str(self.images / medium) if medium else None
+                for field, medium in (
+                    ("image", image),
+                    ("begins_with", task.plan.begins_with),
+                    ("ends_with", task.plan.ends_with),
+                )
+            }
+            await self._do({**job, **paths, "op": "render", "out": str(self.clips / name)})
         return name
 
     async def inspect(self, medium: str, what: str) -> dict[str, Any]:
-        """What a worker finds out about a file under `images`; `what` is "look" or "listen"."""
+        """What a worker finds out about a file under `images`; `what` is "look", "watch" or "listen"."""
         return await self._do({"op": what, "path": str(self.images / medium)})
 
     async def _do(self, job: dict[str, Any]) -> dict[str, Any]:

@@ -66,7 +66,28 @@ def render(job: dict[str, Any]) -> dict[str, Any]:
     return json.loads(note.read_text())
 
 
-_OPERATIONS = {"look": look, "listen": listen, "render": render}
+def watch(job: dict[str, Any]) -> dict[str, Any]:
+    """Format, length, rate and sides of a clip; `format` is none when it is neither MP4 nor MOV."""
+    import av
+    from av.error import FFmpegError
+
+    try:
+        with av.open(str(job["path"]), mode="r", format="mp4") as container:
+            if container.streams.video:
+                stream = container.streams.video[0]
+                return {
+                    "format": "mp4",
+                    "duration_s": (container.duration or 0) / av.time_base,
+                    "fps": float(stream.average_rate or 0),
+                    "width": stream.width,
+                    "height": stream.height,
+                }
+    except (FFmpegError, ValueError, IndexError):
+        pass
+    return {"format": None, "duration_s": 0.0, "fps": 0.0, "width": 0, "height": 0}
+
+
+_OPERATIONS = {"look": look, "listen": listen, "watch": watch, "render": render}
 
 
 def main() -> None:

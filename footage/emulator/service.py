@@ -15,6 +15,7 @@ from footage.emulator.clock import Clock
 from footage.emulator.engine import GIVE_UP_S, Engine
 from footage.emulator.faults import FaultBook, Subject
 from footage.emulator.knobs import Knobs
+from footage.emulator.media_inspection import inspect_media
 from footage.emulator.model_specs import MODELS
 from footage.emulator.oss import Uploads, sign_result
 from footage.emulator.push import PushSender
@@ -140,10 +141,21 @@ class Service:
 
     def _put_image_apart(self, task: Task) -> None:
         """Keep a data URI in a file: it may be 27 MB, and tasks are saved at every change."""
-        url = task.body["input"].get("img_url")
-        if isinstance(url, str) and url.startswith("data:"):
-            task.inline = reference_media.keep(url.encode(), self.render_pool.images)
-            task.body["input"]["img_url"] = f"{url[:30]}… ({len(url)} characters, SHA-256 {task.inline})"
+        given = task.body["input"]
+        if (kept := self._kept_apart(given.get("img_url"))) is not None:
+            task.inline, given["img_url"] = kept
+        for name, items in (("media", given.get("media")), ("reference_urls", given.get("reference_urls"))):
+            for place, item in enumerate(items if isinstance(items, list) else ()):
+                held, field = (item, "url") if isinstance(item, dict) else (items, place)
+                if (kept := self._kept_apart(held.get("url") if held is item else item)) is not None:
+                    task.inlines[f"{name}.{place}"], held[field] = kept
+
+    def _kept_apart(self, url: Any) -> tuple[str, str] | None:
+        """The SHA-256 of a data: URI, which is kept as a file, and what stands for it in the body."""
+        if not isinstance(url, str) or not url.startswith("data:"):
+            return None
+        sha256 = reference_media.keep(url.encode(), self.render_pool.images)
+        return sha256, f"{url[:30]}… ({len(url)} characters, SHA-256 {sha256})"
 
     def _spoil(self, task: Task, now_s: float) -> None:
         """Apply the faults that strike a task rather than an answer."""
@@ -206,11 +218,14 @@ class Service:
         self._work()
 
     async def _inspect(self, task: Task) -> None:
-        given = task.body["input"]
+        given, row = task.body["input"], MODELS[task.model]
         try:
             sides = image = None
-            if MODELS[task.model].kind == "i2v":
-                image, sides = await self._inspect_image(task, given["img_url"])
+            more: dict[str, Any] = {}
+            if row.kind == "i2v":
+                image, sides = await self.inspect_image(task, given["img_url"], task.inline)
+            elif row.kind in ("media", "r2v"):
+                sides, image, more = await inspect_media(self, task)
             if task.plan is not None and task.plan.sound:
                 task.plan.sound = await self._inspect_audio(task, given["audio_url"])
         except reference_media.BadMediaError as bad:
@@ -220,12 +235,13 @@ class Service:
             error = BY_CODE["InternalError"]
             self.engine.media_refused(task.task_id, self.now_s(), error.code, error.message)
         else:
-            self.engine.media_passed(task.task_id, self.now_s(), sides, image)
+            self.engine.media_passed(task.task_id, self.now_s(), sides, image, **more)
         self.now_s()
 
-    async def _inspect_image(self, task: Task, url: str) -> tuple[str, tuple[int, int]]:
-        if task.inline is not None:
-            url = (self.render_pool.images / task.inline).read_text()
+    async def inspect_image(self, task: Task, url: str, inline: str | None) -> tuple[str, tuple[int, int]]:
+        """SHA-256 and sides of an image that is in order; `inline` is that of a data: URI which was kept apart."""
+        if inline is not None:
+            url = (self.render_pool.images / inline).read_text()
         data = await asyncio.to_thread(self._fetch, task, url, self.knobs.image_max_mb)
         name = await asyncio.to_thread(reference_media.keep, data, self.render_pool.images)
         facts = await self.render_pool.inspect(name, "look")
@@ -235,8 +251,14 @@ class Service:
     async def _inspect_audio(self, task: Task, url: str) -> str:
         data = await asyncio.to_thread(self._fetch, task, url, reference_media.AUDIO_MAX_MB)
         name = await asyncio.to_thread(reference_media.keep, data, self.render_pool.images)
-        reference_media.judge_audio(len(data), await self.render_pool.inspect(name, "listen"))
+        least_s = 2 if MODELS[task.model].generation == "2.7" else 3
+        reference_media.judge_audio(len(data), await self.render_pool.inspect(name, "listen"), least_s)
         return name
+
+    async def bring(self, task: Task, url: str, limit_mb: float) -> tuple[str, int]:
+        """Fetch a clip or a sound; the name under which it is kept, and its length in bytes."""
+        data = await asyncio.to_thread(self._fetch, task, url, limit_mb)
+        return await asyncio.to_thread(reference_media.keep, data, self.render_pool.images), len(data)
 
     def _fetch(self, task: Task, url: str, limit_mb: float) -> bytes:
         return reference_media.fetch(

@@ -4,7 +4,7 @@ Source: Model Studio docs, text-to-video and image-to-video API references and m
 read 2026-10; headers and list rows from raw third-party captures of 2024.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from footage.emulator.clock import task_time
@@ -27,6 +27,13 @@ class Plan:
     watermark: bool
     sound: str = ""
     zoom_from: str | None = None
+    # SHA-256 of the clip that it begins with, and of the picture that it ends with.
+    begins_with: str | None = None
+    ends_with: str | None = None
+    ratio: str = ""
+    # What is longer in the file than was asked for, and what of the input is billed.
+    overrun_s: float = 0.0
+    billed_input_s: float = 0.0
 
 
 @dataclass(slots=True)
@@ -48,12 +55,14 @@ class Task:
     verdict: tuple[str, str] | None = None
     media_pending: bool = False
     resolve_oss: bool = False
+    # Of media that came as data: URIs in a list, by their place.
+    inlines: dict[str, str] = field(default_factory=dict[str, str])
     inline: str | None = None  # SHA-256 of an image that came as a data URI, kept apart from the body
     stuck_pending: bool = False
     overdue: bool = False
     video: str | None = None
     result_path: str | None = None  # path and query of its signed URL
-    billed_s: int = 0
+    billed_s: float = 0
     unknown_polls: int = 0  # -1: for ever
     listed_from_s: float = 0.0
     polls: int = 0
@@ -96,18 +105,51 @@ def answer(task: Task, knobs: Knobs, host: str) -> dict[str, Any]:
 def usage(model: str, plan: Plan, knobs: Knobs) -> dict[str, Any]:
     """What is billed, in the shape of the model's generation."""
     row, size = MODELS[model], f"{plan.width}*{plan.height}"
+    if row.kind == "media":
+        return _typed(_media_usage(row.generation, row.family, plan, knobs), knobs)
     if row.generation != "2.6":
         return {"video_duration": plan.duration_s, "video_ratio": size, "video_count": 1}
     # The t2v reference types the durations as float, the i2v one as integer; its example prints 10 for both.
-    found: dict[str, Any] = {"duration": plan.duration_s}
-    if row.kind == "t2v":
+    found: dict[str, Any] = {"duration": _number(plan.duration_s + plan.billed_input_s)}
+    if row.kind != "i2v":
         found["size"] = size
-    found |= {"input_video_duration": 0, "output_video_duration": plan.duration_s, "video_count": 1}
+    found["input_video_duration"] = _number(plan.billed_input_s)
+    found |= {"output_video_duration": plan.duration_s, "video_count": 1}
     found["SR"] = int(plan.tier.rstrip("P"))
     if row.audio == "switch":
         found["audio"] = plan.audio
+    return _typed(found, knobs)
+
+
+def _media_usage(generation: str, family: str, plan: Plan, knobs: Knobs) -> dict[str, Any]:
+    """The shape of 2.7 and 3.0: no size; the page of 3.0 prints floats, a live answer had whole numbers."""
+    ratio = plan.ratio or "16:9"
+    if knobs.usage_ratio_text == "picture":
+        ratio = f"{plan.width}:{plan.height}"
+    output_s: float = float(plan.duration_s) if generation == "3.0" else plan.duration_s
+    found: dict[str, Any] = {
+        "duration": output_s + _number(plan.billed_input_s),
+        "input_video_duration": _number(plan.billed_input_s),
+        "output_video_duration": output_s,
+        "video_count": 1,
+        "SR": int(plan.tier.rstrip("P")),
+    }
+    if generation == "3.0":
+        found["fps"] = knobs.fps
+    if family != "2.7-i2v":
+        found["ratio"] = ratio
+    return found
+
+
+def _number(value: float) -> int | float:
+    return int(value) if float(value).is_integer() else round(value, 2)
+
+
+def _typed(found: dict[str, Any], knobs: Knobs) -> dict[str, Any]:
     if knobs.usage_types == "strings":
-        found = {name: str(value) if type(value) is int else value for name, value in found.items()}
+        return {name: str(value) if type(value) in (int, float) else value for name, value in found.items()}
+    if knobs.usage_types == "ints":
+        return {name: round(value) if type(value) is float else value for name, value in found.items()}
     return found
 
 

@@ -2,6 +2,7 @@
 
     evidence/<key>/request.json                 what was ordered, with explain report, quote and image hash
     evidence/<key>/reference.png|jpg|…          the prepared image, so that the original may disappear
+    evidence/<key>/medium-<sha256>.mp4|wav|…    what else is sent, for the same reason
     evidence/<key>/cancel-<k>.json              somebody wants it cancelled
     evidence/<key>/override-<k>.json            and later somebody wants it after all
     evidence/<key>/attempt-<n>/intent.json      before the create
@@ -37,7 +38,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -163,8 +164,8 @@ class ClipEvidence:
         """
         return self.reader.document(f"{self.folder}/request.json", OrderRecord, key=self.key)
 
-    def reference_image(self, name: str) -> bytes:
-        """The prepared reference image that `request.json` names."""
+    def kept_file(self, name: str) -> bytes:
+        """A picture, clip or sound that is sent, as `request.json` names it."""
         return self.store.read(f"{self.folder}/{name}")
 
     def cancel_wanted(self, *, seen_within_s: float = 0.0) -> bool:
@@ -174,10 +175,10 @@ class ClipEvidence:
 
     # -- writing ---------------------------------------------------------------------------------------------
 
-    def write_order(self, document: dict[str, Any], image: tuple[str, bytes] | None) -> bool:
+    def write_order(self, document: dict[str, Any], files: Mapping[str, bytes]) -> bool:
         """Keep what is ordered; the first order of a key is the one that stays. True: this is the first."""
-        if image is not None:
-            self._create_once(image[0], image[1])
+        for name, data in files.items():
+            self._create_once(name, data)
         return self._create_once("request.json", _json(document))
 
     def write_intent(self, intent: Intent) -> None:

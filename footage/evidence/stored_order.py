@@ -7,13 +7,15 @@ from the request alone; before it is sent again the order is planned anew and co
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from footage.errors import FootageError
 from footage.evidence.reader import RecordReader
 from footage.order import Order, plan
 from footage.order.key import VERSION, seed_and_key
-from footage.reference import PreparedImage, ReferenceImage
+from footage.reference import Medium, PreparedImage, PreparedMedium, ReferenceImage
+from footage.reference.media import media_asked
 from footage.request import VideoRequest
 
 if TYPE_CHECKING:
@@ -58,7 +60,8 @@ def _known_fields(document: dict[str, Any]) -> dict[str, Any]:
 
 def _key_of(order: Order) -> str | None:
     try:
-        return seed_and_key(order.request, order.image.source_sha256 if order.image else None)[1]
+        image_sha256 = order.image.source_sha256 if order.image else None
+        return seed_and_key(order.request, image_sha256, order.media_hashes)[1]
     except (ValueError, TypeError):
         return None
 
@@ -72,6 +75,7 @@ def _disagreement(order: Order) -> str | None:
         (order.region, request.region, "region"),
         (expected.duration_s, request.duration, "expected.duration_s"),
         (expected.fps, request.fps, "expected.fps"),
+        ([one.role for one in order.media], [one[0] for one in media_asked(request)], "media"),
         (order.audio_url_sha256 is not None and request.audio_url is None, False, "audio_url_sha256"),
     )
     for value, wanted, name in same:
@@ -85,28 +89,51 @@ def _disagreement(order: Order) -> str | None:
     return None
 
 
-def require_same_body(order: Order, prepared: bytes | None, reader: RecordReader) -> None:
-    """Make sure that what a stored order says is sent is what its request asks for.
+def require_same_body(order: Order, kept: Mapping[str, bytes], reader: RecordReader) -> None:
+    """Make sure that what a stored order says is sent is what its request asks for; `kept` has its files by name.
 
     Raises:
-        BadRecord: Somebody changed one of the two, or the kept image.
+        BadRecord: Somebody changed one of the two, or a kept file.
         InvalidRequest: The rules of today refuse the request.
     """
     folder = f"evidence/{order.key}"
     image = None
     if order.image is not None:
         facts = order.image
-        data = PreparedImage(prepared or b"", facts.mime, facts.width, facts.height, facts.changes)
+        data = PreparedImage(
+            kept.get(facts.file_name, b""), facts.mime, facts.width, facts.height, facts.changes
+        )
         if data.sha256 != facts.prepared_sha256:
             reader.refuse(
                 f"{folder}/{facts.file_name}", "it is not the image that was prepared for this clip"
             )
         image = ReferenceImage(facts.source, facts.source_sha256, data, ())
+    media = _kept_media(order, kept, reader)
     try:
-        sent, asked = order.wire_preview(), plan(order.request, image=image).wire_preview()
+        sent, asked = order.wire_preview(), plan(order.request, image=image, media=media).wire_preview()
     except FootageError:
         raise
     except (ValueError, TypeError, LookupError) as error:
         reader.refuse(f"{folder}/request.json", f"it cannot be sent ({type(error).__name__})")
     if sent != asked:
         reader.refuse(f"{folder}/request.json", "what it says is sent is not what the request in it asks for")
+
+
+def _kept_media(order: Order, kept: Mapping[str, bytes], reader: RecordReader) -> tuple[Medium, ...]:
+    """What goes in beside the first frame, as it was kept; BadRecord where that is something else."""
+    media: list[Medium] = []
+    for facts, (role, field, _) in zip(order.media, media_asked(order.request), strict=True):
+        data = PreparedMedium(
+            kept.get(facts.file_name, b""),
+            facts.mime,
+            facts.width,
+            facts.height,
+            facts.duration_s,
+            facts.fps,
+            facts.changes,
+        )
+        if data.sha256 != facts.prepared_sha256:
+            path = f"evidence/{order.key}/{facts.file_name}"
+            reader.refuse(path, "it is not the medium that was prepared for this clip")
+        media.append(Medium(role, field, facts.source, facts.source_sha256, data, ()))
+    return tuple(media)

@@ -10,13 +10,18 @@ from __future__ import annotations
 
 import base64
 import datetime
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from pydantic import TypeAdapter
 
 from footage.errors import InvalidRequest, Problem
+from footage.order.text import sent_prompt
+from footage.reference import Medium
+from footage.reference.media import Role
 from footage.request import VideoRequest
 from footage.values.field_types import Rate
 
@@ -57,6 +62,8 @@ class Quote:
     source: str
     read_on: datetime.date
     note: str | None = None
+    # Of the seconds those that are billed for clips which go in.
+    input_seconds: int = 0
 
 
 @dataclass(frozen=True)
@@ -75,6 +82,66 @@ class Expected:
     # False: the size follows the image and is not brought to an exact one.
     exact_size: bool
     audio: bool | None
+    # How long the clips are that go in and are billed with what comes out.
+    billed_input_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class MediumFacts:
+    """A medium beside the first frame as given (hash of the very bytes) and as it is sent."""
+
+    role: Role
+    source: str
+    source_sha256: str
+    prepared_sha256: str
+    mime: str
+    width: int
+    height: int
+    duration_s: float
+    fps: float
+    size_bytes: int
+    changes: tuple[str, ...]
+
+    @classmethod
+    def of(cls, medium: Medium) -> MediumFacts:
+        """The facts of a medium that was read.
+
+        Raises:
+            ValueError: It could not be.
+        """
+        prepared = medium.prepared
+        if prepared is None or medium.source_sha256 is None:
+            raise ValueError(f"{medium.field} was not read")
+        return cls(
+            medium.role, medium.source, medium.source_sha256, prepared.sha256, prepared.mime, prepared.width,
+            prepared.height, prepared.duration_s, prepared.fps, len(prepared.data), prepared.changes,
+        )  # fmt: skip
+
+    @property
+    def inline(self) -> bool:
+        """Whether it stands in the body itself; other media are uploaded."""
+        return self.role == "last_frame"
+
+    @property
+    def placeholder(self) -> str:
+        """What stands for it where a body is shown."""
+        how = "as a data: URI" if self.inline else "uploaded before it is sent"
+        return f"<{self.role.replace('_', ' ')} {self.prepared_sha256[:12]} {how}>"
+
+    @property
+    def file_name(self) -> str:
+        """Name under which it is kept beside the order."""
+        ending = (
+            self.mime.partition("/")[2]
+            .replace("jpeg", "jpg")
+            .replace("quicktime", "mov")
+            .replace("mpeg", "mp3")
+        )
+        return f"medium-{self.prepared_sha256[:16]}.{ending}"
+
+    def data_uri(self, prepared: bytes) -> str:
+        """Its data in the form in which a frame is sent."""
+        return f"data:{self.mime};base64,{base64.b64encode(prepared).decode('ascii')}"
 
 
 @dataclass(frozen=True)
@@ -107,7 +174,7 @@ class Order:
     key: str
     key_version: int
     request: VideoRequest
-    kind: Literal["t2v", "i2v"]
+    kind: Literal["t2v", "i2v", "r2v", "any"]
     model: str
     region: str
     seed: int
@@ -116,13 +183,37 @@ class Order:
     expected: Expected
     image: ImageFacts | None
     warnings: tuple[str, ...]
+    # What goes in beside the first frame, in the request's order.
+    media: tuple[MediumFacts, ...] = ()
     # Of the whole link, where `request` has it without its signature.
     audio_url_sha256: str | None = None
     # The whole link, in memory alone.
     audio_link: str | None = field(default=None, repr=False)
 
-    def wire_body(self, image_data_uri: str | None = None) -> dict[str, Any]:
-        """The exact JSON body of the create; `image_data_uri` is the prepared image of an i2v order.
+    @property
+    def media_hashes(self) -> tuple[tuple[str, str], ...]:
+        """Role and SHA-256 of each medium as given: what the key is made of."""
+        return tuple((medium.role, medium.source_sha256) for medium in self.media)
+
+    @property
+    def told_prompt(self) -> str:
+        """The prompt that the provider has to tell of this clip's task: as it was sent."""
+        continued = any(medium.role == "extend_from" for medium in self.media)
+        return sent_prompt(self.request.prompt, self.model) if continued else self.request.prompt
+
+    @property
+    def told_seconds(self) -> int | None:
+        """The seconds that the provider has to bill; None where it decides some of them."""
+        unsure = self.expected.duration_s < 0 or self.expected.billed_input_s > 0
+        return None if unsure else self.expected.duration_s
+
+    def wire_body(
+        self, image_data_uri: str | None = None, addresses: Mapping[str, str] | None = None
+    ) -> dict[str, Any]:
+        """The exact JSON body of the create.
+
+        `image_data_uri` is the prepared first frame of an order that has one; `addresses` has for each medium, by its
+        placeholder, its data: URI or where it was uploaded.
 
         Raises:
             InvalidRequest: The link of the sound had a signature, and the order was read from its evidence.
@@ -131,10 +222,15 @@ class Order:
         if (self.image is None) != (image_data_uri is None):
             raise ValueError("An order with a reference image, and no other, is sent with its data: URI.")
         body = self.wire_preview()
-        if image_data_uri is not None:
-            body["input"]["img_url"] = image_data_uri
+        places: dict[str, str | None] = {IMAGE_PLACEHOLDER: image_data_uri, **(addresses or {})}
+        if lost := {medium.placeholder for medium in self.media} - places.keys():
+            raise ValueError(f"{len(lost)} media of the order have no address.")
         if self.audio_url_sha256 is not None:
-            body["input"]["audio_url"] = self._whole_audio_link()
+            places[str(self.request.audio_url)] = self._whole_audio_link()
+        # Never the prompt: somebody may write there what stands for a medium.
+        body["input"] |= {
+            name: _filled(body["input"][name], places) for name in _LINKS & body["input"].keys()
+        }
         return body
 
     def wire_preview(self) -> dict[str, Any]:
@@ -143,7 +239,9 @@ class Order:
         body: dict[str, Any] = {"model": self.model, "input": {}, "parameters": {}}
         for report in self.explain:
             room, _, name = (report.wire or "").partition(".")
-            if name:
+            if place := _IN_LIST.fullmatch(name):
+                _add(body[room].setdefault(place["list"], []), place["role"], report.sent)
+            elif name:
                 body[room][name] = report.sent
         return body
 
@@ -174,6 +272,30 @@ class Order:
 
 
 _ORDER = TypeAdapter(Order)
+# What of the input of a body holds addresses.
+_LINKS = frozenset({"img_url", "audio_url", "media", "reference_urls"})
+# input.media[first_frame]: one more item with that role; input.reference_urls[]: one more address.
+_IN_LIST = re.compile(r"(?P<list>[a-z_]+)\[(?P<role>[a-z_]*)\]")
+
+
+def _add(items: list[Any], role: str, sent: Scalar) -> None:
+    if not role:
+        items.append(sent)
+    elif role == "reference_voice":
+        # No item of its own: the voice of the one before it.
+        items[-1][role] = sent
+    else:
+        items.append({"type": role, "url": sent})
+
+
+def _filled(value: Any, places: Mapping[str, str | None]) -> Any:
+    """The input of a body with the addresses in the place of what stands for them."""
+    if isinstance(value, dict):
+        # The items of `media`.
+        return {name: _filled(one, places) for name, one in cast("dict[str, Any]", value).items()}
+    if isinstance(value, list):
+        return [_filled(one, places) for one in cast("list[Any]", value)]
+    return places.get(value, value) if isinstance(value, str) else value
 
 
 def explain_rows(order: Order) -> list[dict[str, str]]:

@@ -12,11 +12,13 @@ import hashlib
 import re
 from collections.abc import Generator, Mapping
 from contextvars import ContextVar
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
+
+from pydantic import ValidationError
 
 from footage.errors import InvalidRequest, Problem
 from footage.privacy.redact import redact
-from footage.request import VideoRequest
+from footage.request import Reference, VideoRequest
 
 T = TypeVar("T")
 
@@ -72,8 +74,18 @@ def with_secrets(request: Mapping[str, Any], asked: VideoRequest | None) -> dict
 
 def _placeholder(value: Any) -> str:
     # "backslashreplace": JSON can hold half a character, and the rules say so better than an encoder.
-    digest = hashlib.sha256(str(value).encode(errors="backslashreplace")).hexdigest()
+    digest = hashlib.sha256(str(_as_asked(value)).encode(errors="backslashreplace")).hexdigest()
     return f"kept-in-memory:{digest[:16]}"
+
+
+def _as_asked(value: Any) -> Any:
+    """References in one form, however they were written; everything else as it is."""
+    if not isinstance(value, list | tuple):
+        return value
+    try:
+        return [Reference.model_validate(one).model_dump() for one in cast("list[Any]", value)]
+    except ValidationError:
+        return value
 
 
 def _is_placeholder(value: object) -> bool:

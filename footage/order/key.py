@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
@@ -29,11 +30,15 @@ _SIGNING = re.compile(
 _SIGNED_BY_AZURE = re.compile(r"s(?:ig?|v|s|rt?|p|pr|e|t|ip|k[a-z]{1,3})")
 
 
-def seed_and_key(request: VideoRequest, image_sha256: str | None) -> tuple[int, str]:
+def seed_and_key(
+    request: VideoRequest, image_sha256: str | None, media: Sequence[tuple[str, str]] = ()
+) -> tuple[int, str]:
     """The seed to send and the key, 64 hexadecimal digits, of a request with its defaults filled in.
 
-    A seed that is not given follows from the rest of the material.
+    `media` is role and SHA-256 of what is given beside the first frame, in its order, which a prompt counts. A seed
+    that is not given follows from the rest of the material.
     """
+    pictured = image_sha256 is not None or bool(media)
     material: dict[str, Any] = {
         "version": VERSION,
         "model": request.model,
@@ -51,10 +56,13 @@ def seed_and_key(request: VideoRequest, image_sha256: str | None) -> tuple[int, 
         "audio": request.audio,
         "audio_url": None if request.audio_url is None else _unsigned(request.audio_url),
         "watermark": request.asks_watermark,
-        "fit": None if image_sha256 is None else request.fit,
-        "pad_color": None if image_sha256 is None else request.pad_color,
+        "fit": request.fit if pictured else None,
+        "pad_color": request.pad_color if pictured else None,
         "take": request.take,
     }
+    if media:
+        # Not there without media, so that requests from before they could be given keep their keys.
+        material["media"] = [list(one) for one in media]
     if request.seed is None:
         # 31 bits: the provider takes 0 to 2147483647.
         material["seed"] = int.from_bytes(_digest(material)[:4], "big") & 0x7FFF_FFFF

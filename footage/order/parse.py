@@ -30,6 +30,13 @@ _OTHER_NAMES = {
     "img_url": "reference_image",
     "image_url": "reference_image",
     "first_frame": "reference_image",
+    "end_frame": "last_frame",
+    "tail_frame": "last_frame",
+    "reference_images": "references",
+    "reference_urls": "references",
+    "media": "references",
+    "first_clip": "extend_from",
+    "video_url": "extend_from",
     "resolution": "size",
     "aspect_ratio": "size",
     "ratio": "size",
@@ -127,6 +134,8 @@ def _type_problem(name: str, error: ErrorDetails, value: Any) -> Problem:
     seen = shown(value, field=name)
     if kind in ("half_character", "string_unicode"):
         return Problem(name, seen, f"{HALF_CHARACTER}.")
+    if kind == "references":
+        return Problem(name, seen, f"{error['msg']}.")
     if kind == "literal_error":
         return Problem(name, seen, "is not one of the choices.", error.get("ctx", {}).get("expected"))
     if kind in ("whole_number", "number", "rate"):

@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+import math
 from decimal import Decimal
 
-from footage.catalogue import CATALOGUE, ModelCard, Price, tier_of
+from footage.catalogue import CATALOGUE, ModelCard, Price, known_models, tier_of
 from footage.order.document import Quote
 
 _MICRO = Decimal("0.000001")
 
 
-def quote(card: ModelCard, region: str, size: str, *, audio: bool, seconds: int) -> Quote:
-    """The price of one clip; where no page has it, at the highest known rate, so that no budget is passed."""
+# Reserved where the model chooses the length; what goes in counts within it.
+SMART_S = 30
+
+
+def quote(
+    card: ModelCard, region: str, size: str, *, audio: bool, seconds: int, input_s: float = 0.0
+) -> Quote:
+    """The price of one clip; where no page has it, at the highest known rate, so that no budget is passed.
+
+    `seconds` is the length asked for, -1 for the longest that the model may choose; `input_s` is how long the clips
+    are that go in, of which the model bills some.
+    """
+    input_seconds = min(math.ceil(input_s - 0.001), card.input_billed_max_s)
+    seconds = SMART_S if seconds == -1 else seconds + input_seconds
     tier = tier_of(size) or ""
     price = card.price(region, tier, audio=audio)
     note = None
@@ -27,17 +40,23 @@ def quote(card: ModelCard, region: str, size: str, *, audio: bool, seconds: int)
         price_per_second=price.per_second,
         currency=price.currency,
         amount=amount,
-        amount_usd=(amount / CATALOGUE.cny_per_usd).quantize(_MICRO),
+        amount_usd=_in_usd(price, amount, seconds).quantize(_MICRO),
         known=note is None,
         source=price.source,
         read_on=price.read_on,
         note=note,
+        input_seconds=input_seconds,
     )
+
+
+def _in_usd(price: Price, amount: Decimal, seconds: int) -> Decimal:
+    printed = price.usd_per_second
+    return amount / CATALOGUE.cny_per_usd if printed is None else printed * seconds
 
 
 def _highest(card: ModelCard, tier: str, *, audio: bool) -> tuple[Price, str]:
     own = [p for p in card.prices if p.tier == tier and (p.audio is None or p.audio == audio)]
     if own:
         return max(own, key=lambda price: price.per_second), "this model elsewhere"
-    every = [price for other in CATALOGUE.models.values() for price in other.prices]
+    every = [price for other in known_models().values() for price in other.prices]
     return max(every, key=lambda price: price.per_second), "any model"

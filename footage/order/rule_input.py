@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from footage.catalogue import MODEL_NAMES, REGION_NAMES, ModelCard, card, nearest_models
+from footage.catalogue import REGION_NAMES, ModelCard, nearest_models, offered_models
 from footage.errors import Problem
 from footage.privacy.display import shown
-from footage.reference import ReferenceImage
+from footage.reference import Medium, ReferenceImage
 from footage.request import VideoRequest
 
 
@@ -15,7 +15,7 @@ from footage.request import VideoRequest
 class Ask:
     """One request beside what is known about its model.
 
-    `card` is None for a model that looks like none of the seven, and the nearest one for a misspelt name, so
+    `card` is None for a model that looks like none that is offered, and the nearest one for a misspelt name, so
     that the rest of the request can be checked in the same answer.
     """
 
@@ -24,20 +24,26 @@ class Ask:
     region: str | None
     region_problem: Problem | None
     image: ReferenceImage | None
+    media: tuple[Medium, ...] = ()
 
     @property
     def source(self) -> str | None:
         return None if self.card is None else f"{self.card.source}, read {self.card.read_on}"
 
 
-def ask(request: VideoRequest, default_region: str | None, image: ReferenceImage | None) -> Ask:
+def ask(
+    request: VideoRequest,
+    default_region: str | None,
+    image: ReferenceImage | None,
+    media: tuple[Medium, ...] = (),
+) -> Ask:
     """Find the model's card and the region; what is wrong with them is reported by their rules."""
-    name = request.model
-    if name not in MODEL_NAMES:
+    offered, name = offered_models(), request.model
+    if name not in offered:
         name = next(iter(nearest_models(name)), None)
-    found = None if name is None else card(name)
+    found = None if name is None else offered[name]
     region, problem = _choose_region(request.region, found, default_region)
-    return Ask(request, found, region, problem, image)
+    return Ask(request, found, region, problem, image, media)
 
 
 def _choose_region(

@@ -8,23 +8,19 @@ created, or would change in silence, is refused here.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 
-from footage.catalogue import (
-    CATALOGUE,
-    MODEL_NAMES,
-    card,
-    tier_of,
-    unknown_model,
-)
+from footage.catalogue import CATALOGUE, ModelCard, offered_models, tier_of, unknown_model
 from footage.errors import Problem
 from footage.order.document import IMAGE_PLACEHOLDER, FieldReport
-from footage.order.geometry import delivered_size
+from footage.order.geometry import delivered_size, follows_picture, ratio_of, size_of_ratio
+from footage.order.media_rules import extend_from, last_frame, references
+from footage.order.quote import SMART_S
 from footage.order.rule_input import Ask
-from footage.order.text import color_problem, link_problem, text_problem
+from footage.order.rule_results import Note, RuleResult, RuleResults
+from footage.order.sound_rules import audio, audio_url
+from footage.order.text import color_problem, sent_prompt, text_problem
 from footage.privacy.display import shown, shown_reference
-from footage.privacy.redact import redact
 from footage.request import VideoRequest
 from footage.values.frame_rate import rate_number
 
@@ -34,18 +30,6 @@ TAKE_MAX = 1_000_000
 SIZE = re.compile(r"[1-9][0-9]{1,3}\*[1-9][0-9]{1,3}")
 _LABEL_SOURCE = "GB 45438-2025, read 2026-11-28"
 _ALMOST_SIZE = re.compile(r"\s*([0-9]{2,4})\s*[xX×*,:/]\s*([0-9]{2,4})\s*")
-_TAKERS = ", ".join(name for name in MODEL_NAMES if card(name).kind == "i2v")
-
-
-@dataclass(frozen=True)
-class Note:
-    """Something the reader of the answer should know; changes nothing."""
-
-    text: str
-
-
-RuleResult = FieldReport | Problem | Note
-RuleResults = Iterator[RuleResult]
 
 
 def apply_rules(asked: Ask) -> list[RuleResult]:
@@ -70,7 +54,9 @@ def _model(a: Ask) -> RuleResults:
     if a.card is None or a.card.name != a.request.model:
         yield unknown_model(a.request.model)
         return
-    yield FieldReport("model", a.request.model, "sent", "One of the seven.", "model", a.card.name, a.source)
+    switch = a.card.switched_on_by
+    reason = f"Switched on by {switch}." if switch else "One of the seven."
+    yield FieldReport("model", a.request.model, "sent", reason, "model", a.card.name, a.source)
     if not a.card.documented:
         yield Note(
             f"{a.card.name} is in no official table. Only the rules that all models of its generation share "
@@ -97,12 +83,18 @@ def _region(a: Ask) -> RuleResults:
 
 def _prompt(a: Ask) -> RuleResults:
     # The longest limit of all stands in for a model that is not known.
-    most = a.card.prompt_max if a.card else max(card(name).prompt_max for name in MODEL_NAMES)
+    most = a.card.prompt_max if a.card else max(card.prompt_max for card in offered_models().values())
     text = a.request.prompt.strip()
     if not text:
         yield Problem("prompt", shown(a.request.prompt), "is empty; say what the clip shows.")
-    elif problem := text_problem("prompt", text, most, a.card.name if a.card else "any model"):
+        return
+    continues = a.request.extend_from is not None and a.card is not None
+    sent = sent_prompt(text, a.card.name) if continues and a.card else text
+    if problem := text_problem("prompt", sent, most, a.card.name if a.card else "any model"):
         yield problem
+    elif sent != text:
+        reason = "The model takes a clip as one that goes on when the prompt says so."
+        yield FieldReport("prompt", a.request.prompt, "converted", reason, "input.prompt", sent, a.source)
     else:
         yield _text_report("prompt", a.request.prompt, text, a.source)
 
@@ -112,6 +104,9 @@ def _negative_prompt(a: Ask) -> RuleResults:
     most = CATALOGUE.negative_prompt_max
     if problem := text_problem("negative_prompt", text, most, "every model"):
         yield problem
+    elif text and a.card and not a.card.negative_prompt:
+        reason = f"{a.card.name} has no such field; say in the prompt what must not be seen."
+        yield FieldReport("negative_prompt", text, "dropped", reason, source=a.source)
     elif text:
         yield _text_report("negative_prompt", a.request.negative_prompt, text, a.source)
 
@@ -128,13 +123,16 @@ def _text_report(field: str, given: str | None, text: str, source: str | None) -
 
 def _duration(a: Ask) -> RuleResults:
     seconds = a.request.duration
-    every = {second for name in MODEL_NAMES for second in card(name).durations}
+    every = {second for card in offered_models().values() for second in card.durations}
     allowed = a.card.durations_of(a.region) if a.card else tuple(sorted(every))
     whose = a.card.name if a.card else "A Wan model"
     unsure = a.card.durations_unsure if a.card else {}
     if why := next((why for length, why in unsure.items() if length == seconds), None):
         message = f"{whose} is not asked for {seconds} s, because {why}."
         yield Problem("duration", shown(seconds), message, _span(allowed))
+    elif a.card and a.card.smart_duration and seconds == -1:
+        reason = f"The model chooses; {SMART_S} s are reserved, and what it made is billed."
+        yield FieldReport("duration", seconds, "sent", reason, "parameters.duration", seconds, a.source)
     elif seconds not in allowed:
         here = f" in {a.region}" if a.card and a.region in a.card.durations_in else ""
         message = f"{whose} does not make clips of this length{here}."
@@ -174,14 +172,23 @@ def _fps(a: Ask) -> RuleResults:
 def _size(a: Ask) -> RuleResults:
     size = a.request.size
     offered = a.card.sizes if a.card else ()
-    if a.card and a.card.documented and size not in offered:
+    if a.card and a.card.documented and not _makes(a.card, size):
         yield _size_problem(size, offered, a.card.name)
     elif not SIZE.fullmatch(size):
         yield _size_problem(size, offered, a.card.name if a.card else "the model")
-    elif a.card and a.card.kind == "t2v":
+    elif a.card and a.card.protocol == "legacy" and a.card.first_frame == "none":
         reason = "Decides the price tier." if a.card.documented else "Its sizes are documented nowhere."
         yield FieldReport("size", size, "sent", reason, "parameters.size", size, a.source)
+    elif a.card and a.card.ratios and not follows_picture(a.request):
+        yield from _tier_and_ratio(a, a.card, size)
     elif a.card and (tier := tier_of(size)):
+        if "adaptive" in a.card.ratios:
+            reason = "The shape is that of the first frame, or of the clip that goes on."
+            yield FieldReport("size", size, "converted", reason, "parameters.ratio", "adaptive", a.source)
+        if a.request.reference_image is None and a.request.extend_from is not None:
+            reason = "The tier decides the price; the shape is that of the clip that goes on."
+            yield FieldReport("size", size, "converted", reason, "parameters.resolution", tier, a.source)
+            return
         shape = "its own shape" if a.request.fit == "keep" else f"{size} by {a.request.fit}"
         reason = f"i2v models take a tier (it decides the price) and follow the image, brought to {shape}."
         width, height = (int(side) for side in size.split("*"))
@@ -192,6 +199,22 @@ def _size(a: Ask) -> RuleResults:
             else:
                 reason += f" It will come as {comes} and is brought to {size} here."
         yield FieldReport("size", size, "converted", reason, "parameters.resolution", tier, a.source)
+
+
+def _makes(card: ModelCard, size: str) -> bool:
+    # A model that takes tier and ratio is asked for the nearest one of another list's sizes, too.
+    return size in card.sizes or (card.protocol == "media" and tier_of(size) in card.tiers)
+
+
+def _tier_and_ratio(a: Ask, card: ModelCard, size: str) -> RuleResults:
+    ratio, comes = ratio_of(card, size), "*".join(map(str, size_of_ratio(card, size)))
+    reason = f"{card.name} takes a tier, which decides the price, and a ratio."
+    if comes != size and a.request.conform == "never":
+        yield Note(f"The clip will come as {comes}, and conform is never: it stays so.")
+    elif comes != size:
+        reason += f" It will come as {comes} and is brought to {size} here."
+    yield FieldReport("size", size, "converted", reason, "parameters.resolution", tier_of(size), a.source)
+    yield FieldReport("size", size, "converted", "The nearest one.", "parameters.ratio", ratio, a.source)
 
 
 def _size_problem(size: str, offered: tuple[str, ...], whose: str) -> Problem:
@@ -234,12 +257,17 @@ def _reference_image(a: Ask) -> RuleResults:
     if a.card is None:
         yield from a.image.problems if a.image else ()
         return
-    if a.card.kind == "t2v":
+    if a.card.first_frame == "none":
         if reference is not None:
-            message = f"{a.card.name} makes clips from text alone and takes no image."
-            yield Problem("reference_image", shown(reference), message, f"an image with {_TAKERS}")
+            from_what = "text alone" if a.card.references is None else "text and references"
+            message = f"{a.card.name} makes clips from {from_what} and takes no image."
+            takers = ", ".join(name for name, c in offered_models().items() if c.first_frame != "none")
+            yield Problem("reference_image", shown(reference), message, f"an image with {takers}")
         return
     if reference is None:
+        may_go_without = a.card.continues_as is not None and a.request.extend_from is not None
+        if a.card.first_frame == "optional" or may_go_without:
+            return
         message = f"{a.card.name} makes clips from an image; give the first frame."
         yield Problem("reference_image", "(not given)", message, "a URL, a file path, a data: URI")
         return
@@ -255,7 +283,7 @@ def _reference_image(a: Ask) -> RuleResults:
             shown_reference(reference),
             action,
             reason,
-            "input.img_url",
+            "input.img_url" if a.card.protocol == "legacy" else "input.media[first_frame]",
             IMAGE_PLACEHOLDER,
             a.source,
         )
@@ -273,7 +301,11 @@ def _motion_strength(a: Ask) -> RuleResults:
 def _prompt_extend(a: Ask) -> RuleResults:
     given = a.request.prompt_extend
     wire = "parameters.prompt_extend"
-    if given is not None:
+    if a.card and not a.card.prompt_extend:
+        if given is not None:
+            reason = f"{a.card.name} has no such field."
+            yield FieldReport("prompt_extend", given, "dropped", reason, source=a.source)
+    elif given is not None:
         yield FieldReport("prompt_extend", given, "sent", "As given.", wire, given, a.source)
     elif a.card:
         default = a.card.prompt_extend_default
@@ -292,57 +324,6 @@ def _shot_type(a: Ask) -> RuleResults:
     yield FieldReport("shot_type", given, "sent", "As given.", "parameters.shot_type", given, a.source)
     if a.request.prompt_extend is False:
         yield Note("shot_type acts only while prompt_extend is true; as asked, it has no effect.")
-
-
-# ------------------------------------------------------------------------------------------------------ sound
-
-
-def _audio(a: Ask) -> RuleResults:
-    given = a.request.audio
-    if a.card is None:
-        return
-    if a.card.audio == "switch":
-        reason = "As given; decides the price."
-        if given is None:
-            reason = "The provider's own default, said explicitly; false costs half."
-        action = "chosen" if given is None else "sent"
-        yield FieldReport("audio", given, action, reason, "parameters.audio", given is not False, a.source)
-    elif a.card.audio == "always" and given is False:
-        reason = f"{a.card.name} always makes sound; take it out in the edit."
-        yield FieldReport("audio", given, "dropped", reason, source=a.source)
-    elif a.card.audio != "always" and given is True:
-        makers = ", ".join(n for n in MODEL_NAMES if card(n).audio in ("switch", "always"))
-        message = f"{a.card.name} makes silent clips."
-        yield Problem("audio", shown(given), message, f"false, or one of {makers}")
-    elif given is not None and a.card.audio == "unknown":
-        reason = f"No page says whether {a.card.name} makes sound."
-        yield FieldReport("audio", given, "dropped", reason, source=a.source)
-    elif given is not None:
-        yield FieldReport("audio", given, "native", "What the model does anyway.", source=a.source)
-
-
-def _audio_url(a: Ask) -> RuleResults:
-    url = a.request.audio_url
-    if url is None:
-        return
-    if a.card and not a.card.audio_url:
-        message = f"{a.card.name} takes no sound."
-        yield Problem("audio_url", shown(url), message, "leave it out, or take a 2.6 model")
-    elif problem := link_problem("audio_url", url):
-        yield problem
-    elif a.request.audio is False:
-        message = "audio is false, and with that the provider ignores it."
-        yield Problem("audio_url", shown(url), message, "audio_url with audio, or neither")
-    else:
-        reason = (
-            "The provider fetches it: WAV or MP3, 3 to 30 s, at most 15 MB; longer than the clip is cut off."
-        )
-        sent = redact(url)
-        if sent != url:
-            reason += " Sent with its signature, which is not kept."
-        yield FieldReport(
-            "audio_url", shown_reference(url), "sent", reason, "input.audio_url", sent, a.source
-        )
 
 
 # --------------------------------------------------------------------------------------------------- the rest
@@ -391,11 +372,14 @@ _RULES: tuple[Callable[[Ask], RuleResults], ...] = (
     _size,
     _seed,
     _reference_image,
+    extend_from,
+    last_frame,
+    references,
     _motion_strength,
     _prompt_extend,
     _shot_type,
-    _audio,
-    _audio_url,
+    audio,
+    audio_url,
     _watermark,
     _visible_label,
     _take,

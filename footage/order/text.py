@@ -6,10 +6,21 @@ import re
 import unicodedata
 from urllib.parse import urlsplit
 
+from footage.catalogue import known_models
 from footage.errors import Problem
 from footage.privacy.display import shown
 
 COLOR = re.compile(r"#[0-9A-Fa-f]{6}")
+
+
+# wan3.0 has no field that says that a clip goes on; the words of the prompt decide (API reference).
+_EXTEND = "Extend Video 1: "
+
+
+def sent_prompt(prompt: str, model: str) -> str:
+    """The prompt of a request that continues a clip, as its model is told."""
+    card = known_models().get(model)
+    return f"{_EXTEND}{prompt}" if card and card.continues_as == "reference_video" else prompt
 
 
 def text_problem(field: str, text: str, most: int, whose: str) -> Problem | None:

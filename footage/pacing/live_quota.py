@@ -13,7 +13,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from footage.catalogue import CATALOGUE
+from footage.catalogue import known_models
 from footage.concurrency.executors import in_thread
 from footage.errors import FootageError
 
@@ -104,7 +104,7 @@ def _sensible(quota: Quota | None) -> LiveQuota:
 
 
 def _tell(model: str, quota: LiveQuota) -> None:
-    card = CATALOGUE.models.get(model)
+    card = known_models().get(model)
     if card is None:
         return
     for what, now, documented in (

@@ -42,6 +42,7 @@ from footage.provider.results import (
     TaskPage,
     TaskRow,
 )
+from footage.provider.upload import UploadPolicy
 
 
 def read_created(raw: RawAnswer) -> Created:
@@ -206,6 +207,26 @@ def read_quota(raw: RawAnswer, model: str) -> Quota | None:
         queued_tasks=tightest("async_user_queue_limit"),
         answer=reading.document,
     )
+
+
+def read_upload_policy(raw: RawAnswer) -> UploadPolicy:
+    """The permission to upload.
+
+    Raises:
+        AccountProblem, Throttled, Unreachable: As for `read_task`.
+    """
+    reading = _Reading(raw)
+    doing = "The query for an upload"
+    if not 200 <= raw.status < 300:
+        raise reading.refusal(doing)
+    data = mapping(reading.document.get("data"))
+    names = ("upload_host", "upload_dir", "oss_access_key_id", "policy", "signature")
+    host, folder, key_id, policy, signature = (text(data.get(name)) for name in names)
+    if not (host and folder and key_id and policy and signature):
+        raise _not_understood(reading, doing, "no permission in it")
+    acl = text(data.get("x_oss_object_acl")) or "private"
+    forbid = text(data.get("x_oss_forbid_overwrite")) or "true"
+    return UploadPolicy(host, folder, key_id, policy, signature, acl, forbid)
 
 
 def read_probe(raw: RawAnswer) -> Probe:

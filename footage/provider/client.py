@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import importlib
 import json
 import logging
@@ -108,7 +109,7 @@ class WanClient:
     def create(self, body: dict[str, Any], *, may_send: Callable[[], bool] = lambda: True) -> Created:
         """Buy one clip. Sends exactly one request with exactly this body, and never repeats it.
 
-        `body` is {"model", "input", "parameters"}; the image is a data: URI in `input`. `may_send` is asked
+        `body` is {"model", "input", "parameters"}; its media are data: URIs or addresses. `may_send` is asked
         when the connection is open and the first byte is about to go out; False sends nothing.
 
         Raises:
@@ -127,7 +128,8 @@ class WanClient:
             self.api_key,
             timeouts_s=self._timeouts_s,
             limit_s=self._limit_s,
-            check_body=partial(_check_order, body),
+            # A copy: the SDK rewrites lists of media that it is given.
+            check_body=partial(_check_order, copy.deepcopy(body)),
             may_send=may_send,
         )
         call.headers["Connection"] = "close"
@@ -147,6 +149,19 @@ class WanClient:
             reason=outcome.why,
             request_id=None,
         )
+
+    def upload(self, name: str, data: bytes, model: str) -> str:
+        """Put a file where one model can read it for 48 hours, and return its `oss://` address; free of charge.
+
+        Raises:
+            Unreachable, Throttled, AccountProblem: It is not there; nothing was bought.
+        """
+        from footage.provider.upload import upload
+
+        policy = answers.read_upload_policy(
+            self._ask("look", "uploads", {"action": "getPolicy", "model": model})
+        )
+        return upload(self.base_url, policy, name, data)
 
     def fetch(self, task_id: str) -> TaskAnswer:
         """Look at one task. A task older than 24 h, or never heard of, is UNKNOWN.

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, cast
 
-from footage.catalogue import MODEL_NAMES
+from footage.catalogue import known_models
 from footage.provider.answer_values import FIRST_YEAR, LAST_YEAR, mapping, number
 
 # What the service writes without a zone is Beijing's time.
@@ -33,7 +33,7 @@ def _values(value: Any, model: str, depth: int) -> Iterator[Any]:
     for name, inner in mapping(value).items():
         if name.lower().replace("_", "") == _FIELD:
             yield from mapping(inner).values() if isinstance(inner, dict) else (inner,)
-        elif depth < _MOST_DEEP and (name == model or name not in MODEL_NAMES):
+        elif depth < _MOST_DEEP and (name == model or name not in known_models()):
             yield from _values(inner, model, depth + 1)
 
 

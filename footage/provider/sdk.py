@@ -13,6 +13,7 @@ The methods here take address and session with every call, and there is no way p
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from typing import Any
 
 from footage.errors import AccountProblem
@@ -45,9 +46,10 @@ class GuardedVideoSynthesis(VideoSynthesis):
     def create(cls, call: OneCall, base_url: str, workspace: str | None, body: dict[str, Any]) -> None:
         """POST the order `body` ({"model", "input", "parameters"})."""
         inputs = dict(body["input"])
-        # Addresses go in through extra_input: the SDK's own img_url and audio_url look for a file of that
-        # name on this machine and upload it. What it would add for oss:// is added here.
-        oss = any(isinstance(value, str) and value.startswith("oss://") for value in inputs.values())
+        # Addresses go in through extra_input: the SDK's own img_url, audio_url, reference_urls and media look for a
+        # file of that name on this machine and upload it, change the list that they are given, and leave it out
+        # altogether where all of it are links. What it would add for oss:// is added here.
+        oss = any(address.startswith("oss://") for address in _addresses(inputs))
         cls.async_call(
             model=body["model"],
             prompt=inputs.pop("prompt", None),
@@ -73,6 +75,15 @@ class GuardedVideoSynthesis(VideoSynthesis):
 
     # What is not guarded is not there: these three would go to the SDK's global address.
     call = wait = list = None
+
+
+def _addresses(value: Any) -> Iterator[str]:
+    """Every text in the input of a body, at any depth."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for one in value.values() if isinstance(value, dict) else value:
+            yield from _addresses(one)
 
 
 def _headers(workspace: str | None) -> dict[str, str]:

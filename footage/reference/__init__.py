@@ -11,19 +11,28 @@ import hashlib
 import re
 from collections.abc import Callable
 
-from footage.catalogue import MODEL_NAMES, card, tier_of
+from footage.catalogue import offered_models, tier_of
 from footage.errors import InvalidRequest, Problem
 from footage.input_roots import InputRoots
 from footage.privacy.display import shown_reference
 from footage.reference.image import PreparedImage, ReferenceImage
+from footage.reference.media import Medium, PreparedMedium, read_media
 from footage.reference.source import load
 from footage.request import VideoRequest
 
-__all__ = ["PreparedImage", "ReferenceImage", "load", "read_reference"]
+__all__ = [
+    "Medium",
+    "PreparedImage",
+    "PreparedMedium",
+    "ReferenceImage",
+    "load",
+    "read_media",
+    "read_reference",
+]
 
 
 def read_reference(
-    request: VideoRequest, fetch_url: Callable[[str], bytes], roots: InputRoots | None = None
+    request: VideoRequest, fetch_url: Callable[..., bytes], roots: InputRoots | None = None
 ) -> ReferenceImage | None:
     """Read and prepare the reference image of a request; None if it has none or its model takes none.
 
@@ -33,7 +42,8 @@ def read_reference(
     of `fetch_url` other than InvalidRequest (nobody answers, for example) pass through.
     """
     reference = request.reference_image
-    if reference is None or (request.model in MODEL_NAMES and card(request.model).kind == "t2v"):
+    card = offered_models().get(request.model)
+    if reference is None or (card is not None and card.first_frame == "none"):
         return None
     from footage.reference.preparation import prepare
 

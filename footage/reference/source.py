@@ -19,8 +19,14 @@ _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
 _MEGABYTE = 1_000_000
 
 
-def load(reference: str | bytes, fetch_url: Callable[[str], bytes], roots: InputRoots | None = None) -> bytes:
-    """The bytes behind a path, `~` path, file://, data: or http(s) reference; at most 20 MB.
+def load(
+    reference: str | bytes,
+    fetch_url: Callable[[str], bytes],
+    roots: InputRoots | None = None,
+    *,
+    max_bytes: int = IMAGE.max_bytes,
+) -> bytes:
+    """The bytes behind a path, `~` path, file://, data: or http(s) reference; at most `max_bytes`.
 
     Files are read below `roots` alone; None: anywhere.
 
@@ -28,20 +34,20 @@ def load(reference: str | bytes, fetch_url: Callable[[str], bytes], roots: Input
         InvalidRequest: There is nothing usable there; the reference is never passed on as it is.
     """
     if isinstance(reference, bytes):
-        return _limited(reference, reference)
+        return _limited(reference, reference, max_bytes)
     if not reference.strip() or "\0" in reference:
-        raise _invalid(reference, "names no image.", "a URL, a file path, a data: URI")
+        raise _invalid(reference, "names no image, clip or sound.", "a URL, a file path, a data: URI")
     if reference[:5].lower() == "data:":
-        return _limited(_from_data_uri(reference), reference)
+        return _limited(_from_data_uri(reference, max_bytes), reference, max_bytes)
     if reference[:5].lower() == "file:":
-        return _from_file(_path_of_file_url(reference), reference, roots)
+        return _from_file(_path_of_file_url(reference), reference, roots, max_bytes)
     # Only "name://" makes a URL: "httpcat.png" and "a:b.png" are names of files.
     scheme = _SCHEME.match(reference)
     if scheme is None:
-        return _from_file(reference, reference, roots)
+        return _from_file(reference, reference, roots, max_bytes)
     if scheme[1].lower() in ("http", "https"):
         _split(reference)
-        return _limited(fetch_url(reference), reference)
+        return _limited(fetch_url(reference), reference, max_bytes)
     hint = " Such links are bound to one key and model for 48 h." if scheme[1].lower() == "oss" else ""
     raise _invalid(
         reference, f"{scheme[1]}:// cannot be read here.{hint}", "http(s)://, file://, data:, a path"
@@ -52,20 +58,20 @@ def _invalid(reference: str | bytes, message: str, allowed: str | None = None) -
     return InvalidRequest(problems=(Problem("reference_image", shown(reference), message, allowed),))
 
 
-def _limited(data: bytes, reference: str | bytes) -> bytes:
-    if len(data) > IMAGE.max_bytes:
-        raise _too_large(reference)
+def _limited(data: bytes, reference: str | bytes, max_bytes: int) -> bytes:
+    if len(data) > max_bytes:
+        raise _too_large(reference, max_bytes)
     return data
 
 
-def _too_large(reference: str | bytes) -> InvalidRequest:
-    return _invalid(reference, "is too large.", f"at most {IMAGE.max_bytes // _MEGABYTE} MB")
+def _too_large(reference: str | bytes, max_bytes: int) -> InvalidRequest:
+    return _invalid(reference, "is too large.", f"at most {max_bytes // _MEGABYTE} MB")
 
 
-def _from_data_uri(uri: str) -> bytes:
+def _from_data_uri(uri: str, max_bytes: int) -> bytes:
     # Base64 is a third longer than its content; percent-encoding at most three times.
-    if len(uri) > 3 * IMAGE.max_bytes + 1000:
-        raise _too_large(uri)
+    if len(uri) > 3 * max_bytes + 1000:
+        raise _too_large(uri, max_bytes)
     head, comma, body = uri.partition(",")
     if not comma:
         raise _invalid(uri, "is not a whole data: URI; it has no comma.", "data:image/png;base64,…")
@@ -92,7 +98,7 @@ def _path_of_file_url(url: str) -> str:
     return unquote(parts.path)
 
 
-def _from_file(path: str, reference: str, roots: InputRoots | None) -> bytes:
+def _from_file(path: str, reference: str, roots: InputRoots | None, max_bytes: int) -> bytes:
     try:
         descriptor = (roots or InputRoots.anywhere()).open(path, "reference_image")
     except (OSError, ValueError, RuntimeError) as error:
@@ -112,6 +118,6 @@ def _from_file(path: str, reference: str, roots: InputRoots | None) -> bytes:
         )
     with os.fdopen(descriptor, "rb") as file:
         try:
-            return _limited(file.read(IMAGE.max_bytes + 1), reference)
+            return _limited(file.read(max_bytes + 1), reference, max_bytes)
         except OSError as error:
             raise _invalid(reference, f"cannot be read: {error.strerror}.") from None

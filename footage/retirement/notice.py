@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from footage.catalogue import CATALOGUE
+from footage.catalogue import known_models
 from footage.credentials import DEFAULT_ACCOUNT
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ class ModelNotice:
     @property
     def successor(self) -> str | None:
         """What the catalogue advises in its place."""
-        card = CATALOGUE.models.get(self.seen.model)
+        card = known_models().get(self.seen.model)
         return card.successor if card else None
 
     @property
@@ -43,7 +43,7 @@ class ModelNotice:
 
     def advice(self) -> str:
         """What to do."""
-        card = CATALOGUE.models.get(self.seen.model)
+        card = known_models().get(self.seen.model)
         if card is None or card.successor is None:
             return "order another model: wan-video models"
         note = f" ({card.successor_note})" if card.successor_note else ""

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from footage.catalogue import MODEL_NAMES, REGION_NAMES
+from footage.catalogue import REGION_NAMES, known_models
 from footage.errors import NotThere, StorageProblem
 from footage.evidence.clip_evidence import ClipEvidence
 from footage.evidence.reader import RecordReader
@@ -60,7 +60,7 @@ def account_tasks(context: Context) -> list[TaskRow]:
         row.task_id: row
         for api_key in context.buying_keys
         for row in list_all(client_in_use(context, api_key))
-        if row.model in MODEL_NAMES and row.status not in ("FAILED", "CANCELED")
+        if row.model in known_models() and row.status not in ("FAILED", "CANCELED")
     }
     return list(rows.values())
 

@@ -47,7 +47,7 @@ def _adopt(context: Context, evidence: ClipEvidence, task_id: str) -> Receipt:
     answer = client.fetch(task_id)
     if answer.status.value == "UNKNOWN":
         raise _no("task_id", task_id, f"{intent.endpoint} knows no such task (tasks live 24 h)")
-    told, prompt = answer.orig_prompt, stored_order(evidence).request.prompt
+    told, prompt = answer.orig_prompt, stored_order(evidence).told_prompt
     if told is not None and not (same_prompt(told, prompt) or beginning_of_prompt(told, prompt)):
         raise _no("task_id", task_id, "this task was made from another prompt")
     # Without the list's creation time the intent's own is the safe side: the result expires rather earlier.

@@ -25,7 +25,8 @@ from footage.order.hand_over import handed_over, with_secrets
 from footage.order.parse import parse_request
 from footage.order.prepared import Prepared
 from footage.privacy.display import shown, shown_reference
-from footage.reference import read_reference
+from footage.reference import read_media, read_reference
+from footage.reference.media import CLIP_ADDRESS
 from footage.request import VideoRequest
 from footage.steps.labelled_copy import draw_if_asked
 from footage.values.money import money
@@ -46,8 +47,10 @@ def prepare(context: Context, request: VideoRequest | Mapping[str, Any]) -> Prep
     region = context.region
     if not isinstance(request, VideoRequest):
         request = parse_request(request, default_region=region)
-    image = read_reference(request, reference_fetcher(context), context.input_roots)
-    return Prepared.of(request, image, region)
+    fetch = reference_fetcher(context)
+    image = read_reference(request, fetch, context.input_roots)
+    media = read_media(request, fetch, context.input_roots)
+    return Prepared.of(request, image, region, media)
 
 
 def prepared_here(context: Context, request: Mapping[str, Any]) -> Prepared:
@@ -66,22 +69,43 @@ def prepared_here(context: Context, request: Mapping[str, Any]) -> Prepared:
     return given.in_region(context.region)
 
 
-def reference_fetcher(context: Context) -> Callable[[str], bytes]:
-    """Fetches the reference images of requests under the context's rules."""
+def reference_fetcher(context: Context) -> Callable[..., bytes]:
+    """Fetches the pictures, clips and sounds of requests under the context's rules, and clips of its own store."""
 
-    def fetch(url: str) -> bytes:
+    def fetch(url: str, max_bytes: int = IMAGE.max_bytes) -> bytes:
         from footage.transfer import fetch_reference
 
+        if url.startswith(CLIP_ADDRESS):
+            return finished_clip(context, url.removeprefix(CLIP_ADDRESS), max_bytes)
         slow = "Waiting for the reference image %s; a connection may take 10 s, the image 60 s."
         with noticed_if_slow(logger, slow, shown_reference(url)):
             return fetch_reference(
                 url,
-                max_bytes=IMAGE.max_bytes,
+                max_bytes=max_bytes,
                 allow_private=context.settings.allow_private_hosts,
                 allow_nets=context.settings.allow_nets,
             )
 
     return fetch
+
+
+def finished_clip(context: Context, beginning: str, max_bytes: int) -> bytes:
+    """The bytes of a clip of this store, by its key or the beginning of it.
+
+    Raises:
+        InvalidRequest: There is no such clip, it is not finished, or it is too large.
+        StorageProblem: The store cannot be read.
+    """
+    key = full_key(context, beginning)
+    path = f"videos/{key}.mp4"
+    facts = context.store.facts(path)
+    if facts is None:
+        problem = Problem("key", key[:12], "is not finished yet, so nothing can go on from it.")
+        raise InvalidRequest(problems=(problem,))
+    if facts.size_bytes > max_bytes:
+        problem = Problem("key", key[:12], "is too large.", f"at most {max_bytes // 1_000_000} MB")
+        raise InvalidRequest(problems=(problem,))
+    return context.store.read(path)
 
 
 def enter(
@@ -112,7 +136,7 @@ def enter(
             context,
             order,
             permission,
-            image=prepared.image_bytes,
+            files=prepared.kept_files,
             name=name,
             log=log,
             before_buying=before_buying,
@@ -123,13 +147,12 @@ def enter(
         _recall(clip)
         if clip.response is not None:
             return clip
-        keep = (order.image.file_name, prepared.image_bytes) if order.image and prepared.image_bytes else None
         document = {
             "checked_at": datetime.now(UTC).isoformat(),
             **order.to_json(),
             "wire": order.wire_preview(),
         }
-        first_order = clip.evidence.write_order(document, keep)
+        first_order = clip.evidence.write_order(document, prepared.kept_files)
         if not _enter(clip) and first_order:
             clip.note_first_order()
         for warning in order.warnings:

@@ -10,7 +10,7 @@ from datetime import timedelta
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from footage.catalogue import CATALOGUE
+from footage.catalogue import offered_models
 from footage.errors import FootageError, NotThere, StorageProblem
 from footage.evidence.reader import RecordReader
 from footage.evidence.records import Intent
@@ -63,7 +63,7 @@ def survey_models(context: Context, region: str, *, keep: bool = True) -> ModelS
     before = read_models_seen(context.store)
     now = context.provider_now()
     new: list[ModelSeen] = []
-    for card in CATALOGUE.models.values():
+    for card in offered_models().values():
         if region not in card.regions:
             continue
         place = (card.name, region, context.api_key.account)

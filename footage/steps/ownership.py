@@ -22,7 +22,7 @@ def require_ours(clip: Clip, receipt: Receipt, answer: TaskAnswer) -> None:
     order = clip.order
     if receipt.model != order.model:
         clip.evidence.reader.refuse(path, f"it is about {receipt.model}, and {order.model} was ordered")
-    told, ordered = answer.orig_prompt, order.request.prompt
+    told, ordered = answer.orig_prompt, order.told_prompt
     if told is not None and not (same_prompt(told, ordered) or beginning_of_prompt(told, ordered)):
         clip.evidence.reader.refuse(
             path, f"task {receipt.task_id} was made from another prompt than this clip's"

@@ -84,10 +84,10 @@ class _Search:
         self.settings = clip.context.settings
         order = clip.order
         self.lost = Lost(
-            prompt=order.request.prompt,
+            prompt=order.told_prompt,
             width=order.expected.width if order.kind == "t2v" else None,
             height=order.expected.height if order.kind == "t2v" else None,
-            seconds=order.expected.duration_s,
+            seconds=order.told_seconds,
             not_before=not_before,
         )
         self.rows: dict[str, TaskRow] = {}

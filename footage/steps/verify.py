@@ -115,10 +115,16 @@ def _verify_order(evidence: ClipEvidence) -> None:
     if order.image is not None:
         path = f"{evidence.folder}/{order.image.file_name}"
         if (
-            hashlib.sha256(evidence.reference_image(order.image.file_name)).hexdigest()
+            hashlib.sha256(evidence.kept_file(order.image.file_name)).hexdigest()
             != order.image.prepared_sha256
         ):
             evidence.reader.refuse(path, "it is not the image that was prepared for this clip")
+
+    for medium in order.media:
+        kept = evidence.kept_file(medium.file_name)
+        if hashlib.sha256(kept).hexdigest() != medium.prepared_sha256:
+            path = f"{evidence.folder}/{medium.file_name}"
+            evidence.reader.refuse(path, "it is not the medium that was prepared for this clip")
 
 
 def _verify_wishes(evidence: ClipEvidence, names: Iterable[str]) -> None:

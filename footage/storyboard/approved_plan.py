@@ -13,6 +13,7 @@ from footage.errors import AlreadyThere, InvalidRequest, Problem
 from footage.evidence.reader import RecordReader
 from footage.evidence.records import Record, Sha256
 from footage.privacy.display import shown
+from footage.request import MEDIA_FIELDS
 from footage.values.money import exact_money
 
 if TYPE_CHECKING:
@@ -83,6 +84,7 @@ def require_quoted(plan: BoardPlan, quote: str) -> None:
 
 def _fingerprint(shot: ShotPlan) -> str:
     # A shot that starts from another has no picture yet; the other's own request decides that one.
-    what = shot.key or f"{shot.starts_from} {shot.request.model_dump_json()}"
+    unused = {name for name in MEDIA_FIELDS if not getattr(shot.request, name)}
+    what = shot.key or f"{shot.starts_from} {shot.request.model_dump_json(exclude=unused)}"
     price = exact_money(shot.quote.amount, shot.quote.currency)
     return hashlib.sha256(f"{what} {price}".encode()).hexdigest()

@@ -25,7 +25,7 @@ from pydantic import (
 )
 
 from footage.request import VideoRequest
-from footage.values.field_types import Whole
+from footage.values.field_types import Text, Whole
 
 SCHEMA = "wan-video/storyboard/1"
 MAX_SHOTS = 2000
@@ -120,6 +120,26 @@ class FilmOptions(BaseModel):
         return {key: value for key, value in handler(self).items() if value is not None}
 
 
+class Character(BaseModel):
+    """Somebody or something that several shots show: one picture or clip, and perhaps a voice."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    image: Text | None = Field(default=None, description="A picture: a URL, a file path or a data: URI.")
+    video: Text | None = Field(default=None, description="In its place a clip: a URL or a file path.")
+    voice: Text | None = Field(default=None, description="A voice, WAV or MP3: a URL or a file path.")
+
+    @model_validator(mode="after")
+    def _one(self) -> Character:
+        if (self.image is None) == (self.video is None):
+            raise ValueError("a character is one picture or one clip")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _lean(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {name: value for name, value in handler(self).items() if value is not None}
+
+
 class Shot(BaseModel):
     """One shot: its story fields, and in `request` the video request fields that it sets itself."""
 
@@ -132,7 +152,12 @@ class Shot(BaseModel):
     start_from: str = Field(
         default="none",
         description="none, prev_last_frame (the shot before this one) or shot:<id>: whose last frame this "
-        "shot starts from. The shot then needs an image-to-video model and no reference_image.",
+        "shot starts from. The shot then needs an image-to-video model and no reference_image. prev_clip or clip:<id>: "
+        "it goes on from the clip itself where its model can, else from its last frame.",
+    )
+    characters: tuple[str, ...] = Field(
+        default=(),
+        description="Who of the board's characters is seen; sent as references where the shot's model takes some.",
     )
     takes: Whole = Field(
         default=1,
@@ -182,15 +207,16 @@ class Shot(BaseModel):
         story = {
             key: value
             for key, value in plain.items()
-            if value not in (None, {}) and (key, value) not in _USUAL
+            if value not in (None, {}, (), []) and (key, value) not in _USUAL
         }
         return story | request
 
 
 def _inline(fields: dict[str, Any]) -> None:
     """A board is a document; the bytes of a picture as text have the same key."""
-    if isinstance(image := fields.get("reference_image"), bytes):
-        fields["reference_image"] = "data:application/octet-stream;base64," + b64encode(image).decode("ascii")
+    for name in ("reference_image", "last_frame"):
+        if isinstance(image := fields.get(name), bytes):
+            fields[name] = "data:application/octet-stream;base64," + b64encode(image).decode("ascii")
 
 
 class Board(BaseModel):
@@ -205,6 +231,10 @@ class Board(BaseModel):
     )
     budget: Budget = Field(default_factory=Budget)
     film: FilmOptions = Field(default_factory=FilmOptions)
+    characters: dict[str, Character] = Field(
+        default_factory=dict,
+        description="Who is seen in several shots, by name: one picture or clip each, and perhaps a voice.",
+    )
     shots: tuple[Shot, ...] = Field(description="The shots in the order of the film.")
     metadata: dict[str, Any] = Field(
         default_factory=dict, description="Fields of other tools, kept as they came."
@@ -247,7 +277,9 @@ class Board(BaseModel):
         return {name: value for name, value in (self.defaults | shot.request).items() if value is not None}
 
 
-BOARD_FIELDS: tuple[str, ...] = ("schema", "title", "defaults", "budget", "film", "shots", "metadata")
+BOARD_FIELDS: tuple[str, ...] = (
+    "schema", "title", "defaults", "budget", "film", "characters", "shots", "metadata",
+)  # fmt: skip
 STORY_FIELDS: tuple[str, ...] = tuple(name for name in Shot.model_fields if name != "request")
 SHOT_FIELDS: tuple[str, ...] = (*STORY_FIELDS, *VideoRequest.model_fields)
 

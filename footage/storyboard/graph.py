@@ -24,18 +24,22 @@ def edges(board: Board) -> dict[str, str]:
     ids = {shot.id for shot in board.shots}
     found: dict[str, str] = {}
     for place, shot in enumerate(board.shots):
-        source = _source(board.shots, place, shot)
+        source = source_of(board.shots, place, shot)
         if source is not None and source in ids and source != shot.id:
             found[shot.id] = source
     return found
 
 
-def _source(shots: Sequence[Shot], place: int, shot: Shot) -> str | None:
-    if shot.start_from == "prev_last_frame":
+def source_of(shots: Sequence[Shot], place: int, shot: Shot) -> str | None:
+    if shot.start_from in ("prev_last_frame", "prev_clip"):
         return shots[place - 1].id if place else None
-    if shot.start_from.startswith("shot:"):
-        return shot.start_from.removeprefix("shot:").strip()
-    return None
+    kind, _, named = shot.start_from.partition(":")
+    return named.strip() if kind in ("shot", "clip") and named else None
+
+
+def continues(shot: Shot) -> bool:
+    """Whether a shot goes on from a clip itself, and not from its last frame."""
+    return shot.start_from == "prev_clip" or shot.start_from.startswith("clip:")
 
 
 def order(board: Board) -> tuple[str, ...]:
@@ -68,7 +72,7 @@ def problems(board: Board) -> list[Problem]:
     ids = {shot.id for shot in board.shots}
     for place, shot in enumerate(board.shots):
         if message := _edge_problem(board.shots, place, shot, ids):
-            allowed = "none, prev_last_frame, shot:<id of another shot>"
+            allowed = "none, prev_last_frame, shot:<id of another shot>, prev_clip, clip:<id of another shot>"
             found.append(Problem(f"shots[{shot.id}].start_from", shown(shot.start_from), message, allowed))
     if len(ids) == len(board.shots):
         try:
@@ -135,11 +139,11 @@ def _broken(texts: list[Any]) -> bool:
 def _edge_problem(shots: Sequence[Shot], place: int, shot: Shot, ids: set[str]) -> str | None:
     if shot.start_from == "none":
         return None
-    if shot.start_from == "prev_last_frame":
+    if shot.start_from in ("prev_last_frame", "prev_clip"):
         return None if place else "This is the first shot; there is none before it."
-    if not shot.start_from.startswith("shot:"):
+    if not shot.start_from.startswith(("shot:", "clip:")):
         return "This is not a way to start a shot."
-    source = _source(shots, place, shot)
+    source = source_of(shots, place, shot)
     if source == shot.id:
         return "A shot cannot start from itself."
     return None if source in ids else f"There is no shot {shown(source)} on the board."

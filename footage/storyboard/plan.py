@@ -25,6 +25,7 @@ from footage.storyboard.board_quote import BoardQuote, quote_of
 from footage.storyboard.budget import check_currency
 from footage.storyboard.review_records import RetakeRecord
 from footage.storyboard.shot_check import CheckedShot, ShotChecker, hash_of_shot
+from footage.storyboard.ties import character_problems, tie
 from footage.values.frame_rate import rate_number
 
 # Each link copies the last frame of a copy: colours and faces drift, visibly so after about four generations.
@@ -58,6 +59,18 @@ class ShotPlan:
     expected: Expected
     region: str
     warnings: tuple[str, ...]
+    # How it is tied to other shots, in words.
+    tied_by: str = "nothing"
+
+    @property
+    def ties_told(self) -> bool:
+        """Whether how it is tied says more than where it starts from."""
+        return bool(self.shot.characters) or self.continues or self.tied_by.endswith(")")
+
+    @property
+    def continues(self) -> bool:
+        """Whether it goes on from the clip of the shot that it starts from, and not from its last frame."""
+        return self.starts_from is not None and graph.continues(self.shot)
 
     @property
     def id(self) -> str:
@@ -77,6 +90,10 @@ class ShotPlan:
     def request_from(self, last_frame: bytes) -> VideoRequest:
         """The request once the shot it starts from is finished, with that shot's last frame (PNG bytes)."""
         return self.request.model_copy(update={"reference_image": last_frame})
+
+    def request_after(self, key: str) -> VideoRequest:
+        """The same for a shot that goes on from the clip itself, by that clip's key."""
+        return self.request.model_copy(update={"extend_from": key})
 
 
 @dataclass(frozen=True)
@@ -160,7 +177,9 @@ def plan_board(
         InvalidRequest: `problems` names everything that is wrong, as `shots[<id>].<field>`, budget included.
         Unreachable: A reference image's server does not answer; nothing is known to be wrong.
     """
-    problems = graph.problems(board)
+    problems = [*graph.problems(board), *character_problems(board)]
+    tied = tie(board)
+    asked, board = board, tied.board
     if sum(shot.takes for shot in board.shots) > MAX_SHOTS:
         raise InvalidRequest(problems=tuple(problems))
     checked = ShotChecker(board, fetch_url, default_region, roots, {} if images is None else images)
@@ -179,11 +198,11 @@ def plan_board(
     if problems:
         raise InvalidRequest(problems=tuple(problems))
 
-    plans = _plans(board, takes, hashes)
+    plans = _plans(board, takes, hashes, tied.words)
     shots = tuple(take for take in plans if take.first)
     quote = quote_of({take.id: take.quote for take in plans if take.same_as is None})
     return BoardPlan(
-        board=board,
+        board=asked,
         shots=shots,
         takes=plans,
         order=graph.order(board),
@@ -201,7 +220,9 @@ def _hashes(board: Board, drafts: Sequence[CheckedShot]) -> dict[str, str]:
     return hashes
 
 
-def _plans(board: Board, drafts: Sequence[CheckedShot], hashes: Mapping[str, str]) -> tuple[ShotPlan, ...]:
+def _plans(
+    board: Board, drafts: Sequence[CheckedShot], hashes: Mapping[str, str], ties: Mapping[str, str]
+) -> tuple[ShotPlan, ...]:
     sources = graph.edges(board)
     depths = graph.chain_lengths(graph.order(board), sources)
     numbers = {shot.id: number for number, shot in enumerate(board.shots, start=1)}
@@ -223,6 +244,7 @@ def _plans(board: Board, drafts: Sequence[CheckedShot], hashes: Mapping[str, str
             expected=draft.order.expected,
             region=draft.order.region,
             warnings=draft.order.warnings,
+            tied_by=ties[shot_id],
         )
         takes.append(plan)
     return _with_same_clips(takes, [draft.order.key for draft in drafts], graph.order(board))

@@ -104,6 +104,8 @@ class _TakesOfRun:
                 return same
             if take.prepared is not None:
                 return take.prepared
+            if take.continues:
+                return take.request_after(starts_from or "")
             frame = await in_heavy_thread(last_frame_of, self._context.store, starts_from or "")
             return take.request_from(frame)
 

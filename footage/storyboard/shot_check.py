@@ -15,13 +15,19 @@ from footage.order.key import seed_and_key
 from footage.order.parse import parse_request
 from footage.order.prepared import Prepared
 from footage.privacy.display import shown
-from footage.reference import ReferenceImage, read_reference
+from footage.reference import Medium, PreparedMedium, ReferenceImage, read_media, read_reference
+from footage.reference.media import media_asked
 from footage.request import VideoRequest
 from footage.storyboard import graph
 from footage.storyboard.board import Board, Shot
+from footage.storyboard.ties import LONGER_S
 
 if TYPE_CHECKING:
     from footage.storyboard.review_records import RetakeRecord
+
+
+# In the place of the key of a clip that is not there yet.
+_STAND_IN = "0" * 64
 
 
 @dataclass(frozen=True)
@@ -56,6 +62,7 @@ class ShotChecker:
         self._roots = roots
         # One picture on fifty shots is read and prepared once.
         self._images = images
+        self._media: dict[tuple[Any, ...], tuple[Medium, ...]] = {}
         self._stand_ins: dict[str, bytes] = {}
         self._sources = graph.edges(board)
         self._shots = {shot.id: shot for shot in board.shots}
@@ -65,8 +72,14 @@ class ShotChecker:
     ) -> CheckedShot | None:
         """One take of a shot, with `fields` over what the board asks; None where `problems` says what is wrong."""
         asked = {**self._board.asked(shot), **(fields or {})}
-        chained = shot.start_from != "none"
+        continued = graph.continues(shot)
+        chained = shot.start_from != "none" and not continued
         found: list[Problem] = []
+        if asked.get("duration") == -1:
+            message = "A shot of a film needs a length; a model that chooses one is for single clips."
+            found.append(Problem("duration", "-1", message))
+        if continued:
+            asked["extend_from"] = _STAND_IN
         if chained:
             if "reference_image" in shot.request:
                 message = "A shot starts from another's last frame or from its own picture, not from both."
@@ -74,9 +87,10 @@ class ShotChecker:
             asked["reference_image"] = self._stand_in(shot)
         try:
             request = parse_request(asked, default_region=self._region)
-            prepared = Prepared.of(request, self._image(request), self._region)
+            media = self._media_of(request, shot if continued else None)
+            prepared = Prepared.of(request, self._image(request), self._region, media)
         except InvalidRequest as error:
-            found += [_chained(problem, shot) if chained else problem for problem in error.problems]
+            found += [_chained(p, shot) if chained or continued else p for p in error.problems]
             prepared = request = None
         if found or prepared is None or request is None:
             where = f"shots[{shot.id}]" + (f".takes[{fields['take']}]" if fields else "")
@@ -84,6 +98,8 @@ class ShotChecker:
             return None
         if chained:
             request = request.model_copy(update={"reference_image": None})
+        if continued:
+            request = request.model_copy(update={"extend_from": None})
         return CheckedShot(shot, request, prepared, retake)
 
     def further_takes(
@@ -120,6 +136,28 @@ class ShotChecker:
             self._stand_ins[known] = file.getvalue()
         return self._stand_ins[known]
 
+    def _media_of(self, request: VideoRequest, continued: Shot | None) -> tuple[Medium, ...]:
+        """What goes in beside the first frame; for a clip that is not there yet one as long as it may become."""
+        if continued is not None:
+            others = self._media_of(request.model_copy(update={"extend_from": None}), None)
+            return (*others, self._clip_to_come(continued))
+        asked = tuple(media_asked(request))
+        mark = (asked, request.model, request.size, request.fit, request.pad_color)
+        if not asked:
+            return ()
+        if mark not in self._media:
+            self._media[mark] = read_media(request, self._fetch_url, self._roots)
+        return self._media[mark]
+
+    def _clip_to_come(self, shot: Shot) -> Medium:
+        source = self._board.asked(self._shots[self._sources[shot.id]]) if shot.id in self._sources else {}
+        size, length = source.get("size"), source.get("duration", 5)
+        known = size if isinstance(size, str) and tier_of(size) else VideoRequest.model_fields["size"].default
+        width, height = (int(side) for side in known.split("*"))
+        length_s = float(length) + LONGER_S if isinstance(length, int | float) else LONGER_S
+        clip = PreparedMedium(b"a clip to come", "video/mp4", width, height, length_s, 30.0)
+        return Medium("extend_from", "extend_from", "the clip of another shot", clip.sha256, clip, ())
+
     def _image(self, request: VideoRequest) -> ReferenceImage | None:
         mark = (request.reference_image, request.model, request.size, request.fit, request.pad_color)
         if mark not in self._images:
@@ -129,7 +167,7 @@ class ShotChecker:
 
 def _chained(problem: Problem, shot: Shot) -> Problem:
     """The rules speak of a reference image that the board does not have: for them it is the last frame."""
-    if problem.field != "reference_image":
+    if problem.field not in ("reference_image", "extend_from"):
         return problem
     return Problem("start_from", shown(shot.start_from), problem.message, problem.allowed)
 
@@ -143,4 +181,8 @@ def hash_of_shot(draft: CheckedShot, source_sha256: str | None) -> str:
         return draft.prepared.key
     # The stand-in's bytes and the seed that may follow from them are no part of what is asked.
     whole = draft.order.request.model_copy(update={"seed": draft.request.seed})
-    return seed_and_key(whole, hashlib.sha256(f"a last frame of {source_sha256}".encode()).hexdigest())[1]
+    frame = hashlib.sha256(f"a last frame of {source_sha256}".encode()).hexdigest()
+    if graph.continues(draft.shot):
+        others = [one for one in draft.order.media_hashes if one[0] != "extend_from"]
+        return seed_and_key(whole, None, [*others, ("extend_from", frame)])[1]
+    return seed_and_key(whole, frame, draft.order.media_hashes)[1]

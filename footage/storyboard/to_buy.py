@@ -91,6 +91,8 @@ class _Chains:
         before = self._source_key(self._plan.shot(take.starts_from or ""), paid)
         if before is None:
             return None
+        if take.continues:
+            return prepare(self._context, take.request_after(before)).key
         try:
             frame = self._context.store.read(last_frame_path(before))
         except NotThere:

@@ -1,8 +1,8 @@
-"""`wan-video models`: what is known about the seven."""
+"""`wan-video models`: what is known about the seven, and about what can be switched on besides."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
 from pydantic import TypeAdapter
 from rich import box
@@ -12,44 +12,78 @@ from rich.text import Text
 
 from flows.cli.console import print_json
 from flows.cli.flags import Switch
-
-if TYPE_CHECKING:
-    from footage.catalogue import ModelCard
+from footage.catalogue import SWITCHES, ModelCard, offered_models
 
 
-def models(*, json: Switch = False) -> None:
-    """Everything known about the seven models, with source and date.
+def models(*, all: Switch = False, json: Switch = False) -> None:
+    """Everything known about the models that are offered, with source and date.
 
     Args:
+        all: Also the official models that can be switched on (WAN_VIDEO_MODELS), and what is doubtful about them.
         json: Print the whole table as JSON.
     """
-    from footage.catalogue import CATALOGUE, Catalogue
+    from footage.catalogue import CATALOGUE, Catalogue, known_models
+    from footage.settings import load_settings
 
+    load_settings()
+    shown = known_models() if all else offered_models()
     if json:
-        print_json(TypeAdapter(Catalogue).dump_python(CATALOGUE, mode="json"))
+        table = TypeAdapter(Catalogue).dump_python(CATALOGUE, mode="json", exclude={"official", "models"})
+        cards = TypeAdapter(dict[str, ModelCard]).dump_python(dict(shown), mode="json")
+        print_json({**table, "models": cards})
         return
+    console = Console()
+    console.print(_table(shown.values(), with_media=all))
+    for region in CATALOGUE.regions.values():
+        there = [card.name for card in shown.values() if region.id in card.regions and card.documented]
+        console.print(Text(f"{region.id:<15}", "bold"), Text(" ".join(there)))
+    if all:
+        _print_doubts(console, [card for card in shown.values() if card.name not in CATALOGUE.models])
+    read_on = max(card.read_on for card in shown.values())
+    console.print("\n* in no official table: offered, and checked only by the rules that all models share.")
+    if all:
+        console.print(f"+ not offered until it is switched on: {SWITCHES}=+NAME,+NAME")
+    console.print(f"Read on {read_on}. Everything, with sources: wan-video models --json")
+
+
+def _table(cards: Iterable[ModelCard], *, with_media: bool) -> Table:
+    offered = offered_models()
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 2, 0, 0))
     for heading in ("model", "sizes", "seconds", "sound", "per second", "at once"):
         table.add_column(heading, no_wrap=True)
-    for card in CATALOGUE.models.values():
+    if with_media:
+        table.add_column("what goes in beside the text")
+    for card in cards:
+        mark = " +" if card.name not in offered else "" if card.documented else " *"
         table.add_row(
-            card.name if card.documented else f"{card.name} *",
+            f"{card.name}{mark}",
             " ".join(card.tiers) or "?",
             _range(card.durations),
             card.audio,
             _prices(card),
             str(card.concurrent_tasks),
+            *([_media(card)] if with_media else []),
         )
-    console = Console()
-    console.print(table)
-    for region in CATALOGUE.regions.values():
-        there = [
-            card.name for card in CATALOGUE.models.values() if region.id in card.regions and card.documented
-        ]
-        console.print(Text(f"{region.id:<15}", "bold"), Text(" ".join(there)))
-    read_on = max(card.read_on for card in CATALOGUE.models.values())
-    console.print("\n* in no official table: offered, and checked only by the rules that all models share.")
-    console.print(f"Read on {read_on}. Everything, with sources: wan-video models --json")
+    return table
+
+
+def _media(card: ModelCard) -> str:
+    """What goes in beside the text, in a few words."""
+    words = ["first frame" + (" (may be left out)" if card.first_frame == "optional" else "")]
+    words = words if card.first_frame != "none" else []
+    words += ["last frame"] if card.last_frame else []
+    words += ["clip that goes on"] if card.continues_as else []
+    if limits := card.references:
+        kinds = (("pictures", limits.images), ("clips", limits.videos), ("voices", limits.voices))
+        words.append("references: " + ", ".join(f"{most} {kind}" for kind, most in kinds if most))
+    return "; ".join(words) or "none"
+
+
+def _print_doubts(console: Console, cards: list[ModelCard]) -> None:
+    console.print()
+    for card in cards:
+        for doubt in card.doubts:
+            console.print(Text(f"{card.name}: ", "bold"), Text(doubt), sep="", soft_wrap=True)
 
 
 def _prices(card: ModelCard) -> str:

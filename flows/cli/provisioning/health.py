@@ -18,7 +18,7 @@ from flows.cli.provisioning.automations import automations
 from flows.cli.provisioning.prefect_yaml import find_project
 from flows.cli.provisioning.schedules import read_schedules
 from flows.cli.server_address import answers_anybody
-from footage.catalogue import CATALOGUE
+from footage.catalogue import offered_models
 from footage.checkup import Finding, examine
 from footage.privacy.display import shown_reference
 from tasks.limits import PREFIX, submit_limit
@@ -183,12 +183,12 @@ def _limits(client: SyncPrefectClient) -> Finding:
             f"nothing is bought now: {', '.join(stopped)} is 0",
             f"prefect global-concurrency-limit update {stopped[0]} --limit N",
         )
-    missing = [name for name in map(submit_limit, CATALOGUE.models) if name not in there]
+    missing = [name for name in map(submit_limit, offered_models()) if name not in there]
     if missing:
         return Finding(
             "limits",
             "warn",
-            f"{len(missing)} of {len(CATALOGUE.models)} models have none, so creates are not paced",
+            f"{len(missing)} of {len(offered_models())} models have none, so creates are not paced",
             _SETUP,
         )
     return Finding("limits", "ok", f"creates of {len(there)} models are paced")

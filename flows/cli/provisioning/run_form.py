@@ -9,12 +9,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from footage.catalogue import CATALOGUE
+from footage.catalogue import offered_models
 
 Schema = dict[str, Any]
 
 _NULL: Schema = {"type": "null"}
-_IMAGE_MODELS = [card.name for card in CATALOGUE.models.values() if card.kind == "i2v"]
+_IMAGE_MODELS = [
+    card.name
+    for card in offered_models().values()
+    if card.first_frame == "required" and card.continues_as is None
+]
 
 
 def run_form(schema: Schema) -> Schema:

@@ -21,7 +21,7 @@ from prefect.workers.process import ProcessWorker
 from flows.cli.provisioning import Done
 from flows.cli.provisioning.prefect_yaml import Project
 from flows.cli.provisioning.run_form import run_form
-from footage.catalogue import CATALOGUE
+from footage.catalogue import offered_models
 from footage.errors import FootageError
 from tasks.limits import submit_limit
 
@@ -69,7 +69,7 @@ async def make_queue(client: PrefectClient, pool: str) -> Done:
 async def make_limits(client: PrefectClient, accounts: Sequence[str]) -> list[Done]:
     """One rate limit for each model of each account, as fast as the provider takes creates."""
     done: list[Done] = []
-    for card, account in itertools.product(CATALOGUE.models.values(), accounts):
+    for card, account in itertools.product(offered_models().values(), accounts):
         name = submit_limit(card.name, account)
         try:
             limit = await client.read_global_concurrency_limit_by_name(name)

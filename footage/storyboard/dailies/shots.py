@@ -140,9 +140,12 @@ def _more(view: View) -> Markup:
     shot = event.shot.shot
     rows: list[tuple[str, Markup]] = []
     if event.shot.starts_from is not None:
-        where = fill("the last frame of {shot}", shot=_to(view, event.shot.starts_from))
+        what = "the clip" if event.shot.continues else "the last frame"
+        where = fill("{what} of {shot}", what=what, shot=_to(view, event.shot.starts_from))
         depth = f", link {event.shot.depth} of its chain" if event.shot.depth > 2 else ""
         rows.append(("Starts from", fill("{where}{depth}", where=where, depth=depth)))
+    if event.shot.ties_told:
+        rows.append(("Tied by", fill("{words}", words=event.shot.tied_by)))
     if view.goes_on_in:
         rows.append(("Goes on in", joined((_to(view, shot_id) for shot_id in view.goes_on_in), ", ")))
     if shot.transition.kind != "cut":

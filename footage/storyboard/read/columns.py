@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from footage.catalogue import MODEL_NAMES, REGION_NAMES
-from footage.request import NUMBER_FIELDS
+from footage.catalogue import REGION_NAMES, offered_names
+from footage.request import MEDIA_FIELDS, NUMBER_FIELDS
 from footage.storyboard.board import REQUEST_FIELDS
 from footage.storyboard.read import lengths, sizes, words
 from footage.storyboard.read.draft import first_picture, picture_in, sentence
@@ -30,7 +30,7 @@ _VIDEO_MODEL = re.compile(
 )  # fmt: skip
 # Request fields with a few words as values; every other value is a crew's own.
 _WORDS = {
-    "fit": ("crop", "pad", "keep"), "conform": ("auto", "never"), "model": MODEL_NAMES, "region": REGION_NAMES,
+    "fit": ("crop", "pad", "keep"), "conform": ("auto", "never"), "model": offered_names(), "region": REGION_NAMES,
     "visible_label": ("none", "provider", "own"),
 }  # fmt: skip
 _FLAGS = ("watermark", "strict", "prompt_extend", "audio")
@@ -85,7 +85,7 @@ def assign(rows: Sequence[Row], settlement: Settlement) -> Columns:
 def _of_requests(rows: Sequence[Row], names: Sequence[str]) -> bool:
     models = [name for name in names if words.plain(name) == "model"]
     prompted = any(words.plain(name) == "prompt" for name in names)
-    return prompted and any(row.get(name) in MODEL_NAMES for name in models for row in rows)
+    return prompted and any(row.get(name) in offered_names() for name in models for row in rows)
 
 
 def typed(name: str, value: Any) -> Any:
@@ -105,8 +105,10 @@ def role_of(name: str, values: Sequence[Any]) -> str | None:
 
 def _request_field(name: str) -> str | None:
     word = words.plain(name)
-    # `shot_type` is a framing in every shot list we have seen, never the request field of that name.
-    return next((f for f in REQUEST_FIELDS if words.plain(f) == word and f != "shot_type"), None)
+    # `shot_type` is a framing in every shot list we have seen, `references` are links for people: never the request
+    # fields of these names.
+    others = ("shot_type", *MEDIA_FIELDS)
+    return next((f for f in REQUEST_FIELDS if words.plain(f) == word and f not in others), None)
 
 
 def fits(role: str, values: Sequence[Any], *, sure_name: bool) -> bool:
@@ -207,7 +209,7 @@ def _is_length(value: Any) -> bool:
     return lengths.parse(value) is not None
 
 
-_CREW_FIELDS = REQUEST_FIELDS - {"prompt", "duration", "reference_image", "negative_prompt"}
+_CREW_FIELDS = REQUEST_FIELDS - {"prompt", "duration", "reference_image", "negative_prompt", *MEDIA_FIELDS}
 # A column named `duration` is one, whatever stands in it: what is no length is asked about, shot by shot.
 _CHECKS: dict[str, Callable[[Any], Any]] = {
     "description": is_text, "perhaps_prompt": is_text, "still_prompt": is_text, "reference_image": is_picture,

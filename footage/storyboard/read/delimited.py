@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from footage.errors import InvalidRequest
+from footage.request import MEDIA_FIELDS
 from footage.storyboard.board import REQUEST_FIELDS
 from footage.storyboard.read import words
 from footage.storyboard.read.plain_data import parse_rows, unreadable
@@ -21,7 +22,7 @@ _UNIT = re.compile(
     r"^[(（\[]?\s*(s|secs?|seconds|sek|seg|ms|min|f|frames?|fps|mm|cm|m|px|°|秒|帧|幀|コマ|초|毫秒)\.?\s*[)）\]]?$",
     re.IGNORECASE,
 )
-_REQUEST_WORDS = frozenset(map(words.plain, REQUEST_FIELDS))
+_REQUEST_WORDS = frozenset(map(words.plain, REQUEST_FIELDS - {*MEDIA_FIELDS}))
 
 Lines = Sequence[tuple[int, Sequence[str]]]
 

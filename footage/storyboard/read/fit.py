@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from footage.catalogue import CATALOGUE, MODEL_NAMES, ModelCard, tier_of
+from footage.catalogue import CATALOGUE, ModelCard, offered_models, tier_of
 from footage.errors.actions import typed
 from footage.request import VideoRequest
 from footage.storyboard.read import sizes
@@ -30,15 +30,15 @@ def fit(draft: Draft, defaults: dict[str, Any]) -> None:
 
 def _model(draft: Draft, defaults: dict[str, Any]) -> ModelCard | None:
     named = draft.fields.get("model")
-    if named is not None and named not in MODEL_NAMES:
+    if named is not None and named not in offered_models():
         del draft.fields["model"]
         if "model" not in defaults:
             draft.doubt(
-                "model", None, "model", named, "it is not one of the seven models",
+                "model", None, "model", named, "it is not one of the models that are offered",
                 settle=("--set", f"{draft.id}.model={_usual(draft)}"), others=("--model MODEL for all of them",),
             )  # fmt: skip
     if "model" in draft.fields or "model" in defaults:
-        return CATALOGUE.models.get(str(draft.fields.get("model", defaults.get("model"))))
+        return offered_models().get(str(draft.fields.get("model", defaults.get("model"))))
     if _usual(draft) == IMAGE_MODEL:
         draft.guess("model", IMAGE_MODEL, "nothing", "no model is named, and the shot starts from a picture")
         return CATALOGUE.models[IMAGE_MODEL]
@@ -78,7 +78,7 @@ def _size_of_tier(draft: Draft, asked: str, card: ModelCard, source: str, tier: 
     """The board's shape at the resolution it asks for; asked about where the model does not make that."""
     draft.guesses = [guess for guess in draft.guesses if guess.field != "size"]
     shape = sizes.shape_of(asked) or 1.0
-    made = {name: [s for s in CATALOGUE.tiers[name] if s in card.sizes] for name in card.tiers}
+    made = {name: [s for s in CATALOGUE.tier_sizes(card, name) if s in card.sizes] for name in card.tiers}
     nearest = {name: sizes.nearest_shape(shape, of_tier) for name, of_tier in made.items()}
     if tier in nearest and _same_shape(nearest[tier], shape):
         draft.guess("size", nearest[tier], source, f"{tier} in the shape of {asked}")

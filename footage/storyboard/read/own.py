@@ -6,6 +6,7 @@ because `durration: 10` would otherwise buy a clip of another length.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,8 @@ from footage.storyboard.read.plain_data import MAX_NAMES, as_list, as_mapping
 FORMAT = "wan-video"
 # Where a timeline of ours keeps what it was made from.
 OURS = "wan_video"
-_WITHOUT_FILM = tuple(name for name in BOARD_FIELDS if name != "film")
+# A clip of the store; a file that is called so is written ./abcdef.
+_CLIP_KEY = re.compile(r"[0-9a-f]{6,64}")
 
 
 def matches(data: object) -> bool:
@@ -66,9 +68,13 @@ def read(data: object, base: Path | None) -> tuple[dict[str, Any], list[Guess], 
     if "schema" not in outer:
         outer["schema"] = SCHEMA
         guesses.append(Guess(None, "schema", "nothing", SCHEMA, "the file does not say its schema"))
-    # Boards of earlier releases may have their own `film`, such as its name.
     film = as_mapping(outer.get("film"))
-    _sort_out(outer, BOARD_FIELDS if film is not None else _WITHOUT_FILM, None, "", guesses, problems)
+    # Boards of earlier releases may have their own `film`, such as its name; without characters that word is what
+    # other tools and people note, as it always was.
+    less = frozenset[str]() if _has_characters(outer, base) else frozenset({"characters"})
+    without = less if film is not None else less | {"film"}
+    known = tuple(name for name in BOARD_FIELDS if name not in without)
+    _sort_out(outer, known, None, "", guesses, problems)
     if film is not None:
         outer["film"] = _film(film, problems)
     if (defaults := as_mapping(outer.get("defaults"))) is not None:
@@ -79,7 +85,7 @@ def read(data: object, base: Path | None) -> tuple[dict[str, Any], list[Guess], 
         outer["shots"] = []
         return outer, guesses, problems
     outer["shots"] = [
-        _shot(shot, number, base, guesses, problems) for number, shot in enumerate(shots, start=1)
+        _shot(shot, number, base, guesses, problems, less) for number, shot in enumerate(shots, start=1)
     ]
     return outer, guesses, problems
 
@@ -96,7 +102,7 @@ def _defaults(defaults: Mapping[str, Any], base: Path | None, problems: list[Pro
         problems.append(
             Problem(f"defaults.{name}", _short(defaults[name]), f"is no field of a request{hint}")
         )
-    return _local_image({name: value for name, value in defaults.items() if value is not None}, base)
+    return _local({name: value for name, value in defaults.items() if value is not None}, base)
 
 
 def _film(film: Mapping[str, Any], problems: list[Problem]) -> dict[str, Any]:
@@ -109,7 +115,12 @@ def _film(film: Mapping[str, Any], problems: list[Problem]) -> dict[str, Any]:
 
 
 def _shot(
-    given: object, number: int, base: Path | None, guesses: list[Guess], problems: list[Problem]
+    given: object,
+    number: int,
+    base: Path | None,
+    guesses: list[Guess],
+    problems: list[Problem],
+    less: frozenset[str],
 ) -> dict[str, Any]:
     shot = dict(as_mapping(given) or {})
     if not shot:
@@ -119,8 +130,9 @@ def _shot(
         shot["id"] = f"shot-{number:03d}"
         guesses.append(Guess(shot["id"], "id", "position", shot["id"], "the shot has no id"))
     shot_id = str(shot["id"])
-    _sort_out(shot, SHOT_FIELDS, shot_id, f"shots[{shot_id}].", guesses, problems)
-    return _local_image(shot, base)
+    known = tuple(name for name in SHOT_FIELDS if name not in less)
+    _sort_out(shot, known, shot_id, f"shots[{shot_id}].", guesses, problems)
+    return _local(shot, base)
 
 
 def _sort_out(
@@ -159,16 +171,45 @@ def _sort_out(
         )
 
 
-def _local_image(fields: dict[str, Any], base: Path | None) -> dict[str, Any]:
-    """A relative image path means relative to the board file, not to where the command runs."""
-    image = fields.get("reference_image")
+def _local(fields: dict[str, Any], base: Path | None) -> dict[str, Any]:
+    """A relative path of a medium means relative to the board file, not to where the command runs."""
+    found = dict(fields)
+    for name in ("reference_image", "last_frame"):
+        if name in found:
+            found[name] = _from_board(found[name], base)
+    extended = found.get("extend_from")
+    if isinstance(extended, str) and not _CLIP_KEY.fullmatch(extended):
+        found["extend_from"] = _from_board(extended, base)
+    if (references := as_list(found.get("references"))) is not None:
+        found["references"] = [_local_reference(one, base) for one in references]
+    return found
+
+
+def _local_reference(reference: object, base: Path | None) -> object:
+    if isinstance(reference, str):
+        kind, equals, source = reference.partition("=")
+        return f"{kind}={_from_board(source, base)}" if equals else reference
+    given = as_mapping(reference)
+    return reference if given is None else {name: _from_board(value, base) for name, value in given.items()}
+
+
+def _from_board(source: Any, base: Path | None) -> Any:
     if (
         base is None
-        or not isinstance(image, str)
-        or image.startswith(("http:", "https:", "data:", "file:", "~", "/"))
+        or not isinstance(source, str)
+        or source.startswith(("http:", "https:", "data:", "file:", "~", "/"))
     ):
-        return fields
-    return {**fields, "reference_image": str((base / image).absolute())}
+        return source
+    return str((base / source).absolute())
+
+
+def _has_characters(outer: dict[str, Any], base: Path | None) -> bool:
+    """Whether the board has characters as ours have them, whose paths it gets; notes about people are none."""
+    people = {name: as_mapping(one) for name, one in (as_mapping(outer.get("characters")) or {}).items()}
+    if not any(one is not None and one.keys() & {"image", "video", "voice"} for one in people.values()):
+        return False
+    outer["characters"] = {name: _local_reference(one, base) for name, one in people.items()}
+    return True
 
 
 def _short(value: object) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 from footage.errors import InvalidRequest, Problem, StorageProblem
 from footage.input_roots import InputRoots
 from footage.privacy.display import shown
+from footage.request import MEDIA_FIELDS
 from footage.storyboard.board import REQUEST_FIELDS, SHOT_FIELDS, nearest
 from footage.storyboard.read import words
 from footage.storyboard.read.board_file import read_file
@@ -22,7 +23,9 @@ from footage.storyboard.read.plain_data import as_list, as_mapping, decode_known
 from footage.storyboard.read.yaml_text import parse_yaml
 
 METADATA = "metadata"
-MAP_FIELDS: tuple[str, ...] = tuple(sorted({*words.ROLES, *REQUEST_FIELDS, *SHOT_FIELDS, METADATA}))
+MAP_FIELDS: tuple[str, ...] = tuple(
+    sorted({*words.ROLES, *REQUEST_FIELDS, *SHOT_FIELDS, METADATA} - {*MEDIA_FIELDS, "characters"})
+)
 UNITS = ("s", "ms", "min", "frames", "start")
 _KEYS = ("columns", "map", "set", "encoding", "assets", "accept_guesses")
 

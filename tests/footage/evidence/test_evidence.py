@@ -183,7 +183,7 @@ def test_the_first_result_is_what_everybody_gets(clip: ClipEvidence) -> None:
 
 
 def test_the_manifest_covers_every_record_and_no_log(clip: ClipEvidence, store: Store) -> None:
-    clip.write_order({"request": {}}, ("reference.png", b"png"))
+    clip.write_order({"request": {}}, {"reference.png": b"png"})
     clip.write_intent(intent())
     clip.book(receipt())
     store.create(f"evidence/{KEY}/lease-1.json", b"{}")
