@@ -120,8 +120,8 @@ def _catalogue() -> Finding:
 def _orders() -> Finding:
     """An example of every model, as far as it goes without sending it: rules, image, price, body."""
     from footage.order import plan
-    from footage.reference import read_reference
-    from footage.request import VideoRequest
+    from footage.reference import read_media, read_reference
+    from footage.request import Reference, VideoRequest
 
     image = _example_image()
     for card in offered_models().values():
@@ -130,14 +130,23 @@ def _orders() -> Finding:
             model=card.name,
             size=(card.sizes or ("1280*720",))[0],
             duration=card.durations[0] if card.durations else 5,
-            reference_image=image if card.kind == "i2v" else None,
+            reference_image=image if card.first_frame == "required" else None,
+            references=(Reference(kind="image", source=image),) if card.kind == "r2v" else (),
         )
         # Nothing is fetched: the image is inside the request.
-        order = plan(request, image=read_reference(request, lambda _: b""))
+        order = plan(
+            request,
+            image=read_reference(request, _nothing_behind),
+            media=read_media(request, _nothing_behind),
+        )
         order.wire_preview()
     return Finding(
         "orders", "ok", f"an example request is a valid order for each of the {len(offered_models())}"
     )
+
+
+def _nothing_behind(url: str, max_bytes: int = 0) -> bytes:
+    raise AssertionError(f"{url} was asked for, up to {max_bytes} bytes")
 
 
 def _example_image() -> str:

@@ -7,7 +7,7 @@ its page prints. Each knob is a question that no page settles.
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Any, cast
@@ -164,8 +164,8 @@ def _input_faults(model: Model, given: Mapping[str, Any], knobs: Knobs) -> Itera
         return
     if not entries and model.family != "3.0":
         yield "Field required: input.media"
-    yield from _entry_faults(model, entries)
-    yield from _combination_faults(model, entries, knobs)
+    wrong = list(_entry_faults(model, entries))
+    yield from wrong or _combination_faults(model, entries, knobs)
 
 
 def _entry_faults(model: Model, entries: list[Mapping[str, Any]]) -> Iterator[str]:
@@ -308,7 +308,7 @@ def judge_item(item: Item, facts: Mapping[str, Any], size_bytes: int) -> None:
 
 
 def judge_lengths(
-    model: Model, plan: Plan, seen: list[tuple[Item, Mapping[str, Any]]], knobs: Knobs
+    model: Model, plan: Plan, seen: Sequence[tuple[Item, Mapping[str, Any]]], knobs: Knobs
 ) -> float:
     """The seconds that go in and are billed. Raises BadMediaError where lengths do not fit together."""
     videos = [facts["duration_s"] for item, facts in seen if item.kind == "video"]

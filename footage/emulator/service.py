@@ -7,7 +7,7 @@ from collections import Counter, deque
 from collections.abc import Coroutine
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, cast
 
 from footage.emulator import reference_media
 from footage.emulator.checks import foreign_names
@@ -144,11 +144,16 @@ class Service:
         given = task.body["input"]
         if (kept := self._kept_apart(given.get("img_url"))) is not None:
             task.inline, given["img_url"] = kept
-        for name, items in (("media", given.get("media")), ("reference_urls", given.get("reference_urls"))):
-            for place, item in enumerate(items if isinstance(items, list) else ()):
-                held, field = (item, "url") if isinstance(item, dict) else (items, place)
-                if (kept := self._kept_apart(held.get("url") if held is item else item)) is not None:
-                    task.inlines[f"{name}.{place}"], held[field] = kept
+        media = given.get("media")
+        for place, item in enumerate(cast("list[Any]", media) if isinstance(media, list) else ()):
+            held = cast("dict[str, Any]", item) if isinstance(item, dict) else {}
+            if (kept := self._kept_apart(held.get("url"))) is not None:
+                task.inlines[f"media.{place}"], held["url"] = kept
+        urls = given.get("reference_urls")
+        listed = cast("list[Any]", urls) if isinstance(urls, list) else []
+        for place, url in enumerate(listed):
+            if (kept := self._kept_apart(url)) is not None:
+                task.inlines[f"reference_urls.{place}"], listed[place] = kept
 
     def _kept_apart(self, url: Any) -> tuple[str, str] | None:
         """The SHA-256 of a data: URI, which is kept as a file, and what stands for it in the body."""

@@ -14,7 +14,7 @@ def video(data: bytes) -> dict[str, Any]:
     nothing: dict[str, Any] = {"format": None}
     try:
         # Of this demuxer alone: no other format is opened here.
-        with av.open(io.BytesIO(data), format="mp4") as container:
+        with av.open(io.BytesIO(data), mode="r", format="mp4") as container:
             if not container.streams.video:
                 return nothing
             stream = container.streams.video[0]
@@ -34,7 +34,7 @@ def sound(data: bytes) -> dict[str, Any]:
     """Length of a WAV or MP3; `format` is None for whatever is neither."""
     for kind in ("wav", "mp3"):
         try:
-            with av.open(io.BytesIO(data), format=kind) as container:
+            with av.open(io.BytesIO(data), mode="r", format=kind) as container:
                 if container.streams.audio and container.duration:
                     return {"format": kind, "duration_s": container.duration / av.time_base}
         except (FFmpegError, ValueError, IndexError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from decimal import Decimal
 
-from footage.catalogue import CATALOGUE, ModelCard, Price, known_models, tier_of
+from footage.catalogue import CATALOGUE, ModelCard, Price, offered_models, tier_of
 from footage.order.document import Quote
 
 _MICRO = Decimal("0.000001")
@@ -58,5 +58,5 @@ def _highest(card: ModelCard, tier: str, *, audio: bool) -> tuple[Price, str]:
     own = [p for p in card.prices if p.tier == tier and (p.audio is None or p.audio == audio)]
     if own:
         return max(own, key=lambda price: price.per_second), "this model elsewhere"
-    every = [price for other in known_models().values() for price in other.prices]
+    every = [price for other in offered_models().values() for price in other.prices]
     return max(every, key=lambda price: price.per_second), "any model"

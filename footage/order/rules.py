@@ -347,7 +347,7 @@ def _visible_label(a: Ask) -> RuleResults:
         yield FieldReport("visible_label", given, "emulated", reason, source=_LABEL_SOURCE)
     elif given == "provider" and a.card:
         if not a.card.documented:
-            makers = ", ".join(name for name in MODEL_NAMES if card(name).documented)
+            makers = ", ".join(name for name, one in offered_models().items() if one.documented)
             message = f"No page says that {a.card.name} draws one, so its clip may come without."
             yield Problem(
                 "visible_label", shown(given), message, f"own, none, or provider with one of {makers}"
