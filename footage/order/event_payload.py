@@ -8,6 +8,7 @@ taken, and what would be a permission or a block in a run's parameters is an unk
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Any, cast
 
 from footage.errors import InvalidRequest, Problem
@@ -63,6 +64,11 @@ def _unfilled(name: str, value: object) -> Problem | None:
     if isinstance(value, dict) and _DIRECTIVE in value:
         message = "Prefect's variables and templates are not filled in here; an event holds the values."
         return Problem(f"{name}.{_DIRECTIVE}", shown(cast("dict[str, Any]", value)[_DIRECTIVE]), message)
+    if isinstance(value, list | dict):
+        inner = value.values() if isinstance(value, dict) else value
+        return next(
+            (problem for one in cast("Iterable[object]", inner) if (problem := _unfilled(name, one))), None
+        )
     if isinstance(value, str) and (found := _TEMPLATE.search(value)):
         message = f"holds a template ({found[0]}), which is not filled in here; an event holds the values."
         return Problem(name, shown(value), message)

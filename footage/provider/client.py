@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 import importlib
 import json
 import logging
 import re
 import threading
+import time
 from collections.abc import Callable
 from functools import partial
 from types import TracebackType
@@ -51,6 +53,10 @@ _WORKSPACE = re.compile(r"(?!sk-)[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _SDK_ADDS = {"extend_prompt": True, "function": "video-synthesis"}
 
 
+# The provider keeps uploads for 48 hours, and a create may wait in its queue for some of them.
+_UPLOAD_USED_S = 12 * 3600.0
+
+
 class WanClient:
     """One region's Wan service with one key. Thread-safe; any number of them may live in one process.
 
@@ -82,6 +88,8 @@ class WanClient:
         self._query_turn = query_turn
         self._lock = threading.Lock()
         self._adapter: HTTPAdapter | None = None
+        # Addresses by model and SHA-256, and until when they are used: one picture on fifty shots goes up once.
+        self._uploaded: dict[tuple[str, str], tuple[str, float]] = {}
 
     def __repr__(self) -> str:
         return f"WanClient({self.base_url!r}, {self.api_key!r})"
@@ -158,10 +166,16 @@ class WanClient:
         """
         from footage.provider.upload import upload
 
+        place = (model, hashlib.sha256(data).hexdigest())
+        address, until_s = self._uploaded.get(place, ("", 0.0))
+        if time.monotonic() < until_s:
+            return address
         policy = answers.read_upload_policy(
             self._ask("look", "uploads", {"action": "getPolicy", "model": model})
         )
-        return upload(self.base_url, policy, name, data)
+        address = upload(self.base_url, policy, name, data)
+        self._uploaded[place] = (address, time.monotonic() + _UPLOAD_USED_S)
+        return address
 
     def fetch(self, task_id: str) -> TaskAnswer:
         """Look at one task. A task older than 24 h, or never heard of, is UNKNOWN.

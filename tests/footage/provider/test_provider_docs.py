@@ -9,7 +9,7 @@ import pytest
 import yaml
 from pages import ROOT, Page
 
-from footage.catalogue import CATALOGUE, MODEL_NAMES, card
+from footage.catalogue import CATALOGUE, MODEL_NAMES, ModelCard, card, switchable
 from footage.input_roots import InputRoots
 from footage.order.document import FieldReport
 from footage.order.rule_input import ask
@@ -105,6 +105,30 @@ def _facts(name: str) -> list[str]:
         facts.audio,
         str(facts.submit_per_second),
         str(facts.concurrent_tasks),
+    ]
+
+
+def test_every_model_beyond_the_seven_is_listed_with_what_goes_in() -> None:
+    rows = PAGE.section("Beyond the seven").table("model", "protocol")
+
+    undated = [name for name in switchable() if not name[-10:].replace("-", "").isdigit()]
+    assert [[cell.text for cell in row] for row in rows] == [
+        _inputs(CATALOGUE.official[name]) for name in undated
+    ]
+
+
+def _inputs(facts: ModelCard) -> list[str]:
+    limits = facts.references
+    counts = (limits.images, limits.videos, limits.voices) if limits else (0, 0, 0)
+    return [
+        facts.name,
+        facts.protocol,
+        facts.first_frame,
+        "yes" if facts.last_frame else "no",
+        facts.continues_as or "–",
+        *map(str, counts),
+        f"{facts.durations[0]} to {facts.durations[-1]}",
+        str(facts.prompt_max),
     ]
 
 
