@@ -99,9 +99,9 @@ async def generate_video(
             until it expires.
         last_frame: The picture that the clip ends with, beside a first frame; none of the seven models takes it.
         references: Who appears or is heard, in the order in which the prompt counts them: objects with image, video or
-            voice and where that is. None of the seven models takes them.
-        extend_from: A clip that goes on: the key of one in the store, a URL or a path on the worker. None of the seven
-            models takes it.
+            voice and where that is. The seven models take none.
+        extend_from: A clip that goes on: the key of one in the store, a URL or a path on the worker. The seven models
+            take none.
         motion_strength: No Wan model has it; it is reported as dropped.
         model: One of the seven, or one that is switched on, by exact name. The i2v models start from an image and need
             reference_image; the t2v models need the prompt alone.

@@ -129,8 +129,8 @@ class VideoRequest(BaseModel):
         Text | bytes | None, WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "null"}]})
     ] = Field(
         default=None,
-        description="The picture that the clip ends with, given as the first frame is, and beside one. None of the "
-        "seven models takes it; wan2.7-i2v and wan3.0-video do, once they are switched on.",
+        description="The picture that the clip ends with, given as the first frame is, and beside one. The "
+        "seven models take no such picture; wan2.7-i2v and wan3.0-video do, once they are switched on.",
     )
     references: Annotated[
         tuple[Reference, ...],
@@ -149,13 +149,13 @@ class VideoRequest(BaseModel):
     ] = Field(
         default=(),
         description="Who appears or is heard, by picture, clip or voice, in the order in which the prompt counts them: "
-        "Image 1, Video 1. None of the seven takes them; wan2.7-r2v, wan3.0-video and the 2.6 r2v models do, once "
-        "they are switched on. As text: image=ella.png.",
+        "Image 1, Video 1. The seven models take no references; wan2.7-r2v, wan3.0-video and the 2.6 r2v models do, "
+        "once they are switched on. As text: image=ella.png.",
     )
     extend_from: Text | None = Field(
         default=None,
-        description="A clip that goes on: the key of one in this store, a URL or a path. None of the seven takes it; "
-        "wan2.7-i2v (duration is then the length of all) and wan3.0-video do, once they are switched on.",
+        description="A clip that goes on: the key of one in this store, a URL or a path. The seven models take no "
+        "clip; wan2.7-i2v (duration is then the length of all) and wan3.0-video do, once they are switched on.",
     )
     motion_strength: Number | None = Field(
         default=None,

@@ -84,6 +84,16 @@ def test_a_region_serves_its_own_models_only(make_api: Any) -> None:
         "wan2.1-t2v-turbo",
         "wan2.6-i2v-flash",
         "wan2.6-i2v",
+        "wan2.6-t2v",
+        "wan2.6-r2v",
+        "wan2.6-r2v-flash",
+        "wan2.7-t2v",
+        "wan2.7-t2v-2026-04-25",
+        "wan2.7-i2v",
+        "wan2.7-i2v-2026-04-25",
+        "wan2.7-r2v",
+        "wan3.0-video",
+        "wan3.0-video-prime",
     ]
 
 

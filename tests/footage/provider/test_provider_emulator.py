@@ -116,7 +116,7 @@ def test_free_questions_before_buying(client: WanClient):
     assert client.model_listing("wan9.9-t2v").listed is False
     quota = client.quotas("wan2.6-i2v-flash")
     assert quota is not None
-    assert quota.queued_tasks == 100
+    assert quota.queued_tasks == 500
 
 
 def test_a_key_that_is_not_accepted_is_an_account_problem(emulator: Emulator):

@@ -401,7 +401,7 @@ def test_sums_by_whatever_an_operator_asks(store: Store) -> None:
         ("WAN_VIDEO_MAX_COST_PER_DAY", "100", "is no amount with its currency"),
         ("WAN_VIDEO_MAX_COST_PER_DAY", "100 EUR", "is no amount with its currency"),
         ("WAN_VIDEO_MAX_COST_PER_MONTH", "-1 CNY", "is no amount with its currency"),
-        ("WAN_VIDEO_MAX_COST_PER_DAY_BY_MODEL", '{"wan2.6": "1 CNY"}', "none of the seven"),
+        ("WAN_VIDEO_MAX_COST_PER_DAY_BY_MODEL", '{"wan2.6": "1 CNY"}', "none of the models that are offered"),
         ("WAN_VIDEO_MAX_COST_PER_DAY_BY_MODEL", "[]", "is no JSON object"),
         ("WAN_VIDEO_MAX_COST_PER_MONTH_BY_MODEL", f'{{"{MODEL}": "1"}}', "is no amount with its currency"),
         ("WAN_VIDEO_DAY_ZONE", "Mars/Olympus", "is no time zone"),

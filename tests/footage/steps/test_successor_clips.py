@@ -233,7 +233,7 @@ def keys_of(orders: list[Order]) -> set[str]:
 def test_the_order_of_references_is_part_of_the_key(bench: Bench, media: dict[str, str]):
     one, other = {"image": media["first"]}, {"image": media["last"]}
     context = bench.context()
-    asked = {"model": "wan3.0-video", "size": "832*480"}
+    asked: dict[str, Any] = {"model": "wan3.0-video", "size": "832*480"}
 
     clips = [bench.clip(context, **asked, references=row) for row in ([one, other], [other, one], [one])]
 
