@@ -46,8 +46,8 @@ __all__ = [
     "switch_problems",
     "switchable",
     "tier_of",
-    "typical_s",
     "unknown_model",
+    "usual_seconds",
 ]
 
 IMAGE = CATALOGUE.image
@@ -76,7 +76,7 @@ def card(name: str) -> ModelCard:
     raise InvalidRequest(problems=(unknown_model(name),))
 
 
-def typical_s(name: str) -> float:
+def usual_seconds(name: str) -> float:
     """Seconds that a clip of a model usually takes; five minutes where its row is gone."""
     found = known_models().get(name)
     return float(found.typical_s) if found else 300.0

@@ -7,7 +7,7 @@ from collections import deque
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from footage.catalogue import typical_s
+from footage.catalogue import usual_seconds
 
 if TYPE_CHECKING:
     from footage.provider import TaskAnswer
@@ -25,7 +25,7 @@ class Durations:
     def of(self, model: str) -> float:
         """The usual seconds of a model's clip."""
         seen = self._seen.get(model, ())
-        return statistics.median(seen) if len(seen) >= ENOUGH else typical_s(model)
+        return statistics.median(seen) if len(seen) >= ENOUGH else usual_seconds(model)
 
     def learn(self, model: str, answer: TaskAnswer) -> None:
         """Remember how long a finished task took, where its answer tells."""

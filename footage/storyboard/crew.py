@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from footage.catalogue import known_models, typical_s
+from footage.catalogue import known_models, usual_seconds
 from footage.concurrency.executors import in_thread
 from footage.errors import FootageError, NotFinished, OverBudget, StorageProblem, Unreachable
 from footage.evidence.run_log import RunLog, recorded
@@ -150,7 +150,7 @@ def patience_s(
     """
     known = running_tasks or {}
     turns_s = max(
-        math.ceil(clips / known.get(model, known_models()[model].concurrent_tasks)) * typical_s(model)
+        math.ceil(clips / known.get(model, known_models()[model].concurrent_tasks)) * usual_seconds(model)
         for model, clips in count_by_model.items()
     )
     return settings.deadline_s + 3 * turns_s
