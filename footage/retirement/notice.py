@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from footage.catalogue import known_models
+from footage.catalogue import SWITCHES, known_models, offered_models
 from footage.credentials import DEFAULT_ACCOUNT
 
 if TYPE_CHECKING:
@@ -47,7 +47,10 @@ class ModelNotice:
         if card is None or card.successor is None:
             return "order another model: wan-video models"
         note = f" ({card.successor_note})" if card.successor_note else ""
-        return f"its documented successor is {card.successor}{note}"
+        switch = (
+            "" if card.successor in offered_models() else f"; {SWITCHES}=+{card.successor} switches it on"
+        )
+        return f"its documented successor is {card.successor}{note}{switch}"
 
     def to_json(self) -> dict[str, Any]:
         """Everything."""

@@ -66,7 +66,7 @@ def test_command_and_flow_make_the_same_clip_of_references(
         references=[{"image": people["ella"]}, {"image": people["tom"]}],
     )
     assert again.is_completed()
-    assert again.data["key"] == made["key"]
+    assert again.data.result["key"] == made["key"]
     (task,) = emulator.tasks()
     assert [item["type"] for item in task["body"]["input"]["media"]] == ["reference_image"] * 2
 
@@ -88,7 +88,7 @@ def test_a_board_with_characters_says_how_each_shot_is_tied(
     state = run_flow(storyboard, board=document)
 
     assert state.is_completed(), state.message
-    assert state.data["ties"] == {
+    assert state.data.result["ties"] == {
         "1": "references: Ella, Tom",
         "2": "goes on from the clip of 1 and references: Tom",
     }

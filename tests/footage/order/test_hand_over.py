@@ -46,3 +46,16 @@ def test_only_the_run_that_is_started_in_the_block_takes_what_was_prepared() -> 
         assert handed_over(int) is None
 
     assert asyncio.run(run()) is None
+
+
+def test_references_with_signed_links_are_kept_in_memory_however_they_are_written() -> None:
+    links = ["https://e.example/ella.png?Signature=canary&Expires=1", "tom.png"]
+    as_text = {"prompt": "a boat", "references": [f"image={link}" for link in links]}
+    as_objects = {"prompt": "a boat", "references": [{"image": link} for link in links]}
+    asked = VideoRequest.model_validate(as_objects)
+
+    shown = without_secrets(as_text)
+
+    assert "canary" not in str(shown)
+    assert shown == without_secrets(as_objects)
+    assert VideoRequest.model_validate(with_secrets(shown, asked)) == asked

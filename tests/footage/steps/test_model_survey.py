@@ -63,6 +63,7 @@ def test_a_retirement_is_told_step_by_step_once_each_and_the_last_message_names_
     assert "1 open clip" in dated.in_words()
     assert dated.seen.dependents.first_open == [clip.key]
     assert "wan2.7-t2v" in dated.advice()
+    assert dated.advice().endswith("; WAN_VIDEO_MODELS=+wan2.7-t2v switches it on")
 
     # Limits shrink.
     retiring.turn(retiring_limit=1)

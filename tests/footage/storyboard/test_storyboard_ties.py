@@ -221,3 +221,34 @@ def test_a_board_with_characters_reads_back_as_it_was(folder: Path):
 
     again: Callable[..., Board] = Board.model_validate
     assert again(made.model_dump(mode="json", by_alias=True)) == made
+
+
+async def test_a_board_goes_on_at_the_pace_of_a_model_that_stops_and_afterwards_loses_nothing(
+    context: Context, emulator: Emulator
+):
+    model = "wan2.2-t2v-plus"
+    shots = [{"id": str(number), "take": number} for number in range(1, 4)]
+    document: dict[str, Any] = {
+        "schema": "wan-video/storyboard/1",
+        "defaults": {"model": model, "size": "832*480", "prompt": "a boat"},
+        "shots": shots,
+    }
+    budget = Budget(currency="CNY")
+    emulator.turn(retiring=[model], retiring_limit=1)
+    try:
+        made = await produce(
+            context, planned(read_board(document).board), Ledger(budget), plain_crew(context)
+        )
+        emulator.turn(retired=True)
+        more = document | {"shots": [*shots, {"id": "4", "take": 4}]}
+        after = await produce(context, planned(read_board(more).board), Ledger(budget), plain_crew(context))
+    finally:
+        emulator.turn(retiring=None, retiring_limit=None, retired=False)
+
+    assert {outcome.state for outcome in made.values()} == {"delivered"}
+    assert emulator.ledger()["most_running"][model] == 1
+    assert {shot_id: outcome.state for shot_id, outcome in after.items()} == {
+        "1": "delivered", "2": "delivered", "3": "delivered", "4": "failed",
+    }  # fmt: skip
+    assert "is gone" in (after["4"].reason or "")
+    assert "wan2.7-t2v" in (after["4"].command or "")
