@@ -50,7 +50,7 @@ class Item:
 
     role: str
     url: str
-    kind: str  # "image", "video", "sound"
+    kind: str  # "image", "video", "sound", "link", or "any"
     length_s: tuple[float, float] = (0.0, math.inf)
 
 
@@ -127,6 +127,8 @@ def _items(model: Model, entry: Mapping[str, Any]) -> Iterator[Item]:
         yield Item(role, url, "image")
     elif role in ("first_clip", "reference_video"):
         yield Item(role, url, "video", video_s)
+    elif role == "link":
+        yield Item(role, url, "link")
     elif role in ("driving_audio", "reference_audio"):
         yield Item(role, url, "sound", (2, 30) if role == "driving_audio" else (1, 15))
     if voice := entry.get("reference_voice"):

@@ -66,10 +66,15 @@ async def _inspected(service: "Service", task: Task, item: Item) -> tuple[Item, 
         name, sides = await service.inspect_image(task, item.url, _inline(task, item))
         return item, {"name": name, "width": sides[0], "height": sides[1]}
     knobs = service.knobs
+    if item.kind == "link":
+        if knobs.link_fetch == "fail":
+            raise BadMediaError("InvalidParameter", f"Failed to download {item.url}")
+        return item, {}
     allowed = knobs.video_data_uri if item.kind == "video" else knobs.reference_voice_data_uri
     if item.url.startswith("data:") and allowed == "fail":
         raise BadMediaError("InvalidURL", "url error, please check url！")
-    name, size_bytes = await service.bring(task, item.url, 101 if item.kind == "video" else 16)
+    limit_mb = 101 if item.kind == "video" else 16
+    name, size_bytes = await service.bring(task, item.url, limit_mb, _inline(task, item))
     what = "watch" if item.kind == "video" else "listen"
     facts = await service.render_pool.inspect(name, what)
     judge_item(item, facts, size_bytes)

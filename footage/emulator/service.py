@@ -1,6 +1,7 @@
 """The emulated service: tasks, clock, faults and books, kept on disk so that a kill loses nothing."""
 
 import asyncio
+import base64
 import logging
 import time
 from collections import Counter, deque
@@ -260,9 +261,15 @@ class Service:
         reference_media.judge_audio(len(data), await self.render_pool.inspect(name, "listen"), least_s)
         return name
 
-    async def bring(self, task: Task, url: str, limit_mb: float) -> tuple[str, int]:
-        """Fetch a clip or a sound; the name under which it is kept, and its length in bytes."""
-        data = await asyncio.to_thread(self._fetch, task, url, limit_mb)
+    async def bring(
+        self, task: Task, url: str, limit_mb: float, inline: str | None = None
+    ) -> tuple[str, int]:
+        """Fetch a clip or a sound, or read its data: URI; under which name it is kept, and its length in bytes."""
+        if inline is not None:
+            text = (self.render_pool.images / inline).read_text()
+            data = base64.b64decode(text.partition(",")[2])
+        else:
+            data = await asyncio.to_thread(self._fetch, task, url, limit_mb)
         return await asyncio.to_thread(reference_media.keep, data, self.render_pool.images), len(data)
 
     def _fetch(self, task: Task, url: str, limit_mb: float) -> bytes:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import io
+import wave
 from random import Random
 from typing import Any
 
 import pytest
 
+from footage.emulator import Emulator
 from footage.emulator.checks import judge
 from footage.emulator.knobs import Knobs
 from footage.emulator.media_checks import Item, judge_item, judge_lengths
@@ -211,3 +215,36 @@ def test_usage_has_the_fields_of_its_generation() -> None:
         "ratio": "16:9",
     }  # fmt: skip
     assert all(type(value) is not float for value in live.values())
+
+
+def _voice() -> str:
+    file = io.BytesIO()
+    with wave.open(file, "wb") as voice:
+        voice.setnchannels(1)
+        voice.setsampwidth(2)
+        voice.setframerate(8000)
+        voice.writeframes(b"\0\0" * 16000)
+    return "data:audio/wav;base64," + base64.b64encode(file.getvalue()).decode()
+
+
+@pytest.mark.parametrize(
+    ("knobs", "item", "ends"),
+    [
+        ({}, {"type": "reference_audio", "url": _voice()}, "FAILED"),
+        ({"reference_voice_data_uri": "accept"}, {"type": "reference_audio", "url": _voice()}, "SUCCEEDED"),
+        ({}, {"type": "link", "url": "https://e.example/page"}, "SUCCEEDED"),
+        ({"link_fetch": "fail"}, {"type": "link", "url": "https://e.example/page"}, "FAILED"),
+    ],
+)
+def test_what_is_fetched_decides_how_a_task_ends(
+    make_api: Any, knobs: dict[str, Any], item: dict[str, str], ends: str
+) -> None:
+    with Emulator(speed=10_000, render="tiny", **knobs) as emulator, make_api(emulator) as api:
+        body = {
+            "model": WAN3,
+            "input": {"prompt": "a cat", "media": [item]},
+            "parameters": {"resolution": "480P", "duration": 2},
+        }
+        task_id = api.post(body).raise_for_status().json()["output"]["task_id"]
+
+        assert api.finish(task_id)["task_status"] == ends
