@@ -90,6 +90,7 @@ class WanClient:
         self._adapter: HTTPAdapter | None = None
         # Addresses by model and SHA-256, and until when they are used: one picture on fifty shots goes up once.
         self._uploaded: dict[tuple[str, str], tuple[str, float]] = {}
+        self._uploading: dict[tuple[str, str], threading.Lock] = {}
 
     def __repr__(self) -> str:
         return f"WanClient({self.base_url!r}, {self.api_key!r})"
@@ -167,14 +168,18 @@ class WanClient:
         from footage.provider.upload import upload
 
         place = (model, hashlib.sha256(data).hexdigest())
-        address, until_s = self._uploaded.get(place, ("", 0.0))
-        if time.monotonic() < until_s:
-            return address
-        policy = answers.read_upload_policy(
-            self._ask("look", "uploads", {"action": "getPolicy", "model": model})
-        )
-        address = upload(self.base_url, policy, name, data)
-        self._uploaded[place] = (address, time.monotonic() + _UPLOAD_USED_S)
+        with self._lock:
+            lock = self._uploading.setdefault(place, threading.Lock())
+        # Shots that begin at once wait for the one upload of what they share.
+        with lock:
+            address, until_s = self._uploaded.get(place, ("", 0.0))
+            if time.monotonic() < until_s:
+                return address
+            policy = answers.read_upload_policy(
+                self._ask("look", "uploads", {"action": "getPolicy", "model": model})
+            )
+            address = upload(self.base_url, policy, name, data)
+            self._uploaded[place] = (address, time.monotonic() + _UPLOAD_USED_S)
         return address
 
     def fetch(self, task_id: str) -> TaskAnswer:

@@ -191,6 +191,11 @@ class Shot(BaseModel):
         flat["request"] = request
         return flat
 
+    @field_validator("characters", mode="before")
+    @classmethod
+    def _names(cls, value: object) -> object:
+        return (value,) if isinstance(value, str) else value
+
     @field_validator("id", "scene", "slug", "title", "dialogue", "sound", "notes", mode="before")
     @classmethod
     def _text(cls, value: object) -> object:

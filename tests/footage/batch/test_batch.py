@@ -17,6 +17,7 @@ from footage.batch.batch_production import ClipReport, produce
 from footage.batch.batch_report import BatchReport, read_report, write_report
 from footage.batch.lines import MAX_LINE_BYTES
 from footage.batch.prepared_batch import PreparedBatch, prepare_batch
+from footage.catalogue import SWITCHES
 from footage.clip import Clip, follow
 from footage.concurrency.executors import in_thread
 from footage.context import Context, open_context
@@ -236,3 +237,26 @@ def test_lines_are_read_from_another_place_of_an_object_store(context: Context) 
     with prepare_batch(context, None, "memory://inbox/requests.jsonl", CNY) as batch:
         assert [entry.model for entry in batch.entries] == [BOAT["model"]]
         assert batch.name.startswith("requests-")
+
+
+async def test_lines_with_the_same_reference_are_bought_with_its_bytes(
+    context: Context, emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(SWITCHES, "+wan3.0-video")
+    (tmp_path / "ella.png").write_bytes(picture(640, 360))
+    asked = {"model": "wan3.0-video", "size": "832*480", "duration": 2}
+    references = [{"image": str(tmp_path / "ella.png")}]
+    lines = [{**asked, "prompt": f"Image 1 waves, {number}", "references": references} for number in (1, 2)]
+
+    with prepare_batch(context, lines, None, CNY) as batch:
+        (tmp_path / "ella.png").unlink()
+        reports, _ = await _make(context, batch)
+
+    assert [report.state for report in reports] == ["delivered", "delivered"]
+    sent = {
+        json.dumps(task["body"]["input"]["media"])
+        for task in emulator.tasks()
+        if "media" in task["body"]["input"]
+    }
+    # One upload for both.
+    assert len(sent) == 1

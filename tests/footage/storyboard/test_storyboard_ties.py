@@ -15,6 +15,7 @@ from footage.context import Context
 from footage.emulator import Emulator
 from footage.errors import InvalidRequest
 from footage.steps.check import reference_fetcher
+from footage.steps.model_survey import survey_models
 from footage.storyboard import Budget, Ledger, plan_board
 from footage.storyboard.board import Board
 from footage.storyboard.plan import BoardPlan
@@ -216,6 +217,12 @@ def test_notes_about_people_stay_notes(folder: Path, notes: Any):
     assert made.shots[0].metadata == {"characters": ["Ella"]}
 
 
+def test_one_character_needs_no_list(folder: Path):
+    made = board(folder, ALL, {"id": "1", "characters": "Ella"})
+
+    assert made.shots[0].characters == ("Ella",)
+
+
 def test_a_board_with_characters_reads_back_as_it_was(folder: Path):
     made = board(folder, ALL, {"id": "1", "characters": ["Ella"]}, {"id": "2", "start_from": "clip:1"})
 
@@ -234,8 +241,9 @@ async def test_a_board_goes_on_at_the_pace_of_a_model_that_stops_and_afterwards_
         "shots": shots,
     }
     budget = Budget(currency="CNY")
-    emulator.turn(retiring=[model], retiring_limit=1)
+    emulator.turn(retiring=[model], retiring_limit=1, offline_time="2099-12-31 00:00:00")
     try:
+        told = survey_models(context, "cn-beijing").notices
         made = await produce(
             context, planned(read_board(document).board), Ledger(budget), plain_crew(context)
         )
@@ -243,8 +251,11 @@ async def test_a_board_goes_on_at_the_pace_of_a_model_that_stops_and_afterwards_
         more = document | {"shots": [*shots, {"id": "4", "take": 4}]}
         after = await produce(context, planned(read_board(more).board), Ledger(budget), plain_crew(context))
     finally:
-        emulator.turn(retiring=None, retiring_limit=None, retired=False)
+        emulator.turn(retiring=None, retiring_limit=None, offline_time=None, retired=False)
 
+    assert [
+        notice.in_words().startswith(f"{model} in cn-beijing stops on 2099-12-31") for notice in told
+    ] == [True]
     assert {outcome.state for outcome in made.values()} == {"delivered"}
     assert emulator.ledger()["most_running"][model] == 1
     assert {shot_id: outcome.state for shot_id, outcome in after.items()} == {
