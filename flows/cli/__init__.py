@@ -70,7 +70,7 @@ COMMANDS = {
         "billed."
     ),
     "adopt": "Say which of the provider's tasks an unknown submission became; the clip then goes on with it.",
-    "models": "Everything known about the seven models, with source and date.",
+    "models": "Everything known about the models that are offered, with source and date.",
     "explain": "What would become of every field of a request, what would be sent, and what it would cost.",
     "doctor": (
         "Look at everything that a run needs: installation, store, Prefect server, key, models, quotas, "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,14 @@ ALL, R2V, I2V, SEVEN = "wan3.0-video", "wan2.7-r2v", "wan2.7-i2v", "wan2.6-i2v-f
 @pytest.fixture(autouse=True)
 def _switched_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(SWITCHES, f"+{ALL},+{R2V},+{I2V}")
+
+
+@pytest.fixture(autouse=True)
+def _quick(emulator: Emulator) -> Iterator[None]:
+    """A chain of eight waits for eight clips."""
+    emulator.turn(generation_s=5.0)
+    yield
+    emulator.turn(generation_s=None)
 
 
 @pytest.fixture
