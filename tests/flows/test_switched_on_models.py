@@ -39,6 +39,7 @@ def people(tmp_path: Path) -> dict[str, str]:
     return {name: str(tmp_path / f"{name}.png") for name in ("ella", "tom")}
 
 
+@pytest.mark.slow
 def test_command_and_flow_make_the_same_clip_of_references(
     emulator: Emulator, people: dict[str, str], prefect_server: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -71,6 +72,7 @@ def test_command_and_flow_make_the_same_clip_of_references(
     assert [item["type"] for item in task["body"]["input"]["media"]] == ["reference_image"] * 2
 
 
+@pytest.mark.slow
 def test_a_board_with_characters_says_how_each_shot_is_tied(
     emulator: Emulator, people: dict[str, str], prefect_server: Any
 ) -> None:

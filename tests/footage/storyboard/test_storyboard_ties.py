@@ -87,6 +87,7 @@ def planned(made: Board) -> BoardPlan:
     return plan_board(made, nothing)
 
 
+@pytest.mark.slow
 async def test_two_characters_over_eight_shots_are_references_where_the_model_takes_some(
     context: Context, emulator: Emulator, folder: Path
 ):
@@ -111,6 +112,7 @@ async def test_two_characters_over_eight_shots_are_references_where_the_model_ta
     assert ties["5"] == "goes on from the clip of 4 and references: Ella, Tom"
 
 
+@pytest.mark.slow
 async def test_the_same_board_on_one_of_the_seven_is_a_chain_of_last_frames(
     context: Context, emulator: Emulator, folder: Path
 ):
