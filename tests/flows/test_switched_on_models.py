@@ -12,7 +12,8 @@ from emulatedrun import environment, fast_emulator
 from emulatedrun import run as run_flow
 from pictures import BLUE, picture
 
-from flows.cli import run
+# The form and the flags are made when they are imported: here, before anything is switched on.
+from flows.cli import request_flags, run
 from flows.cli.provisioning.run_form import run_form
 from flows.generate import generate_video
 from flows.storyboard import storyboard
@@ -132,3 +133,4 @@ def test_the_form_of_a_server_takes_lists_of_references() -> None:
     form = run_form(generate_video.parameters.model_dump_for_openapi())["properties"]
 
     assert form["references"]["type"] == "array"
+    assert "references" in request_flags.Flags.model_fields
