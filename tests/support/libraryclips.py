@@ -23,7 +23,7 @@ def ordered(store: Store, prompt: str, **request: Any) -> Order:
     """A clip that was ordered and never bought."""
     asked = {"model": "wanx2.1-t2v-turbo", "prompt": prompt, "duration": 5, **request}
     order = Prepared.of(parse_request(asked, default_region=REGION), None, REGION).order
-    ClipEvidence(store, order.key).write_order(order.to_json(), None)
+    ClipEvidence(store, order.key).write_order(order.to_json(), {})
     return order
 
 
