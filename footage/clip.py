@@ -37,7 +37,7 @@ from footage.spending.settle import settle_clip
 if TYPE_CHECKING:
     from footage.context import Context
     from footage.credentials import ApiKey
-    from footage.evidence.records import ResultRecord
+    from footage.evidence.delivered_records import ResultRecord
     from footage.order import Order
     from footage.provider import WanClient
 

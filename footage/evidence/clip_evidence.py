@@ -44,16 +44,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from footage.errors import AlreadyThere, NotThere, StorageProblem
 from footage.evidence.attempts import AttemptReader
+from footage.evidence.delivered_records import DeliveredRecord, LabelledRecord, ResultRecord
 from footage.evidence.growing_file import GrowingFile
 from footage.evidence.kept_files import KeptFiles
 from footage.evidence.reader import RecordReader
 from footage.evidence.records import (
     CancelWish,
     Claim,
-    DeliveredRecord,
     Intent,
     Joined,
-    LabelledRecord,
     OpenMarker,
     OrderRecord,
     Outcome,
@@ -61,7 +60,6 @@ from footage.evidence.records import (
     Promise,
     Receipt,
     Record,
-    ResultRecord,
 )
 from footage.evidence.state import ClipState
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from footage.request import Cost, VideoResponse
 
 if TYPE_CHECKING:
-    from footage.evidence.records import LabelledRecord, ResultRecord
+    from footage.evidence.delivered_records import LabelledRecord, ResultRecord
     from footage.storage import Store
 
 

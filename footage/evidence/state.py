@@ -15,7 +15,8 @@ from enum import Enum
 
 from footage.errors import Canceled, ClipLost, FootageError, GenerationFailed, Unreachable
 from footage.errors.actions import NextStep, Rerun
-from footage.evidence.records import DeliveredRecord, Intent, Outcome, Receipt, ResultRecord
+from footage.evidence.delivered_records import DeliveredRecord, ResultRecord
+from footage.evidence.records import Intent, Outcome, Receipt
 from footage.values.money import Amount
 
 

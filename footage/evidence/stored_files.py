@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from footage.evidence.records import DeliveredRecord, ResultRecord, StoredFile
+from footage.evidence.delivered_records import DeliveredRecord, ResultRecord, StoredFile
 
 if TYPE_CHECKING:
     from footage.evidence.clip_evidence import ClipEvidence

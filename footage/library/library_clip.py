@@ -17,7 +17,7 @@ from footage.privacy.redact import redact
 from footage.steps.store_status import state_in_words
 
 if TYPE_CHECKING:
-    from footage.evidence.records import ResultRecord
+    from footage.evidence.delivered_records import ResultRecord
     from footage.evidence.state import ClipState
     from footage.order import Order
     from footage.storage import Store

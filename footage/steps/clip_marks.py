@@ -14,7 +14,7 @@ from footage.evidence.stored_files import videos_of
 from footage.marks import FileReport, Marks, read_marks
 
 if TYPE_CHECKING:
-    from footage.evidence.records import LabelledRecord, StoredFile
+    from footage.evidence.delivered_records import LabelledRecord, StoredFile
     from footage.storage import Store
 
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from footage.concurrency.executors import in_heavy_thread
 from footage.errors import BadDelivery, BadRecord, ClipLost, NotFinished, Unanswered
 from footage.errors.actions import NextStep, Rerun
-from footage.evidence.records import DeliveredRecord, Outcome, PollLine, Receipt
+from footage.evidence.delivered_records import DeliveredRecord
+from footage.evidence.records import Outcome, PollLine, Receipt
 from footage.evidence.stored_files import damage, videos_of
 from footage.privacy.redact import redact
 from footage.steps.labelled_copy import draw_if_asked

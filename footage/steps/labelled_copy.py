@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from footage.errors import BadDelivery, StorageProblem
-from footage.evidence.records import LabelledRecord, MarksRecord, StoredFile, VisibleLabelRecord
+from footage.evidence.delivered_records import LabelledRecord, MarksRecord, StoredFile, VisibleLabelRecord
 from footage.evidence.stored_files import damage
 from footage.marks import Marks, NotSignedError, Signing, Statement, read_marks, sign_file
 from footage.marks.visible_label import SHOWN_S, visible_label

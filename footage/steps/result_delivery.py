@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from footage.errors import AlreadyThere, BadDelivery, StorageProblem
-from footage.evidence.records import DeliveredRecord, Facts, Files, MarksRecord, StoredFile
+from footage.evidence.delivered_records import DeliveredRecord, Facts, Files, MarksRecord, StoredFile
 from footage.marks import Marks, NotSignedError, Signing, Statement, made_label, read_marks, sign_file
 from footage.media import VideoFacts, inspect, relabel
 from footage.media import conform as make_conform

@@ -9,7 +9,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from footage.errors import NotFinished
-from footage.evidence.records import ClipRecord, CostRecord, ResultRecord
+from footage.evidence.delivered_records import ClipRecord, CostRecord, ResultRecord
 from footage.request import Cost, VideoResponse
 from footage.values.money import money
 

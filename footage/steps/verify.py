@@ -13,17 +13,9 @@ from pydantic import Field
 
 from footage.errors import BadRecord, NotThere, StorageProblem
 from footage.evidence.clip_evidence import GROWING, ClipEvidence
+from footage.evidence.delivered_records import ResultRecord, StoredFile
 from footage.evidence.reader import RecordReader
-from footage.evidence.records import (
-    CancelWish,
-    Count,
-    Key,
-    LeaseRecord,
-    Moment,
-    Record,
-    ResultRecord,
-    StoredFile,
-)
+from footage.evidence.records import CancelWish, Count, Key, LeaseRecord, Moment, Record
 from footage.evidence.stored_clips import keys_in
 from footage.evidence.stored_files import videos_of
 from footage.evidence.stored_order import stored_order

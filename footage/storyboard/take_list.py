@@ -25,7 +25,8 @@ from footage.storyboard.cut import file_name
 from footage.storyboard.review_records import RetakeRecord, TakeRecord, VerdictRecord
 
 if TYPE_CHECKING:
-    from footage.evidence.records import Record, ResultRecord
+    from footage.evidence.delivered_records import ResultRecord
+    from footage.evidence.records import Record
     from footage.storage import Store
 
 logger = logging.getLogger(__name__)

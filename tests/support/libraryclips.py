@@ -9,7 +9,8 @@ from typing import Any
 from records import INTENT
 
 from footage.evidence.clip_evidence import ClipEvidence
-from footage.evidence.records import ClipRecord, CostRecord, Files, Outcome, Receipt, ResultRecord
+from footage.evidence.delivered_records import ClipRecord, CostRecord, Files, ResultRecord
+from footage.evidence.records import Outcome, Receipt
 from footage.order import Order
 from footage.order.parse import parse_request
 from footage.order.prepared import Prepared

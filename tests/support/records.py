@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from footage.evidence.clip_evidence import ClipEvidence
-from footage.evidence.records import Intent, Outcome, Receipt, ResultRecord
+from footage.evidence.delivered_records import ResultRecord
+from footage.evidence.records import Intent, Outcome, Receipt
 from footage.storage import Store
 
 KEY = "ab" * 32

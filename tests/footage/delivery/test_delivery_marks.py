@@ -17,7 +17,7 @@ from labels import CODE, OTHER, WAN_LIKE, fields_of, label_by_ffmpeg, labelled, 
 from PIL import Image
 from resultserver import ResultServer
 
-from footage.evidence.records import StoredFile
+from footage.evidence.delivered_records import StoredFile
 from footage.marks import Signing, Statement, sign_file
 from footage.marks.mp4 import labels_in_xmp
 from footage.media import inspect

@@ -9,7 +9,8 @@ import pytest
 
 from footage.errors import AlreadyThere, BadRecord, StorageProblem
 from footage.evidence.clip_evidence import ClipEvidence
-from footage.evidence.records import CancelWish, Intent, Joined, Outcome, Receipt, ResultRecord
+from footage.evidence.delivered_records import ResultRecord
+from footage.evidence.records import CancelWish, Intent, Joined, Outcome, Receipt
 from footage.evidence.stored_clips import keys_in, may_be_unknown, unfinished
 from footage.storage import Store, open_store
 

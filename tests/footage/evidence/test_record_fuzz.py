@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from footage.errors import StorageProblem
 from footage.evidence.clip_evidence import ClipEvidence
+from footage.evidence.delivered_records import DeliveredRecord, ResultRecord
 from footage.evidence.reader import RecordReader
-from footage.evidence.records import Claim, DeliveredRecord, Intent, Outcome, Receipt, ResultRecord
+from footage.evidence.records import Claim, Intent, Outcome, Receipt
 from footage.evidence.stored_order import stored_order
 from footage.storage import open_store
 

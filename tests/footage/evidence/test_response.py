@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from footage.evidence.records import ResultRecord
+from footage.evidence.delivered_records import ResultRecord
 from footage.evidence.response import response_of
 from footage.storage import open_store
 

@@ -12,7 +12,7 @@ from labels import CODE, WAN_LIKE, fields_of, label_by_ffmpeg, labelled
 
 from footage.emulator import Emulator
 from footage.errors import InvalidRequest, NotFinished
-from footage.evidence.records import StoredFile
+from footage.evidence.delivered_records import StoredFile
 from footage.marks import Marks, read_marks
 from footage.settings import load_settings
 from footage.steps.clip_marks import clip_reports, lost_by_conversion
@@ -145,7 +145,7 @@ def test_a_label_that_an_earlier_release_lost_is_found_by_reading_and_only_then(
 
 
 def marks_record(marks: Marks) -> Any:
-    from footage.evidence.records import MarksRecord
+    from footage.evidence.delivered_records import MarksRecord
 
     return MarksRecord.model_validate(marks.to_json())
 
