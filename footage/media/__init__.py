@@ -7,14 +7,30 @@ is ever imported here. All functions block.
 
 from footage.media.boxes import walk
 from footage.media.facts import VideoFacts
-from footage.media.jobs import conform, inspect, join, last_frame, relabel
+from footage.media.jobs import (
+    FilmText,
+    Joined,
+    ShownClip,
+    compose,
+    conform,
+    inspect,
+    join,
+    last_frame,
+    relabel,
+    thumbnail,
+)
 
 __all__ = [
+    "FilmText",
+    "Joined",
+    "ShownClip",
     "VideoFacts",
+    "compose",
     "conform",
     "inspect",
     "join",
     "last_frame",
     "relabel",
+    "thumbnail",
     "walk",
 ]

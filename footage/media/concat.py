@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, cast
@@ -12,21 +11,29 @@ import av
 import av.container
 
 from footage.marks.mp4 import label_in
-from footage.media.decoding import open_video
+from footage.media.decoding import has_sound, open_video
 from footage.media.encoding import conform, open_output
+from footage.media.sound_mix import RATE, MixedSound, Part, decoded
+from footage.media.text_tracks import Text
 
-_SOUND_RATE = 48_000
 _SOUND_SAMPLES = 1024  # one AAC frame
 
 
 def join(
-    paths: list[str], out: str, label: str | None = None, visible_label_s: float = 0.0
+    paths: list[str],
+    out: str,
+    label: str | None = None,
+    visible_label_s: float = 0.0,
+    tracks: list[tuple[str, list[tuple[float, float, str]]]] | None = None,
+    chapters: list[tuple[float, float, str]] | None = None,
+    lufs: float | None = None,
 ) -> dict[str, Any]:
     """Copy the pictures when all clips are alike, else encode all of them alike first.
 
     A file has one label: `label`, or the first one that a clip has. The visible one lies over its first
-    `visible_label_s` seconds.
+    `visible_label_s` seconds. With `lufs`, its sound has that loudness.
     """
+    text = Text(tracks or [], chapters or [])
     if label is None:
         label = next((kept for kept in map(label_in, paths) if kept is not None), None)
     with tempfile.TemporaryDirectory(dir=Path(out).parent) as folder:
@@ -39,8 +46,8 @@ def join(
                     encoded[place] = str(Path(folder) / f"{place}.mp4")
                     conform(path, encoded[place], fps, size)
             alike = [encoded[place] for place in range(len(paths))]
-        _write(alike, out, label)
-    return {"encoded": sorted(encoded)}
+        delivered_lufs = _write(alike, out, label, text, lufs, folder)
+    return {"encoded": sorted(encoded), "delivered_lufs": delivered_lufs}
 
 
 def _opening(paths: list[str], folder: Path, visible_label_s: float) -> dict[int, str]:
@@ -85,25 +92,49 @@ def _likeness(path: str) -> tuple[Any, ...]:
         )
 
 
-def _write(paths: list[str], out: str, label: str | None) -> None:
+def _write(
+    paths: list[str], out: str, label: str | None, text: Text, lufs: float | None, folder: str
+) -> float | None:
+    """Write the film; returns how loud the clips were, where that was asked."""
     with open_video(paths[0]) as first:
         video = first.streams.video[0]
         time_base = cast(Fraction, video.time_base)
-        with_sound = any(_has_sound(path) for path in paths)
         # The muxer would choose a time scale of its own and round every timestamp to it.
         scale = {"video_track_timescale": str(time_base.denominator)} if time_base.numerator == 1 else {}
         with open_output(out, label, **scale) as target:
             new_video = cast(Any, target.add_stream_from_template(video))
             new_video.time_base = time_base
-            sound = _Sound(target) if with_sound else None
+            sound: _Sound | MixedSound | None = None
+            if any(has_sound(path) for path in paths):
+                sound = _Sound(target, paths) if lufs is None else _levelled(target, paths, lufs, folder)
+            words = text.streams(target)
             start = 0
             for path in paths:
-                length = _copy_video(path, target, new_video, start)
-                start += length
+                start += _copy_video(path, target, new_video, start)
+                words.write_until(float(start * time_base))
                 if sound is not None:
-                    sound.add(path, until=start * time_base)
+                    sound.write_until(start * time_base)
             if sound is not None:
                 sound.finish()
+        return sound.delivered_lufs if isinstance(sound, MixedSound) else None
+
+
+def _levelled(target: av.container.OutputContainer, paths: list[str], lufs: float, folder: str) -> MixedSound:
+    parts: list[Part] = []
+    start_s = Fraction(0)
+    for path in paths:
+        with open_video(path) as container:
+            video = container.streams.video[0]
+            packets = [packet for packet in container.demux(video) if packet.size]
+            end_s = start_s + _length(packets) * cast(Fraction, video.time_base)
+        parts.append(Part(path, Fraction(0), start_s, end_s))
+        start_s = end_s
+    return MixedSound(target, parts, lufs, folder)
+
+
+def _length(packets: list[Any]) -> int:
+    first = min(packet.pts or 0 for packet in packets)
+    return max((packet.pts or 0) + (packet.duration or 0) for packet in packets) - first
 
 
 def _copy_video(path: str, target: av.container.OutputContainer, stream: Any, start: int) -> int:
@@ -111,8 +142,8 @@ def _copy_video(path: str, target: av.container.OutputContainer, stream: Any, st
     with open_video(path) as container:
         video = container.streams.video[0]
         packets = [packet for packet in container.demux(video) if packet.size]
+        length = _length(packets)
         first = min(packet.pts or 0 for packet in packets)
-        length = max((packet.pts or 0) + (packet.duration or 0) for packet in packets) - first
         for packet in packets:
             packet.pts = (packet.pts or 0) - first + start
             packet.dts = (packet.dts or 0) - first + start
@@ -121,27 +152,23 @@ def _copy_video(path: str, target: av.container.OutputContainer, stream: Any, st
     return length
 
 
-def _has_sound(path: str) -> bool:
-    with open_video(path) as container:
-        return bool(container.streams.audio)
-
-
 class _Sound:
     """One continuous AAC track; each clip's sound is cut or filled with silence to the clip's length."""
 
-    def __init__(self, target: av.container.OutputContainer) -> None:
+    def __init__(self, target: av.container.OutputContainer, paths: list[str]) -> None:
         self._target = target
-        self._stream = cast(Any, target.add_stream("aac", rate=_SOUND_RATE))
+        self._paths = iter(paths)
+        self._stream = cast(Any, target.add_stream("aac", rate=RATE))
         self._stream.layout = "stereo"
         self._fifo = av.AudioFifo()
         self._queued = 0  # samples given to the track so far, encoded or waiting
         self._encoded = 0
 
-    def add(self, path: str, *, until: Fraction) -> None:
-        """Bring the track to the time `until`, in seconds from the start of the whole film."""
+    def write_until(self, until_s: Fraction) -> None:
+        """Add the next clip's sound, which ends at that time of the film."""
         # From the exact time each time, so that rounding does not add up over the clips.
-        missing = round(until * _SOUND_RATE) - self._queued
-        for frame in _samples(path):
+        missing = round(until_s * RATE) - self._queued
+        for frame in decoded(next(self._paths)):
             if missing <= 0:
                 break
             missing -= self._queue(frame, missing)
@@ -167,25 +194,14 @@ class _Sound:
     def _encode(self, *, all_of_it: bool) -> None:
         while self._fifo.samples >= _SOUND_SAMPLES or (all_of_it and self._fifo.samples):
             frame = cast(av.AudioFrame, self._fifo.read(min(_SOUND_SAMPLES, self._fifo.samples)))
-            frame.pts, frame.time_base = self._encoded, Fraction(1, _SOUND_RATE)
+            frame.pts, frame.time_base = self._encoded, Fraction(1, RATE)
             self._encoded += frame.samples
             self._target.mux(self._stream.encode(frame))
-
-
-def _samples(path: str) -> Iterator[av.AudioFrame]:
-    """Give the clip's sound as 48 kHz stereo, or nothing when it is silent."""
-    with open_video(path) as container:
-        if not container.streams.audio:
-            return
-        resampler = av.AudioResampler("fltp", "stereo", _SOUND_RATE)
-        for frame in container.decode(container.streams.audio[0]):
-            yield from resampler.resample(frame)
-        yield from resampler.resample(None)
 
 
 def _silence(samples: int) -> av.AudioFrame:
     frame = av.AudioFrame("fltp", "stereo", samples)
     for plane in frame.planes:
         plane.update(bytes(plane.buffer_size))
-    frame.sample_rate = _SOUND_RATE
+    frame.sample_rate = RATE
     return frame

@@ -43,6 +43,12 @@ _STILL_CHANGE = 4
 av.logging.restore_default_callback()
 
 
+def has_sound(path: str) -> bool:
+    """Whether the clip has a sound track, silent or not."""
+    with open_video(path) as container:
+        return bool(container.streams.audio)
+
+
 def open_video(path: str) -> av.container.InputContainer:
     """Open a local MP4 and nothing else; opening decodes a little, too, with the decoders that are allowed.
 

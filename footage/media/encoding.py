@@ -8,7 +8,6 @@ from typing import Any, cast
 
 import av
 import av.container
-import av.error
 import av.video.frame
 from av.filter import Graph
 from av.filter.context import FilterContext
@@ -18,11 +17,12 @@ from footage.marks.label import NAME
 from footage.marks.mp4 import label_in
 from footage.marks.visible_label import draw_visible_label
 from footage.media.decoding import open_video
+from footage.media.filter_graph import pulled
 
 # Visually lossless for material that was compressed once already; veryfast takes 2.3 s for 5 s of 1080p.
 _X264 = {"crf": "17", "preset": "veryfast"}
 # The places of a graph's inputs.
-_FRAMES, _VISIBLE_LABEL = 0, 1
+FRAMES, _VISIBLE_LABEL = 0, 1
 
 
 def conform(
@@ -55,9 +55,9 @@ def conform(
                     target.mux(packet)
                 continue
             for frame in cast(list[av.VideoFrame], packet.decode()):
-                graph.push(frame, at=_FRAMES)
+                graph.push(frame, at=FRAMES)
                 _drain(graph, new_video, target)
-        graph.push(None, at=_FRAMES)
+        graph.push(None, at=FRAMES)
         _drain(graph, new_video, target)
         target.mux(new_video.encode(None))
     return {}
@@ -120,18 +120,17 @@ def _graph(video: Any, rate: Fraction, width: int, height: int, visible_label_s:
         graph.add("fps", f"fps={rate.numerator}/{rate.denominator}"),
         graph.add("scale", f"{width}:{height}:flags=lanczos"),
         graph.add("setsar", "1"),
-        *([_overlay(graph, rate, width, height, marked)] if marked else []),
+        *([overlay_label(graph, rate, width, height, marked)] if marked else []),
         graph.add("format", "yuv420p"),
         graph.add("buffersink"),
     ]
     graph.link_nodes(*chain).configure()
     if marked:
-        graph.push(_visible_label(width, height, rate), at=_VISIBLE_LABEL)
-        graph.push(None, at=_VISIBLE_LABEL)
+        push_label(graph, rate, width, height)
     return graph
 
 
-def _overlay(graph: Graph, rate: Fraction, width: int, height: int, frames: int) -> FilterContext:
+def overlay_label(graph: Graph, rate: Fraction, width: int, height: int, frames: int) -> FilterContext:
     """Lays the visible label, the graph's second input, over so many frames."""
     picture, left, top = draw_visible_label(width, height)
     source = graph.add_buffer(
@@ -142,19 +141,17 @@ def _overlay(graph: Graph, rate: Fraction, width: int, height: int, frames: int)
     return overlay
 
 
-def _visible_label(width: int, height: int, rate: Fraction) -> av.VideoFrame:
+def push_label(graph: Graph, rate: Fraction, width: int, height: int) -> None:
+    """Give the configured graph the one picture that its second input has."""
     picture, _, _ = draw_visible_label(width, height)
     frame = av.VideoFrame.from_bytes(picture.tobytes(), picture.width, picture.height, format="rgba")
     frame.pts, frame.time_base = 0, 1 / rate
-    return frame
+    graph.push(frame, at=_VISIBLE_LABEL)
+    graph.push(None, at=_VISIBLE_LABEL)
 
 
 def _drain(graph: Graph, stream: Any, target: av.container.OutputContainer) -> None:
-    while True:
-        try:
-            frame = cast(av.VideoFrame, graph.pull())
-        except (av.error.BlockingIOError, av.error.EOFError):
-            return
+    for frame in pulled(graph):
         # The encoder decides which frames are key frames, not the source.
         frame.pict_type = av.video.frame.PictureType.NONE
         target.mux(stream.encode(frame))

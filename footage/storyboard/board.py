@@ -25,6 +25,7 @@ from pydantic import (
 )
 
 from footage.request import VideoRequest
+from footage.storyboard.film_options import FilmOptions, SubtitleFiles, checked_tags
 from footage.values.field_types import Text, Whole
 
 SCHEMA = "wan-video/storyboard/1"
@@ -104,22 +105,6 @@ class Budget(BaseModel):
         return {key: str(value) if isinstance(value, Decimal) else value for key, value in plain.items()}
 
 
-class FilmOptions(BaseModel):
-    """What the film has that its shots have not."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    visible_label: Literal["none", "own"] | None = Field(
-        default=None,
-        description="own: AI生成 is drawn over the opening of the film; its clips stay as they are. Not given: as the "
-        "operator's setting WAN_VIDEO_FILM_VISIBLE_LABEL says.",
-    )
-
-    @model_serializer(mode="wrap")
-    def _only_what_was_said(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return {key: value for key, value in handler(self).items() if value is not None}
-
-
 class Character(BaseModel):
     """Somebody or something that several shots show: one picture or clip, and perhaps a voice."""
 
@@ -170,6 +155,11 @@ class Shot(BaseModel):
         default_factory=Transition, description="How the shot goes into the next one."
     )
     dialogue: str | None = Field(default=None, description="Spoken words, for the editor; not sent.")
+    subtitles: SubtitleFiles | None = Field(
+        default=None,
+        description="SRT or WebVTT file of the shot, taken instead of its dialogue: a path, or a path for each "
+        "language; times from the start of the clip.",
+    )
     sound: str | None = Field(default=None, description="Sound notes, for the editor; not sent.")
     notes: str | None = Field(default=None, description="Anything for people.")
     metadata: dict[str, Any] = Field(
@@ -204,6 +194,12 @@ class Shot(BaseModel):
             return str(value)
         return value.strip() if isinstance(value, str) else value
 
+    @field_validator("subtitles")
+    @classmethod
+    def _tags(cls, value: SubtitleFiles | None) -> SubtitleFiles | None:
+        checked_tags(value)
+        return value
+
     @model_serializer(mode="wrap")
     def _flat(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         plain: dict[str, Any] = handler(self)
@@ -235,7 +231,7 @@ class Board(BaseModel):
         default_factory=dict, description="Video request fields for every shot that does not set them itself."
     )
     budget: Budget = Field(default_factory=Budget)
-    film: FilmOptions = Field(default_factory=FilmOptions)
+    film: FilmOptions = Field(default_factory=FilmOptions, description="How the film is finished.")
     characters: dict[str, Character] = Field(
         default_factory=dict,
         description="Who is seen in several shots, by name: one picture or clip each, and perhaps a voice.",

@@ -8,11 +8,13 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from footage.request import VideoResponse
-from footage.storyboard.plan import BoardPlan, ShotPlan
 from footage.values.frame_rate import exact_rate
+
+if TYPE_CHECKING:
+    from footage.storyboard.plan import BoardPlan, ShotPlan
 
 # delivered: there is a clip. failed: it will not come as asked. unfinished: it is bought, or may be, and goes on
 # later. held: not bought, because the budget or a person said so. skipped: the shot it starts from did not come.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -23,15 +23,12 @@ from footage.marks import (
     sign_file,
 )
 from footage.marks.visible_label import VisibleLabel, visible_label
-from footage.request import VideoResponse
 from footage.storage.sha256 import sha256_of
-from footage.storyboard.cut import ShotOutcome, cut
+from footage.storyboard.cut import Event, ShotOutcome, cut
+from footage.storyboard.film_words import Words, words_of
 from footage.storyboard.plan import BoardPlan, Format
-from footage.values.frame_rate import exact_rate
-
-# A clip is stretched to the film's size only where nobody sees it: i2v models round the sides to steps of 16,
-# which is at most 16 of 480 pixels.
-_SAME_SHAPE = 0.04
+from footage.storyboard.sequence import Placed, picture_size, same_shape, sequence
+from footage.subtitles import iso_639_2, plain_text
 
 
 @dataclass(frozen=True)
@@ -48,6 +45,9 @@ class Film:
     encoded: tuple[str, ...]
     visible_label: VisibleLabel | None
     label: FilmLabel
+    words: Words
+    # How loud the clips were together; None: not measured, because nothing was asked or nothing is heard.
+    delivered_lufs: float | None
 
     @property
     def copied(self) -> bool:
@@ -99,34 +99,18 @@ def make_film(
         BadDelivery: A clip cannot be read, or the film that was written is not whole or lost its label.
         StorageProblem: The disk does not take the result.
     """
-    left_out: dict[str, str] = {}
-    converted: list[str] = []
-    clips: dict[str, Path] = {}
-    marks: dict[str, ClipMarks] = {}
-    duration_s = 0.0
-    with tempfile.TemporaryDirectory(dir=out.parent, prefix="film-") as folder:
-        for event in cut(plan, outcomes):
-            shot_id, clip = event.shot.id, event.clip
-            file = files.get(shot_id)
-            if file is None or clip is None:
-                left_out[shot_id] = "it has no clip"
-                continue
-            if not _same_shape(clip, plan.format):
-                size = f"{plan.format.width}*{plan.format.height}"
-                left_out[shot_id] = f"its shape {clip.size} is not the film's {size}"
-                continue
-            if not _fits(clip, plan.format):
-                converted.append(shot_id)
-                file = _converted(file, clip, plan.format, Path(folder) / f"{event.shot.number}.mp4")
-            marks[shot_id] = clip_marks(files[shot_id])
-            clips[shot_id] = file
-            duration_s += event.duration_s
-        if not clips:
-            return None
-        label, by, warnings = _label(marks, labelling)
-        drawn = _visible_label(plan, labelling, duration_s)
-        shown_s = drawn.shown_s if drawn else 0.0
-        encoded = media.join(list(clips.values()), out, label=label, visible_label_s=shown_s)
+    left_out = _left_out(plan, outcomes, files)
+    events = [event for event in cut(plan, outcomes) if event.shot.id not in left_out]
+    if not events:
+        return None
+    shots = sequence(plan, events)
+    clips = {event.shot.id: files[event.shot.id] for event in events}
+    marks = {shot_id: clip_marks(file) for shot_id, file in clips.items()}
+    label, by, warnings = _label(marks, labelling)
+    words = words_of(plan, shots)
+    duration_s = float(shots[-1].record_out / plan.format.fps)
+    drawn = _visible_label(plan, labelling, duration_s)
+    joined = _joined(plan, shots, clips, out, label, drawn.shown_s if drawn else 0.0, _text(words))
     if problems := media.walk(out):
         raise BadDelivery(f"The film that was written is not whole: {problems[0]}.")
     written = read_marks(out)
@@ -134,7 +118,7 @@ def make_film(
         raise BadDelivery("The film that was written has not the AIGC label that it has to have.")
     if signing is not None:
         try:
-            written = _signed(plan, {shot_id: files[shot_id] for shot_id in clips}, out, signing)
+            written = _signed(plan, clips, out, signing)
         except NotSignedError as error:
             warnings = (*warnings, f"The film has no C2PA manifest of yours: {error}.")
     ended = sum(clip.marks.manifest is not None for clip in marks.values())
@@ -146,12 +130,79 @@ def make_film(
     return Film(
         duration_s,
         tuple(clips),
-        tuple(converted),
+        tuple(event.shot.id for event in events if not _fits(event, plan.format)),
         left_out,
-        tuple(list(clips)[place] for place in encoded),
+        tuple(list(clips)[place] for place in joined.encoded),
         drawn,
         FilmLabel(written, marks, by, (*warnings, *(f"Of the film: {said}" for said in written.problems()))),
+        words,
+        joined.delivered_lufs,
     )
+
+
+def _left_out(
+    plan: BoardPlan, outcomes: Mapping[str, ShotOutcome], files: Mapping[str, Path]
+) -> dict[str, str]:
+    """The shots that are not in the film, with the reason."""
+    found: dict[str, str] = {}
+    for event in cut(plan, outcomes):
+        clip = event.clip
+        if clip is None or event.shot.id not in files:
+            found[event.shot.id] = "it has no clip"
+        elif not same_shape(clip, plan.format):
+            size = f"{plan.format.width}*{plan.format.height}"
+            found[event.shot.id] = f"its shape {clip.size} is not the film's {size}"
+    return found
+
+
+def _joined(
+    plan: BoardPlan,
+    shots: Sequence[Placed],
+    clips: Mapping[str, Path],
+    out: Path,
+    label: str | None,
+    visible_label_s: float,
+    text: media.FilmText,
+) -> media.Joined:
+    """Copy the clips one after the other where they only follow each other; encode them where they do not."""
+    wanted, lufs = plan.format, plan.board.film.loudness_lufs
+    if any(shot.into_next is not None for shot in shots):
+        shown = [_shown(shot, clips[shot.event.shot.id]) for shot in shots]
+        size = (wanted.width, wanted.height)
+        return media.compose(
+            shown, out, fps=wanted.fps, size=size, label=label, visible_label_s=visible_label_s, text=text,
+            lufs=lufs,
+        )  # fmt: skip
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix="film-") as folder:
+        alike = [
+            clips[shot.event.shot.id]
+            if _fits(shot.event, wanted)
+            else _converted(clips[shot.event.shot.id], shot.event, wanted, Path(folder))
+            for shot in shots
+        ]
+        return media.join(alike, out, label=label, visible_label_s=visible_label_s, text=text, lufs=lufs)
+
+
+def _shown(shot: Placed, file: Path) -> media.ShownClip:
+    before, after = shot.from_last, shot.into_next
+    dissolves_in = before is not None and before.kind == "dissolve"
+    dissolves_out = after is not None and after.kind == "dissolve"
+    return media.ShownClip(
+        file,
+        first=shot.source_in - (before.before if before is not None and dissolves_in else 0),
+        last=shot.source_out + (after.after if after is not None and dissolves_out else 0),
+        overlap=after.frames if after is not None and dissolves_out else 0,
+        fade_in=before.after if before is not None and not dissolves_in else 0,
+        fade_out=after.before if after is not None and not dissolves_out else 0,
+    )
+
+
+def _text(words: Words) -> media.FilmText:
+    tracks = [
+        (iso_639_2(track.language), [(cue.start_s, cue.end_s, plain_text(cue)) for cue in track.cues])
+        for track in words.tracks
+    ]
+    return media.FilmText(tracks, words.chapters)
 
 
 def _signed(plan: BoardPlan, clips: Mapping[str, Path], film: Path, signing: Signing) -> Marks:
@@ -199,26 +250,16 @@ def _label(
     return label.value.decode(errors="surrogateescape"), "clip", warnings
 
 
-def _size(clip: VideoResponse) -> tuple[int, int]:
-    width, height = clip.size.split("*")
-    return int(width), int(height)
+def _fits(event: Event, wanted: Format) -> bool:
+    return event.clip is not None and (*picture_size(event.clip), event.fps) == (
+        wanted.width, wanted.height, wanted.fps,
+    )  # fmt: skip
 
 
-def _fits(clip: VideoResponse, wanted: Format) -> bool:
-    return _size(clip) == (wanted.width, wanted.height) and exact_rate(clip.fps) == wanted.fps
-
-
-def _same_shape(clip: VideoResponse, wanted: Format) -> bool:
-    width, height = _size(clip)
-    return abs(width / height / (wanted.width / wanted.height) - 1) <= _SAME_SHAPE
-
-
-def _converted(file: Path, clip: VideoResponse, wanted: Format, out: Path) -> Path:
+def _converted(file: Path, event: Event, wanted: Format, folder: Path) -> Path:
+    out = folder / f"{event.shot.number}.mp4"
     size = (wanted.width, wanted.height)
-    media.conform(
-        file,
-        out,
-        fps=None if exact_rate(clip.fps) == wanted.fps else wanted.fps,
-        size=None if _size(clip) == size else size,
-    )
+    fits = event.clip is not None and picture_size(event.clip) == size
+    fps = None if event.fps == wanted.fps else wanted.fps
+    media.conform(file, out, fps=fps, size=None if fits else size)
     return out

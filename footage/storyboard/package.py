@@ -3,9 +3,13 @@
 A title whose letters no file name can have gets a hash, and another board of the same title a number.
 
     film.mp4              the shots joined, in one size and rate
+    subtitles.en.srt, .vtt the film's subtitles, a pair for each language
+    thumbnail.jpg         the sharpest frame, where the board asks; thumbnails.jpg to choose another
+    chapters.txt          for the description of an upload, where there are chapters that platforms take
     film.labels.json      the marks of the film, and of each clip in it
     timeline.otio         for editors, with relative paths to the clips
     timeline.otioz        the same with the clips inside
+    timeline.xml          Final Cut Pro 7 XML, for Premiere and Resolve
     timeline.edl          CMX3600
     dailies.html          to look at, in any browser
     review.html           to compare takes in, read-only (footage/storyboard/review_page)
@@ -29,6 +33,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from footage import media
 from footage.errors import BadDelivery, FootageError
 from footage.evidence.clip_evidence import ClipEvidence
 from footage.marks import UNNAMED, Labelling, Signing
@@ -38,6 +43,7 @@ from footage.storyboard.cut import ShotOutcome
 from footage.storyboard.dailies import render_dailies
 from footage.storyboard.edl import edl
 from footage.storyboard.film import make_film
+from footage.storyboard.film_words import chapter_list
 from footage.storyboard.folder import claim_folder, to_json
 from footage.storyboard.review_page import page_in_file
 from footage.storyboard.review_page.review_document import FileLinks, review_document
@@ -46,12 +52,15 @@ from footage.storyboard.take_list import read_takes, read_verdicts
 from footage.storyboard.take_rows import take_rows
 from footage.storyboard.timeline import timeline_otio, write_otioz
 from footage.storyboard.verdict_log import picks_jsonl
+from footage.storyboard.xmeml import xmeml
+from footage.subtitles import srt, webvtt
 from footage.values.money import amount_text
 
 if TYPE_CHECKING:
     from footage.storage import Store
     from footage.storyboard.budget import Statement
     from footage.storyboard.film import Film
+    from footage.storyboard.film_words import Words
     from footage.storyboard.plan import BoardPlan
     from footage.storyboard.take_list import Take
 
@@ -143,10 +152,11 @@ class _Packing:
         notices = [
             *notices,
             *([f"No film: {problem}"] if problem else []),
-            *(film.label.warnings if film else ()),
+            *((*film.label.warnings, *film.words.warnings) if film else ()),
             *self.unlabelled,
         ]
         self._put("timeline.otio", timeline_otio(self.plan, self.outcomes, self.relative))
+        self._put("timeline.xml", xmeml(self.plan, self.outcomes, self.relative))
         if files:
             write_otioz(self.plan, self.outcomes, files, self.scratch / "timeline.otioz")
             self._put_file("timeline.otioz")
@@ -164,6 +174,7 @@ class _Packing:
             posters=self._posters(),
             downloads={name: name for name in self.published},
             film="film.mp4" if film else None,
+            subtitles={track.language: webvtt(track.cues) for track in film.words.tracks} if film else {},
             statement=statement,
             notices=notices,
             takes=self.rows,
@@ -197,10 +208,31 @@ class _Packing:
             logger.error("The film could not be made: %s", error.message)
             return None, error.message
         if film is not None:
+            labels = self._labels(film)
+            self._put_thumbnails(film, files)
             self._put_file("film.mp4")
+            # The bundle, which is made next, is as large again.
+            (self.scratch / "film.mp4").unlink()
             # As they are: nothing in a label is a secret, and one that is changed is worth nothing.
-            self._put("film.labels.json", _plain_json(self._labels(film)))
+            self._put("film.labels.json", _plain_json(labels))
+            self._put_words(film.words)
         return film, None
+
+    def _put_thumbnails(self, film: Film, files: Mapping[str, Path]) -> None:
+        if not self.plan.board.film.thumbnail:
+            return
+        best, strip = self.scratch / "thumbnail.jpg", self.scratch / "thumbnails.jpg"
+        clips = [files[shot_id] for shot_id in film.included]
+        if media.thumbnail(clips, best, strip, film=self.scratch / "film.mp4"):
+            self._put_file(best.name)
+            self._put_file(strip.name)
+
+    def _put_words(self, words: Words) -> None:
+        for track in words.tracks:
+            self._put(f"subtitles.{track.language}.srt", srt(track.cues).encode())
+            self._put(f"subtitles.{track.language}.vtt", webvtt(track.cues).encode())
+        if (chapters := chapter_list(words.chapters)) is not None:
+            self._put("chapters.txt", chapters.encode())
 
     def _labels(self, film: Film) -> dict[str, Any]:
         label = film.label
@@ -270,14 +302,16 @@ class _Packing:
 
 
 def _film_facts(film: Film) -> dict[str, Any]:
-    """What the report says of a film; its labels have a file of their own."""
-    facts = {field.name: getattr(film, field.name) for field in fields(film) if field.name != "label"}
+    """What the report says of a film; its labels and subtitles have files of their own."""
+    others = ("label", "words")
+    facts = {field.name: getattr(film, field.name) for field in fields(film) if field.name not in others}
     return {
         **facts,
         "copied": film.copied,
         "visible_label": film.visible_label.to_json() if film.visible_label else None,
         "left_out": dict(film.left_out),
-        "warnings": list(film.label.warnings),
+        "subtitles": [track.language for track in film.words.tracks],
+        "warnings": [*film.label.warnings, *film.words.warnings],
     }
 
 

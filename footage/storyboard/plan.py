@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any
 
@@ -23,8 +23,10 @@ from footage.storyboard import graph
 from footage.storyboard.board import MAX_SHOTS, Board, Shot
 from footage.storyboard.board_quote import BoardQuote, quote_of
 from footage.storyboard.budget import check_currency
+from footage.storyboard.film_check import film_warnings, transition_problems
 from footage.storyboard.review_records import RetakeRecord
 from footage.storyboard.shot_check import CheckedShot, ShotChecker, hash_of_shot
+from footage.storyboard.subtitle_files import GivenSubtitles, given_subtitles
 from footage.storyboard.ties import character_problems, tie
 from footage.values.frame_rate import rate_number
 
@@ -123,6 +125,7 @@ class BoardPlan:
     # What most shots have; the film is made in it.
     format: Format
     warnings: tuple[str, ...]
+    subtitles: GivenSubtitles = field(default_factory=GivenSubtitles)
 
     @property
     def clips_by_model(self) -> Counter[str]:
@@ -191,6 +194,8 @@ def plan_board(
         for draft in drafts:
             takes += [draft, *checked.further_takes(draft, hashes[draft.shot.id], retakes)]
     problems += checked.problems
+    subtitles, unreadable = given_subtitles(board, roots)
+    problems += unreadable
     try:
         check_currency(board.budget.currency)
     except InvalidRequest as error:
@@ -201,7 +206,7 @@ def plan_board(
     plans = _plans(board, takes, hashes, tied.words)
     shots = tuple(take for take in plans if take.first)
     quote = quote_of({take.id: take.quote for take in plans if take.same_as is None})
-    return BoardPlan(
+    plan = BoardPlan(
         board=asked,
         shots=shots,
         takes=plans,
@@ -209,7 +214,11 @@ def plan_board(
         quote=quote,
         format=_format(shots),
         warnings=_warnings(shots, quote, drift_limit),
+        subtitles=subtitles,
     )
+    if problems := transition_problems(plan):
+        raise InvalidRequest(problems=tuple(problems))
+    return replace(plan, warnings=(*plan.warnings, *film_warnings(plan)))
 
 
 def _hashes(board: Board, drafts: Sequence[CheckedShot]) -> dict[str, str]:

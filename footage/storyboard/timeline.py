@@ -1,14 +1,15 @@
 """The cut for an editor: an OpenTimelineIO file, and one with its media inside (`.otioz`).
 
-Lengths and rates are those of the delivered files. A dissolve or fade of the board is noted as a marker, not
-made: it needs frames beyond the cut, and a generated clip has none to spare.
+Lengths and rates are those of the delivered files. A dissolve or fade of the board is noted as a marker, unless
+the board wants its transitions made: then clips are trimmed for it, and what is trimmed is its handles.
 """
 
 from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import quote as escaped
@@ -17,10 +18,13 @@ from footage.errors import StorageProblem
 from footage.privacy.redact import redact
 from footage.storyboard.cut import Event, ShotOutcome, cut, file_name
 from footage.storyboard.plan import BoardPlan
+from footage.storyboard.sequence import Placed, sequence
 from footage.values.frame_rate import rate_number
 
 # Where our fields are in OTIO's metadata; read_board finds them there again.
 OURS = "wan_video"
+# On the black that a fade goes through, which is no shot.
+BLACK = "black"
 _MOST_BOARD_CHARS = 4_000_000
 
 
@@ -73,25 +77,60 @@ def write_otioz(
 def _timeline(plan: BoardPlan, outcomes: Mapping[str, ShotOutcome], urls: Mapping[str, str]) -> Any:
     import opentimelineio as otio
 
-    events = cut(plan, outcomes)
+    shots = sequence(plan, cut(plan, outcomes))
     timeline: Any = otio.schema.Timeline(plan.board.title)
     # OTIO has no place for a picture size; programs that need one look here.
     frame = {"width": plan.format.width, "height": plan.format.height, "fps": rate_number(plan.format.fps)}
     timeline.metadata[OURS] = {"schema": plan.board.version, "format": frame} | _board(plan)
     video: Any = otio.schema.Track("V1", kind=otio.schema.TrackKind.Video)
     timeline.tracks.append(video)
+    _fill(video, shots, plan.format.fps, [_item(shot, plan.format.fps, urls) for shot in shots])
     slug: str | None = None
-    for event in events:
-        item = _item(event, urls)
-        _mark(item, event, slug)
-        slug = event.shot.shot.slug
-        video.append(item)
-    if any(event.audio for event in events):
+    for item, shot in zip((i for i in video if not _is_between(i)), shots, strict=True):
+        _mark(item, shot, slug)
+        slug = shot.event.shot.shot.slug
+    if any(shot.event.audio for shot in shots):
         sound: Any = otio.schema.Track("A1", kind=otio.schema.TrackKind.Audio)
         timeline.tracks.append(sound)
-        for event in events:
-            sound.append(_item(event, urls) if event.audio else _gap(event))
+        fps = plan.format.fps
+        items = [_item(shot, fps, urls) if shot.event.audio else _gap(shot, fps) for shot in shots]
+        _fill(sound, shots, fps, items)
     return timeline
+
+
+def _fill(track: Any, shots: Sequence[Placed], fps: Fraction, items: Sequence[Any]) -> None:
+    """Put the items on a track with the transitions between them; a fade goes into black, and out of it."""
+    import opentimelineio as otio
+
+    def time(frames: int) -> Any:
+        return otio.opentime.RationalTime(frames, float(fps))
+
+    def transition(before: int, after: int) -> Any:
+        dissolve = otio.schema.TransitionTypes.SMPTE_Dissolve
+        return otio.schema.Transition("dissolve", dissolve, time(before), time(after))
+
+    for shot, item in zip(shots, items, strict=True):
+        track.append(item)
+        seam = shot.into_next
+        if seam is None:
+            continue
+        if seam.kind == "dissolve":
+            track.append(transition(seam.before, seam.after))
+            continue
+        black: Any = otio.schema.Gap(
+            "black", source_range=otio.opentime.TimeRange(time(0), time(seam.before))
+        )
+        black.metadata[OURS] = {BLACK: True}
+        track.extend([transition(0, seam.before), black])
+        if seam.after:
+            track.append(transition(0, seam.after))
+
+
+def _is_between(item: Any) -> bool:
+    """Whether it stands between two shots and is none."""
+    import opentimelineio as otio
+
+    return isinstance(item, otio.schema.Transition) or BLACK in item.metadata[OURS]
 
 
 def _board(plan: BoardPlan) -> dict[str, Any]:
@@ -101,13 +140,13 @@ def _board(plan: BoardPlan) -> dict[str, Any]:
     return {"board": board} if whole else {}
 
 
-def _item(event: Event, urls: Mapping[str, str]) -> Any:
+def _item(shot: Placed, fps: Fraction, urls: Mapping[str, str]) -> Any:
     import opentimelineio as otio
 
-    clip = event.clip
+    event, clip = shot.event, shot.event.clip
     if clip is None or event.shot.id not in urls:
-        return _gap(event)
-    media: Any = otio.schema.ExternalReference(urls[event.shot.id], _range(event))
+        return _gap(shot, fps)
+    media: Any = otio.schema.ExternalReference(urls[event.shot.id], _range(0, event.frames, event.fps))
     media.name = event.name
     media.metadata[OURS] = {
         "key": clip.key,
@@ -115,7 +154,7 @@ def _item(event: Event, urls: Mapping[str, str]) -> Any:
         "size": clip.size,
         "bytes": clip.size_bytes,
     }
-    item: Any = otio.schema.Clip(event.name, media_reference=media, source_range=_range(event))
+    item: Any = otio.schema.Clip(event.name, media_reference=media, source_range=_shown(shot, fps))
     made = {"seed": clip.seed, "model": clip.model, "region": clip.region}
     item.metadata[OURS] = _facts(event) | made | _choice(event)
     return item
@@ -131,21 +170,29 @@ def _choice(event: Event) -> dict[str, Any]:
     )
 
 
-def _gap(event: Event) -> Any:
+def _gap(shot: Placed, fps: Fraction) -> Any:
     import opentimelineio as otio
 
-    gap: Any = otio.schema.Gap(event.name, source_range=_range(event))
+    event = shot.event
+    gap: Any = otio.schema.Gap(event.name, source_range=_shown(shot, fps))
     state = event.outcome.state if event.outcome is not None else "unfinished"
     gap.metadata[OURS] = _facts(event) | {"state": state}
     return gap
 
 
-def _range(event: Event) -> Any:
+def _shown(shot: Placed, fps: Fraction) -> Any:
+    """What the film shows of the clip: all of it in its own frames, or a part in those of the film."""
+    black = shot.into_next.before if shot.into_next is not None and shot.into_next.kind == "fade" else 0
+    if shot.frames - black == shot.total and (not shot.encoded or shot.event.fps == fps):
+        return _range(0, shot.event.frames, shot.event.fps)
+    return _range(shot.source_in, shot.frames - black, fps)
+
+
+def _range(start: int, frames: int, fps: Fraction) -> Any:
     import opentimelineio as otio
 
     time = otio.opentime.RationalTime
-    rate = float(event.fps)
-    return otio.opentime.TimeRange(time(0, rate), time(event.frames, rate))
+    return otio.opentime.TimeRange(time(start, float(fps)), time(frames, float(fps)))
 
 
 def _facts(event: Event) -> dict[str, Any]:
@@ -173,15 +220,16 @@ def _storable(value: Any) -> Any:
     return value
 
 
-def _mark(item: Any, event: Event, slug_before: str | None) -> None:
+def _mark(item: Any, placed: Placed, slug_before: str | None) -> None:
     import opentimelineio as otio
 
+    event = placed.event
     time = otio.opentime.RationalTime
     shot, rate = event.shot.shot, float(event.fps)
     if shot.slug and shot.slug != slug_before:
         start = otio.opentime.TimeRange(time(0, rate), time(1, rate))
         item.markers.append(otio.schema.Marker(shot.slug, start, otio.schema.MarkerColor.GREEN))
-    if shot.transition.kind != "cut":
+    if shot.transition.kind != "cut" and placed.into_next is None:
         length = f" {shot.transition.seconds:g} s" if shot.transition.seconds else ""
         end = otio.opentime.TimeRange(time(event.frames - 1, rate), time(1, rate))
         name = f"{shot.transition.kind}{length} into the next shot"

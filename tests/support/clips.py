@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from array import array
 from fractions import Fraction
+from math import sin, tau
 from pathlib import Path
 from typing import Any
 
 import av
 from PIL import Image, ImageDraw
+
+HUM = array("f", [0.125] * 1024)
 
 
 def make_clip(
@@ -18,10 +22,14 @@ def make_clip(
     seconds: float = 1.0,
     picture: str = "moving",
     audio: bool = False,
+    tone: float = 0.0,
     b_frames: int = 0,
     colour: tuple[int, int, int] = (200, 60, 30),
 ) -> Path:
-    """Write an H.264 MP4; `picture` is "moving" (a bar crosses it once), "still" or "black"."""
+    """Write an H.264 MP4; `picture` is "moving" (a bar crosses it once), "still" or "black".
+
+    `audio` is a hum that nobody hears, or with `tone` a sine of 1 kHz of that amplitude.
+    """
     rate = Fraction(fps)
     with av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as target:
         video: Any = target.add_stream(
@@ -43,11 +51,12 @@ def make_clip(
         target.mux(video.encode(None))
         if sound is not None:
             for at in range(0, round(seconds * 48_000), 1024):
-                tone: Any = av.AudioFrame("fltp", "stereo", 1024)
-                for plane in tone.planes:
-                    plane.update(b"\x00\x00\x00\x3e" * (plane.buffer_size // 4))
-                tone.sample_rate, tone.pts = 48_000, at
-                target.mux(sound.encode(tone))
+                frame_of_sound: Any = av.AudioFrame("fltp", "stereo", 1024)
+                heard = array("f", (tone * sin(tau * n / 48) for n in range(at, at + 1024))) if tone else HUM
+                for plane in frame_of_sound.planes:
+                    plane.update(heard.tobytes().ljust(plane.buffer_size, b"\0"))
+                frame_of_sound.sample_rate, frame_of_sound.pts = 48_000, at
+                target.mux(sound.encode(frame_of_sound))
             target.mux(sound.encode(None))
     return path
 

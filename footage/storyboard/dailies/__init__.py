@@ -47,6 +47,7 @@ def render_dailies(
     posters: Mapping[str, bytes],
     downloads: Mapping[str, str] | None = None,
     film: str | None = None,
+    subtitles: Mapping[str, str] | None = None,
     statement: Statement | None = None,
     notices: Sequence[str] = (),
     takes: Mapping[str, Sequence[TakeRow]] | None = None,
@@ -61,6 +62,7 @@ def render_dailies(
         posters: A picture of each clip, by shot id, JPEG or PNG of any size.
         downloads: Other files of the board, label -> path relative to the page.
         film: The joined film, as a path relative to the page.
+        subtitles: Its subtitles as WebVTT text, by language tag.
         statement: What this run promised and bought, and what was paid before.
         notices: Lines for the top of the page, such as guesses made while the board was read.
         takes: The takes of each shot, by its id.
@@ -72,7 +74,7 @@ def render_dailies(
         _PAGE,
         title=plan.board.title,
         # Nothing but what is in the page may run or load; a prompt that got through could still do nothing.
-        policy="default-src 'none'; img-src data:; media-src *; style-src 'unsafe-inline'; "
+        policy="default-src 'none'; img-src data:; media-src * data:; style-src 'unsafe-inline'; "
         f"script-src 'sha256-{digest}'",
         style=Markup(
             _resource("page.css").replace(
@@ -87,7 +89,7 @@ def render_dailies(
         files=_files(downloads or {}),
         filters=_filters(views),
         todo=_todo(views),
-        film=_film(film, plan.board.title, views),
+        film=_film(film, plan.board.title, views, subtitles or {}),
         sheet=joined(_tile(view) for view in views),
         chains=_chains(views),
         scenes=joined(_scenes(views)),
@@ -265,7 +267,7 @@ def _todo_item(view: View) -> Markup:
     )
 
 
-def _film(film: str | None, title: str, views: Sequence[View]) -> Markup:
+def _film(film: str | None, title: str, views: Sequence[View], subtitles: Mapping[str, str]) -> Markup:
     href = link(film) if film else None
     if href is None:
         return EMPTY
@@ -273,11 +275,23 @@ def _film(film: str | None, title: str, views: Sequence[View]) -> Markup:
     whole = all(view.event.clip is not None for view in views)
     return fill(
         '<section class="film" aria-labelledby="film"><h2 id="film">{heading}</h2>'
-        '<video controls playsinline preload="none" src="{href}"{poster} aria-label="{title}"></video></section>',
+        '<video controls playsinline preload="none" src="{href}"{poster} aria-label="{title}">'
+        "{tracks}</video></section>",
         heading="The film" if whole else "The film so far",
         href=href,
         poster=poster_attribute(poster),
         title=f"The film: {title}",
+        tracks=joined((_track(tag, text) for tag, text in subtitles.items()), ""),
+    )
+
+
+def _track(tag: str, text: str) -> Markup:
+    # Inside the page: a browser takes none from beside a page that lies on a disk.
+    data = base64.b64encode(text.encode()).decode("ascii")
+    return fill(
+        '<track kind="subtitles" srclang="{tag}" label="{tag}" src="{uri}">',
+        tag=tag,
+        uri=Markup(f"data:text/vtt;base64,{data}"),
     )
 
 

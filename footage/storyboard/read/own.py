@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from footage.errors import InvalidRequest, Problem
-from footage.storyboard.board import BOARD_FIELDS, REQUEST_FIELDS, SCHEMA, SHOT_FIELDS, FilmOptions, nearest
+from footage.storyboard.board import BOARD_FIELDS, REQUEST_FIELDS, SCHEMA, SHOT_FIELDS, nearest
+from footage.storyboard.film_options import FilmOptions
 from footage.storyboard.guesses import Guess
 from footage.storyboard.read.plain_data import MAX_NAMES, as_list, as_mapping
 
@@ -46,7 +47,7 @@ def kept_in_timeline(data: object, name: str) -> Mapping[str, Any] | None:
         return None
     tracks = as_list((as_mapping(timeline.get("tracks")) or {}).get("children")) or []
     video = next((track for track in map(as_mapping, tracks) if track and track.get("kind") == "Video"), {})
-    there = [_shot_id(item) for item in as_list(video.get("children")) or []]
+    there = [_shot_id(item) for item in as_list(video.get("children")) or [] if not _between_shots(item)]
     planned = [str((as_mapping(shot) or {}).get("id")) for shot in as_list(board.get("shots")) or []]
     if there != planned:
         message = "it was edited since it was made: its shots are no longer those of its board"
@@ -56,8 +57,20 @@ def kept_in_timeline(data: object, name: str) -> Mapping[str, Any] | None:
 
 
 def _shot_id(item: object) -> str:
+    return str(_ours(item).get("shot_id"))
+
+
+def _between_shots(item: object) -> bool:
+    """Whether it is a transition, or the black that a fade goes through."""
+    schema = str((as_mapping(item) or {}).get("OTIO_SCHEMA"))
+    return schema.startswith("Transition.") or (
+        schema.startswith("Gap.") and _ours(item).get("black") is True
+    )
+
+
+def _ours(item: object) -> Mapping[str, Any]:
     metadata = as_mapping((as_mapping(item) or {}).get("metadata")) or {}
-    return str((as_mapping(metadata.get(OURS)) or {}).get("shot_id"))
+    return as_mapping(metadata.get(OURS)) or {}
 
 
 def read(data: object, base: Path | None) -> tuple[dict[str, Any], list[Guess], list[Problem]]:
@@ -76,7 +89,7 @@ def read(data: object, base: Path | None) -> tuple[dict[str, Any], list[Guess], 
     known = tuple(name for name in BOARD_FIELDS if name not in without)
     _sort_out(outer, known, None, "", guesses, problems)
     if film is not None:
-        outer["film"] = _film(film, problems)
+        outer["film"] = _local_subtitles(_film(film, problems), base)
     if (defaults := as_mapping(outer.get("defaults"))) is not None:
         outer["defaults"] = _defaults(defaults, base, problems)
     shots = as_list(outer.get("shots"))
@@ -132,7 +145,7 @@ def _shot(
     shot_id = str(shot["id"])
     known = tuple(name for name in SHOT_FIELDS if name not in less)
     _sort_out(shot, known, shot_id, f"shots[{shot_id}].", guesses, problems)
-    return _local(shot, base)
+    return _local_subtitles(_local(shot, base), base)
 
 
 def _sort_out(
@@ -210,6 +223,15 @@ def _has_characters(outer: dict[str, Any], base: Path | None) -> bool:
         return False
     outer["characters"] = {name: _local_reference(one, base) for name, one in people.items()}
     return True
+
+
+def _local_subtitles(fields: Mapping[str, Any], base: Path | None) -> dict[str, Any]:
+    if "subtitles" not in fields:
+        return dict(fields)
+    files = fields["subtitles"]
+    if (by_language := as_mapping(files)) is not None:
+        return {**fields, "subtitles": {tag: _from_board(file, base) for tag, file in by_language.items()}}
+    return {**fields, "subtitles": _from_board(files, base)}
 
 
 def _short(value: object) -> str:

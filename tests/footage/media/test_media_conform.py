@@ -79,7 +79,7 @@ def test_equal_clips_are_joined_without_touching_their_pictures(
         make_clip(tmp_path / f"{n}.mp4", fps=native, b_frames=2, colour=(200, 60, 10 * n)) for n in range(4)
     ]
 
-    encoded = join(clips, tmp_path / "film.mp4")
+    encoded = join(clips, tmp_path / "film.mp4").encoded
 
     facts = inspect(tmp_path / "film.mp4")
     frames = sum(inspect(clip).frames for clip in clips)
@@ -97,7 +97,7 @@ def test_clips_of_different_kinds_are_made_alike_first(tmp_path: Path) -> None:
         make_clip(tmp_path / "b.mp4", fps=30, seconds=1, size=(640, 360)),
     ]
 
-    encoded = join(clips, tmp_path / "film.mp4")
+    encoded = join(clips, tmp_path / "film.mp4").encoded
 
     facts = inspect(tmp_path / "film.mp4")
     assert encoded == (0, 1)
@@ -133,7 +133,7 @@ def test_joined_clips_keep_the_first_label_that_one_of_them_has(other_fps: int, 
     bare = make_clip(tmp_path / "bare.mp4", fps=24, seconds=0.2)
     marked = labelled(make_clip(tmp_path / "a.mp4", fps=other_fps, seconds=0.2), tmp_path / "b.mp4", WAN_LIKE)
 
-    encoded = join([bare, marked], tmp_path / "film.mp4")
+    encoded = join([bare, marked], tmp_path / "film.mp4").encoded
 
     assert encoded == (() if other_fps == 24 else (0, 1))
     assert label_by_ffmpeg(tmp_path / "film.mp4") == WAN_LIKE.encode()
