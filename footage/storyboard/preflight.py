@@ -19,7 +19,6 @@ from footage.storyboard.dailies import render_dailies
 from footage.storyboard.edl import edl
 from footage.storyboard.folder import board_json, claim_folder
 from footage.storyboard.timeline import timeline_otio
-from footage.storyboard.xmeml import xmeml
 
 if TYPE_CHECKING:
     from footage.storage import Store
@@ -96,10 +95,10 @@ def _dailies(plan: BoardPlan, outcomes: Mapping[str, ShotOutcome]) -> bytes:
     return page.encode()
 
 
+# Not timeline.xml: it leaves out what XML has no character for, and takes a fifth of a second for 500 shots.
 _DOCUMENTS: dict[str, Callable[[BoardPlan, Mapping[str, ShotOutcome]], object]] = {
     "board.json": lambda plan, _: board_json(plan.board),
     "timeline.otio": lambda plan, outcomes: timeline_otio(plan, outcomes, _media(plan)),
-    "timeline.xml": lambda plan, outcomes: xmeml(plan, outcomes, _media(plan)),
     "timeline.edl": lambda plan, outcomes: "".join(edl(plan, outcomes, _media(plan))).encode(),
     "dailies.html": _dailies,
 }

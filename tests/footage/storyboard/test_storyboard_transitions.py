@@ -257,6 +257,16 @@ def test_the_xml_says_sizes_rates_links_and_where_the_media_are(shots: Cut):
     assert [marker.findtext("in") for marker in sequence.findall("marker")] == ["0", "38", "76", "121"]
 
 
+def test_texts_with_characters_that_xml_has_none_for_are_in_it_without_them():
+    plan = planned({"id": "a", "title": "x\x00\x1b\ufffe</name>"}, title="\x07灯 & <b>")
+
+    sequence = fromstring(xmeml(plan, {"a": delivered(plan.shot("a"))}, {"a": "a\x01.mp4"})).find("sequence")
+
+    assert sequence is not None
+    assert sequence.findtext("name") == "灯 & <b>"
+    assert sequence.findtext("media/video/track/clipitem/name") == "a x</name>"
+
+
 @pytest.mark.parametrize(
     ("root", "url"),
     [
