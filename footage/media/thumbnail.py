@@ -69,9 +69,11 @@ def _sheet(pictures: list[Image.Image]) -> Image.Image:
 
 
 def _jpeg(picture: Image.Image, marks: dict[str, Any]) -> bytes:
+    data = b""
     for quality in range(92, 10, -8):
         file = io.BytesIO()
         picture.save(file, "JPEG", quality=quality, **marks)
-        if file.tell() <= _MOST_BYTES:
+        data = file.getvalue()
+        if len(data) <= _MOST_BYTES:
             break
-    return file.getvalue()
+    return data
