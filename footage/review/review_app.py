@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from footage.review.cutter import Cutter
-    from footage.review.media import MediaFiles
+    from footage.review.media_files import MediaFiles
     from footage.review.purchases import Purchases
     from footage.review.reviewed_boards import ReviewedBoards
     from footage.storage import Store

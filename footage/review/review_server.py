@@ -12,7 +12,7 @@ import uvicorn
 from footage.network.listening_socket import listening_socket
 from footage.review.access import Access, Addresses
 from footage.review.cutter import Cutter
-from footage.review.media import MediaFiles
+from footage.review.media_files import MediaFiles
 from footage.review.purchases import Purchases
 from footage.review.review_app import Parts, review_app
 

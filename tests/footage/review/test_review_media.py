@@ -10,7 +10,7 @@ import pytest
 from countedstore import CountedStore
 
 from footage.errors import NotThere
-from footage.review.media import MediaFiles
+from footage.review.media_files import MediaFiles
 from footage.storage import open_store
 
 CLIP, FILM = f"videos/{'a' * 64}.mp4", "storyboards/Film/film.mp4"

@@ -13,7 +13,7 @@ PAGE = Page.read("footage/storyboard/README.md")
 
 
 def test_the_board_of_the_page_is_read_as_it_stands(tmp_path: Path) -> None:
-    (board,) = [code for kind, code in PAGE.section("Make one").fences if kind == "yaml"]
+    board = next(code for kind, code in PAGE.section("Make one").fences if kind == "yaml")
     shutil.copy(ROOT / "footage/storyboard/examples/keeper.jpg", tmp_path / "boat.jpg")
 
     read = read_board(board.encode(), base=tmp_path).board

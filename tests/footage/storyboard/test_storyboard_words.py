@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import av
 import pytest
@@ -29,12 +30,17 @@ def words(*shots: dict[str, Any], **fields: Any) -> Words:
     return words_of(plan, sequence(plan, cut(plan, outcomes)))
 
 
+def in_frames(cues: Iterable[Cue]) -> list[tuple[float, float, str]]:
+    """Cues with the frame of 30 a second that each begins and ends with."""
+    return [(round(cue.start_s * 30, 3), round(cue.end_s * 30, 3), cue.text) for cue in cues]
+
+
 def test_each_dialogue_is_a_cue_of_its_language_within_its_shot():
     said = words({"dialogue": "Who lit it?"}, {}, {"dialogue": "灯塔为什么亮了？"})
 
-    assert [(track.language, track.cues) for track in said.tracks] == [
-        ("en", (Cue(0.2, pytest.approx(0.2 + 25 / 30), "Who lit it?"),)),
-        ("zh", (Cue(10.2, pytest.approx(10.2 + 27 / 30), "灯塔为什么亮了？"),)),
+    assert [(track.language, in_frames(track.cues)) for track in said.tracks] == [
+        ("en", [(6, 31, "Who lit it?")]),
+        ("zh", [(306, 333, "灯塔为什么亮了？")]),
     ]
     assert said.warnings == ()
 
@@ -166,11 +172,11 @@ def test_film_and_folder_have_the_words_and_the_pictures_are_copied(tmp_path: Pa
         assert [(packet.pts, packet.duration, bytes(packet)[2:].decode()) for packet in packets] == [
             (1700, 833, "灯塔亮了")
         ]
-        titles = [chapter["metadata"]["title"] for chapter in film.chapters()]
+        titles = [cast("Any", chapter)["metadata"]["title"] for chapter in film.chapters()]
         assert titles == ["One", "b"]
     with Image.open(folder / "thumbnail.jpg") as sharpest, Image.open(folder / "thumbnails.jpg") as strip:
         assert sharpest.size == (1280, 720)
-        assert max(high for _, high in sharpest.convert("RGB").getextrema()) > 150
+        assert max(sharpest.convert("L").tobytes()) > 150
         assert strip.size == (6 * 320, 180)
     assert (folder / "dailies.html").read_text().count('<track kind="subtitles"') == 2
 
