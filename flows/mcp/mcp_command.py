@@ -29,7 +29,9 @@ def mcp(
     credentials_block: BlockName = None,
     storage_block: BlockName = None,
 ) -> int:
-    """Serve clips and storyboards as tools for agents, over stdin and stdout until they are closed.
+    """Serve clips and storyboards as tools for agents (Model Context Protocol), over a pipe or HTTP on this machine.
+
+    A purchase needs a cap in its call and a person's yes to its price. Needs the extra mcp.
 
     Args:
         http: Serve over HTTP on this port of 127.0.0.1 instead, to clients that send the token of WAN_VIDEO_MCP_TOKEN

@@ -176,7 +176,7 @@ def test_film_and_folder_have_the_words_and_the_pictures_are_copied(tmp_path: Pa
         assert titles == ["One", "b"]
     with Image.open(folder / "thumbnail.jpg") as sharpest, Image.open(folder / "thumbnails.jpg") as strip:
         assert sharpest.size == (1280, 720)
-        assert max(sharpest.convert("L").tobytes()) > 150
+        assert max(sharpest.convert("RGB").tobytes()) > 150
         assert strip.size == (6 * 320, 180)
     assert (folder / "dailies.html").read_text().count('<track kind="subtitles"') == 2
 
