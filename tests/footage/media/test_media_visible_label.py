@@ -86,7 +86,7 @@ def test_of_clips_that_were_encoded_here_only_those_of_the_opening_are_encoded_a
     film, plain = tmp_path / "film.mp4", tmp_path / "plain.mp4"
     join([converted] * 3, plain)
 
-    assert join([converted] * 3, film, visible_label_s=shown_s) == encoded
+    assert join([converted] * 3, film, visible_label_s=shown_s).encoded == encoded
 
     assert sum(marked(film, plain)) == min(shown_s * 10, 45)
     # Pictures of clips after the opening are the delivered ones to the byte.
@@ -105,8 +105,8 @@ def test_where_the_rest_is_coded_otherwise_the_whole_film_is_encoded_again(
     clip: Path, converted: Path, tmp_path: Path
 ) -> None:
     film, plain = tmp_path / "film.mp4", tmp_path / "plain.mp4"
-    assert join([clip, clip], plain) == ()
+    assert join([clip, clip], plain).encoded == ()
 
-    assert join([clip, clip], film, visible_label_s=1.0) == (0, 1)
+    assert join([clip, clip], film, visible_label_s=1.0).encoded == (0, 1)
 
     assert marked(film, plain) == [True] * 10 + [False] * 20
