@@ -16,6 +16,7 @@ from flows.cli.emulator_client import emulated
 from flows.cli.flags import BlockName, Switch
 from footage.emulated_environment import environment
 from footage.errors import InvalidRequest, Problem
+from footage.network.listening_socket import listening_socket
 from footage.settings import load_settings
 from footage.spending.caps import clip_cap
 
@@ -50,7 +51,7 @@ def mcp(
         stack.enter_context(emulated(emulator))
         stack.enter_context(environment(_roots(folder or [])))
         from flows.mcp.protocol_server import make_server
-        from flows.mcp.transports import listening, log_to_stderr, serve_http, serve_pipe
+        from flows.mcp.transports import HOST, log_to_stderr, serve_http, serve_pipe
         from flows.mcp.workplace import Workplace
 
         log_to_stderr()
@@ -60,7 +61,7 @@ def mcp(
         if http is None:
             serve_pipe(server)
             return 0
-        socket = stack.enter_context(listening(http))
+        socket = stack.enter_context(listening_socket(HOST, http, "http"))
         given = load_settings().mcp_token
         token = given.get_secret_value() if given else secrets.token_urlsafe(32)
         if not given:

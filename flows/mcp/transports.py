@@ -15,8 +15,6 @@ from mcp.server.stdio import stdio_server
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from footage.errors import InvalidRequest, Problem
-
 HOST, PATH = "127.0.0.1", "/mcp"
 
 
@@ -29,23 +27,6 @@ async def _serve_pipe(server: Server[dict[str, Any]]) -> None:
     # While it serves, the SDK keeps the real stdout for itself: prints and children reach stderr.
     async with stdio_server() as (reading, writing):
         await server.run(reading, writing, server.create_initialization_options())
-
-
-def listening(port: int) -> socket.socket:
-    """A socket of this machine on that port; 0: on any that is free.
-
-    Raises:
-        InvalidRequest: It cannot be had.
-    """
-    taken = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    try:
-        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        taken.bind((HOST, port))
-    except (OSError, OverflowError) as error:
-        taken.close()
-        why = f"cannot be listened on: {getattr(error, 'strerror', None) or error}"
-        raise InvalidRequest(problems=(Problem("http", str(port), why, "a free port, 0 to 65535"),)) from None
-    return taken
 
 
 def serve_http(server: Server[dict[str, Any]], place: socket.socket, token: str) -> None:

@@ -145,4 +145,4 @@ def test_a_port_that_cannot_be_had_is_one_clear_error(
         taken.listen()
         for port in (taken.getsockname()[1], 70000):
             assert run(["mcp", "--http", str(port)]) == 2
-            assert f"http = {port}: cannot be listened on" in capsys.readouterr().err
+            assert f"http = 127.0.0.1:{port}: cannot be listened on" in capsys.readouterr().err
