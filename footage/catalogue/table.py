@@ -239,6 +239,8 @@ def read_models(
     strangers = {model for model, _ in prices} - set(names)
     strangers |= {price.region for _, price in prices} - regions.keys()
     models: dict[str, ModelCard] = {}
+    # Made once: it costs ten times what a row costs.
+    card_of = TypeAdapter(ModelCard)
     for row in raw["model"]:
         own = tuple(price for model, price in prices if model == row["name"])
         table = tables.get(row.get("size_table", ""), {})
@@ -247,7 +249,7 @@ def read_models(
         sizes = [size for tier in row["tiers"] for size in table.get(tier, ())]
         frame = "required" if row["kind"] == "i2v" else "none"
         whole = {"first_frame": frame, **row, "sizes": sizes, "prices": own}
-        card = models[row["name"]] = TypeAdapter(ModelCard).validate_python(whole)
+        card = models[row["name"]] = card_of.validate_python(whole)
         for day in card.snapshots:
             name = f"{card.name}-{day}"
             models[name] = replace(card, name=name, snapshots=())

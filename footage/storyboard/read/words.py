@@ -18,8 +18,12 @@ def plain(name: str) -> str:
     return _NOT_WORD.sub("", name.casefold()) or name.strip()
 
 
-def _load() -> tuple[dict[str, dict[str, int]], dict[str, tuple[str, ...]], dict[str, frozenset[str]]]:
-    table = tomllib.loads(Path(__file__).with_name("words.toml").read_text("utf-8"))
+_TABLE: dict[str, Any] = tomllib.loads(Path(__file__).with_name("words.toml").read_text("utf-8"))
+
+
+def _load(
+    table: dict[str, Any],
+) -> tuple[dict[str, dict[str, int]], dict[str, tuple[str, ...]], dict[str, frozenset[str]]]:
     roles: dict[str, dict[str, int]] = {}
     for role, languages in table["roles"].items():
         ordered = dict.fromkeys(plain(word) for words in languages.values() for word in words)
@@ -30,10 +34,9 @@ def _load() -> tuple[dict[str, dict[str, int]], dict[str, tuple[str, ...]], dict
 
 
 # ROLES: role -> word -> place, the best word first. EITHER: word -> roles that are tried in this order.
-ROLES, EITHER, VALUES = _load()
-_DOCUMENTS = tomllib.loads(Path(__file__).with_name("words.toml").read_text("utf-8"))["documents"]
-LISTS: tuple[str, ...] = tuple(map(plain, _DOCUMENTS["lists"]))
-WRAPPERS = frozenset(map(plain, _DOCUMENTS["wrappers"]))
+ROLES, EITHER, VALUES = _load(_TABLE)
+LISTS: tuple[str, ...] = tuple(map(plain, _TABLE["documents"]["lists"]))
+WRAPPERS = frozenset(map(plain, _TABLE["documents"]["wrappers"]))
 _ROLE_OF = {word: role for role, words in reversed(ROLES.items()) for word in words}
 
 
