@@ -38,7 +38,7 @@ from flows.mcp.tool_outputs import (
     StatusOutput,
     WaitOutput,
 )
-from footage.catalogue import CATALOGUE, region
+from footage.catalogue import offered_models, region
 from footage.errors import ClipFailed, InvalidRequest, NotThere, Problem, StillRunning
 from footage.evidence.clip_evidence import ClipEvidence
 from footage.evidence.response import response_of
@@ -68,7 +68,7 @@ async def models(_: Call, given: ModelsInput) -> Answer:
     wanted = region(given.region).id if given.region else None
     rows = [
         _model_row(card, wanted)
-        for card in CATALOGUE.models.values()
+        for card in offered_models().values()
         if wanted is None or wanted in card.regions
     ]
     words = "choose by what the clip starts from, length, size and price; then `quote` the request"
@@ -78,7 +78,7 @@ async def models(_: Call, given: ModelsInput) -> Answer:
 def _model_row(card: ModelCard, wanted: str | None) -> ModelRow:
     return ModelRow(
         name=card.name,
-        starts_from="image" if card.kind == "i2v" else "text",
+        starts_from="image" if card.first_frame == "required" else "text",
         seconds=list(card.durations_of(wanted)),
         sizes=list(card.sizes),
         sound=card.audio,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 
-from footage.catalogue import ModelCard, ReferenceLimits, offered_models, switchable
+from footage.catalogue import CATALOGUE, ModelCard, ReferenceLimits, offered_models, switchable
 from footage.errors import Problem
 from footage.order.document import FieldReport, MediumFacts
 from footage.order.rule_input import Ask
@@ -27,7 +27,8 @@ def _takers(can: Callable[[ModelCard], bool]) -> str:
     named = [name for name, card in offered_models().items() if can(card)]
     if named:
         return f"leave it out, or take {', '.join(named)}"
-    return f"leave it out; official models that may take it can be switched on: {', '.join(switchable())}"
+    others = ", ".join(name for name in switchable() if can(CATALOGUE.official[name]))
+    return f"leave it out; official models that take it can be switched on: {others}"
 
 
 def _cannot(field: str, value: object, a: Ask, what: str, can: Callable[[ModelCard], bool]) -> Problem:

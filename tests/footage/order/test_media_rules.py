@@ -142,7 +142,10 @@ def test_without_a_switch_nobody_takes_them_and_how_one_is_switched_on_is_said(
 ):
     monkeypatch.delenv(SWITCHES)
 
-    assert "can be switched on: wan2.7-t2v" in problems(model=SEVEN, reference_image=FIRST, last_frame=LAST)
+    said = problems(model=SEVEN, reference_image=FIRST, last_frame=LAST)
+    assert "can be switched on: wan2.7-i2v" in said
+    # Which takes no pictures.
+    assert "wan2.7-t2v" not in said
 
 
 @pytest.mark.parametrize(
