@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from footage.errors import NotFinished
 from footage.evidence.delivered_records import ClipRecord, CostRecord, ResultRecord
 from footage.request import Cost, VideoResponse
-from footage.values.money import money
+from footage.values.money import amount_text, money
 
 if TYPE_CHECKING:
     from footage.clip import Clip
@@ -72,8 +72,11 @@ def cost_of(order: Order, outcome: Outcome) -> Cost | None:
     if not order.quote.known:
         return None
     seconds = Decimal(order.quote.seconds) if outcome.billed_seconds is None else outcome.billed_seconds
+    if seconds == (whole := seconds.to_integral_value()):
+        # "2.0" of the provider is 2.
+        seconds = whole
     return Cost(
-        amount=order.quote.price_per_second * seconds,
+        amount=Decimal(amount_text(order.quote.price_per_second * seconds)),
         currency=order.quote.currency,
         billed_seconds=seconds,
         source=order.quote.source,

@@ -19,6 +19,7 @@ from footage.media import inspect
 from footage.order import Order
 from footage.provider.upload import UploadPolicy, upload
 from footage.steps.check import reopen
+from footage.values.money import amount_text
 
 NAMES = (
     "wan2.7-t2v",
@@ -132,6 +133,9 @@ def test_each_model_gets_its_media_in_their_roles_and_bills_what_was_quoted(
     }
     assert response.size == "1280*720"
     assert response.cost.billed_seconds == billed_s == clip.order.quote.seconds
+    told = response.model_dump(mode="json")["cost"]
+    assert told["amount"] == amount_text(response.cost.amount)
+    assert told["billed_seconds"] == str(billed_s)
     assert not bench.emulator.ledger()["foreign_input"]
     assert not bench.emulator.ledger()["foreign_parameters"]
 
