@@ -102,6 +102,7 @@ DETOURS: tuple[tuple[str, ...], ...] = (
 )
 
 
+@pytest.mark.slow
 @by_size
 def test_clips_survive_kills_between_any_two_writes(lanes: Lanes, books: Any, size: str) -> None:
     plots = [
@@ -141,6 +142,7 @@ def _stopped(pid: int) -> bool:
         time.sleep(0.02)
 
 
+@pytest.mark.slow
 @by_size
 def test_an_owner_that_was_paused_buys_nothing_when_it_wakes_up(lanes: Lanes, books: Any, size: str) -> None:
     calls = range(1, 70) if size == "complete" else (8, 11)
@@ -260,6 +262,7 @@ def provider_clock(folder: Path, shift_s: float) -> Iterator[None]:
             os.environ["PYTHONPATH"] = before
 
 
+@pytest.mark.slow
 @by_size
 @pytest.mark.parametrize("hours", [-30, 30])
 def test_clocks_that_are_wrong_by_hours(tmp_path: Path, books: Any, size: str, hours: int) -> None:

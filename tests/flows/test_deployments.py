@@ -253,6 +253,7 @@ def test_a_payload_that_is_too_large_starts_nothing_and_the_server_says_so(api: 
     assert "less than 524,288 bytes" in json.dumps(failed)
 
 
+@pytest.mark.slow
 def test_deploying_needs_no_setup_but_the_pool(clone: Path, prefect_server: Any, set_up: Any) -> None:
     """The plain command of the README, from a clean clone."""
     done = subprocess.run(

@@ -305,6 +305,7 @@ def _paused_run(api: str, process: subprocess.Popen[str]) -> str:
     raise AssertionError("no run is paused")
 
 
+@pytest.mark.slow
 def test_a_board_that_is_not_certain_buys_nothing_and_is_bought_as_its_answers_say(
     emulator: Emulator, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

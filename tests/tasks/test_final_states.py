@@ -34,6 +34,7 @@ from tasks.final_states import harvested, stopped
 REQUEST = {"prompt": "A lighthouse blinks", "model": "wan2.2-t2v-plus", "size": "832*480"}
 
 
+@pytest.mark.slow
 def test_a_clip_is_booked_then_reattached_then_cached_and_bought_once(
     prefect_server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -22,6 +22,7 @@ TOKEN = "let-me-in"
 PROGRAM = "from flows.cli import run; run(['mcp', *{}])"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("era", ERAS)
 @pytest.mark.usefixtures("output")
 async def test_a_client_talks_to_the_command_over_a_pipe(era: Era) -> None:
@@ -110,6 +111,7 @@ def http_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         process.stderr.close()
 
 
+@pytest.mark.slow
 async def test_over_http_both_eras_work(http_server: str) -> None:
     for era in ERAS:
         person = Person("decline")

@@ -105,6 +105,7 @@ def test_never_means_as_it_came_with_a_warning(store: Store, video: bytes) -> No
     assert "24 fps were asked for" in delivered.warnings[0]
 
 
+@pytest.mark.slow
 def test_delivering_again_asks_nobody_and_answers_the_same(store: Store, video: bytes) -> None:
     for wanted in (short(duration_s=5), short(duration_s=5, fps=24)):
         key = secrets.token_hex(32)
@@ -163,6 +164,7 @@ def test_a_page_or_damaged_bytes_are_never_stored(fault: Any, store: Store, vide
     assert store.list() == []
 
 
+@pytest.mark.slow
 def test_two_workers_deliver_the_same_clip_and_agree(store: Store, video: bytes) -> None:
     theirs = conformed_elsewhere(video)
 

@@ -46,6 +46,7 @@ def test_importing_the_room_loads_neither_the_sdk_nor_requests():
     assert done.stdout.strip() == "[]"
 
 
+@pytest.mark.slow
 def test_the_sdk_loads_without_a_warning(tmp_path: Path):
     # A fresh cache folder, because warnings about source text appear only when it is compiled.
     done = subprocess.run(

@@ -41,6 +41,7 @@ def local(store: Store, path: str, folder: Path) -> Path:
     return folder / "local.mp4"
 
 
+@pytest.mark.slow
 def test_the_label_of_the_providers_file_is_in_the_converted_one_and_in_the_evidence(
     bench: Bench, tmp_path: Path
 ) -> None:

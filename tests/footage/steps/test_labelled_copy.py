@@ -24,6 +24,7 @@ def make(bench: Bench, visible_label: str, **settings: Any) -> tuple[Any, Any]:
     return context.store, bench.make(clip) if clip.response is None else clip.response
 
 
+@pytest.mark.slow
 def test_the_response_is_about_a_copy_with_the_label_and_the_clip_stays_as_it_came(
     bench: Bench, tmp_path: Any
 ) -> None:
@@ -50,6 +51,7 @@ def test_the_response_is_about_a_copy_with_the_label_and_the_clip_stays_as_it_ca
     assert verify_clip(store, response.key).problems == []
 
 
+@pytest.mark.slow
 def test_asked_for_later_it_is_drawn_over_the_clip_that_is_there_and_nothing_is_bought(bench: Bench) -> None:
     store, plain = make(bench, "none")
     sealed = store.read(f"evidence/{plain.key}/result.json")
@@ -67,6 +69,7 @@ def test_asked_for_later_it_is_drawn_over_the_clip_that_is_there_and_nothing_is_
     assert verify_clip(store, plain.key).problems == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damaged", [None, b"damaged"])
 def test_a_copy_that_is_lost_or_damaged_is_told_by_verify_and_drawn_again(
     damaged: bytes | None, bench: Bench
@@ -87,6 +90,7 @@ def test_a_copy_that_is_lost_or_damaged_is_told_by_verify_and_drawn_again(
     assert verify_clip(store, response.key).problems == []
 
 
+@pytest.mark.slow
 def test_where_it_cannot_be_drawn_the_clip_is_delivered_without_and_a_warning_says_why(
     bench: Bench, emulator: Emulator
 ) -> None:
@@ -103,6 +107,7 @@ def test_where_it_cannot_be_drawn_the_clip_is_delivered_without_and_a_warning_sa
     assert not store.exists(f"videos/{response.key}.labelled.mp4")
 
 
+@pytest.mark.slow
 def test_a_copy_is_signed_with_the_clip_as_its_parent_and_is_one_of_the_files_whose_marks_are_looked_at(
     bench: Bench, tmp_path: Any
 ) -> None:
@@ -124,6 +129,7 @@ def test_a_copy_is_signed_with_the_clip_as_its_parent_and_is_one_of_the_files_wh
     assert "is gone" in clip_reports(store, response.key)[2].lost[0]
 
 
+@pytest.mark.slow
 def test_a_copy_of_other_bytes_than_the_clip_has_now_is_not_taken_for_its_copy(bench: Bench) -> None:
     store, response = make(bench, "own")
     evidence = ClipEvidence(store, response.key)

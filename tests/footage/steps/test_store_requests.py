@@ -73,6 +73,7 @@ def test_a_clip_costs_at_most_25_requests_from_order_to_seal(
     assert len(asked) <= 25, "\n".join(asked)
 
 
+@pytest.mark.slow
 def test_a_clip_that_is_asked_for_often_costs_no_request_more(
     bench: Bench, worker: Context, proxy: S3Proxy, tmp_path: Path
 ) -> None:
@@ -87,6 +88,7 @@ def test_a_clip_that_is_asked_for_often_costs_no_request_more(
     assert len(asked) <= 25, "\n".join(asked)
 
 
+@pytest.mark.slow
 def test_every_answer_and_line_is_in_the_store_once_the_clip_is_given_back(
     bench: Bench, worker: Context
 ) -> None:

@@ -20,6 +20,9 @@ from footage.storage import Store, open_store
 
 
 class TestS3Store(StoreContract):
+    # moto looks and writes in two steps; that one of many wins is shown with SeaweedFS.
+    test_of_many_writers_at_once_exactly_one_wins = None  # pyright: ignore[reportAssignmentType]
+
     @pytest.fixture
     def store(self, moto_address: str, bucket: str) -> Store:
         return open_store(f"s3://{bucket}/some/base", s3_options(f"http://{moto_address}"))

@@ -80,6 +80,7 @@ def judged(name: str) -> tuple[str, str]:
     return ("wrong", "; ".join(wrong)) if wrong else ("read right", "")
 
 
+@pytest.mark.slow
 def test_no_board_of_the_corpus_is_bought_wrong_and_few_that_can_be_read_are_refused(
     capsys: pytest.CaptureFixture[str],
 ):

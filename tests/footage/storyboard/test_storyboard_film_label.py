@@ -176,6 +176,7 @@ def test_the_visible_label_is_drawn_over_a_film_whose_board_or_operator_asks_for
     assert (corner.getextrema()[1] > 230) == drawn
 
 
+@pytest.mark.slow
 def test_a_board_whose_shots_have_the_visible_label_is_cut_of_the_labelled_copies(
     context: Context,
 ) -> None:

@@ -93,6 +93,7 @@ async def test_every_take_is_bought_once_listed_and_the_newest_one_is_in_the_cut
     assert in_cut(context) == {"a": 3, "b": 1}
 
 
+@pytest.mark.slow
 async def test_a_pick_makes_another_cut_in_all_its_files_and_buys_nothing(
     context: Context, emulator: Emulator
 ) -> None:
@@ -114,6 +115,7 @@ async def test_a_pick_makes_another_cut_in_all_its_files_and_buys_nothing(
     assert accepted(emulator) == before
 
 
+@pytest.mark.slow
 async def test_the_last_word_about_a_take_counts_and_a_shot_without_a_take_that_anybody_wants_is_missing(
     context: Context,
 ) -> None:
@@ -176,6 +178,7 @@ async def test_a_retake_is_the_next_take_with_its_own_prompt_and_is_bought_once_
     assert in_cut(context) == {"a": 3, "b": 1, "c": 1}
 
 
+@pytest.mark.slow
 async def test_a_retake_over_the_cap_is_held_and_one_of_a_changed_shot_is_no_longer_made(
     context: Context, emulator: Emulator
 ) -> None:

@@ -240,6 +240,7 @@ def test_a_board_with_characters_reads_back_as_it_was(folder: Path):
     assert again(made.model_dump(mode="json", by_alias=True)) == made
 
 
+@pytest.mark.slow
 async def test_a_board_goes_on_at_the_pace_of_a_model_that_stops_and_afterwards_loses_nothing(
     context: Context, emulator: Emulator
 ):

@@ -105,6 +105,7 @@ def loudness_lufs(file: Path) -> float:
     return float(said)
 
 
+@pytest.mark.slow
 def test_the_film_has_the_frames_of_the_record_and_as_much_sound(film: tuple[Film, Path]):
     made, file = film
 
@@ -356,6 +357,7 @@ def test_another_reader_of_the_xml_finds_the_same_cuts():
     assert [[type(item).__name__ for item in track] for track in sound] == [["Gap", "Clip"]] * 2
 
 
+@pytest.mark.slow
 def test_the_visible_label_lies_over_the_opening_of_a_film_with_transitions(tmp_path: Path):
     def pictures(label: str) -> list[bytes]:
         shots = ({"id": name, "seed": n, "size": "832*480"} for n, name in enumerate("ab"))

@@ -153,6 +153,7 @@ def test_a_reviewer_who_is_killed_again_and_again_leaves_whole_verdicts_and_lose
     assert len(set(numbers)) == len(numbers)
 
 
+@pytest.mark.slow
 async def test_a_record_that_cannot_be_read_hides_no_other(
     context: Context, caplog: pytest.LogCaptureFixture
 ) -> None:
