@@ -48,7 +48,7 @@ from footage.storyboard.to_buy import paid_shots, still_to_buy
 from footage.values.money import Amount, amount_text, exact_money, total
 
 if TYPE_CHECKING:
-    from flows.mcp.workplace import Workplace
+    from flows.mcp.server_context import ServerContext
     from footage.context import Context
     from footage.storyboard import BoardPlan, BoardQuote, ShotPlan
 
@@ -112,7 +112,7 @@ async def storyboard_plan(call: Call, given: BoardPlanInput) -> Answer:
     """Each shot as it would be bought, and the price."""
 
     def look() -> Answer:
-        with call.place.provider() as context:
+        with call.server_context.provider() as context:
             offer = board_offer(context, given)
         plan = offer.prepared.plan
         shots = plan.takes[given.offset : given.offset + MOST_SHOTS]
@@ -168,20 +168,20 @@ def _shot_row(shot: ShotPlan) -> ShotRow:
 
 async def storyboard_submit(call: Call, given: BoardSubmitInput) -> Answer:
     """Buy what is missing of a board, within its caps, and only with a person's yes."""
-    offer = await call.in_thread(lambda: _offer(call.place, given))
+    offer = await call.in_thread(lambda: _offer(call.server_context, given))
     if over := _over(offer, given):
         return Answer(_output(offer, "over_cap", reason=over))
-    if offer.due.clips and _has_to_be_asked(call.place, offer):
+    if offer.due.clips and _has_to_be_asked(call.server_context, offer):
         verdict = await call.ask(offer.question(), offer.bound)
         if verdict == "declined":
             return Answer(_output(offer, "declined", reason="the person did not agree; nothing was bought"))
         if verdict == "unasked":
             return await call.in_thread(lambda: _needs_approval(offer))
-    return await call.in_thread(lambda: _begun(call.place, offer, min(call.left_s, _BEGINNING_S)))
+    return await call.in_thread(lambda: _begun(call.server_context, offer, min(call.left_s, _BEGINNING_S)))
 
 
-def _offer(place: Workplace, given: BoardSubmitInput) -> BoardOffer:
-    with place.provider() as context:
+def _offer(server_context: ServerContext, given: BoardSubmitInput) -> BoardOffer:
+    with server_context.provider() as context:
         offer = board_offer(context, given)
         if offer.due.clips:
             require_buying(context.store)
@@ -205,9 +205,9 @@ def _over(offer: BoardOffer, given: BoardSubmitInput) -> str | None:
     return None
 
 
-def _has_to_be_asked(place: Workplace, offer: BoardOffer) -> bool:
+def _has_to_be_asked(server_context: ServerContext, offer: BoardOffer) -> bool:
     """Whether operator or board want a person to see this price."""
-    limit = place.approve_above
+    limit = server_context.approve_above
     if limit is None or total({offer.price.currency: offer.price.amount}, limit.currency) > limit.amount:
         return True
     return approval_reason(offer.due, offer.prepared.plan.board.budget) is not None
@@ -238,18 +238,18 @@ def _kept(offer: BoardOffer) -> Path:
     return path
 
 
-def _begun(place: Workplace, offer: BoardOffer, patience_s: float) -> Answer:
+def _begun(server_context: ServerContext, offer: BoardOffer, patience_s: float) -> Answer:
     """Let a worker make the board; how far it is once it has begun to buy, or ended.
 
     Raises:
         RefusedByWorker: It ended with an error of the board as a whole.
     """
     flags = [f"{name}={value}" for name, value in _caps(offer).items()]
-    with place.provider() as context:
+    with server_context.provider() as context:
         # From here on the board is known by its name.
         claim_folder(context.store, offer.prepared.plan.board)
-        arguments = ["storyboard", str(_kept(offer)), "--json", *place.flags, *flags]
-        worker = place.workers.start(f"board {offer.handle}", lambda: ChildProcess(arguments))
+        arguments = ["storyboard", str(_kept(offer)), "--json", *server_context.flags, *flags]
+        worker = server_context.workers.start(f"board {offer.handle}", lambda: ChildProcess(arguments))
         until_s = time.monotonic() + patience_s
         while (ended := worker.ended()) is None and time.monotonic() < until_s:
             if offer.due.clips and still_to_buy(context, offer.prepared.plan).clips < offer.due.clips:
@@ -293,18 +293,18 @@ async def storyboard_status(call: Call, given: BoardStatusInput) -> Answer:
     """How far a board is, from the evidence of its shots."""
 
     def look() -> Answer:
-        with call.place.provider() as context:
-            return Answer(_status(call.place, context, given))
+        with call.server_context.provider() as context:
+            return Answer(_status(call.server_context, context, given))
 
     return await call.in_thread(look)
 
 
-def _status(place: Workplace, context: Context, given: BoardStatusInput) -> BoardStatusOutput:
+def _status(server_context: ServerContext, context: Context, given: BoardStatusInput) -> BoardStatusOutput:
     plan = prepare_board(context, kept_board(context.store, given.board)).plan
     handle = folder_of(context.store, plan.board).removeprefix(f"{ROOT}/")
     report = _report(context, handle)
     rows, links = _rows(context, plan, report), _links(context, handle)
-    worker = place.workers.of(f"board {handle}")
+    worker = server_context.workers.of(f"board {handle}")
     ended = worker.ended() if worker is not None else None
     working = worker is not None and ended is None
     counts = Counter(row.state for row in rows)

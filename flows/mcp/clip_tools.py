@@ -46,8 +46,8 @@ from footage.order import explain_rows
 from footage.steps.check import full_key
 
 if TYPE_CHECKING:
+    from flows.mcp.server_context import ServerContext
     from flows.mcp.tool_outputs import ClipRow
-    from flows.mcp.workplace import Workplace
     from footage.catalogue import ModelCard, Price
     from footage.context import Context
     from footage.request import VideoResponse
@@ -100,7 +100,7 @@ async def quote(call: Call, given: QuoteInput) -> Answer:
     """What a request would become and cost."""
 
     def look() -> Answer:
-        with call.place.provider() as context:
+        with call.server_context.provider() as context:
             offer = offer_of(context, given.request)
         order = offer.prepared.order
         new = offer.stands == "new"
@@ -141,7 +141,7 @@ async def status(call: Call, given: StatusInput) -> Answer:
     """Where clips stand."""
 
     def look() -> Answer:
-        with call.place.store() as context:
+        with call.server_context.store() as context:
             rows = [clip_row(context, key) for key in given.keys]
         open_rows = [row for row in rows if row.state in ("booked", "unknown")]
         following = next_of(open_rows[0] if open_rows else rows[0])
@@ -155,7 +155,7 @@ async def wait(call: Call, given: WaitInput) -> Answer:
     began_s = time.monotonic()
     until_s = began_s + min(given.seconds, call.left_s)
     while True:
-        row, every_s = await call.in_thread(lambda: _look(call.place, given.key))
+        row, every_s = await call.in_thread(lambda: _look(call.server_context, given.key))
         left_s = until_s - time.monotonic()
         over = row.state not in ("booked", "ordered", "unknown")
         if over or left_s <= 0:
@@ -164,9 +164,9 @@ async def wait(call: Call, given: WaitInput) -> Answer:
         await anyio.sleep(min(every_s, left_s))
 
 
-def _look(place: Workplace, key: str) -> tuple[ClipRow, float]:
+def _look(server_context: ServerContext, key: str) -> tuple[ClipRow, float]:
     """Where a clip stands, and after how many seconds another look is worth its price."""
-    with place.store() as context:
+    with server_context.store() as context:
         return clip_row(context, key), _LOOK_EVERY_S if context.store.remote else _LOOK_EVERY_LOCAL_S
 
 
@@ -176,7 +176,7 @@ async def result(call: Call, given: ResultInput) -> Answer:
 
 
 def _result(call: Call, given: ResultInput) -> Answer:
-    with call.place.store() as context:
+    with call.server_context.store() as context:
         key = full_key(context, given.key)
         return answer_of_clip(context, key, picture=given.poster)
 
@@ -251,7 +251,7 @@ async def cancel(call: Call, given: CancelInput) -> Answer:
     def stop() -> Answer:
         from footage.steps.cancel import cancel_clip
 
-        with call.place.provider() as context:
+        with call.server_context.provider() as context:
             key = full_key(context, given.key)
             return Answer(
                 _cancelled(cancel_clip(context, key, by="wan-video mcp"), clip_row(context, key).billed)
@@ -294,7 +294,7 @@ async def list_clips(call: Call, given: ListInput) -> Answer:
             offset=offset,
             limit=given.limit,
         )
-        with call.place.store() as context:
+        with call.server_context.store() as context:
             found = find_clips(context.store, query)
         rows = [
             ListRow(
@@ -346,7 +346,7 @@ async def harvest(call: Call, given: HarvestInput) -> Answer:
         from footage.steps.open_clips import look
         from footage.steps.plain_steps import PLAIN_STEPS
 
-        with call.place.provider() as context:
+        with call.server_context.provider() as context:
             context.settings = context.settings.model_copy(update={"deadline_s": _HARVEST_WAIT_S})
             unfinished = sorted(
                 look(context.store).unfinished,

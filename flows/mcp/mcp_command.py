@@ -51,13 +51,13 @@ def mcp(
         stack.enter_context(emulated(emulator))
         stack.enter_context(environment(_roots(folder or [])))
         from flows.mcp.protocol_server import make_server
+        from flows.mcp.server_context import ServerContext
         from flows.mcp.transports import HOST, log_to_stderr, serve_http, serve_pipe
-        from flows.mcp.workplace import Workplace
 
         log_to_stderr()
-        place = Workplace(credentials_block, storage_block, limit)
-        stack.callback(place.workers.close)
-        server = make_server(place)
+        server_context = ServerContext(credentials_block, storage_block, limit)
+        stack.callback(server_context.workers.close)
+        server = make_server(server_context)
         if http is None:
             serve_pipe(server)
             return 0

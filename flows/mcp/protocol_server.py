@@ -35,6 +35,7 @@ from flows.mcp.clip_resources import TEMPLATES, read_resource
 from flows.mcp.clip_tools import answer_of_clip
 from flows.mcp.price_question import STATE_LIFE_S, InputNeeded, PriceQuestions
 from flows.mcp.purchase import RefusedByWorker
+from flows.mcp.server_context import ServerContext
 from flows.mcp.task_extension import (
     TaskParams,
     TaskUpdateParams,
@@ -46,7 +47,6 @@ from flows.mcp.task_extension import (
 )
 from flows.mcp.tool import TASKS, Answer, Call, Tool
 from flows.mcp.tool_list import INSTRUCTIONS, TOOLS
-from flows.mcp.workplace import Workplace
 from footage.context import Context
 from footage.errors import FootageError
 from footage.evidence.run_log import collect_from
@@ -65,11 +65,11 @@ M = TypeVar("M", bound=BaseModel)
 T = TypeVar("T")
 
 
-def make_server(place: Workplace) -> Server[dict[str, Any]]:
+def make_server(server_context: ServerContext) -> Server[dict[str, Any]]:
     """The server of a workplace, without a transport."""
     # What is done here for a clip is in its log, as what a run does.
     collect_from("footage")
-    made = _ProtocolServer(place)
+    made = _ProtocolServer(server_context)
     server = Server(
         NAME,
         version=importlib.metadata.version("wan-video"),
@@ -94,8 +94,8 @@ def make_server(place: Workplace) -> Server[dict[str, Any]]:
 class _ProtocolServer:
     """The methods of the protocol that this server has."""
 
-    def __init__(self, place: Workplace) -> None:
-        self._place = place
+    def __init__(self, server_context: ServerContext) -> None:
+        self._server_context = server_context
         self._questions = PriceQuestions()
 
     async def list_tools(self, _: Request, __: PaginatedRequestParams | None) -> ListToolsResult:
@@ -108,7 +108,7 @@ class _ProtocolServer:
         if tool is None:
             known = ", ".join(_BY_NAME)
             raise MCPError(INVALID_PARAMS, f"There is no tool {shown(params.name)}. Tools: {known}.")
-        call = Call(self._place, self._questions, context, params)
+        call = Call(self._server_context, self._questions, context, params)
         try:
             given = read_arguments(tool.takes, params.arguments or {})
             answer = await tool.run(call, given)
@@ -159,10 +159,10 @@ class _ProtocolServer:
         require_tasks(context)
 
         def stop() -> None:
-            with self._place.provider() as place:
-                row = task_row(place, params.task_id)
+            with self._server_context.provider() as opened:
+                row = task_row(opened, params.task_id)
                 try:
-                    cancel_clip(place, row.key, by="wan-video mcp")
+                    cancel_clip(opened, row.key, by="wan-video mcp")
                 except FootageError as error:
                     # The wish is kept where it could be; what became of it is in the task.
                     logger.warning("Clip %s: %s", row.key[:12], error.message)
@@ -177,10 +177,10 @@ class _ProtocolServer:
             raise MCPError(INVALID_PARAMS, error.message) from None
 
     def _call(self, context: Request) -> Call:
-        return Call(self._place, self._questions, context, CallToolRequestParams(name=""))
+        return Call(self._server_context, self._questions, context, CallToolRequestParams(name=""))
 
     def _with_store(self, look: Callable[[Context], T]) -> T:
-        with self._place.store() as context:
+        with self._server_context.store() as context:
             return look(context)
 
 

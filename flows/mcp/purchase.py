@@ -32,8 +32,8 @@ from footage.values.money import Amount, amount_text, money, total
 
 if TYPE_CHECKING:
     from flows.cli.clip_process import ClipWorker
+    from flows.mcp.server_context import ServerContext
     from flows.mcp.tool_outputs import ClipRow
-    from flows.mcp.workplace import Workplace
     from footage.context import Context
 
 
@@ -101,20 +101,20 @@ def offer_of(context: Context, request: dict[str, Any]) -> Offer:
 
 async def submit(call: Call, given: SubmitInput) -> Answer:
     """Buy the clip of this request, once, for no more than its cap, and only with a person's yes."""
-    offer = await call.in_thread(lambda: _offer(call.place, given))
+    offer = await call.in_thread(lambda: _offer(call.server_context, given))
     if offer.stands == "delivered":
         return Answer(_output(offer, "delivered"))
     if offer.stands == "new":
         if over := _over(offer, given.cap):
             return Answer(_output(offer, "over_cap", reason=over))
-        if not _unasked_below(call.place.approve_above, offer.price):
+        if not _unasked_below(call.server_context.approve_above, offer.price):
             verdict = await call.ask(offer.question(), offer.bound)
             if verdict == "declined":
                 return Answer(
                     _output(offer, "declined", reason="the person did not agree; nothing was bought")
                 )
             if verdict == "unasked":
-                return await call.in_thread(lambda: _needs_approval(call.place, offer))
+                return await call.in_thread(lambda: _needs_approval(call.server_context, offer))
     row = await call.in_thread(lambda: _bought(call, offer))
     state = "delivered" if row.state == "delivered" else "booked" if row.task_id else "ordered"
     # Only what is bought is a task: nobody else would end one that is not.
@@ -126,8 +126,8 @@ def _unasked_below(limit: Amount | None, price: Amount) -> bool:
     return limit is not None and total({price.currency: price.amount}, limit.currency) <= limit.amount
 
 
-def _offer(place: Workplace, given: SubmitInput) -> Offer:
-    with place.provider() as context:
+def _offer(server_context: ServerContext, given: SubmitInput) -> Offer:
+    with server_context.provider() as context:
         offer = offer_of(context, given.request)
         if offer.stands == "new":
             # A person is not asked about what nobody may buy.
@@ -143,9 +143,9 @@ def _over(offer: Offer, cap: Amount) -> str | None:
     return None
 
 
-def _needs_approval(place: Workplace, offer: Offer) -> Answer:
+def _needs_approval(server_context: ServerContext, offer: Offer) -> Answer:
     """Keep the order, so that the command needs no more than its key."""
-    with place.provider() as context:
+    with server_context.provider() as context:
         enter(context, offer.prepared, Permission(max_cost=offer.price))
     command = f"{command_here(Rerun(offer.key))} {typed('--max-cost', offer.cap)}"
     reason = "a person has to agree, and this client cannot ask one; nothing was bought"
@@ -158,39 +158,39 @@ def _bought(call: Call, offer: Offer) -> ClipRow:
     Raises:
         RefusedByWorker: It ended without a purchase that goes on.
     """
-    place = call.place
-    with place.provider() as context:
+    server_context = call.server_context
+    with server_context.provider() as context:
         enter(context, offer.prepared, Permission(max_cost=offer.price))
-        worker = place.workers.start(offer.key, lambda: _worker(place, offer))
+        worker = server_context.workers.start(offer.key, lambda: _worker(server_context, offer))
         now, ended = until_bought(context, offer.key, worker, patience_s=call.left_s)
         if ended is not None and ended.document is None and not now.task_id:
             # A run elsewhere that did not find the clip: nothing was bought, and this machine has it.
-            worker = place.workers.start(offer.key, lambda: _process(place, offer))
+            worker = server_context.workers.start(offer.key, lambda: _process(server_context, offer))
             _, ended = until_bought(context, offer.key, worker, patience_s=call.left_s)
         if ended is not None and ended.document is not None and "error" in ended.document:
             raise RefusedByWorker(of_command(ended.document["error"]))
         return clip_row(context, offer.key)
 
 
-def _worker(place: Workplace, offer: Offer) -> ClipWorker:
+def _worker(server_context: ServerContext, offer: Offer) -> ClipWorker:
     """A run of a deployment where workers take one, else a process of this machine."""
-    url = None if emulated_here() else place.server()
+    url = None if emulated_here() else server_context.server()
     if url is not None:
         from flows.mcp.deployed_run import start_deployed_run
 
         parameters = {
             "key": offer.key,
             "max_cost": offer.cap,
-            "credentials_block": place.credentials_block,
-            "storage_block": place.storage_block,
+            "credentials_block": server_context.credentials_block,
+            "storage_block": server_context.storage_block,
         }
         if (run := start_deployed_run(url, parameters)) is not None:
             return run
-    return _process(place, offer)
+    return _process(server_context, offer)
 
 
-def _process(place: Workplace, offer: Offer) -> ClipWorker:
-    return start_clip_process(offer.key, [*place.flags, f"--max-cost={offer.cap}"])
+def _process(server_context: ServerContext, offer: Offer) -> ClipWorker:
+    return start_clip_process(offer.key, [*server_context.flags, f"--max-cost={offer.cap}"])
 
 
 def _output(

@@ -14,8 +14,8 @@ from mcp_types import CallToolRequestParams, ContentBlock
 from pydantic import BaseModel
 
 from flows.mcp.price_question import PriceQuestions, Verdict
+from flows.mcp.server_context import ServerContext
 from flows.mcp.tool_inputs import LONGEST_WAIT_S
-from flows.mcp.workplace import Workplace
 from footage.errors import NotFinished
 
 T = TypeVar("T")
@@ -41,7 +41,7 @@ class Answer:
 class Call:
     """One call of a tool."""
 
-    place: Workplace
+    server_context: ServerContext
     questions: PriceQuestions
     context: ServerRequestContext[Any, Any]
     params: CallToolRequestParams

@@ -16,8 +16,8 @@ from mcp_types import CallToolResult, Request, RequestParams, Result
 from pydantic import ConfigDict
 
 from flows.mcp.protocol_server import make_server
+from flows.mcp.server_context import ServerContext
 from flows.mcp.tool import TASKS
-from flows.mcp.workplace import Workplace
 from footage.clip import Clip
 
 CAP = {"max_cost": 5, "currency": "CNY"}
@@ -52,7 +52,7 @@ async def test_a_booked_clip_is_waited_for_harvested_and_fetched(
     async def note(progress: float, total: float | None, message: str | None) -> None:
         told.append(message or "")
 
-    async with client_of(make_server(Workplace()), era, Person("decline")) as client:
+    async with client_of(make_server(ServerContext()), era, Person("decline")) as client:
         quote = await call(client, "quote", request=booked["request"])
         now = await client.call_tool("wait", {"key": key[:12], "seconds": 0.6}, progress_callback=note)
         waited = now.structured_content
@@ -86,7 +86,7 @@ async def test_small_files_of_a_clip_are_read_and_no_video_is(
     era: Era, booked: dict[str, Any], bench: Bench
 ) -> None:
     key = booked["key"]
-    async with client_of(make_server(Workplace()), era) as client:
+    async with client_of(make_server(ServerContext()), era) as client:
         with pytest.raises(MCPError, match="There is nothing at"):
             await client.read_resource(f"wan-video://clips/{key}/result.json")
         await call(client, "harvest")
@@ -107,7 +107,7 @@ async def test_small_files_of_a_clip_are_read_and_no_video_is(
 async def test_a_clip_that_failed_says_why_and_that_nothing_is_billed(bench: Bench) -> None:
     bench.fault("failed-output-inspection")
     clip = await bought(bench)
-    async with client_of(make_server(Workplace())) as client:
+    async with client_of(make_server(ServerContext())) as client:
         harvested = await call(client, "harvest")
         where = await call(client, "wait", key=clip.key, seconds=5)
         told = await refusal(client, "result", key=clip.key)
@@ -123,7 +123,7 @@ async def test_a_clip_whose_result_expired_says_that_it_may_be_billed(
     booked: dict[str, Any], bench: Bench
 ) -> None:
     bench.emulator.advance(25 * 3600)
-    async with client_of(make_server(Workplace())) as client:
+    async with client_of(make_server(ServerContext())) as client:
         await call(client, "harvest")
         where = await call(client, "status", keys=[booked["key"]])
         told = await refusal(client, "result", key=booked["key"])
@@ -141,7 +141,7 @@ async def test_a_clip_that_runs_is_abandoned_and_a_stored_one_is_too_late(
     runs = await bought(bench, take=2)
     while bench.tasks()[-1]["status"] != "RUNNING":
         bench.emulator.advance(1)
-    async with client_of(make_server(Workplace())) as client:
+    async with client_of(make_server(ServerContext())) as client:
         abandoned = await call(client, "cancel", key=runs.key)
         bench.emulator.advance(4000)
         await call(client, "harvest")
@@ -196,18 +196,18 @@ async def task_method(client: Any, method: str, key: str, **more: Any) -> dict[s
 async def test_a_client_that_knows_tasks_follows_the_clip_as_one(bench: Bench) -> None:
     bench.emulator.turn(generation_s=4000.0)
     clip = await bought(bench)
-    place, tasks = Workplace(), Tasks()
+    server_context, tasks = ServerContext(), Tasks()
     # Somebody works on it; here the test does.
-    place.workers.start(clip.key, Idle)
+    server_context.workers.start(clip.key, Idle)
     request = {"prompt": bench.prompt, "model": clip.order.model, "size": "832*480"}
-    async with client_of(make_server(place), extensions=[tasks]) as client:
+    async with client_of(make_server(server_context), extensions=[tasks]) as client:
         await client.call_tool("submit", {"request": request, **CAP})
         working = await task_method(client, "tasks/get", clip.key)
         updated = await task_method(client, "tasks/update", clip.key, inputResponses={"x": {}})
         bench.emulator.advance(4000)
         await call(client, "harvest")
     # After a restart another server knows the same.
-    async with client_of(make_server(Workplace()), extensions=[advertise(TASKS)]) as client:
+    async with client_of(make_server(ServerContext()), extensions=[advertise(TASKS)]) as client:
         completed = await task_method(client, "tasks/get", clip.key)
         await task_method(client, "tasks/cancel", clip.key)
         after = await task_method(client, "tasks/get", clip.key)
@@ -229,7 +229,7 @@ async def test_a_client_that_knows_tasks_follows_the_clip_as_one(bench: Bench) -
 async def test_a_task_of_a_failed_clip_is_completed_with_an_error_in_words(bench: Bench) -> None:
     bench.fault("failed-output-inspection")
     clip = await bought(bench)
-    async with client_of(make_server(Workplace()), extensions=[advertise(TASKS)]) as client:
+    async with client_of(make_server(ServerContext()), extensions=[advertise(TASKS)]) as client:
         await call(client, "harvest")
         task = await task_method(client, "tasks/get", clip.key)
 
@@ -240,7 +240,7 @@ async def test_a_task_of_a_failed_clip_is_completed_with_an_error_in_words(bench
 async def test_a_queued_clip_is_cancelled_as_a_task(bench: Bench) -> None:
     bench.fault("stuck-pending")
     clip = await bought(bench)
-    async with client_of(make_server(Workplace()), extensions=[advertise(TASKS)]) as client:
+    async with client_of(make_server(ServerContext()), extensions=[advertise(TASKS)]) as client:
         await task_method(client, "tasks/cancel", clip.key)
         task = await task_method(client, "tasks/get", clip.key)
 
@@ -250,10 +250,10 @@ async def test_a_queued_clip_is_cancelled_as_a_task(bench: Bench) -> None:
 @pytest.mark.parametrize("era", ERAS)
 async def test_who_did_not_say_that_it_knows_tasks_gets_none(era: Era, bench: Bench) -> None:
     clip = await bought(bench)
-    place = Workplace()
-    place.workers.start(clip.key, Idle)
+    server_context = ServerContext()
+    server_context.workers.start(clip.key, Idle)
     request = {"prompt": bench.prompt, "model": clip.order.model, "size": "832*480"}
-    async with client_of(make_server(place), era) as client:
+    async with client_of(make_server(server_context), era) as client:
         answer = await call(client, "submit", request=request, **CAP)
         with pytest.raises(MCPError):
             await task_method(client, "tasks/get", clip.key)

@@ -12,7 +12,7 @@ from bench import Bench
 from mcp_types import ElicitResult, InputRequiredResult
 
 from flows.mcp.protocol_server import make_server
-from flows.mcp.workplace import Workplace
+from flows.mcp.server_context import ServerContext
 from footage.spending.stop_switch import stop_buying
 from footage.values.money import Amount
 
@@ -37,7 +37,7 @@ async def tried_to_buy(client: Any, **arguments: Any) -> bool:
 @pytest.mark.parametrize("era", ERAS)
 async def test_over_the_cap_nobody_is_asked_and_nothing_is_kept(era: Era, output: Path) -> None:
     person = Person()
-    async with client_of(make_server(Workplace()), era, person) as client:
+    async with client_of(make_server(ServerContext()), era, person) as client:
         answer = await call(client, "submit", request=CLIP, max_cost=0.69, currency="CNY")
         dollars = await call(client, "submit", request=CLIP, max_cost="0.09", currency="USD")
 
@@ -51,7 +51,7 @@ async def test_over_the_cap_nobody_is_asked_and_nothing_is_kept(era: Era, output
 @pytest.mark.parametrize("era", ERAS)
 async def test_the_question_names_what_is_bought_and_its_form_has_no_default(era: Era) -> None:
     person = Person("decline")
-    async with client_of(make_server(Workplace()), era, person) as client:
+    async with client_of(make_server(ServerContext()), era, person) as client:
         quote = await call(client, "quote", request=CLIP)
         answer = await call(client, "submit", request=CLIP, **PRICE)
 
@@ -84,7 +84,7 @@ async def test_the_question_names_what_is_bought_and_its_form_has_no_default(era
     ],
 )
 async def test_without_a_persons_yes_nothing_is_bought(era: Era, person: Person, output: Path) -> None:
-    async with client_of(make_server(Workplace()), era, person) as client:
+    async with client_of(make_server(ServerContext()), era, person) as client:
         answer = await call(client, "submit", request=CLIP, **PRICE)
 
     assert answer["state"] == "declined"
@@ -93,7 +93,7 @@ async def test_without_a_persons_yes_nothing_is_bought(era: Era, person: Person,
 
 async def test_a_yes_in_the_older_era_goes_on_to_buy_and_a_missing_key_is_said_in_words() -> None:
     person = Person()
-    async with client_of(make_server(Workplace()), "legacy", person) as client:
+    async with client_of(make_server(ServerContext()), "legacy", person) as client:
         told = await refusal(client, "submit", request=CLIP, **PRICE)
 
     assert len(person.asked) == 1
@@ -104,7 +104,7 @@ async def test_a_yes_in_the_older_era_goes_on_to_buy_and_a_missing_key_is_said_i
 
 @pytest.mark.parametrize("era", ERAS)
 async def test_where_nobody_can_be_asked_a_command_does_what_a_yes_would(era: Era) -> None:
-    async with client_of(make_server(Workplace()), era) as client:
+    async with client_of(make_server(ServerContext()), era) as client:
         answer = await call(client, "submit", request=CLIP, **PRICE)
         again = await call(client, "submit", request=CLIP, **PRICE)
         where = await call(client, "status", keys=[answer["key"]])
@@ -116,7 +116,7 @@ async def test_where_nobody_can_be_asked_a_command_does_what_a_yes_would(era: Er
 
 
 async def test_the_models_own_yes_is_no_argument() -> None:
-    async with client_of(make_server(Workplace())) as client:
+    async with client_of(make_server(ServerContext())) as client:
         for name in ("confirm", "approved", "answer", "consent", "approve_above"):
             assert "There is no such argument" in await refusal(
                 client, "submit", request=CLIP, **PRICE, **{name: "buy"}
@@ -126,7 +126,7 @@ async def test_the_models_own_yes_is_no_argument() -> None:
 async def test_up_to_the_operators_limit_nobody_is_asked() -> None:
     person = Person("decline")
     limit = Amount.parse("0.70 CNY")
-    async with client_of(make_server(Workplace(approve_above=limit)), "auto", person) as client:
+    async with client_of(make_server(ServerContext(approve_above=limit)), "auto", person) as client:
         assert await tried_to_buy(client, request=CLIP, **PRICE)
         dearer = await call(
             client, "submit", request={**CLIP, "size": "1920*1080"}, max_cost=9, currency="CNY"
@@ -155,7 +155,7 @@ async def second_round(client: Any, question: InputRequiredResult, **arguments: 
 
 async def test_an_answer_counts_once() -> None:
     asked = {"request": CLIP, **PRICE}
-    async with client_of(make_server(Workplace()), "auto", Person()) as client:
+    async with client_of(make_server(ServerContext()), "auto", Person()) as client:
         question = await first_round(client, **asked)
         bought = await second_round(client, question, **asked)
         replayed = await second_round(client, question, **asked)
@@ -167,7 +167,7 @@ async def test_an_answer_counts_once() -> None:
 async def test_a_price_that_rose_since_is_asked_about_again(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = {"request": CLIP, "max_cost": 5, "currency": "CNY"}
     monkeypatch.setenv("WAN_VIDEO_REGION", "cn-beijing")
-    async with client_of(make_server(Workplace()), "auto", Person()) as client:
+    async with client_of(make_server(ServerContext()), "auto", Person()) as client:
         question = await first_round(client, **asked)
         monkeypatch.setenv("WAN_VIDEO_REGION", "ap-southeast-1")
         again = await second_round(client, question, **asked)
@@ -178,7 +178,7 @@ async def test_a_price_that_rose_since_is_asked_about_again(monkeypatch: pytest.
 
 
 async def test_an_answer_to_one_request_buys_no_other() -> None:
-    async with client_of(make_server(Workplace()), "auto", Person()) as client:
+    async with client_of(make_server(ServerContext()), "auto", Person()) as client:
         question = await first_round(client, request=CLIP, **PRICE)
         with pytest.raises(Exception, match="Invalid or expired requestState"):
             await second_round(client, question, request={**CLIP, "take": 2}, **PRICE)
@@ -187,7 +187,7 @@ async def test_an_answer_to_one_request_buys_no_other() -> None:
 async def test_while_buying_is_stopped_nobody_is_asked(bench: Bench) -> None:
     stop_buying(bench.context().store, "the operator", "too dear")
     person = Person()
-    async with client_of(make_server(Workplace()), "auto", person) as client:
+    async with client_of(make_server(ServerContext()), "auto", person) as client:
         told = await refusal(client, "submit", request=CLIP, **PRICE)
 
     assert told.startswith("BuyingStopped: ")
@@ -215,7 +215,7 @@ BOARD = {
 )
 async def test_a_board_over_a_cap_is_not_asked_about(caps: dict[str, Any], reason: str) -> None:
     person = Person()
-    async with client_of(make_server(Workplace()), "auto", person) as client:
+    async with client_of(make_server(ServerContext()), "auto", person) as client:
         answer = await call(client, "storyboard_submit", **BOARD, **caps)
 
     assert answer["state"] == "over_cap"
@@ -227,9 +227,9 @@ async def test_a_board_over_a_cap_is_not_asked_about(caps: dict[str, Any], reaso
 async def test_a_board_is_asked_about_as_a_whole_and_kept_for_a_person_who_cannot_be_asked(era: Era) -> None:
     caps = {"max_cost": 2, "currency": "CNY", "max_seconds": 10}
     person = Person("decline")
-    async with client_of(make_server(Workplace()), era, person) as client:
+    async with client_of(make_server(ServerContext()), era, person) as client:
         declined = await call(client, "storyboard_submit", **BOARD, **caps)
-    async with client_of(make_server(Workplace()), era) as client:
+    async with client_of(make_server(ServerContext()), era) as client:
         unasked = await call(client, "storyboard_submit", **BOARD, **caps)
 
     assert (declined["state"], unasked["state"]) == ("declined", "needs_approval")

@@ -19,7 +19,7 @@ from mcp.client.stdio import StdioServerParameters
 from mcp.shared.exceptions import MCPError
 
 from flows.mcp.protocol_server import make_server
-from flows.mcp.workplace import Workplace
+from flows.mcp.server_context import ServerContext
 from footage.emulator import Emulator
 
 pytestmark = pytest.mark.timeout(240)
@@ -42,11 +42,11 @@ async def delivered(client: Client, key: str) -> dict[str, Any]:
 
 
 async def test_ten_equal_calls_at_once_buy_one_clip(emulator: Emulator) -> None:
-    place, person = Workplace(), Person()
-    async with client_of(make_server(place), "auto", person) as client:
+    server_context, person = ServerContext(), Person()
+    async with client_of(make_server(server_context), "auto", person) as client:
         answers = await asyncio.gather(*(call(client, "submit", request=CLIP, **PRICE) for _ in range(10)))
         await delivered(client, answers[0]["key"])
-        place.workers.close()
+        server_context.workers.close()
 
     assert {answer["key"] for answer in answers} == {answers[0]["key"]}
     assert {answer["state"] for answer in answers} <= {"booked", "delivered"}
@@ -87,7 +87,7 @@ async def test_a_server_killed_in_a_wait_loses_nothing(emulator: Emulator) -> No
     assert booked["state"] == "booked"
     emulator.advance(3000)
 
-    async with client_of(make_server(Workplace()), "auto", Person("decline")) as client:
+    async with client_of(make_server(ServerContext()), "auto", Person("decline")) as client:
         (where,) = (await call(client, "status", keys=[booked["key"]]))["clips"]
         await delivered(client, booked["key"])
         again = await call(client, "submit", request=CLIP, **PRICE)
@@ -105,8 +105,8 @@ async def test_a_board_is_bought_once_and_followed_to_its_film(emulator: Emulato
         "shots:\n  - {id: s01, prompt: A boat}\n  - {id: s02, prompt: A harbour}\n"
     )
     caps = {"max_cost": 1.4, "currency": "CNY", "max_seconds": 10}
-    place, person = Workplace(), Person()
-    async with client_of(make_server(place), "auto", person) as client:
+    server_context, person = ServerContext(), Person()
+    async with client_of(make_server(server_context), "auto", person) as client:
         begun = await call(client, "storyboard_submit", board=board, **caps)
         for _ in range(120):
             how_far = await call(client, "storyboard_status", board=begun["board"])
@@ -114,7 +114,7 @@ async def test_a_board_is_bought_once_and_followed_to_its_film(emulator: Emulato
                 break
             await asyncio.sleep(0.5)
         again = await call(client, "storyboard_plan", board=board)
-        place.workers.close()
+        server_context.workers.close()
 
     assert begun["state"] in ("booked", "delivered")
     assert len(person.asked) == 1

@@ -13,8 +13,8 @@ from agentclient import CLIP, ERAS, PRICE, Era, call, client_of, refusal
 from mcp.shared.exceptions import MCPError
 
 from flows.mcp.protocol_server import MOST_CHARS, listed, make_server
+from flows.mcp.server_context import ServerContext
 from flows.mcp.tool_list import TOOLS
-from flows.mcp.workplace import Workplace
 
 SNAPSHOT = Path(__file__).with_name("tools.json")
 KEY = "sk-0123456789abcdef0123456789abcdef"
@@ -60,7 +60,7 @@ def test_every_tool_says_all_four_hints_refuses_unknown_arguments_and_has_a_form
 @pytest.mark.parametrize("era", ERAS)
 @pytest.mark.usefixtures("output")
 async def test_a_quote_says_price_source_key_and_every_field_in_both_eras(era: Era) -> None:
-    async with client_of(make_server(Workplace()), era) as client:
+    async with client_of(make_server(ServerContext()), era) as client:
         offered = await call(client, "models", region="cn-beijing")
         quote = await call(client, "quote", request={**CLIP, "motion_strength": 0.5})
 
@@ -118,7 +118,7 @@ WRONG: list[tuple[str, dict[str, Any], tuple[str, ...]]] = [
 async def test_each_mistake_arrives_as_words_with_field_value_what_is_allowed_and_the_next_step(
     era: Era,
 ) -> None:
-    async with client_of(make_server(Workplace()), era) as client:
+    async with client_of(make_server(ServerContext()), era) as client:
         for tool, arguments, expected in WRONG:
             told = await refusal(client, tool, **arguments)
 
@@ -128,7 +128,7 @@ async def test_each_mistake_arrives_as_words_with_field_value_what_is_allowed_an
 
 @pytest.mark.usefixtures("output")
 async def test_a_tool_that_there_is_not_is_named_with_those_that_there_are() -> None:
-    async with client_of(make_server(Workplace())) as client:
+    async with client_of(make_server(ServerContext())) as client:
         for name in ("adopt", "setup", "retake", "resume_buying"):
             with pytest.raises(MCPError, match=r"There is no tool .*Tools: models, quote, submit"):
                 await client.call_tool(name, {})
@@ -145,7 +145,7 @@ async def test_a_key_that_stands_in_the_wrong_place_is_in_no_answer() -> None:
         ("list", {"since": KEY}),
         ("submit", {"request": KEY, "max_cost": KEY, "currency": KEY}),
     ]
-    async with client_of(make_server(Workplace())) as client:
+    async with client_of(make_server(ServerContext())) as client:
         for tool, arguments in wrong:
             assert KEY not in await refusal(client, tool, **arguments)
         with pytest.raises(MCPError) as unknown:
@@ -154,7 +154,7 @@ async def test_a_key_that_stands_in_the_wrong_place_is_in_no_answer() -> None:
 
 
 async def test_a_board_is_priced_from_its_text_and_what_is_guessed_is_asked_back(output: Path) -> None:
-    async with client_of(make_server(Workplace())) as client:
+    async with client_of(make_server(ServerContext())) as client:
         plan = await call(client, "storyboard_plan", board=BOARD)
         late = await call(client, "storyboard_plan", board=BOARD, offset=1)
         told = await refusal(client, "storyboard_plan", board=UNSURE)
@@ -173,7 +173,7 @@ async def test_no_answer_is_longer_than_hosts_let_through(output: Path) -> None:
     shots = "".join(f"  - {{id: s{n}, prompt: {'far ' * 180}}}\n" for n in range(300))
     board = BOARD.partition("shots:")[0] + "shots:\n" + shots
     many = {**CLIP, "prompt": "far " * 190, "motion_strength": 1}
-    async with client_of(make_server(Workplace())) as client:
+    async with client_of(make_server(ServerContext())) as client:
         plan = await call(client, "storyboard_plan", board=board)
         for take in range(1, 51):
             await call(client, "submit", request={**many, "take": take}, **PRICE)
@@ -193,7 +193,7 @@ async def test_no_answer_is_longer_than_hosts_let_through(output: Path) -> None:
 
 
 async def test_clips_are_listed_page_by_page(output: Path) -> None:
-    async with client_of(make_server(Workplace())) as client:
+    async with client_of(make_server(ServerContext())) as client:
         for take in (1, 2, 3):
             await call(client, "submit", request={**CLIP, "take": take}, **PRICE)
         first = await call(client, "list", limit=2, words="kite")
@@ -216,7 +216,7 @@ async def test_clips_are_listed_page_by_page(output: Path) -> None:
 )
 @pytest.mark.usefixtures("output")
 async def test_only_small_files_of_clips_and_boards_are_resources(uri: str) -> None:
-    async with client_of(make_server(Workplace())) as client:
+    async with client_of(make_server(ServerContext())) as client:
         with pytest.raises(MCPError, match=r"There is no such resource. Allowed: wan-video://clips/\{key\}"):
             await client.read_resource(uri)
 

@@ -1,4 +1,4 @@
-"""Where the tools work: a store, the provider's key, and who makes what was bought."""
+"""What one server of tools works with: a store, the provider's key, and who makes what was bought."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Workers:
 
 
 @dataclass
-class Workplace:
+class ServerContext:
     """What one server of tools works with; each call opens its own context."""
 
     credentials_block: str | None = None
