@@ -91,8 +91,12 @@ def _show(result: dict[str, Any]) -> None:
             tell(f"  → {result['commands'][shot_id]}")
     delivered = sum(state == "delivered" for state in result["shots"].values())
     tell(f"{delivered} of {len(result['shots'])} shots: {result['cost_in_words']}", "bold")
-    for name, url in result["links"].items():
-        if name not in ("film.mp4", "report.json", "board.json"):
-            tell(f"{name:<15} {url}")
+    others = {
+        name: url
+        for name, url in result["links"].items()
+        if name not in ("film.mp4", "report.json", "board.json")
+    }
+    for name, url in others.items():
+        tell(f"{name:<{max(map(len, others))}}  {url}")
     if "film.mp4" in result["links"]:
         print(result["links"]["film.mp4"])
