@@ -142,7 +142,7 @@ def _tiles(plan: BoardPlan, views: Sequence[View], statement: Statement | None) 
     missing = [f"{n} {STATES[state].lower()}" for state, n in _counts(views).items() if state != "delivered"]
     tiles = [
         ("Shots", str(len(made)), f"of {len(views)}", ", ".join(missing) or "all there"),
-        ("Length", f"{came_s:.1f}", "s", f"{asked_s} s asked"),
+        ("Length of the clips", f"{came_s:.1f}", "s", f"{asked_s} s asked"),
         *_money_tiles(plan, views, statement),
     ]
     return joined(
