@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import tempfile
+from collections import Counter
+from collections.abc import Collection
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, cast
@@ -27,11 +29,13 @@ def join(
     tracks: list[tuple[str, list[tuple[float, float, str]]]] | None = None,
     chapters: list[tuple[float, float, str]] | None = None,
     lufs: float | None = None,
+    copies: Collection[str] = (),
 ) -> dict[str, Any]:
     """Copy the pictures when all clips are alike, else encode all of them alike first.
 
     A file has one label: `label`, or the first one that a clip has. The visible one lies over its first
-    `visible_label_s` seconds. With `lufs`, its sound has that loudness.
+    `visible_label_s` seconds. With `lufs`, its sound has that loudness. Those of the paths that are `copies` are
+    deleted as they are read, so that clips and film together take little more disk than one of them.
     """
     text = Text(tracks or [], chapters or [])
     if label is None:
@@ -46,7 +50,7 @@ def join(
                     encoded[place] = str(Path(folder) / f"{place}.mp4")
                     conform(path, encoded[place], fps, size)
             alike = [encoded[place] for place in range(len(paths))]
-        delivered_lufs = _write(alike, out, label, text, lufs, folder)
+        delivered_lufs = _write(alike, out, label, text, lufs, folder, {*copies, *encoded.values()})
     return {"encoded": sorted(encoded), "delivered_lufs": delivered_lufs}
 
 
@@ -93,9 +97,16 @@ def _likeness(path: str) -> tuple[Any, ...]:
 
 
 def _write(
-    paths: list[str], out: str, label: str | None, text: Text, lufs: float | None, folder: str
+    paths: list[str],
+    out: str,
+    label: str | None,
+    text: Text,
+    lufs: float | None,
+    folder: str,
+    copies: Collection[str],
 ) -> float | None:
     """Write the film; returns how loud the clips were, where that was asked."""
+    still_read = Counter(paths)
     with open_video(paths[0]) as first:
         video = first.streams.video[0]
         time_base = cast(Fraction, video.time_base)
@@ -114,6 +125,9 @@ def _write(
                 words.write_until(float(start * time_base))
                 if sound is not None:
                     sound.write_until(start * time_base)
+                still_read[path] -= 1
+                if path in copies and not still_read[path]:
+                    Path(path).unlink()
             if sound is not None:
                 sound.finish()
         return sound.delivered_lufs if isinstance(sound, MixedSound) else None

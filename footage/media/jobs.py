@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, astuple, dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -150,6 +150,7 @@ def join(
     visible_label_s: float = 0.0,
     text: FilmText | None = None,
     lufs: float | None = None,
+    copies: Collection[Path] = (),
 ) -> Joined:
     """Write the clips one after the other into one file.
 
@@ -158,7 +159,8 @@ def join(
     `visible_label_s` seconds, the clips of the opening are encoded again, and the others are copied if they
     are like those. Sound is encoded anew in one piece whenever a clip has some: it then has no gap or click at a cut,
     and silent clips stay silent; with `lufs` it is brought to that loudness. The file has one AIGC label: `label`, or
-    the first one that a clip has; and the streams and chapters of `text`.
+    the first one that a clip has; and the streams and chapters of `text`. Clips that are `copies` are deleted as they
+    are read.
 
     Raises:
         BadDelivery: A clip cannot be read, or there is none.
@@ -175,6 +177,7 @@ def join(
         label=label,
         visible_label_s=visible_label_s,
         lufs=lufs,
+        copies=[_name(clip) for clip in copies],
         **asdict(text or FilmText()),
     )
     return Joined(tuple(answer["encoded"]), answer["delivered_lufs"])
@@ -229,10 +232,10 @@ def compose(
     return Joined(tuple(range(len(clips))), answer["delivered_lufs"])
 
 
-def thumbnail(clips: Sequence[Path], out: Path, strip: Path, *, film: Path) -> bool:
+def thumbnail(clips: Sequence[Path], out: Path, strip: Path, *, label: str | None) -> bool:
     """Write the sharpest of the clips' first, middle and last frames (JPEG, 1280x720, at most 2 MB) to `out`.
 
-    `strip` gets all of them small, to choose from. Both carry the label of the film. Returns whether there was a frame.
+    `strip` gets all of them small, to choose from. Both carry the AIGC label. Returns whether there was a frame.
 
     Raises:
         BadDelivery: A clip cannot be read.
@@ -245,7 +248,7 @@ def thumbnail(clips: Sequence[Path], out: Path, strip: Path, *, film: Path) -> b
         paths=[_name(clip) for clip in clips],
         out=_name(out),
         strip=_name(strip),
-        film=_name(film),
+        label=label,
     )
     return bool(answer["made"])
 

@@ -9,7 +9,6 @@ from typing import Any
 
 from PIL import Image, ImageFilter, ImageOps, ImageStat
 
-from footage.marks.mp4 import label_in
 from footage.marks.xmp import jpeg_options
 from footage.media.decoding import open_video
 
@@ -20,10 +19,10 @@ _SMALL = (320, 180)
 _COLUMNS = 6
 
 
-def thumbnail(paths: list[str], out: str, strip: str, film: str) -> dict[str, Any]:
+def thumbnail(paths: list[str], out: str, strip: str, label: str | None) -> dict[str, Any]:
     """Write the sharpest of the clips' first, middle and last frames, and all of them small, as JPEG.
 
-    They carry the label of `film`. A picture of another shape is shown whole between black bars.
+    They carry the AIGC label. A picture of another shape is shown whole between black bars.
     """
     best: tuple[float, Image.Image] | None = None
     small: list[Image.Image] = []
@@ -34,7 +33,7 @@ def thumbnail(paths: list[str], out: str, strip: str, film: str) -> dict[str, An
             sharpness = _sharpness(shown)
             if best is None or sharpness > best[0]:
                 best = sharpness, shown
-    marks = jpeg_options(label_in(film))
+    marks = jpeg_options(label)
     if best is not None:
         Path(out).write_bytes(_jpeg(best[1], marks))
         Path(strip).write_bytes(_jpeg(_sheet(small), marks))

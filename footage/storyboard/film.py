@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -26,6 +26,7 @@ from footage.marks.visible_label import VisibleLabel, visible_label
 from footage.storage.sha256 import sha256_of
 from footage.storyboard.cut import Event, ShotOutcome, cut
 from footage.storyboard.film_words import Words, words_of
+from footage.storyboard.outputs import digest
 from footage.storyboard.plan import BoardPlan, Format
 from footage.storyboard.sequence import Placed, picture_size, same_shape, sequence
 from footage.subtitles import iso_639_2, plain_text
@@ -81,6 +82,7 @@ def make_film(
     out: Path,
     labelling: Labelling = UNNAMED,
     signing: Signing | None = None,
+    is_copy: Callable[[Path], bool] = lambda _file: False,
 ) -> Film | None:
     """Join the delivered clips in the board's order into `out`; None when there is none to join.
 
@@ -94,23 +96,25 @@ def make_film(
         out: An MP4 file to write.
         labelling: Who labels the film; it has one AIGC label.
         signing: With what it gets a C2PA manifest, in which each clip is an ingredient; None: it gets none.
+        is_copy: Which of the files may be deleted once they are read.
 
     Raises:
         BadDelivery: A clip cannot be read, or the film that was written is not whole or lost its label.
         StorageProblem: The disk does not take the result.
     """
-    left_out = _left_out(plan, outcomes, files)
-    events = [event for event in cut(plan, outcomes) if event.shot.id not in left_out]
-    if not events:
+    shots, left_out = shown_shots(plan, outcomes, files)
+    if not shots:
         return None
-    shots = sequence(plan, events)
+    events = [shot.event for shot in shots]
     clips = {event.shot.id: files[event.shot.id] for event in events}
     marks = {shot_id: clip_marks(file) for shot_id, file in clips.items()}
     label, by, warnings = _label(marks, labelling)
     words = words_of(plan, shots)
     duration_s = float(shots[-1].record_out / plan.format.fps)
     drawn = _visible_label(plan, labelling, duration_s)
-    joined = _joined(plan, shots, clips, out, label, drawn.shown_s if drawn else 0.0, _text(words))
+    # A signature is about the clips' files as well.
+    copies = [file for file in clips.values() if signing is None and is_copy(file)]
+    joined = _joined(plan, shots, clips, out, label, drawn.shown_s if drawn else 0.0, _text(words), copies)
     if problems := media.walk(out):
         raise BadDelivery(f"The film that was written is not whole: {problems[0]}.")
     written = read_marks(out)
@@ -140,14 +144,39 @@ def make_film(
     )
 
 
-def _left_out(
-    plan: BoardPlan, outcomes: Mapping[str, ShotOutcome], files: Mapping[str, Path]
+def film_inputs(
+    plan: BoardPlan,
+    outcomes: Mapping[str, ShotOutcome],
+    there: Collection[str],
+    labelling: Labelling,
+    signing: Signing | None,
 ) -> dict[str, str]:
-    """The shots that are not in the film, with the reason."""
+    """Everything that a film of these shots is made from, as hashes by name: the same for the same film."""
+    shots, left_out = shown_shots(plan, outcomes, there)
+    frames = [
+        (shot.event.shot.id, shot.source_in, shot.source_out, shot.into_next, shot.from_last, shot.encoded)
+        for shot in shots
+    ]
+    wanted = plan.board.film.model_dump(exclude={"thumbnail", "media_root"})
+    words = words_of(plan, shots)
+    asked = digest(plan.board.title, wanted, plan.format, frames, left_out, labelling, signing)
+    return {"frames and settings": asked, "words": digest(words.tracks, words.chapters)}
+
+
+def shown_shots(
+    plan: BoardPlan, outcomes: Mapping[str, ShotOutcome], there: Collection[str]
+) -> tuple[tuple[Placed, ...], dict[str, str]]:
+    """The shots in the film, and those that are not in it with the reason; `there` is which of them have a clip."""
+    left_out = _left_out(plan, outcomes, there)
+    events = [event for event in cut(plan, outcomes) if event.shot.id not in left_out]
+    return sequence(plan, events), left_out
+
+
+def _left_out(plan: BoardPlan, outcomes: Mapping[str, ShotOutcome], there: Collection[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for event in cut(plan, outcomes):
         clip = event.clip
-        if clip is None or event.shot.id not in files:
+        if clip is None or event.shot.id not in there:
             found[event.shot.id] = "it has no clip"
         elif not same_shape(clip, plan.format):
             size = f"{plan.format.width}*{plan.format.height}"
@@ -163,6 +192,7 @@ def _joined(
     label: str | None,
     visible_label_s: float,
     text: media.FilmText,
+    copies: Sequence[Path],
 ) -> media.Joined:
     """Copy the clips one after the other where they only follow each other; encode them where they do not."""
     wanted, lufs = plan.format, plan.board.film.loudness_lufs
@@ -180,7 +210,11 @@ def _joined(
             else _converted(clips[shot.event.shot.id], shot.event, wanted, Path(folder))
             for shot in shots
         ]
-        return media.join(alike, out, label=label, visible_label_s=visible_label_s, text=text, lufs=lufs)
+        converted = [file for file in alike if file.parent == Path(folder)]
+        return media.join(
+            alike, out, label=label, visible_label_s=visible_label_s, text=text, lufs=lufs,
+            copies=[*copies, *converted],
+        )  # fmt: skip
 
 
 def _shown(shot: Placed, file: Path) -> media.ShownClip:

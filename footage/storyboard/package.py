@@ -16,20 +16,24 @@ A title whose letters no file name can have gets a hash, and another board of th
     board.json            the board as it was read
     report.json           outcomes, all takes, quote and spending
     picks.jsonl           what people said of the takes, a line each
+    outputs.json          what each of these files was made from
     takes/, retakes/, verdicts/   footage/storyboard/review_records.py
 
-Made anew at every run of the board and after every verdict, so these files are replaced; the records in the three
-folders, a clip and its evidence never are.
+Made at every run of the board and after every verdict. What is made from the same as last time stays as it is
+(footage/storyboard/outputs.py), the rest is replaced; the records in the three folders, a clip and its evidence
+never are.
 """
 
 from __future__ import annotations
 
 import datetime
+import hashlib
 import json
 import logging
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,14 +41,17 @@ from footage import media
 from footage.errors import BadDelivery, FootageError
 from footage.evidence.clip_evidence import ClipEvidence
 from footage.marks import UNNAMED, Labelling, Signing
+from footage.request import VideoResponse
 from footage.steps.labelled_copy import labelled_copy
-from footage.storage.sha256 import sha256_of
 from footage.storyboard.cut import ShotOutcome
 from footage.storyboard.dailies import render_dailies
 from footage.storyboard.edl import edl
-from footage.storyboard.film import make_film
-from footage.storyboard.film_words import chapter_list
-from footage.storyboard.folder import claim_folder, to_json
+from footage.storyboard.film import film_inputs, make_film, shown_shots
+from footage.storyboard.film_words import Words, chapter_list, words_of
+from footage.storyboard.finished_film import FinishedFilm, finished
+from footage.storyboard.folder import board_json, claim_folder, to_json
+from footage.storyboard.local_clips import LocalClips
+from footage.storyboard.outputs import Outputs, digest
 from footage.storyboard.review_page import page_in_file
 from footage.storyboard.review_page.review_document import FileLinks, review_document
 from footage.storyboard.selection import selected
@@ -59,12 +66,13 @@ from footage.values.money import amount_text
 if TYPE_CHECKING:
     from footage.storage import Store
     from footage.storyboard.budget import Statement
-    from footage.storyboard.film import Film
-    from footage.storyboard.film_words import Words
     from footage.storyboard.plan import BoardPlan
     from footage.storyboard.take_list import Take
 
 logger = logging.getLogger(__name__)
+
+_LABELS = "film.labels.json"
+_THUMBNAILS = ("thumbnail.jpg", "thumbnails.jpg")
 
 
 @dataclass(frozen=True)
@@ -74,7 +82,7 @@ class Package:
     folder: str
     folder_url: str
     links: dict[str, str]
-    film: Film | None
+    film: FinishedFilm | None
 
 
 def make_package(
@@ -139,93 +147,108 @@ class _Packing:
         self.scratch = scratch
         self.labelling = labelling
         self.signing = signing
-        self.keys = {o.shot_id: o.response.key for o in outcomes.values() if o.response is not None}
         self.unlabelled: list[str] = []
-        self.videos = {shot_id: self._video(shot_id, key) for shot_id, key in self.keys.items()}
+        self.keys: dict[str, str] = {}
+        # What everything is made from: the release, the board, and the bytes of the clips.
+        self.made_from = {
+            "release": version("wan-video"),
+            "board": hashlib.sha256(board_json(plan.board)).hexdigest(),
+        }
+        videos: dict[str, str] = {}
+        for outcome in outcomes.values():
+            if outcome.response is not None:
+                self.keys[outcome.shot_id] = outcome.response.key
+                path, sha256 = self._video(outcome.shot_id, outcome.response)
+                videos[outcome.shot_id] = path
+                self.made_from[f"clip {outcome.shot_id}"] = sha256
+        self.clips = LocalClips(store, videos, scratch)
         # The folder lies two levels below the clips' own.
-        self.relative = {shot_id: f"../../{path}" for shot_id, path in self.videos.items()}
-        self.published: dict[str, str] = {"board.json": store.url_of(f"{folder}/board.json")}
+        self.relative = {shot_id: f"../../{path}" for shot_id, path in videos.items()}
+        self.outputs = Outputs(store, folder)
+        self.outputs.links["board.json"] = store.url_of(f"{folder}/board.json")
 
     def run(self, statement: Statement, notices: Sequence[str]) -> Package:
-        files = self._fetch()
-        film, problem = self._film(files)
+        film, problem = self._film()
         notices = [
             *notices,
             *([f"No film: {problem}"] if problem else []),
-            *((*film.label.warnings, *film.words.warnings) if film else ()),
+            *(film.warnings if film else ()),
             *self.unlabelled,
         ]
-        self._put("timeline.otio", timeline_otio(self.plan, self.outcomes, self.relative))
-        self._put("timeline.xml", xmeml(self.plan, self.outcomes, self.relative))
-        if files:
-            write_otioz(self.plan, self.outcomes, files, self.scratch / "timeline.otioz")
-            self._put_file("timeline.otioz")
-        for number, text in enumerate(edl(self.plan, self.outcomes, self.relative), start=1):
-            self._put("timeline.edl" if number == 1 else f"timeline-{number}.edl", text.encode())
+        self._put_timelines()
         self._put("picks.jsonl", picks_jsonl(read_verdicts(self.store, self.folder)))
         self._put("report.json", to_json(self._report(statement, film)))
         document = review_document(self.store, self.plan, self.folder, self.takes, self.outcomes, FileLinks())
         self._put("review.html", page_in_file(document).encode())
-        page = render_dailies(
-            self.plan,
-            self.outcomes,
-            made_at=datetime.datetime.now(datetime.UTC),
-            clips=self.relative,
-            posters=self._posters(),
-            downloads={name: name for name in self.published},
-            film="film.mp4" if film else None,
-            subtitles={track.language: webvtt(track.cues) for track in film.words.tracks} if film else {},
-            statement=statement,
-            notices=notices,
-            takes=self.rows,
-        )
-        self._put("dailies.html", page.encode())
-        return Package(self.folder, self.store.url_of(self.folder), self.published, film)
+        self._put_dailies(statement, notices, film)
+        self.outputs.finish()
+        return Package(self.folder, self.store.url_of(self.folder), self.outputs.links, film)
 
-    def _fetch(self) -> dict[str, Path]:
-        """The clips as local files: film and bundle are made from them."""
-        local: dict[str, Path] = {}
-        for path in dict.fromkeys(self.videos.values()):
-            local[path] = self.scratch / Path(path).name
-            self.store.get_file(path, local[path])
-        return {shot_id: local[path] for shot_id, path in self.videos.items()}
-
-    def _video(self, shot_id: str, key: str) -> str:
-        """The clip of a shot, or its copy with the visible label where the board asks for that."""
+    def _video(self, shot_id: str, clip: VideoResponse) -> tuple[str, str]:
+        """The clip of a shot, or its copy with the visible label where the board asks for that; and its hash."""
         if self.plan.shot(shot_id).request.visible_label == "own":
             try:
-                return labelled_copy(ClipEvidence(self.store, key), self.signing).file.path
+                copy = labelled_copy(ClipEvidence(self.store, clip.key), self.signing).file
             except BadDelivery as error:
                 self.unlabelled.append(f"shot {shot_id}: it has no visible label: {error.message}.")
-        return f"videos/{key}.mp4"
+            else:
+                return copy.path, copy.sha256
+        return f"videos/{clip.key}.mp4", clip.sha256
 
-    def _film(self, files: Mapping[str, Path]) -> tuple[Film | None, str | None]:
-        try:
-            film = make_film(
-                self.plan, self.outcomes, files, self.scratch / "film.mp4", self.labelling, self.signing
-            )
-        except BadDelivery as error:
-            logger.error("The film could not be made: %s", error.message)
-            return None, error.message
-        if film is not None:
-            labels = self._labels(film)
-            self._put_thumbnails(film, files)
-            self._put_file("film.mp4")
-            # The bundle, which is made next, is as large again.
-            (self.scratch / "film.mp4").unlink()
+    def _film(self) -> tuple[FinishedFilm | None, str | None]:
+        """The film, made now if it would be another one than last time; or why there is none."""
+        shots, _ = shown_shots(self.plan, self.outcomes, self.clips)
+        if not shots:
+            return None, None
+        made_from = self._clip_hashes() | film_inputs(
+            self.plan, self.outcomes, self.clips, self.labelling, self.signing
+        )
+        words = words_of(self.plan, shots)
+        film = self._from_last_time(words, made_from)
+        if film is None:
+            try:
+                film = self._made(made_from)
+            except BadDelivery as error:
+                logger.error("The film could not be made: %s", error.message)
+                self.outputs.keep("film.mp4", _LABELS, *_THUMBNAILS)
+                return None, error.message
             # As they are: nothing in a label is a secret, and one that is changed is worth nothing.
-            self._put("film.labels.json", _plain_json(labels))
-            self._put_words(film.words)
+            self.outputs.put(_LABELS, film.labels_json(), made_from)
+        self._put_words(words)
+        self._put_thumbnails(film, made_from)
+        (self.scratch / "film.mp4").unlink(missing_ok=True)
         return film, None
 
-    def _put_thumbnails(self, film: Film, files: Mapping[str, Path]) -> None:
+    def _from_last_time(self, words: Words, made_from: Mapping[str, str]) -> FinishedFilm | None:
+        """The film that is there, if another one would be the same."""
+        before = self.outputs.unchanged("film.mp4", made_from)
+        if before is None or self.outputs.unchanged(_LABELS, made_from) is None:
+            return None
+        labels = json.loads(self.store.read(f"{self.folder}/{_LABELS}"))
+        return FinishedFilm(labels=labels, words=words, **before.facts)
+
+    def _made(self, made_from: Mapping[str, str]) -> FinishedFilm:
+        file = self.scratch / "film.mp4"
+        film = make_film(
+            self.plan, self.outcomes, self.clips, file, self.labelling, self.signing, self.clips.is_copy
+        )
+        assert film is not None
+        done = finished(film, file, self.keys)
+        # What could not be signed is tried again at the next run.
+        unsigned = self.signing is not None and film.label.film.manifest is None
+        self.outputs.put_file("film.mp4", file, {} if unsigned else made_from, done.facts())
+        return done
+
+    def _put_thumbnails(self, film: FinishedFilm, made_from: Mapping[str, str]) -> None:
         if not self.plan.board.film.thumbnail:
             return
-        best, strip = self.scratch / "thumbnail.jpg", self.scratch / "thumbnails.jpg"
-        clips = [files[shot_id] for shot_id in film.included]
-        if media.thumbnail(clips, best, strip, film=self.scratch / "film.mp4"):
-            self._put_file(best.name)
-            self._put_file(strip.name)
+        best, strip = (self.scratch / name for name in _THUMBNAILS)
+        if all(self.outputs.unchanged(file.name, made_from) for file in (best, strip)):
+            return
+        clips = [self.clips[shot_id] for shot_id in film.included]
+        if media.thumbnail(clips, best, strip, label=film.label):
+            for file in (best, strip):
+                self.outputs.put_file(file.name, file, made_from)
 
     def _put_words(self, words: Words) -> None:
         for track in words.tracks:
@@ -234,26 +257,35 @@ class _Packing:
         if (chapters := chapter_list(words.chapters)) is not None:
             self._put("chapters.txt", chapters.encode())
 
-    def _labels(self, film: Film) -> dict[str, Any]:
-        label = film.label
-        return {
-            "film": {
-                "sha256": sha256_of(self.scratch / "film.mp4"),
-                "labelled_by": label.by,
-                "visible_label": film.visible_label.to_json() if film.visible_label else None,
-                "marks": label.film.to_json(),
-                "warnings": list(label.warnings),
-            },
-            "clips": [
-                {
-                    "shot": shot_id,
-                    "key": self.keys[shot_id],
-                    "sha256": clip.sha256,
-                    "marks": clip.marks.to_json(),
-                }
-                for shot_id, clip in label.clips.items()
-            ],
+    def _put_timelines(self) -> None:
+        timeline = timeline_otio(self.plan, self.outcomes, self.relative)
+        self._put("timeline.otio", timeline)
+        self._put("timeline.xml", xmeml(self.plan, self.outcomes, self.relative))
+        for number, text in enumerate(edl(self.plan, self.outcomes, self.relative), start=1):
+            self._put("timeline.edl" if number == 1 else f"timeline-{number}.edl", text.encode())
+        name, made_from = "timeline.otioz", self._clip_hashes() | {"timeline.otio": digest(timeline.decode())}
+        if self.clips and self.outputs.unchanged(name, made_from) is None:
+            write_otioz(self.plan, self.outcomes, self.clips, self.scratch / name, self.clips.drop)
+            self.outputs.put_file(name, self.scratch / name, made_from)
+
+    def _put_dailies(self, statement: Statement, notices: Sequence[str], film: FinishedFilm | None) -> None:
+        """The page, unless it would differ in nothing but the time at which it was made."""
+        shown: dict[str, Any] = {
+            "clips": self.relative,
+            "downloads": {name: name for name in self.outputs.links},
+            "film": "film.mp4" if film else None,
+            "subtitles": {track.language: webvtt(track.cues) for track in film.words.tracks} if film else {},
+            "statement": statement,
+            "notices": notices,
+            "takes": self.rows,
         }
+        made_from = self.made_from | {
+            "shown": digest(shown, self.outcomes, self.plan.quote, self.plan.warnings)
+        }
+        if self.outputs.unchanged("dailies.html", made_from) is None:
+            now = datetime.datetime.now(datetime.UTC)
+            page = render_dailies(self.plan, self.outcomes, made_at=now, posters=self._posters(), **shown)
+            self.outputs.put("dailies.html", page.encode(), made_from)
 
     def _posters(self) -> dict[str, bytes]:
         posters: dict[str, bytes] = {}
@@ -264,7 +296,7 @@ class _Packing:
                 logger.warning("No poster of shot %s: %s", shot_id, error.message)
         return posters
 
-    def _report(self, statement: Statement, film: Film | None) -> dict[str, Any]:
+    def _report(self, statement: Statement, film: FinishedFilm | None) -> dict[str, Any]:
         return {
             "title": self.plan.board.title,
             "shots": {
@@ -289,31 +321,11 @@ class _Packing:
                 "paid_before_seconds": statement.paid_before_seconds,
                 "promised_seconds": statement.reserved_seconds,
             },
-            "film": None if film is None else _film_facts(film),
+            "film": None if film is None else film.report,
         }
 
+    def _clip_hashes(self) -> dict[str, str]:
+        return {name: value for name, value in self.made_from.items() if name != "board"}
+
     def _put(self, name: str, data: bytes) -> None:
-        self.store.replace(f"{self.folder}/{name}", data)
-        self.published[name] = self.store.url_of(f"{self.folder}/{name}")
-
-    def _put_file(self, name: str) -> None:
-        self.store.replace_file(f"{self.folder}/{name}", self.scratch / name)
-        self.published[name] = self.store.url_of(f"{self.folder}/{name}")
-
-
-def _film_facts(film: Film) -> dict[str, Any]:
-    """What the report says of a film; its labels and subtitles have files of their own."""
-    others = ("label", "words")
-    facts = {field.name: getattr(film, field.name) for field in fields(film) if field.name not in others}
-    return {
-        **facts,
-        "copied": film.copied,
-        "visible_label": film.visible_label.to_json() if film.visible_label else None,
-        "left_out": dict(film.left_out),
-        "subtitles": [track.language for track in film.words.tracks],
-        "warnings": [*film.label.warnings, *film.words.warnings],
-    }
-
-
-def _plain_json(document: Any) -> bytes:
-    return (json.dumps(document, ensure_ascii=False, indent=2, default=str) + "\n").encode()
+        self.outputs.put(name, data, self.made_from)

@@ -71,7 +71,7 @@ class Placed:
 
 def sequence(plan: BoardPlan, events: Sequence[Event]) -> tuple[Placed, ...]:
     """Put the events one after the other, with the transitions that the board asks for and the clips allow."""
-    seams = [_seam(plan, event, after) for event, after in zip(events, [*events[1:], None], strict=True)]
+    seams = [_seam(plan, event, after) for event, after in zip(events, [*events[1:], None], strict=False)]
     encoded = any(seam is not None for seam in seams)
     placed: list[Placed] = []
     now = 0

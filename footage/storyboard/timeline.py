@@ -7,8 +7,8 @@ the board wants its transitions made: then clips are trimmed for it, and what is
 from __future__ import annotations
 
 import json
-import tempfile
-from collections.abc import Mapping, Sequence
+import zipfile
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, cast
@@ -44,34 +44,47 @@ def timeline_otio(plan: BoardPlan, outcomes: Mapping[str, ShotOutcome], media: M
 
 
 def write_otioz(
-    plan: BoardPlan, outcomes: Mapping[str, ShotOutcome], files: Mapping[str, Path], out: Path
+    plan: BoardPlan,
+    outcomes: Mapping[str, ShotOutcome],
+    files: Mapping[str, Path],
+    out: Path,
+    written: Callable[[str], None] = lambda _shot_id: None,
 ) -> None:
     """Write timeline and clips as one `.otioz` file, the clips under their shots' names.
+
+    OpenTimelineIO's own writer wants all clips on the disk at once.
 
     Args:
         plan: The board.
         outcomes: What became of each shot, by id.
-        files: The local file of each delivered clip, by shot id.
-        out: A file that does not exist yet.
+        files: The local file of each delivered clip, by shot id; asked for one after the other.
+        out: The file to write.
+        written: Called with the id of each shot whose clip is no longer needed.
 
     Raises:
         StorageProblem: The bundle cannot be written.
     """
     import opentimelineio as otio
 
-    # The writer names the media after their files, which are named after keys; links give them their shots' names.
-    with tempfile.TemporaryDirectory(prefix="otioz-") as folder:
-        urls: dict[str, str] = {}
-        for number, (shot_id, file) in enumerate(files.items(), start=1):
-            link = Path(folder) / f"{file_name(shot_id)}{file.suffix}"
-            if link.is_symlink():
-                link = link.with_stem(f"{link.stem}-{number}")
-            link.symlink_to(file.resolve())
-            urls[shot_id] = otio.url_utils.url_from_filepath(str(link))
-        try:
-            otio.adapters.write_to_file(_timeline(plan, outcomes, urls), str(out))
-        except (OSError, otio.exceptions.OTIOError) as error:
-            raise StorageProblem(f"Could not write {out.name}: {error}.") from error
+    names: dict[str, str] = {}
+    taken: set[str] = set()
+    for number, shot_id in enumerate(files, start=1):
+        stem = file_name(shot_id)
+        # Many file systems do not tell "A" from "a".
+        names[shot_id] = f"{stem}.mp4" if stem.casefold() not in taken else f"{stem}-{number}.mp4"
+        taken.add(stem.casefold())
+    urls = {shot_id: escaped(f"media/{name}") for shot_id, name in names.items()}
+    text: str = otio.adapters.write_to_string(_timeline(plan, outcomes, urls), "otio_json")
+    try:
+        # The clips are as small as they get.
+        with zipfile.ZipFile(out, "w", strict_timestamps=False) as bundle:
+            bundle.writestr("version.txt", "1.0.0", zipfile.ZIP_DEFLATED)
+            bundle.writestr("content.otio", text, zipfile.ZIP_DEFLATED)
+            for shot_id, name in names.items():
+                bundle.write(files[shot_id], f"media/{name}")
+                written(shot_id)
+    except OSError as error:
+        raise StorageProblem(f"Could not write {out.name}: {error}.") from error
 
 
 def _timeline(plan: BoardPlan, outcomes: Mapping[str, ShotOutcome], urls: Mapping[str, str]) -> Any:

@@ -161,7 +161,7 @@ def test_film_and_folder_have_the_words_and_the_pictures_are_copied(tmp_path: Pa
 
     folder = tmp_path / "storyboards/storyboard"
     assert package.film is not None
-    assert package.film.copied
+    assert package.film.report["copied"]
     assert set(package.links) >= {
         f"subtitles.{tag}.{kind}" for tag in ("en", "zh") for kind in ("srt", "vtt")
     }
