@@ -14,7 +14,7 @@ import pytest
 from damagedstore import COMMANDS, DAMAGES, World, attempt, copy, generate, require_true
 from plainsteps import PLAIN_STEPS
 
-from footage.errors import FootageError, InvalidRequest
+from footage.errors import BadRecord, FootageError, InvalidRequest
 from footage.evidence.state import Permission
 from footage.evidence.stored_clips import keys_in
 from footage.steps.check import reopen
@@ -123,6 +123,8 @@ def test_a_newer_version_is_named_as_such(world: World, tmp_path: Path) -> None:
 
     context.close()
     assert "newer version" in given.message
+    assert isinstance(given, BadRecord)
+    assert (given.key, given.details["path"]) == (key, f"evidence/{key}/result.json")
     assert "upgrade" in str(given.next_step)
 
 

@@ -141,6 +141,7 @@ def test_where_it_stops_a_person_is_told_what_to_do(
     with pytest.raises(error) as stopped:
         decide(found, permission)
 
+    assert stopped.value.key == KEY
     assert stopped.value.next_step
     assert KEY in str(stopped.value.next_step)
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 from providerside import service
-from rawserver import reply
+from rawserver import hang, reply
 
 from footage.credentials import ApiKey, parse_key
-from footage.pacing.live_quota import LiveQuota, live_quota
+from footage.pacing.live_quota import WAITED_FOR_S, LiveQuota, live_quota
 from footage.pacing.rate_limits import CreatePace, ProcessRateLimits
 from footage.provider import WanClient
 
@@ -57,6 +57,17 @@ def _limits(requests: Any, period: Any, tasks: Any) -> dict[str, Any]:
 def test_an_accounts_limits_are_read_as_far_as_they_make_sense(answer: Any, understood: LiveQuota) -> None:
     with service(answer) as (server, _), WanClient(server.base_url, _key()) as client:
         assert asyncio.run(live_quota(client, MODEL)) == understood
+
+
+def test_a_create_does_not_wait_for_a_limit_that_is_slow_to_come() -> None:
+    async def ask(client: WanClient) -> LiveQuota:
+        told = await live_quota(client, MODEL)
+        # It is still being asked for, and ends with the connection.
+        server.stopping.set()
+        return told
+
+    with service(hang()) as (server, _), WanClient(server.base_url, _key(), read_timeout_s=600) as client:
+        assert asyncio.run(asyncio.wait_for(ask(client), timeout=WAITED_FOR_S + 60)) == LiveQuota()
 
 
 def test_many_creates_ask_once() -> None:

@@ -353,6 +353,14 @@ def test_a_line_that_is_another_ones_copy_is_not_counted(store: Store) -> None:
         list(ledger.lines(TODAY, TODAY))
 
 
+def test_the_newest_lines_are_those_from_the_day_on(store: Store) -> None:
+    ledger = SpendingLedger(store)
+    for number in range(3):
+        ledger.reserve(purchase(number), NOON + timedelta(days=number))
+
+    assert [line.number for line in ledger.newest_lines(TODAY + timedelta(days=1))] == [3, 2]
+
+
 def test_sums_by_whatever_an_operator_asks(store: Store) -> None:
     ledger = SpendingLedger(store)
     ledger.reserve(purchase(1), NOON)

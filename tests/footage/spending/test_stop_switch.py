@@ -29,6 +29,13 @@ def test_whatever_is_typed_buying_is_stopped(tmp_path: Path, why: str | None) ->
     require_buying(store)
 
 
+@pytest.mark.parametrize(("why", "told"), [(None, ""), ("over budget", " (over budget)")])
+def test_an_order_says_who_stopped_buying_and_why(tmp_path: Path, why: str | None, told: str) -> None:
+    order = stop_buying(open_store(str(tmp_path)), "ana", why)
+
+    assert order.in_words() == f"ana stopped all buying at {order.stopped_at:%Y-%m-%d %H:%M:%S} UTC{told}"
+
+
 @pytest.mark.parametrize("damage", ["emptied", "a folder", "a fifo", "a link to nothing", "a link to itself"])
 def test_an_order_that_cannot_be_read_stops_buying_and_can_be_taken_back(tmp_path: Path, damage: str) -> None:
     store, place = open_store(str(tmp_path)), tmp_path / PATH

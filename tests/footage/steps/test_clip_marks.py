@@ -111,6 +111,7 @@ def test_a_label_that_is_gone_from_a_stored_clip_is_lost(bench: Bench, tmp_path:
     ]
     assert "is no longer in it" in clip.lost[0]
     assert original.lost == ()
+    assert (clip.original, original.original) == (False, True)
 
 
 def test_a_clip_that_is_not_there_yet_has_no_marks_to_look_at(bench: Bench) -> None:

@@ -170,6 +170,8 @@ def test_what_was_spent_is_labelled_with_the_model_and_its_currency() -> None:
         assert {frozenset(sample.labels) for sample in families[name].samples} == {
             frozenset({"model", "currency"})
         }
+    (left,) = families["wan_video_cap_left"].samples
+    assert left.labels == {"variable": "WAN_VIDEO_MAX_COST_PER_MONTH", "model": "", "currency": "CNY"}
 
 
 def test_metrics_have_the_same_numbers() -> None:

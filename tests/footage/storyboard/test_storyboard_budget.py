@@ -108,6 +108,16 @@ def test_a_larger_bill_than_promised_is_booked_and_shown_and_stops_what_follows(
         book.reserve("b", quote(1, "0.01"))
 
 
+def test_a_bill_of_just_what_was_left_is_not_over():
+    book = ledger(max_cost="1.50")
+    book.reserve("a", quote(5, "1.00"))
+
+    book.settle("a", bill("5", "1.50"))
+
+    assert book.statement().left == 0
+    assert not book.statement().over
+
+
 def test_seconds_are_capped_even_where_money_is_not():
     book = ledger(max_seconds=8)
     book.reserve("a", quote(5, "100"))

@@ -241,3 +241,23 @@ def test_a_signer_that_fails_costs_no_film_and_where_manifests_end_it_is_said(
         "The film has no C2PA manifest of yours: the key does not belong to the certificate.",
         "The C2PA manifests of 1 clips are not in the film; the clips keep them.",
     )
+
+
+def test_a_film_that_could_not_be_signed_is_signed_at_the_next_run(plain: Path, tmp_path: Path) -> None:
+    made, other = make_certificates(tmp_path / "one"), make_certificates(tmp_path / "other")
+    plan, outcomes, files = shots(plain, tmp_path, WAN_LIKE)
+    store = open_store(str(tmp_path / "store"))
+    assert outcomes["a"].response is not None
+    store.create_file(f"videos/{outcomes['a'].response.key}.mp4", files["a"])
+    key = tmp_path / "key.pem"
+    signing = Signing(made.chain, key)
+
+    def state() -> Any:
+        package = make_package(store, plan, outcomes, Ledger(Budget()).statement(), signing=signing)
+        told = json.loads(store.read(f"{package.folder}/film.labels.json"))["film"]["marks"]["c2pa"]
+        return told and told["state"]
+
+    key.write_bytes(other.key.read_bytes())
+    assert state() is None
+    key.write_bytes(made.key.read_bytes())
+    assert state() == "valid"

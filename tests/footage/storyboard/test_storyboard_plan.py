@@ -200,6 +200,7 @@ def test_a_cap_that_is_no_amount_is_refused(value: float):
         "max_seconds",
         "approve_above",
     }
+    assert {problem.value for problem in caught.value.problems} == {str(value)}
 
 
 def test_a_person_is_asked_only_above_the_threshold():
