@@ -243,6 +243,20 @@ def test_a_signer_that_fails_costs_no_film_and_where_manifests_end_it_is_said(
     )
 
 
+def test_clips_that_are_copies_are_there_until_the_film_is_signed(plain: Path, tmp_path: Path) -> None:
+    made = make_certificates(tmp_path / "certificates")
+    plan, outcomes, files = shots(plain, tmp_path, WAN_LIKE)
+    signing = Signing(made.chain, made.key)
+
+    film = make_film(
+        plan, outcomes, files, tmp_path / "film.mp4", Labelling(CODE), signing, is_copy=lambda _: True
+    )
+
+    assert film is not None
+    told = film.label.film.to_json()["c2pa"]
+    assert (told["ingredients"], told["state"]) == (1, "valid")
+
+
 def test_a_film_that_could_not_be_signed_is_signed_at_the_next_run(plain: Path, tmp_path: Path) -> None:
     made, other = make_certificates(tmp_path / "one"), make_certificates(tmp_path / "other")
     plan, outcomes, files = shots(plain, tmp_path, WAN_LIKE)
