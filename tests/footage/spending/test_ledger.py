@@ -112,7 +112,7 @@ def test_a_new_process_finds_the_sums_without_reading_every_line(store: Store) -
 @pytest.mark.parametrize(
     ("setting", "named"),
     [
-        ({"max_cost_per_day": "1.39 CNY"}, "WAN_VIDEO_MAX_COST_PER_DAY;|WAN_VIDEO_MAX_COST_PER_DAY\\)"),
+        ({"max_cost_per_day": "1.39 CNY"}, r"2026-11-28 \(.+\) \(WAN_VIDEO_MAX_COST_PER_DAY\)"),
         ({"max_cost_per_month": "1.39 CNY"}, "November 2026"),
         ({"max_cost_per_day_by_model": f'{{"{MODEL}": "1.39 CNY"}}'}, f"for {MODEL}"),
         ({"max_cost_per_month_by_model": f'{{"{MODEL}": "1.39 CNY"}}'}, f"for {MODEL}"),

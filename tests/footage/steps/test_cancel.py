@@ -233,7 +233,8 @@ def test_a_cancel_whose_answer_is_lost_is_asked_again_by_the_run(bench: Bench, f
 
     assert isinstance(run.wait().error, Canceled)
     assert bench.tasks()[0]["status"] == "CANCELED"
-    assert last_outcome(clip).status == "canceled"
+    ended = last_outcome(clip)
+    assert (ended.status, ended.code, ended.billed) == ("canceled", "CANCELED", False)
 
 
 def test_cancelling_a_run_cancels_each_of_its_clips_and_no_other(bench: Bench) -> None:

@@ -14,7 +14,7 @@ from bench import MODEL, REGION, Bench, last_outcome
 from footage.context import Context
 from footage.emulator import Emulator
 from footage.errors import AccountProblem, FootageError
-from footage.retirement.models_seen import PATH
+from footage.retirement.models_seen import PATH, read_models_seen
 from footage.retirement.notice import ModelNotice
 from footage.steps.model_survey import report_changes, survey_models
 from footage.steps.store_status import store_status
@@ -80,12 +80,19 @@ def test_a_retirement_is_told_step_by_step_once_each_and_the_last_message_names_
     assert f"{MODEL} in {REGION} is gone" in refused.value.message
     assert "wan2.7-t2v" in str(refused.value.next_step)
     assert refused.value.code == "Model.AccessDenied"
+    assert refused.value.details["successor"] == "wan2.7-t2v"
     assert bench.make(clip).key == clip.key
 
     status = store_status(context)
     assert [notice.to_json()["successor"] for notice in status.retiring] == ["wan2.7-t2v"]
     (told,) = status.to_json()["models_retiring"]
     assert (told["gone"], told["running_tasks"]["now"]) == (True, 1)
+
+    # Taken back: nothing is told any more, and nobody is named who would need it.
+    retiring.turn(retiring=[], retired=False)
+    _night(context)
+    kept = {seen.model: seen.dependents for seen in read_models_seen(context.store).models}
+    assert kept[MODEL].first_open == []
 
 
 def test_a_model_that_is_gone_before_any_night_saw_it_is_refused_in_the_providers_words(
