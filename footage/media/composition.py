@@ -21,8 +21,10 @@ from av.video.format import VideoFormat
 from footage.media.decoding import has_sound, open_video
 from footage.media.encoding import FRAMES, add_x264, open_output, overlay_label, push_label
 from footage.media.filter_graph import pulled
+from footage.media.resize import resize
 from footage.media.sound_mix import MixedSound, Part
 from footage.media.text_tracks import Text
+from footage.values.shape_fit import Fit
 
 
 class Shown(NamedTuple):
@@ -35,6 +37,7 @@ class Shown(NamedTuple):
     overlap: int = 0
     fade_in: int = 0
     fade_out: int = 0
+    fit: Fit | None = None
 
     @property
     def frames(self) -> int:
@@ -143,7 +146,7 @@ def _converted(clip: Shown, fps: Fraction, size: list[int]) -> Iterator[av.Video
     with open_video(clip.path) as source:
         video = source.streams.video[0]
         graph = Graph()
-        nodes = [graph.add_buffer(template=video), *_uniform(graph, fps, size)]
+        nodes = [graph.add_buffer(template=video), *_uniform(graph, fps, size, clip.fit)]
         if clip.fade_in:
             nodes.append(graph.add("fade", f"t=in:start_frame={clip.first}:nb_frames={clip.fade_in}"))
         if clip.fade_out:
@@ -157,11 +160,11 @@ def _converted(clip: Shown, fps: Fraction, size: list[int]) -> Iterator[av.Video
         yield from pulled(graph)
 
 
-def _uniform(graph: Graph, fps: Fraction, size: list[int]) -> list[Any]:
+def _uniform(graph: Graph, fps: Fraction, size: list[int], fit: Fit | None = None) -> list[Any]:
     """Rate, size, shape of the pixels, format and time base: what two pictures have to agree in."""
     return [
         graph.add("fps", f"fps={fps.numerator}/{fps.denominator}"),
-        graph.add("scale", f"{size[0]}:{size[1]}:flags=lanczos"),
+        *resize(graph, size[0], size[1], fit),
         graph.add("setsar", "1"),
         graph.add("format", "yuv420p"),
         graph.add("settb", f"{fps.denominator}/{fps.numerator}"),

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Collection
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import av
 import av.container
@@ -17,6 +17,7 @@ from footage.media.decoding import has_sound, open_video
 from footage.media.encoding import conform, open_output
 from footage.media.sound_mix import RATE, MixedSound, Part, decoded
 from footage.media.text_tracks import Text
+from footage.values.shape_fit import Fit
 
 _SOUND_SAMPLES = 1024  # one AAC frame
 
@@ -30,9 +31,13 @@ def join(
     chapters: list[tuple[float, float, str]] | None = None,
     lufs: float | None = None,
     copies: Collection[str] = (),
+    fps: str | None = None,
+    size: list[int] | None = None,
+    convert: list[tuple[int, Fit | None]] | None = None,
 ) -> dict[str, Any]:
     """Copy the pictures when all clips are alike, else encode all of them alike first.
 
+    The clips at the places of `convert` are brought to `fps` and `size` in any case; not said, those are of the first.
     A file has one label: `label`, or the first one that a clip has. The visible one lies over its first
     `visible_label_s` seconds. With `lufs`, its sound has that loudness. Those of the paths that are `copies` are
     deleted as they are read, so that clips and film together take little more disk than one of them.
@@ -41,37 +46,52 @@ def join(
     if label is None:
         label = next((kept for kept in map(label_in, paths) if kept is not None), None)
     with tempfile.TemporaryDirectory(dir=Path(out).parent) as folder:
-        encoded = _opening(paths, Path(folder), visible_label_s)
-        alike = [encoded.get(place, path) for place, path in enumerate(paths)]
+        film = _Conversion(Path(folder), *_format(paths[0], fps, size), dict(convert or []))
+        encoded = _opening(paths, film, visible_label_s)
+        converted = {place: film.of(place, paths[place]) for place in film.fits if place not in encoded}
+        alike = [(encoded | converted).get(place, path) for place, path in enumerate(paths)]
         if len({_likeness(path) for path in alike}) > 1:
-            fps, size = _format(paths[0])
             for place, path in enumerate(paths):
                 if place not in encoded:
-                    encoded[place] = str(Path(folder) / f"{place}.mp4")
-                    conform(path, encoded[place], fps, size)
+                    encoded[place] = converted.get(place) or film.of(place, path)
             alike = [encoded[place] for place in range(len(paths))]
-        delivered_lufs = _write(alike, out, label, text, lufs, folder, {*copies, *encoded.values()})
+        delivered_lufs = _write(
+            alike, out, label, text, lufs, folder, {*copies, *encoded.values(), *converted.values()}
+        )
     return {"encoded": sorted(encoded), "delivered_lufs": delivered_lufs}
 
 
-def _opening(paths: list[str], folder: Path, visible_label_s: float) -> dict[int, str]:
-    """The clips of the first seconds with the visible label over them, in the format of the first, by place."""
+class _Conversion(NamedTuple):
+    """Into what clips are encoded, and how those fit that have another size, by place."""
+
+    folder: Path
+    fps: str
+    size: list[int]
+    fits: dict[int, Fit | None]
+
+    def of(self, place: int, path: str, visible_label_s: float = 0.0) -> str:
+        out = str(self.folder / f"{place}.mp4")
+        conform(path, out, self.fps, self.size, visible_label_s=visible_label_s, fit=self.fits.get(place))
+        return out
+
+
+def _opening(paths: list[str], film: _Conversion, visible_label_s: float) -> dict[int, str]:
+    """The clips of the first seconds with the visible label over them, in the film's format, by place."""
     encoded: dict[int, str] = {}
-    fps, size = _format(paths[0])
     for place, path in enumerate(paths):
         if visible_label_s <= 0:
             break
-        encoded[place] = str(folder / f"{place}.mp4")
-        conform(path, encoded[place], fps, size, visible_label_s=visible_label_s)
+        encoded[place] = film.of(place, path, visible_label_s)
         visible_label_s -= _length_s(encoded[place])
     return encoded
 
 
-def _format(path: str) -> tuple[str, list[int]]:
-    """Frame rate and size, as `conform` takes them."""
+def _format(path: str, fps: str | None, size: list[int] | None) -> tuple[str, list[int]]:
+    """Frame rate and size, as `conform` takes them; those of the file where they are not said."""
     with open_video(path) as container:
         video = container.streams.video[0]
-        return str(video.average_rate or 24), [video.codec_context.width, video.codec_context.height]
+        own = [video.codec_context.width, video.codec_context.height]
+        return fps or str(video.average_rate or 24), size or own
 
 
 def _length_s(path: str) -> float:

@@ -18,6 +18,8 @@ from footage.marks.mp4 import label_in
 from footage.marks.visible_label import draw_visible_label
 from footage.media.decoding import open_video
 from footage.media.filter_graph import pulled
+from footage.media.resize import resize
+from footage.values.shape_fit import Fit
 
 # Visually lossless for material that was compressed once already; veryfast takes 2.3 s for 5 s of 1080p.
 _X264 = {"crf": "17", "preset": "veryfast"}
@@ -33,8 +35,9 @@ def conform(
     label: str | None = None,
     keep_label: bool = True,
     visible_label_s: float = 0.0,
+    fit: Fit | None = None,
 ) -> dict[str, Any]:
-    """Encode the pictures again at `fps` ("24" or "24000/1001") and `size`, copy the sound.
+    """Encode the pictures again at `fps` ("24" or "24000/1001") and `size` (by `fit`), copy the sound.
 
     The file has the label of the source, and `label` where that has none. For its first `visible_label_s` seconds the
     visible one lies over the picture.
@@ -47,7 +50,7 @@ def conform(
         width, height = size or (video.codec_context.width, video.codec_context.height)
         new_video = add_x264(target, rate, width, height, like=video)
         new_sound: Any = None if sound is None else target.add_stream_from_template(sound)
-        graph = _graph(video, rate, width, height, visible_label_s)
+        graph = _graph(video, rate, width, height, fit, visible_label_s)
         for packet in source.demux(*([video] if sound is None else [video, sound])):
             if sound is not None and packet.stream_index == sound.index:
                 if packet.dts is not None:
@@ -111,14 +114,16 @@ def add_x264(
     return stream
 
 
-def _graph(video: Any, rate: Fraction, width: int, height: int, visible_label_s: float) -> Graph:
+def _graph(
+    video: Any, rate: Fraction, width: int, height: int, fit: Fit | None, visible_label_s: float
+) -> Graph:
     graph = Graph()
     # The frame at that very second is the first one without it.
     marked = math.ceil(visible_label_s * rate)
     chain = [
         graph.add_buffer(template=video),
         graph.add("fps", f"fps={rate.numerator}/{rate.denominator}"),
-        graph.add("scale", f"{width}:{height}:flags=lanczos"),
+        *resize(graph, width, height, fit),
         graph.add("setsar", "1"),
         *([overlay_label(graph, rate, width, height, marked)] if marked else []),
         graph.add("format", "yuv420p"),

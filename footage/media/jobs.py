@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, astuple, dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -13,6 +13,7 @@ from footage.errors import BadDelivery, StorageProblem
 from footage.media.boxes import walk
 from footage.media.facts import VideoFacts
 from footage.values.frame_rate import exact_rate
+from footage.values.shape_fit import Fit
 
 # Inspecting 5 s of 1080p takes well under a second; a file that needs minutes was made to.
 _LOOK_TIMEOUT_S = 120.0
@@ -82,13 +83,14 @@ def conform(
     label: str | None = None,
     keep_label: bool = True,
     visible_label_s: float = 0.0,
+    fit: Fit | None = None,
 ) -> None:
     """Write the clip at another frame rate and size (width, height), at the same speed, with its sound.
 
-    Frames are dropped or repeated, never blended, so the duration stays within one frame. The picture is
-    stretched to the size: the caller asks only for sizes of nearly the same shape. Its AIGC label is kept byte for
-    byte, or it gets `label` where it has none; a C2PA manifest ends here, because it is about the bytes. For its first
-    `visible_label_s` seconds the visible label lies over the picture.
+    Frames are dropped or repeated, never blended, so the duration stays within one frame. The picture meets the size
+    by `fit`; without that it is stretched, and the caller asks only for nearly the same shape. Its AIGC label is kept
+    byte for byte, or it gets `label` where it has none; a C2PA manifest ends here, because it is about the bytes. For
+    its first `visible_label_s` seconds the visible label lies over the picture.
 
     Raises:
         BadDelivery: The clip cannot be read.
@@ -106,6 +108,7 @@ def conform(
         label=label,
         keep_label=keep_label,
         visible_label_s=visible_label_s,
+        fit=fit,
     )
 
 
@@ -146,6 +149,9 @@ def join(
     clips: Sequence[Path],
     out: Path,
     *,
+    fps: Fraction | None = None,
+    size: tuple[int, int] | None = None,
+    convert: Mapping[int, Fit | None] | None = None,
     label: str | None = None,
     visible_label_s: float = 0.0,
     text: FilmText | None = None,
@@ -154,13 +160,14 @@ def join(
 ) -> Joined:
     """Write the clips one after the other into one file.
 
-    Clips of equal codec, size, rate and encoder settings are copied, exact to the frame. Otherwise all
-    are encoded again at the size and rate of the first one. Where the visible label lies over the first
-    `visible_label_s` seconds, the clips of the opening are encoded again, and the others are copied if they
-    are like those. Sound is encoded anew in one piece whenever a clip has some: it then has no gap or click at a cut,
-    and silent clips stay silent; with `lufs` it is brought to that loudness. The file has one AIGC label: `label`, or
-    the first one that a clip has; and the streams and chapters of `text`. Clips that are `copies` are deleted as they
-    are read.
+    Clips at the places of `convert` have another rate or size than `fps` and `size` (width, height; not said: those of
+    the first clip), and are brought to them, each by its fit. Clips of equal codec, size, rate and encoder settings
+    are then copied, exact to the frame; otherwise all are encoded at that size and rate. Where the visible label lies
+    over the first `visible_label_s` seconds, the clips of the opening are encoded again, and the others are copied if
+    they are like those. Sound is encoded anew in one piece whenever a clip has some: it then has no gap or click at a
+    cut, and silent clips stay silent; with `lufs` it is brought to that loudness. The file has one AIGC label: `label`,
+    or the first one that a clip has; and the streams and chapters of `text`. Clips that are `copies` are deleted as
+    they are read.
 
     Raises:
         BadDelivery: A clip cannot be read, or there is none.
@@ -170,10 +177,13 @@ def join(
         raise BadDelivery("There are no clips to join.")
     answer = _do(
         "footage.media.concat:join",
-        _film_timeout_s(len(clips)),
+        _film_timeout_s(len(clips), size=size or (1920, 1080)),
         out,
         paths=[_name(clip) for clip in clips],
         out=_name(out),
+        fps=None if fps is None else str(fps),
+        size=size,
+        convert=list((convert or {}).items()),
         label=label,
         visible_label_s=visible_label_s,
         lufs=lufs,
@@ -193,6 +203,7 @@ class ShownClip:
     overlap: int = 0
     fade_in: int = 0
     fade_out: int = 0
+    fit: Fit | None = None
 
 
 def compose(
@@ -218,7 +229,7 @@ def compose(
     answer = _do(
         "footage.media.composition:compose",
         # Encoding 1080p takes about half a second for each one of the film on two cores.
-        _film_timeout_s(len(clips)) + 10 * seconds,
+        _film_timeout_s(len(clips), seconds, size),
         out,
         clips=[[_name(clip.path), *astuple(clip)[1:]] for clip in clips],
         out=_name(out),
@@ -253,8 +264,10 @@ def thumbnail(clips: Sequence[Path], out: Path, strip: Path, *, label: str | Non
     return bool(answer["made"])
 
 
-def _film_timeout_s(clips: int) -> float:
-    return _ENCODE_TIMEOUT_S + 30.0 * clips
+def _film_timeout_s(clips: int, seconds: float = 0.0, size: tuple[int, int] = (1920, 1080)) -> float:
+    # Of 1080p; the largest film takes five times as long for each frame.
+    larger = max(1.0, size[0] * size[1] / (1920 * 1080))
+    return _ENCODE_TIMEOUT_S + (30.0 * clips + 10 * seconds) * larger
 
 
 def _do(job: str, timeout_s: float, about: Path, **arguments: Any) -> dict[str, Any]:

@@ -30,7 +30,8 @@ def thumbnail(paths: list[str], out: str, strip: str, label: str | None) -> dict
         for picture in _candidates(path):
             shown = ImageOps.pad(picture, _SIZE, color="black")
             small.append(shown.resize(_SMALL))
-            sharpness = _sharpness(shown)
+            # Not of the bars, whose edges are the sharpest of all.
+            sharpness = _sharpness(ImageOps.contain(picture, _SIZE))
             if best is None or sharpness > best[0]:
                 best = sharpness, shown
     marks = jpeg_options(label)
@@ -55,7 +56,9 @@ def _candidates(path: str) -> Iterator[Image.Image]:
 
 def _sharpness(picture: Image.Image) -> float:
     """How much its edges differ from its plain parts; compared at one size."""
-    return ImageStat.Stat(picture.convert("L").filter(ImageFilter.FIND_EDGES)).var[0]
+    edges = picture.convert("L").filter(ImageFilter.FIND_EDGES)
+    # The outermost pixels come through the filter as they are.
+    return ImageStat.Stat(ImageOps.crop(edges, 1)).var[0]
 
 
 def _sheet(pictures: list[Image.Image]) -> Image.Image:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import tempfile
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,8 +27,9 @@ from footage.storyboard.cut import Event, ShotOutcome, cut
 from footage.storyboard.film_words import Words, words_of
 from footage.storyboard.outputs import digest
 from footage.storyboard.plan import BoardPlan, Format
-from footage.storyboard.sequence import Placed, picture_size, same_shape, sequence
+from footage.storyboard.sequence import Placed, fit_of, in_film, picture_size, sequence
 from footage.subtitles import iso_639_2, plain_text
+from footage.values.shape_fit import Fit
 
 
 @dataclass(frozen=True)
@@ -86,8 +86,8 @@ def make_film(
 ) -> Film | None:
     """Join the delivered clips in the board's order into `out`; None when there is none to join.
 
-    A shot without a clip is left out, and so is one of another shape than the film (it stays in the timeline):
-    stretching it would distort it.
+    A shot without a clip is left out, and so is one of another shape than the film (it stays in the timeline) where
+    the board does not say how it fits: stretching it would distort it.
 
     Args:
         plan: The board.
@@ -157,7 +157,8 @@ def film_inputs(
         (shot.event.shot.id, shot.source_in, shot.source_out, shot.into_next, shot.from_last, shot.encoded)
         for shot in shots
     ]
-    wanted = plan.board.film.model_dump(exclude={"thumbnail", "media_root"})
+    # Its size and fit are those of the format.
+    wanted = plan.board.film.model_dump(exclude={"thumbnail", "media_root", "size", "fit"})
     words = words_of(plan, shots)
     asked = digest(plan.board.title, wanted, plan.format, frames, left_out, labelling, signing)
     return {"frames and settings": asked, "words": digest(words.tracks, words.chapters)}
@@ -178,7 +179,7 @@ def _left_out(plan: BoardPlan, outcomes: Mapping[str, ShotOutcome], there: Colle
         clip = event.clip
         if clip is None or event.shot.id not in there:
             found[event.shot.id] = "it has no clip"
-        elif not same_shape(clip, plan.format):
+        elif not in_film(event, plan.format):
             size = f"{plan.format.width}*{plan.format.height}"
             found[event.shot.id] = f"its shape {clip.size} is not the film's {size}"
     return found
@@ -197,27 +198,23 @@ def _joined(
     """Copy the clips one after the other where they only follow each other; encode them where they do not."""
     wanted, lufs = plan.format, plan.board.film.loudness_lufs
     if any(shot.into_next is not None for shot in shots):
-        shown = [_shown(shot, clips[shot.event.shot.id]) for shot in shots]
+        shown = [_shown(shot, clips[shot.event.shot.id], wanted) for shot in shots]
         size = (wanted.width, wanted.height)
         return media.compose(
             shown, out, fps=wanted.fps, size=size, label=label, visible_label_s=visible_label_s, text=text,
             lufs=lufs,
         )  # fmt: skip
-    with tempfile.TemporaryDirectory(dir=out.parent, prefix="film-") as folder:
-        alike = [
-            clips[shot.event.shot.id]
-            if _fits(shot.event, wanted)
-            else _converted(clips[shot.event.shot.id], shot.event, wanted, Path(folder))
-            for shot in shots
-        ]
-        converted = [file for file in alike if file.parent == Path(folder)]
-        return media.join(
-            alike, out, label=label, visible_label_s=visible_label_s, text=text, lufs=lufs,
-            copies=[*copies, *converted],
-        )  # fmt: skip
+    convert: dict[int, Fit | None] = {
+        place: _fit(shot.event, wanted) for place, shot in enumerate(shots) if not _fits(shot.event, wanted)
+    }
+    return media.join(
+        [clips[shot.event.shot.id] for shot in shots], out,
+        fps=wanted.fps, size=(wanted.width, wanted.height), convert=convert, label=label,
+        visible_label_s=visible_label_s, text=text, lufs=lufs, copies=copies,
+    )  # fmt: skip
 
 
-def _shown(shot: Placed, file: Path) -> media.ShownClip:
+def _shown(shot: Placed, file: Path, wanted: Format) -> media.ShownClip:
     before, after = shot.from_last, shot.into_next
     dissolves_in = before is not None and before.kind == "dissolve"
     dissolves_out = after is not None and after.kind == "dissolve"
@@ -228,6 +225,7 @@ def _shown(shot: Placed, file: Path) -> media.ShownClip:
         overlap=after.frames if after is not None and dissolves_out else 0,
         fade_in=before.after if before is not None and not dissolves_in else 0,
         fade_out=after.before if after is not None and not dissolves_out else 0,
+        fit=_fit(shot.event, wanted),
     )
 
 
@@ -290,10 +288,5 @@ def _fits(event: Event, wanted: Format) -> bool:
     )  # fmt: skip
 
 
-def _converted(file: Path, event: Event, wanted: Format, folder: Path) -> Path:
-    out = folder / f"{event.shot.number}.mp4"
-    size = (wanted.width, wanted.height)
-    fits = event.clip is not None and picture_size(event.clip) == size
-    fps = None if event.fps == wanted.fps else wanted.fps
-    media.conform(file, out, fps=fps, size=None if fits else size)
-    return out
+def _fit(event: Event, wanted: Format) -> Fit | None:
+    return None if event.clip is None else fit_of(event.clip, wanted)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from footage.errors import Problem
 from footage.storyboard.cut import cut
+from footage.storyboard.film_sizes import shape_warnings
 from footage.storyboard.film_words import words_of
 from footage.storyboard.sequence import planned_in_film, sequence, transition_s
 
@@ -25,8 +26,8 @@ def transition_problems(plan: BoardPlan) -> list[Problem]:
 
 
 def film_warnings(plan: BoardPlan) -> tuple[str, ...]:
-    """What to know of subtitles and transitions before the clips are there."""
-    said = words_of(plan, sequence(plan, cut(plan, {}))).warnings
+    """What to know of shapes, subtitles and transitions before the clips are there."""
+    said = (*shape_warnings(plan), *words_of(plan, sequence(plan, cut(plan, {}))).warnings)
     if plan.board.film.transitions:
         return said
     return (

@@ -9,11 +9,15 @@ from pydantic import (
     ConfigDict,
     Field,
     SerializerFunctionWrapHandler,
+    ValidationInfo,
     field_validator,
     model_serializer,
 )
 
+from footage.storyboard.film_sizes import FilmSizes
+from footage.storyboard.media_root import MediaRoot
 from footage.subtitles import language_named
+from footage.values.shape_fit import Fit
 
 # Integrated loudness in LUFS. Sources: EBU R 128, ATSC A/85, and Google's Transcoder API's table for stereo on the
 # web and for streaming services, read 2026-11.
@@ -66,6 +70,16 @@ class FilmOptions(BaseModel):
         default=True, description="Whether a film with subtitles or `film` settings has chapters."
     )
 
+    size: FilmSizes | None = Field(
+        default=None,
+        description="Size of the film such as 1280*720, or several for a film of each: [1280*720, 720*1280]. Every "
+        "shot is then in it. Not said: what most shots have; those of another shape are left out.",
+    )
+    fit: Fit | None = Field(
+        default=None,
+        description="How shots of another shape meet `size`: pad shows them between black bars, crop fills the film "
+        "and cuts the rest. Not said: pad.",
+    )
     visible_label: Literal["none", "own"] | None = Field(
         default=None,
         description="own: AI生成 is drawn over the opening of the film; its clips stay as they are. Not given: as the "
@@ -75,10 +89,10 @@ class FilmOptions(BaseModel):
         default=False,
         description="Whether thumbnail.jpg is made, of the sharpest frame, and thumbnails.jpg to choose another.",
     )
-    media_root: str | None = Field(
+    media_root: MediaRoot | None = Field(
         default=None,
-        description="Folder that holds `videos` on the editor's machine, for timeline.xml: D:\\films, /Volumes/films. "
-        "Not said: paths are relative to the file.",
+        description="Folder that holds `videos` on the editor's machine, for timeline.xml and timeline.otio: "
+        "D:\\films, /Volumes/films. Not said: paths are relative to the file.",
     )
 
     @field_validator("loudness", mode="before")
@@ -88,6 +102,14 @@ class FilmOptions(BaseModel):
         if value is None or number or value in (*LOUDNESS_LUFS, AS_DELIVERED):
             return value
         raise ValueError(f"write -40 to -8 LUFS, {', '.join(LOUDNESS_LUFS)} or {AS_DELIVERED}")
+
+    @field_validator("fit")
+    @classmethod
+    def _into_a_size(cls, value: Fit | None, info: ValidationInfo) -> Fit | None:
+        # Not there where the size is refused itself.
+        if value is not None and info.data.get("size", value) is None:
+            raise ValueError("it says how shots meet film.size, which is not said; write size: 1280*720")
+        return value
 
     @field_validator("language")
     @classmethod

@@ -3,6 +3,7 @@
 A title whose letters no file name can have gets a hash, and another board of the same title a number.
 
     film.mp4              the shots joined, in one size and rate
+    film.720x1280.mp4     the same in a further size, where the board asks
     subtitles.en.srt, .vtt the film's subtitles, a pair for each language
     thumbnail.jpg         the sharpest frame, where the board asks; thumbnails.jpg to choose another
     chapters.txt          for the description of an upload, where there are chapters that platforms take
@@ -32,7 +33,7 @@ import json
 import logging
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -47,6 +48,7 @@ from footage.storyboard.cut import ShotOutcome
 from footage.storyboard.dailies import render_dailies
 from footage.storyboard.edl import edl
 from footage.storyboard.film import film_inputs, make_film, shown_shots
+from footage.storyboard.film_sizes import FILM, further_film, labels_of
 from footage.storyboard.film_words import Words, chapter_list, words_of
 from footage.storyboard.finished_film import FinishedFilm, finished
 from footage.storyboard.folder import board_json, claim_folder, to_json
@@ -71,7 +73,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_LABELS = "film.labels.json"
 _THUMBNAILS = ("thumbnail.jpg", "thumbnails.jpg")
 
 
@@ -147,6 +148,7 @@ class _Packing:
         self.scratch = scratch
         self.labelling = labelling
         self.signing = signing
+        self.further_films: dict[str, FinishedFilm] = {}
         self.unlabelled: list[str] = []
         self.keys: dict[str, str] = {}
         # What everything is made from: the release, the board, and the bytes of the clips.
@@ -168,10 +170,10 @@ class _Packing:
         self.outputs.links["board.json"] = store.url_of(f"{folder}/board.json")
 
     def run(self, statement: Statement, notices: Sequence[str]) -> Package:
-        film, problem = self._film()
+        film, problems = self._films()
         notices = [
             *notices,
-            *([f"No film: {problem}"] if problem else []),
+            *problems,
             *(film.warnings if film else ()),
             *self.unlabelled,
         ]
@@ -195,48 +197,67 @@ class _Packing:
                 return copy.path, copy.sha256
         return f"videos/{clip.key}.mp4", clip.sha256
 
-    def _film(self) -> tuple[FinishedFilm | None, str | None]:
-        """The film, made now if it would be another one than last time; or why there is none."""
+    def _films(self) -> tuple[FinishedFilm | None, list[str]]:
+        """The film, and those of further sizes beside it; or why one of them is not there."""
         shots, _ = shown_shots(self.plan, self.outcomes, self.clips)
         if not shots:
-            return None, None
-        made_from = self._clip_hashes() | film_inputs(
-            self.plan, self.outcomes, self.clips, self.labelling, self.signing
-        )
+            return None, []
         words = words_of(self.plan, shots)
-        film = self._from_last_time(words, made_from)
+        film, problems = self._film(self.plan, FILM, words)
+        if film is not None:
+            self._put_words(words)
+            self._put_thumbnails(film, self._film_inputs(self.plan))
+        else:
+            self.outputs.keep(*_THUMBNAILS)
+        for wanted in self.plan.further_formats:
+            name = further_film(wanted)
+            further, missing = self._film(replace(self.plan, format=wanted), name, words)
+            problems += missing
+            if further is not None:
+                self.further_films[name] = further
+        return film, problems
+
+    def _film(self, plan: BoardPlan, name: str, words: Words) -> tuple[FinishedFilm | None, list[str]]:
+        """A film in the plan's format, made now if it would be another one than last time; or why there is none."""
+        made_from = self._film_inputs(plan)
+        film = self._from_last_time(name, words, made_from)
         if film is None:
             try:
-                film = self._made(made_from)
+                film = self._made(plan, name, made_from)
             except BadDelivery as error:
-                logger.error("The film could not be made: %s", error.message)
-                self.outputs.keep("film.mp4", _LABELS, *_THUMBNAILS)
-                return None, error.message
+                logger.error("%s could not be made: %s", name, error.message)
+                self.outputs.keep(name, labels_of(name))
+                what = "film" if name == FILM else name
+                return None, [f"No {what}: {error.message}"]
             # As they are: nothing in a label is a secret, and one that is changed is worth nothing.
-            self.outputs.put(_LABELS, film.labels_json(), made_from)
-        self._put_words(words)
-        self._put_thumbnails(film, made_from)
-        (self.scratch / "film.mp4").unlink(missing_ok=True)
-        return film, None
+            self.outputs.put(labels_of(name), film.labels_json(), made_from)
+        return film, []
 
-    def _from_last_time(self, words: Words, made_from: Mapping[str, str]) -> FinishedFilm | None:
+    def _film_inputs(self, plan: BoardPlan) -> dict[str, str]:
+        return self._clip_hashes() | film_inputs(
+            plan, self.outcomes, self.clips, self.labelling, self.signing
+        )
+
+    def _from_last_time(self, name: str, words: Words, made_from: Mapping[str, str]) -> FinishedFilm | None:
         """The film that is there, if another one would be the same."""
-        before = self.outputs.unchanged("film.mp4", made_from)
-        if before is None or self.outputs.unchanged(_LABELS, made_from) is None:
+        before = self.outputs.unchanged(name, made_from)
+        if before is None or self.outputs.unchanged(labels_of(name), made_from) is None:
             return None
-        labels = json.loads(self.store.read(f"{self.folder}/{_LABELS}"))
+        labels = json.loads(self.store.read(f"{self.folder}/{labels_of(name)}"))
         return FinishedFilm(labels=labels, words=words, **before.facts)
 
-    def _made(self, made_from: Mapping[str, str]) -> FinishedFilm:
-        file = self.scratch / "film.mp4"
+    def _made(self, plan: BoardPlan, name: str, made_from: Mapping[str, str]) -> FinishedFilm:
+        file = self.scratch / name
         film = make_film(
-            self.plan, self.outcomes, self.clips, file, self.labelling, self.signing, self.clips.is_copy
+            plan, self.outcomes, self.clips, file, self.labelling, self.signing, self.clips.is_copy
         )
         assert film is not None
         done = finished(film, file, self.keys)
         # What could not be signed is tried again at the next run.
         unsigned = self.signing is not None and film.label.film.manifest is None
-        self.outputs.put_file("film.mp4", file, {} if unsigned else made_from, done.facts())
+        self.outputs.put_file(name, file, {} if unsigned else made_from, done.facts())
+        # What is made next may be as large.
+        file.unlink()
         return done
 
     def _put_thumbnails(self, film: FinishedFilm, made_from: Mapping[str, str]) -> None:
@@ -273,7 +294,7 @@ class _Packing:
         shown: dict[str, Any] = {
             "clips": self.relative,
             "downloads": {name: name for name in self.outputs.links},
-            "film": "film.mp4" if film else None,
+            "film": FILM if film else None,
             "subtitles": {track.language: webvtt(track.cues) for track in film.words.tracks} if film else {},
             "statement": statement,
             "notices": notices,
@@ -322,7 +343,12 @@ class _Packing:
                 "promised_seconds": statement.reserved_seconds,
             },
             "film": None if film is None else film.report,
+            **self._further_reports(),
         }
+
+    def _further_reports(self) -> dict[str, Any]:
+        reports = {name: film.report for name, film in self.further_films.items()}
+        return {"further_films": reports} if reports else {}
 
     def _clip_hashes(self) -> dict[str, str]:
         return {name: value for name, value in self.made_from.items() if name != "board"}

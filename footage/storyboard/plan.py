@@ -24,11 +24,13 @@ from footage.storyboard.board import MAX_SHOTS, Board, Shot
 from footage.storyboard.board_quote import BoardQuote, quote_of
 from footage.storyboard.budget import check_currency
 from footage.storyboard.film_check import film_warnings, transition_problems
+from footage.storyboard.film_sizes import film_formats
 from footage.storyboard.review_records import RetakeRecord
 from footage.storyboard.shot_check import CheckedShot, ShotChecker, hash_of_shot
 from footage.storyboard.subtitle_files import GivenSubtitles, given_subtitles
 from footage.storyboard.ties import character_problems, tie
 from footage.values.frame_rate import rate_number
+from footage.values.shape_fit import Fit
 
 # Each link copies the last frame of a copy: colours and faces drift, visibly so after about four generations.
 DRIFT_LIMIT = 4
@@ -105,6 +107,8 @@ class Format:
     width: int
     height: int
     fps: Fraction
+    # How clips of another shape become a part of it; None: they are left out.
+    fit: Fit | None = None
 
     def __str__(self) -> str:
         return f"{self.width}*{self.height} at {rate_number(self.fps)} fps"
@@ -122,9 +126,11 @@ class BoardPlan:
     # Ids, each after the one it starts from.
     order: tuple[str, ...]
     quote: BoardQuote
-    # What most shots have; the film is made in it.
+    # What the board says, else what most shots have; the film is made in it.
     format: Format
     warnings: tuple[str, ...]
+    # Of the films that are made beside it from the same shots.
+    further_formats: tuple[Format, ...] = ()
     subtitles: GivenSubtitles = field(default_factory=GivenSubtitles)
 
     @property
@@ -206,13 +212,15 @@ def plan_board(
     plans = _plans(board, takes, hashes, tied.words)
     shots = tuple(take for take in plans if take.first)
     quote = quote_of({take.id: take.quote for take in plans if take.same_as is None})
+    first, *further = film_formats(board.film, _format(shots))
     plan = BoardPlan(
         board=asked,
         shots=shots,
         takes=plans,
         order=graph.order(board),
         quote=quote,
-        format=_format(shots),
+        format=first,
+        further_formats=tuple(further),
         warnings=_warnings(shots, quote, drift_limit),
         subtitles=subtitles,
     )
@@ -297,13 +305,6 @@ def _warnings(shots: Sequence[ShotPlan], quote: BoardQuote, drift_limit: int) ->
                 f"shots {shot.same_as} and {shot.id} ask for the same clip: it is made and paid once. "
                 f"Give shot {shot.id} another `take` for a clip of its own."
             )
-    film = _format(shots)
-    odd = [s for s in shots if Format(s.expected.width, s.expected.height, s.expected.fps) != film]
-    if odd:
-        named = ", ".join(shot.id for shot in odd[:5]) + (", …" if len(odd) > 5 else "")
-        found.append(
-            f"{len(odd)} shots ({named}) differ from the film's {film}; they are converted for the film."
-        )
     if quote.unknown:
         named = ", ".join(quote.unknown[:5]) + (", …" if len(quote.unknown) > 5 else "")
         found.append(

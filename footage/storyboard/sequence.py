@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from footage.request import VideoResponse
     from footage.storyboard.cut import Event
     from footage.storyboard.plan import BoardPlan, Format
+    from footage.values.shape_fit import Fit
 
 # Of a transition that says none; half a second is what editing programs use for short ones.
 USUAL_TRANSITION_S = 0.5
@@ -95,15 +96,25 @@ def film_frames(event: Event, fps: Fraction) -> int:
 
 
 def in_film(event: Event, wanted: Format) -> bool:
-    """Whether the film has the shot: there is a clip, and of the film's shape."""
-    return event.clip is not None and same_shape(event.clip, wanted)
+    """Whether the film has the shot: there is a clip, and of the film's shape unless the board says how it fits."""
+    return event.clip is not None and (wanted.fit is not None or same_shape(event.clip, wanted))
 
 
 def same_shape(clip: VideoResponse, wanted: Format) -> bool:
     return _alike(*picture_size(clip), wanted)
 
 
+def fit_of(clip: VideoResponse, wanted: Format) -> Fit | None:
+    """How a clip that is in the film meets its shape; None: it has that shape."""
+    return None if same_shape(clip, wanted) else wanted.fit
+
+
 def planned_in_film(planned: Expected, wanted: Format) -> bool:
+    """Whether a clip that comes as planned is in the film."""
+    return wanted.fit is not None or planned_same_shape(planned, wanted)
+
+
+def planned_same_shape(planned: Expected, wanted: Format) -> bool:
     """Whether a clip that comes as planned is of the film's shape."""
     return _alike(planned.width, planned.height, wanted)
 

@@ -17,6 +17,7 @@ from urllib.parse import quote as escaped
 from footage.errors import StorageProblem
 from footage.privacy.redact import redact
 from footage.storyboard.cut import Event, ShotOutcome, cut, file_name
+from footage.storyboard.media_root import pathurl
 from footage.storyboard.plan import BoardPlan
 from footage.storyboard.sequence import Placed, sequence
 from footage.values.frame_rate import rate_number
@@ -38,7 +39,7 @@ def timeline_otio(plan: BoardPlan, outcomes: Mapping[str, ShotOutcome], media: M
     """
     import opentimelineio as otio
 
-    urls = {shot_id: escaped(path) for shot_id, path in media.items()}
+    urls = {shot_id: pathurl(path, plan.board.film.media_root) for shot_id, path in media.items()}
     text: str = otio.adapters.write_to_string(_timeline(plan, outcomes, urls), "otio_json")
     return text.encode("utf-8")
 
@@ -93,7 +94,13 @@ def _timeline(plan: BoardPlan, outcomes: Mapping[str, ShotOutcome], urls: Mappin
     shots = sequence(plan, cut(plan, outcomes))
     timeline: Any = otio.schema.Timeline(plan.board.title)
     # OTIO has no place for a picture size; programs that need one look here.
-    frame = {"width": plan.format.width, "height": plan.format.height, "fps": rate_number(plan.format.fps)}
+    frame: dict[str, Any] = {
+        "width": plan.format.width,
+        "height": plan.format.height,
+        "fps": rate_number(plan.format.fps),
+    }
+    if plan.format.fit is not None:
+        frame["fit"] = plan.format.fit
     timeline.metadata[OURS] = {"schema": plan.board.version, "format": frame} | _board(plan)
     video: Any = otio.schema.Track("V1", kind=otio.schema.TrackKind.Video)
     timeline.tracks.append(video)

@@ -12,12 +12,12 @@ import re
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple
-from urllib.parse import quote
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from footage.privacy.redact import redact
 from footage.storyboard.cut import ShotOutcome, cut
-from footage.storyboard.sequence import Placed, Seam, picture_size, sequence
+from footage.storyboard.media_root import pathurl
+from footage.storyboard.sequence import Placed, Seam, fit_of, picture_size, sequence
 
 if TYPE_CHECKING:
     from footage.storyboard.plan import BoardPlan, Format
@@ -51,6 +51,7 @@ def xmeml(plan: BoardPlan, outcomes: Mapping[str, ShotOutcome], media: Mapping[s
     sounding = [shot for shot in there if shot.event.audio]
     links = _links(there, sounding)
     _track(video, "video", 1, there, urls, links)
+    _scale(video, there, plan.format)
     if sounding:
         audio = SubElement(tracks, "audio")
         _texts(audio, numOutputChannels=len(_TRACKS))
@@ -66,22 +67,6 @@ def xmeml(plan: BoardPlan, outcomes: Mapping[str, ShotOutcome], media: Mapping[s
         + tostring(root, encoding="utf-8")
         + b"\n"
     )
-
-
-def pathurl(path: str, media_root: str | None) -> str:
-    """Where an editor finds a clip: beside the file itself, or below a folder of another machine.
-
-    Windows drives are written as Premiere writes them (`file://localhost/C%3a/…`), shares by their server.
-    """
-    if media_root is None:
-        return quote(path)
-    whole = f"{media_root.replace(chr(92), '/').rstrip('/')}/{path.removeprefix('../../')}"
-    if whole.startswith("//"):
-        return f"file:{quote(whole)}"
-    drive = re.match(r"([A-Za-z]):/", whole)
-    if drive is not None:
-        return f"file://localhost/{drive[1]}%3a/{quote(whole[3:])}"
-    return f"file://localhost{quote(whole if whole.startswith('/') else f'/{whole}')}"
 
 
 class _Item(NamedTuple):
@@ -179,6 +164,29 @@ def _clipitem(track: Element, item: _Item, kind: str, channel: int, urls: Mappin
     _file(element, item.shot, urls[event.shot.id], whole=kind == "video")
     if kind == "audio":
         _texts(SubElement(element, "sourcetrack"), mediatype="audio", trackindex=channel)
+
+
+def _scale(video: Element, shots: Sequence[Placed], wanted: Format) -> None:
+    """Give clips of another size than the film's the scale that fits them; programs show them at their own size."""
+    if wanted.fit is None:
+        return
+    for element, shot in zip(video.iter("clipitem"), shots, strict=True):
+        if shot.event.clip is None or (size := picture_size(shot.event.clip)) == (
+            wanted.width,
+            wanted.height,
+        ):
+            continue
+        scales = wanted.width / size[0], wanted.height / size[1]
+        # As the film: only where the shapes differ there are bars.
+        percent = 100 * (min(scales) if fit_of(shot.event.clip, wanted) == "pad" else max(scales))
+        motion = Element("effect")
+        _texts(motion, name="Basic Motion", effectid="basic", effectcategory="motion")
+        _texts(motion, effecttype="motion", mediatype="video")
+        scale = SubElement(motion, "parameter")
+        _texts(scale, parameterid="scale", name="Scale", valuemin=0, valuemax=1000, value=f"{percent:.2f}")
+        effects = Element("filter")
+        effects.append(motion)
+        element.insert([child.tag for child in element].index("file") + 1, effects)
 
 
 def _file(parent: Element, shot: Placed, url: str, *, whole: bool) -> None:
