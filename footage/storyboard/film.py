@@ -108,7 +108,7 @@ def make_film(
     events = [shot.event for shot in shots]
     clips = {event.shot.id: files[event.shot.id] for event in events}
     marks = {shot_id: clip_marks(file) for shot_id, file in clips.items()}
-    label, by, warnings = _label(marks, labelling)
+    label, by, warnings = _label(marks, labelling, plan.format)
     words = words_of(plan, shots)
     duration_s = float(shots[-1].record_out / plan.format.fps)
     drawn = _visible_label(plan, labelling, duration_s)
@@ -263,12 +263,14 @@ def clip_marks(file: Path) -> ClipMarks:
 
 
 def _label(
-    clips: Mapping[str, ClipMarks], labelling: Labelling
+    clips: Mapping[str, ClipMarks], labelling: Labelling, wanted: Format
 ) -> tuple[str | None, Literal["operator", "clip"] | None, tuple[str, ...]]:
     """The film's one label, who wrote it, and what to know about it."""
     if labelling.films and labelling.producer is not None:
-        # Of the clips in it, so that the same film has the same number.
-        content = hashlib.sha256("".join(clip.sha256 for clip in clips.values()).encode()).hexdigest()
+        # Of the clips in it, so that the same film has the same number; where sizes are asked, each film has its own.
+        size = f"{wanted.width}x{wanted.height}" if wanted.fit is not None else ""
+        made_of = "".join([*(clip.sha256 for clip in clips.values()), size])
+        content = hashlib.sha256(made_of.encode()).hexdigest()
         return made_label(labelling.producer, f"film-{content[:32]}"), "operator", ()
     labels = [label for clip in clips.values() for label in clip.marks.labels]
     # Before any other one that is in order.

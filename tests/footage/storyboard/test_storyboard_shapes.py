@@ -17,11 +17,12 @@ from boards import board, delivered, no_links, planned
 from clips import make_clip
 from filmboards import FOLDER, film
 from filmboards import make_film as make_board
-from labels import WAN_LIKE, label_by_ffmpeg, labelled, packets
+from labels import CODE, WAN_LIKE, label_by_ffmpeg, labelled, packets
 from PIL import Image
 
 from footage.context import Context
 from footage.errors import InvalidRequest
+from footage.marks import Labelling
 from footage.marks.visible_label import draw_visible_label
 from footage.media import conform, inspect, join, thumbnail
 from footage.storage import Store, open_store
@@ -190,6 +191,21 @@ def test_of_one_board_a_wide_and_a_high_film_have_the_same_length_words_and_labe
     assert list(report["further_films"]) == ["film.360x640.mp4"]
     assert report["further_films"]["film.360x640.mp4"]["included"] == report["film"]["included"] == ["a", "b"]
     assert "film.360x640.mp4" in (folder / "dailies.html").read_text()
+
+
+def test_films_of_two_sizes_have_numbers_of_their_own(tmp_path: Path):
+    plan, outcomes, files = wide_and_high(tmp_path, film={"size": ["640*360", "360*640"]})
+    store = store_of(tmp_path / "store", outcomes, files)
+
+    def numbers() -> list[str]:
+        package = make_package(store, plan, outcomes, Ledger(Budget()).statement(), labelling=Labelling(CODE))
+        folder = tmp_path / "store" / "storyboards" / package.folder_url.rsplit("/", 1)[-1]
+        labels = [label_by_ffmpeg(folder / name) or b"" for name in ("film.mp4", "film.360x640.mp4")]
+        return [json.loads(label)["ProduceID"] for label in labels]
+
+    first = numbers()
+    assert first[0] != first[1]
+    assert numbers() == first
 
 
 def test_another_list_of_sizes_makes_what_is_new_and_removes_what_is_not_asked_for_any_more(tmp_path: Path):
