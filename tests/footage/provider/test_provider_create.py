@@ -215,6 +215,7 @@ def test_a_received_refusal_means_that_nothing_was_bought(
 
         assert len(server.requests) == 1
     assert type(caught.value) is expected
+    assert caught.value.details["http_status"] == status
     if code:
         assert caught.value.code == code
         assert code in str(caught.value)

@@ -164,6 +164,8 @@ def test_without_a_date_the_clock_stays_unknown(headers: dict[str, str]):
         ({"offline_time": "2026/12/31 10:00:00", "announceUrl": "https://example.com"}, "2026-12-31"),
         ({"offline_time": "2026-12-30T16:00:00Z"}, "2026-12-30"),
         ({"inference_offline_info": [{"offline_time": 1798646400000}]}, "2026-12-31"),
+        ({"inference_offline_info": [{"offline_time": 1798646400}]}, "2026-12-31"),
+        ({"inference_offline_info": [{"offline_time": 20261231}]}, "2026-12-31"),
         # A map by model: what is said of another one is not about this.
         (
             {
