@@ -23,6 +23,8 @@ def show_plan(
     Raises:
         OverBudget: The run would refuse this board, or all buying is stopped.
     """
+    from footage.privacy.display import one_line
+    from footage.privacy.redact import redact
     from footage.storyboard import approval_reason, check_budget, in_words
     from footage.storyboard.film import has_visible_label
     from footage.storyboard.store_limits import limits_in_words
@@ -32,7 +34,9 @@ def show_plan(
     due = still_to_buy(context, plan, buy_again=buy_again)
     labelled = has_visible_label(plan, context.settings.labelling)
     if as_json:
-        film = {"visible_label": "own" if labelled else "none"}
+        film: dict[str, Any] = {"visible_label": "own" if labelled else "none"}
+        if plan.music is not None:
+            film["music"] = redact(plan.music.facts())
         print_json(_document(plan, due, mapping) | {"film": film})
     else:
         _print_shots(plan)
@@ -40,6 +44,8 @@ def show_plan(
             print(
                 "The visible label AI生成 is drawn over the opening of the film, which is encoded again for it."
             )
+        if plan.music is not None:
+            print(f"Music: {redact(one_line(plan.music.in_words()))}.")
         print(in_words(plan.quote, due, budget))
     check_budget(due, budget)
     for warning in limits_in_words(context, due):

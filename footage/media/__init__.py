@@ -19,15 +19,21 @@ from footage.media.jobs import (
     relabel,
     thumbnail,
 )
+from footage.media.music_facts import MUSIC_RATE, MUSIC_SUFFIXES, Bed, MusicFacts, inspect_music
 
 __all__ = [
+    "MUSIC_RATE",
+    "MUSIC_SUFFIXES",
+    "Bed",
     "FilmText",
     "Joined",
+    "MusicFacts",
     "ShownClip",
     "VideoFacts",
     "compose",
     "conform",
     "inspect",
+    "inspect_music",
     "join",
     "last_frame",
     "relabel",

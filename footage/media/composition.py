@@ -21,6 +21,7 @@ from av.video.format import VideoFormat
 from footage.media.decoding import has_sound, open_video
 from footage.media.encoding import FRAMES, add_x264, open_output, overlay_label, push_label
 from footage.media.filter_graph import pulled
+from footage.media.music_bed import MusicBed
 from footage.media.resize import resize
 from footage.media.sound_mix import MixedSound, Part
 from footage.media.text_tracks import Text
@@ -54,6 +55,7 @@ def compose(
     lufs: float | None,
     tracks: list[tuple[str, list[tuple[float, float, str]]]],
     chapters: list[tuple[float, float, str]],
+    bed: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Write the clips (fields of `Shown`) as one film, all converted to its rate and size."""
     shown = [Shown(*clip) for clip in clips]
@@ -62,8 +64,9 @@ def compose(
         with open_video(shown[0].path) as first:
             pictures = add_x264(target, rate, *size, like=first.streams.video[0])
         sound = None
-        if any(has_sound(clip.path) for clip in shown):
-            sound = MixedSound(target, _parts(shown, rate), lufs, folder)
+        music = None if bed is None else MusicBed(**bed)
+        if music is not None or any(has_sound(clip.path) for clip in shown):
+            sound = MixedSound(target, _parts(shown, rate), lufs, folder, music)
         words = Text(tracks, chapters).streams(target)
         for number, frame in enumerate(_labelled(_film(shown, rate, size), rate, size, visible_label_s)):
             frame.pts, frame.time_base = number, 1 / rate

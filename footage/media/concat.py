@@ -15,6 +15,7 @@ import av.container
 from footage.marks.mp4 import label_in
 from footage.media.decoding import has_sound, open_video
 from footage.media.encoding import conform, open_output
+from footage.media.music_bed import MusicBed
 from footage.media.sound_mix import RATE, MixedSound, Part, decoded
 from footage.media.text_tracks import Text
 from footage.values.shape_fit import Fit
@@ -30,6 +31,7 @@ def join(
     tracks: list[tuple[str, list[tuple[float, float, str]]]] | None = None,
     chapters: list[tuple[float, float, str]] | None = None,
     lufs: float | None = None,
+    bed: dict[str, Any] | None = None,
     copies: Collection[str] = (),
     fps: str | None = None,
     size: list[int] | None = None,
@@ -39,9 +41,11 @@ def join(
 
     The clips at the places of `convert` are brought to `fps` and `size` in any case; not said, those are of the first.
     A file has one label: `label`, or the first one that a clip has. The visible one lies over its first
-    `visible_label_s` seconds. With `lufs`, its sound has that loudness. Those of the paths that are `copies` are
-    deleted as they are read, so that clips and film together take little more disk than one of them.
+    `visible_label_s` seconds. With `bed`, there is music under it; with `lufs`, its sound has that loudness. Those of
+    the paths that are `copies` are deleted as they are read, so that clips and film together take little more disk
+    than one of them.
     """
+    music = None if bed is None else MusicBed(**bed)
     text = Text(tracks or [], chapters or [])
     if label is None:
         label = next((kept for kept in map(label_in, paths) if kept is not None), None)
@@ -55,9 +59,8 @@ def join(
                 if place not in encoded:
                     encoded[place] = converted.get(place) or film.of(place, path)
             alike = [encoded[place] for place in range(len(paths))]
-        delivered_lufs = _write(
-            alike, out, label, text, lufs, folder, {*copies, *encoded.values(), *converted.values()}
-        )
+        temporary = {*copies, *encoded.values(), *converted.values()}
+        delivered_lufs = _write(alike, out, label, text, lufs, music, folder, temporary)
     return {"encoded": sorted(encoded), "delivered_lufs": delivered_lufs}
 
 
@@ -122,6 +125,7 @@ def _write(
     label: str | None,
     text: Text,
     lufs: float | None,
+    music: MusicBed | None,
     folder: str,
     copies: Collection[str],
 ) -> float | None:
@@ -136,8 +140,11 @@ def _write(
             new_video = cast(Any, target.add_stream_from_template(video))
             new_video.time_base = time_base
             sound: _Sound | MixedSound | None = None
-            if any(has_sound(path) for path in paths):
-                sound = _Sound(target, paths) if lufs is None else _levelled(target, paths, lufs, folder)
+            if music is not None or any(has_sound(path) for path in paths):
+                whole = lufs is not None or music is not None
+                sound = (
+                    MixedSound(target, _parts(paths), lufs, folder, music) if whole else _Sound(target, paths)
+                )
             words = text.streams(target)
             start = 0
             for path in paths:
@@ -153,7 +160,7 @@ def _write(
         return sound.delivered_lufs if isinstance(sound, MixedSound) else None
 
 
-def _levelled(target: av.container.OutputContainer, paths: list[str], lufs: float, folder: str) -> MixedSound:
+def _parts(paths: list[str]) -> list[Part]:
     parts: list[Part] = []
     start_s = Fraction(0)
     for path in paths:
@@ -163,7 +170,7 @@ def _levelled(target: av.container.OutputContainer, paths: list[str], lufs: floa
             end_s = start_s + _length(packets) * cast(Fraction, video.time_base)
         parts.append(Part(path, Fraction(0), start_s, end_s))
         start_s = end_s
-    return MixedSound(target, parts, lufs, folder)
+    return parts
 
 
 def _length(packets: list[Any]) -> int:

@@ -18,7 +18,7 @@ from footage.marks.mp4 import label_in
 from footage.marks.xmp import jpeg_options
 from footage.values.frame_rate import exact_rate
 
-# The only decoders that bytes of strangers ever reach, by FFmpeg's names; it has hundreds.
+# The only decoders that videos of strangers ever reach, by FFmpeg's names; it has hundreds. Music has its own.
 _VIDEO_CODECS = ("h264", "hevc")
 _DECODERS = (*_VIDEO_CODECS, "aac", "mp3", "mp3float")
 # More than any of the models makes; a 106 KB file can claim 8192x4320 and cost 355 MB.

@@ -12,6 +12,7 @@ from footage.child import Bounds, ChildError, call
 from footage.errors import BadDelivery, StorageProblem
 from footage.media.boxes import walk
 from footage.media.facts import VideoFacts
+from footage.media.music_facts import Bed
 from footage.values.frame_rate import exact_rate
 from footage.values.shape_fit import Fit
 
@@ -156,6 +157,7 @@ def join(
     visible_label_s: float = 0.0,
     text: FilmText | None = None,
     lufs: float | None = None,
+    bed: Bed | None = None,
     copies: Collection[Path] = (),
 ) -> Joined:
     """Write the clips one after the other into one file.
@@ -165,9 +167,9 @@ def join(
     are then copied, exact to the frame; otherwise all are encoded at that size and rate. Where the visible label lies
     over the first `visible_label_s` seconds, the clips of the opening are encoded again, and the others are copied if
     they are like those. Sound is encoded anew in one piece whenever a clip has some: it then has no gap or click at a
-    cut, and silent clips stay silent; with `lufs` it is brought to that loudness. The file has one AIGC label: `label`,
-    or the first one that a clip has; and the streams and chapters of `text`. Clips that are `copies` are deleted as
-    they are read.
+    cut, and silent clips stay silent; with `bed` there is music under it, and with `lufs` all of it is brought to that
+    loudness. The file has one AIGC label: `label`, or the first one that a clip has; and the streams and chapters of
+    `text`. Clips that are `copies` are deleted as they are read.
 
     Raises:
         BadDelivery: A clip cannot be read, or there is none.
@@ -187,6 +189,7 @@ def join(
         label=label,
         visible_label_s=visible_label_s,
         lufs=lufs,
+        bed=None if bed is None else bed.to_json(),
         copies=[_name(clip) for clip in copies],
         **asdict(text or FilmText()),
     )
@@ -216,10 +219,12 @@ def compose(
     visible_label_s: float = 0.0,
     text: FilmText | None = None,
     lufs: float | None = None,
+    bed: Bed | None = None,
 ) -> Joined:
     """Write clips that go into each other into one file, all encoded at one rate and size (width, height).
 
     It has exactly the frames that the clips say, and as much sound; a clip that has fewer shows its last one longer.
+    With `bed` there is music under it.
 
     Raises:
         BadDelivery: A clip cannot be read.
@@ -238,6 +243,7 @@ def compose(
         label=label,
         visible_label_s=visible_label_s,
         lufs=lufs,
+        bed=None if bed is None else bed.to_json(),
         **asdict(text or FilmText()),
     )
     return Joined(tuple(range(len(clips))), answer["delivered_lufs"])

@@ -1,4 +1,4 @@
-"""The sound of a film with transitions and a wanted loudness, in the child process.
+"""The sound of a film with transitions, music or a wanted loudness, in the child process.
 
 Mixed into one lossless file first, because loudness is a measure of the whole; then brought to its level while it is
 encoded. Everything is 48 kHz stereo, and exact to the sample: a silent clip is silence of the clip's length.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, NamedTuple, cast
@@ -17,8 +17,9 @@ import av
 import av.container
 from av.filter import Graph
 
-from footage.media.decoding import open_video
+from footage.media.decoding import has_sound, open_video
 from footage.media.filter_graph import pulled
+from footage.media.music_bed import MusicBed, with_music
 
 RATE = 48_000
 _CHUNK = 1024
@@ -58,15 +59,36 @@ class MixedSound:
     """The one sound track of a film, given to the muxer a piece at a time."""
 
     def __init__(
-        self, target: av.container.OutputContainer, parts: list[Part], lufs: float | None, folder: str
+        self,
+        target: av.container.OutputContainer,
+        parts: list[Part],
+        lufs: float | None,
+        folder: str,
+        bed: MusicBed | None = None,
     ) -> None:
         self._target = target
         self._stream = cast(Any, target.add_stream("aac", rate=RATE))
         self._stream.layout = "stereo"
         mixed = str(Path(folder) / "mix.flac")
-        level, self._frames = _levelled(mixed, _mix(parts, mixed), lufs)
-        # What it was before; None: not measured.
+        samples = _mix(parts, mixed)
+
+        def clips() -> Iterator[av.AudioFrame]:
+            return _read(mixed)
+
+        def heard() -> Iterator[av.AudioFrame]:
+            return clips() if bed is None else with_music(clips(), bed, samples)
+
+        level = None if lufs is None or samples < _SHORTEST_S * RATE else _measure(heard, [])
+        # What the clips were before, without music; None: not measured.
         self.delivered_lufs = level.lufs if level is not None else None
+        if bed is not None and level is not None:
+            sounding = any(has_sound(part.path) for part in parts)
+            self.delivered_lufs = _measure(clips, []).lufs if sounding else None
+        chain = _to_level(heard, level, lufs)
+        if bed is not None and not chain and _measure(heard, []).peak_dbtp > _PEAK_DBTP:
+            # Two sounds that were whole may be too much together.
+            chain = _limited(0.0)
+        self._frames = _exactly(_filtered(heard(), chain), samples)
         self._written = 0
 
     def write_until(self, until_s: Fraction) -> None:
@@ -91,6 +113,8 @@ class MixedSound:
 
 
 _Channels = list["array[float]"]
+# Gives the sound again from its start.
+_Sound = Callable[[], Iterator[av.AudioFrame]]
 # Filters with their arguments.
 _Chain = list[tuple[str, str]]
 
@@ -175,10 +199,18 @@ def _frames(sound: _Channels) -> Iterator[av.AudioFrame]:
         yield frame
 
 
-def _measure(path: str, chain: _Chain) -> Level:
-    """The loudness of a FLAC file behind the filters, as EBU R 128 measures it."""
+def _read(path: str) -> Iterator[av.AudioFrame]:
+    """What `_mix` wrote, as 48 kHz stereo floats."""
+    with av.open(path, format="flac") as container:
+        resampler = av.AudioResampler("fltp", "stereo", RATE)
+        for frame in container.decode(container.streams.audio[0]):
+            yield from resampler.resample(frame)
+
+
+def _measure(sound: _Sound, chain: _Chain) -> Level:
+    """The loudness of a sound behind the filters, as EBU R 128 measures it."""
     level = Level(-70.0, -70.0)
-    for frame in _filtered(path, [*chain, ("ebur128", "metadata=1:peak=true:framelog=quiet")]):
+    for frame in _filtered(sound(), [*chain, ("ebur128", "metadata=1:peak=true:framelog=quiet")]):
         said = frame.metadata
         if "lavfi.r128.I" in said:
             peak = max(float(said[name]) for name in said if name.startswith("lavfi.r128.true_peaks_ch"))
@@ -186,27 +218,20 @@ def _measure(path: str, chain: _Chain) -> Level:
     return level
 
 
-def _levelled(path: str, samples: int, lufs: float | None) -> tuple[Level | None, Iterator[av.AudioFrame]]:
-    """What the loudness was, and exactly `samples` of the file brought to `lufs`; None: as it is."""
-    level = None if lufs is None or samples < _SHORTEST_S * RATE else _measure(path, [])
-    chain: _Chain = []
-    if lufs is not None and level is not None and level.lufs >= _SILENT_LUFS:
-        chain = _gain(path, level, lufs)
-    return level, _exactly(_filtered(path, chain), samples)
-
-
-def _gain(path: str, level: Level, lufs: float) -> _Chain:
-    """The filters that bring a file to a loudness: a gain alone, or where the peaks do not allow it with a limiter.
+def _to_level(sound: _Sound, level: Level | None, lufs: float | None) -> _Chain:
+    """The filters that bring a sound to a loudness: a gain alone, or where peaks do not allow it with a limiter.
 
     Not loudnorm: where it has to follow the sound it missed the target by 7 LU on clips of a few seconds.
     """
+    if lufs is None or level is None or level.lufs < _SILENT_LUFS:
+        return []
     gain_db = lufs - level.lufs
     if level.peak_dbtp + gain_db <= _PEAK_DBTP:
         return [("volume", f"{gain_db:.3f}dB")]
     chain = _limited(gain_db)
     for _ in range(_LIMITER_PASSES):
         # What the limiter takes away has to be added before it.
-        missing_db = lufs - _measure(path, chain).lufs
+        missing_db = lufs - _measure(sound, chain).lufs
         if abs(missing_db) < _CLOSE_LU:
             break
         gain_db += missing_db
@@ -225,22 +250,23 @@ def _limited(gain_db: float) -> _Chain:
     ]
 
 
-def _filtered(path: str, chain: _Chain) -> Iterator[av.AudioFrame]:
-    with av.open(path, format="flac") as container:
-        stream = container.streams.audio[0]
-        graph = Graph()
-        nodes = [
-            graph.add_abuffer(template=stream),
-            *(graph.add(name, arguments) for name, arguments in chain),
-            graph.add("aformat", f"sample_fmts=fltp:sample_rates={RATE}:channel_layouts=stereo"),
-            graph.add("abuffersink"),
-        ]
-        graph.link_nodes(*nodes).configure()
-        for frame in container.decode(stream):
-            graph.push(frame)
-            yield from pulled(graph)
-        graph.push(None)
+def _filtered(frames: Iterable[av.AudioFrame], chain: _Chain) -> Iterator[av.AudioFrame]:
+    graph = Graph()
+    nodes = [
+        graph.add_abuffer(sample_rate=RATE, format="fltp", layout="stereo", time_base=Fraction(1, RATE)),
+        *(graph.add(name, arguments) for name, arguments in chain),
+        graph.add("aformat", f"sample_fmts=fltp:sample_rates={RATE}:channel_layouts=stereo"),
+        graph.add("abuffersink"),
+    ]
+    graph.link_nodes(*nodes).configure()
+    pushed = 0
+    for frame in frames:
+        frame.pts, frame.time_base = pushed, Fraction(1, RATE)
+        pushed += frame.samples
+        graph.push(frame)
         yield from pulled(graph)
+    graph.push(None)
+    yield from pulled(graph)
 
 
 def _exactly(frames: Iterator[av.AudioFrame], samples: int) -> Iterator[av.AudioFrame]:

@@ -142,7 +142,8 @@ class ReviewedBoards:
             seen: object = self._seen_file(file, name)
             return self._kept(name, seen, lambda: self._read_file(file))
         document = kept_board(self._context.store, name)
-        seen = (hashlib.sha256(repr(document).encode()).hexdigest(), self._retakes(name))
+        digest = hashlib.sha256(repr(document).encode()).hexdigest()
+        seen = (digest, self._retakes(name), self._seen_music(name))
         return self._kept(name, seen, lambda: prepare_board(self._context, document))
 
     def _kept(self, name: str, seen: object, read: Callable[[], PreparedBoard]) -> PreparedBoard:
@@ -167,7 +168,19 @@ class ReviewedBoards:
             facts = Path(file.path).stat()
         except OSError:
             return None
-        return facts.st_mtime_ns, facts.st_size, self._retakes(name)
+        return facts.st_mtime_ns, facts.st_size, self._retakes(name), self._seen_music(name)
+
+    def _seen_music(self, name: str) -> tuple[int, int] | None:
+        """What tells whether the music under the film is still the file that was read."""
+        known = self._prepared.get(name)
+        music = known[1].plan.music if known is not None else None
+        if music is None or music.file is None:
+            return None
+        try:
+            facts = music.file.stat()
+        except OSError:
+            return None
+        return facts.st_mtime_ns, facts.st_size
 
     def _retakes(self, name: str) -> tuple[str, ...]:
         return tuple(self._context.store.list(f"{ROOT}/{name}/retakes"))

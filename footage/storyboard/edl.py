@@ -14,7 +14,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
+from footage.privacy.redact import redact
 from footage.storyboard.cut import ShotOutcome, cut
+from footage.storyboard.music import Music
 from footage.storyboard.plan import BoardPlan
 from footage.storyboard.sequence import Placed, sequence
 
@@ -46,6 +48,8 @@ def edl(plan: BoardPlan, outcomes: Mapping[str, ShotOutcome], media: Mapping[str
         for number, entry in enumerate(part, start=1):
             lines += [f"{number:03d}  {line}" for line in entry.lines]
             lines += entry.comments
+        # At the end, where readers take it for one more comment of the last event.
+        lines += _about(plan.music)
         lists.append("\n".join(lines) + "\n")
     return tuple(lists)
 
@@ -129,6 +133,11 @@ class _Edits:
 
     def _file(self, shot: Placed) -> str:
         return _line(self._media[shot.event.shot.id].rsplit("/", 1)[-1])
+
+
+def _about(music: Music | None) -> list[str]:
+    """The music, which has no event: a list has one sound, and that is the clips'."""
+    return [] if music is None else [f"* MUSIC: {_line(redact(music.name))} AT {music.options.gain_db:g} DB"]
 
 
 def timebase(fps: Fraction) -> int:

@@ -25,6 +25,7 @@ from footage.marks.visible_label import VisibleLabel, visible_label
 from footage.storage.sha256 import sha256_of
 from footage.storyboard.cut import Event, ShotOutcome, cut
 from footage.storyboard.film_words import Words, words_of
+from footage.storyboard.music import Music
 from footage.storyboard.outputs import digest
 from footage.storyboard.plan import BoardPlan, Format
 from footage.storyboard.sequence import Placed, fit_of, in_film, picture_size, sequence
@@ -47,8 +48,9 @@ class Film:
     visible_label: VisibleLabel | None
     label: FilmLabel
     words: Words
-    # How loud the clips were together; None: not measured, because nothing was asked or nothing is heard.
+    # How loud the clips were together, without music; None: not measured, because nothing was asked or heard.
     delivered_lufs: float | None
+    music: Music | None
 
     @property
     def copied(self) -> bool:
@@ -83,6 +85,7 @@ def make_film(
     labelling: Labelling = UNNAMED,
     signing: Signing | None = None,
     is_copy: Callable[[Path], bool] = lambda _file: False,
+    music: Music | None = None,
 ) -> Film | None:
     """Join the delivered clips in the board's order into `out`; None when there is none to join.
 
@@ -97,6 +100,7 @@ def make_film(
         labelling: Who labels the film; it has one AIGC label.
         signing: With what it gets a C2PA manifest, in which each clip is an ingredient; None: it gets none.
         is_copy: Which of the files may be deleted once they are read.
+        music: What is laid under it, as a file of this machine; None: nothing.
 
     Raises:
         BadDelivery: A clip cannot be read, or the film that was written is not whole or lost its label.
@@ -114,7 +118,8 @@ def make_film(
     drawn = _visible_label(plan, labelling, duration_s)
     # A signature is about the clips' files as well.
     copies = [file for file in clips.values() if signing is None and is_copy(file)]
-    joined = _joined(plan, shots, clips, out, label, drawn.shown_s if drawn else 0.0, _text(words), copies)
+    label_s, bed = drawn.shown_s if drawn else 0.0, music.bed() if music is not None else None
+    joined = _joined(plan, shots, clips, out, label, label_s, _text(words), bed, copies)
     if problems := media.walk(out):
         raise BadDelivery(f"The film that was written is not whole: {problems[0]}.")
     written = read_marks(out)
@@ -141,6 +146,7 @@ def make_film(
         FilmLabel(written, marks, by, (*warnings, *(f"Of the film: {said}" for said in written.problems()))),
         words,
         joined.delivered_lufs,
+        music,
     )
 
 
@@ -193,6 +199,7 @@ def _joined(
     label: str | None,
     visible_label_s: float,
     text: media.FilmText,
+    bed: media.Bed | None,
     copies: Sequence[Path],
 ) -> media.Joined:
     """Copy the clips one after the other where they only follow each other; encode them where they do not."""
@@ -202,7 +209,7 @@ def _joined(
         size = (wanted.width, wanted.height)
         return media.compose(
             shown, out, fps=wanted.fps, size=size, label=label, visible_label_s=visible_label_s, text=text,
-            lufs=lufs,
+            lufs=lufs, bed=bed,
         )  # fmt: skip
     convert: dict[int, Fit | None] = {
         place: _fit(shot.event, wanted) for place, shot in enumerate(shots) if not _fits(shot.event, wanted)
@@ -210,7 +217,7 @@ def _joined(
     return media.join(
         [clips[shot.event.shot.id] for shot in shots], out,
         fps=wanted.fps, size=(wanted.width, wanted.height), convert=convert, label=label,
-        visible_label_s=visible_label_s, text=text, lufs=lufs, copies=copies,
+        visible_label_s=visible_label_s, text=text, lufs=lufs, bed=bed, copies=copies,
     )  # fmt: skip
 
 

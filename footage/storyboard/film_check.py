@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from footage.errors import Problem
 from footage.storyboard.cut import cut
 from footage.storyboard.film_sizes import shape_warnings
 from footage.storyboard.film_words import words_of
-from footage.storyboard.sequence import planned_in_film, sequence, transition_s
+from footage.storyboard.sequence import Placed, planned_in_film, sequence, transition_s
 
 if TYPE_CHECKING:
     from footage.storyboard.plan import BoardPlan, ShotPlan
@@ -26,14 +26,29 @@ def transition_problems(plan: BoardPlan) -> list[Problem]:
 
 
 def film_warnings(plan: BoardPlan) -> tuple[str, ...]:
-    """What to know of shapes, subtitles and transitions before the clips are there."""
-    said = (*shape_warnings(plan), *words_of(plan, sequence(plan, cut(plan, {}))).warnings)
+    """What to know of shapes, subtitles, music and transitions before the clips are there."""
+    shots = sequence(plan, cut(plan, {}))
+    said = (*shape_warnings(plan), *words_of(plan, shots).warnings, *_about_music(plan, shots))
     if plan.board.film.transitions:
         return said
     return (
         *said,
         *(f"shot {shot.id}: its {_named(shot)}: {message}" for shot, message, _ in _too_long(plan)),
     )
+
+
+def _about_music(plan: BoardPlan, shots: Sequence[Placed]) -> Iterator[str]:
+    music = plan.music
+    if music is None:
+        return
+    if music.file is None:
+        yield f"film.music: {music.name} is not here; the one that the board's folder keeps is used"
+    lasts_s = float(shots[-1].record_out / plan.format.fps) if shots else 0.0
+    if not music.options.loop and music.duration_s < lasts_s:
+        yield (
+            f"film.music: {music.name} lasts {music.duration_s:.1f} s, is not repeated, and the film lasts "
+            f"{lasts_s:.1f} s"
+        )
 
 
 def _named(shot: ShotPlan) -> str:

@@ -16,6 +16,7 @@ from pydantic import (
 
 from footage.storyboard.film_sizes import FilmSizes
 from footage.storyboard.media_root import MediaRoot
+from footage.storyboard.music_options import MusicOptions, or_path
 from footage.subtitles import language_named
 from footage.values.shape_fit import Fit
 
@@ -56,7 +57,7 @@ class FilmOptions(BaseModel):
     loudness: float | str | None = Field(
         default=None,
         description="Loudness of the film's sound in LUFS (-40 to -8), or web (-16), streaming (-14), ebu (-23), "
-        "atsc (-24), as delivered. Not said: -16 where transitions are made, else as delivered.",
+        "atsc (-24), as delivered. Not said: -16 where there are transitions or music, else as delivered.",
     )
     language: str | None = Field(
         default=None, description="Language of all dialogue, such as en or zh; else told by its script."
@@ -79,6 +80,11 @@ class FilmOptions(BaseModel):
         default=None,
         description="How shots of another shape meet `size`: pad shows them between black bars, crop fills the film "
         "and cuts the rest. Not said: pad.",
+    )
+    music: MusicOptions | None = Field(
+        default=None,
+        description="Music under the film's sound: a path, or fields.",
+        json_schema_extra=or_path,
     )
     visible_label: Literal["none", "own"] | None = Field(
         default=None,
@@ -139,7 +145,7 @@ class FilmOptions(BaseModel):
     def loudness_lufs(self) -> float | None:
         """What the sound is brought to; None: it stays as it is."""
         if self.loudness is None:
-            return LOUDNESS_LUFS["web"] if self.transitions else None
+            return LOUDNESS_LUFS["web"] if self.transitions or self.music else None
         if isinstance(self.loudness, str):
             return LOUDNESS_LUFS.get(self.loudness)
         return self.loudness

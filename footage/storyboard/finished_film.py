@@ -67,6 +67,7 @@ def _report(film: Film) -> dict[str, Any]:
     report = {
         **facts,
         "copied": film.copied,
+        "music": film.music.facts() if film.music else None,
         "visible_label": film.visible_label.to_json() if film.visible_label else None,
         "left_out": dict(film.left_out),
         "subtitles": [track.language for track in film.words.tracks],

@@ -54,6 +54,11 @@ class Outputs:
         self._now: dict[str, OutputRecord] = {}
         self.links: dict[str, str] = {}
 
+    @property
+    def before(self) -> Mapping[str, OutputRecord]:
+        """What an earlier run made, by name."""
+        return self._before
+
     def unchanged(self, name: str, made_from: Mapping[str, str]) -> OutputRecord | None:
         """The file of that name, kept as it is, where it is there and was made from the same; else None.
 

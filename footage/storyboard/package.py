@@ -6,6 +6,7 @@ A title whose letters no file name can have gets a hash, and another board of th
     film.720x1280.mp4     the same in a further size, where the board asks
     subtitles.en.srt, .vtt the film's subtitles, a pair for each language
     thumbnail.jpg         the sharpest frame, where the board asks; thumbnails.jpg to choose another
+    music.<ext>           the music under the film, whatever its file is called
     chapters.txt          for the description of an upload, where there are chapters that platforms take
     film.labels.json      the marks of the film, and of each clip in it
     timeline.otio         for editors, with relative paths to the clips
@@ -52,6 +53,7 @@ from footage.storyboard.film_sizes import FILM, further_film, labels_of
 from footage.storyboard.film_words import Words, chapter_list, words_of
 from footage.storyboard.finished_film import FinishedFilm, finished
 from footage.storyboard.folder import board_json, claim_folder, to_json
+from footage.storyboard.kept_music import with_local_music
 from footage.storyboard.local_clips import LocalClips
 from footage.storyboard.outputs import Outputs, digest
 from footage.storyboard.review_page import page_in_file
@@ -168,6 +170,9 @@ class _Packing:
         self.relative = {shot_id: f"../../{path}" for shot_id, path in videos.items()}
         self.outputs = Outputs(store, folder)
         self.outputs.links["board.json"] = store.url_of(f"{folder}/board.json")
+        self.plan, self.unplayed = with_local_music(store, folder, self.outputs, plan, scratch)
+        if self.plan.music is not None:
+            self.made_from["music"] = self.plan.music.sha256
 
     def run(self, statement: Statement, notices: Sequence[str]) -> Package:
         film, problems = self._films()
@@ -176,6 +181,7 @@ class _Packing:
             *problems,
             *(film.warnings if film else ()),
             *self.unlabelled,
+            *self.unplayed,
         ]
         self._put_timelines()
         self._put("picks.jsonl", picks_jsonl(read_verdicts(self.store, self.folder)))
@@ -249,7 +255,14 @@ class _Packing:
     def _made(self, plan: BoardPlan, name: str, made_from: Mapping[str, str]) -> FinishedFilm:
         file = self.scratch / name
         film = make_film(
-            plan, self.outcomes, self.clips, file, self.labelling, self.signing, self.clips.is_copy
+            plan,
+            self.outcomes,
+            self.clips,
+            file,
+            self.labelling,
+            self.signing,
+            self.clips.is_copy,
+            plan.music,
         )
         assert film is not None
         done = finished(film, file, self.keys)
@@ -279,9 +292,9 @@ class _Packing:
             self._put("chapters.txt", chapters.encode())
 
     def _put_timelines(self) -> None:
-        timeline = timeline_otio(self.plan, self.outcomes, self.relative)
+        timeline = timeline_otio(self.plan, self.outcomes, self.relative, self.folder)
         self._put("timeline.otio", timeline)
-        self._put("timeline.xml", xmeml(self.plan, self.outcomes, self.relative))
+        self._put("timeline.xml", xmeml(self.plan, self.outcomes, self.relative, self.folder))
         for number, text in enumerate(edl(self.plan, self.outcomes, self.relative), start=1):
             self._put("timeline.edl" if number == 1 else f"timeline-{number}.edl", text.encode())
         name, made_from = "timeline.otioz", self._clip_hashes() | {"timeline.otio": digest(timeline.decode())}

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from footage.errors import InvalidRequest
 from footage.input_roots import InputRoots
@@ -25,12 +25,16 @@ from footage.storyboard.board_quote import BoardQuote, quote_of
 from footage.storyboard.budget import check_currency
 from footage.storyboard.film_check import film_warnings, transition_problems
 from footage.storyboard.film_sizes import film_formats
+from footage.storyboard.music import Music, given_music
 from footage.storyboard.review_records import RetakeRecord
 from footage.storyboard.shot_check import CheckedShot, ShotChecker, hash_of_shot
 from footage.storyboard.subtitle_files import GivenSubtitles, given_subtitles
 from footage.storyboard.ties import character_problems, tie
 from footage.values.frame_rate import rate_number
 from footage.values.shape_fit import Fit
+
+if TYPE_CHECKING:
+    from footage.storyboard.kept_music import KeptMusic
 
 # Each link copies the last frame of a copy: colours and faces drift, visibly so after about four generations.
 DRIFT_LIMIT = 4
@@ -132,6 +136,7 @@ class BoardPlan:
     # Of the films that are made beside it from the same shots.
     further_formats: tuple[Format, ...] = ()
     subtitles: GivenSubtitles = field(default_factory=GivenSubtitles)
+    music: Music | None = None
 
     @property
     def clips_by_model(self) -> Counter[str]:
@@ -168,6 +173,7 @@ def plan_board(
     drift_limit: int = DRIFT_LIMIT,
     images: dict[tuple[Any, ...], ReferenceImage | None] | None = None,
     retakes: Sequence[RetakeRecord] = (),
+    kept_music: Callable[[], KeptMusic | None] | None = None,
 ) -> BoardPlan:
     """Check a whole board, price it and put its shots in order. Sends nothing but the fetches of image links.
 
@@ -181,6 +187,7 @@ def plan_board(
         drift_limit: Chains of last frames longer than this are warned about.
         images: Pictures that were read before; what is read now is added.
         retakes: Further takes that people asked for; those of a shot that asks for something else by now are not made.
+        kept_music: Gives what the board's folder keeps, for music whose file is not here any more.
 
     Raises:
         InvalidRequest: `problems` names everything that is wrong, as `shots[<id>].<field>`, budget included.
@@ -201,7 +208,8 @@ def plan_board(
             takes += [draft, *checked.further_takes(draft, hashes[draft.shot.id], retakes)]
     problems += checked.problems
     subtitles, unreadable = given_subtitles(board, roots)
-    problems += unreadable
+    music, unusable = given_music(board, roots, kept_music)
+    problems += [*unreadable, *unusable]
     try:
         check_currency(board.budget.currency)
     except InvalidRequest as error:
@@ -223,6 +231,7 @@ def plan_board(
         further_formats=tuple(further),
         warnings=_warnings(shots, quote, drift_limit),
         subtitles=subtitles,
+        music=music,
     )
     if problems := transition_problems(plan):
         raise InvalidRequest(problems=tuple(problems))

@@ -18,6 +18,7 @@ from footage.storyboard.cut import ShotOutcome
 from footage.storyboard.dailies import render_dailies
 from footage.storyboard.edl import edl
 from footage.storyboard.folder import board_json, claim_folder
+from footage.storyboard.kept_music import keep_music
 from footage.storyboard.timeline import timeline_otio
 
 if TYPE_CHECKING:
@@ -46,12 +47,15 @@ def preflight(plan: BoardPlan) -> None:
 
 
 def prove_store(store: Store, plan: BoardPlan) -> str:
-    """Write the board's own file where the cut will be, so that a store that takes none is known now; the folder.
+    """Write board and music where the cut will be, so that a store that takes none is known now; the folder.
 
     Raises:
+        InvalidRequest: The music is not the one that was checked; nothing was bought.
         StorageProblem: The store cannot be read or written; nothing was bought.
     """
-    return claim_folder(store, plan.board)
+    folder = claim_folder(store, plan.board)
+    keep_music(store, folder, plan.music)
+    return folder
 
 
 def _failure(

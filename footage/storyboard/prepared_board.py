@@ -12,6 +12,7 @@ from footage.steps.check import reference_fetcher
 from footage.storyboard.board import Board
 from footage.storyboard.budget import capped
 from footage.storyboard.folder import folder_of
+from footage.storyboard.kept_music import kept_music
 from footage.storyboard.plan import BoardPlan, plan_board
 from footage.storyboard.read import Reading, Settlement, read_board
 from footage.storyboard.retake_wish import RetakeWish, retake_records
@@ -93,5 +94,6 @@ def _planned(
     plan = plan_board(
         board, reference_fetcher(context), default_region=context.region,
         roots=context.input_roots, images=images, retakes=retakes,
+        kept_music=lambda: kept_music(context.store, folder_of(context.store, board)),
     )  # fmt: skip
     return plan if only is None else plan.of(take for take in plan.takes if (take.shot.id, take.take) in only)

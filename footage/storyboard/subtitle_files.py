@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from footage.errors import InvalidRequest, Problem
-from footage.input_roots import InputRoots, where_from
+from footage.input_roots import InputRoots
 from footage.privacy.display import shown
 from footage.storyboard.board import Board
+from footage.storyboard.board_files import invalid_file, open_board_file
 from footage.storyboard.film_options import SubtitleFiles
 from footage.subtitles import Cue, NotSubtitlesError, language_named, language_of, read_subtitles
 from footage.subtitles.srt_vtt import MAX_BYTES
@@ -66,21 +65,8 @@ def _named(files: SubtitleFiles, name: str) -> Iterator[tuple[str | None, str, s
 
 
 def _bytes_of(path: str, where: str, roots: InputRoots | None) -> bytes:
-    try:
-        descriptor = (roots or InputRoots.anywhere()).open(path, where)
-    except (OSError, ValueError, RuntimeError) as error:
-        reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)
-        at = f" {where_from(path)}" if isinstance(error, FileNotFoundError) else ""
-        raise _invalid(where, path, f"cannot be opened as a file: {reason}.{at}".strip()) from None
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise _invalid(where, path, "is no file")
-    with os.fdopen(descriptor, "rb") as file:
+    with open_board_file(path, where, _ALLOWED, roots) as file:
         try:
             return file.read(MAX_BYTES + 1)
         except OSError as error:
-            raise _invalid(where, path, f"cannot be read: {error.strerror}") from None
-
-
-def _invalid(where: str, path: str, message: str) -> InvalidRequest:
-    return InvalidRequest(problems=(Problem(where, shown(path), message, _ALLOWED),))
+            raise invalid_file(path, where, _ALLOWED, f"cannot be read: {error.strerror}") from None

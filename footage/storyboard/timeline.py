@@ -15,9 +15,12 @@ from typing import Any, cast
 from urllib.parse import quote as escaped
 
 from footage.errors import StorageProblem
+from footage.media import MUSIC_RATE
 from footage.privacy.redact import redact
 from footage.storyboard.cut import Event, ShotOutcome, cut, file_name
 from footage.storyboard.media_root import pathurl
+from footage.storyboard.music import Music
+from footage.storyboard.music_track import music_path, repetitions
 from footage.storyboard.plan import BoardPlan
 from footage.storyboard.sequence import Placed, sequence
 from footage.values.frame_rate import rate_number
@@ -29,18 +32,23 @@ BLACK = "black"
 _MOST_BOARD_CHARS = 4_000_000
 
 
-def timeline_otio(plan: BoardPlan, outcomes: Mapping[str, ShotOutcome], media: Mapping[str, str]) -> bytes:
+def timeline_otio(
+    plan: BoardPlan, outcomes: Mapping[str, ShotOutcome], media: Mapping[str, str], folder: str = ""
+) -> bytes:
     """The timeline as an `.otio` file.
 
     Args:
         plan: The board.
         outcomes: What became of each shot, by id; a shot without a clip becomes a gap of its planned length.
         media: Where each delivered clip lies, by shot id, as a path relative to the timeline's own folder.
+        folder: That folder's path in the store; music lies in it.
     """
     import opentimelineio as otio
 
-    urls = {shot_id: pathurl(path, plan.board.film.media_root) for shot_id, path in media.items()}
-    text: str = otio.adapters.write_to_string(_timeline(plan, outcomes, urls), "otio_json")
+    root = plan.board.film.media_root
+    urls = {shot_id: pathurl(path, root) for shot_id, path in media.items()}
+    music = None if plan.music is None else pathurl(music_path(plan.music, folder, root), root)
+    text: str = otio.adapters.write_to_string(_timeline(plan, outcomes, urls, music), "otio_json")
     return text.encode("utf-8")
 
 
@@ -75,7 +83,9 @@ def write_otioz(
         names[shot_id] = f"{stem}.mp4" if stem.casefold() not in taken else f"{stem}-{number}.mp4"
         taken.add(stem.casefold())
     urls = {shot_id: escaped(f"media/{name}") for shot_id, name in names.items()}
-    text: str = otio.adapters.write_to_string(_timeline(plan, outcomes, urls), "otio_json")
+    music = None if plan.music is None or plan.music.file is None else plan.music.file
+    music_url = None if plan.music is None or music is None else f"media/{plan.music.kept_as}"
+    text: str = otio.adapters.write_to_string(_timeline(plan, outcomes, urls, music_url), "otio_json")
     try:
         # The clips are as small as they get.
         with zipfile.ZipFile(out, "w", strict_timestamps=False) as bundle:
@@ -84,11 +94,15 @@ def write_otioz(
             for shot_id, name in names.items():
                 bundle.write(files[shot_id], f"media/{name}")
                 written(shot_id)
+            if music is not None and music_url is not None:
+                bundle.write(music, music_url)
     except OSError as error:
         raise StorageProblem(f"Could not write {out.name}: {error}.") from error
 
 
-def _timeline(plan: BoardPlan, outcomes: Mapping[str, ShotOutcome], urls: Mapping[str, str]) -> Any:
+def _timeline(
+    plan: BoardPlan, outcomes: Mapping[str, ShotOutcome], urls: Mapping[str, str], music: str | None
+) -> Any:
     import opentimelineio as otio
 
     shots = sequence(plan, cut(plan, outcomes))
@@ -115,7 +129,30 @@ def _timeline(plan: BoardPlan, outcomes: Mapping[str, ShotOutcome], urls: Mappin
         fps = plan.format.fps
         items = [_item(shot, fps, urls) if shot.event.audio else _gap(shot, fps) for shot in shots]
         _fill(sound, shots, fps, items)
+    if plan.music is not None and music is not None and shots:
+        timeline.tracks.append(_music(plan.music, music, shots[-1].record_out, plan.format.fps))
     return timeline
+
+
+def _music(music: Music, url: str, frames: int, fps: Fraction) -> Any:
+    """The music's own track, as long as the film."""
+    import opentimelineio as otio
+
+    track: Any = otio.schema.Track("A2", kind=otio.schema.TrackKind.Audio)
+    facts, whole = redact(music.facts()), Fraction(MUSIC_RATE)
+    for part in repetitions(music, frames, fps):
+        media: Any = otio.schema.ExternalReference(url, _range(0, music.samples, whole))
+        media.name = facts["file"]
+        # Alone it has the film's own frames; a repetition begins at a sample, between two of them.
+        once = part.record_out - part.record_in == frames
+        shown = _range(0, frames, fps) if once else _range(0, part.samples, whole)
+        item: Any = otio.schema.Clip(facts["file"], media_reference=media, source_range=shown)
+        item.metadata[OURS] = {"music": facts}
+        track.append(item)
+    silent = round(frames / fps * MUSIC_RATE) - music.samples
+    if not music.options.loop and silent > 0:
+        track.append(otio.schema.Gap("silence", source_range=_range(0, silent, whole)))
+    return track
 
 
 def _fill(track: Any, shots: Sequence[Placed], fps: Fraction, items: Sequence[Any]) -> None:

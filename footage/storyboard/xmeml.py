@@ -17,25 +17,35 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 from footage.privacy.redact import redact
 from footage.storyboard.cut import ShotOutcome, cut
 from footage.storyboard.media_root import pathurl
+from footage.storyboard.music_track import music_path, repetitions
 from footage.storyboard.sequence import Placed, Seam, fit_of, picture_size, sequence
 
 if TYPE_CHECKING:
+    from footage.storyboard.music import Music
     from footage.storyboard.plan import BoardPlan, Format
 
 # A track for each channel: that is how stereo stands in this format.
 _TRACKS = (1, 2)
 _SOUND_RATE = 48_000
+# Final Cut's levels go to +12 dB, as a factor.
+_MOST_LEVEL = 3.98107
 # XML has no characters for most of the control codes; texts of boards may hold them.
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def xmeml(plan: BoardPlan, outcomes: Mapping[str, ShotOutcome], media: Mapping[str, str]) -> bytes:
+def xmeml(
+    plan: BoardPlan,
+    outcomes: Mapping[str, ShotOutcome],
+    media: Mapping[str, str],
+    folder: str = "",
+) -> bytes:
     """The timeline as an XML file.
 
     Args:
         plan: The board.
         outcomes: What became of each shot, by id; a shot without a clip is left empty for its planned length.
         media: Where each delivered clip lies, by shot id, as a path relative to the file's own folder.
+        folder: That folder's path in the store; music lies in it.
     """
     shots = sequence(plan, cut(plan, outcomes))
     there = [shot for shot in shots if shot.event.clip is not None and shot.event.shot.id in media]
@@ -52,13 +62,20 @@ def xmeml(plan: BoardPlan, outcomes: Mapping[str, ShotOutcome], media: Mapping[s
     links = _links(there, sounding)
     _track(video, "video", 1, there, urls, links)
     _scale(video, there, plan.format)
-    if sounding:
+    music = plan.music if shots else None
+    if sounding or music is not None:
         audio = SubElement(tracks, "audio")
         _texts(audio, numOutputChannels=len(_TRACKS))
         sound = SubElement(SubElement(audio, "format"), "samplecharacteristics")
         _texts(sound, depth=16, samplerate=_SOUND_RATE)
         for channel in _TRACKS:
-            _track(audio, "audio", channel, sounding, urls, links)
+            if sounding:
+                _track(audio, "audio", channel, sounding, urls, links)
+        if music is not None:
+            root_path = plan.board.film.media_root
+            url = pathurl(music_path(music, folder, root_path), root_path)
+            for channel in _TRACKS:
+                _music_track(audio, music, channel, url, shots[-1].record_out, plan.format)
     for shot in there:
         _marker(film, shot)
     indent(root)
@@ -206,6 +223,44 @@ def _file(parent: Element, shot: Placed, url: str, *, whole: bool) -> None:
         sound = SubElement(media, "audio")
         _texts(SubElement(sound, "samplecharacteristics"), depth=16, samplerate=_SOUND_RATE)
         _texts(sound, channelcount=len(_TRACKS))
+
+
+def _music_track(parent: Element, music: Music, channel: int, url: str, frames: int, wanted: Format) -> None:
+    """The music on a track of its own, with its level; it belongs to no picture."""
+    track = SubElement(parent, "track")
+    fps, name = wanted.fps, redact(music.name)
+    duration = math.ceil(Fraction(music.samples, _SOUND_RATE) * fps)
+    for number, part in enumerate(repetitions(music, frames, fps), start=1):
+        item = SubElement(track, "clipitem", id=f"clipitem-music-{number}-{channel}")
+        _texts(item, name=name, enabled="TRUE", duration=duration)
+        _rate(item, fps)
+        length = part.record_out - part.record_in
+        _texts(item, start=part.record_in, end=part.record_out, **{"in": 0, "out": length})
+        file = SubElement(item, "file", id="file-music")
+        if number == channel == 1:
+            _texts(file, name=name, pathurl=url, duration=duration)
+            _rate(file, fps)
+            sound = SubElement(SubElement(file, "media"), "audio")
+            _texts(SubElement(sound, "samplecharacteristics"), depth=16, samplerate=_SOUND_RATE)
+            _texts(sound, channelcount=len(_TRACKS))
+        _level(item, music.options.gain_db)
+        _texts(SubElement(item, "sourcetrack"), mediatype="audio", trackindex=channel)
+    _texts(track, enabled="TRUE", locked="FALSE")
+
+
+def _level(item: Element, gain_db: float) -> None:
+    effect = SubElement(SubElement(item, "filter"), "effect")
+    _texts(
+        effect,
+        name="Audio Levels",
+        effectid="audiolevels",
+        effectcategory="audiolevels",
+        effecttype="audiolevels",
+        mediatype="audio",
+    )
+    level = SubElement(effect, "parameter")
+    _texts(level, parameterid="level", name="Level", valuemin=0, valuemax=_MOST_LEVEL)
+    _texts(level, value=f"{10 ** (gain_db / 20):.6f}")
 
 
 def _transition(track: Element, kind: str, start: int, end: int, alignment: str) -> None:

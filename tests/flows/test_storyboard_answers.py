@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from PIL import Image
+from soundfiles import make_music
 
 from flows.cli import run
 from footage.context import key_of_environment, open_context
@@ -267,3 +268,30 @@ def test_the_parameters_of_a_deployment_say_the_same_as_the_options() -> None:
     assert short.columns == whole.columns == {"Text": "description"}
     assert whole.shots == {"1": {"duration": 5}}
     assert (short.accept_guesses, whole.accept_guesses) == (False, True)
+
+
+def test_a_dry_run_says_which_music_lies_under_the_film_and_refuses_what_is_none(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_music(tmp_path / "bed.wav", seconds=1.5)
+    (tmp_path / "list.mp3").write_text("#EXTM3U\n")
+    document = {
+        "schema": "wan-video/storyboard/1",
+        "film": {"music": "bed.wav"},
+        "shots": [{"id": "a", "prompt": "A bell", "model": "wan2.2-t2v-plus", "size": "832*480"}],
+    }
+    path = board(tmp_path, json.dumps(document), "film.json")
+
+    assert run(["storyboard", path, "--dry-run"]) == 0
+    assert (
+        "Music: bed.wav, 1.5 s, -12 dB, lower under the clips' sound, repeated where the film is longer."
+        in capsys.readouterr().out
+    )
+    assert run(["storyboard", path, "--dry-run", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["film"]["music"]["file"] == "bed.wav"
+
+    board(tmp_path, json.dumps(document).replace("bed.wav", "list.mp3"), "film.json")
+    assert run(["storyboard", path, "--dry-run"]) == 2
+    refusal = capsys.readouterr().err
+    assert "film.music" in refusal
+    assert "does not begin like an MP3 file" in refusal

@@ -89,7 +89,7 @@ def read(data: object, base: Path | None) -> tuple[dict[str, Any], list[Guess], 
     known = tuple(name for name in BOARD_FIELDS if name not in without)
     _sort_out(outer, known, None, "", guesses, problems)
     if film is not None:
-        outer["film"] = _local_subtitles(_film(film, problems), base)
+        outer["film"] = _local_music(_local_subtitles(_film(film, problems), base), base)
     if (defaults := as_mapping(outer.get("defaults"))) is not None:
         outer["defaults"] = _defaults(defaults, base, problems)
     shots = as_list(outer.get("shots"))
@@ -232,6 +232,13 @@ def _local_subtitles(fields: Mapping[str, Any], base: Path | None) -> dict[str, 
     if (by_language := as_mapping(files)) is not None:
         return {**fields, "subtitles": {tag: _from_board(file, base) for tag, file in by_language.items()}}
     return {**fields, "subtitles": _from_board(files, base)}
+
+
+def _local_music(film: dict[str, Any], base: Path | None) -> dict[str, Any]:
+    music = film.get("music")
+    if (fields := as_mapping(music)) is not None:
+        return {**film, "music": {**fields, "file": _from_board(fields.get("file"), base)}}
+    return {**film, "music": _from_board(music, base)} if "music" in film else film
 
 
 def _short(value: object) -> str:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from boards import board, chained, no_links
 from filmboards import FOLDER, accepted, film, in_cut, make_film, pick, report_of
+from soundfiles import make_music
 
 from footage.context import Context
 from footage.emulator import Emulator
 from footage.errors import InvalidRequest
 from footage.storyboard import Budget, plan_board
+from footage.storyboard.folder import kept_board
 from footage.storyboard.prepared_board import prepare_board
 from footage.storyboard.recut import recut
 from footage.storyboard.retake_wish import RetakeWish
@@ -257,3 +260,18 @@ async def test_with_approval_of_shots_what_starts_from_another_waits_for_a_pick_
     assert accepted(emulator) - before == 3
     (take,) = read_takes(context.store, FOLDER)["b"]
     assert take.record.starts_from == read_takes(context.store, FOLDER)["a"][0].key
+
+
+@pytest.mark.slow
+async def test_a_cut_has_its_music_again_when_the_file_is_gone(context: Context, tmp_path: Path) -> None:
+    music = make_music(tmp_path / "bed.mp3", seconds=2)
+    document = film({"id": "a"}, {"id": "b"}, film={"music": str(music)})
+    await make_film(context, document)
+    first = report_of(context)["film"]["music"]
+    music.unlink()
+
+    recut(context.store, prepare_board(context, document).plan)
+
+    assert report_of(context)["film"]["music"] == first
+    kept = kept_board(context.store, "Film")
+    assert prepare_board(context, kept).plan.music is not None
