@@ -312,6 +312,15 @@ def test_music_is_all_that_is_heard_of_silent_clips(tmp_path: Path, bed: Path):
     assert loudness_lufs(tmp_path / "film.mp4") == pytest.approx(-16, abs=0.5)
 
 
+def test_films_of_every_size_have_the_music(tmp_path: Path, bed: Path):
+    of = made(tmp_path, str(bed), silent=True, size=["832*480", "480*832"])
+
+    of.package()
+
+    for name in ("film.mp4", "film.480x832.mp4"):
+        assert loudness_lufs(of.folder / name) == pytest.approx(-16, abs=0.5)
+
+
 # ------------------------------------------------------------------------------------------------ what is left behind
 
 
