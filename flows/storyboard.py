@@ -74,8 +74,8 @@ async def storyboard(
             itself.
         board_format: One of the formats that are read; empty: found from the shape.
         defaults: Request fields for all shots, such as a model; a shot's own fields win.
-        mapping: What a person says about the board: {column: field}, or the contents of a map file (map, set, encoding,
-            assets). A board with a guess in what is bought is refused; the refusal says what to put here.
+        mapping: What a person says about the board: {column: field}, or the contents of a map file (map, set, film,
+            encoding, assets). A board with a guess in what is bought is refused; the refusal says what to put here.
         accept_guesses: Buy also what is only guessed about the board.
         run: inline makes the shots in this process; deployments spreads them over workers, by runs of
             generate-videos.

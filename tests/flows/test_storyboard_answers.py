@@ -19,6 +19,7 @@ from footage.context import key_of_environment, open_context
 from footage.errors import InvalidRequest
 from footage.evidence.state import Permission
 from footage.settings import load_settings
+from footage.storyboard.read.settlement import read_map
 from tasks.storyboard import Answers, plan
 
 BOARDS = Path(__file__).parents[1] / "boards"
@@ -54,6 +55,21 @@ def test_a_guess_is_refused_with_the_mapping_as_a_table_and_the_command_that_set
     assert "'A bell rings in the square' | 'Pigeons fly up'" in told
     assert f"wan-video storyboard {path} --map Text=description" in told
     assert "--accept-guesses" in told
+
+
+def test_the_film_of_a_table_is_said_in_the_command(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = board(tmp_path, "Shot,Description\n1,A bell rings in the square\n")
+    options = ["--model", "wanx2.1-t2v-turbo", "--film", "size=720*1280", "--film", "fit=crop"]
+
+    assert run(["storyboard", path, "--dry-run", *options, "--media-root", "D:\\films", "--save-map"]) == 0
+
+    assert "are cut to it (fit: crop)" in capsys.readouterr().err
+    kept = read_map(tmp_path / "list.map.yaml").film
+    assert kept == {"size": "720*1280", "fit": "crop", "media_root": "D:\\films"}
+    assert run(["storyboard", path, "--dry-run", *options, "--media-root", "films"]) == 2
+    assert "film.media_root = 'films'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,8 @@ def storyboard(
     model: ModelName = None,
     map_column: Annotated[_Repeated, Parameter(name="--map", metavar="COLUMN=FIELD")] = None,
     set_field: Annotated[_Repeated, Parameter(name="--set", metavar="SHOT.FIELD=VALUE")] = None,
+    film: Annotated[_Repeated, Parameter(metavar="FIELD=VALUE")] = None,
+    media_root: Annotated[str | None, Parameter(metavar="DIR")] = None,
     map_file: Annotated[Path | None, Parameter(metavar="FILE")] = None,
     save_map: Switch = False,
     accept_guesses: Switch = False,
@@ -62,6 +64,9 @@ def storyboard(
         map_column: What a column of the board is, such as Beat=description; metadata: nothing that is bought. A length
             may have its unit: Len=duration:frames@24. May be repeated.
         set_field: One field of one shot, such as 3.duration=5 or 7.skip=true. May be repeated.
+        film: One field of the film, such as transitions=true, size=720*1280 or music=bed.mp3. May be repeated.
+        media_root: The folder that holds `videos` on an editor's machine, such as D:\\films or /Volumes/films; as
+            --film media_root=DIR.
         map_file: A file with such answers; the board's own BOARD.map.yaml is found by itself.
         save_map: Keep the answers beside the board, as BOARD.map.yaml.
         accept_guesses: Buy also what is only guessed about the board.
@@ -95,7 +100,8 @@ def storyboard(
     from footage.context import open_context
 
     caps = {"max_seconds": max_seconds, "max_cost": max_cost, "approve_above": approve_above}
-    settled = _settled(map_column, set_field, map_file, encoding, assets, accept_guesses)
+    films = [*(film or ()), *([f"media_root={media_root}"] if media_root is not None else [])]
+    settled = _settled(map_column, set_field, films, map_file, encoding, assets, accept_guesses)
     with emulated(emulator):
         contacts: list[FirstContact | None] = []
         with open_context() as context:
@@ -153,6 +159,7 @@ def _prepared(
 def _settled(
     maps: list[str] | None,
     sets: list[str] | None,
+    films: list[str],
     map_file: Path | None,
     encoding: str | None,
     assets: str | None,
@@ -162,7 +169,9 @@ def _settled(
 
     if assets is not None and "://" not in assets:
         assets = str(Path(assets).expanduser().absolute())
-    said = settle(maps or (), sets or (), encoding=encoding, assets=assets, accept_guesses=accept_guesses)
+    said = settle(
+        maps or (), sets or (), films, encoding=encoding, assets=assets, accept_guesses=accept_guesses
+    )
     return said.over(read_map(map_file)) if map_file is not None else said
 
 

@@ -32,6 +32,7 @@ from footage.storyboard.read import (
 from footage.storyboard.read import delimited as table
 from footage.storyboard.read.board_file import read_file
 from footage.storyboard.read.draft import Parsed, pictures_below
+from footage.storyboard.read.film_files import film_below
 from footage.storyboard.read.finish import finish
 from footage.storyboard.read.mapping import Part, refusal
 from footage.storyboard.read.plain_data import (
@@ -304,6 +305,7 @@ def _own_board(
         for shot_id, shot in zip(ids, as_list(plain.get("shots")) or [], strict=True)
         if not said.shots.get(shot_id, {}).get("skip")
     ]
+    _say_of_film(plain, given, said, problems)
     return _validated(plain, problems), guesses, []
 
 
@@ -325,7 +327,16 @@ def _foreign_board(
         "shots": [draft.finished() for draft in parsed.drafts],
         "metadata": {"format": parsed.format, **parsed.metadata},
     }
-    return _validated(plain, []), guesses, parts, parsed.shape
+    problems: list[Problem] = []
+    _say_of_film(plain, given, said, problems)
+    return _validated(plain, problems), guesses, parts, parsed.shape
+
+
+def _say_of_film(plain: dict[str, Any], given: _Source, said: Settlement, problems: list[Problem]) -> None:
+    """Put what a person says of the film over what the board says of it."""
+    if said.film:
+        fields = own.film_fields(film_below(said.film, given.base), problems)
+        plain["film"] = {**(as_mapping(plain.get("film")) or {}), **fields}
 
 
 def _dialect(format: str, data: object, content: _Content, given: _Source, said: Settlement) -> Parsed:

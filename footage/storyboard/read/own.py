@@ -15,6 +15,7 @@ from footage.errors import InvalidRequest, Problem
 from footage.storyboard.board import BOARD_FIELDS, REQUEST_FIELDS, SCHEMA, SHOT_FIELDS, nearest
 from footage.storyboard.film_options import FilmOptions
 from footage.storyboard.guesses import Guess
+from footage.storyboard.read.film_files import film_below, path_below, subtitles_below
 from footage.storyboard.read.plain_data import MAX_NAMES, as_list, as_mapping
 
 FORMAT = "wan-video"
@@ -89,7 +90,7 @@ def read(data: object, base: Path | None) -> tuple[dict[str, Any], list[Guess], 
     known = tuple(name for name in BOARD_FIELDS if name not in without)
     _sort_out(outer, known, None, "", guesses, problems)
     if film is not None:
-        outer["film"] = _local_music(_local_subtitles(_film(film, problems), base), base)
+        outer["film"] = film_below(film_fields(film, problems), base)
     if (defaults := as_mapping(outer.get("defaults"))) is not None:
         outer["defaults"] = _defaults(defaults, base, problems)
     shots = as_list(outer.get("shots"))
@@ -118,7 +119,8 @@ def _defaults(defaults: Mapping[str, Any], base: Path | None, problems: list[Pro
     return _local({name: value for name, value in defaults.items() if value is not None}, base)
 
 
-def _film(film: Mapping[str, Any], problems: list[Problem]) -> dict[str, Any]:
+def film_fields(film: Mapping[str, Any], problems: list[Problem]) -> dict[str, Any]:
+    """The fields that a film has; a problem for each other one."""
     known = tuple(FilmOptions.model_fields)
     unknown = [name for name in film if name not in known]
     for name in unknown[:MAX_NAMES]:
@@ -145,7 +147,7 @@ def _shot(
     shot_id = str(shot["id"])
     known = tuple(name for name in SHOT_FIELDS if name not in less)
     _sort_out(shot, known, shot_id, f"shots[{shot_id}].", guesses, problems)
-    return _local_subtitles(_local(shot, base), base)
+    return subtitles_below(_local(shot, base), base)
 
 
 def _sort_out(
@@ -189,10 +191,10 @@ def _local(fields: dict[str, Any], base: Path | None) -> dict[str, Any]:
     found = dict(fields)
     for name in ("reference_image", "last_frame"):
         if name in found:
-            found[name] = _from_board(found[name], base)
+            found[name] = path_below(found[name], base)
     extended = found.get("extend_from")
     if isinstance(extended, str) and not _CLIP_KEY.fullmatch(extended):
-        found["extend_from"] = _from_board(extended, base)
+        found["extend_from"] = path_below(extended, base)
     if (references := as_list(found.get("references"))) is not None:
         found["references"] = [_local_reference(one, base) for one in references]
     return found
@@ -201,19 +203,9 @@ def _local(fields: dict[str, Any], base: Path | None) -> dict[str, Any]:
 def _local_reference(reference: object, base: Path | None) -> object:
     if isinstance(reference, str):
         kind, equals, source = reference.partition("=")
-        return f"{kind}={_from_board(source, base)}" if equals else reference
+        return f"{kind}={path_below(source, base)}" if equals else reference
     given = as_mapping(reference)
-    return reference if given is None else {name: _from_board(value, base) for name, value in given.items()}
-
-
-def _from_board(source: Any, base: Path | None) -> Any:
-    if (
-        base is None
-        or not isinstance(source, str)
-        or source.startswith(("http:", "https:", "data:", "file:", "~", "/"))
-    ):
-        return source
-    return str((base / source).absolute())
+    return reference if given is None else {name: path_below(value, base) for name, value in given.items()}
 
 
 def _has_characters(outer: dict[str, Any], base: Path | None) -> bool:
@@ -223,22 +215,6 @@ def _has_characters(outer: dict[str, Any], base: Path | None) -> bool:
         return False
     outer["characters"] = {name: _local_reference(one, base) for name, one in people.items()}
     return True
-
-
-def _local_subtitles(fields: Mapping[str, Any], base: Path | None) -> dict[str, Any]:
-    if "subtitles" not in fields:
-        return dict(fields)
-    files = fields["subtitles"]
-    if (by_language := as_mapping(files)) is not None:
-        return {**fields, "subtitles": {tag: _from_board(file, base) for tag, file in by_language.items()}}
-    return {**fields, "subtitles": _from_board(files, base)}
-
-
-def _local_music(film: dict[str, Any], base: Path | None) -> dict[str, Any]:
-    music = film.get("music")
-    if (fields := as_mapping(music)) is not None:
-        return {**film, "music": {**fields, "file": _from_board(fields.get("file"), base)}}
-    return {**film, "music": _from_board(music, base)} if "music" in film else film
 
 
 def _short(value: object) -> str:

@@ -16,8 +16,10 @@ from footage.input_roots import InputRoots
 from footage.privacy.display import shown
 from footage.request import MEDIA_FIELDS
 from footage.storyboard.board import REQUEST_FIELDS, SHOT_FIELDS, nearest
+from footage.storyboard.film_options import FilmOptions
 from footage.storyboard.read import words
 from footage.storyboard.read.board_file import read_file
+from footage.storyboard.read.film_files import film_below
 from footage.storyboard.read.mapping import Part
 from footage.storyboard.read.plain_data import as_list, as_mapping, decode_known, plain_data
 from footage.storyboard.read.yaml_text import parse_yaml
@@ -27,12 +29,12 @@ MAP_FIELDS: tuple[str, ...] = tuple(
     sorted({*words.ROLES, *REQUEST_FIELDS, *SHOT_FIELDS, METADATA} - {*MEDIA_FIELDS, "characters"})
 )
 UNITS = ("s", "ms", "min", "frames", "start")
-_KEYS = ("columns", "map", "set", "encoding", "assets", "accept_guesses")
+_KEYS = ("columns", "map", "set", "film", "encoding", "assets", "accept_guesses")
 
 
 @dataclass(frozen=True)
 class Settlement:
-    """What is settled: columns by name, single fields by shot, encoding, where pictures lie."""
+    """What is settled: columns by name, single fields by shot and of the film, encoding, where pictures lie."""
 
     columns: Mapping[str, str] = field(default_factory=dict[str, str])
     shots: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
@@ -41,6 +43,8 @@ class Settlement:
     accept_guesses: bool = False
     # The head of the board that a map file was written for.
     shape: tuple[str, ...] = ()
+    # Fields of `film`, which no table and no other tool's board has.
+    film: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     def over(self, other: Settlement) -> Settlement:
         """This one, and where it says nothing the other."""
@@ -49,14 +53,14 @@ class Settlement:
             shots.setdefault(shot, {}).update(fields)
         return Settlement(
             {**other.columns, **self.columns}, shots, self.encoding or other.encoding, self.assets or other.assets,
-            self.accept_guesses or other.accept_guesses, self.shape or other.shape,
+            self.accept_guesses or other.accept_guesses, self.shape or other.shape, {**other.film, **self.film},
         )  # fmt: skip
 
     def plain(self) -> dict[str, Any]:
         """As a map file or the `mapping` parameter of a deployment has it; empty where nothing is said."""
         said: dict[str, Any] = {
             "map": dict(self.columns), "set": {shot: dict(fields) for shot, fields in self.shots.items()},
-            "encoding": self.encoding, "assets": self.assets,
+            "film": dict(self.film), "encoding": self.encoding, "assets": self.assets,
         }  # fmt: skip
         return {key: value for key, value in said.items() if value}
 
@@ -73,12 +77,13 @@ class Settlement:
 def settle(
     maps: Iterable[str] = (),
     sets: Iterable[str] = (),
+    films: Iterable[str] = (),
     *,
     encoding: str | None = None,
     assets: str | None = None,
     accept_guesses: bool = False,
 ) -> Settlement:
-    """What the options say: `column=field[:unit]` and `SHOT.field=value`.
+    """What the options say: `column=field[:unit]`, `SHOT.field=value` and, of the film, `field=value`.
 
     Raises:
         InvalidRequest: One of them is not of that form, or names no field.
@@ -99,10 +104,28 @@ def settle(
             problems.append(Problem("set", shown(option), "has to be SHOT.field=value"))
         else:
             shots.setdefault(shot, {})[name.strip()] = _value(value)
+    film: dict[str, Any] = {}
+    for option in films:
+        name, equals, value = option.partition("=")
+        if not equals or not name.strip():
+            problems.append(
+                Problem("film", shown(option), "has to be field=value", ", ".join(FilmOptions.model_fields))
+            )
+        else:
+            film[name.strip()] = _film_value(value)
     problems += [*_wrong(columns, shots), *_wrong_assets(assets)]
     if problems:
         raise InvalidRequest(problems=tuple(problems))
-    return Settlement(columns, shots, encoding, assets, accept_guesses)
+    # A path in a command counts from where it is typed.
+    film = film_below(film, Path.cwd())
+    return Settlement(columns, shots, encoding, assets, accept_guesses, film=film)
+
+
+def _film_value(text: str) -> Any:
+    """A list or a mapping as YAML has it, else a word or a number; `none` is a word, such as of the visible label."""
+    if text.strip()[:1] in ("[", "{"):
+        return parse_yaml(text, name="film")
+    return text.strip() if text.strip().casefold() == "none" else _value(text)
 
 
 def _value(text: str) -> Any:
@@ -187,6 +210,8 @@ def from_plain(data: object, name: str) -> Settlement:
     return Settlement(
         columns, shots, _text(outer.get("encoding")), _text(outer.get("assets")), outer.get("accept_guesses") is True,
         tuple(map(str, as_list(outer.get("columns")) or [])),
+        {name: _film_value(value) if isinstance(value, str) else value
+         for name, value in (as_mapping(outer.get("film")) or {}).items()},
     )  # fmt: skip
 
 
@@ -206,6 +231,7 @@ _FORMS: dict[str, tuple[str, Callable[[object], bool]]] = {
         "a mapping of shots to their fields",
         lambda value: _is_mapping(value) and all(map(_is_mapping, (as_mapping(value) or {}).values())),
     ),
+    "film": ("a mapping of the film's fields", _is_mapping),
     "encoding": ("the name of an encoding", _is_text),
     "assets": ("a folder or an address", _is_text),
     "accept_guesses": ("true or false", lambda value: isinstance(value, bool)),
@@ -262,7 +288,9 @@ def found_for_shape(board: Path, shape: Sequence[str], roots: InputRoots) -> tup
             continue
         if settlement.shape and set(settlement.shape) == set(shape):
             found.append((replace(settlement, shots={}), path))
-    agree = len({(tuple(sorted(s.columns.items())), s.encoding, s.assets) for s, _ in found}) == 1
+    agree = (
+        len({(tuple(sorted(s.columns.items())), s.encoding, s.assets, repr(s.film)) for s, _ in found}) == 1
+    )
     return found[0] if agree else None
 
 

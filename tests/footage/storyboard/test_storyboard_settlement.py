@@ -19,6 +19,7 @@ from footage.storyboard.read.settlement import from_plain, settle
         ({"map": "Beat=description"}, "mapping.map"),
         ({"set": 5}, "mapping.set"),
         ({"set": {"3": 5}}, "mapping.set"),
+        ({"film": "crop"}, "mapping.film"),
         ({"encoding": 5}, "mapping.encoding"),
         ({"assets": ["a"]}, "mapping.assets"),
         ({"columns": {}}, "mapping.columns"),
@@ -79,3 +80,76 @@ def test_encodings_are_shown_by_a_line_that_they_read_differently() -> None:
         read_board(board, "csv", name="plans.csv")
 
     assert "Le café fume près de la fenêtre" in str(refused.value)
+
+
+def test_a_person_may_say_of_the_film_what_a_table_cannot(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    table = tmp_path / "boards" / "list.csv"
+    table.parent.mkdir()
+    table.write_text("Shot,Description\n1,A bell rings in the square\n")
+    (table.parent / "list.map.yaml").write_text(
+        "film: {music: bed.mp3, subtitles: {en: en.srt}, size: 640*480, fit: crop}"
+    )
+
+    beside = read_board(table).board.film
+    said = read_board(
+        table,
+        settled=settle(
+            films=["music=own.mp3", "size=[640*360, 360*640]", "loudness=-20", "transitions=true"]
+        ),
+    ).board.film
+
+    # Paths count from the map file, and in a command from where it is typed.
+    assert beside.music is not None
+    assert beside.music.file == str(tmp_path / "boards/bed.mp3")
+    assert beside.subtitles == {"en": str(tmp_path / "boards/en.srt")}
+    assert said.music is not None
+    assert said.music.file == str(tmp_path / "own.mp3")
+    assert (said.size, said.fit, said.loudness, said.transitions) == (
+        ((640, 360), (360, 640)),
+        "crop",
+        -20,
+        True,
+    )
+    assert said.subtitles == beside.subtitles
+
+
+def test_what_is_said_of_the_film_stands_over_the_board_and_goes_into_map_files_and_deployments() -> None:
+    board = {
+        "schema": "wan-video/storyboard/1",
+        "film": {"language": "en", "chapters": False},
+        "shots": [{"id": "a"}],
+    }
+    said = settle(films=["language=zh", "visible_label=none"])
+
+    film = read_board(board, settled=said).board.film
+
+    assert (film.language, film.chapters, film.visible_label) == ("zh", False, "none")
+    assert said.plain() == {"film": {"language": "zh", "visible_label": "none"}}
+    assert from_plain(said.plain(), "mapping") == said
+    assert from_plain({"film": {"chapters": "true", "loudness": "-20"}}, "mapping").film == {
+        "chapters": True,
+        "loudness": -20,
+    }
+
+
+@pytest.mark.parametrize(
+    ("option", "field"),
+    [
+        ("nothing", "film"),
+        ("=3", "film"),
+        ("sise=640*360", "film.sise"),
+        ("size=7", "film.size"),
+        ("chapters=maybe", "film.chapters"),
+    ],
+)
+def test_what_is_no_field_of_a_film_is_refused_by_name(option: str, field: str, tmp_path: Path) -> None:
+    table = tmp_path / "list.csv"
+    table.write_text("Shot,Description\n1,A bell rings in the square\n")
+
+    with pytest.raises(InvalidRequest) as refused:
+        read_board(table, settled=settle(films=[option]))
+
+    assert [problem.field for problem in refused.value.problems] == [field]
