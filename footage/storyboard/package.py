@@ -212,7 +212,7 @@ class _Packing:
         film, problems = self._film(self.plan, FILM, words)
         if film is not None:
             self._put_words(words)
-            self._put_thumbnails(film, self._film_inputs(self.plan))
+            self._put_thumbnails(film)
         else:
             self.outputs.keep(*_THUMBNAILS)
         for wanted in self.plan.further_formats:
@@ -273,9 +273,10 @@ class _Packing:
         file.unlink()
         return done
 
-    def _put_thumbnails(self, film: FinishedFilm, made_from: Mapping[str, str]) -> None:
+    def _put_thumbnails(self, film: FinishedFilm) -> None:
         if not self.plan.board.film.thumbnail:
             return
+        made_from = self._clip_hashes() | {"shots and label": digest(film.included, film.label)}
         best, strip = (self.scratch / name for name in _THUMBNAILS)
         if all(self.outputs.unchanged(file.name, made_from) for file in (best, strip)):
             return

@@ -104,7 +104,7 @@ def test_each_output_names_what_it_was_made_from(tmp_path: Path):
 @pytest.mark.parametrize(
     ("changes", "film", "again", "stays"),
     [
-        (FILM | {"dialogue": "Who let it?"}, {}, {"film.mp4", "subtitles.en.srt"}, {"timeline.edl"}),
+        (FILM | {"dialogue": "Who let it?"}, {}, {"film.mp4", "subtitles.en.srt"}, {"thumbnail.jpg"}),
         (FILM | {"transition": "dissolve"}, {"transitions": True}, {"film.mp4", "timeline.xml"}, set[str]()),
         (FILM | {"notes": "dawn"}, {}, {"timeline.otioz"}, {"film.mp4", "thumbnail.jpg", "subtitles.en.vtt"}),
         (FILM, {"media_root": "/Volumes/films"}, {"timeline.xml"}, {"film.mp4", "timeline.edl"}),
