@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +13,12 @@ from clips import make_clip
 from labels import CODE, WAN_LIKE, fields_of, label_by_ffmpeg, labelled
 
 from footage.emulator import Emulator
-from footage.errors import InvalidRequest, NotFinished
+from footage.errors import InvalidRequest, NotFinished, StorageProblem
 from footage.evidence.delivered_records import StoredFile
 from footage.marks import Marks, read_marks
 from footage.settings import load_settings
 from footage.steps.clip_marks import clip_reports, lost_by_conversion
+from footage.steps.rendition import temporary_files
 from footage.steps.verify import verify_clip
 from footage.storage import Store, open_store
 
@@ -112,6 +115,15 @@ def test_a_label_that_is_gone_from_a_stored_clip_is_lost(bench: Bench, tmp_path:
     assert "is no longer in it" in clip.lost[0]
     assert original.lost == ()
     assert (clip.original, original.original) == (False, True)
+    assert clip.notes == ()
+
+
+def test_a_full_folder_for_temporary_files_says_how_to_go_on() -> None:
+    with pytest.raises(StorageProblem, match="No space left") as full, temporary_files("f00d"):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    assert "set TMPDIR" in str(full.value.next_step)
+    assert full.value.key == "f00d"
 
 
 def test_a_clip_that_is_not_there_yet_has_no_marks_to_look_at(bench: Bench) -> None:
