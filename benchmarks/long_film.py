@@ -31,12 +31,16 @@ TARGET_MB, TARGET_SHARE = 500, 1.2
 
 
 def main(minutes: int, url: str | None) -> int:
+    with tempfile.TemporaryDirectory(prefix="long-film-") as folder:
+        return _measured(minutes, url, Path(folder))
+
+
+def _measured(minutes: int, url: str | None, base: Path) -> int:
     from footage.settings import Settings
     from footage.storage import open_store
     from footage.storyboard import Budget, Ledger
     from footage.storyboard.package import make_package
 
-    base = Path(tempfile.mkdtemp(prefix="long-film-"))
     temporary = base / "tmp"
     temporary.mkdir()
     tempfile.tempdir = str(temporary)

@@ -201,7 +201,7 @@ async def judged(
     def say_and_cut() -> Package:
         said = verdicts_from(verdicts)
         plan = prepare_board(
-            context, board, board_format, defaults=defaults, settled=answers.settlement()
+            context, board, board_format, defaults=defaults, settled=answers.settlement(), film_as_kept=True
         ).plan
         folder = folder_of(context.store, plan.board)
         for shot, take, words in said:

@@ -73,7 +73,7 @@ def reviewed_board(context: Context, board: str, settled: Settlement | None = No
     from footage.storyboard.prepared_board import prepare_board
 
     given = board if Path(board).is_file() else kept_board(context.store, board)
-    return prepare_board(context, given, settled=settled)
+    return prepare_board(context, given, settled=settled, film_as_kept=True)
 
 
 def give_verdict(verdict: Verdict, board: str, shot: str, take: str, flags: VerdictFlags | None) -> int:

@@ -161,6 +161,7 @@ class ReviewedBoards:
             settled=file.settled,
             caps=file.caps,
             wishes=wishes,
+            film_as_kept=True,
         )
 
     def _seen_file(self, file: BoardFile, name: str) -> object:

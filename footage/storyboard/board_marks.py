@@ -11,6 +11,7 @@ from footage.errors import BadRecord, NotThere
 from footage.marks import FileReport, Marks
 from footage.steps.clip_marks import clip_reports, stored_marks
 from footage.storyboard.film_sizes import films_with_labels, labels_of
+from footage.storyboard.outputs import Outputs
 
 if TYPE_CHECKING:
     from footage.storage import Store
@@ -29,10 +30,9 @@ def board_reports(store: Store, folder: str, anchors: Path | None = None) -> lis
         BadRecord: Its `film.labels.json` does not fit.
         StorageProblem: The store cannot be read.
     """
-    films = {
-        name: stored_marks(store, f"{folder}/{name}", anchors)
-        for name in films_with_labels(path.rpartition("/")[2] for path in store.list(folder))
-    }
+    # What is not named there was left by a run that was killed.
+    made = Outputs(store, folder).before
+    films = {name: stored_marks(store, f"{folder}/{name}", anchors) for name in films_with_labels(made)}
     recorded = {name: _recorded(store, f"{folder}/{labels_of(name)}") for name in films}
     keys = [key for one in recorded.values() if one is not None for key in one.keys]
     clips = [report for key in dict.fromkeys(keys) for report in clip_reports(store, key, anchors)]

@@ -163,10 +163,12 @@ def film_inputs(
         (shot.event.shot.id, shot.source_in, shot.source_out, shot.into_next, shot.from_last, shot.encoded)
         for shot in shots
     ]
-    # Its size and fit are those of the format.
-    wanted = plan.board.film.model_dump(exclude={"thumbnail", "media_root", "size", "fit"})
+    # Not where a file lies: words and music are told by what is in them; size and fit are those of the format.
+    told_elsewhere = {"thumbnail", "media_root", "size", "fit", "subtitles", "music"}
+    wanted = plan.board.film.model_dump(exclude=told_elsewhere)
+    music = plan.music.facts() if plan.music is not None else None
     words = words_of(plan, shots)
-    asked = digest(plan.board.title, wanted, plan.format, frames, left_out, labelling, signing)
+    asked = digest(plan.board.title, wanted, music, plan.format, frames, left_out, labelling, signing)
     return {"frames and settings": asked, "words": digest(words.tracks, words.chapters)}
 
 

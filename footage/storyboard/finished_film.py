@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 from base64 import b64decode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from footage.storage.sha256 import sha256_of
 from footage.storyboard.film_words import Words
 
 if TYPE_CHECKING:
     from footage.storyboard.film import Film
+    from footage.storyboard.sequence import Placed
 
 
 @dataclass(frozen=True)
@@ -45,8 +49,47 @@ class FinishedFilm:
         return (json.dumps(self.labels, ensure_ascii=False, indent=2, default=str) + "\n").encode()
 
     def facts(self) -> dict[str, Any]:
-        """What is kept of it for the next run; its words follow from the board, its labels have a file."""
-        return {"duration_s": self.duration_s, "included": self.included, "report": self.report}
+        """What is kept of it for the next run; the rest follows from the board, and its labels have a file."""
+        return {"report": self.report}
+
+
+class _Facts(BaseModel):
+    """What outputs.json keeps of a film; whoever can write the store can write it."""
+
+    report: dict[str, Any]
+
+
+class _FilmLabels(BaseModel):
+    model_config = ConfigDict(extra="allow")
+
+    marks: dict[str, Any]
+    warnings: list[str]
+
+
+class _Labels(BaseModel):
+    model_config = ConfigDict(extra="allow")
+
+    film: _FilmLabels
+    clips: list[dict[str, Any]]
+
+
+def as_kept(
+    facts: Mapping[str, Any], labels: bytes, shots: Sequence[Placed], fps: Fraction, words: Words
+) -> FinishedFilm | None:
+    """A film of these shots that an earlier run made; None where what outputs.json and its labels say does not fit."""
+    try:
+        kept, marks = _Facts.model_validate(facts), _Labels.model_validate_json(labels)
+        film = FinishedFilm(
+            float(shots[-1].record_out / fps),
+            [shot.event.shot.id for shot in shots],
+            kept.report,
+            marks.model_dump(mode="json"),
+            words,
+        )
+        _ = film.label
+    except (ValidationError, ValueError, LookupError, TypeError, AttributeError):
+        return None
+    return film
 
 
 def finished(film: Film, file: Path, keys: Mapping[str, str]) -> FinishedFilm:

@@ -13,6 +13,7 @@ from footage.errors import InvalidRequest, NotThere, Problem
 from footage.privacy.display import shown
 from footage.privacy.redact import redact
 from footage.storyboard.cut import file_name
+from footage.storyboard.film_options import FilmOptions
 
 if TYPE_CHECKING:
     from footage.storage import Store
@@ -47,6 +48,18 @@ def kept_board(store: Store, name: str) -> dict[str, Any]:
         problem = Problem("board", shown(name), "is neither a file nor a board of this store", known)
         raise InvalidRequest(problems=(problem,)) from None
     return found
+
+
+def kept_film(store: Store, folder: str) -> FilmOptions | None:
+    """What the board that is kept there says of its film; None where there is none, or it cannot be read.
+
+    Raises:
+        StorageProblem: The store cannot be read.
+    """
+    try:
+        return FilmOptions.model_validate(json.loads(store.read(f"{folder}/board.json")).get("film", {}))
+    except (NotThere, ValueError, LookupError, TypeError, AttributeError):
+        return None
 
 
 def board_json(board: Board) -> bytes:

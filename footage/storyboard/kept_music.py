@@ -16,7 +16,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from footage.errors import InvalidRequest, NotThere
 from footage.evidence.records import Name, Sha256
 from footage.media import MUSIC_RATE, MUSIC_SUFFIXES
-from footage.media.music_facts import MAX_S
+from footage.media.music_facts import MAX_S, MIN_S
+from footage.privacy.redact import redact
 from footage.storage.sha256 import sha256_of
 from footage.storyboard.board_files import invalid_file, open_board_file
 from footage.storyboard.music import Music
@@ -37,7 +38,7 @@ class KeptMusic(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     file: Name
-    samples: Annotated[int, Field(ge=1, le=MAX_S * MUSIC_RATE)]
+    samples: Annotated[int, Field(ge=MIN_S * MUSIC_RATE, le=MAX_S * MUSIC_RATE)]
     sha256: Sha256
 
 
@@ -100,7 +101,7 @@ def with_local_music(
 
 def _put(outputs: Outputs, music: Music) -> bool:
     """Whether it had to be written."""
-    made_from = {"music": music.sha256, "file": music.name}
+    made_from = {"music": music.sha256, "file": redact(music.name)}
     if outputs.unchanged(music.kept_as, made_from) is not None:
         return False
     with tempfile.TemporaryDirectory(prefix="music-") as scratch:

@@ -24,8 +24,9 @@ class LocalClips(Mapping[str, Path]):
 
     def __getitem__(self, shot_id: str) -> Path:
         path = self._paths[shot_id]
-        if (local := self._store.local_path(path)) is not None:
+        if (local := self._store.local_path(path)) is not None and local.is_file():
             return local
+        # Where nothing of that name can be read, this says so.
         copy = self._scratch / Path(path).name
         if not copy.exists():
             self._store.get_file(path, copy)

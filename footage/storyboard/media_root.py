@@ -56,7 +56,10 @@ def _path(root: str) -> str | None:
         if "@" in parts.netloc or parts.query or parts.fragment:
             return None
         path = unquote(parts.path)
-        if parts.netloc.casefold() not in ("", "localhost"):
+        if re.fullmatch(r"[A-Za-z]:", parts.netloc):
+            # file://D:/films, which is often written for file:///D:/films.
+            path = parts.netloc + path
+        elif parts.netloc.casefold() not in ("", "localhost"):
             path = f"//{parts.netloc}{path}"
         elif _DRIVE.match(path[1:]):
             path = path[1:]

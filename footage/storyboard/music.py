@@ -7,7 +7,7 @@ import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path, PurePath
+from pathlib import Path, PurePath, PureWindowsPath
 from typing import TYPE_CHECKING, Any
 
 from footage.errors import InvalidRequest, Problem
@@ -15,6 +15,7 @@ from footage.input_roots import InputRoots
 from footage.media import MUSIC_SUFFIXES, Bed, MusicFacts, inspect_music
 from footage.media.music_facts import MAX_BYTES, MUSIC_RATE
 from footage.privacy.display import shown
+from footage.privacy.redact import redact
 from footage.storyboard.board_files import invalid_file, open_board_file
 from footage.storyboard.music_options import MusicOptions
 
@@ -40,7 +41,7 @@ class Music:
     @property
     def name(self) -> str:
         """The file's own name."""
-        return PurePath(self.options.file).name
+        return _name_in(self.options.file)
 
     @property
     def suffix(self) -> str:
@@ -105,7 +106,7 @@ def given_music(
         file = open_board_file(path, _FIELD, _ALLOWED, roots)
     except InvalidRequest as error:
         known = kept() if kept is not None else None
-        if known is not None and known.file == PurePath(path).name:
+        if known is not None and known.file == redact(_name_in(path)):
             return Music(options, known.sha256, known.samples, None), []
         return None, list(error.problems)
     with file:
@@ -125,6 +126,11 @@ def given_music(
     if facts.problem is not None:
         return None, [Problem(_FIELD, shown(path), facts.problem, _ALLOWED)]
     return Music(options, sha256, facts.samples, local), []
+
+
+def _name_in(path: str) -> str:
+    """The file's own name; a board may come from a machine with the other kind of slash."""
+    return PureWindowsPath(path).name
 
 
 # A board is planned several times in one run, and the same bytes sound the same.

@@ -33,5 +33,8 @@ def repetitions(music: Music, frames: int, fps: Fraction) -> Iterator[Repetition
         left, number = left - samples, number + 1
         # From the exact time each time, so that rounding does not add up.
         end = frames if not left else round(Fraction(number * music.samples, MUSIC_RATE) * fps)
+        if end == frames:
+            # What is left is less than half a frame, and no clip of its own.
+            samples, left = samples + left, 0
         yield Repetition(samples, start, end)
         start = end

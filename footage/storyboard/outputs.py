@@ -16,6 +16,7 @@ from pydantic_core import to_json
 
 from footage.errors import NotThere
 from footage.evidence.records import Bytes, Name, Record, Sha256
+from footage.privacy.redact import redact
 from footage.storage.sha256 import sha256_of
 
 if TYPE_CHECKING:
@@ -97,7 +98,8 @@ class Outputs:
             sha256=sha256_of(file),
             size_bytes=file.stat().st_size,
             made_from=dict(made_from),
-            facts=dict(facts or {}),
+            # Of names and warnings, which may hold what looks like a secret.
+            facts=redact(dict(facts or {})),
         )
         self._store.replace_file(f"{self._folder}/{name}", file)
         self._add(name, record)

@@ -30,7 +30,6 @@ from __future__ import annotations
 
 import datetime
 import hashlib
-import json
 import logging
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -51,7 +50,7 @@ from footage.storyboard.edl import edl
 from footage.storyboard.film import film_inputs, make_film, shown_shots
 from footage.storyboard.film_sizes import FILM, further_film, labels_of
 from footage.storyboard.film_words import Words, chapter_list, words_of
-from footage.storyboard.finished_film import FinishedFilm, finished
+from footage.storyboard.finished_film import FinishedFilm, as_kept, finished
 from footage.storyboard.folder import board_json, claim_folder, to_json
 from footage.storyboard.kept_music import with_local_music
 from footage.storyboard.local_clips import LocalClips
@@ -209,9 +208,9 @@ class _Packing:
         if not shots:
             return None, []
         words = words_of(self.plan, shots)
+        self._put_words(words)
         film, problems = self._film(self.plan, FILM, words)
         if film is not None:
-            self._put_words(words)
             self._put_thumbnails(film)
         else:
             self.outputs.keep(*_THUMBNAILS)
@@ -226,7 +225,7 @@ class _Packing:
     def _film(self, plan: BoardPlan, name: str, words: Words) -> tuple[FinishedFilm | None, list[str]]:
         """A film in the plan's format, made now if it would be another one than last time; or why there is none."""
         made_from = self._film_inputs(plan)
-        film = self._from_last_time(name, words, made_from)
+        film = self._from_last_time(plan, name, words, made_from)
         if film is None:
             try:
                 film = self._made(plan, name, made_from)
@@ -244,13 +243,16 @@ class _Packing:
             plan, self.outcomes, self.clips, self.labelling, self.signing
         )
 
-    def _from_last_time(self, name: str, words: Words, made_from: Mapping[str, str]) -> FinishedFilm | None:
+    def _from_last_time(
+        self, plan: BoardPlan, name: str, words: Words, made_from: Mapping[str, str]
+    ) -> FinishedFilm | None:
         """The film that is there, if another one would be the same."""
         before = self.outputs.unchanged(name, made_from)
         if before is None or self.outputs.unchanged(labels_of(name), made_from) is None:
             return None
-        labels = json.loads(self.store.read(f"{self.folder}/{labels_of(name)}"))
-        return FinishedFilm(labels=labels, words=words, **before.facts)
+        labels = self.store.read(f"{self.folder}/{labels_of(name)}")
+        shots, _ = shown_shots(plan, self.outcomes, self.clips)
+        return as_kept(before.facts, labels, shots, plan.format.fps, words)
 
     def _made(self, plan: BoardPlan, name: str, made_from: Mapping[str, str]) -> FinishedFilm:
         file = self.scratch / name
@@ -276,7 +278,9 @@ class _Packing:
     def _put_thumbnails(self, film: FinishedFilm) -> None:
         if not self.plan.board.film.thumbnail:
             return
-        made_from = self._clip_hashes() | {"shots and label": digest(film.included, film.label)}
+        made_from = self._clip_hashes() | {
+            "shots and label": digest(film.included, film.labels["film"]["marks"]["aigc"])
+        }
         best, strip = (self.scratch / name for name in _THUMBNAILS)
         if all(self.outputs.unchanged(file.name, made_from) for file in (best, strip)):
             return

@@ -11,10 +11,11 @@ from footage.reference import ReferenceImage
 from footage.steps.check import reference_fetcher
 from footage.storyboard.board import Board
 from footage.storyboard.budget import capped
-from footage.storyboard.folder import folder_of
+from footage.storyboard.folder import folder_of, kept_film
 from footage.storyboard.kept_music import kept_music
 from footage.storyboard.plan import BoardPlan, plan_board
 from footage.storyboard.read import Reading, Settlement, read_board
+from footage.storyboard.read.own import FORMAT as OUR_FORMAT
 from footage.storyboard.retake_wish import RetakeWish, retake_records
 from footage.storyboard.review_records import RetakeRecord
 from footage.storyboard.take_list import read_retakes, read_takes
@@ -58,10 +59,12 @@ def prepare_board(
     settled: Settlement | None = None,
     caps: Mapping[str, Any] | None = None,
     wishes: Sequence[RetakeWish] = (),
+    film_as_kept: bool = False,
 ) -> PreparedBoard:
     """Read a board and check and price all its takes; nothing is sent but the fetches of picture links.
 
-    Where there are `wishes`, the plan has these takes and no others.
+    Where there are `wishes`, the plan has these takes and no others. With them, or `film_as_kept`, a board that cannot
+    say anything of its film, such as a table, has the film that was said when it was made.
 
     Raises:
         InvalidRequest: Names every problem of the board, its shots and the wishes.
@@ -71,8 +74,11 @@ def prepare_board(
     reading = read_board(board, board_format, defaults=defaults, roots=context.input_roots, settled=settled)
     budget = capped(reading.board.budget, caps or {})
     images: dict[tuple[Any, ...], ReferenceImage | None] = {}
-    board_in_budget = reading.board.model_copy(update={"budget": budget})
     folder = folder_of(context.store, reading.board)
+    film = reading.board.film
+    if (wishes or film_as_kept) and reading.format != OUR_FORMAT and not reading.settlement.film:
+        film = kept_film(context.store, folder) or film
+    board_in_budget = reading.board.model_copy(update={"budget": budget, "film": film})
     stored = read_retakes(context.store, folder)
     plan = _planned(context, board_in_budget, images, stored)
     if not wishes:

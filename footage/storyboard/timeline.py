@@ -10,6 +10,7 @@ import json
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
+from itertools import chain, count
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import quote as escaped
@@ -76,12 +77,15 @@ def write_otioz(
     import opentimelineio as otio
 
     names: dict[str, str] = {}
+    # Many file systems do not tell "A" from "a".
     taken: set[str] = set()
-    for number, shot_id in enumerate(files, start=1):
+    for shot_id in files:
         stem = file_name(shot_id)
-        # Many file systems do not tell "A" from "a".
-        names[shot_id] = f"{stem}.mp4" if stem.casefold() not in taken else f"{stem}-{number}.mp4"
-        taken.add(stem.casefold())
+        free = (
+            name for name in chain([stem], (f"{stem}-{n}" for n in count(2))) if name.casefold() not in taken
+        )
+        names[shot_id] = f"{next(free)}.mp4"
+        taken.add(names[shot_id].removesuffix(".mp4").casefold())
     urls = {shot_id: escaped(f"media/{name}") for shot_id, name in names.items()}
     music = None if plan.music is None or plan.music.file is None else plan.music.file
     music_url = None if plan.music is None or music is None else f"media/{plan.music.kept_as}"
@@ -140,6 +144,7 @@ def _music(music: Music, url: str, frames: int, fps: Fraction) -> Any:
 
     track: Any = otio.schema.Track("A2", kind=otio.schema.TrackKind.Audio)
     facts, whole = redact(music.facts()), Fraction(MUSIC_RATE)
+    heard = 0
     for part in repetitions(music, frames, fps):
         media: Any = otio.schema.ExternalReference(url, _range(0, music.samples, whole))
         media.name = facts["file"]
@@ -149,8 +154,9 @@ def _music(music: Music, url: str, frames: int, fps: Fraction) -> Any:
         item: Any = otio.schema.Clip(facts["file"], media_reference=media, source_range=shown)
         item.metadata[OURS] = {"music": facts}
         track.append(item)
+        heard = part.record_out
     silent = round(frames / fps * MUSIC_RATE) - music.samples
-    if not music.options.loop and silent > 0:
+    if heard < frames:
         track.append(otio.schema.Gap("silence", source_range=_range(0, silent, whole)))
     return track
 

@@ -23,6 +23,7 @@ from footage.storyboard.crew import BeforeBuying, Crew, MakeClip
 from footage.storyboard.package import make_package
 from footage.storyboard.prepared_board import prepare_board
 from footage.storyboard.production import produce
+from footage.storyboard.read import Settlement
 from footage.storyboard.retake_wish import RetakeWish
 from footage.storyboard.verdict_log import Words, say
 
@@ -55,14 +56,15 @@ def film(*shots: dict[str, Any], **fields: Any) -> dict[str, Any]:
 
 async def make_film(
     context: Context,
-    document: dict[str, Any],
+    document: dict[str, Any] | str,
     *,
+    settled: Settlement | None = None,
     wishes: Sequence[RetakeWish] = (),
     budget: Budget | None = None,
     approve_shots: bool = False,
 ) -> dict[str, ShotOutcome]:
     """Make a board, and cut it."""
-    prepared = await in_thread(prepare_board, context, document, wishes=wishes)
+    prepared = await in_thread(prepare_board, context, document, settled=settled, wishes=wishes)
     ledger = Ledger(budget or Budget(currency="CNY"))
     crew = plain_crew(context)
     outcomes = await produce(context, prepared.plan, ledger, crew, approve_shots=approve_shots)

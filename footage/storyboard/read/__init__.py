@@ -318,7 +318,7 @@ def _foreign_board(
     if open_parts and not (said.accept_guesses and all(part.acceptable for part in open_parts)):
         if said.accept_guesses:
             open_parts = [part for part in open_parts if not part.acceptable]
-        raise refusal(open_parts, given.argument)
+        raise refusal(open_parts, given.argument, said.film_options())
     guesses = [*parsed.guesses, *(guess for draft in parsed.drafts for guess in draft.guesses)]
     guesses += [Guess(p.shot_id, p.field, p.source, p.becomes, f"{p.why}; accepted") for p in open_parts]
     plain = {

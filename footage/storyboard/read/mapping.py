@@ -52,14 +52,14 @@ def samples(values: Iterable[object], count: int = 3) -> tuple[str, ...]:
     return tuple(dict.fromkeys(shown(value) for value in values))[:count]
 
 
-def refusal(parts: Sequence[Part], board: str) -> InvalidRequest:
+def refusal(parts: Sequence[Part], board: str, said: Sequence[str] = ()) -> InvalidRequest:
     """The refusal of a board for what is guessed in it, with the mapping as a table and how to settle it."""
     count = "1 thing is" if len(parts) == 1 else f"{len(parts)} things are"
     message = f"{board}: {count} not certain enough to buy anything; nothing was bought.\n{table_of(parts)}"
     return InvalidRequest(
         message,
         problems=tuple(_problem(part) for part in parts),
-        next_step=_next_step(parts, board),
+        next_step=_next_step(parts, board, said),
         mapping=[asdict(part) for part in parts],
         suggestion=suggestion(parts),
     )
@@ -81,10 +81,10 @@ def suggestion(parts: Sequence[Part]) -> list[str]:
     return options
 
 
-def _next_step(parts: Sequence[Part], board: str) -> NextStep:
+def _next_step(parts: Sequence[Part], board: str, said: Sequence[str]) -> NextStep:
     steps: list[str | Action] = []
     if options := suggestion(parts):
-        steps.append(ReadBoard(board, tuple(options)))
+        steps.append(ReadBoard(board, (*options, *said)))
     if open_parts := [part for part in parts if not part.settle]:
         named = ", ".join(dict.fromkeys(part.name for part in open_parts[:5]))
         steps.append(

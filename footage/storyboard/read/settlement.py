@@ -1,11 +1,12 @@
 """What a person said about a board: options of the command, parameters of the deployment, or a map file.
 
 A map file is YAML beside the board, `<board>.map.yaml`. Another board of the same shape in the same folder uses it,
-too, without what it says about single shots.
+too, without what it says about single shots and the film.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -63,6 +64,14 @@ class Settlement:
             "film": dict(self.film), "encoding": self.encoding, "assets": self.assets,
         }  # fmt: skip
         return {key: value for key, value in said.items() if value}
+
+    def film_options(self) -> tuple[str, ...]:
+        """What is said of the film, as the command has it."""
+        options: list[str] = []
+        for name, value in self.film.items():
+            text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+            options += ["--film", f"{name}={text}"]
+        return tuple(options)
 
     def of(self, column: str) -> tuple[str, str | None] | None:
         """(field, unit) that a person gave a column; None when nobody did."""
@@ -182,7 +191,8 @@ def from_plain(data: object, name: str) -> Settlement:
     outer = as_mapping(data)
     if outer is None:
         raise InvalidRequest(problems=(Problem(name, shown(data), "has to be a mapping", ", ".join(_KEYS)),))
-    if not any(key in _KEYS for key in outer):
+    # {column: field} alone; of a column called film, too.
+    if not any(key in _KEYS and not (key == "film" and _is_text(outer[key])) for key in outer):
         outer = {"map": outer}
     problems = [
         Problem(f"{name}.{key}", shown(outer[key]), "is not known", ", ".join(_KEYS))
@@ -287,10 +297,9 @@ def found_for_shape(board: Path, shape: Sequence[str], roots: InputRoots) -> tup
         except InvalidRequest:
             continue
         if settlement.shape and set(settlement.shape) == set(shape):
-            found.append((replace(settlement, shots={}), path))
-    agree = (
-        len({(tuple(sorted(s.columns.items())), s.encoding, s.assets, repr(s.film)) for s, _ in found}) == 1
-    )
+            # What is said of single shots and of the film is about that board.
+            found.append((replace(settlement, shots={}, film={}), path))
+    agree = len({(tuple(sorted(s.columns.items())), s.encoding, s.assets) for s, _ in found}) == 1
     return found[0] if agree else None
 
 

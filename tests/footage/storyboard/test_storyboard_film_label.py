@@ -243,6 +243,23 @@ def test_a_signer_that_fails_costs_no_film_and_where_manifests_end_it_is_said(
     )
 
 
+def test_a_label_that_is_no_text_stops_no_thumbnail(plain: Path, tmp_path: Path) -> None:
+    label = '{"Label":"1 \udcff"}'
+    store = open_store(str(tmp_path / "store"))
+    plan = planned({"id": "a", "size": "832*480"}, film={"thumbnail": True})
+    outcome = delivered(plan.shot("a"), duration=0.2)
+    assert outcome.response is not None
+    clip = labelled(plain, tmp_path / "odd.mp4", label)
+    store.create_file(f"videos/{outcome.response.key}.mp4", clip)
+
+    for _ in range(2):
+        package = make_package(store, plan, {"a": outcome}, Ledger(Budget()).statement())
+
+        assert package.film is not None
+        assert package.film.label == label
+        assert "thumbnail.jpg" in package.links
+
+
 def test_clips_that_are_copies_are_there_until_the_film_is_signed(plain: Path, tmp_path: Path) -> None:
     made = make_certificates(tmp_path / "certificates")
     plan, outcomes, files = shots(plain, tmp_path, WAN_LIKE)

@@ -8,6 +8,7 @@ import os
 import shutil
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -435,6 +436,62 @@ def test_what_is_kept_stands_for_no_file_of_another_name(tmp_path: Path):
         )
 
 
+def test_a_list_of_outputs_by_somebody_else_does_not_make_music_of_a_sample(tmp_path: Path):
+    of = made(tmp_path, str(make_music(tmp_path / "bed.wav")))
+    of.package()
+    path = of.folder / "outputs.json"
+    outputs = json.loads(path.read_text())
+    outputs["outputs"]["music.wav"]["facts"]["samples"] = 1
+    path.write_text(json.dumps(outputs))
+
+    assert kept_music(open_store(str(tmp_path)), "storyboards/Film") is None
+
+
+@pytest.mark.parametrize("elsewhere", ["D:\\mill\\bed.wav", "/projects/mill/bed.wav"])
+def test_a_board_of_another_machine_finds_the_music_that_was_kept(tmp_path: Path, elsewhere: str):
+    of = made(tmp_path, str(make_music(tmp_path / "bed.wav")))
+    of.package()
+    options = of.plan.board.film.music
+    assert options is not None
+    film = of.plan.board.film.model_copy(update={"music": options.model_copy(update={"file": elsewhere})})
+    store = open_store(str(tmp_path))
+
+    plan = plan_board(
+        of.plan.board.model_copy(update={"film": film}),
+        no_links,
+        kept_music=lambda: kept_music(store, "storyboards/Film"),
+    )
+
+    assert plan.music is not None
+    assert (plan.music.name, plan.music.kept_as) == ("bed.wav", "music.wav")
+
+
+def test_music_that_lies_elsewhere_now_makes_no_other_film(tmp_path: Path):
+    of = made(tmp_path, str(make_music(tmp_path / "bed.wav")))
+    of.package()
+    film = (of.folder / "film.mp4").stat()
+    (tmp_path / "moved").mkdir()
+    shutil.copy(tmp_path / "bed.wav", tmp_path / "moved/bed.wav")
+
+    of.package(of.planned(str(tmp_path / "moved/bed.wav")))
+
+    assert (of.folder / "film.mp4").stat().st_ino == film.st_ino
+
+
+def test_a_name_that_looks_like_a_secret_is_in_no_file_and_still_finds_its_music(tmp_path: Path):
+    secret = "sk-" + "0123456789abcdef" * 2
+    path = make_music(tmp_path / f"bed {secret} end.wav")
+    of = made(tmp_path, str(path))
+    of.package()
+    path.unlink()
+
+    for file in of.folder.iterdir():
+        assert secret.encode() not in file.read_bytes(), file.name
+    store = open_store(str(tmp_path))
+    again = plan_board(of.plan.board, no_links, kept_music=lambda: kept_music(store, "storyboards/Film"))
+    assert again.music is not None
+
+
 def _renamed(of: Made) -> Any:
     options = of.plan.board.film.music
     assert options is not None
@@ -549,7 +606,24 @@ def test_repetitions_of_music_end_with_the_film_at_every_rate(bed: Path, rate: F
     assert edges[0][0] == 0
     assert edges[-1][1] == length
     assert all(before[1] == after[0] for before, after in pairwise(edges))
+    assert all(start < end for start, end in edges)
     assert length == frames if rate == 30 else length > frames
+
+
+@pytest.mark.parametrize("loop", [True, False])
+@pytest.mark.parametrize("short_by", [-3, 0, 3, 700, 900])
+def test_music_about_as_long_as_the_film_is_as_long_as_it_on_its_track(bed: Path, loop: bool, short_by: int):
+    plan, outcomes, media, frames = cut_of({"file": str(bed), "loop": loop}, Fraction(30))
+    assert plan.music is not None
+    plan = replace(plan, music=replace(plan.music, samples=frames * RATE // 30 - short_by))
+
+    timeline: Any = otio.adapters.read_from_string(timeline_otio(plan, outcomes, media).decode(), "otio_json")
+    sequence: Any = fromstring(xmeml(plan, outcomes, media)).find("sequence")
+
+    *_, music = timeline.audio_tracks()
+    assert music.duration().to_seconds() == pytest.approx(frames / 30, abs=1e-9)
+    items = sequence.findall("media/audio/track")[0].findall("clipitem")
+    assert all(int(item.findtext("start")) < int(item.findtext("end")) for item in items)
 
 
 def test_the_edit_list_names_the_music(bed: Path):

@@ -14,6 +14,7 @@ from clips import make_clip
 from seaweed import seaweed
 
 from footage import media
+from footage.errors import StorageProblem
 from footage.storage import Store, open_store
 from footage.storage.sha256 import sha256_of
 from footage.storyboard import Budget, Ledger, ShotOutcome
@@ -184,7 +185,44 @@ def test_a_film_that_cannot_be_made_now_leaves_the_last_one(tmp_path: Path):
     assert package.film is None
     assert "film.mp4" not in package.links
     assert not {"film.mp4", "film.labels.json", "thumbnail.jpg"} & changed(tmp_path, before)
-    assert {"film.mp4", "film.labels.json", "thumbnail.jpg"} <= written(tmp_path).keys()
+    assert {"film.mp4", "film.labels.json", "thumbnail.jpg", "subtitles.en.srt"} <= written(tmp_path).keys()
+
+
+def test_a_clip_that_is_not_there_is_named(tmp_path: Path):
+    store, plan = open_store(str(tmp_path)), two()
+    outcomes = clips_of(tmp_path, plan)
+    gone = outcomes["b"].response
+    assert gone is not None
+    (tmp_path / f"videos/{gone.key}.mp4").unlink()
+
+    with pytest.raises(StorageProblem, match=f"{gone.key}.mp4: it is not there"):
+        packed(store, plan, outcomes)
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {},
+        {"labels": {}, "words": 7},
+        {"report": 5},
+        None,
+    ],
+)
+def test_a_film_of_which_nonsense_is_kept_is_made_again(facts: Any, tmp_path: Path):
+    store, plan = open_store(str(tmp_path)), two()
+    outcomes = clips_of(tmp_path, plan)
+    first = packed(store, plan, outcomes)
+    path = tmp_path / FOLDER / OUTPUTS
+    outputs = json.loads(path.read_text())
+    if facts is not None:
+        outputs["outputs"]["film.mp4"]["facts"] = facts
+    else:
+        labels = tmp_path / FOLDER / "film.labels.json"
+        labels.write_text('{"film": {"marks": {"aigc": [7]}, "warnings": []}, "clips": []}')
+        outputs["outputs"]["film.labels.json"]["sha256"] = sha256_of(labels)
+    path.write_text(json.dumps(outputs))
+
+    assert packed(store, plan, outcomes) == first
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from footage.storyboard.read.settlement import from_plain, settle
         ({"map": "Beat=description"}, "mapping.map"),
         ({"set": 5}, "mapping.set"),
         ({"set": {"3": 5}}, "mapping.set"),
-        ({"film": "crop"}, "mapping.film"),
+        ({"film": 5}, "mapping.film"),
         ({"encoding": 5}, "mapping.encoding"),
         ({"assets": ["a"]}, "mapping.assets"),
         ({"columns": {}}, "mapping.columns"),
@@ -153,3 +153,30 @@ def test_what_is_no_field_of_a_film_is_refused_by_name(option: str, field: str, 
         read_board(table, settled=settle(films=[option]))
 
     assert [problem.field for problem in refused.value.problems] == [field]
+
+
+def test_what_is_said_of_a_film_is_not_said_of_another_board_of_the_same_columns(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.csv").write_text("Shot,Beat\n1,A bell rings in the square\n")
+        kept = f"columns: [Shot, Beat]\nmap: {{Beat: description}}\nfilm: {{music: {name}.mp3}}\n"
+        (tmp_path / f"{name}.map.yaml").write_text(kept)
+    (tmp_path / "c.csv").write_text("Shot,Beat\n1,Pigeons fly up\n")
+
+    board = read_board(tmp_path / "c.csv").board
+
+    assert board.shots[0].request["prompt"] == "Pigeons fly up"
+    assert board.film.music is None
+
+
+def test_the_command_that_settles_a_board_has_what_was_said_of_the_film(tmp_path: Path) -> None:
+    table = tmp_path / "list.csv"
+    table.write_text("Shot,Beat\n1,A bell rings in the square\n")
+
+    with pytest.raises(InvalidRequest) as refused:
+        read_board(table, settled=settle(films=["loudness=-20", "size=[640*360, 360*640]"]))
+
+    assert '--film loudness=-20 --film \'size=["640*360", "360*640"]\'' in str(refused.value.next_step)
+
+
+def test_a_column_that_is_called_film_can_be_mapped_in_short() -> None:
+    assert from_plain({"film": "description"}, "mapping").columns == {"film": "description"}

@@ -254,6 +254,10 @@ async def test_the_marks_of_a_board_are_those_of_all_its_films(context: Context)
     reports = board_reports(context.store, FOLDER)
     assert [Path(report.name).name for report in reports[:2]] == ["film.mp4", "film.180x320.mp4"]
     assert [(len(report.marks.labels), report.lost) for report in reports[:2]] == [(1, ())] * 2
+    # Left by a run that was killed before it wrote down what it had made.
+    for name in ("film.100x100.mp4", "film.100x100.labels.json"):
+        context.store.replace(f"{FOLDER}/{name}", b"{}")
+    assert len(board_reports(context.store, FOLDER)) == len(reports)
     bare = make_clip(Path(context.settings.output_dir) / "bare.mp4", seconds=0.2)
     context.store.replace_file(f"{FOLDER}/film.180x320.mp4", bare)
     assert [bool(report.lost) for report in board_reports(context.store, FOLDER)] == [
@@ -458,6 +462,7 @@ def test_clips_of_a_board_that_says_no_size_have_no_scale():
             "file://localhost/Volumes/%E7%81%AF/videos/1.mp4",
             "/Volumes/灯/videos/1.mp4",
         ),
+        ("file://D:/films", "file://localhost/D%3a/films/videos/1.mp4", "D:/films/videos/1.mp4"),
         ("file://server/share", "file://server/share/videos/1.mp4", "//server/share/videos/1.mp4"),
     ],
 )

@@ -11,12 +11,14 @@ from boards import board, chained, no_links
 from filmboards import FOLDER, accepted, film, in_cut, make_film, pick, report_of
 from soundfiles import make_music
 
+from flows.cli.verdicts import reviewed_board
 from footage.context import Context
 from footage.emulator import Emulator
 from footage.errors import InvalidRequest
 from footage.storyboard import Budget, plan_board
 from footage.storyboard.folder import kept_board
 from footage.storyboard.prepared_board import prepare_board
+from footage.storyboard.read.settlement import settle
 from footage.storyboard.recut import recut
 from footage.storyboard.retake_wish import RetakeWish
 from footage.storyboard.take_list import read_takes, state_of_shot
@@ -275,3 +277,21 @@ async def test_a_cut_has_its_music_again_when_the_file_is_gone(context: Context,
     assert report_of(context)["film"]["music"] == first
     kept = kept_board(context.store, "Film")
     assert prepare_board(context, kept).plan.music is not None
+
+
+@pytest.mark.slow
+async def test_a_verdict_on_a_table_keeps_what_was_said_of_its_film(context: Context, tmp_path: Path) -> None:
+    table = tmp_path / "Film.csv"
+    table.write_text("Shot,Description,Model,Size\na,A bell rings in the square,wan2.2-t2v-plus,832*480\n")
+    said = settle(films=["size=[832*480, 480*832]", f"music={make_music(tmp_path / 'bed.wav')}"])
+    await make_film(context, str(table), settled=said)
+    (tmp_path / "bed.wav").unlink()
+
+    pick(context.store, "a", 1)
+    plan = reviewed_board(context, str(table)).plan
+    recut(context.store, plan)
+
+    assert context.store.exists(f"{FOLDER}/music.wav")
+    assert context.store.exists(f"{FOLDER}/film.480x832.mp4")
+    # Made anew without a word of the film, it has none.
+    assert prepare_board(context, str(table)).plan.board.film.size is None
