@@ -371,9 +371,10 @@ def _spent(report: dict[str, Any]) -> Money | None:
 
 
 def _links(context: Context, handle: str) -> dict[str, str]:
-    """What there is of the cut."""
-    names = ("film.mp4", "timeline.otio", "timeline.otioz", "timeline.edl", "dailies.html", "report.json")
-    there = set(context.store.list(f"{ROOT}/{handle}"))
-    return {
-        name: context.store.url_of(path) for name in names if (path := f"{ROOT}/{handle}/{name}") in there
-    }
+    """What there is of the cut: its films first, then what editors and people open."""
+    there = {path.removeprefix(f"{ROOT}/{handle}/") for path in context.store.list(f"{ROOT}/{handle}")}
+    films = sorted(name for name in there if name.startswith("film.") and name.endswith(".mp4"))
+    subtitles = sorted(name for name in there if name.startswith("subtitles."))
+    timelines = ("timeline.otio", "timeline.otioz", "timeline.xml", "timeline.edl")
+    names = (*films, *subtitles, *timelines, "thumbnail.jpg", "dailies.html", "report.json")
+    return {name: context.store.url_of(f"{ROOT}/{handle}/{name}") for name in names if name in there}

@@ -121,6 +121,6 @@ async def test_a_board_is_bought_once_and_followed_to_its_film(emulator: Emulato
     assert how_far["state"] == "delivered", how_far
     assert how_far["counts"] == {"delivered": 2}
     assert (how_far["spent"]["amount"], how_far["spent"]["currency"]) == ("1.40", "CNY")
-    assert {"film.mp4", "dailies.html"} <= set(how_far["links"])
+    assert {"film.mp4", "timeline.xml", "dailies.html"} <= set(how_far["links"])
     assert (again["to_buy"], again["state"]) == (0, "booked")
     assert emulator.ledger()["accepted"] == 2
