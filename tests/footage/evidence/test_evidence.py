@@ -10,7 +10,7 @@ import pytest
 from footage.errors import AlreadyThere, BadRecord, StorageProblem
 from footage.evidence.clip_evidence import ClipEvidence
 from footage.evidence.delivered_records import ResultRecord
-from footage.evidence.records import CancelWish, Intent, Joined, Outcome, Receipt
+from footage.evidence.records import CancelWish, Intent, Joined, Outcome, PollLine, Receipt
 from footage.evidence.stored_clips import keys_in, may_be_unknown, unfinished
 from footage.storage import Store, open_store
 
@@ -22,6 +22,21 @@ PLACE: dict[str, Any] = {
     "endpoint": "https://x/api/v1",
     "key_fingerprint": "f",
 }
+
+
+@pytest.mark.parametrize(
+    ("other", "same"),
+    [
+        ({"at": "later", "request_id": "2", "answer": {"status": "RUNNING", "request_id": "2"}}, True),
+        ({"answer": {"status": "SUCCEEDED", "request_id": "1"}}, False),
+        ({"listed": "RUNNING"}, False),
+    ],
+)
+def test_an_answer_is_the_same_whatever_its_time_and_request_id(other: dict[str, Any], same: bool) -> None:
+    said = {"at": "now", "request_id": "1", "answer": {"status": "RUNNING", "request_id": "1"}}
+
+    assert PollLine(**(said | other)).says_the_same_as(PollLine(**said)) is same
+    assert not PollLine(**said).says_the_same_as(None)
 
 
 @pytest.fixture

@@ -403,6 +403,15 @@ def test_sums_by_whatever_an_operator_asks(store: Store) -> None:
     assert report.in_words() == "0.70 CNY bought, 0.70 CNY promised for clips that are not finished"
 
 
+def test_what_was_bought_for_no_board_is_a_group_of_its_own(store: Store) -> None:
+    ledger = SpendingLedger(store)
+    ledger.reserve(purchase(1, board=""), NOON)
+
+    report = spending_report(ledger, {f"{1:064x}"}, date(2026, 11, 1), date(2026, 11, 30))
+
+    assert [row["board"] for row in report.rows("board")] == ["(none)"]
+
+
 @pytest.mark.parametrize(
     ("setting", "value", "said"),
     [

@@ -77,6 +77,11 @@ def judged(
             NotBought,
             id="failed since listed",
         ),
+        pytest.param(
+            judged([row("a", "RUNNING"), row("b")], [answer("a", PROMPT, "FAILED"), answer("b")]),
+            Adopt,
+            id="what stands behind one that failed is looked at",
+        ),
         pytest.param(judged([row("a")], [answer("a", "a dog")]), NotBought, id="another prompt is another's"),
         pytest.param(
             judged([row("a")], [answer("a", " a  cat\non a roof ")]),

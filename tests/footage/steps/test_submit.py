@@ -78,6 +78,7 @@ def test_a_refusal_is_final_for_the_run_and_nothing_is_bought(
 
     outcome = last_outcome(clip)
     assert (outcome.status, outcome.billed, outcome.may_retry) == ("failed", False, may_retry)
+    assert outcome.code == (fault.removeprefix("create-refused-") if "openai" not in fault else outcome.code)
     assert bench.tasks() == []
 
 

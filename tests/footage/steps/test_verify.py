@@ -35,11 +35,16 @@ def spoil_order(root: Path, key: str) -> None:
     (root / f"evidence/{key}/request.json").write_text("[]")
 
 
+def forge_wish(root: Path, key: str) -> None:
+    (root / f"evidence/{key}/cancel-1.json").write_text('{"key": "' + "0" * 64 + '"}')
+
+
 SPOILED: dict[str, tuple[Callable[[Path, str], None], str]] = {
     "a video": (spoil_video, "has other bytes than were delivered"),
     "a record": (spoil_record, "was changed after the clip was sealed"),
     "a video that is gone": (lambda root, key: (root / f"videos/{key}.mp4").unlink(), "is gone"),
     "a poster that is gone": (lambda root, key: (root / f"videos/{key}.jpg").unlink(), "is gone"),
+    "a wish to cancel": (forge_wish, "cancel-1.json"),
     "an order": (spoil_order, "it is no JSON object"),
 }
 
