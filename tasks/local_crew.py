@@ -36,7 +36,7 @@ def crew_here(context: Context, permission: Permission, board: str | None, wait_
             delivery_gate=lambda: gate.opened(0.0),
         )
 
-    return Crew(check_clip, make_here)
+    return Crew(check_clip, make_here, here=True)
 
 
 async def make_here(clip: Clip) -> VideoResponse | None:

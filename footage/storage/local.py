@@ -32,17 +32,32 @@ _NO_WAIT, _NO_LINK = getattr(os, "O_NONBLOCK", 0), getattr(os, "O_NOFOLLOW", 0)
 # What file systems without hard links answer to link(2): exFAT, CIFS, many FUSE mounts and sandboxes.
 _NO_HARD_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV}
 
+# Who follows such an advice blindly would buy everything again.
+_ANOTHER = "Another OUTPUT_DIR is another store, which does not know what was bought here."
+
 _REASONS = {
     errno.ENOSPC: ("the disk is full", "Free some space, then run the same command again."),
     errno.EDQUOT: ("the disk quota is used up", "Free some space, then run the same command again."),
     errno.EFBIG: ("the file is larger than this process may write", "Raise the limit (ulimit -f)."),
-    errno.EACCES: ("permission denied", "Let this user write to the folder, or choose another OUTPUT_DIR."),
-    errno.EPERM: ("permission denied", "Let this user write to the folder, or choose another OUTPUT_DIR."),
-    errno.EROFS: ("the file system is read-only", "Choose an OUTPUT_DIR that can be written."),
+    errno.EACCES: (
+        "permission denied",
+        f"Let this user write to it. {_ANOTHER}",
+    ),
+    errno.EPERM: (
+        "permission denied",
+        f"Let this user write to it. {_ANOTHER}",
+    ),
+    errno.EROFS: (
+        "the file system is read-only",
+        f"Make it writable. {_ANOTHER}",
+    ),
     errno.ENAMETOOLONG: ("the name is too long for this file system", "Choose a shorter OUTPUT_DIR."),
     errno.ENOTDIR: ("a part of the path is a file, not a folder", "Choose another OUTPUT_DIR."),
     errno.ENOTSUP: ("the file system lets nothing be written there", "Choose another OUTPUT_DIR."),
-    errno.EISDIR: ("there is a folder of that name", "Choose another OUTPUT_DIR."),
+    errno.EISDIR: (
+        "there is a folder of that name",
+        "Move that folder away, then run the same command again.",
+    ),
     errno.EINVAL: ("it is not a file that can be read or written", "Look at what is there."),
     # Of a FIFO that nobody reads.
     errno.ENXIO: ("it is not a file that can be read or written", "Look at what is there."),

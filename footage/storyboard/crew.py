@@ -42,10 +42,14 @@ OnOutcome = Callable[[ShotOutcome], Awaitable[None]]
 
 @dataclass(frozen=True)
 class Crew:
-    """Who does the work: `check` turns what was asked for into a clip, `make` drives it to its response."""
+    """Who does the work: `check` turns what was asked for into a clip, `make` drives it to its response.
+
+    `here`: whether all that is bought for the run is bought by this process, and the rest by somebody else.
+    """
 
     check: CheckShot
     make: MakeClip
+    here: bool = False
 
 
 async def outcome_of(
@@ -106,6 +110,10 @@ async def _make(ledger: Ledger, crew: Crew, name: str, asked: Prepared | VideoRe
         # Also where another process bought it anew for this run, without asking this ledger.
         last = (await clip.state()).last
         ours = last is not None and (before.last is None or last.number > before.last.number)
+        if crew.here and last is not None and last.intent.owner != clip.context.worker.id:
+            # Another run bought it while this one waited for it.
+            ours = False
+            ledger.release(name)
         ledger.settle(name, response.cost, ours=ours)
     return await _delivered(name, clip, response)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import (
@@ -121,6 +122,13 @@ class FilmOptions(BaseModel):
     @classmethod
     def _tag(cls, value: str | None) -> str | None:
         return None if value is None else _checked_tag(value)
+
+    @field_validator("subtitles", mode="before")
+    @classmethod
+    def _files(cls, value: object) -> object:
+        if isinstance(value, bool | str | Mapping):
+            return value
+        raise ValueError("write false, a path, or a path for each language")
 
     @field_validator("subtitles")
     @classmethod

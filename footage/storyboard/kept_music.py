@@ -48,10 +48,12 @@ def kept_music(store: Store, folder: str) -> KeptMusic | None:
     Raises:
         StorageProblem: The store cannot be read.
     """
-    before = Outputs(store, folder).before
-    for record in (before[name] for name in _NAMES if name in before):
+    outputs = Outputs(store, folder)
+    for name in _NAMES:
+        record = outputs.intact(name)
         try:
-            return KeptMusic.model_validate(record.facts | {"sha256": record.sha256})
+            if record is not None:
+                return KeptMusic.model_validate(record.facts | {"sha256": record.sha256})
         except ValidationError:
             continue
     return None
@@ -95,7 +97,8 @@ def with_local_music(
     except (InvalidRequest, NotThere) as error:
         # Of a run that knows the music better.
         outputs.keep(*_NAMES)
-        return replace(plan, music=None), [f"No music in the film: {error.message}"]
+        why = "; ".join(problem.message for problem in getattr(error, "problems", ())) or error.message
+        return replace(plan, music=None), [f"No music in the film: {music.name} {why}"]
     return replace(plan, music=replace(music, file=local)), []
 
 
@@ -113,7 +116,7 @@ def _put(outputs: Outputs, music: Music) -> bool:
 
 def _copy(music: Music, copy: Path) -> None:
     if music.file is None:
-        raise _wrong(music, "is not in the board's folder any more")
+        raise _wrong(music, "is neither there nor, as it was checked, in the board's folder")
     digest = hashlib.sha256()
     # Whatever lies there by now, only the bytes that were checked are taken.
     with open_board_file(str(music.file), _FIELD, _ALLOWED, None) as source, copy.open("wb") as target:

@@ -60,6 +60,11 @@ class Outputs:
         """What an earlier run made, by name."""
         return self._before
 
+    def intact(self, name: str) -> OutputRecord | None:
+        """What an earlier run made under that name, if it is there with the same bytes. Raises StorageProblem."""
+        record = self._before.get(name)
+        return record if record is not None and self._is_there(name, record) else None
+
     def unchanged(self, name: str, made_from: Mapping[str, str]) -> OutputRecord | None:
         """The file of that name, kept as it is, where it is there and was made from the same; else None.
 

@@ -31,7 +31,6 @@ from __future__ import annotations
 import datetime
 import hashlib
 import logging
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
@@ -57,6 +56,7 @@ from footage.storyboard.local_clips import LocalClips
 from footage.storyboard.outputs import Outputs, digest
 from footage.storyboard.review_page import page_in_file
 from footage.storyboard.review_page.review_document import FileLinks, review_document
+from footage.storyboard.scratch import scratch_folder
 from footage.storyboard.selection import selected
 from footage.storyboard.take_list import read_takes, read_verdicts
 from footage.storyboard.take_rows import take_rows
@@ -108,8 +108,8 @@ def make_package(
     takes = read_takes(store, folder)
     shots = selected(store, folder, plan, outcomes, takes)
     notices = [*notices, *_about_takes(plan, outcomes, shots)]
-    with tempfile.TemporaryDirectory(prefix="board-") as scratch:
-        return _Packing(store, plan, shots, takes, folder, Path(scratch), labelling, signing).run(
+    with scratch_folder() as scratch:
+        return _Packing(store, plan, shots, takes, folder, scratch, labelling, signing).run(
             statement, notices
         )
 

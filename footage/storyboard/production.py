@@ -114,7 +114,7 @@ class _TakesOfRun:
             await in_thread(self._register.add, take, clip.key, starts_from)
             return clip
 
-        return await outcome_of(self._context, self._ledger, Crew(check, self._crew.make), take.id, ask)
+        return await outcome_of(self._context, self._ledger, replace(self._crew, check=check), take.id, ask)
 
     async def _of_the_same_clip(self, take: ShotPlan, starts_from: str | None) -> ShotOutcome | None:
         """What became of an earlier take that asks for the same: one clip, paid once and used twice."""

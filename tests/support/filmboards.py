@@ -35,7 +35,7 @@ async def follow_plainly(clip: Clip) -> VideoResponse | None:
     return await follow(clip, PLAIN_STEPS)
 
 
-def plain_crew(context: Context, make: MakeClip = follow_plainly) -> Crew:
+def plain_crew(context: Context, make: MakeClip = follow_plainly, *, here: bool = False) -> Crew:
     """Who makes shots without Prefect."""
 
     async def check_shot(
@@ -46,7 +46,7 @@ def plain_crew(context: Context, make: MakeClip = follow_plainly) -> Crew:
             asked = await in_thread(prepare, context, asked)
         return await in_thread(enter, context, asked, Permission(), name=name, before_buying=before_buying)
 
-    return Crew(check_shot, make)
+    return Crew(check_shot, make, here)
 
 
 def film(*shots: dict[str, Any], **fields: Any) -> dict[str, Any]:

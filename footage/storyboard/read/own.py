@@ -83,6 +83,11 @@ def read(data: object, base: Path | None) -> tuple[dict[str, Any], list[Guess], 
         outer["schema"] = SCHEMA
         guesses.append(Guess(None, "schema", "nothing", SCHEMA, "the file does not say its schema"))
     film = as_mapping(outer.get("film"))
+    if film is None and not isinstance(outer.get("film"), str | None):
+        message = "has to be a mapping of the film's fields"
+        problems.append(
+            Problem("film", _short(outer.pop("film")), message, ", ".join(FilmOptions.model_fields))
+        )
     # Boards of earlier releases may have their own `film`, such as its name; without characters that word is what
     # other tools and people note, as it always was.
     less = frozenset[str]() if _has_characters(outer, base) else frozenset({"characters"})

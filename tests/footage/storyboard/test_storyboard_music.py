@@ -447,6 +447,18 @@ def test_a_list_of_outputs_by_somebody_else_does_not_make_music_of_a_sample(tmp_
     assert kept_music(open_store(str(tmp_path)), "storyboards/Film") is None
 
 
+def test_a_kept_copy_with_other_bytes_stands_for_no_music(tmp_path: Path):
+    path = make_music(tmp_path / "bed.wav")
+    of = made(tmp_path, str(path))
+    of.package()
+    path.unlink()
+    (of.folder / "music.wav").write_bytes(b"RIFF")
+    store = open_store(str(tmp_path))
+
+    with pytest.raises(InvalidRequest, match="No such file"):
+        plan_board(of.plan.board, no_links, kept_music=lambda: kept_music(store, "storyboards/Film"))
+
+
 @pytest.mark.parametrize("elsewhere", ["D:\\mill\\bed.wav", "/projects/mill/bed.wav"])
 def test_a_board_of_another_machine_finds_the_music_that_was_kept(tmp_path: Path, elsewhere: str):
     of = made(tmp_path, str(make_music(tmp_path / "bed.wav")))
@@ -507,7 +519,8 @@ def test_a_cut_goes_on_without_music_that_is_lost_and_says_so(tmp_path: Path):
 
     assert package.film is not None
     assert package.film.report["music"] is None
-    assert "No music in the film" in (of.folder / "dailies.html").read_text()
+    told = (of.folder / "dailies.html").read_text()
+    assert "No music in the film: bed.wav cannot be opened as a file: No such file" in told
     assert "A2" not in (of.folder / "timeline.otio").read_text()
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -11,7 +13,7 @@ from filmboards import accepted, follow_plainly, plain_crew
 from plainsteps import PLAIN_STEPS
 
 from footage.clip import Clip, follow
-from footage.context import Context
+from footage.context import Context, open_context
 from footage.emulator import Emulator
 from footage.evidence.clip_evidence import ClipEvidence
 from footage.evidence.records import Intent
@@ -19,6 +21,7 @@ from footage.evidence.state import Step
 from footage.request import VideoResponse
 from footage.settings import Settings
 from footage.storyboard import Budget, Ledger, ShotOutcome, plan_board
+from footage.storyboard.budget import Statement
 from footage.storyboard.crew import MakeClip, patience_s
 from footage.storyboard.plan import BoardPlan
 from footage.storyboard.production import produce
@@ -111,6 +114,26 @@ async def test_what_is_stored_already_costs_this_run_nothing(context: Context, e
     assert accepted(emulator) == before
     assert ledger.statement().bought == 0
     assert ledger.statement().paid_before == plan.quote.amount_in("CNY")
+
+
+def test_of_two_runs_at_once_each_counts_what_it_bought_itself(context: Context, emulator: Emulator) -> None:
+    plan = plan_board(board(*({"id": f"s{n}", "take": 60 + n} for n in range(3))), no_links)
+    before = accepted(emulator)
+
+    def run(context: Context) -> Statement:
+        ledger = Ledger(Budget(currency="CNY"))
+        asyncio.run(produce(context, plan, ledger, plain_crew(context, here=True)))
+        return ledger.statement()
+
+    other = open_context(context.settings, find_api_key=lambda: context.api_key)
+    with other, ThreadPoolExecutor(2) as runs:
+        told = list(runs.map(run, (context, other)))
+
+    assert accepted(emulator) - before == 3
+    price = plan.quote.amount_in("CNY")
+    assert sum(one.bought for one in told) == price
+    assert [one.together for one in told] == [price, price]
+    assert all(one.reserved == 0 for one in told)
 
 
 async def test_what_an_earlier_run_bought_takes_nothing_from_the_caps_of_this_one(context: Context) -> None:

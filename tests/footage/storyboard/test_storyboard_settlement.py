@@ -180,3 +180,24 @@ def test_the_command_that_settles_a_board_has_what_was_said_of_the_film(tmp_path
 
 def test_a_column_that_is_called_film_can_be_mapped_in_short() -> None:
     assert from_plain({"film": "description"}, "mapping").columns == {"film": "description"}
+
+
+@pytest.mark.parametrize("film", [5, [], True])
+def test_a_film_that_is_neither_a_name_nor_fields_is_refused(film: Any) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        read_board({"schema": "wan-video/storyboard/1", "film": film, "shots": [{"id": "a"}]})
+
+    assert [problem.field for problem in refused.value.problems] == ["film"]
+
+
+def test_subtitles_of_another_form_are_one_problem() -> None:
+    board = {"schema": "wan-video/storyboard/1", "film": {"subtitles": ["a.srt"]}, "shots": [{"id": "a"}]}
+
+    with pytest.raises(InvalidRequest) as refused:
+        read_board(board)
+
+    (problem,) = refused.value.problems
+    assert (problem.field, problem.message) == (
+        "film.subtitles",
+        "write false, a path, or a path for each language",
+    )
