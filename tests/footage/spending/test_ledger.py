@@ -365,16 +365,17 @@ def test_sums_by_whatever_an_operator_asks(store: Store) -> None:
     ledger = SpendingLedger(store)
     ledger.reserve(purchase(1), NOON)
     ledger.reserve(purchase(2, OTHER, board="Harbour"), NOON + timedelta(days=1))
-    refused = ledger.reserve(purchase(3), NOON)
-    ledger.correct(refused, Decimal(0), "refused", NOON)
+    for number in (3, 4):
+        refused = ledger.reserve(purchase(number), NOON)
+        ledger.correct(refused, Decimal(0), "refused", NOON)
 
     report = spending_report(ledger, {f"{2:064x}"}, date(2026, 11, 1), date(2026, 11, 30))
 
     assert report.rows("model") == [
         {
             "model": MODEL,
-            "creates": 2,
-            "unbilled": 1,
+            "creates": 3,
+            "unbilled": 2,
             "bought": "0.70",
             "promised": "0.00",
             "currency": "CNY",
@@ -393,6 +394,7 @@ def test_sums_by_whatever_an_operator_asks(store: Store) -> None:
     assert [(row["account"], row["region"], row["state"]) for row in report.rows("line")] == [
         ("abc123", "cn-beijing", "bought"),
         ("abc123", "cn-beijing", "promised"),
+        ("abc123", "cn-beijing", "refused"),
         ("abc123", "cn-beijing", "refused"),
     ]
     assert report.rows("line")[0] == {

@@ -148,6 +148,7 @@ def test_a_label_that_an_earlier_release_lost_is_found_by_reading_and_only_then(
 
     assert lost_by_conversion(store, stored, read=True) == said
     assert lost_by_conversion(store, stored, read=False) == []
+    assert lost_by_conversion(store, [stored[1], stored[1]], read=True) == []
     # With marks in the records no file is read.
     marked = [
         video.model_copy(update={"marks": marks_record(read_marks(file))})

@@ -22,8 +22,10 @@ from footage.errors import (
     Refused,
     StorageProblem,
 )
-from footage.evidence.state import Permission
+from footage.evidence.records import Intent, Outcome, SpendingLine
+from footage.evidence.state import Attempt, Permission
 from footage.spending.caps import clip_cap
+from footage.spending.settle import owed
 from footage.spending.stop_switch import SEEN_FOR_S, resume_buying, stop_buying, stopped
 from footage.spending.summary import spending_report
 from footage.steps.check import enter, prepare
@@ -380,3 +382,27 @@ def test_a_failed_clip_has_ended_only_when_nobody_is_about_to_try_again(bench: B
 
     told = clip_status(bench.context(), clip.key)
     assert (told.ended, told.exit_code) == (False, 5)
+
+
+@pytest.mark.parametrize(
+    ("ended", "seconds", "why"),
+    [
+        (None, 5, "billed"),
+        ({"status": "succeeded", "billed": True, "billed_seconds": 7}, 7, "billed"),
+        ({"status": "succeeded", "billed_seconds": 7}, 7, "billed"),
+        ({"status": "failed", "billed": False, "billed_seconds": 7}, 0, "refused"),
+        ({"status": "canceled", "billed": False}, 0, "canceled"),
+    ],
+)
+def test_what_was_billed_is_owed_and_what_nobody_knows_counts_as_promised(
+    ended: dict[str, Any] | None, seconds: int, why: str
+) -> None:
+    now, key = datetime(2026, 11, 1, tzinfo=UTC), "ab" * 32
+    intent = Intent(
+        key=key, attempt=1, owner="w", lease=1, model=MODEL, region="cn-beijing", endpoint="https://x/api/v1",
+        key_fingerprint="f", written_at=now,
+    )  # fmt: skip
+    outcome = Outcome(key=key, attempt=1, decided_at=now, **ended) if ended else None
+    attempt = Attempt(number=1, intent=intent, receipt=None, outcome=outcome)
+
+    assert owed(attempt, SpendingLine(month="2026-11", number=1, seconds=Decimal(5))) == (seconds, why)
