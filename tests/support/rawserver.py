@@ -179,6 +179,10 @@ class RawServer:
 
     def _serve(self, connection: socket.socket, number: int) -> None:
         with self._lock:
+            if self.stopping.is_set():
+                # Accepted in the last moment: nobody would wake it any more.
+                connection.close()
+                return
             self._open.add(connection)
         plain = connection
         try:
