@@ -66,7 +66,7 @@ T = TypeVar("T")
 
 
 def make_server(server_context: ServerContext) -> Server[dict[str, Any]]:
-    """The server of a workplace, without a transport."""
+    """The server of tools for this context, without a transport."""
     # What is done here for a clip is in its log, as what a run does.
     collect_from("footage")
     made = _ProtocolServer(server_context)
