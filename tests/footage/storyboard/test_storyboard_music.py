@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import shutil
@@ -18,9 +17,9 @@ from xml.etree.ElementTree import fromstring
 import av
 import opentimelineio as otio
 import pytest
-from av.filter import Graph
 from boards import BASE, delivered, no_links, planned
 from clips import make_clip
+from loudness import loudness_lufs
 from soundfiles import RATE, make_music
 
 from footage.errors import InvalidRequest
@@ -99,23 +98,6 @@ def film_of(of: Made, out: Path) -> Film:
     film = make_film(of.plan, of.outcomes, of.files, out, music=of.plan.music)
     assert film is not None
     return film
-
-
-def loudness_lufs(file: Path) -> float:
-    """As FFmpeg's own meter says it."""
-    with av.open(str(file)) as container:
-        sound = container.streams.audio[0]
-        graph = Graph()
-        graph.link_nodes(
-            graph.add_abuffer(template=sound), graph.add("ebur128", "metadata=1"), graph.add("abuffersink")
-        ).configure()
-        said = "0"
-        for frame in container.decode(sound):
-            graph.push(frame)
-            with contextlib.suppress(BlockingIOError):
-                while True:
-                    said = graph.pull().metadata.get("lavfi.r128.I", said)  # type: ignore[union-attr]
-    return float(said)
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
 from fractions import Fraction
 from pathlib import Path
@@ -12,9 +11,9 @@ from xml.etree.ElementTree import Element, fromstring
 import av
 import opentimelineio as otio
 import pytest
-from av.filter import Graph
 from boards import board, chained, delivered, no_links, planned
 from clips import make_clip
+from loudness import loudness_lufs
 
 from footage.errors import InvalidRequest
 from footage.media import inspect
@@ -86,23 +85,6 @@ def brightness(file: Path) -> list[int]:
     """Of the corner of every frame."""
     with av.open(str(file)) as container:
         return [frame.to_image().convert("L").getpixel((2, 2)) for frame in container.decode(video=0)]  # type: ignore[misc]
-
-
-def loudness_lufs(file: Path) -> float:
-    """As FFmpeg's own meter says it."""
-    with av.open(str(file)) as container:
-        sound = container.streams.audio[0]
-        graph = Graph()
-        graph.link_nodes(
-            graph.add_abuffer(template=sound), graph.add("ebur128", "metadata=1"), graph.add("abuffersink")
-        ).configure()
-        said = "0"
-        for frame in container.decode(sound):
-            graph.push(frame)
-            with contextlib.suppress(BlockingIOError):
-                while True:
-                    said = graph.pull().metadata.get("lavfi.r128.I", said)  # type: ignore[union-attr]
-    return float(said)
 
 
 @pytest.mark.slow
