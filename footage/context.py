@@ -24,6 +24,7 @@ from footage.input_roots import InputRoots
 from footage.network.emulator_check import emulator_at
 from footage.network.endpoints import NOT_KNOWN, known_endpoint
 from footage.pacing.durations import Durations
+from footage.pacing.in_flight import InFlight
 from footage.pacing.rate_limits import ProcessRateLimits, RateLimits
 from footage.pacing.task_list import TaskList
 from footage.privacy.display import shown
@@ -100,6 +101,7 @@ class Context:
         # One list answers for all clips that wait in this process.
         self.task_list = TaskList(settings.poll_min_s, settings.poll_max_s)
         self.rate_limits = rate_limits or ProcessRateLimits(settings.queries_per_second)
+        self.in_flight = InFlight()
         self.durations = Durations()
         self.spending = SpendingLedger(store, ZoneInfo(settings.day_zone))
         self.caps = Caps(settings)

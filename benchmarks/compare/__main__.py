@@ -11,6 +11,7 @@ import argparse
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import files
@@ -18,6 +19,8 @@ import page
 import starts
 import waiting
 from rows import Row
+
+HOUR = "an hour with an outage of five minutes"
 
 
 def main() -> int:
@@ -30,12 +33,18 @@ def main() -> int:
     parser.add_argument("--write", action="store_true", help="write benchmarks/README.md and its picture")
     asked = parser.parse_args()
     rows: list[Row] = []
-    with tempfile.TemporaryDirectory(prefix="compare-") as folder:
+    with tempfile.TemporaryDirectory(prefix="compare-") as folder, ThreadPoolExecutor(1) as beside:
+        # Hardly any work for this machine, so it is waited for while the others are measured.
+        hour = None
+        if asked.full and asked.only in HOUR:
+            hour = beside.submit(waiting.outage, 300, 60.0, 300.0, 1200.0, Path(folder))
         for name, measure in _measures(Path(folder), full=asked.full):
             if asked.only in name:
                 print(f"{name} …", file=sys.stderr, flush=True)
                 rows.extend(measure())
-                waiting.stop_all()
+        if hour is not None:
+            print(f"{HOUR} …", file=sys.stderr, flush=True)
+            rows.extend(hour.result())
     print(page.table(rows))
     if asked.write:
         page.write(rows, full=asked.full)
@@ -53,9 +62,8 @@ def _measures(folder: Path, *, full: bool) -> Iterator[tuple[str, Callable[[], l
     yield "60 clips", lambda: [waiting.many_clips(60, runs, folder, sequential=full)]
     if full:
         yield "200 clips", lambda: [waiting.many_clips(200, 1, folder, sequential=False)]
-        yield "outage", lambda: waiting.outage(180, 30.0, 60.0, folder)
     else:
-        yield "outage", lambda: waiting.outage(45, 10.0, 25.0, folder)
+        yield "outage", lambda: waiting.outage(45, waiting.CLIP_S, 10.0, 25.0, folder)
     yield "files", lambda: [files.to_disk(30, 9), files.to_s3(30, 5)]
     if full:
         yield "films", lambda: [files.to_disk(1024, 3), files.to_s3(1024, 3)]

@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -37,31 +38,37 @@ def one_clip(length_s: float, batches: int, folder: Path) -> Row:
     for number in range(batches):
         lengths_s = [length_s + more_s for more_s in A_LITTLE_MORE_S[2 * number : 2 * number + 2]]
         wanted = [(client, _alone(each_s)) for each_s in lengths_s for client in ONE_CLIP]
-        for client, emulator, done in _side_by_side(wanted, folder / f"{length_s:g}-{number}"):
-            task = emulator.tasks()[-1]
-            ended_at = time.time() - (emulator.health()["now_s"] - task["ended_s"])
-            row.add(client, done["stored_at"] - ended_at, f"{_questions(emulator)} questions")
+        with ExitStack() as books:
+            for client, emulator, done in _side_by_side(wanted, folder / f"{length_s:g}-{number}", books):
+                task = emulator.tasks()[-1]
+                ended_at = time.time() - (emulator.health()["now_s"] - task["ended_s"])
+                row.add(client, done["stored_at"] - ended_at, f"{_questions(emulator)} questions")
     return row
 
 
 def many_clips(clips: int, runs: int, folder: Path, *, sequential: bool) -> Row:
-    """Seconds from start to end of a board, imports and start of Prefect's server included."""
+    """Seconds from start to end of a board, imports and start of Prefect's server included.
+
+    `sequential`: beside them, and only once, a script that makes one clip after the other.
+    """
     row = Row(f"{clips} clips of {CLIP_S:g} s, {SLOTS} slots: all stored after", "s")
-    names = ("ours", "sdk aio", *(("sdk",) if sequential else ()))
     for number in range(runs):
+        names = ("ours", "sdk aio", *(("sdk",) if sequential and number == 0 else ()))
         began = time.time()
         wanted = [(client, _board(clips)) for client in names]
-        for client, emulator, done in _side_by_side(wanted, folder / f"many-{clips}-{number}"):
-            missing = clips - done["delivered"]
-            note = f"{_questions(emulator)} questions" + (f", {missing} missing" if missing else "")
-            row.add(client, done["stored_at"] - began, note)
+        with ExitStack() as books:
+            for client, emulator, done in _side_by_side(wanted, folder / f"many-{clips}-{number}", books):
+                missing = clips - done["delivered"]
+                note = f"{_questions(emulator)} questions" + (f", {missing} missing" if missing else "")
+                row.add(client, done["stored_at"] - began, note)
     return row
 
 
-def outage(clips: int, outage_s: float, after_s: float, folder: Path) -> list[Row]:
+def outage(clips: int, clip_s: float, outage_s: float, after_s: float, folder: Path) -> list[Row]:
     """A board during which the provider is down for a while: what is delivered, and what is bought twice."""
-    delivered = Row(f"{clips} clips, an outage of {outage_s:g} s: delivered", "clips", more_is_better=True)
-    twice = Row(f"{clips} clips, an outage of {outage_s:g} s: bought twice", "clips")
+    what = f"{clips} clips of {clip_s:g} s, an outage of {outage_s:g} s after {after_s:g} s"
+    delivered = Row(f"{what}: delivered", "clips", more_is_better=True)
+    twice = Row(f"{what}: bought twice", "clips")
 
     def break_down(emulator: Emulator) -> None:
         time.sleep(after_s)
@@ -71,11 +78,14 @@ def outage(clips: int, outage_s: float, after_s: float, folder: Path) -> list[Ro
         time.sleep(outage_s)
         emulator.clear_faults()
 
-    wanted = [(client, _board(clips)) for client in ("ours", "sdk aio")]
-    for client, emulator, done in _side_by_side(wanted, folder / "outage", break_down):
-        bought = Counter(str(task["body"]["input"]["prompt"]) for task in emulator.tasks())
-        delivered.add(client, done["delivered"])
-        twice.add(client, sum(count - 1 for count in bought.values()))
+    wanted = [(client, _board(clips, clip_s)) for client in ("ours", "sdk aio")]
+    with ExitStack() as books:
+        for client, emulator, done in _side_by_side(
+            wanted, folder / f"outage-{outage_s:g}", books, break_down
+        ):
+            bought = Counter(str(task["body"]["input"]["prompt"]) for task in emulator.tasks())
+            delivered.add(client, done["delivered"])
+            twice.add(client, sum(count - 1 for count in bought.values()))
     return [delivered, twice]
 
 
@@ -83,23 +93,24 @@ def _alone(length_s: float) -> dict[str, Any]:
     return {"generation_s": length_s, "prompts": ["A paper boat sails down a rainy street"]}
 
 
-def _board(clips: int) -> dict[str, Any]:
+def _board(clips: int, clip_s: float = CLIP_S) -> dict[str, Any]:
     prompts = [f"A paper boat passes house number {number}" for number in range(1, clips + 1)]
-    return {"generation_s": CLIP_S, "concurrency": SLOTS, "queue_limit": 1000, "prompts": prompts}
+    return {"generation_s": clip_s, "concurrency": SLOTS, "queue_limit": 1000, "prompts": prompts}
 
 
 def _side_by_side(
     wanted: list[tuple[str, dict[str, Any]]],
     folder: Path,
+    books: ExitStack,
     meanwhile: Callable[[Emulator], None] = lambda _: None,
 ) -> list[tuple[str, Emulator, dict[str, Any]]]:
-    """Each client with its emulator, which runs on so that its books can be read, and what the client printed."""
+    """Each client with its emulator, which runs on as long as `books` are open, and what the client printed."""
 
     def of(number: int, client: str, work: dict[str, Any]) -> tuple[str, Emulator, dict[str, Any]]:
         knobs = {name: value for name, value in work.items() if name != "prompts"}
         emulator = Emulator(generation_jitter=0.0, render="tiny", render_workers=1, **knobs)
         emulator.start()
-        _running.append(emulator)
+        books.callback(emulator.stop)
         order = {
             "base_url": emulator.base_url,
             "api_key": emulator.api_key,
@@ -118,15 +129,6 @@ def _side_by_side(
     with ThreadPoolExecutor(len(wanted)) as pool:
         started = [pool.submit(of, number, *each) for number, each in enumerate(wanted)]
         return [each.result() for each in started]
-
-
-_running: list[Emulator] = []
-
-
-def stop_all() -> None:
-    """End the emulators, whose books were read until now."""
-    while _running:
-        _running.pop().stop()
 
 
 def _questions(emulator: Emulator) -> int:

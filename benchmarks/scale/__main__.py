@@ -108,9 +108,10 @@ def prove(size: int, workers: int, chunk: int, chance: random.Random, folder: Pa
     proof = Proof(size)
     prompts = [prompt_of(number) for number in range(size)]
     knobs: dict[str, Any] = {
-        "concurrency": 10**6,
-        "queue_limit": 10**6,
-        "rate_limits": False,
+        "concurrency": 1000,
+        "queue_limit": 100_000,
+        "submit_rps": 1000,
+        "query_qps": None,
         "keys": [*ACCOUNTS],
     }
     began = time.monotonic()

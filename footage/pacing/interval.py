@@ -2,13 +2,13 @@
 
 Questions are free and a person's minutes are not. An account may ask 20 questions a second (Model Studio rate
 limits, read 2026-11), so what decides is how many clips wait. While they are a few, each is asked for when the wait of
-the DashScope SDK 2.0.2 would ask, so that no end is noticed later than there, and more often where an end is likely.
+the DashScope SDK 2.0.2 would ask, so that no end is noticed later than there, and once more in each of its long pauses;
+what that leaves of a question in two seconds goes to where an end is likely.
 """
 
 from __future__ import annotations
 
 import itertools
-import math
 import random
 
 # The shortest pause unless an operator says otherwise.
@@ -22,11 +22,15 @@ FEW = 8
 # in that moment is noticed by who asks second.
 _SDK_PAUSES_S = (1.02, 1.0, 2.0, 2.0, 2.0, 4.0, 4.0, 4.0)
 _SDK_LAST_PAUSE_S = 5.0
+# What a clip may cost in the mean of its life, and how many more than that at any moment.
+_QUESTIONS_PER_S = 0.5
+_SPARE = 1
+# Questions in each of the SDK's last pauses: where an end is likely as many as are left, else the fewest.
+_FEWEST, _MOST = 2, 4
 # A quick model ends here, and a picture that is refused after all.
 _EARLY_S = (19.0, 29.0)
-# An end is likely within these shares of the usual time. With them a clip is asked for every other second in the mean.
-_LIKELY = (0.6, 1.3)
-_LIKELY_PAUSE_S = 2.0
+# An end is likely within these shares of the usual time: one that is late may come at any moment.
+_LIKELY = (0.6, 3.0)
 # A question that comes so much after its moment was held up by more than our own work: what follows moves with it.
 _HELD_UP_S = 0.5
 
@@ -52,6 +56,7 @@ class ClipPace:
         self._from_s = began_s
         self._gap_s = 0.0
         self._asked, self._questions = 0, 0
+        self._asked_before = 0
         self._due_s = began_s
 
     def pause_s(self, asked_s: float, answered_s: float, now_s: float, usual_s: float) -> float:
@@ -63,14 +68,20 @@ class ClipPace:
             # As the SDK does: a slow answer moves all that follows. What we did between waking up and asking does not,
             # or a hundredth of a second a question would be a whole one in the end.
             due_s = self._due_s if asked_s - self._due_s < _HELD_UP_S else asked_s
+            self._asked_before += self._questions
             self._from_s, self._gap_s, self._asked = due_s + answered_s - asked_s, next(self._gaps), 0
-            often = self._is_likely(answered_s - self._began_s, usual_s)
-            self._questions = math.ceil(self._gap_s / _LIKELY_PAUSE_S) if often else 1
+            self._questions = self._questions_until(answered_s - self._began_s + self._gap_s, usual_s)
         self._asked += 1
         self._due_s = self._from_s + self._gap_s * self._asked / self._questions
         return max(self._due_s - now_s, 0.0)
 
-    def _is_likely(self, age_s: float, usual_s: float) -> bool:
-        """Whether the task may well end within the next gap."""
+    def _questions_until(self, age_s: float, usual_s: float) -> int:
+        """How many questions the gap has at whose end the clip is so old."""
+        if self._gap_s < _SDK_LAST_PAUSE_S:
+            return 1
         first, last = (share * usual_s for share in _LIKELY)
-        return _EARLY_S[0] <= age_s < _EARLY_S[1] or (first < age_s + self._gap_s and age_s < last)
+        early = _EARLY_S[0] <= age_s - self._gap_s < _EARLY_S[1]
+        if not early and not first < age_s < last:
+            return _FEWEST
+        left = _QUESTIONS_PER_S * age_s + _SPARE - self._asked_before
+        return min(_MOST, max(_FEWEST, int(left)))

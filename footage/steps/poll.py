@@ -136,6 +136,7 @@ class _Watch:
         self.asked_s = self.answered_s = self.began
         self.answers = _Answers(clip, receipt.attempt)
         self.status = "RUNNING" if receipt.task_id in clip.running_since else "PENDING"
+        self._count()
         self.unknown_answers = 0
         self.silent = 0
 
@@ -195,6 +196,7 @@ class _Watch:
         if ended is None:
             return None
         self.clip.context.durations.learn(self.receipt.model, answer)
+        self.clip.context.in_flight.leave(self.clip.key)
         return await in_thread(self.clip.evidence.write_outcome, ended)
 
     async def _note(self, status: TaskStatus, line: PollLine) -> None:
@@ -203,9 +205,14 @@ class _Watch:
         await in_thread(self.answers.keep, line)
         if status == "RUNNING":
             self.clip.running_since.setdefault(self.receipt.task_id, time.monotonic())
+            self._count()
         if status != self.status:
             self.clip.say.info("task %s is %s", self.receipt.task_id, status)
         self.status = status
+
+    def _count(self) -> None:
+        running = self.receipt.task_id in self.clip.running_since
+        self.clip.context.in_flight.note(self.client, self.receipt.model, self.clip.key, running=running)
 
     def _judge(self, answer: TaskAnswer) -> Outcome | None:
         if answer.status.value == "UNKNOWN":

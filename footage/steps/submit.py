@@ -36,7 +36,7 @@ from footage.evidence.attempts import MOST_ATTEMPTS
 from footage.evidence.records import Intent, Outcome, Receipt
 from footage.evidence.state import Attempt
 from footage.network.emulator_check import emulator_at
-from footage.pacing.live_quota import live_quota
+from footage.pacing.live_quota import LiveQuota, live_quota
 from footage.pacing.rate_limits import CreatePace
 from footage.spending.caps import require_within
 from footage.spending.stop_switch import SendingGate, require_buying
@@ -99,6 +99,9 @@ async def _buy(clip: Clip, number: int) -> Receipt | None:
     client = await in_thread(clip.client)
     # Not within the seconds in which this worker may send.
     await in_thread(client.load_sdk)
+    # Before anything is read or uploaded for it: of a board of hundreds most wait here.
+    await _learn_quota(clip, client)
+    await clip.context.in_flight.enter(client, clip.order.model, clip.key)
     body = await in_thread(clip.wire_body)
     await _take_turn(clip, client)
     if await _cancel_wanted(clip):
@@ -142,10 +145,16 @@ async def _buy(clip: Clip, number: int) -> Receipt | None:
 
 async def _take_turn(clip: Clip, client: WanClient) -> None:
     """Wait for a create of its own, at the pace that the account has now."""
-    quota = await live_quota(client, clip.order.model)
+    quota = await _learn_quota(clip, client)
     await clip.context.rate_limits.create_turn(
         clip.order.model, CreatePace(quota.creates_per_second, client.api_key.account)
     )
+
+
+async def _learn_quota(clip: Clip, client: WanClient) -> LiveQuota:
+    quota = await live_quota(client, clip.order.model)
+    clip.context.in_flight.allow(client, clip.order.model, quota.running_tasks)
+    return quota
 
 
 async def _wait_again(clip: Clip, client: WanClient, number: int) -> None:

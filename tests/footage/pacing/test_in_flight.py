@@ -1,0 +1,156 @@
+"""Runs side by side share the provider's slots: each has no more there than is made at once, and as many queued."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from bench import MODEL, Bench
+from plainsteps import PLAIN_STEPS
+
+from footage.clip import Clip, follow
+from footage.credentials import parse_key
+from footage.emulator import Emulator
+from footage.evidence.state import Permission
+from footage.pacing.in_flight import InFlight
+from footage.provider import WanClient
+from footage.steps.check import enter, prepare
+
+SLOTS = 2
+
+
+@pytest.fixture
+def emulator() -> Iterator[Emulator]:
+    """Makes two clips at once, takes any number, and says so."""
+    knobs = {"render": "tiny", "render_workers": 1, "generation_s": 40.0, "generation_jitter": 0.0}
+    with Emulator(speed=400, concurrency=SLOTS, submit_rps=1000, query_qps=None, **knobs) as running:
+        yield running
+
+
+def _asked(bench: Bench, take: int) -> dict[str, Any]:
+    return {"prompt": bench.prompt, "model": MODEL, "size": "832*480", "conform": "never", "take": take}
+
+
+async def _make_all(clips: list[Clip]) -> None:
+    await asyncio.gather(*(follow(clip, PLAIN_STEPS) for clip in clips))
+
+
+def test_a_short_board_does_not_wait_behind_all_of_a_long_one(emulator: Emulator, tmp_path: Path) -> None:
+    long, short = (Bench(emulator, tmp_path / name) for name in ("long", "short"))
+    contexts = [bench.context(deadline_s=60.0) for bench in (long, short)]
+    begun = asyncio.Event()
+    many = [
+        enter(contexts[0], prepare(contexts[0], asked), Permission(), before_buying=lambda _: begun.set())
+        for asked in (_asked(long, take) for take in range(1, 25))
+    ]
+    few = [short.clip(contexts[1], take=take) for take in range(1, 5)]
+
+    async def second() -> None:
+        await begun.wait()
+        await _make_all(few)
+
+    async def both() -> None:
+        await asyncio.gather(_make_all(many), second())
+
+    asyncio.run(both())
+
+    prompts = [task["body"]["input"]["prompt"] for task in sorted(emulator.tasks(), key=_sent_s)]
+    assert len(prompts) == 28
+    last_of_few = max(number for number, prompt in enumerate(prompts) if prompt.startswith(short.prompt))
+    # What the long board had there when the short one came, one of it for each of ours, and as many once more for a
+    # machine that is busy.
+    assert last_of_few - len(few) <= 2 * SLOTS + 2 * len(few)
+    for bench in (long, short):
+        bench.close()
+
+
+def _sent_s(task: dict[str, float]) -> float:
+    return task["submitted_s"]
+
+
+@pytest.fixture
+def client() -> Iterator[WanClient]:
+    with WanClient("https://dashscope-intl.aliyuncs.com/api/v1", parse_key("sk-x", "test")) as made:
+        yield made
+
+
+async def _enter(flight: InFlight, client: WanClient, names: str) -> list[asyncio.Task[None]]:
+    tasks = [asyncio.create_task(flight.enter(client, MODEL, name)) for name in names]
+    await _turns()
+    return tasks
+
+
+async def _turns() -> None:
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+def _inside(tasks: list[asyncio.Task[None]], names: str) -> str:
+    return "".join(name for name, task in zip(names, tasks, strict=True) if task.done())
+
+
+def test_as_many_as_are_documented_are_sent_and_as_many_again_for_the_queue(client: WanClient) -> None:
+    async def play() -> None:
+        flight, names = InFlight(), "abcdefgh"
+        tasks = await _enter(flight, client, names)
+        # Two at once are documented for this model.
+        assert _inside(tasks, names) == "abcd"
+        flight.leave("c")
+        await _turns()
+        assert _inside(tasks, names) == "abcde"
+        # A clip that gave up waiting takes nobody's place.
+        tasks[5].cancel()
+        flight.leave("a")
+        await _turns()
+        assert _inside(tasks, names) == "abcdefg"
+        assert tasks[5].cancelled()
+        tasks[7].cancel()
+        await _turns()
+
+    asyncio.run(play())
+
+
+def test_an_account_that_runs_more_than_documented_gets_more(client: WanClient) -> None:
+    async def play() -> None:
+        flight, names = InFlight(), "abcdefghijkl"
+        tasks = await _enter(flight, client, names)
+        for name in "abc":
+            flight.note(client, MODEL, name, running=True)
+        await _turns()
+        assert _inside(tasks, names) == "abcdef"
+        # What the provider says counts for more than what was seen.
+        flight.allow(client, MODEL, 5)
+        await _turns()
+        assert _inside(tasks, names) == "abcdefghij"
+        flight.allow(client, MODEL, 1)
+        for name in "abcdefgh":
+            flight.leave(name)
+        await _turns()
+        assert _inside(tasks, names) == "abcdefghij"
+        flight.leave("i")
+        await _turns()
+        assert _inside(tasks, names) == "abcdefghijk"
+        flight.leave("j")
+        await _turns()
+        assert _inside(tasks, names) == names
+
+    asyncio.run(play())
+
+
+def test_a_clip_that_was_bought_before_takes_a_place_without_waiting(client: WanClient) -> None:
+    async def play() -> None:
+        flight, names = InFlight(), "ab"
+        for name in "wxyz":
+            flight.note(client, MODEL, name, running=False)
+        tasks = await _enter(flight, client, names)
+        assert _inside(tasks, names) == ""
+        flight.leave("w")
+        await _turns()
+        assert _inside(tasks, names) == "a"
+        flight.leave("x")
+        await _turns()
+
+    asyncio.run(play())
