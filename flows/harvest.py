@@ -20,7 +20,8 @@ from footage.steps.harvest import harvest_store
 from tasks.account_tasks import account_tasks
 from tasks.context import context_of
 from tasks.events import emit_expired_event, emit_expiring_event
-from tasks.final_states import harvested, publish_status, stopped
+from tasks.final_states import stopped
+from tasks.harvest_report import harvested, publish_status
 from tasks.silent_runs import crash_silent_runs, start_crashed_runs
 from tasks.steps import STEPS
 

@@ -15,8 +15,9 @@ from prefect.runtime import flow_run
 import flows
 from footage.errors import FootageError
 from tasks.context import context_of
-from tasks.final_states import stopped, validated
+from tasks.final_states import stopped
 from tasks.validate import validate_project
+from tasks.validation_report import validated
 
 
 @flow(name="validate", flow_run_name="validate", persist_result=True, result_serializer="json")

@@ -12,7 +12,8 @@ from emulatedrun import stop_shared_emulator
 
 from flows.cli import guarded, run
 from flows.cli.emulator_client import emulated
-from footage.emulated_environment import below, state_folder
+from footage.emulated_environment import EMULATOR_KEY, below, state_folder
+from footage.emulator import DEMO_KEY
 
 EXPLAIN = ["explain", "--model", "wan2.2-t2v-plus", "--size", "832*480", "--prompt", "a cat", "--json"]
 
@@ -101,3 +102,7 @@ def test_a_slip_in_the_emulators_options_is_one_clear_error(
 ) -> None:
     assert run(["emulator", *arguments]) == code
     assert told in capsys.readouterr().err
+
+
+def test_no_run_sends_another_key_to_the_stand_in_than_its_own() -> None:
+    assert EMULATOR_KEY == DEMO_KEY

@@ -29,7 +29,8 @@ from footage.steps.harvest import Harvest
 from tasks.approval import refused
 from tasks.check import finish_name
 from tasks.crash_limit import GaveUp
-from tasks.final_states import harvested, stopped
+from tasks.final_states import stopped
+from tasks.harvest_report import harvested
 
 REQUEST = {"prompt": "A lighthouse blinks", "model": "wan2.2-t2v-plus", "size": "832*480"}
 
