@@ -1,11 +1,12 @@
-"""The proof: many clips through the core, with workers killed, faults of the provider, and two accounts (`make scale`).
+"""The proof: many clips, with workers killed, faults of the provider, and two accounts (`make scale`).
 
-    python benchmarks/scale [SIZE…] [--workers 2] [--chunk 100] [--seed 1]
+    python benchmarks/scale [SIZE…] [--prefect] [--workers 2] [--chunk 100] [--seed 1]
 
-Sizes are 100, 1,000 and 10,000 unless given; 100,000 takes a night. Every hundredth prompt has a fault of the provider
-in it; one worker in ten is killed at a moment that the seed draws, and its chunk is started again. In the end the
-provider's books are compared with the store: exit code 1 if a clip was bought twice, lost, or is not explained, or if
-what a clip costs grows by more than a fifth from one size to the next.
+Through the core, or with `--prefect` through deployed runs on workers of a server with PostgreSQL. Sizes are 100, 1,000
+and 10,000 unless given; 100,000 takes a night. Every hundredth prompt has a fault of the provider in it; workers are
+killed at moments that the seed draws, and what they did is started again. In the end the provider's books are compared
+with the store: exit code 1 if a clip was bought twice, lost, or is not explained, or if what a clip costs grows by more
+than a fifth from one size to the next.
 """
 
 from __future__ import annotations
@@ -18,67 +19,17 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import through_prefect
+from books import ACCOUNTS, Proof, compare, emulator_of, growth, prompt_of, table
 from worker import Chunk
 
-from footage.emulator import Emulator
-
-# As fast as clips can be made: a task is done within a second of ours.
-SPEED, CLIP_S = 60.0, 60.0
-ACCOUNTS = ("sk-first-account", "sk-second-account")
-# One in a hundred meets one of these.
-FAULTS = (
-    "create-accept-reset",
-    "create-accept-503",
-    "create-503",
-    "query-502-html",
-    "query-reset",
-    "result-reset",
-    "result-truncated",
-    "failed-InternalError.Algo",
-)
 KILLED_SHARE = 0.1
-GROWTH = 1.2
 SETTINGS = {"lease_s": 10.0, "reconcile_grace_s": 5.0, "queries_per_second": 500.0, "deadline_s": 900.0}
-
-
-@dataclass
-class Proof:
-    """What the books say about one size."""
-
-    size: int
-    wall_s: float = 0.0
-    kills: int = 0
-    delivered: int = 0
-    bought: int = 0
-    twice: int = 0
-    lost: int = 0
-    unexplained: int = 0
-    cpu_s: float = 0.0
-    memory_mb: float = 0.0
-    requests: int = 0
-    store_bytes: int = 0
-    ends: Counter[str] = field(default_factory=Counter[str])
-
-    @property
-    def bad(self) -> int:
-        """Clips that nobody may have."""
-        return self.twice + self.lost + self.unexplained
-
-    def per_clip(self) -> dict[str, float]:
-        """What has to stay flat; a killed worker's part is not known, and is not in it."""
-        made = max(1, self.delivered)
-        return {
-            "CPU s a clip": self.cpu_s / made,
-            "memory of a worker, MB": self.memory_mb,
-            "store calls a clip": self.requests / made,
-            "bytes of evidence a clip": self.store_bytes / made,
-        }
 
 
 def main() -> int:
@@ -87,14 +38,16 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("sizes", nargs="*", type=int, default=[100, 1_000, 10_000])
+    parser.add_argument("--prefect", action="store_true", help="through deployed runs, with PostgreSQL")
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--chunk", type=int, default=100)
+    parser.add_argument("--chunk", type=int, default=100, help="clips of a process")
     parser.add_argument("--seed", type=int, default=1)
     asked = parser.parse_args()
-    proofs = []
+    way = through_prefect.prove if asked.prefect else prove
+    proofs: list[Proof] = []
     for size in asked.sizes:
         with tempfile.TemporaryDirectory(prefix=f"scale-{size}-") as folder:
-            proofs.append(prove(size, asked.workers, asked.chunk, random.Random(asked.seed), Path(folder)))
+            proofs.append(way(size, asked.workers, asked.chunk, random.Random(asked.seed), Path(folder)))
         print(table(proofs[-1:]), flush=True)
     print(f"\n{table(proofs)}")
     grown = [what for before, after in itertools.pairwise(proofs) for what in growth(before, after)]
@@ -104,25 +57,11 @@ def main() -> int:
 
 
 def prove(size: int, workers: int, chunk: int, chance: random.Random, folder: Path) -> Proof:
-    """Make `size` clips, and compare the books."""
+    """Make `size` clips through the core, and compare the books."""
     proof = Proof(size)
     prompts = [prompt_of(number) for number in range(size)]
-    knobs: dict[str, Any] = {
-        "concurrency": 1000,
-        "queue_limit": 100_000,
-        "submit_rps": 1000,
-        "query_qps": None,
-        "keys": [*ACCOUNTS],
-    }
     began = time.monotonic()
-    with Emulator(
-        speed=SPEED,
-        generation_s=CLIP_S,
-        render="tiny",
-        render_workers=1,
-        state_dir=folder / "provider",
-        **knobs,
-    ) as emulator:
+    with emulator_of(folder / "provider") as emulator:
 
         def make(number: int) -> list[dict[str, Any]]:
             part = tuple(prompts[number : number + chunk])
@@ -139,26 +78,16 @@ def prove(size: int, workers: int, chunk: int, chance: random.Random, folder: Pa
             reports = [report for found in pool.map(make, starts) for report in found]
         for account in ACCOUNTS:
             run(Chunk(emulator.base_url, account, str(folder / "output"), (), SETTINGS), None, proof)
+        ends: dict[str, str] = {}
         for report in reports:
+            ends |= report["ends"]
             proof.cpu_s += report["cpu_s"]
             proof.memory_mb = max(proof.memory_mb, report["memory_mb"])
             proof.requests += sum(report["asked"].values())
-        compare(proof, prompts, reports, emulator.ledger()["tasks"])
+        compare(proof, prompts, ends, emulator.ledger()["tasks"])
     proof.wall_s = time.monotonic() - began
-    proof.store_bytes = sum(
-        file.stat().st_size
-        for file in (folder / "output").rglob("*")
-        if file.is_file() and file.parent.name != "videos"
-    )
+    proof.measure_store(folder / "output")
     return proof
-
-
-def prompt_of(number: int) -> str:
-    """A prompt that is nobody else's, and a fault for every hundredth."""
-    text = f"A paper boat passes house number {number}"
-    if number % 100 == 99:
-        text += f" [[emulator: {FAULTS[number // 100 % len(FAULTS)]}]]"
-    return text
 
 
 def run(job: Chunk, kill_after_s: float | None, proof: Proof) -> list[dict[str, Any]]:
@@ -186,57 +115,6 @@ def run(job: Chunk, kill_after_s: float | None, proof: Proof) -> list[dict[str, 
         ):
             break
     return reports
-
-
-def compare(
-    proof: Proof, prompts: list[str], reports: list[dict[str, Any]], tasks: list[dict[str, Any]]
-) -> None:
-    """The provider's books against what the workers say."""
-    ends: dict[str, str] = {}
-    for report in reports:
-        ends |= report["ends"]
-    paid = Counter(str(task["body"]["input"]["prompt"]) for task in tasks if task["status"] != "FAILED")
-    failed = {str(task["body"]["input"]["prompt"]) for task in tasks if task["status"] == "FAILED"}
-    for prompt in prompts:
-        end = ends.get(prompt, "nothing")
-        proof.ends[end] += 1
-        proof.bought += paid[prompt]
-        proof.twice += max(0, paid[prompt] - 1)
-        if end == "delivered":
-            proof.delivered += 1
-        elif paid[prompt]:
-            proof.lost += 1
-        elif not (end == "GenerationFailed" and prompt in failed):
-            proof.unexplained += 1
-
-
-def growth(before: Proof, after: Proof) -> list[str]:
-    """What a clip costs more at the larger size."""
-    one, other = before.per_clip(), after.per_clip()
-    return [
-        f"{what}: {one[what]:.3g} at {before.size:,}, {other[what]:.3g} at {after.size:,}"
-        for what in one
-        if other[what] > one[what] * GROWTH
-    ]
-
-
-def table(proofs: list[Proof]) -> str:
-    """One line a size."""
-    lines = [
-        "| clips | wall s | workers killed | delivered | bought | twice | lost | unexplained | "
-        + " | ".join(proofs[0].per_clip())
-        + " |",
-        "|" + " ---: |" * 12,
-    ]
-    for proof in proofs:
-        costs = " | ".join(
-            f"{value:,.3g}" if value < 100 else f"{value:,.0f}" for value in proof.per_clip().values()
-        )
-        lines.append(
-            f"| {proof.size:,} | {proof.wall_s:,.0f} | {proof.kills} | {proof.delivered:,} | {proof.bought:,} | "
-            f"{proof.twice} | {proof.lost} | {proof.unexplained} | {costs} |"
-        )
-    return "\n".join(lines)
 
 
 if __name__ == "__main__":

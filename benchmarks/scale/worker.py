@@ -21,6 +21,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "support")]
 from countedstore import CountedStore
 from plainsteps import PLAIN_STEPS
 
+from footage.child.fork_client import SERVER
 from footage.clip import follow
 from footage.concurrency.executors import in_thread
 from footage.context import Context
@@ -53,6 +54,12 @@ class _Context(Context):
         return Limits(allow_loopback=True)
 
 
+class _AsInABucket(CountedStore):
+    """A folder that is asked as seldom as an object store, where each request costs."""
+
+    remote = True
+
+
 async def work(context: Context, chunk: Chunk) -> dict[str, str]:
     """How each prompt ended: "delivered", or the name of the error."""
     if not chunk.prompts:
@@ -82,12 +89,14 @@ def main() -> None:
     settings = Settings(
         http_base_url=chunk.base_url, output_dir=chunk.folder, region=REGION, **(chunk.settings or {})
     )
-    store = CountedStore(open_store(settings.store_url))
+    store = _AsInABucket(open_store(settings.store_url))
     context = _Context(settings, store, find_api_key=lambda: parse_key(chunk.api_key, "scale"))
     try:
         ends = asyncio.run(work(context, chunk))
     finally:
         context.close()
+    # Else the children that looked at the clips are not counted.
+    SERVER.stop()
     spent = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     report = {
         "ends": ends,

@@ -3,21 +3,24 @@
 For whatever reads bytes of strangers with code that cannot be trusted to stay small, quick or alive: FFmpeg,
 image decoders, OpenTimelineIO. The child has no key in its environment and ends with its answer. On systems
 without `resource` (Windows) only the wall time holds.
+
+On Linux each child is forked from a server that has the job's module loaded (fork_server.py): a clip is looked at
+several times, and loading the decoder takes longer than that. Elsewhere, and where that server does not answer, a child
+begins from nothing.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
-import sys
 import threading
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal, cast
 
-import footage
+from footage.child.fork_client import FORKS, PYTHON, SERVER, ServerGone, bare_environment
 
 Cause = Literal["input", "disk", "memory", "time", "crash"]
 
@@ -71,35 +74,40 @@ def call(
         "data_bytes": bounds.data_bytes,
         "address_space_bytes": bounds.address_space_bytes,
     }
+    asked = json.dumps(question).encode() + b"\n" + (data or b"")
     try:
         with slots:
-            done = subprocess.run(
-                # -P: no module is taken from the current folder, which may be anybody's.
-                [sys.executable, "-P", "-m", "footage.child"],
-                input=json.dumps(question).encode() + b"\n" + (data or b""),
-                env=_bare_environment(),
-                stdout=subprocess.PIPE,
-                # FFmpeg has a line for every damaged macroblock.
-                stderr=subprocess.DEVNULL,
-                timeout=bounds.wall_s,
-                check=False,
-            )
-    except subprocess.TimeoutExpired as error:
+            code, said = _run(asked, bounds.wall_s)
+    except TimeoutError as error:
         raise ChildError(f"reading it took more than {bounds.wall_s:.0f} s", "time") from error
-    if done.returncode != 0:
-        raise _ended(done.returncode)
-    head, _, rest = done.stdout.partition(b"\n")
+    if code != 0:
+        raise _ended(code)
+    head, _, rest = said.partition(b"\n")
     answer = cast(dict[str, Any], json.loads(head))
     if "error" in answer:
         raise ChildError(str(answer["error"]), answer["cause"])
     return answer, rest
 
 
-def _bare_environment() -> dict[str, str]:
-    """Whatever hostile bytes manage to do, they find no key here."""
-    kept = ("PATH", "LANG", "TMPDIR", "TEMP", "SYSTEMROOT")
-    environment = {name: os.environ[name] for name in kept if name in os.environ}
-    return environment | {"PYTHONPATH": str(Path(footage.__file__).parents[1])}
+def _run(asked: bytes, wall_s: float) -> tuple[int, bytes]:
+    """Exit code (negative: the signal that ended it) and output of a child; raises TimeoutError."""
+    if FORKS:
+        with contextlib.suppress(ServerGone):
+            return SERVER.run(asked, wall_s)
+    try:
+        done = subprocess.run(
+            [*PYTHON, "footage.child"],
+            input=asked,
+            env=bare_environment(),
+            stdout=subprocess.PIPE,
+            # FFmpeg has a line for every damaged macroblock.
+            stderr=subprocess.DEVNULL,
+            timeout=wall_s,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise TimeoutError from error
+    return done.returncode, done.stdout
 
 
 def _ended(code: int) -> ChildError:

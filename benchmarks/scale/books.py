@@ -1,0 +1,133 @@
+"""What both proofs have in common: the provider with its faults, and its books against what was made."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from footage.emulator import Emulator
+
+# As fast as clips can be made: a task is done within a second of ours.
+SPEED, CLIP_S = 60.0, 60.0
+ACCOUNTS = ("sk-first-account", "sk-second-account")
+# One in a hundred meets one of these.
+FAULTS = (
+    "create-accept-reset",
+    "create-accept-503",
+    "create-503",
+    "query-502-html",
+    "query-reset",
+    "result-reset",
+    "result-truncated",
+    "failed-InternalError.Algo",
+)
+GROWTH = 1.2
+
+
+@dataclass
+class Proof:
+    """What the books say about one size."""
+
+    size: int
+    wall_s: float = 0.0
+    kills: int = 0
+    delivered: int = 0
+    bought: int = 0
+    twice: int = 0
+    lost: int = 0
+    unexplained: int = 0
+    cpu_s: float = 0.0
+    memory_mb: float = 0.0
+    requests: int = 0
+    store_bytes: int = 0
+    ends: Counter[str] = field(default_factory=Counter[str])
+
+    @property
+    def bad(self) -> int:
+        """Clips that nobody may have."""
+        return self.twice + self.lost + self.unexplained
+
+    def per_clip(self) -> dict[str, float]:
+        """What has to stay flat; in the core a killed worker's part is not known, and is not in it."""
+        made = max(1, self.delivered)
+        return {
+            "CPU s a clip": self.cpu_s / made,
+            "memory of a worker, MB": self.memory_mb,
+            "store calls a clip": self.requests / made,
+            "bytes of evidence a clip": self.store_bytes / made,
+        }
+
+    def measure_store(self, output: Path) -> None:
+        """Note the bytes of all that is no video."""
+        files = (file for file in output.rglob("*") if file.is_file() and file.parent.name != "videos")
+        self.store_bytes = sum(file.stat().st_size for file in files)
+
+
+def emulator_of(state_dir: Path) -> Emulator:
+    """The provider: quotas that are never in the way, two accounts, clips of a minute in a second."""
+    quotas: dict[str, Any] = {
+        "concurrency": 1000,
+        "queue_limit": 100_000,
+        "submit_rps": 1000,
+        "query_qps": None,
+        "keys": [*ACCOUNTS],
+    }
+    return Emulator(
+        speed=SPEED, generation_s=CLIP_S, render="tiny", render_workers=1, state_dir=state_dir, **quotas
+    )
+
+
+def prompt_of(number: int) -> str:
+    """A prompt that is nobody else's, and a fault for every hundredth."""
+    text = f"A paper boat passes house number {number}"
+    if number % 100 == 99:
+        text += f" [[emulator: {FAULTS[number // 100 % len(FAULTS)]}]]"
+    return text
+
+
+def compare(proof: Proof, prompts: list[str], ends: dict[str, str], tasks: list[dict[str, Any]]) -> None:
+    """The provider's books against how each prompt ended: "delivered", or the name of an error."""
+    paid = Counter(str(task["body"]["input"]["prompt"]) for task in tasks if task["status"] != "FAILED")
+    failed = {str(task["body"]["input"]["prompt"]) for task in tasks if task["status"] == "FAILED"}
+    for prompt in prompts:
+        end = ends.get(prompt, "nothing")
+        proof.ends[end] += 1
+        proof.bought += paid[prompt]
+        proof.twice += max(0, paid[prompt] - 1)
+        if end == "delivered":
+            proof.delivered += 1
+        elif paid[prompt]:
+            proof.lost += 1
+        elif not (end == "GenerationFailed" and prompt in failed):
+            proof.unexplained += 1
+
+
+def growth(before: Proof, after: Proof) -> list[str]:
+    """What a clip costs more at the larger size."""
+    one, other = before.per_clip(), after.per_clip()
+    return [
+        f"{what}: {one[what]:.3g} at {before.size:,}, {other[what]:.3g} at {after.size:,}"
+        for what in one
+        if other[what] > one[what] * GROWTH
+    ]
+
+
+def table(proofs: list[Proof]) -> str:
+    """One line a size."""
+    lines = [
+        "| clips | wall s | workers killed | delivered | bought | twice | lost | unexplained | "
+        + " | ".join(proofs[0].per_clip())
+        + " |",
+        "|" + " ---: |" * (8 + len(proofs[0].per_clip())),
+    ]
+    for proof in proofs:
+        costs = " | ".join(
+            f"{value:,.3g}" if value < 100 else f"{value:,.0f}" for value in proof.per_clip().values()
+        )
+        lines.append(
+            f"| {proof.size:,} | {proof.wall_s:,.0f} | {proof.kills} | {proof.delivered:,} | {proof.bought:,} | "
+            f"{proof.twice} | {proof.lost} | {proof.unexplained} | {costs} |"
+        )
+    return "\n".join(lines)
