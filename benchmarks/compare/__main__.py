@@ -2,7 +2,8 @@
 
     python benchmarks/compare [--full] [--only WORD] [--write]
 
-Prints one table; `--write` puts it into benchmarks/README.md, with a picture and the machine.
+Prints one table; `--write` puts it into benchmarks/README.md, with a picture and the machine: of the rows that were
+measured now, and for the others of what `figures.json` has of earlier ones.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import argparse
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import files
@@ -33,35 +34,40 @@ def main() -> int:
     parser.add_argument("--write", action="store_true", help="write benchmarks/README.md and its picture")
     asked = parser.parse_args()
     rows: list[Row] = []
-    with tempfile.TemporaryDirectory(prefix="compare-") as folder, ThreadPoolExecutor(1) as beside:
-        # Hardly any work for this machine, so it is waited for while the others are measured.
-        hour = None
+    with tempfile.TemporaryDirectory(prefix="compare-") as name, ThreadPoolExecutor(2) as beside:
+        folder = Path(name)
+        # These two are hardly any work for this machine, so they are waited for while the others are measured.
+        hour = sequential = None
         if asked.full and asked.only in HOUR:
-            hour = beside.submit(waiting.outage, 300, 60.0, 300.0, 1200.0, Path(folder))
-        for name, measure in _measures(Path(folder), full=asked.full):
-            if asked.only in name:
-                print(f"{name} …", file=sys.stderr, flush=True)
+            hour = beside.submit(waiting.outage, 300, 60.0, 300.0, 1200.0, folder)
+        if asked.full and asked.only in "60 clips":
+            sequential = beside.submit(waiting.one_after_the_other, 60, folder)
+        for what, measure in _measures(folder, sequential, full=asked.full):
+            if asked.only in what:
+                print(f"{what} …", file=sys.stderr, flush=True)
                 rows.extend(measure())
         if hour is not None:
             print(f"{HOUR} …", file=sys.stderr, flush=True)
             rows.extend(hour.result())
-    print(page.table(rows))
     if asked.write:
-        page.write(rows, full=asked.full)
+        rows = page.write(rows, command=f"make {'bench-full' if asked.full else 'bench'}")
+    print(page.table(rows))
     behind = [row.what for row in rows if len(row.figures) > 1 and not row.ahead]
     for what in behind:
         print(f"behind: {what}")
     return 1 if behind else 0
 
 
-def _measures(folder: Path, *, full: bool) -> Iterator[tuple[str, Callable[[], list[Row]]]]:
+def _measures(
+    folder: Path, sequential: Future[waiting.Measured] | None, *, full: bool
+) -> Iterator[tuple[str, Callable[[], list[Row]]]]:
     runs = 3 if full else 1
     yield "start", lambda: [*starts.commands(5 if full else 3, folder / "starts"), starts.imports(5)]
     for length_s in (20.0, 60.0, 120.0):
         yield f"clip of {length_s:g} s", lambda s=length_s: [waiting.one_clip(s, 2 if full else 1, folder)]
-    yield "60 clips", lambda: [waiting.many_clips(60, runs, folder, sequential=full)]
+    yield "60 clips", lambda: [waiting.many_clips(60, runs, folder, sequential)]
     if full:
-        yield "200 clips", lambda: [waiting.many_clips(200, 1, folder, sequential=False)]
+        yield "200 clips", lambda: [waiting.many_clips(200, 1, folder)]
     else:
         yield "outage", lambda: waiting.outage(45, waiting.CLIP_S, 10.0, 25.0, folder)
     yield "files", lambda: [files.to_disk(30, 9), files.to_s3(30, 5)]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import re
+from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -14,6 +16,8 @@ from rows import Row
 
 PAGE = Path(__file__).parents[1] / "README.md"
 PICTURE = Path(__file__).parents[1] / "compared.png"
+# What the table and the picture are made of.
+FIGURES = Path(__file__).parents[1] / "figures.json"
 _BEGIN, _END = "<!-- figures: make bench-full -->", "<!-- end of the figures -->"
 
 _WIDTH, _LEFT, _BAR, _GAP = 1200, 470, 22, 16
@@ -40,18 +44,26 @@ def _cell(row: Row, client: str) -> str:
     return f"{text}; {row.notes[client]}" if client in row.notes else text
 
 
-def write(rows: list[Row], *, full: bool) -> None:
-    """Put table and machine into the page, and draw the picture."""
+def write(rows: list[Row], *, command: str) -> list[Row]:
+    """Put table and machine into the page, draw the picture, keep the figures; gives all rows of the page."""
+    today = f"{datetime.now(UTC):%Y-%m-%d}"
+    for row in rows:
+        row.measured = f"{today}, {command}"
+    kept = [Row(**row) for row in json.loads(FIGURES.read_text())] if FIGURES.exists() else []
+    now = {row.what: row for row in rows}
+    # In the order of the page, and what is new at its end.
+    rows = [now.pop(row.what, row) for row in kept] + list(now.values())
+    FIGURES.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n")
+    when = " and ".join(sorted({row.measured for row in rows}))
     machine = (
-        f"Measured {datetime.now(UTC):%Y-%m-%d} with `make {'bench-full' if full else 'bench'}` on "
-        f"{os.cpu_count()} cores "
-        f"({platform.system()} {platform.machine()}, Python {platform.python_version()}, "
-        f"Prefect {version('prefect')}, dashscope {version('dashscope')}); load before it {os.getloadavg()[2]:.1f}."
+        f"Measured on {os.cpu_count()} cores ({platform.system()} {platform.machine()}, Python "
+        f"{platform.python_version()}, Prefect {version('prefect')}, dashscope {version('dashscope')}): {when}."
     )
     text = PAGE.read_text()
     body = f"{_BEGIN}\n{machine}\n\n{table(rows)}\n\n![The same figures as bars](compared.png)\n{_END}"
     PAGE.write_text(re.sub(f"{_BEGIN}.*{_END}", lambda _: body, text, flags=re.S))
     _draw([row for row in rows if len(row.figures) > 1])
+    return rows
 
 
 def _draw(rows: list[Row]) -> None:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,8 @@ from rows import Row
 from footage.emulator import Emulator
 
 MODEL, SIZE = "wan2.2-t2v-plus", "832*480"
+# Client, seconds, and what else is worth knowing.
+Measured = tuple[str, float, str]
 ONE_CLIP = ("ours", "sdk", "sdk aio", "sdk v2")
 A_LITTLE_MORE_S = (0.0, 1.7, 2.9, 4.1)
 SLOTS, CLIP_S = 5, 8.0
@@ -46,22 +48,36 @@ def one_clip(length_s: float, batches: int, folder: Path) -> Row:
     return row
 
 
-def many_clips(clips: int, runs: int, folder: Path, *, sequential: bool) -> Row:
+def many_clips(clips: int, runs: int, folder: Path, sequential: Future[Measured] | None = None) -> Row:
     """Seconds from start to end of a board, imports and start of Prefect's server included.
 
-    `sequential`: beside them, and only once, a script that makes one clip after the other.
+    `sequential`: what a script took that makes one clip after the other.
     """
     row = Row(f"{clips} clips of {CLIP_S:g} s, {SLOTS} slots: all stored after", "s")
     for number in range(runs):
-        names = ("ours", "sdk aio", *(("sdk",) if sequential and number == 0 else ()))
-        began = time.time()
-        wanted = [(client, _board(clips)) for client in names]
-        with ExitStack() as books:
-            for client, emulator, done in _side_by_side(wanted, folder / f"many-{clips}-{number}", books):
-                missing = clips - done["delivered"]
-                note = f"{_questions(emulator)} questions" + (f", {missing} missing" if missing else "")
-                row.add(client, done["stored_at"] - began, note)
+        for client, took_s, note in _board_of(("ours", "sdk aio"), clips, folder / f"many-{clips}-{number}"):
+            row.add(client, took_s, note)
+    if sequential is not None:
+        row.add(*sequential.result())
     return row
+
+
+def one_after_the_other(clips: int, folder: Path) -> Measured:
+    """The same board by a script that waits for each clip before it orders the next."""
+    [measured] = _board_of(("sdk",), clips, folder / f"sequential-{clips}")
+    return measured
+
+
+def _board_of(clients: Sequence[str], clips: int, folder: Path) -> list[Measured]:
+    began, measured = time.time(), list[Measured]()
+    with ExitStack() as books:
+        for client, emulator, done in _side_by_side(
+            [(each, _board(clips)) for each in clients], folder, books
+        ):
+            missing = clips - done["delivered"]
+            note = f"{_questions(emulator)} questions" + (f", {missing} missing" if missing else "")
+            measured.append((client, done["stored_at"] - began, note))
+    return measured
 
 
 def outage(clips: int, clip_s: float, outage_s: float, after_s: float, folder: Path) -> list[Row]:

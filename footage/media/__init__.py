@@ -16,6 +16,7 @@ from footage.media.jobs import (
     inspect,
     join,
     last_frame,
+    load_decoder,
     relabel,
     thumbnail,
 )
@@ -36,6 +37,7 @@ __all__ = [
     "inspect_music",
     "join",
     "last_frame",
+    "load_decoder",
     "relabel",
     "thumbnail",
     "walk",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, astuple, dataclass
 from fractions import Fraction
@@ -68,6 +70,13 @@ def _looked_at(size_bytes: int, arguments: dict[str, Any]) -> dict[str, Any]:
             raise
         # What costs too much here is not broken, and it was paid for.
         return call(job, bounds, **arguments, not_decoded=error.reason)[0]
+
+
+@functools.cache
+def load_decoder() -> None:
+    """Have the decoder loaded before the first file comes; where that fails, the first file tells."""
+    with contextlib.suppress(ChildError):
+        call("footage.media.decoding:loaded", Bounds(_LOOK_TIMEOUT_S))
 
 
 def last_frame(path: Path, out: Path) -> None:

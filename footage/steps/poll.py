@@ -22,6 +22,7 @@ from footage.errors import (
 )
 from footage.errors.actions import Harvest, NextStep, Rerun
 from footage.evidence.records import Outcome, PollLine, Receipt
+from footage.media import load_decoder
 from footage.pacing.interval import ClipPace, scattered
 from footage.privacy.redact import redact
 from footage.steps.booking import outcome_of
@@ -145,6 +146,8 @@ class _Watch:
             outcome = await self._ask_once()
             if outcome is not None:
                 return outcome
+            # It takes a while, and is needed as soon as the clip is there.
+            await in_thread(load_decoder)
             # After the question, so that the next one comes when it is due.
             if self.heed_cancel:
                 await self._stop_if_cancelled(self.look_every_s)
