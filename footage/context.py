@@ -19,6 +19,7 @@ from footage.concurrency.boot_clock import boot_clock_s
 from footage.credentials import DEFAULT_ACCOUNT, ApiKey, find_key
 from footage.errors import AccountProblem, BadRecord, InvalidRequest, Problem, StorageProblem
 from footage.errors.actions import Action, NextStep, command
+from footage.evidence.claimed_tasks import ClaimedTasks
 from footage.evidence.lease import Worker
 from footage.input_roots import InputRoots
 from footage.network.emulator_check import emulator_at
@@ -106,6 +107,7 @@ class Context:
         self.spending = SpendingLedger(store, ZoneInfo(settings.day_zone))
         self.caps = Caps(settings)
         self.wake_ups = WakeUps(store)
+        self.claimed_tasks = ClaimedTasks(store)
         # As old as what was seen of a clip's folder may be, where each look costs a request.
         self.noticed_within_s = LOOK_EVERY_S if store.remote else 0.0
 

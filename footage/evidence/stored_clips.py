@@ -54,12 +54,6 @@ def unfinished(names: set[str]) -> bool:
     )
 
 
-def may_be_unknown(names: set[str]) -> bool:
-    """Whether the files of one clip show an intent of which nothing else is known."""
-    folders = {name.rpartition("/")[0] for name in names if name.endswith("/intent.json")}
-    return any(not names & {f"{folder}/receipt.json", f"{folder}/outcome.json"} for folder in folders)
-
-
 def attempts_in(names: Collection[str]) -> list[int]:
     """The numbers of a clip's attempts, the last one first."""
     found = {int(match[1]) for name in names if (match := _ATTEMPT.match(name))}

@@ -27,6 +27,11 @@ class TaskStatus(StrEnum):
         """Whether the provider will never change it again."""
         return self in (TaskStatus.SUCCEEDED, TaskStatus.FAILED, TaskStatus.CANCELED, TaskStatus.UNKNOWN)
 
+    @property
+    def unbilled(self) -> bool:
+        """Whether the task was not billed and never will be; UNKNOWN tells nothing about that."""
+        return self in (TaskStatus.FAILED, TaskStatus.CANCELED)
+
 
 @dataclass(frozen=True)
 class RawAnswer:

@@ -9,12 +9,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from footage.errors import SubmissionUnknown
+from footage.errors import StorageProblem, SubmissionUnknown
 from footage.errors.actions import NextStep, Rerun
 from footage.evidence.records import Outcome, Receipt
 from footage.settings import is_local
 from footage.steps.booking import TASK_LIFE, outcome_of
-from footage.steps.claimed_tasks import claimed_in, lost_claims
 from footage.steps.ownership import require_ours
 from footage.steps.provider_queries import client_of, list_all
 
@@ -64,7 +63,13 @@ def _claimed_before(clip: Clip, state: ClipState) -> bool:
 def _claimed_in_account(clip: Clip, state: ClipState) -> bool:
     client = clip.client()
     rows = {row.task_id: row for row in list_all(client, clip.order.model)}
-    for task_id, claim in lost_claims(clip, rows.values(), claimed_in(clip.context.store)).items():
+    claims = clip.context.claimed_tasks.of(row.task_id for row in rows.values() if not row.status.unbilled)
+    for task_id, claim in claims.items():
+        if isinstance(claim, StorageProblem):
+            clip.say.warning("%s", claim.message)
+            continue
+        if claim.key != clip.key:
+            continue
         known = any(one.number == claim.attempt and one.receipt for one in state.attempts)
         if known or task_id in clip.given_up:
             continue

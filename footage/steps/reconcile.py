@@ -19,11 +19,19 @@ from footage.errors.actions import AdoptTask, NextStep, Rerun
 from footage.evidence.clip_evidence import ClipEvidence
 from footage.evidence.records import Intent, Receipt
 from footage.evidence.state import Attempt
-from footage.evidence.stored_clips import keys_in, may_be_unknown
 from footage.steps.booking import TASK_LIFE, book, close_unbought, receipt_of
-from footage.steps.claimed_tasks import claimed_in, lost_claims
+from footage.steps.open_clips import look
 from footage.steps.provider_queries import client_of, learn_clock, list_all
-from footage.steps.reconcile_decision import Adopt, Ambiguous, Decision, LookAgain, Lost, NotBought, decide
+from footage.steps.reconcile_decision import (
+    Adopt,
+    Ambiguous,
+    Decision,
+    LookAgain,
+    Lost,
+    NotBought,
+    candidates_in,
+    decide,
+)
 
 if TYPE_CHECKING:
     from footage.clip import Clip
@@ -94,8 +102,8 @@ class _Search:
         self.answers: dict[str, TaskAnswer] = {}
         self.first_listed_s: float | None = None
         self.complete = False
-        # Claims never change, so each is read once.
-        self.claims_read: set[str] = set()
+        # Tasks that belong to somebody. A claim never goes away.
+        self.claimed: set[str] = set()
 
     async def until_settled(self) -> Receipt | None:
         began_s = time.monotonic()
@@ -164,10 +172,19 @@ class _Search:
 
     def _claimed_by_us(self) -> str | None:
         """A listed task whose claim names this very attempt: only the records that follow a claim were lost."""
-        claimed = claimed_in(self.clip.context.store) - self.claims_read
-        ours = lost_claims(self.clip, self.rows.values(), claimed)
-        self.claims_read |= claimed & self.rows.keys()
-        return next((task for task, claim in ours.items() if claim.attempt == self.attempt.number), None)
+        candidates = [
+            row.task_id
+            for row in candidates_in(self.lost, (*self.rows.values(),))
+            if row.task_id not in self.claimed
+        ]
+        ours: str | None = None
+        for task_id, claim in self.clip.context.claimed_tasks.of(candidates).items():
+            self.claimed.add(task_id)
+            if isinstance(claim, StorageProblem):
+                self.clip.say.warning("%s", claim.message)
+            elif (claim.key, claim.attempt) == (self.clip.key, self.attempt.number):
+                ours = ours or task_id
+        return ours
 
     def _remember(self, rows: Iterable[TaskRow]) -> None:
         # What is listed for the first time after the grace was sent by somebody else since. Without this an
@@ -175,15 +192,13 @@ class _Search:
         self.rows.update((row.task_id, row) for row in rows if not self.complete or row.task_id in self.rows)
 
     def _decide(self, listed_for_s: float) -> Decision:
-        claimed = claimed_in(self.clip.context.store)
-
         def judged(lost: Lost) -> Decision:
             grace_s = self.settings.reconcile_grace_s
-            return decide(lost, (*self.rows.values(),), claimed, self.answers, listed_for_s, grace_s)
+            return decide(lost, (*self.rows.values(),), self.claimed, self.answers, listed_for_s, grace_s)
 
         decision = judged(self.lost)
         if isinstance(decision, Adopt):
-            # Only now, because looking through the whole store is slow.
+            # Only now, because looking at all open clips is slow.
             decision = judged(replace(self.lost, rivals=_rivals(self.clip, self.attempt)))
         return decision
 
@@ -216,8 +231,9 @@ def _not_before(intent: Intent) -> datetime | None:
 def _rivals(clip: Clip, attempt: Attempt) -> tuple[str, ...]:
     """Other submissions of this store that are as unknown as ours, with the same model and prompt."""
     rivals: list[str] = []
-    for key, names in keys_in(clip.context.store).items():
-        if key == clip.key or not may_be_unknown(names):
+    for open_clip in look(clip.context.store).unfinished:
+        key = open_clip.key
+        if key == clip.key or open_clip.task_id is not None:
             continue
         evidence = ClipEvidence(clip.context.store, key)
         try:

@@ -67,9 +67,17 @@ class Lost:
     rivals: tuple[str, ...] = ()
 
 
-# Statuses of tasks that were not billed and never will be: whether one was ours does not matter. UNKNOWN is
-# none of them: what is listed exists, and its query answers so only because it lags behind.
-_UNBILLED = ("FAILED", "CANCELED")
+def candidates_in(lost: Lost, rows: Sequence[TaskRow]) -> list[TaskRow]:
+    """The listed tasks that can be ours as far as the list tells, whoever claimed them.
+
+    Whether one that is not billed was ours does not matter. What is listed exists, also where its query answers
+    UNKNOWN because it lags behind.
+    """
+    return [
+        row
+        for row in rows
+        if not row.status.unbilled and (lost.not_before is None or row.created_at >= lost.not_before)
+    ]
 
 
 def decide(
@@ -85,13 +93,7 @@ def decide(
     `rows` are tasks of the right model, without those that the list showed for the first time after the
     grace; `answers` what fetching them gave; `claimed` the task ids that other attempts own.
     """
-    candidates = [
-        row
-        for row in rows
-        if row.task_id not in claimed
-        and row.status.value not in _UNBILLED
-        and (lost.not_before is None or row.created_at >= lost.not_before)
-    ]
+    candidates = [row for row in candidates_in(lost, rows) if row.task_id not in claimed]
     matching: list[str] = []
     unlike: list[str] = []
     cut: list[str] = []
@@ -101,7 +103,7 @@ def decide(
         answer = answers.get(row.task_id)
         if answer is None or not answer.status.final or answer.status.value == "UNKNOWN":
             pending.append(row.task_id)
-        elif answer.status.value in _UNBILLED:
+        elif answer.status.unbilled:
             continue
         elif answer.orig_prompt is None:
             unreadable.append(row.task_id)

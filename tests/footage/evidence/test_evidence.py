@@ -11,7 +11,7 @@ from footage.errors import AlreadyThere, BadRecord, StorageProblem
 from footage.evidence.clip_evidence import ClipEvidence
 from footage.evidence.delivered_records import ResultRecord
 from footage.evidence.records import CancelWish, Intent, Joined, Outcome, PollLine, Receipt
-from footage.evidence.stored_clips import keys_in, may_be_unknown, unfinished
+from footage.evidence.stored_clips import keys_in, unfinished
 from footage.storage import Store, open_store
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
@@ -243,7 +243,7 @@ def test_a_folder_in_the_place_of_a_record_is_named(clip: ClipEvidence, store: S
     assert refused.value.key == KEY
 
 
-def test_one_listing_tells_which_clips_are_unfinished_and_which_may_be_unknown(store: Store) -> None:
+def test_one_listing_tells_which_clips_are_unfinished(store: Store) -> None:
     for key, write in {"aa": "intent", "bb": "receipt", "cc": "result"}.items():
         evidence = ClipEvidence(store, key * 32)
         evidence.write_intent(intent())
@@ -255,4 +255,3 @@ def test_one_listing_tells_which_clips_are_unfinished_and_which_may_be_unknown(s
     names = keys_in(store)
 
     assert {key[:2] for key in names if unfinished(names[key])} == {"aa", "bb"}
-    assert {key[:2] for key in names if may_be_unknown(names[key])} == {"aa"}

@@ -15,7 +15,6 @@ from footage.evidence.stored_clips import (
     attempts_in,
     keys_in,
     last_word_in,
-    may_be_unknown,
     names_of,
     unfinished,
 )
@@ -48,21 +47,17 @@ def test_attempts_are_counted_from_the_last_and_what_is_none_is_left_out() -> No
 
 
 @pytest.mark.parametrize(
-    ("names", "is_unfinished", "perhaps_unknown"),
+    ("names", "is_unfinished"),
     [
-        ({"request.json"}, False, False),
-        ({"request.json", "attempt-1/intent.json"}, True, True),
-        ({"attempt-1/intent.json", "attempt-1/receipt.json"}, True, False),
-        ({"attempt-1/intent.json", "attempt-1/outcome.json"}, True, False),
-        ({"attempt-1/intent.json", "attempt-1/receipt.json", "attempt-2/intent.json"}, True, True),
-        ({"attempt-1/intent.json", "attempt-1/receipt.json", "result.json"}, False, False),
-        ({UNREADABLE}, True, False),
+        ({"request.json"}, False),
+        ({"request.json", "attempt-1/intent.json"}, True),
+        ({"attempt-1/intent.json", "attempt-1/receipt.json"}, True),
+        ({"attempt-1/intent.json", "attempt-1/receipt.json", "result.json"}, False),
+        ({UNREADABLE}, True),
     ],
 )
-def test_what_waits_and_what_is_perhaps_bought_is_told_by_names(
-    names: set[str], is_unfinished: bool, perhaps_unknown: bool
-) -> None:
-    assert (unfinished(names), may_be_unknown(names)) == (is_unfinished, perhaps_unknown)
+def test_what_waits_is_told_by_names(names: set[str], is_unfinished: bool) -> None:
+    assert unfinished(names) == is_unfinished
 
 
 class _Locked:
