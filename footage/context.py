@@ -21,6 +21,7 @@ from footage.errors import AccountProblem, BadRecord, InvalidRequest, Problem, S
 from footage.errors.actions import Action, NextStep, command
 from footage.evidence.lease import Worker
 from footage.input_roots import InputRoots
+from footage.network.addresses import is_local
 from footage.network.emulator_check import emulator_at
 from footage.network.endpoints import NOT_KNOWN, known_endpoint
 from footage.pacing.durations import Durations
@@ -29,7 +30,7 @@ from footage.pacing.rate_limits import ProcessRateLimits, RateLimits
 from footage.pacing.task_list import TaskList
 from footage.privacy.display import shown
 from footage.push.wake_ups import LOOK_EVERY_S, WakeUps
-from footage.settings import Settings, is_local, load_settings
+from footage.settings import Settings, load_settings
 from footage.spending.caps import Caps
 from footage.spending.ledger import SpendingLedger
 

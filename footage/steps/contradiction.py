@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from footage.errors import SubmissionUnknown
 from footage.errors.actions import NextStep, Rerun
 from footage.evidence.records import Outcome, Receipt
-from footage.settings import is_local
+from footage.network.addresses import is_local
 from footage.steps.booking import TASK_LIFE, outcome_of
 from footage.steps.claimed_tasks import claimed_in, lost_claims
 from footage.steps.ownership import require_ours
