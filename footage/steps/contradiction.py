@@ -93,7 +93,7 @@ def _claimed_in_account(clip: Clip, state: ClipState) -> bool:
 def _tasks_of(clip: Clip, attempt: Attempt) -> list[Receipt]:
     if attempt.receipt is not None:
         return [attempt.receipt]
-    return [receipt for receipt in attempt.found if clip.evidence.holds(receipt)]
+    return [receipt for receipt in attempt.found if clip.evidence.claims.holds(receipt)]
 
 
 def _lives(clip: Clip, attempt: Attempt, receipt: Receipt) -> bool:
