@@ -1,5 +1,7 @@
 """What each model does with each field: one function per field, and all of them run, so one answer names all.
 
+Fields of one subject have a module of their own, such as `size_rules.py`; the others are here.
+
 A function yields what becomes of its field: a `FieldReport` (it is honoured, or dropped), a `Problem` (the
 request is refused), or a `Note` (the reader should know). What the provider would only refuse after a task was
 created, or would change in silence, is refused here.
@@ -11,7 +13,9 @@ from collections.abc import Callable
 
 from footage.catalogue import CATALOGUE, offered_models, unknown_model
 from footage.errors import Problem
-from footage.order.document import IMAGE_PLACEHOLDER, FieldReport
+from footage.order.document import FieldReport
+from footage.order.image_rules import reference_image
+from footage.order.label_rules import visible_label, watermark
 from footage.order.media_rules import extend_from, last_frame, references
 from footage.order.prompt_rules import negative_prompt, prompt, prompt_extend, shot_type
 from footage.order.quote import SMART_S
@@ -19,13 +23,11 @@ from footage.order.rule_input import Ask
 from footage.order.rule_results import Note, RuleResult, RuleResults
 from footage.order.size_rules import size
 from footage.order.sound_rules import audio, audio_url
-from footage.order.text import color_problem
-from footage.privacy.display import shown, shown_reference
+from footage.privacy.display import shown
 from footage.values.frame_rate import rate_number
 
 FPS_MAX = 60
 TAKE_MAX = 1_000_000
-_LABEL_SOURCE = "GB 45438-2025, read 2026-11-28"
 
 
 def apply_rules(asked: Ask) -> list[RuleResult]:
@@ -137,48 +139,7 @@ def _seed(a: Ask) -> RuleResults:
         yield FieldReport("seed", seed, "sent", "As given.", "parameters.seed", seed, a.source)
 
 
-# ----------------------------------------------------------------------------------------- picture and motion
-
-
-def _reference_image(a: Ask) -> RuleResults:
-    reference = a.request.reference_image
-    if problem := color_problem("pad_color", a.request.pad_color):
-        yield problem
-    if a.card is None:
-        yield from a.image.problems if a.image else ()
-        return
-    if a.card.first_frame == "none":
-        if reference is not None:
-            from_what = "text alone" if a.card.references is None else "text and references"
-            message = f"{a.card.name} makes clips from {from_what} and takes no image."
-            takers = ", ".join(name for name, c in offered_models().items() if c.first_frame != "none")
-            yield Problem("reference_image", shown(reference), message, f"an image with {takers}")
-        return
-    if reference is None:
-        may_go_without = a.card.continues_as is not None and a.request.extend_from is not None
-        if a.card.first_frame == "optional" or may_go_without:
-            return
-        message = f"{a.card.name} makes clips from an image; give the first frame."
-        yield Problem("reference_image", "(not given)", message, "a URL, a file path, a data: URI")
-        return
-    if a.image is None:
-        return
-    yield from a.image.problems
-    if a.image.prepared:
-        changes = a.image.prepared.changes
-        reason = "Sent inline. " + (f"Prepared: {'; '.join(changes)}." if changes else "As it is.")
-        action = "converted" if changes else "sent"
-        yield FieldReport(
-            "reference_image",
-            shown_reference(reference),
-            action,
-            reason,
-            "input.img_url" if a.card.protocol == "legacy" else "input.media[first_frame]",
-            IMAGE_PLACEHOLDER,
-            a.source,
-        )
-        if a.request.fit == "keep":
-            yield Note("fit is keep: the clip follows the shape of the image; `size` only decides the tier.")
+# --------------------------------------------------------------------------------------------------- the rest
 
 
 def _motion_strength(a: Ask) -> RuleResults:
@@ -186,37 +147,6 @@ def _motion_strength(a: Ask) -> RuleResults:
     if strength is not None:
         reason = "No Wan model has such a setting; say in the prompt how much moves."
         yield FieldReport("motion_strength", strength, "dropped", reason, source=a.source)
-
-
-# --------------------------------------------------------------------------------------------------- the rest
-
-
-def _watermark(a: Ask) -> RuleResults:
-    given, sent = a.request.watermark, a.request.asks_watermark
-    action, reason = (
-        ("sent", "Said explicitly.") if given == sent else ("converted", "visible_label asks for it.")
-    )
-    yield FieldReport("watermark", given, action, reason, "parameters.watermark", sent, a.source)
-
-
-def _visible_label(a: Ask) -> RuleResults:
-    given = a.request.visible_label
-    if given == "own":
-        reason = (
-            "Drawn here after delivery, on a copy: AI生成, top right, for the first 3 s, higher than 5 % of the short "
-            "side. The clip without it is kept."
-        )
-        yield FieldReport("visible_label", given, "emulated", reason, source=_LABEL_SOURCE)
-    elif given == "provider" and a.card:
-        if not a.card.documented:
-            makers = ", ".join(name for name, one in offered_models().items() if one.documented)
-            message = f"No page says that {a.card.name} draws one, so its clip may come without."
-            yield Problem(
-                "visible_label", shown(given), message, f"own, none, or provider with one of {makers}"
-            )
-            return
-        reason = "Asked of the provider, as watermark; its height and time are the provider's."
-        yield FieldReport("visible_label", given, "converted", reason, source=a.source)
 
 
 def _take(a: Ask) -> RuleResults:
@@ -233,7 +163,7 @@ _RULES: tuple[Callable[[Ask], RuleResults], ...] = (
     _fps,
     size,
     _seed,
-    _reference_image,
+    reference_image,
     extend_from,
     last_frame,
     references,
@@ -242,7 +172,7 @@ _RULES: tuple[Callable[[Ask], RuleResults], ...] = (
     shot_type,
     audio,
     audio_url,
-    _watermark,
-    _visible_label,
+    watermark,
+    visible_label,
     _take,
 )
