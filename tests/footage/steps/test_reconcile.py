@@ -115,7 +115,7 @@ def test_a_task_that_another_clip_claims_before_its_finder_does_is_not_taken_for
 
 
 def test_a_task_of_another_length_with_the_same_prompt_is_left_to_a_person(bench: Bench) -> None:
-    picture = {"reference_image": str(KEEPER), "size": "1280*720"}
+    picture: dict[str, Any] = {"reference_image": str(KEEPER), "size": "1280*720"}
     clip = bench.clip(model="wan2.6-i2v-flash", duration=2, **picture)
     leave_unknown(clip)
     other = bench.clip(model="wan2.6-i2v-flash", duration=4, **picture)
