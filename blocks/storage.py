@@ -8,8 +8,8 @@ from prefect.blocks.core import Block
 from prefect.types import SecretDict
 from pydantic import ConfigDict, Field, SecretStr, field_validator, model_validator
 
+from footage.network.addresses import is_address
 from footage.privacy.redact import is_secret_name, redact
-from footage.settings import is_address
 
 if TYPE_CHECKING:
     from footage.settings import Settings

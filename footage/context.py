@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 
 from footage.concurrency.boot_clock import boot_clock_s
 from footage.credentials import DEFAULT_ACCOUNT, ApiKey, find_key
-from footage.errors import AccountProblem, BadRecord, InvalidRequest, Problem, StorageProblem
+from footage.errors import AccountProblem, BadRecord, StorageProblem
 from footage.errors.actions import Action, NextStep, command
 from footage.evidence.claimed_tasks import ClaimedTasks
 from footage.evidence.lease import Worker
@@ -30,7 +30,7 @@ from footage.pacing.rate_limits import ProcessRateLimits, RateLimits
 from footage.pacing.task_list import TaskList
 from footage.privacy.display import shown
 from footage.push.wake_ups import LOOK_EVERY_S, WakeUps
-from footage.settings import Settings, is_local, load_settings
+from footage.settings import Settings, load_settings
 from footage.spending.caps import Caps
 from footage.spending.ledger import SpendingLedger
 
@@ -287,31 +287,6 @@ class Context:
     def emulated(self) -> bool:
         """Whether this context's endpoint says that it is the emulator, so that nothing can be bought."""
         return emulator_at(self.settings.http_base_url) is True
-
-    def refuse_mixed_evidence(self, made_at: str | None, by_emulator: bool | None) -> None:
-        """Keep clips of the emulator and of the provider apart.
-
-        `by_emulator` is None in older evidence: then an endpoint on this machine was an emulator.
-
-        Raises:
-            InvalidRequest: The stored clip was made on the other kind of endpoint.
-        """
-        emulated = emulator_at(self.settings.http_base_url)
-        if made_at is None or emulated is None:
-            return
-        if (is_local(made_at) if by_emulator is None else by_emulator) == emulated:
-            return
-        made, now = ("the provider", "the emulator") if emulated else ("the emulator", "the provider")
-        raise InvalidRequest(
-            problems=(
-                Problem(
-                    "OUTPUT_DIR",
-                    self.store.url,
-                    f"this clip was made by {made}, and this run talks to {now}",
-                    "another OUTPUT_DIR for each of the two",
-                ),
-            )
-        )
 
     def download_limits(self) -> DownloadLimits:
         """Where results may come from and how patient their download is."""

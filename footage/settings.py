@@ -16,7 +16,8 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from footage.catalogue import offered_names, switch_problems
 from footage.errors import InvalidRequest, Problem
 from footage.marks import ALLOWED_PRODUCER, Labelling, Signing, producer_fault
-from footage.network.proxies import check_proxies, is_loopback
+from footage.network.addresses import endpoint_fault, is_address
+from footage.network.proxies import check_proxies
 from footage.pacing.interval import DEFAULT_MIN_S
 from footage.privacy.display import shown
 from footage.values.money import Amount
@@ -288,7 +289,7 @@ class Settings(BaseSettings):
     def _check_endpoint(cls, value: str | None) -> str | None:
         if value is not None and not is_address(value):
             raise PydanticCustomError("address", "is not an http(s) address")
-        if value is not None and (mistake := _wrong_path(value)):
+        if value is not None and (mistake := endpoint_fault(value)):
             raise PydanticCustomError("path", "{why}", {"why": mistake})
         return value
 
@@ -350,35 +351,6 @@ def _amount(value: Any) -> Any:
         return Amount.parse(value)
     except ValueError as error:
         raise PydanticCustomError("amount", "{why}", {"why": str(error)}) from None
-
-
-def is_address(text: str) -> bool:
-    """Whether a text is an http(s) address with a host."""
-    try:
-        parts = urlsplit(text)
-        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        return False
-
-
-def _wrong_path(url: str) -> str | None:
-    """What is certainly wrong with the path of a base address; a reverse proxy may have paths of its own."""
-    parts = urlsplit(url)
-    path = parts.path.rstrip("/")
-    folders = path.split("/")
-    if "compatible-mode" in folders:
-        return "is the address of the OpenAI-compatible service, which makes no videos; it ends with /api/v1"
-    if "services" in folders or folders[-1] == "tasks":
-        return "is the address of one request; the base address ends with /api/v1"
-    host = (parts.hostname or "").rstrip(".")
-    if (host == "aliyuncs.com" or host.endswith(".aliyuncs.com")) and path != "/api/v1":
-        return "is not a base address of Model Studio, which ends with /api/v1"
-    return None
-
-
-def is_local(url: str | None) -> bool:
-    """Whether an endpoint is on this machine: an emulator, or a forwarder to the provider."""
-    return is_loopback(urlsplit(url or "").hostname or "")
 
 
 def load_settings(**overrides: Any) -> Settings:

@@ -13,8 +13,9 @@ from prefect.cache_policies import NO_CACHE
 from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 
+from footage.batch.batch_check import prepare_batch
 from footage.batch.batch_report import BatchReport, write_report
-from footage.batch.prepared_batch import PreparedBatch, prepare_batch
+from footage.batch.prepared_batch import PreparedBatch
 from footage.concurrency.executors import in_thread
 from footage.errors import Unreachable
 from footage.evidence.paid import with_what_is_booked

@@ -30,7 +30,7 @@ def make_batch(
         InvalidRequest: A line is wrong, the file cannot be read, or a cap is none; nothing was bought.
         OverBudget: What is still to be bought passes a cap, or a person did not approve it.
     """
-    from footage.batch.prepared_batch import prepare_batch
+    from footage.batch.batch_check import prepare_batch
     from footage.context import open_context
     from footage.storyboard import Budget, capped
 

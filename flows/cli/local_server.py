@@ -10,21 +10,18 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import secrets
 import socket
 import sqlite3
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import filelock
-import httpx
 
 from flows.cli.console import tell
+from flows.cli.server_health import wait_for_server
 from footage.errors import StorageProblem, Unreachable
 from footage.privacy.redact import redact
 
@@ -33,16 +30,12 @@ if TYPE_CHECKING:
 
 PORT = 4217
 PROFILE = "wan-video"
-# The first start migrates an empty database, which takes half a minute on a small machine.
-START_TIMEOUT_S = 180.0
 STOP_TIMEOUT_S = 15.0
 # Two homes that start a server at once both find the first port free.
 _PORTS = 3
 # Runs that ended 90 days ago go (Prefect's own default, and its database grows without end otherwise); clips and
 # their evidence are elsewhere. Whoever sets these in the environment has the last word.
 RETENTION = {"PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs"}
-# The last line of a traceback: "sqlalchemy.exc.DatabaseError: …".
-_ERROR_LINE = re.compile(r"[\w.]+(?:Error|Exception)\b")
 
 
 def _home() -> Path:
@@ -307,59 +300,6 @@ def may_keep_a_key() -> bool:
     except sqlite3.Error:
         return True
     return found is not None
-
-
-def wait_for_server(
-    url: str, auth: str, alive: Callable[[], bool], log: Path, timeout_s: float = START_TIMEOUT_S
-) -> None:
-    """Wait until a server that was started with this login ("user:password") answers to it.
-
-    Raises:
-        Unreachable: It ended, or does not answer in time; has the last line of its log.
-    """
-    deadline = time.monotonic() + timeout_s
-    while trouble_with(url) is not None or not _accepts(url, auth):
-        ended = not alive()
-        if ended or time.monotonic() > deadline:
-            what = "ended while it started" if ended else f"did not start within {timeout_s:.0f} s"
-            raise Unreachable(
-                f"The local Prefect server {what}: {_last_words(log)}",
-                next_step=f"look into {log}, or point PREFECT_API_URL at a server of yours",
-            )
-        time.sleep(0.5)
-
-
-def _accepts(url: str, auth: str) -> bool:
-    """Whether the server knows this login; that of another home, which was quicker to take the port, does not."""
-    user, _, password = auth.partition(":")
-    try:
-        return httpx.get(f"{url}/admin/version", auth=(user, password), timeout=5).status_code == 200
-    except httpx.HTTPError:
-        return False
-
-
-def trouble_with(url: str) -> str | None:
-    """Why a server cannot be used; None when it answers as it should, whoever asks."""
-    try:
-        answer = httpx.get(f"{url.rstrip('/')}/health", timeout=5)
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
-        return str(error).rstrip(".") or type(error).__name__
-    # The pages of a Prefect server answer every path, with HTML.
-    if answer.status_code == 200 and "json" in answer.headers.get("content-type", ""):
-        return None
-    return f"HTTP {answer.status_code}, and not from the API, whose address ends with /api"
-
-
-def _last_words(log: Path) -> str:
-    """The line of a server's log that says most about its end: the last error in it, else the last line."""
-    try:
-        lines = [line.strip() for line in log.read_text(errors="replace").splitlines()]
-    except OSError as error:
-        return f"its log cannot be read ({error.strerror})"
-    # Prefect's last line, whatever happened.
-    lines = [line for line in lines if line and line != "Server stopped!"]
-    errors = [line for line in lines if _ERROR_LINE.match(line)]
-    return redact((errors or lines or ["it said nothing"])[-1])[:300]
 
 
 def _free(port: int) -> bool:

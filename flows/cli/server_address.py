@@ -19,8 +19,8 @@ from flows.cli.local_server import (
     may_keep_a_key,
     running_address,
     start_local_server,
-    trouble_with,
 )
+from flows.cli.server_health import trouble_with
 from footage.context import key_of_environment
 from footage.emulated_environment import environment
 from footage.errors import AccountProblem, Unreachable

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from flows.mcp.tool_outputs import Billed, ClipRow, Money, Next, State
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from footage.order import Quote
 
 MOST_REASON_CHARS = 300
+_MOST_LISTED = 20
 _ENDED: dict[str, State] = {
     "succeeded": "booked",
     "failed": "failed",
@@ -108,6 +111,11 @@ def short(text: str, chars: int = MOST_REASON_CHARS) -> str:
     """Text on one line that leaves room for the rest of an answer."""
     text = one_line(text)
     return text if len(text) <= chars else text[: chars - 1] + "…"
+
+
+def first_of(texts: Iterable[str]) -> list[str]:
+    """The first of what may be many texts, each on one line."""
+    return [short(text) for text in islice(texts, _MOST_LISTED)]
 
 
 def next_of(row: ClipRow) -> Next:

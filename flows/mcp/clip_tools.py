@@ -1,45 +1,28 @@
-"""The tools about models and clips that buy nothing."""
+"""The tools about a clip that buy nothing: what it would cost, where it stands, what came, and its end."""
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import time
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import anyio
 from mcp_types import ImageContent, ResourceLink
 
-from flows.mcp.clip_report import clip_row, next_of, plain_price, price_of, short
+from flows.mcp.clip_report import clip_row, first_of, next_of, plain_price, price_of, short
 from flows.mcp.purchase import offer_of
 from flows.mcp.tool import Answer, Call
-from flows.mcp.tool_inputs import (
-    CancelInput,
-    HarvestInput,
-    ListInput,
-    ModelsInput,
-    QuoteInput,
-    ResultInput,
-    StatusInput,
-    WaitInput,
-)
+from flows.mcp.tool_inputs import CancelInput, QuoteInput, ResultInput, StatusInput, WaitInput
 from flows.mcp.tool_outputs import (
     CancelOutput,
     FieldRow,
-    HarvestOutput,
-    ListOutput,
-    ListRow,
-    ModelRow,
-    ModelsOutput,
     Next,
     QuoteOutput,
     ResultOutput,
     StatusOutput,
     WaitOutput,
 )
-from footage.catalogue import offered_models, region
-from footage.errors import ClipFailed, InvalidRequest, NotThere, Problem, StillRunning
+from footage.errors import ClipFailed, NotThere, StillRunning
 from footage.evidence.clip_evidence import ClipEvidence
 from footage.evidence.response import response_of
 from footage.order import explain_rows
@@ -48,52 +31,14 @@ from footage.steps.check import full_key
 if TYPE_CHECKING:
     from flows.mcp.server_context import ServerContext
     from flows.mcp.tool_outputs import ClipRow
-    from footage.catalogue import ModelCard, Price
     from footage.context import Context
     from footage.request import VideoResponse
     from footage.steps.cancel import Cancellation
-    from footage.steps.harvest import Harvest
 
 # How often the evidence is read while a call waits, in a folder and elsewhere.
 _LOOK_EVERY_LOCAL_S, _LOOK_EVERY_S = 0.5, 5.0
-# How long one harvest waits for clips that are still made.
-_HARVEST_WAIT_S = 20.0
 # As a picture in an answer; base64 makes a third more of it.
 MOST_POSTER_BYTES = 200_000
-_FEW = 20
-
-
-async def models(_: Call, given: ModelsInput) -> Answer:
-    """Everything known about the models."""
-    wanted = region(given.region).id if given.region else None
-    rows = [
-        _model_row(card, wanted)
-        for card in offered_models().values()
-        if wanted is None or wanted in card.regions
-    ]
-    words = "choose by what the clip starts from, length, size and price; then `quote` the request"
-    return Answer(ModelsOutput(next=Next(words=words, tool="quote"), models=rows))
-
-
-def _model_row(card: ModelCard, wanted: str | None) -> ModelRow:
-    return ModelRow(
-        name=card.name,
-        starts_from="image" if card.first_frame == "required" else "text",
-        seconds=list(card.durations_of(wanted)),
-        sizes=list(card.sizes),
-        sound=card.audio,
-        prices=[_price_in_words(price) for price in card.prices if wanted in (None, price.region)],
-        regions=list(card.regions),
-        prompt_chars=card.prompt_max,
-        usually_takes_s=card.typical_s,
-        source=card.source,
-        read_on=str(card.read_on),
-    )
-
-
-def _price_in_words(price: Price) -> str:
-    sound = {None: "", True: " with sound", False: " silent"}[price.audio]
-    return f"{price.region} {price.tier}{sound}: {price.per_second} {price.currency}"
 
 
 async def quote(call: Call, given: QuoteInput) -> Answer:
@@ -214,7 +159,7 @@ def _result_output(clip: VideoResponse) -> ResultOutput:
         sha256=clip.sha256,
         model=clip.model,
         price=None if clip.cost is None else plain_price(clip.cost.amount, clip.cost.currency),
-        warnings=[short(warning) for warning in clip.warnings[:_FEW]],
+        warnings=first_of(clip.warnings),
     )
 
 
@@ -277,110 +222,4 @@ def _cancelled(done: Cancellation, billed: str) -> CancelOutput:
             "billed": billed,
             "reason": short(done.message),
         }
-    )
-
-
-async def list_clips(call: Call, given: ListInput) -> Answer:
-    """The clips of the store, open ones first."""
-
-    def look() -> Answer:
-        from footage.library import ClipQuery, find_clips
-
-        offset = _offset(given.cursor)
-        query = ClipQuery(
-            words=tuple((given.words or "").split()),
-            state=given.state,
-            since=None if given.since is None else _moment(given.since),
-            offset=offset,
-            limit=given.limit,
-        )
-        with call.server_context.store() as context:
-            found = find_clips(context.store, query)
-        rows = [
-            ListRow(
-                key=clip.key,
-                state=clip.state,
-                reason=short(clip.detail),
-                prompt=short(clip.prompt, 120),
-                model=clip.model,
-                at=None if clip.at is None else clip.at.isoformat(timespec="seconds"),
-                price=None if clip.amount is None else plain_price(clip.amount, clip.currency),
-            )
-            for clip in found.clips
-        ]
-        end = offset + len(rows)
-        cursor = str(end) if end < found.total else None
-        words = "`list` with this cursor has the next ones" if cursor else "`status` or `result` with a key"
-        arguments = {"cursor": cursor} if cursor else {}
-        following = Next(words=words, tool="list" if cursor else "status", arguments=arguments)
-        return Answer(ListOutput(next=following, total=found.total, clips=rows, cursor=cursor))
-
-    return await call.in_thread(look)
-
-
-def _offset(cursor: str | None) -> int:
-    if cursor is None:
-        return 0
-    if not (cursor.isascii() and cursor.isdecimal() and len(cursor) < 10):
-        problem = Problem("cursor", repr(cursor[:40]), "is no cursor", "`cursor` of the answer before")
-        raise InvalidRequest(problems=(problem,))
-    return int(cursor)
-
-
-def _moment(text: str) -> datetime:
-    if text[-1:] in ("d", "h") and text[:-1].isdecimal() and len(text) < 6:
-        amount = int(text[:-1])
-        return datetime.now(UTC) - (timedelta(days=amount) if text[-1] == "d" else timedelta(hours=amount))
-    try:
-        moment = datetime.fromisoformat(text)
-        return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
-    except ValueError:
-        problem = Problem("since", repr(text[:40]), "is no date", "2026-11-28, 2026-11-28T09:30, 7d or 12h")
-        raise InvalidRequest(problems=(problem,)) from None
-
-
-async def harvest(call: Call, given: HarvestInput) -> Answer:
-    """Finish what was bought and left; buys nothing."""
-
-    def finish() -> Answer:
-        from footage.steps.open_clips import look
-        from footage.steps.plain_steps import PLAIN_STEPS
-
-        with call.server_context.provider() as context:
-            context.settings = context.settings.model_copy(update={"deadline_s": _HARVEST_WAIT_S})
-            unfinished = sorted(
-                look(context.store).unfinished,
-                key=lambda clip: clip.expires_at or datetime.max.replace(tzinfo=UTC),
-            )
-            keys = tuple(clip.key for clip in unfinished[: given.limit])
-            if not keys:
-                return Answer(_harvested(None))
-            from footage.steps.harvest import harvest_store
-
-            return Answer(_harvested(asyncio.run(harvest_store(context, PLAIN_STEPS, keys=keys))))
-
-    return await call.in_thread(finish)
-
-
-def _harvested(report: Harvest | None) -> HarvestOutput:
-    if report is None:
-        return HarvestOutput(
-            next=Next(words="nothing is left to finish"),
-            state="done",
-            delivered=[],
-            waiting={},
-            failed={},
-            warnings=[],
-        )
-    waiting = {key: short(why) for key, why in report.waiting.items()}
-    words = (
-        "call `harvest` again later for what waits" if waiting else "fetch what was delivered with `result`"
-    )
-    return HarvestOutput(
-        next=Next(words=words, tool="harvest" if waiting else "result"),
-        state="waiting" if waiting else "done",
-        delivered=report.delivered,
-        waiting=waiting,
-        failed={key: short(why) for key, why in report.failed.items()},
-        warnings=[short(warning) for warning in report.warnings[:_FEW]],
     )

@@ -5,7 +5,13 @@ Adopting a task, buying again, setting up, raising a cap and deleting are no too
 
 from __future__ import annotations
 
-from flows.mcp import board_tools, clip_tools, tool_inputs, tool_outputs
+from flows.mcp import clip_tools, tool_inputs, tool_outputs
+from flows.mcp.board_plan import storyboard_plan
+from flows.mcp.board_purchase import storyboard_submit
+from flows.mcp.board_status import storyboard_status
+from flows.mcp.clip_list import list_clips
+from flows.mcp.harvest_tool import harvest
+from flows.mcp.model_list import models
 from flows.mcp.purchase import submit
 from flows.mcp.tool import Tool
 
@@ -26,7 +32,7 @@ TOOLS: tuple[Tool, ...] = (
         "where they were read.",
         tool_inputs.ModelsInput,
         tool_outputs.ModelsOutput,
-        clip_tools.models,
+        models,
         "read",
     ),
     Tool(
@@ -97,7 +103,7 @@ TOOLS: tuple[Tool, ...] = (
         "Lists clips of the store, open ones first, then the newest; by words of the prompt, state or date.",
         tool_inputs.ListInput,
         tool_outputs.ListOutput,
-        clip_tools.list_clips,
+        list_clips,
         "read",
     ),
     Tool(
@@ -107,7 +113,7 @@ TOOLS: tuple[Tool, ...] = (
         "nothing.",
         tool_inputs.HarvestInput,
         tool_outputs.HarvestOutput,
-        clip_tools.harvest,
+        harvest,
         "finish",
     ),
     Tool(
@@ -117,7 +123,7 @@ TOOLS: tuple[Tool, ...] = (
         "guessed. Sends and buys nothing. A refusal names what to correct, or which `answers` the person has to give.",
         tool_inputs.BoardPlanInput,
         tool_outputs.BoardPlanOutput,
-        board_tools.storyboard_plan,
+        storyboard_plan,
         "read",
     ),
     Tool(
@@ -128,7 +134,7 @@ TOOLS: tuple[Tool, ...] = (
         "nothing twice.",
         tool_inputs.BoardSubmitInput,
         tool_outputs.BoardSubmitOutput,
-        board_tools.storyboard_submit,
+        storyboard_submit,
         "buy",
     ),
     Tool(
@@ -138,7 +144,7 @@ TOOLS: tuple[Tool, ...] = (
         "film, timeline and dailies.",
         tool_inputs.BoardStatusInput,
         tool_outputs.BoardStatusOutput,
-        board_tools.storyboard_status,
+        storyboard_status,
         "read",
     ),
 )

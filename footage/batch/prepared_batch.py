@@ -9,39 +9,24 @@ from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import islice
-from pathlib import PurePosixPath
-from threading import Lock
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 
-from footage.batch.batch_report import batch_name
-from footage.batch.lines import MAX_LINES, Line, listed, open_lines
 from footage.batch.spool import Place, Spool
-from footage.errors import MOST_LISTED, InvalidRequest, NotThere, Problem
-from footage.evidence.clip_evidence import ClipEvidence, is_key
-from footage.evidence.stored_order import stored_order
+from footage.batch.spooled_media import pickled, whole_media, with_bytes
+from footage.errors import InvalidRequest, Problem
 from footage.order import Quote
-from footage.order.parse import parse_request
 from footage.order.prepared import Prepared
-from footage.privacy.display import shown
-from footage.reference import Medium, ReferenceImage, read_media, read_reference
-from footage.reference.media import media_asked
-from footage.steps.check import reference_fetcher
 from footage.storyboard.board_quote import BoardQuote, quote_of
-from footage.storyboard.budget import check_currency
 from footage.storyboard.to_buy import AT_ONCE, BoughtClip, bought_clip
 
 if TYPE_CHECKING:
     from footage.context import Context
-    from footage.request import VideoRequest
     from footage.storyboard.board import Budget
 
 T = TypeVar("T")
 
 # So many lines are in memory at once while they are checked.
 _WINDOW = 64
-_ID_CHARS = 64
-# What a line may have besides the fields of a request.
-_ID, _KEY = "id", "key"
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +99,7 @@ class PreparedBatch:
         if isinstance(asked, str):
             return entry
         moved = asked.in_region(region)
-        kept = self._spool.put(_pickled(moved))
+        kept = self._spool.put(pickled(moved))
         return replace(entry, region=moved.order.region, quote=moved.order.quote, order=kept)
 
     @property
@@ -142,9 +127,9 @@ class PreparedBatch:
         # Written by this very process, into a file that nobody else can open.
         prepared: Prepared = pickle.loads(self._spool.get(entry.order))  # noqa: S301
         if prepared.image is not None and entry.image is not None:
-            prepared = replace(prepared, image=_with(prepared.image, self._spool.get(entry.image)))
+            prepared = replace(prepared, image=with_bytes(prepared.image, self._spool.get(entry.image)))
         if entry.media:
-            prepared = replace(prepared, media=_whole_media(prepared.media, entry.media, self._spool))
+            prepared = replace(prepared, media=whole_media(prepared.media, entry.media, self._spool))
         return prepared
 
     def bought(self, context: Context, *, buy_again: bool = False) -> dict[str, BoughtClip]:
@@ -159,7 +144,7 @@ class PreparedBatch:
             return bought_clip(context, entry.key, buy_again=buy_again)
 
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            for window in _windows(self.clips, _WINDOW):
+            for window in windows(self.clips):
                 looks = pool.map(look, window)
                 found |= {entry.id: clip for entry, clip in zip(window, looks, strict=True) if clip}
         return found
@@ -169,215 +154,8 @@ class PreparedBatch:
         return quote_of({entry.id: entry.quote for entry in self.clips}, bought)
 
 
-def prepare_batch(
-    context: Context, requests: Iterable[object] | None, file: str | None, budget: Budget
-) -> PreparedBatch:
-    """Check and price every line of a batch, which whoever asks for it closes.
-
-    Raises:
-        InvalidRequest: Names every line and field that is wrong; nothing was bought.
-        Unreachable: A picture's server does not answer now.
-        StorageProblem: The store, or the one that the file lies in, does not answer.
-    """
-    if (requests is None) == (file is None):
-        why = "a batch is either a list of requests or a file with one JSON object a line"
-        raise InvalidRequest(
-            problems=(Problem("requests", "(nothing)" if file is None else "and a file", why),)
-        )
-    check_currency(budget.currency)
-    spool = Spool()
-    try:
-        if file is None:
-            entries = _Checker(context, spool).check(listed(requests or ()), "requests")
-        else:
-            with open_lines(context, file) as lines:
-                entries = _Checker(context, spool).check(lines, "file")
-    except BaseException:
-        spool.close()
-        raise
-    stem = "requests" if file in (None, "-") else PurePosixPath(str(file)).stem
-    return PreparedBatch(
-        batch_name(stem, (entry.key for entry in entries)), entries, spool, context.region, budget
-    )
-
-
-@dataclass(frozen=True)
-class _Checked:
-    line: Line
-    id: str
-    order: Place | None
-    image: Place | None
-    media: tuple[Place, ...]
-    key: str
-    model: str
-    region: str
-    quote: Quote
-
-
-class _Checker:
-    """Puts every line through the rules of a single request and collects what they say."""
-
-    def __init__(self, context: Context, spool: Spool) -> None:
-        self._context = context
-        self._spool = spool
-        self._region = context.region
-        self._fetch = reference_fetcher(context)
-        # One picture on a thousand lines is read and prepared once, and lies on disk once.
-        self._images: dict[bytes, tuple[ReferenceImage | None, Place | None]] = {}
-        self._media: dict[bytes, tuple[tuple[Medium, ...], tuple[Place, ...]]] = {}
-        self._locks: dict[bytes, Lock] = {}
-        self._lock = Lock()
-        # A few prices for thousands of lines.
-        self._quotes: dict[Quote, Quote] = {}
-
-    def check(self, lines: Iterator[Line], source: str) -> tuple[Entry, ...]:
-        entries: list[Entry] = []
-        problems: list[Problem] = []
-        first: dict[str, str] = {}
-        ids: dict[str, int] = {}
-        with ThreadPoolExecutor(AT_ONCE) as pool:
-            for window in _windows(lines, _WINDOW):
-                for line, checked in zip(window, pool.map(self._checked, window), strict=True):
-                    if isinstance(checked, _Checked):
-                        if (other := ids.setdefault(checked.id, line.number)) != line.number:
-                            why = f"line {other} has it already; every line needs its own"
-                            problems.append(Problem(f"{line.name}.{_ID}", shown(checked.id), why))
-                        original = first.setdefault(checked.key, checked.id)
-                        entries.append(self._entry(checked, None if original == checked.id else original))
-                    else:
-                        problems += checked
-                if len(entries) > MAX_LINES:
-                    why = "are too many for one run; split it"
-                    problems.append(
-                        Problem(source, f"more than {MAX_LINES:,} requests", why, f"1 to {MAX_LINES:,}")
-                    )
-                if len(entries) > MAX_LINES or len(problems) >= MOST_LISTED:
-                    break
-        if not entries and not problems:
-            problems.append(
-                Problem(source, "(nothing)", "there is no request in it", "one JSON object a line")
-            )
-        if problems:
-            raise InvalidRequest(problems=tuple(problems))
-        return tuple(entries)
-
-    def _entry(self, checked: _Checked, same_as: str | None) -> Entry:
-        quote = self._quotes.setdefault(checked.quote, checked.quote)
-        return Entry(
-            checked.line.number, checked.id, checked.key, checked.model, checked.region, quote,
-            checked.order, checked.image, same_as, checked.media,
-        )  # fmt: skip
-
-    def _checked(self, line: Line) -> _Checked | list[Problem]:
-        if line.problem is not None:
-            return [line.problem]
-        fields = dict(line.fields)
-        shot_id = fields.pop(_ID, str(line.number))
-        found: list[Problem] = []
-        if not isinstance(shot_id, str) or not 0 < len(shot_id) <= _ID_CHARS or not shot_id.isprintable():
-            allowed = f"printable text of 1 to {_ID_CHARS} characters"
-            found.append(Problem(f"{line.name}.{_ID}", shown(shot_id), "is no id", allowed))
-            shot_id = str(line.number)
-        try:
-            checked = (
-                self._ordered(line, shot_id, fields) if _KEY in fields else self._new(line, shot_id, fields)
-            )
-        except InvalidRequest as error:
-            return found + [replace(p, field=f"{line.name}.{p.field}") for p in error.problems]
-        return found or checked
-
-    def _new(self, line: Line, shot_id: str, fields: Mapping[str, Any]) -> _Checked:
-        request = parse_request(fields, default_region=self._region)
-        image, place = self._image(request)
-        media, places = self._media_of(request)
-        prepared = Prepared.of(request, image, self._region, media)
-        order = prepared.order
-        kept = self._spool.put(_pickled(prepared))
-        return _Checked(line, shot_id, kept, place, places, order.key, order.model, order.region, order.quote)
-
-    def _ordered(self, line: Line, shot_id: str, fields: Mapping[str, Any]) -> _Checked:
-        """A line that names a clip of this store by its key."""
-        given = fields[_KEY]
-        if others := [name for name in fields if name != _KEY]:
-            why = "a key stands for a whole request; give one or the other"
-            raise InvalidRequest(problems=(Problem(others[0], shown(fields[others[0]]), why),))
-        if not isinstance(given, str) or not is_key(given):
-            allowed = "64 hexadecimal digits"
-            raise InvalidRequest(
-                problems=(Problem(_KEY, shown(given), "is no whole key of a clip", allowed),)
-            )
-        try:
-            order = stored_order(ClipEvidence(self._context.store, given))
-        except NotThere:
-            why = "no clip in this store has this key"
-            raise InvalidRequest(problems=(Problem(_KEY, shown(given), why),)) from None
-        return _Checked(line, shot_id, None, None, (), given, order.model, order.region, order.quote)
-
-    def _image(self, request: VideoRequest) -> tuple[ReferenceImage | None, Place | None]:
-        """The picture as it is sent, and where its bytes lie."""
-        asked = (request.reference_image, request.model, request.size, request.fit, request.pad_color)
-        mark = _mark(asked)
-        with self._lock_of(mark):
-            if mark not in self._images:
-                image, place = read_reference(request, self._fetch, self._context.input_roots), None
-                if image is not None and image.prepared is not None:
-                    place = self._spool.put(image.prepared.data)
-                self._images[mark] = image and _with(image, b""), place
-        image, place = self._images[mark]
-        return _with(image, self._spool.get(place)) if image and place else image, place
-
-    def _media_of(self, request: VideoRequest) -> tuple[tuple[Medium, ...], tuple[Place, ...]]:
-        """What goes in beside the first frame, and where its bytes lie."""
-        given = tuple(media_asked(request))
-        if not given:
-            return (), ()
-        mark = _mark((given, request.model, request.size, request.fit, request.pad_color))
-        with self._lock_of(mark):
-            if mark not in self._media:
-                media = read_media(request, self._fetch, self._context.input_roots)
-                # Where one could not be read there is no order either.
-                places = tuple(self._spool.put(one.prepared.data) for one in media if one.prepared)
-                self._media[mark] = _bare_media(media), places
-        media, places = self._media[mark]
-        whole = len(places) == len(media)
-        return (_whole_media(media, places, self._spool) if whole else media), places
-
-    def _lock_of(self, mark: bytes) -> Lock:
-        with self._lock:
-            return self._locks.setdefault(mark, Lock())
-
-
-def _mark(asked: object) -> bytes:
-    return hashlib.sha256(repr(asked).encode(errors="backslashreplace")).digest()
-
-
-def _pickled(prepared: Prepared) -> bytes:
-    """What will be bought, without the bytes of its media, which may be those of many lines."""
-    image = prepared.image and _with(prepared.image, b"")
-    return pickle.dumps(replace(prepared, image=image, media=_bare_media(prepared.media)))
-
-
-def _bare_media(media: tuple[Medium, ...]) -> tuple[Medium, ...]:
-    return tuple(
-        replace(one, prepared=replace(one.prepared, data=b"")) if one.prepared else one for one in media
-    )
-
-
-def _whole_media(media: tuple[Medium, ...], places: tuple[Place, ...], spool: Spool) -> tuple[Medium, ...]:
-    return tuple(
-        replace(one, prepared=replace(one.prepared, data=spool.get(place))) if one.prepared else one
-        for one, place in zip(media, places, strict=True)
-    )
-
-
-def _with(image: ReferenceImage, data: bytes) -> ReferenceImage:
-    """The picture with these bytes."""
-    if image.prepared is None:
-        return image
-    return replace(image, prepared=replace(image.prepared, data=data))
-
-
-def _windows(items: Iterable[T], size: int) -> Iterator[list[T]]:
+def windows(items: Iterable[T]) -> Iterator[list[T]]:
+    """The items in groups that are small enough to be in memory at once."""
     left = iter(items)
-    while window := list(islice(left, size)):
+    while window := list(islice(left, _WINDOW)):
         yield window

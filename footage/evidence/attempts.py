@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import Any, TypeVar
 
-from footage.errors import NotThere
+from footage.evidence.claims import Claims
 from footage.evidence.reader import RecordReader
-from footage.evidence.records import Claim, Intent, Outcome, Receipt, Record
+from footage.evidence.records import Intent, Outcome, Receipt, Record
 from footage.evidence.state import Attempt
 
 R = TypeVar("R", bound=Record)
@@ -27,12 +27,11 @@ _SAME_PLACE = ("model", "region", "endpoint", "workspace")
 class AttemptReader:
     """Reads the attempts of one clip."""
 
-    def __init__(self, reader: RecordReader, key: str) -> None:
+    def __init__(self, reader: RecordReader, key: str, claims: Claims) -> None:
         self.reader = reader
         self.key = key
         self.folder = f"evidence/{key}"
-        # Tasks and attempts of this clip whose claim was seen: a claim never changes, so each is read once.
-        self.claimed: set[tuple[str, int]] = set()
+        self.claims = claims
 
     def read(self, names: list[str]) -> tuple[Attempt, ...]:
         """The attempts whose files are `names`, below the clip's folder.
@@ -92,33 +91,11 @@ class AttemptReader:
             number=number,
             intent=intent,
             receipt=receipt,
-            claimed=receipt is not None and self._is_claimed(receipt, found),
+            claimed=receipt is not None and self.claims.confirms(receipt, found),
             outcome=parts.get("outcome"),
             settlements=tuple(self._of_attempt(name, Outcome, number) for name in settled),
             found=finds,
         )
-
-    def _is_claimed(self, receipt: Receipt, found: list[str]) -> bool:
-        """Whether the receipt's task is claimed for it; a claim that was lost shows in what was found first."""
-        this = (receipt.task_id, receipt.attempt)
-        path = f"{self.folder}/attempt-{receipt.attempt}/receipt.json"
-        if this in self.claimed:
-            return True
-        try:
-            claim = self.claim(receipt.task_id)
-        except NotThere:
-            if receipt.task_id not in found:
-                self.reader.refuse(path, f"nothing else says that task {receipt.task_id} is this clip's")
-            return False
-        if (claim.key, claim.attempt) != (self.key, receipt.attempt):
-            whose = f"clip {claim.key[:12]}, attempt {claim.attempt}"
-            self.reader.refuse(path, f"task {receipt.task_id} belongs to {whose}")
-        self.claimed.add(this)
-        return True
-
-    def claim(self, task_id: str) -> Claim:
-        """Who owns a task. Raises as `read`, and NotThere where nobody does."""
-        return self.reader.record(f"claims/{task_id}.json", Claim, task_id=task_id)
 
     def _of_attempt(self, name: str, kind: type[R], number: int, **expected: Any) -> R:
         return self.reader.record(f"{self.folder}/{name}", kind, key=self.key, attempt=number, **expected)

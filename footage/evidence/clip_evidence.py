@@ -44,13 +44,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from footage.errors import AlreadyThere, NotThere, StorageProblem
 from footage.evidence.attempts import AttemptReader
+from footage.evidence.cancel_wishes import wishes_in
+from footage.evidence.claims import Claims
 from footage.evidence.delivered_records import DeliveredRecord, LabelledRecord, ResultRecord
 from footage.evidence.growing_file import GrowingFile
 from footage.evidence.kept_files import KeptFiles
 from footage.evidence.reader import RecordReader
 from footage.evidence.records import (
     CancelWish,
-    Claim,
     Intent,
     Joined,
     OpenMarker,
@@ -70,7 +71,6 @@ R = TypeVar("R", bound=Record)
 D = TypeVar("D", DeliveredRecord, ResultRecord)
 
 _LABELLED_FILE = re.compile(r"/labelled-(\d{1,18})\.json$")
-_WISH_FILE = re.compile(r"/(cancel|override)-(\d{1,18})\.json$")
 _KEY = re.compile(r"[0-9a-f]{64}")
 # More numbered files of one kind than any run, person or provider makes.
 MOST_FILES = 100
@@ -93,7 +93,8 @@ class ClipEvidence:
         self.files = KeptFiles(store, self.folder, keep=keep)
         self.reader = RecordReader(self.files)
         self.marker = f"open/{key}"
-        self._attempts = AttemptReader(self.reader, key)
+        self.claims = Claims(store, self.reader, key)
+        self._attempts = AttemptReader(self.reader, key, self.claims)
         # The attempt that was begun here: its marker cannot be gone before it ended.
         self._marked = 0
         # What that marker says, where it was written here.
@@ -110,7 +111,7 @@ class ClipEvidence:
         attempts = self._attempts.read([name.removeprefix(f"{self.folder}/") for name in names])
         if delivered is not None and not any(attempt.receipt for attempt in attempts):
             self.reader.refuse(f"{self.folder}/delivered.json", "no receipt says that the clip was bought")
-        wishes, overridden = _wishes(names)
+        wishes, overridden = wishes_in(names)
         return ClipState(
             key=self.key,
             attempts=attempts,
@@ -120,13 +121,6 @@ class ClipEvidence:
             overridden=overridden,
             driven=any(name.endswith("/run.log") or "/lease-" in name for name in names),
         )
-
-    def holds(self, receipt: Receipt) -> bool:
-        """Whether the task is claimed for this clip."""
-        try:
-            return self._attempts.claim(receipt.task_id).key == self.key
-        except NotThere:
-            return False
 
     def result(self) -> ResultRecord | None:
         """The finished clip's `result.json`, or None while there is none."""
@@ -168,7 +162,7 @@ class ClipEvidence:
 
     def cancel_wanted(self, *, seen_within_s: float = 0.0) -> bool:
         """Whether the last word about this clip was to cancel it; at most one listing, no reading."""
-        wishes, overridden = _wishes(self.files.list(seen_within_s))
+        wishes, overridden = wishes_in(self.files.list(seen_within_s))
         return wishes > overridden
 
     # -- writing ---------------------------------------------------------------------------------------------
@@ -231,35 +225,13 @@ class ClipEvidence:
         if self._marked != receipt.attempt:
             self.mark_open(receipt.attempt)
         self._first(f"{folder}/found-{receipt.task_id}.json", receipt)
-        if not self._make_claim(receipt):
+        if not self.claims.make(receipt):
             return None
         return self._first(f"{folder}/receipt.json", receipt)
 
-    def claim(self, receipt: Receipt) -> None:
-        """Claim a task that a receipt has; nothing is done where that is so already.
-
-        Raises:
-            BadRecord: It belongs to another attempt.
-        """
-        if (receipt.task_id, receipt.attempt) not in self._attempts.claimed and not self._make_claim(receipt):
-            path = f"{self.folder}/attempt-{receipt.attempt}/receipt.json"
-            self.reader.refuse(path, f"task {receipt.task_id} belongs to another clip")
-
-    def _make_claim(self, receipt: Receipt) -> bool:
-        """Claim a task; whether it is this attempt's now."""
-        mine = Claim(task_id=receipt.task_id, key=self.key, attempt=receipt.attempt)
-        try:
-            self.store.create(f"claims/{receipt.task_id}.json", mine.to_bytes())
-        except AlreadyThere:
-            holder = self._attempts.claim(receipt.task_id)
-            if (holder.key, holder.attempt) != (self.key, receipt.attempt):
-                return False
-        self._attempts.claimed.add((receipt.task_id, receipt.attempt))
-        return True
-
     def write_cancel(self, wish: CancelWish) -> None:
         """Keep that somebody wants the clip cancelled."""
-        number, _ = _wishes(self.files.list())
+        number, _ = wishes_in(self.files.list())
         self._next(lambda more: f"cancel-{number + more}.json", wish)
 
     def override_cancel(self, wishes: int, wish: CancelWish) -> None:
@@ -389,15 +361,6 @@ class ClipEvidence:
 
 def _json(document: dict[str, Any]) -> bytes:
     return (json.dumps(document, ensure_ascii=False, indent=2, default=str) + "\n").encode()
-
-
-def _wishes(names: list[str]) -> tuple[int, int]:
-    """How often cancelling was asked for, and how many of those wishes somebody overrode since."""
-    highest = {"cancel": 0, "override": 0}
-    for name in names:
-        if match := _WISH_FILE.search(name):
-            highest[match[1]] = max(highest[match[1]], int(match[2]))
-    return highest["cancel"], highest["override"]
 
 
 def is_key(text: str) -> bool:

@@ -5,28 +5,16 @@ from __future__ import annotations
 import copy
 import hashlib
 import importlib
-import json
-import logging
-import re
 import threading
 import time
 from collections.abc import Callable
 from functools import partial
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Self, cast
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from footage.credentials import ApiKey
-from footage.errors import (
-    AccountProblem,
-    FootageError,
-    InvalidRequest,
-    Problem,
-    SubmissionUnknown,
-    Unreachable,
-)
+from footage.errors import FootageError, InvalidRequest, SubmissionUnknown, Unreachable
 from footage.network.proxies import proxy_for, shown_proxy
-from footage.privacy.display import shown
 from footage.provider import answers
 from footage.provider.results import (
     Created,
@@ -38,20 +26,13 @@ from footage.provider.results import (
     TaskPage,
     TaskStatus,
 )
+from footage.provider.sent_body import check_order
+from footage.provider.service_address import checked_base_url, checked_workspace
 
 if TYPE_CHECKING:
     from requests.adapters import HTTPAdapter
 
     from footage.provider.wire import NoAnswer, OneCall
-
-log = logging.getLogger(__name__)
-
-# Not "sk-": a key in the wrong variable would become part of a host name.
-_WORKSPACE = re.compile(r"(?!sk-)[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
-
-# What SDK 2.0.2 always adds to `input`. Neither is documented; the service takes both from every SDK user.
-_SDK_ADDS = {"extend_prompt": True, "function": "video-synthesis"}
-
 
 # The provider keeps uploads for 48 hours, and a create may wait in its queue for some of them.
 _UPLOAD_USED_S = 12 * 3600.0
@@ -80,9 +61,9 @@ class WanClient:
         Raises:
             AccountProblem: Address or workspace cannot be used.
         """
-        self.base_url = _checked_base_url(base_url)
+        self.base_url = checked_base_url(base_url)
         self.api_key = api_key
-        self.workspace = _checked_workspace(workspace or api_key.workspace)
+        self.workspace = checked_workspace(workspace or api_key.workspace)
         self._timeouts_s = (connect_timeout_s, read_timeout_s)
         self._limit_s = call_limit_s
         self._query_turn = query_turn
@@ -138,7 +119,7 @@ class WanClient:
             timeouts_s=self._timeouts_s,
             limit_s=self._limit_s,
             # A copy: the SDK rewrites lists of media that it is given.
-            check_body=partial(_check_order, copy.deepcopy(body)),
+            check_body=partial(check_order, copy.deepcopy(body)),
             may_send=may_send,
         )
         call.headers["Connection"] = "close"
@@ -312,62 +293,3 @@ def _mistake_of(outcome: NoAnswer) -> str | None:
     if outcome.login_refused:
         return "proxy"
     return "name" if outcome.no_such_name else None
-
-
-def _check_order(body: dict[str, Any], wire_body: bytes) -> None:
-    """Let nothing out but the order that was quoted, explained and written down.
-
-    An SDK that renames, drops or adds a field would otherwise change what is bought without a trace.
-    """
-    sent = json.loads(wire_body)
-    expected = {**body, "input": {**_SDK_ADDS, **body["input"]}}
-    if sent != expected:
-        changed = sorted(
-            f"{part}.{name}" if isinstance(sent.get(part), dict) else part
-            for part in {*sent, *expected}
-            for name in _differences(sent.get(part), expected.get(part))
-        )
-        problem = Problem(
-            "request", "(body)", f"the installed DashScope SDK would change {', '.join(changed)}."
-        )
-        raise InvalidRequest(problems=(problem,), next_step="install dashscope 2.0.2")
-
-
-def _differences(sent: Any, expected: Any) -> list[str]:
-    if not isinstance(sent, dict) or not isinstance(expected, dict):
-        return [] if sent == expected else [""]
-    both = cast("dict[str, Any]", sent), cast("dict[str, Any]", expected)
-    return [name for name in {*both[0], *both[1]} if both[0].get(name, ...) != both[1].get(name, ...)]
-
-
-def _checked_base_url(base_url: str) -> str:
-    try:
-        parts = urlsplit(base_url.strip())
-        port = parts.port
-    except ValueError:
-        parts, port = urlsplit(""), None
-    usable = parts.scheme in ("http", "https") and parts.hostname and port != 0
-    if (
-        not usable
-        or parts.query
-        or parts.fragment
-        or parts.username
-        or re.search(r"[\s{}]", base_url.strip())
-    ):
-        # Not repeated: it may hold a password.
-        raise AccountProblem(
-            "The base address of the service cannot be used.",
-            next_step="give it as https://host/api/v1, without user name, query or placeholders",
-        )
-    if parts.scheme == "http" and not re.fullmatch(r"localhost|127\..*|::1", parts.hostname or ""):
-        log.warning("%s is not encrypted: the key can be read on the way", parts.hostname)
-    return base_url.strip().rstrip("/")
-
-
-def _checked_workspace(workspace: str | None) -> str | None:
-    if workspace and not _WORKSPACE.fullmatch(workspace):
-        raise AccountProblem(
-            f"{shown(workspace)} cannot be a workspace id.",
-            next_step="copy the id from the Model Studio console, for example ws-1a2b3c",
-        )
-    return workspace or None

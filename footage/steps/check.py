@@ -29,6 +29,7 @@ from footage.reference import read_media, read_reference
 from footage.reference.media import CLIP_ADDRESS
 from footage.request import VideoRequest
 from footage.steps.labelled_copy import draw_if_asked
+from footage.steps.mixed_evidence import refuse_mixed_evidence
 from footage.values.money import money
 
 if TYPE_CHECKING:
@@ -232,7 +233,7 @@ def _recall(clip: Clip) -> None:
     result = clip.evidence.result()
     if result is None:
         return
-    clip.context.refuse_mixed_evidence(result.endpoint, result.emulated)
+    refuse_mixed_evidence(clip.context, result.endpoint, result.emulated)
     delivered = clip.evidence.delivered()
     videos = videos_of(clip.evidence, result, delivered)
     # Without the record of the delivery only the bytes can confirm what the result says.
@@ -267,7 +268,7 @@ def _enter(clip: Clip) -> bool:
         again = CancelWish(key=clip.key, asked_at=now, by=run_id or "a later request")
         clip.evidence.override_cancel(state.wishes, again)
     if last is not None:
-        clip.context.refuse_mixed_evidence(last.intent.endpoint, last.intent.emulated)
+        refuse_mixed_evidence(clip.context, last.intent.endpoint, last.intent.emulated)
         clip.say.info("clip %s, attempt %d goes on", clip.key[:12], last.number)
     else:
         quote = clip.order.quote

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from footage.errors import StorageProblem, SubmissionUnknown
 from footage.errors.actions import NextStep, Rerun
 from footage.evidence.records import Outcome, Receipt
-from footage.settings import is_local
+from footage.network.addresses import is_local
 from footage.steps.booking import TASK_LIFE, outcome_of
 from footage.steps.ownership import require_ours
 from footage.steps.provider_queries import client_of, list_all
@@ -98,7 +98,7 @@ def _claimed_in_account(clip: Clip, state: ClipState) -> bool:
 def _tasks_of(clip: Clip, attempt: Attempt) -> list[Receipt]:
     if attempt.receipt is not None:
         return [attempt.receipt]
-    return [receipt for receipt in attempt.found if clip.evidence.holds(receipt)]
+    return [receipt for receipt in attempt.found if clip.evidence.claims.holds(receipt)]
 
 
 def _lives(clip: Clip, attempt: Attempt, receipt: Receipt) -> bool:

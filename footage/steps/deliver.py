@@ -91,7 +91,7 @@ def restore(clip: Clip, state: ClipState) -> None:
         StorageProblem: They cannot be brought back: the provider no longer has them, or gives other bytes.
         Unreachable: The provider cannot be asked now.
     """
-    from footage.steps.result_delivery import fetch_and_compare
+    from footage.steps.restore import fetch_and_compare
 
     videos = videos_of(clip.evidence, state.result, state.delivered)
     why = damage(clip.context.store, videos, hashed=True)

@@ -32,4 +32,4 @@ def require_ours(clip: Clip, receipt: Receipt, answer: TaskAnswer) -> None:
         ordered = (order.expected.width, order.expected.height)
         if (usage.width, usage.height) != ordered:
             clip.evidence.reader.refuse(path, f"task {receipt.task_id} has another size than this clip")
-    clip.evidence.claim(receipt)
+    clip.evidence.claims.require(receipt)

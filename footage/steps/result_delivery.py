@@ -21,19 +21,18 @@ from __future__ import annotations
 
 import logging
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from footage.errors import AlreadyThere, BadDelivery, StorageProblem
-from footage.evidence.delivered_records import DeliveredRecord, Facts, Files, MarksRecord, StoredFile
 from footage.marks import Marks, NotSignedError, Signing, Statement, made_label, read_marks, sign_file
 from footage.media import VideoFacts, inspect, relabel
 from footage.media import conform as make_conform
+from footage.steps.delivered_clip import Delivered, StoredVideo, stored_video
 from footage.steps.delivery_verdict import Verdict, judge
 from footage.steps.rendition import verified_rendition
-from footage.storage.sha256 import sha256_of
 from footage.transfer import Limits, download
 
 if TYPE_CHECKING:
@@ -44,57 +43,6 @@ log = logging.getLogger(__name__)
 
 # A damaged file may come from one bad copy behind the link; three bad ones are the file itself.
 _DOWNLOADS = 3
-
-
-@dataclass(frozen=True)
-class StoredVideo:
-    """One published video: its path in the store, and what was measured and read in the published bytes."""
-
-    path: str
-    facts: VideoFacts
-    marks: Marks
-    sha256: str
-    size_bytes: int
-
-    def record(self) -> StoredFile:
-        """As it stands in the evidence, with what was measured."""
-        return StoredFile.model_validate(
-            {
-                "path": self.path,
-                "sha256": self.sha256,
-                "size_bytes": self.size_bytes,
-                "facts": self.facts.to_json(),
-                "marks": self.marks.to_json(),
-            }
-        )
-
-
-@dataclass(frozen=True)
-class Delivered:
-    """A finished delivery; `original` is the provider's file where `clip` was made from it."""
-
-    clip: StoredVideo
-    original: StoredVideo | None
-    poster_path: str
-    contact_sheet_path: str
-    warnings: tuple[str, ...]
-
-    def record(self) -> DeliveredRecord:
-        """The form kept in the evidence: the clip's own values on top, `files` relative to the store."""
-        return DeliveredRecord(
-            sha256=self.clip.sha256,
-            size_bytes=self.clip.size_bytes,
-            facts=Facts.model_validate(self.clip.facts.to_json()),
-            original=None if self.original is None else self.original.record(),
-            files=Files(
-                clip=self.clip.path,
-                original=None if self.original is None else self.original.path,
-                poster=self.poster_path,
-                sheet=self.contact_sheet_path,
-            ),
-            marks=MarksRecord.model_validate(self.clip.marks.to_json()),
-            warnings=list(self.warnings),
-        )
 
 
 def fetch_and_publish(
@@ -139,66 +87,6 @@ def fetch_and_publish(
     except AlreadyThere:
         # Another worker delivers the same clip and was first with other bytes: what it published counts.
         return delivery.run()
-
-
-def fetch_and_compare(
-    expected: Expected,
-    url_source: Callable[[], str],
-    store: Store,
-    videos: Sequence[StoredFile],
-    *,
-    conform: Literal["auto", "never"] = "auto",
-    limits: Limits | None = None,
-) -> None:
-    """Bring published videos back to the bytes that they had; nothing is replaced by anything else.
-
-    `videos` is the clip, and behind it the provider's own file where the clip was converted from that.
-
-    Raises:
-        BadDelivery: What came or was made here has other bytes than what was published.
-        ClipLost, Unreachable, StorageProblem: As for `deliver`.
-    """
-    clip, source = videos[0], videos[-1]
-    with tempfile.TemporaryDirectory(prefix="wan-video-") as folder:
-        local, conformed = Path(folder) / "source.mp4", Path(folder) / "conformed.mp4"
-        if not _fetch_whole(store, source, local):
-            download(url_source, local, limits or Limits())
-            _publish_again(store, source, local)
-        if clip is source or _fetch_whole(store, clip, conformed):
-            return
-        verdict = judge(inspect(local), expected, conform=conform)
-        label = _label_of_ours(clip, source)
-        if verdict.conform:
-            # An earlier release, which wrote nothing about marks, lost them.
-            kept = clip.marks is not None
-            make_conform(local, conformed, fps=verdict.fps, size=verdict.size, label=label, keep_label=kept)
-        elif label is not None:
-            relabel(local, conformed, label)
-        else:
-            raise BadDelivery(f"{clip.path} was made from {source.path} in a way that is not known")
-        _publish_again(store, clip, conformed)
-
-
-def _label_of_ours(clip: StoredFile, source: StoredFile) -> str | None:
-    """The label that the clip got here, because its source had none."""
-    if clip.marks is None or not clip.marks.aigc or source.marks is None or source.marks.aigc:
-        return None
-    return clip.marks.aigc[0].text
-
-
-def _fetch_whole(store: Store, video: StoredFile, local: Path) -> bool:
-    """Copy a published video here; whether it is there and whole."""
-    facts = store.facts(video.path)
-    if facts is None or facts.size_bytes != video.size_bytes:
-        return False
-    store.get_file(video.path, local)
-    return sha256_of(local) == video.sha256
-
-
-def _publish_again(store: Store, video: StoredFile, local: Path) -> None:
-    if sha256_of(local) != video.sha256:
-        raise BadDelivery(f"What there is for {video.path} now has other bytes than were published")
-    store.replace_file(video.path, local)
 
 
 @dataclass(frozen=True)
@@ -251,10 +139,10 @@ class _Delivery:
     def _found(self, source: Path, clip: Path) -> Delivered:
         """The clip was published before: measure it again, so that the answer is the same as then."""
         original = None
-        stored = _stored(self.clip_path, clip, self._fetch(self.clip_path, clip), self._marks(clip))
+        stored = stored_video(self.clip_path, clip, self._fetch(self.clip_path, clip), self._marks(clip))
         if self.store.exists(self.original_path):
             facts = self._fetch(self.original_path, source)
-            original = _stored(self.original_path, source, facts, self._marks(source))
+            original = stored_video(self.original_path, source, facts, self._marks(source))
         return self._delivered(stored, original, self._judge((original or stored).facts).warnings)
 
     def _download(self, source: Path) -> VideoFacts:
@@ -299,7 +187,7 @@ class _Delivery:
         verdict = self._judge(facts)
         warnings = verdict.warnings
         marks = self._marks(source)
-        came = _stored(self.clip_path, source, facts, marks)
+        came = stored_video(self.clip_path, source, facts, marks)
         file, clip = source, came
         label, unlabelled = self._label_for(facts, marks, verdict)
         warnings += unlabelled
@@ -310,7 +198,7 @@ class _Delivery:
                 what = "brought to what was asked for" if verdict.conform else "labelled"
                 warnings += (f"It could not be {what}, so it is as it came: {error}",)
             else:
-                file, clip = out, _stored(self.clip_path, out, made, kept)
+                file, clip = out, stored_video(self.clip_path, out, made, kept)
         if self.marking.signing is not None:
             signed = out.with_name("signed.mp4")
             try:
@@ -319,7 +207,7 @@ class _Delivery:
                 warnings += (f"It has no C2PA manifest of yours: {error}.",)
             else:
                 signed_facts = replace(clip.facts, size_bytes=signed.stat().st_size)
-                file, clip = signed, _stored(self.clip_path, signed, signed_facts, signed_marks)
+                file, clip = signed, stored_video(self.clip_path, signed, signed_facts, signed_marks)
         original = None
         if file is not source:
             self.store.create_file(self.original_path, source)
@@ -389,7 +277,3 @@ def _make(
     elif label is not None:
         relabel(source, out, label)
     return verified_rendition(before, marks.values if label is None else (label.encode(),), out)
-
-
-def _stored(path: str, local: Path, facts: VideoFacts, marks: Marks) -> StoredVideo:
-    return StoredVideo(path, facts, marks, sha256_of(local), facts.size_bytes)

@@ -15,7 +15,8 @@ from footage.privacy.display import shown_url
 from footage.storage.base import Store
 from footage.storage.local import LocalStore
 from footage.storage.objects import FsspecStore, open_fsspec
-from footage.storage.s3 import AWS, NO_SOCKS, USE_HTTP, S3Store, is_oss, s3_options
+from footage.storage.s3 import S3Store
+from footage.storage.s3_options import AWS, NO_SOCKS, USE_HTTP, is_oss, s3_options
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 # An allow-list: fsspec knows 55 protocols, among them caches, archives, ssh and plain http.

@@ -18,63 +18,11 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
-from urllib.parse import urlsplit
 
-from footage.network.proxies import proxy_for
 from footage.storage.base import ObjectFacts, Store
+from footage.storage.s3_errors import TAKEN, UNDECIDED, error_code, explain
+from footage.storage.s3_options import CHUNK_BYTES, CHUNKS_AT_ONCE
 from footage.storage.sha256 import sha256_of, size_of
-
-# The smallest parts that S3 allows, six at a time: a 30 MB clip then goes out on six connections at once
-# (benchmarks/upload_throttled.py), and s3fs's own defaults (50 MB, ten at a time) cost 1 GB of memory for a
-# 1 GB file.
-CHUNK_BYTES = 5 << 20
-CHUNKS_AT_ONCE = 6
-
-# "Taken", as the stores put it: S3 and most servers; the bare status when there is no body; Alibaba OSS.
-_TAKEN = {"PreconditionFailed", "412", "FileAlreadyExists"}
-# "Somebody else is writing this very key right now": the outcome is not known yet, ask again. NoSuchUpload
-# is what a completion gets that is sent again after its answer was lost: it may have been done.
-_UNDECIDED = {"ConditionalRequestConflict", "409", "NoSuchUpload"}
-
-# Where s3fs goes when no endpoint is given.
-AWS = "https://s3.amazonaws.com"
-# Its transport (aiohttp behind aiobotocore) asks HTTP proxies only; past a SOCKS proxy it would try to go directly.
-NO_SOCKS = (
-    "S3 and OSS cannot be reached through a SOCKS proxy, and the variables name no other one for the store"
-)
-USE_HTTP = "set HTTPS_PROXY to an HTTP proxy (most SOCKS tools offer one, too), or put the store's host into NO_PROXY"
-
-_CREDENTIALS = (
-    "Check key, secret and token of the storage options, or the AWS credentials of this environment."
-)
-_REASONS: dict[str, tuple[str, str | None]] = {
-    "NoSuchBucket": ("the bucket does not exist", "Create the bucket, or correct its name and the endpoint."),
-    "AccessDenied": (
-        "the store denies it (AccessDenied)",
-        "Allow this key to read, write, list and delete under the base URL.",
-    ),
-    "403": (
-        "the store denies it (403)",
-        "Allow this key to read, write, list and delete under the base URL.",
-    ),
-    "InvalidAccessKeyId": ("the store does not know the access key (InvalidAccessKeyId)", _CREDENTIALS),
-    "SignatureDoesNotMatch": ("the secret does not fit the access key (SignatureDoesNotMatch)", _CREDENTIALS),
-    "ExpiredToken": ("the credentials have expired (ExpiredToken)", _CREDENTIALS),
-    "InvalidToken": ("the session token is not valid (InvalidToken)", _CREDENTIALS),
-    "RequestTimeTooSkewed": ("the clock of this machine is wrong (RequestTimeTooSkewed)", "Set the clock."),
-    "NotImplemented": (
-        "the store does not know this request (NotImplemented)",
-        'For Alibaba OSS under a name of your own, set "flavour": "oss" in the storage options. Where only one '
-        "worker ever runs, WAN_VIDEO_SINGLE_WORKER=1 does without.",
-    ),
-    "SecondLevelDomainForbidden": (
-        "the store wants the bucket in the host name (SecondLevelDomainForbidden)",
-        'Set "flavour": "oss" in the storage options, or config_kwargs.s3.addressing_style to "virtual".',
-    ),
-    "NoSuchUpload": ("the upload was aborted by somebody else (NoSuchUpload)", "Try again."),
-    "SlowDown": ("the store asks to slow down (SlowDown)", "Try again later."),
-    "QuotaExceeded": ("the quota of the store is used up (QuotaExceeded)", None),
-}
 
 # The header rides on the start and on the completion of a multipart upload (apache/opendal#8041).
 _OSS_CREATES = ("PutObject", "CreateMultipartUpload", "CompleteMultipartUpload")
@@ -123,7 +71,7 @@ class S3Store(Store):
             return cast(bytes, self._fs.cat_file(self._name(path), end=max_bytes))
         except OSError as error:
             # No range fits an empty object.
-            if max_bytes is not None and _code(error) in {"InvalidRange", "416"}:
+            if max_bytes is not None and error_code(error) in {"InvalidRange", "416"}:
                 return b""
             raise
 
@@ -199,8 +147,8 @@ class S3Store(Store):
                 self._put(self._creating_fs, path, body, sha256, mode="create")
                 return
             except OSError as error:
-                code = _code(error)
-                if code not in _TAKEN | _UNDECIDED and not isinstance(error, FileExistsError):
+                code = error_code(error)
+                if code not in TAKEN | UNDECIDED and not isinstance(error, FileExistsError):
                     raise
                 head = self._head(path)
                 if head is not None:
@@ -225,7 +173,7 @@ class S3Store(Store):
         try:
             self._put(self._fs, path, body, sha256, mode="overwrite")
         except OSError as error:
-            head = self._head(path) if _code(error) in _UNDECIDED else None
+            head = self._head(path) if error_code(error) in UNDECIDED else None
             if head is None or not _holds(head, sha256, size_of(body)):
                 raise
 
@@ -267,73 +215,7 @@ class S3Store(Store):
         return cast(str, self._fs.url(self._name(path), expires=seconds))
 
     def _explain(self, error: Exception) -> tuple[str | None, str | None]:
-        import botocore.exceptions as botocore
-
-        code = _code(error)
-        if code in _REASONS:
-            return _REASONS[code]
-        if isinstance(error, FileNotFoundError):
-            return None, None
-        if isinstance(error, (botocore.NoCredentialsError, botocore.PartialCredentialsError)):
-            return "there are no credentials for it", _CREDENTIALS
-        if isinstance(error, botocore.SSLError):
-            return (
-                "the server's certificate is not trusted",
-                'Give the CA file as {"client_kwargs": {"verify": "/path/ca.pem"}} in the storage options.',
-            )
-        if isinstance(error, (botocore.HTTPClientError, botocore.ConnectionError, TimeoutError)):
-            return (
-                f"the store cannot be reached ({type(error).__name__})",
-                "Check the endpoint and the network.",
-            )
-        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-            return "the disk is full", "Free some space, then run the same command again."
-        # The store's own text is left out: some stores echo what they were asked to check, key and all.
-        return f"the store answered {code or type(error).__name__}", None
-
-
-def is_oss(endpoint: str | None) -> bool:
-    """Say whether an endpoint is Alibaba's: OSS hosts end in aliyuncs.com, in every region."""
-    host = urlsplit(endpoint).hostname if endpoint else None
-    return host is not None and (host == "aliyuncs.com" or host.endswith(".aliyuncs.com"))
-
-
-def s3_options(options: Mapping[str, Any], *, oss: bool, endpoint: str | None) -> dict[str, Any]:
-    """Put our defaults below the user's s3fs options: bounded memory, and foreign servers that work."""
-    proxy = proxy_for(endpoint or AWS)
-    config: dict[str, Any] = {
-        # Said here, because botocore does not know ALL_PROXY.
-        "proxies": {"http": proxy, "https": proxy} if proxy else {},
-        "connect_timeout": 10,
-        "read_timeout": 60,
-        # s3fs tries five times by itself; with botocore's own five an absent server would take minutes.
-        "retries": {"mode": "standard", "total_max_attempts": 2},
-    }
-    if endpoint is not None:
-        # Since botocore 1.36 every upload over https is sent as "aws-chunked" with a trailing checksum, which
-        # OSS and older S3 servers refuse with 400. Over plain http it is not, so only https shows this.
-        config |= {
-            "request_checksum_calculation": "when_required",
-            "response_checksum_validation": "when_required",
-        }
-    if oss:
-        # OSS refuses bucket names in the path (SecondLevelDomainForbidden).
-        config |= {
-            "signature_version": "s3v4",
-            "s3": {"addressing_style": "virtual", "payload_signing_enabled": False},
-        }
-    given = cast(dict[str, Any], options.get("config_kwargs") or {})
-    merged = config | given
-    if "s3" in config and "s3" in given:
-        merged["s3"] = config["s3"] | given["s3"]
-    return {
-        "default_block_size": CHUNK_BYTES,
-        "max_concurrency": CHUNKS_AT_ONCE,
-        **options,
-        # Listings are cached without a time limit by default: objects of other workers would stay invisible.
-        "use_listings_cache": False,
-        "config_kwargs": merged,
-    }
+        return explain(error)
 
 
 def _file_systems(options: Mapping[str, Any], *, oss: bool) -> tuple[Any, Any]:
@@ -368,18 +250,6 @@ def _oss_create_only() -> Callable[..., Any]:
             return client
 
     return CreateOnlyOSS
-
-
-def _code(error: BaseException) -> str | None:
-    """Find the store's error code; s3fs keeps botocore's error as the cause of an OSError."""
-    seen: BaseException | None = error
-    while seen is not None:
-        answer = getattr(seen, "response", None)
-        if isinstance(answer, dict):
-            code = cast(dict[str, Any], answer).get("Error", {}).get("Code")
-            return None if code is None else str(code)
-        seen = seen.__cause__
-    return None
 
 
 def _holds(head: Mapping[str, Any], sha256: str, size_bytes: int) -> bool:

@@ -32,7 +32,7 @@ import datetime
 import hashlib
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -43,6 +43,7 @@ from footage.evidence.clip_evidence import ClipEvidence
 from footage.marks import UNNAMED, Labelling, Signing
 from footage.request import VideoResponse
 from footage.steps.labelled_copy import labelled_copy
+from footage.storyboard.board_report import board_report
 from footage.storyboard.cut import ShotOutcome
 from footage.storyboard.dailies import render_dailies
 from footage.storyboard.edl import edl
@@ -64,7 +65,6 @@ from footage.storyboard.timeline import timeline_otio, write_otioz
 from footage.storyboard.verdict_log import picks_jsonl
 from footage.storyboard.xmeml import xmeml
 from footage.subtitles import srt, webvtt
-from footage.values.money import amount_text
 
 if TYPE_CHECKING:
     from footage.storage import Store
@@ -184,7 +184,8 @@ class _Packing:
         ]
         self._put_timelines()
         self._put("picks.jsonl", picks_jsonl(read_verdicts(self.store, self.folder)))
-        self._put("report.json", to_json(self._report(statement, film)))
+        report = board_report(self.plan, self.outcomes, self.rows, statement, film, self.further_films)
+        self._put("report.json", to_json(report))
         document = review_document(self.store, self.plan, self.folder, self.takes, self.outcomes, FileLinks())
         self._put("review.html", page_in_file(document).encode())
         self._put_dailies(statement, notices, film)
@@ -334,39 +335,6 @@ class _Packing:
             except FootageError as error:
                 logger.warning("No poster of shot %s: %s", shot_id, error.message)
         return posters
-
-    def _report(self, statement: Statement, film: FinishedFilm | None) -> dict[str, Any]:
-        return {
-            "title": self.plan.board.title,
-            "shots": {
-                outcome.shot_id: {
-                    **asdict(outcome),
-                    "response": outcome.response.model_dump(mode="json") if outcome.response else None,
-                }
-                for outcome in self.outcomes.values()
-            },
-            "takes": {
-                shot_id: [row.to_json() for row in rows] for shot_id, rows in self.rows.items() if rows
-            },
-            "quote": {
-                "seconds": self.plan.quote.seconds,
-                "amounts": {c: amount_text(a) for c, a in self.plan.quote.amounts.items()},
-                "read_on": self.plan.quote.read_on,
-                "unknown": self.plan.quote.unknown,
-            },
-            "cost": {
-                **statement.to_json(),
-                "bought_seconds": statement.bought_seconds,
-                "paid_before_seconds": statement.paid_before_seconds,
-                "promised_seconds": statement.reserved_seconds,
-            },
-            "film": None if film is None else film.report,
-            **self._further_reports(),
-        }
-
-    def _further_reports(self) -> dict[str, Any]:
-        reports = {name: film.report for name, film in self.further_films.items()}
-        return {"further_films": reports} if reports else {}
 
     def _clip_hashes(self) -> dict[str, str]:
         return {name: value for name, value in self.made_from.items() if name != "board"}

@@ -4,7 +4,8 @@ Both are read in bounded memory and under limits of size, silence, rate and tota
 ever sent a key of ours.
 """
 
-from footage.transfer.download import Downloaded, Limits, download
+from footage.transfer.download import Downloaded, download
+from footage.transfer.download_limits import Limits
 from footage.transfer.fetch_reference import fetch_reference
 
 __all__ = ["Downloaded", "Limits", "download", "fetch_reference"]

@@ -8,13 +8,10 @@ counts as an end is decided by length, not by the end of the connection.
 from __future__ import annotations
 
 import logging
-import queue
 import random
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from hashlib import sha256
 from pathlib import Path
 from typing import BinaryIO
 
@@ -23,7 +20,9 @@ import urllib3
 from footage.errors import BadDelivery, ClipLost, StorageProblem, Unanswered
 from footage.network.socket_deadline import SocketDeadline
 from footage.privacy.display import shown_url
+from footage.transfer.checksums import Checksums
 from footage.transfer.connection import get
+from footage.transfer.download_limits import Limits
 from footage.transfer.http_response import (
     Begun,
     Later,
@@ -39,30 +38,10 @@ from footage.transfer.http_response import (
 
 log = logging.getLogger(__name__)
 
-# At most per receive (64 KB: a third slower on loopback), and up to _QUEUED of them wait for the second hash.
+# At most per receive (64 KB: a third slower on loopback).
 _CHUNK_BYTES = 1 << 20
-_QUEUED = 8
 # Progress that makes a broken connection no failure: a bad line may break often as long as it moves on.
 _PROGRESS_BYTES = 1 << 20
-
-
-@dataclass(frozen=True)
-class Limits:
-    """When to give up on a download, and where it may go."""
-
-    silence_s: float = (
-        20.0  # no connection, or no byte, for this long; no whole head of an answer for twice that
-    )
-    min_bytes_per_s: float = 32 << 10  # a 30 MB clip would take a quarter of an hour
-    min_rate_window_s: float = 20.0
-    deadline_s: float = 1800.0  # everything, all attempts together
-    max_size_bytes: int = 8 << 30
-    failures: int = 6  # in a row without progress
-    restarts: int = 3  # from the first byte, because the object changed or was damaged
-    fresh_links: int = 3
-    first_wait_s: float = 0.5  # doubles with every failure in a row, up to 15 s
-    allowed_hosts: tuple[str, ...] = ("*.aliyuncs.com",)
-    allow_loopback: bool = False
 
 
 @dataclass(frozen=True)
@@ -113,7 +92,7 @@ def download(url_source: Callable[[], str], local: Path, limits: Limits | None =
     except OSError as error:
         raise StorageProblem(f"Could not open {local} for writing: {error.strerror}.") from error
     try:
-        with file, _Sums() as sums:
+        with file, Checksums() as sums:
             return _Download(url_source, local, file, sums, limits or Limits()).run()
     except _DiskError as error:
         raise StorageProblem(f"Could not write {local}: {error.cause.strerror}.") from error.cause
@@ -122,49 +101,6 @@ def download(url_source: Callable[[], str], local: Path, limits: Limits | None =
 @dataclass
 class _DiskError(Exception):
     cause: OSError
-
-
-class _Sums:
-    """CRC-64 in the stream and SHA-256 beside it.
-
-    SHA-256 runs at about 1 GB/s per core, CRC-64 at ten times that; a second thread (hashlib lets go of
-    the interpreter) keeps the slow one out of the way of the network.
-    """
-
-    def __init__(self) -> None:
-        from fastcrc import crc64
-
-        self._crc_of = crc64.xz  # = OSS's "crc64ecma": check value 995dc9bbdf1939fa for "123456789"
-        self.crc64 = 0
-        self._sha = sha256()
-        self._chunks: queue.Queue[bytes | None] = queue.Queue(_QUEUED)
-        self._thread = threading.Thread(target=self._hash, name="sha256", daemon=True)
-
-    def __enter__(self) -> _Sums:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._chunks.put(None)
-        self._thread.join()
-
-    def _hash(self) -> None:
-        while (chunk := self._chunks.get()) is not None:
-            self._sha.update(chunk)
-            self._chunks.task_done()
-        self._chunks.task_done()
-
-    def add(self, chunk: bytes) -> None:
-        self.crc64 = self._crc_of(chunk, self.crc64)
-        self._chunks.put(chunk)
-
-    def reset(self) -> None:
-        self._chunks.join()
-        self.crc64, self._sha = 0, sha256()
-
-    def sha256(self) -> str:
-        self._chunks.join()
-        return self._sha.hexdigest()
 
 
 @dataclass
@@ -188,7 +124,7 @@ class _Rate:
 
 class _Download:
     def __init__(
-        self, url_source: Callable[[], str], local: Path, file: BinaryIO, sums: _Sums, limits: Limits
+        self, url_source: Callable[[], str], local: Path, file: BinaryIO, sums: Checksums, limits: Limits
     ) -> None:
         self.url_source = url_source
         self.local = local

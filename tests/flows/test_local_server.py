@@ -24,8 +24,9 @@ from prefect.settings import (
 from prefect.settings.models.logging import LoggingSettings
 
 from flows.cli import guarded, run
-from flows.cli.local_server import running_server, wait_for_server
+from flows.cli.local_server import running_server
 from flows.cli.server_address import found_server, require_key
+from flows.cli.server_health import wait_for_server
 from footage.errors import AccountProblem, Unreachable
 
 NOBODY = "http://127.0.0.1:9/api"

@@ -9,33 +9,21 @@ from __future__ import annotations
 import base64
 import datetime
 import hashlib
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
 
 from footage.storyboard.budget import Statement
-from footage.storyboard.cut import Event, OutcomeState, ShotOutcome, cut
+from footage.storyboard.cut import Event, ShotOutcome, cut
 from footage.storyboard.dailies import pictures
 from footage.storyboard.dailies.continuity import drawing
+from footage.storyboard.dailies.figures import filters, meter, tiles
 from footage.storyboard.dailies.markup import EMPTY, Markup, fill, joined, link
-from footage.storyboard.dailies.shots import (
-    NOT_MADE,
-    STATES,
-    View,
-    card,
-    command_line,
-    frame,
-    notes,
-    poster_attribute,
-)
+from footage.storyboard.dailies.shots import View, card, frame, notes, poster_attribute
+from footage.storyboard.dailies.todo import todo
 from footage.storyboard.plan import BoardPlan
 from footage.storyboard.take_rows import TakeRow
-from footage.values.money import by_currency, money, money_left, rate_in_words, total
 
 __all__ = ["render_dailies"]
-
-# More than a screen of failures hides the film; the rest is folded away.
-_TODO_SHOWN = 6
 
 
 def render_dailies(
@@ -84,11 +72,11 @@ def render_dailies(
         script=script,
         eyebrow=f"Dailies · {made_at:%d %b %Y, %H:%M} {made_at:%Z}".rstrip(),
         about=f"{len(views)} shots · {plan.format} · prices of {plan.quote.read_on:%d %b %Y}",
-        tiles=_tiles(plan, views, statement),
-        meter=_meter(views),
+        tiles=tiles(plan, views, statement),
+        meter=meter(views),
         files=_files(downloads or {}),
-        filters=_filters(views),
-        todo=_todo(views),
+        filters=filters(views),
+        todo=todo(views),
         film=_film(film, plan.board.title, views, subtitles or {}),
         sheet=joined(_tile(view) for view in views),
         chains=_chains(views),
@@ -135,74 +123,6 @@ def _views(
     return views
 
 
-def _tiles(plan: BoardPlan, views: Sequence[View], statement: Statement | None) -> Markup:
-    made = [view for view in views if view.event.clip is not None]
-    came_s = sum(view.event.duration_s for view in made)
-    asked_s = sum(view.event.shot.request.duration for view in views)
-    missing = [f"{n} {STATES[state].lower()}" for state, n in _counts(views).items() if state != "delivered"]
-    tiles = [
-        ("Shots", str(len(made)), f"of {len(views)}", ", ".join(missing) or "all there"),
-        ("Length of the clips", f"{came_s:.1f}", "s", f"{asked_s} s asked"),
-        *_money_tiles(plan, views, statement),
-    ]
-    return joined(
-        fill(
-            '<div class="tile"><dt>{label}</dt><dd>{value} <span>{unit}</span></dd>'
-            '<dd class="below">{below}</dd></div>',
-            label=label,
-            value=value,
-            unit=unit,
-            below=below,
-        )
-        for label, value, unit, below in tiles
-    )
-
-
-def _money_tiles(
-    plan: BoardPlan, views: Sequence[View], statement: Statement | None
-) -> list[tuple[str, str, str, str]]:
-    currency = plan.board.budget.currency
-    # A clip that two shots share was paid once.
-    costs = {
-        c.key: c.cost for c in (view.event.clip for view in views) if c is not None and c.cost is not None
-    }
-    worth = total(by_currency((cost.amount, cost.currency) for cost in costs.values()), currency)
-    value, _, unit = money(worth, currency).rpartition(" ")
-    rate = rate_in_words(plan.quote.amounts, currency)
-    quoted = money(plan.quote.amount_in(currency), currency) + (f" ({rate})" if rate else "")
-    tiles = [("Cost of the clips", value, unit, f"{quoted} quoted for the board")]
-    if statement is None:
-        cached = sum(1 for view in views if view.event.clip is not None and view.event.clip.cached)
-        tiles.append(
-            ("Bought in this run", str(len(costs) - cached), "clips", f"{cached} were there already")
-        )
-    else:
-        bought, _, unit = money(statement.bought, statement.currency).rpartition(" ")
-        below = (
-            "no cap" if statement.left is None else f"{money_left(statement.left, statement.currency)} left"
-        )
-        if statement.reserved:
-            below = f"{money(statement.reserved, statement.currency)} promised for unfinished clips; {below}"
-        if statement.paid_before:
-            below = f"{money(statement.paid_before, statement.currency)} paid before; {below}"
-        tiles.append(("Bought in this run", bought, unit, below))
-    return tiles
-
-
-def _counts(views: Sequence[View]) -> dict[OutcomeState, int]:
-    """How many shots are in each state, in the order in which states are shown."""
-    counted = Counter(view.state for view in views)
-    return {state: counted[state] for state in STATES if counted[state]}
-
-
-def _meter(views: Sequence[View]) -> Markup:
-    parts = [
-        fill('<i class="{state}" style="flex:{n}"></i>', state=state, n=n)
-        for state, n in _counts(views).items()
-    ]
-    return joined(parts, "")
-
-
 def _files(downloads: Mapping[str, str]) -> Markup:
     links = [
         fill(
@@ -215,56 +135,6 @@ def _files(downloads: Mapping[str, str]) -> Markup:
         if (href := link(path)) is not None
     ]
     return fill('<div class="files">{links}</div>', links=joined(links)) if links else EMPTY
-
-
-def _filters(views: Sequence[View]) -> Markup:
-    wanted: list[tuple[str, str, int]] = [("all", "All shots", len(views))]
-    wanted += [(state, STATES[state], n) for state, n in _counts(views).items()]
-    return joined(
-        fill(
-            '<button type="button" data-show="{state}" aria-pressed="{on}">{word} {n}</button>',
-            state=state,
-            on="true" if state == "all" else "false",
-            word=word,
-            n=n,
-        )
-        for state, word, n in wanted
-    )
-
-
-def _todo(views: Sequence[View]) -> Markup:
-    order: tuple[OutcomeState, ...] = ("failed", "rejected", "unfinished", "waiting", "held", "skipped")
-    open_ones = sorted((v for v in views if v.state != "delivered"), key=lambda view: order.index(view.state))
-    if not open_ones:
-        return EMPTY
-    items = [_todo_item(view) for view in open_ones]
-    more = EMPTY
-    if len(items) > _TODO_SHOWN:
-        more = fill(
-            "<details><summary>{n} more</summary><ul>{items}</ul></details>",
-            n=len(items) - _TODO_SHOWN,
-            items=joined(items[_TODO_SHOWN:]),
-        )
-    return fill(
-        '<section aria-labelledby="todo"><h2 id="todo">What to do</h2>'
-        '<div class="panel todo"><ul>{items}</ul>{more}</div></section>',
-        items=joined(items[:_TODO_SHOWN]),
-        more=more,
-    )
-
-
-def _todo_item(view: View) -> Markup:
-    outcome = view.event.outcome
-    return fill(
-        '<li><p class="row"><span class="badge {state}">{word}</span><a href="#{anchor}">{name}</a></p>'
-        "<p>{reason}</p>{command}</li>",
-        state=view.state,
-        word=STATES[view.state],
-        anchor=view.anchor,
-        name=view.event.name,
-        reason=(outcome.reason if outcome is not None else None) or NOT_MADE,
-        command=command_line(outcome.command if outcome is not None else None),
-    )
 
 
 def _film(film: str | None, title: str, views: Sequence[View], subtitles: Mapping[str, str]) -> Markup:

@@ -6,34 +6,29 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple, cast
-
-from pydantic import ValidationError
+from typing import Any, NamedTuple
 
 from footage.errors import InvalidRequest, Problem
 from footage.input_roots import InputRoots
 from footage.privacy.display import shown
-from footage.storyboard.board import MAX_SHOTS, SPLIT, Board
+from footage.storyboard.board import Board
 from footage.storyboard.guesses import Guess
-from footage.storyboard.read import (
-    arcreel,
-    containers,
-    huobao,
-    otio_child,
-    otio_file,
-    own,
-    rows,
-    settlement,
-    toonflow,
-    vimax,
-    words,
-    written,
-)
+from footage.storyboard.read import containers, otio_child, otio_file, own, rows, settlement, words, written
 from footage.storyboard.read import delimited as table
 from footage.storyboard.read.board_file import read_file
 from footage.storyboard.read.draft import Parsed, pictures_below
 from footage.storyboard.read.film_files import film_below
 from footage.storyboard.read.finish import finish
+from footage.storyboard.read.formats import (
+    DIALECTS,
+    FORMATS,
+    TABLE_SUFFIXES,
+    TEXT_SUFFIXES,
+    looks_like_table,
+    parse_data,
+    recognize,
+    unwrapped,
+)
 from footage.storyboard.read.mapping import Part, refusal
 from footage.storyboard.read.plain_data import (
     MAX_BYTES,
@@ -45,19 +40,9 @@ from footage.storyboard.read.plain_data import (
 )
 from footage.storyboard.read.settlement import Settlement
 from footage.storyboard.read.text_encoding import decode
-from footage.storyboard.read.yaml_text import parse_yaml
+from footage.storyboard.read.validation import validated_board
 
 __all__ = ["FORMATS", "Part", "Reading", "Settlement", "read_board"]
-
-FORMATS: tuple[str, ...] = (
-    own.FORMAT, rows.FORMAT, rows.JSON_FORMAT, vimax.FORMAT, huobao.FORMAT, toonflow.FORMAT, arcreel.FORMAT,
-    otio_file.FORMAT,
-)  # fmt: skip
-_TABLES = (".csv", ".tsv")
-# Text that people and language models write: the table or the data stands somewhere in it.
-_WRITTEN = ("", ".txt", ".md", ".markdown")
-# The order matters where shapes overlap: a huobao row also has what a plain list needs.
-_DIALECTS = (vimax, arcreel, toonflow, huobao)
 
 
 class Reading(NamedTuple):
@@ -198,17 +183,17 @@ def _content(given: _Source, format: str | None, said: Settlement) -> _Content:
         knows=table.head_is_told_by_words,
         accept=said.accept_guesses,
     )
-    lines = written.markdown_lines(text, name=given.name) if given.suffix in _WRITTEN else None
+    lines = written.markdown_lines(text, name=given.name) if given.suffix in TEXT_SUFFIXES else None
     if lines is not None:
         found = table.from_lines(lines, name=given.name, named=named)
         return _Content(rows.FORMAT, text, table=found, part=part)
-    text = written.without_fence(text, name=given.name) if given.suffix not in _TABLES else text
-    if _looks_like_table(text, given.suffix, format):
+    text = written.without_fence(text, name=given.name) if given.suffix not in TABLE_SUFFIXES else text
+    if looks_like_table(text, given.suffix, format):
         if not text.strip():
             raise unreadable("it is empty", name=given.name)
         found = table.parse(text, name=given.name, named=named)
         return _Content(rows.FORMAT, text, table=found, part=part)
-    parsed = _parse(text, given.suffix, given.name)
+    parsed = parse_data(text, given.suffix, given.name)
     return _Content(format, text, None if parsed is None else plain_data(parsed, name=given.name), part=part)
 
 
@@ -217,8 +202,8 @@ def _reading(
 ) -> Reading:
     data, wrapper = content.data, dict[str, Any]()
     if content.format is None:
-        data, wrapper = _unwrapped(data)
-    format = content.format or _recognize(data, given.name)
+        data, wrapper = unwrapped(data)
+    format = content.format or recognize(data, given.name)
     if format == otio_file.FORMAT and (ours := own.kept_in_timeline(data, given.name)) is not None:
         format, data = own.FORMAT, ours
     with pictures_below(roots, said.assets):
@@ -233,56 +218,6 @@ def _reading(
     if wrapper:
         board = board.model_copy(update={"metadata": {**wrapper, **board.metadata}})
     return Reading(board, tuple(guesses), format, tuple(parts), said)
-
-
-def _looks_like_table(text: str, suffix: str, format: str | None) -> bool:
-    if format is not None:
-        return format == rows.FORMAT
-    if suffix in _TABLES:
-        return True
-    return suffix in _WRITTEN and text.lstrip()[:1] not in ("{", "[") and rows.has_head(text)
-
-
-def _parse(text: str, suffix: str, name: str) -> Any:
-    if suffix in (".jsonl", ".ndjson"):
-        # One list, so that the bounds of a document hold for all of its lines.
-        lines = [line for line in text.splitlines() if line.strip()]
-        return parse_json(f"[{','.join(lines)}]", name=name)
-    if suffix in (".json", ".otio") or text.lstrip()[:1] in ("{", "["):
-        return parse_json(text, name=name)
-    return parse_yaml(text, name=name)
-
-
-def _unwrapped(data: object) -> tuple[object, dict[str, Any]]:
-    """What web applications answer, `{"code": 0, "data": …}`, without the wrapping, and the wrapping."""
-    outer = as_mapping(data)
-    if outer is None or not isinstance(outer.get("data"), Mapping | list):
-        return data, {}
-    if any(as_list(value) for key, value in outer.items() if key != "data"):
-        return data, {}
-    return outer["data"], {key: value for key, value in outer.items() if key != "data"}
-
-
-def _recognize(data: object, name: str) -> str:
-    if data is None:
-        raise unreadable("it is empty", name=name)
-    if otio_file.matches(data):
-        return otio_file.FORMAT
-    if own.matches(data):
-        return own.FORMAT
-    for dialect in _DIALECTS:
-        if dialect.matches(data):
-            return dialect.FORMAT
-    if rows.matches(data):
-        return rows.JSON_FORMAT
-    outer = as_mapping(data)
-    if outer is not None and as_list(outer.get("shots")) is not None:
-        return own.FORMAT  # its own reader says best what is missing
-    raise unreadable(
-        f"the format is not recognized; known are {', '.join(FORMATS)}. Our own starts with "
-        "`schema: wan-video/storyboard/1` and has a list of `shots`",
-        name=name,
-    )
 
 
 def _own_board(
@@ -306,7 +241,7 @@ def _own_board(
         if not said.shots.get(shot_id, {}).get("skip")
     ]
     _say_of_film(plain, given, said, problems)
-    return _validated(plain, problems), guesses, []
+    return validated_board(plain, problems), guesses, []
 
 
 def _foreign_board(
@@ -329,7 +264,7 @@ def _foreign_board(
     }
     problems: list[Problem] = []
     _say_of_film(plain, given, said, problems)
-    return _validated(plain, problems), guesses, parts, parsed.shape
+    return validated_board(plain, problems), guesses, parts, parsed.shape
 
 
 def _say_of_film(plain: dict[str, Any], given: _Source, said: Settlement, problems: list[Problem]) -> None:
@@ -349,32 +284,5 @@ def _dialect(format: str, data: object, content: _Content, given: _Source, said:
         return otio_child.read(content.text or json.dumps(data), given.base, name=given.name)
     if format == rows.JSON_FORMAT:
         return rows.read_json(data, given.base, said)
-    dialect = next(dialect for dialect in _DIALECTS if format == dialect.FORMAT)
+    dialect = next(dialect for dialect in DIALECTS if format == dialect.FORMAT)
     return dialect.read(data, given.base)
-
-
-def _validated(plain: Mapping[str, Any], problems: list[Problem]) -> Board:
-    """The board, or every problem of its form at once, named by shot id instead of by position."""
-    if (count := len(as_list(plain.get("shots")) or [])) > MAX_SHOTS:
-        problem = Problem("shots", f"{count:,} shots", SPLIT, f"1 to {MAX_SHOTS:,}")
-        raise InvalidRequest(problems=(*problems, problem))
-    try:
-        board = Board.model_validate(plain)
-    except ValidationError as error:
-        ids = [str((as_mapping(shot) or {}).get("id")) for shot in as_list(plain.get("shots")) or []]
-        problems = [*problems, *(_problem(cast("Mapping[str, Any]", found), ids) for found in error.errors())]
-    else:
-        if not problems:
-            return board
-    raise InvalidRequest(problems=tuple(problems))
-
-
-def _problem(found: Mapping[str, Any], ids: list[str]) -> Problem:
-    where = ""
-    steps = list(found["loc"])
-    if len(steps) > 1 and steps[0] == "shots" and isinstance(steps[1], int) and steps[1] < len(ids):
-        where, steps = f"shots[{ids[steps[1]]}]", steps[2:]
-    for step in steps:
-        where += f"[{step}]" if isinstance(step, int) else f".{step}" if where else str(step)
-    message = str(found["msg"]).removeprefix("Value error, ")
-    return Problem(where or "storyboard", shown(found.get("input")), message)

@@ -13,10 +13,11 @@ import pytest
 from pictures import picture
 from plainsteps import PLAIN_STEPS
 
+from footage.batch.batch_check import prepare_batch
 from footage.batch.batch_production import ClipReport, produce
 from footage.batch.batch_report import BatchReport, read_report, write_report
 from footage.batch.lines import MAX_LINE_BYTES
-from footage.batch.prepared_batch import PreparedBatch, prepare_batch
+from footage.batch.prepared_batch import PreparedBatch
 from footage.catalogue import SWITCHES
 from footage.clip import Clip, follow
 from footage.concurrency.executors import in_thread

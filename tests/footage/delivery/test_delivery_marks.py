@@ -22,7 +22,9 @@ from footage.marks import Signing, Statement, sign_file
 from footage.marks.mp4 import labels_in_xmp
 from footage.media import inspect
 from footage.order import Expected
-from footage.steps.result_delivery import Delivered, fetch_and_compare, fetch_and_publish
+from footage.steps.delivered_clip import Delivered
+from footage.steps.restore import fetch_and_compare
+from footage.steps.result_delivery import fetch_and_publish
 from footage.storage import Store, open_store
 from footage.transfer import Limits
 

@@ -120,6 +120,15 @@ def test_a_booking_that_was_cut_off_is_found_again_without_the_provider(
     assert store.exists("claims/t1.json")
 
 
+def test_an_intent_that_is_lost_is_told_from_its_receipt(clip: ClipEvidence) -> None:
+    place = PLACE | {"workspace": "ws-1a2b3c", "account": "account-2"}
+    clip.book(receipt().model_copy(update=place))
+
+    (attempt,) = clip.state().attempts
+
+    assert {name: getattr(attempt.intent, name) for name in place} == place
+
+
 def test_a_task_belongs_to_one_attempt(clip: ClipEvidence, store: Store) -> None:
     other = ClipEvidence(store, "cd" * 32)
     other.book(receipt(key="cd" * 32))

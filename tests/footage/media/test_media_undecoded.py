@@ -15,7 +15,7 @@ from PIL import Image
 
 from footage.errors import BadDelivery
 from footage.media import conform, inspect, last_frame
-from footage.steps.result_delivery import judge
+from footage.steps.delivery_verdict import judge
 
 
 def coded(path: Path, codec: str, *, size: tuple[int, int] = (320, 180), frames: int = 12) -> Path:

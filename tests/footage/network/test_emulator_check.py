@@ -13,6 +13,7 @@ from footage.emulator import Emulator
 from footage.errors import InvalidRequest
 from footage.network.emulator_check import SERVICE, emulator_at
 from footage.settings import Settings
+from footage.steps.mixed_evidence import refuse_mixed_evidence
 from footage.storage import open_store
 
 
@@ -77,7 +78,7 @@ def test_clips_of_emulator_and_provider_are_kept_apart(
 ) -> None:
     def mixes(url: str) -> bool:
         try:
-            context_at(url, tmp_path).refuse_mixed_evidence(made_at, by_emulator)
+            refuse_mixed_evidence(context_at(url, tmp_path), made_at, by_emulator)
         except InvalidRequest:
             return False
         return True

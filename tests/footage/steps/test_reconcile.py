@@ -6,6 +6,7 @@ import asyncio
 import time
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,6 +23,8 @@ from footage.evidence.records import Intent
 from footage.evidence.state import Permission
 from footage.steps.reconcile import reconcile
 from footage.steps.submit import submit_clip
+
+KEEPER = Path(__file__).parents[3] / "footage/storyboard/examples/keeper.jpg"
 
 
 def lose_two_takes(bench: Bench) -> list[Any]:
@@ -93,6 +96,47 @@ def test_the_task_of_another_lost_create_with_the_same_prompt_is_not_taken(bench
 
     assert last_attempt(never_sent).receipt is None
     assert len(bench.tasks()) == 1
+
+
+def test_a_task_that_another_clip_claims_before_its_finder_does_is_not_taken_for_ours(bench: Bench) -> None:
+    others = bench.buy(bench.clip(take=2))
+    clip = bench.clip(take=1)
+    leave_unknown(clip)
+    # What a worker leaves behind that found the task and died before it claimed it.
+    found = others.model_copy(update={"key": clip.key, "attempt": 1})
+    clip.context.store.create(
+        f"{clip.evidence.folder}/attempt-1/found-{found.task_id}.json", found.to_bytes()
+    )
+
+    receipt = bench.buy(clip)
+
+    assert [task["task_id"] for task in bench.tasks()] == [others.task_id, receipt.task_id]
+    assert last_attempt(clip).number == 2
+
+
+def test_a_task_of_another_length_with_the_same_prompt_is_left_to_a_person(bench: Bench) -> None:
+    picture: dict[str, Any] = {"reference_image": str(KEEPER), "size": "1280*720"}
+    clip = bench.clip(model="wan2.6-i2v-flash", duration=2, **picture)
+    leave_unknown(clip)
+    other = bench.clip(model="wan2.6-i2v-flash", duration=4, **picture)
+    task_id = other.client().create(other.wire_body()).task_id
+
+    with pytest.raises(SubmissionUnknown, match="another length") as unknown:
+        bench.buy(clip)
+
+    assert unknown.value.task_ids == (task_id,)
+    assert last_attempt(clip).receipt is None
+
+
+def test_a_verdict_does_not_wait_for_the_pace_at_which_tasks_are_asked_for(bench: Bench) -> None:
+    clip = bench.clip(bench.context(reconcile_grace_s=1.0, poll_min_s=60.0, poll_max_s=60.0))
+    leave_unknown(clip)
+    began_s = time.monotonic()
+
+    receipt = bench.buy(clip)
+
+    assert time.monotonic() - began_s < 4.0, "four looks a grace, and not one in four of them"
+    assert [task["task_id"] for task in bench.tasks()] == [receipt.task_id]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Boards against the emulator, without Prefect."""
+"""Boards against the emulator, without Prefect; and music for them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from soundfiles import make_music
 
 from footage.context import Context, open_context
 from footage.credentials import parse_key
@@ -31,3 +32,9 @@ def context(emulator: Emulator, tmp_path: Path) -> Iterator[Context]:
     context = open_context(settings, find_api_key=lambda: parse_key(emulator.api_key, "test"))
     yield context
     context.close()
+
+
+@pytest.fixture(scope="module")
+def bed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two seconds of music, in a file whose name has a space and letters of another script."""
+    return make_music(tmp_path_factory.mktemp("music") / "夜 曲.wav", seconds=2.0, amplitude=0.3)

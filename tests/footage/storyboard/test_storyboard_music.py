@@ -1,97 +1,27 @@
-"""Music under the film of a board: what may be asked, what is refused, and what is left behind."""
+"""Music under the film of a board: how it sounds, and what is left behind."""
 
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import zipfile
-from collections.abc import Callable
-from dataclasses import replace
-from fractions import Fraction
-from itertools import pairwise
 from pathlib import Path
-from typing import Any, NamedTuple
-from xml.etree.ElementTree import fromstring
+from typing import Any
 
 import av
-import opentimelineio as otio
 import pytest
-from boards import BASE, delivered, no_links, planned
-from clips import make_clip
+from boards import no_links
 from loudness import loudness_lufs
+from musicboards import Made, made, two_shots
 from soundfiles import RATE, make_music
 
 from footage.errors import InvalidRequest
-from footage.input_roots import InputRoots
 from footage.media import inspect
 from footage.storage import open_store
-from footage.storyboard import Budget, Ledger, ShotOutcome, read_board
-from footage.storyboard.edl import edl
 from footage.storyboard.film import Film, make_film
 from footage.storyboard.kept_music import kept_music
-from footage.storyboard.package import Package, make_package
-from footage.storyboard.plan import BoardPlan, plan_board
+from footage.storyboard.plan import plan_board
 from footage.storyboard.preflight import preflight, prove_store
-from footage.storyboard.timeline import timeline_otio
-from footage.storyboard.xmeml import xmeml
-
-SIZE = {"size": "832*480"}
-
-
-class Made(NamedTuple):
-    """A board of two shots whose clips lie in a store, the first with a tone."""
-
-    store_at: Path
-    plan: BoardPlan
-    outcomes: dict[str, ShotOutcome]
-    files: dict[str, Path]
-
-    @property
-    def folder(self) -> Path:
-        return self.store_at / "storyboards/Film"
-
-    def package(self, plan: BoardPlan | None = None) -> Package:
-        store = open_store(str(self.store_at))
-        return make_package(store, plan or self.plan, self.outcomes, Ledger(Budget()).statement())
-
-    def planned(self, music: Any, **film: Any) -> BoardPlan:
-        """The same shots under other music."""
-        return two_shots(music, **film)
-
-    def report(self) -> dict[str, Any]:
-        return json.loads((self.folder / "report.json").read_text())
-
-
-def two_shots(music: Any, roots: InputRoots | None = None, **film: Any) -> BoardPlan:
-    document = {
-        "schema": "wan-video/storyboard/1",
-        "title": "Film",
-        "defaults": BASE | SIZE,
-        "film": film | ({} if music is None else {"music": music}),
-        "shots": [
-            {"id": "a", "transition": {"kind": "dissolve", "seconds": 0.4}},
-            {"id": "b", "seed": 2},
-        ],
-    }
-    return plan_board(read_board(document).board, no_links, roots=roots)
-
-
-def made(folder: Path, music: Any, *, silent: bool = False, **film: Any) -> Made:
-    plan = two_shots(music, **film)
-    outcomes: dict[str, ShotOutcome] = {}
-    files: dict[str, Path] = {}
-    (folder / "videos").mkdir()
-    for shot in plan.shots:
-        sound = shot.id == "a" and not silent
-        outcome = delivered(shot, duration=2.5, fps=30.0, size="832*480", audio=sound)
-        assert outcome.response is not None
-        files[shot.id] = make_clip(
-            folder / f"videos/{outcome.response.key}.mp4",
-            size=(832, 480), fps=30, seconds=2.5, picture="still", audio=sound, tone=0.2,
-        )  # fmt: skip
-        outcomes[shot.id] = outcome
-    return Made(folder, plan, outcomes, files)
 
 
 def film_of(of: Made, out: Path) -> Film:
@@ -100,162 +30,9 @@ def film_of(of: Made, out: Path) -> Film:
     return film
 
 
-@pytest.fixture(scope="module")
-def bed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two seconds, in a file whose name has a space and letters of another script."""
-    return make_music(tmp_path_factory.mktemp("music") / "夜 曲.wav", seconds=2.0, amplitude=0.3)
-
-
 @pytest.fixture
 def board(tmp_path: Path, bed: Path) -> Made:
     return made(tmp_path, str(bed))
-
-
-# ------------------------------------------------------------------------------------------------- what is asked
-
-
-def test_a_path_alone_is_music_12_db_lower_that_ducks_repeats_and_fades_out_over_a_second(bed: Path):
-    music = planned({"id": "a"}, film={"music": str(bed)}).music
-
-    assert music is not None
-    assert (music.samples, music.name) == (2 * RATE, "夜 曲.wav")
-    said = music.options
-    assert (said.gain_db, said.duck, said.loop, said.fade_in, said.fade_out) == (-12, True, True, 0, 1)
-
-
-@pytest.mark.parametrize("form", ["path", "fields"])
-def test_a_relative_path_starts_at_the_boards_file(tmp_path: Path, bed: Path, form: str):
-    (tmp_path / "sound").mkdir()
-    shutil.copy(bed, tmp_path / "sound/bed.wav")
-    music: Any = "sound/bed.wav" if form == "path" else {"file": "sound/bed.wav", "gain_db": -6}
-    document = {"schema": "wan-video/storyboard/1", "film": {"music": music}, "shots": [{"id": "a"} | BASE]}
-    (tmp_path / "board.json").write_text(json.dumps(document))
-
-    plan = plan_board(read_board(tmp_path / "board.json").board, no_links)
-
-    assert plan.music is not None
-    assert plan.music.file == tmp_path / "sound/bed.wav"
-
-
-def test_what_is_not_asked_changes_nothing_of_a_board():
-    plan = planned({"id": "a"}, film={"transitions": True})
-
-    assert plan.music is None
-    assert "music" not in plan.board.model_dump(mode="json")["film"]
-
-
-def test_a_board_with_music_has_the_loudness_of_the_web_unless_it_says_another(bed: Path):
-    def lufs(**film: Any) -> float | None:
-        return planned({"id": "a"}, film=film).board.film.loudness_lufs
-
-    assert lufs(music=str(bed)) == -16
-    assert lufs(music=str(bed), loudness="ebu") == -23
-    assert lufs(music=str(bed), loudness="as delivered") is None
-    assert lufs() is None
-
-
-@pytest.mark.parametrize(
-    ("music", "field", "says"),
-    [
-        ({"file": "a.wav", "gain_db": 20}, "film.music.gain_db", "write -60 to 12 dB"),
-        ({"file": "a.wav", "gain_db": "loud"}, "film.music.gain_db", "write -60 to 12 dB"),
-        ({"file": "a.wav", "fade_out": -1}, "film.music.fade_out", "write 0 to 60 seconds"),
-        ({"file": "a.wav", "fade_in": True}, "film.music.fade_in", "write 0 to 60 seconds"),
-        ({"file": "a.wav", "duck": "a little"}, "film.music.duck", "boolean"),
-        ({"file": "a.wav", "volume": 1}, "film.music", "'volume' is no field of music; write file, gain_db"),
-        ({"gain_db": -3}, "film.music", "write `file`"),
-        (3, "film.music", "write the path of a music file"),
-        (["a.wav", "b.wav"], "film.music", "write the path of a music file"),
-    ],
-)  # fmt: skip
-def test_music_that_is_asked_wrongly_is_refused_by_its_field(music: Any, field: str, says: str):
-    with pytest.raises(InvalidRequest) as refused:
-        planned({"id": "a"}, film={"music": music})
-
-    (problem,) = refused.value.problems
-    assert problem.field == field
-    assert says in problem.message
-
-
-# ------------------------------------------------------------------------------------------- which file it may be
-
-
-def write(name: str, data: bytes | None = None, **how: Any) -> Callable[[Path], str]:
-    def to(folder: Path) -> str:
-        path = folder / name
-        if data is None:
-            make_music(path, **how)
-        else:
-            path.write_bytes(data)
-        return str(path)
-
-    return to
-
-
-def too_large(folder: Path) -> str:
-    with (folder / "bed.wav").open("wb") as file:
-        file.truncate(1_000_000_001)
-    return str(folder / "bed.wav")
-
-
-def a_pipe(folder: Path) -> str:
-    os.mkfifo(folder / "bed.mp3")
-    return str(folder / "bed.mp3")
-
-
-def a_folder(folder: Path) -> str:
-    (folder / "bed.mp3").mkdir()
-    return str(folder / "bed.mp3")
-
-
-@pytest.mark.parametrize(
-    ("given", "says"),
-    [
-        (lambda folder: str(folder / "none.mp3"), "cannot be opened as a file: No such file"),
-        (lambda _: "https://example.com/bed.mp3?token=canary", "is a link, and music is read from a file"),
-        (lambda _: "data:audio/mpeg;base64,AAAA", "is a link"),
-        (lambda _: "file:///bed.mp3", "is a link"),
-        (lambda _: "", "has not the ending of a music file"),
-        (lambda _: "bed.ogg", "has not the ending of a music file"),
-        (lambda _: "bed\0.mp3", "cannot be opened as a file"),
-        (write("bed.wav", b""), "is empty"),
-        (too_large, "has 1,000,000,001 bytes"),
-        (a_pipe, "is no file"),
-        (a_folder, "is no file"),
-        (write("bed.wav", suffix=".m4a"), "does not begin like a WAV file; it looks like an MP4 file"),
-        (write("bed.mp3", b"#EXTM3U\nhttp://127.0.0.1/a.mp3\n"), "does not begin like an MP3 file"),
-        (write("bed.wav", seconds=0.1, title="canary"), "is too short"),
-    ],
-)
-def test_a_file_that_is_no_music_refuses_the_board_before_anything_is_bought(
-    tmp_path: Path, given: Callable[[Path], str], says: str
-):
-    with pytest.raises(InvalidRequest) as refused:
-        planned({"id": "a"}, film={"music": given(tmp_path)})
-
-    (problem,) = refused.value.problems
-    assert problem.field == "film.music"
-    assert says in problem.message
-    assert "a path of a .wav, .mp3, .m4a, .aac, .flac file of 1 s to 3 hours" in str(problem)
-    assert "canary" not in str(refused.value)
-
-
-def test_a_deployed_run_reads_music_below_its_folders_alone(tmp_path: Path, bed: Path):
-    (tmp_path / "in").mkdir()
-    inside = shutil.copy(bed, tmp_path / "in/bed.wav")
-    roots = InputRoots([tmp_path / "in"])
-
-    assert two_shots(str(inside), roots).music is not None
-    for outside in (bed, tmp_path / "none.wav"):
-        with pytest.raises(InvalidRequest, match="is not below a folder that deployed runs may read from"):
-            two_shots(str(outside), roots)
-
-
-def test_music_that_ends_before_the_film_is_told(bed: Path):
-    warnings = two_shots({"file": str(bed), "loop": False}).warnings
-
-    assert any("lasts 2.0 s, is not repeated, and the film lasts 10.0 s" in said for said in warnings)
-    assert not any("film.music" in said for said in two_shots(str(bed)).warnings)
 
 
 # ------------------------------------------------------------------------------------------------------- the film
@@ -504,126 +281,3 @@ def test_a_cut_goes_on_without_music_that_is_lost_and_says_so(tmp_path: Path):
     told = (of.folder / "dailies.html").read_text()
     assert "No music in the film: bed.wav cannot be opened as a file: No such file" in told
     assert "A2" not in (of.folder / "timeline.otio").read_text()
-
-
-# ------------------------------------------------------------------------------------------------------- timelines
-
-
-@pytest.fixture(params=["30", "24000/1001"])
-def rate(request: pytest.FixtureRequest) -> Fraction:
-    return Fraction(request.param)
-
-
-def cut_of(music: Any, rate: Fraction) -> tuple[BoardPlan, dict[str, ShotOutcome], dict[str, str], int]:
-    """Two shots of 75 frames each."""
-    plan = two_shots(music)
-    outcomes = {
-        shot.id: delivered(shot, duration=float(75 / rate), fps=float(rate), size="832*480")
-        for shot in plan.shots
-    }
-    return plan, outcomes, {shot.id: f"../../videos/{shot.id}.mp4" for shot in plan.shots}, 150
-
-
-def test_otio_has_the_music_on_a_track_of_its_own_as_long_as_the_film(bed: Path):
-    plan, outcomes, media, frames = cut_of(str(bed), Fraction(30))
-    timeline: Any = otio.adapters.read_from_string(timeline_otio(plan, outcomes, media).decode(), "otio_json")
-
-    video, music = timeline.tracks
-    assert (music.name, music.kind) == ("A2", "Audio")
-    assert music.duration().rescaled_to(30).value == video.duration().rescaled_to(30).value == frames
-    clips = list(music)
-    assert [clip.source_range.duration.to_seconds() for clip in clips] == [2, 2, 1]
-    assert {clip.media_reference.target_url for clip in clips} == {"music.wav"}
-    for clip in clips:
-        assert clip.available_range().duration >= clip.source_range.duration
-        assert clip.metadata["wan_video"]["music"]["gain_db"] == -12
-        assert clip.metadata["wan_video"]["music"]["duck"] is True
-
-
-def test_music_that_is_longer_than_the_film_is_one_clip_of_the_films_frames(tmp_path: Path):
-    long = make_music(tmp_path / "long.wav", seconds=7)
-    plan, outcomes, media, frames = cut_of(str(long), Fraction(30))
-    timeline: Any = otio.adapters.read_from_string(timeline_otio(plan, outcomes, media).decode(), "otio_json")
-
-    (clip,) = timeline.tracks[1]
-    assert clip.source_range.duration == otio.opentime.RationalTime(frames, 30)
-
-
-def test_a_timeline_with_music_gives_its_board_back(bed: Path):
-    plan, outcomes, media, _ = cut_of({"file": str(bed), "gain_db": -6}, Fraction(30))
-
-    assert read_board(timeline_otio(plan, outcomes, media)).board == plan.board
-
-
-def test_the_xml_has_the_music_with_its_level_on_tracks_of_its_own(bed: Path, board: Made):
-    media = {"a": "../../videos/a.mp4", "b": "../../videos/b.mp4"}
-    text = xmeml(board.plan, board.outcomes, media, "storyboards/Film")
-    sequence: Any = fromstring(text).find("sequence")
-
-    tracks = sequence.findall("media/audio/track")
-    assert len(tracks) == 4
-    for number, track in enumerate(tracks[2:], start=1):
-        items = track.findall("clipitem")
-        assert [(i.findtext("start"), i.findtext("end")) for i in items] == [
-            ("0", "60"), ("60", "120"), ("120", "150"),
-        ]  # fmt: skip
-        assert [(i.findtext("in"), i.findtext("out")) for i in items] == [
-            ("0", "60"), ("0", "60"), ("0", "30"),
-        ]  # fmt: skip
-        assert {i.findtext("sourcetrack/trackindex") for i in items} == {str(number)}
-        levels = [float(i.findtext("filter/effect/parameter/value")) for i in items]
-        assert levels == [pytest.approx(10 ** (-12 / 20), abs=1e-5)] * 3
-        assert track.findall(".//link") == []
-    assert [url.text for url in sequence.iter("pathurl")] == [*media.values(), "music.wav"]
-    ids = [item.get("id") for item in sequence.iter("clipitem")]
-    assert len(ids) == len(set(ids))
-
-
-def test_timelines_for_another_machine_find_the_music_in_the_boards_folder(bed: Path):
-    plan = two_shots(str(bed), media_root="/Volumes/films")
-    outcomes = {shot.id: delivered(shot) for shot in plan.shots}
-
-    files = {"a": "../../videos/a.mp4"}
-    url = "file://localhost/Volumes/films/storyboards/Film/music.wav"
-
-    assert f"<pathurl>{url}</pathurl>" in xmeml(plan, outcomes, files, "storyboards/Film").decode()
-    assert f'"{url}"' in timeline_otio(plan, outcomes, files, "storyboards/Film").decode()
-
-
-def test_repetitions_of_music_end_with_the_film_at_every_rate(bed: Path, rate: Fraction):
-    plan, outcomes, media, frames = cut_of(str(bed), rate)
-    sequence: Any = fromstring(xmeml(plan, outcomes, media)).find("sequence")
-
-    track = sequence.findall("media/audio/track")[0]
-    items = track.findall("clipitem")
-    edges = [(int(i.findtext("start")), int(i.findtext("end"))) for i in items]
-    length = int(sequence.findtext("duration"))
-    assert edges[0][0] == 0
-    assert edges[-1][1] == length
-    assert all(before[1] == after[0] for before, after in pairwise(edges))
-    assert all(start < end for start, end in edges)
-    assert length == frames if rate == 30 else length > frames
-
-
-@pytest.mark.parametrize("loop", [True, False])
-@pytest.mark.parametrize("short_by", [-3, 0, 3, 700, 900])
-def test_music_about_as_long_as_the_film_is_as_long_as_it_on_its_track(bed: Path, loop: bool, short_by: int):
-    plan, outcomes, media, frames = cut_of({"file": str(bed), "loop": loop}, Fraction(30))
-    assert plan.music is not None
-    plan = replace(plan, music=replace(plan.music, samples=frames * RATE // 30 - short_by))
-
-    timeline: Any = otio.adapters.read_from_string(timeline_otio(plan, outcomes, media).decode(), "otio_json")
-    sequence: Any = fromstring(xmeml(plan, outcomes, media)).find("sequence")
-
-    *_, music = timeline.audio_tracks()
-    assert music.duration().to_seconds() == pytest.approx(frames / 30, abs=1e-9)
-    items = sequence.findall("media/audio/track")[0].findall("clipitem")
-    assert all(int(item.findtext("start")) < int(item.findtext("end")) for item in items)
-
-
-def test_the_edit_list_names_the_music(bed: Path):
-    plan, outcomes, media, _ = cut_of(str(bed), Fraction(30))
-
-    (text,) = edl(plan, outcomes, media)
-
-    assert text.splitlines()[-1] == "* MUSIC: 夜 曲.wav AT -12 DB"
