@@ -1,0 +1,50 @@
+"""Whose the provider's tasks are: each claim is read once, and one that cannot be read hides no other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from countedstore import CountedStore
+
+from footage.errors import StorageProblem
+from footage.evidence.claimed_tasks import ClaimedTasks
+from footage.evidence.records import Claim
+from footage.storage import open_store
+
+KEY = "ab" * 32
+
+
+def _store(folder: Path, **claims: bytes) -> CountedStore:
+    store = open_store(str(folder))
+    for task_id, body in claims.items():
+        store.create(f"claims/{task_id}.json", body)
+    return CountedStore(store)
+
+
+def test_what_is_claimed_is_read_once_and_what_is_not_is_looked_for_again(tmp_path: Path) -> None:
+    claim = Claim(task_id="one", key=KEY, attempt=2)
+    store = _store(tmp_path, one=claim.to_bytes())
+    tasks = ClaimedTasks(store)
+
+    assert tasks.of(["one", "two"]) == {"one": claim}
+    two = Claim(task_id="two", key=KEY, attempt=1)
+    store.create("claims/two.json", two.to_bytes())
+    assert tasks.of(["one", "two"]) == {"one": claim, "two": two}
+    assert tasks.of(["two"]) == {"two": two}
+
+    read = [path for method, path in store.asked if method == "read"]
+    assert read == ["claims/one.json", "claims/two.json", "claims/two.json"]
+    assert not any(method == "list" for method, _ in store.asked)
+
+
+def test_a_claim_that_cannot_be_read_is_told_with_the_others(tmp_path: Path) -> None:
+    claim = Claim(task_id="one", key=KEY, attempt=1)
+    tasks = ClaimedTasks(_store(tmp_path, one=claim.to_bytes(), bad=b"{", other=claim.to_bytes()))
+
+    found = tasks.of(["bad", "one", "other"])
+
+    assert found["one"] == claim
+    for name in ("bad", "other"):
+        problem = found[name]
+        assert isinstance(problem, StorageProblem)
+        assert f"claims/{name}.json" in problem.message
