@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from countedstore import CountedStore
 
@@ -14,7 +15,7 @@ from footage.storage import open_store
 KEY = "ab" * 32
 
 
-def _store(folder: Path, **claims: bytes) -> CountedStore:
+def _store(folder: Path, **claims: bytes) -> Any:
     store = open_store(str(folder))
     for task_id, body in claims.items():
         store.create(f"claims/{task_id}.json", body)
