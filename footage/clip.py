@@ -274,7 +274,7 @@ class Clip:
                 await in_thread(self._look_whether_over)
                 raise
             finally:
-                self.context.in_flight.leave(self.key)
+                self.context.in_flight.leave(self)
                 # In a thread of its own right: releasing must also happen when this task is being cancelled.
                 await asyncio.shield(in_thread(self._let_go))
 

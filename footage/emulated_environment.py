@@ -20,7 +20,7 @@ from footage.settings import ROOM, load_settings
 if TYPE_CHECKING:
     from footage.emulator import CannotStart
 
-# The stand-in itself is loaded where it is used: a run that buys has no need of it. Its key is this one.
+# The stand-in's own key. Itself it is loaded where it is used: a run that buys has no need of it.
 EMULATOR_KEY = "sk-emulator"
 
 # A clip of a minute and a half is ready in under five seconds.

@@ -3,10 +3,10 @@
 The provider counts creates per second for a main account, so the count has to be kept where all workers meet.
 Only creates are paced, and why nothing else is:
 
-- Clips in flight: the provider queues what passes its limit of running tasks. A slot that is held from create
-  to result would wait here instead of there, with the same process waiting, and its lease would be one more
-  thing to lose: in-memory leases kill the holders when the server restarts. How many clips are at the provider at
-  once is bounded by the work pool, and within a run of many clips by `footage/pacing/in_flight.py`.
+- Clips in flight: the provider queues what passes its limit of running tasks. A slot of the server that is held from
+  create to result would wait here instead of there, with the same process waiting, and its lease would be one more
+  thing to lose: in-memory leases kill the holders when the server restarts. Within one process nothing can be lost,
+  so there `footage/pacing/in_flight.py` counts; across processes the work pool bounds what runs.
 - Queries: asking a limit costs the Prefect server more than the query costs the provider. Each process keeps
   to WAN_VIDEO_QUERIES_PER_SECOND, and an answer of 429 only makes a query come later.
 

@@ -50,7 +50,8 @@ def main() -> int:
             print(f"{HOUR} …", file=sys.stderr, flush=True)
             rows.extend(hour.result())
     if asked.write:
-        rows = page.write(rows, command=f"make {'bench-full' if asked.full else 'bench'}")
+        command = f"make {'bench-full' if asked.full else 'bench'}"
+        rows = page.write(rows, command=command, whole=asked.full and not asked.only)
     print(page.table(rows))
     behind = [row.what for row in rows if len(row.figures) > 1 and not row.ahead]
     for what in behind:

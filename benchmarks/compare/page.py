@@ -44,23 +44,26 @@ def _cell(row: Row, client: str) -> str:
     return f"{text}; {row.notes[client]}" if client in row.notes else text
 
 
-def write(rows: list[Row], *, command: str) -> list[Row]:
-    """Put table and machine into the page, draw the picture, keep the figures; gives all rows of the page."""
-    today = f"{datetime.now(UTC):%Y-%m-%d}"
-    for row in rows:
-        row.measured = f"{today}, {command}"
-    kept = [Row(**row) for row in json.loads(FIGURES.read_text())] if FIGURES.exists() else []
-    now = {row.what: row for row in rows}
-    # In the order of the page, and what is new at its end.
-    rows = [now.pop(row.what, row) for row in kept] + list(now.values())
-    FIGURES.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n")
-    when = " and ".join(sorted({row.measured for row in rows}))
-    machine = (
-        f"Measured on {os.cpu_count()} cores ({platform.system()} {platform.machine()}, Python "
-        f"{platform.python_version()}, Prefect {version('prefect')}, dashscope {version('dashscope')}): {when}."
+def write(rows: list[Row], *, command: str, whole: bool) -> list[Row]:
+    """Put the table into the page, draw the picture, keep the figures; gives all rows of the page.
+
+    What was not measured now stays as it was, unless this is the `whole` page.
+    """
+    now = (
+        f"{datetime.now(UTC):%Y-%m-%d}, {command}, {os.cpu_count()} cores ({platform.system()} {platform.machine()}, "
+        f"Python {platform.python_version()}, Prefect {version('prefect')}, dashscope {version('dashscope')})"
     )
+    for row in rows:
+        row.measured = now
+    kept = [] if whole or not FIGURES.exists() else [Row(**row) for row in json.loads(FIGURES.read_text())]
+    new = {row.what: row for row in rows}
+    # In the order of the page, and what is new at its end.
+    rows = [new.pop(row.what, row) for row in kept] + list(new.values())
+    FIGURES.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n")
+    runs = list(dict.fromkeys(row.measured for row in rows))
+    measured = [f"{what}: {len([r for r in rows if r.measured == what])} rows" for what in runs]
     text = PAGE.read_text()
-    body = f"{_BEGIN}\n{machine}\n\n{table(rows)}\n\n![The same figures as bars](compared.png)\n{_END}"
+    body = f"{_BEGIN}\nMeasured {'; '.join(measured)}.\n\n{table(rows)}\n\n![As bars](compared.png)\n{_END}"
     PAGE.write_text(re.sub(f"{_BEGIN}.*{_END}", lambda _: body, text, flags=re.S))
     _draw([row for row in rows if len(row.figures) > 1])
     return rows

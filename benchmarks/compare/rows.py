@@ -18,7 +18,7 @@ class Row:
     figures: dict[str, list[float]] = field(default_factory=dict)
     notes: dict[str, str] = field(default_factory=dict)
     more_is_better: bool = False
-    # When, with which command.
+    # When, with which command, on what machine.
     measured: str = ""
 
     def add(self, client: str, value: float, note: str = "") -> None:

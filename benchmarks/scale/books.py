@@ -96,7 +96,7 @@ def compare(proof: Proof, prompts: list[str], ends: dict[str, str], tasks: list[
         proof.ends[end] += 1
         proof.bought += paid[prompt]
         proof.twice += max(0, paid[prompt] - 1)
-        if end == "delivered":
+        if end == "delivered" and paid[prompt]:
             proof.delivered += 1
         elif paid[prompt]:
             proof.lost += 1

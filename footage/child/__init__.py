@@ -20,7 +20,7 @@ import threading
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
-from footage.child.fork_client import FORKS, PYTHON, SERVER, ServerGone, bare_environment
+from footage.child.fork_client import PYTHON, SERVER, ServerGone, bare_environment
 
 Cause = Literal["input", "disk", "memory", "time", "crash"]
 
@@ -80,6 +80,8 @@ def call(
             code, said = _run(asked, bounds.wall_s)
     except TimeoutError as error:
         raise ChildError(f"reading it took more than {bounds.wall_s:.0f} s", "time") from error
+    except OSError as error:
+        raise ChildError(f"its reader could not be started: {error.strerror}", "crash") from error
     if code != 0:
         raise _ended(code)
     head, _, rest = said.partition(b"\n")
@@ -91,9 +93,8 @@ def call(
 
 def _run(asked: bytes, wall_s: float) -> tuple[int, bytes]:
     """Exit code (negative: the signal that ended it) and output of a child; raises TimeoutError."""
-    if FORKS:
-        with contextlib.suppress(ServerGone):
-            return SERVER.run(asked, wall_s)
+    with contextlib.suppress(ServerGone):
+        return SERVER.run(asked, wall_s)
     try:
         done = subprocess.run(
             [*PYTHON, "footage.child"],

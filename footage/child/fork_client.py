@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import functools
 import os
 import select
 import signal
@@ -17,8 +18,6 @@ from typing import BinaryIO
 
 import footage
 
-# A process is named by a descriptor, and files without a name hold what goes in and out.
-FORKS = sys.platform == "linux" and hasattr(os, "pidfd_open") and hasattr(os, "memfd_create")
 # -P: no module is taken from the current folder, which may be anybody's.
 PYTHON = (sys.executable, "-P", "-m")
 # After that time it is not the job that is slow.
@@ -26,7 +25,21 @@ _FORKED_WITHIN_S = 30.0
 
 
 class ServerGone(Exception):
-    """The server does not answer; what was asked was not begun, or has to be done again."""
+    """There is no server, or it does not answer; no child of it works on what was asked any more."""
+
+
+@functools.cache
+def forks() -> bool:
+    """Whether this system has what the server needs: processes with a descriptor, and files without a name."""
+    if sys.platform != "linux":
+        return False
+    try:
+        # What Python was built with, the kernel or a container's policy may refuse.
+        os.close(os.pidfd_open(os.getpid()))
+        os.close(os.memfd_create("wan-video-child"))
+    except OSError:
+        return False
+    return True
 
 
 def bare_environment() -> dict[str, str]:
@@ -43,8 +56,9 @@ class ForkServer:
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._socket: socket.socket | None = None
-        # After os.fork() the server is the other process's.
-        self._owner = 0
+        # After os.fork() the server is the other process's, and its lock may be held there.
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self._forget)
 
     def run(self, asked: bytes, wall_s: float) -> tuple[int, bytes]:
         """Exit code (negative: the signal that ended it) and output of a child that was asked this.
@@ -53,81 +67,99 @@ class ForkServer:
             TimeoutError: It took longer than `wall_s`, and was killed.
             ServerGone: There is no answer of the server.
         """
-        with _unnamed_file() as question, _unnamed_file() as answer:
-            question.write(asked)
-            question.seek(0)
-            status, theirs = os.pipe()
-            with os.fdopen(status, "rb", buffering=0) as told:
-                try:
-                    self._send([question.fileno(), answer.fileno(), theirs])
-                finally:
-                    os.close(theirs)
-                code = _await_end(told, _forked(told), wall_s)
+        if not forks():
+            raise ServerGone
+        with contextlib.ExitStack() as files:
+            try:
+                question, answer = (files.enter_context(_unnamed_file()) for _ in range(2))
+                question.write(asked)
+                question.seek(0)
+                status, theirs = os.pipe()
+            except OSError as error:
+                # Too many open files, or no memory.
+                raise ServerGone from error
+            told = files.enter_context(os.fdopen(status, "rb", buffering=0))
+            try:
+                server = self._send([question.fileno(), answer.fileno(), theirs])
+            finally:
+                os.close(theirs)
+            code = _await_end(told, self._forked(told, server), wall_s)
             answer.seek(0)
             return code, answer.read()
 
+    def _forked(self, told: BinaryIO, server: subprocess.Popen[bytes]) -> int:
+        try:
+            pid = int(_line(told, _FORKED_WITHIN_S))
+        except TimeoutError as error:
+            # With it goes whatever it begins too late.
+            server.kill()
+            server.wait()
+            raise ServerGone from error
+        if pid == 0:
+            raise ServerGone
+        return pid
+
     def stop(self) -> None:
-        """End the server, once its children have ended."""
+        """End the server, and with it the children that still work."""
         with self._lock:
             server, connection, self._process, self._socket = self._process, self._socket, None, None
         if connection is not None:
             connection.close()
-        if server is not None and self._owner == os.getpid():
+        if server is not None:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 server.wait(2)
 
-    def _send(self, files: list[int]) -> None:
+    def _send(self, files: list[int]) -> subprocess.Popen[bytes]:
+        """Ask the server, which is started where there is none; gives its process."""
         with self._lock:
-            if self._process is None or self._owner != os.getpid() or self._process.poll() is not None:
-                self._start()
-            assert self._socket is not None
             try:
+                if self._process is None or self._socket is None or self._process.poll() is not None:
+                    self._process, self._socket = self._started()
                 socket.send_fds(self._socket, [b"j"], files)
             except OSError as error:
                 raise ServerGone from error
+            return self._process
 
-    def _start(self) -> None:
+    def _started(self) -> tuple[subprocess.Popen[bytes], socket.socket]:
         if self._socket is not None:
             self._socket.close()
-        self._socket, theirs = socket.socketpair()
+        ours, theirs = socket.socketpair()
         with theirs:
-            try:
-                self._process = subprocess.Popen(
-                    [*PYTHON, "footage.child.fork_server", str(theirs.fileno())],
-                    env=bare_environment(),
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.DEVNULL,
-                    # FFmpeg has a line for every damaged macroblock.
-                    stderr=subprocess.DEVNULL,
-                    pass_fds=[theirs.fileno()],
-                )
-            except OSError as error:
-                raise ServerGone from error
-        self._owner = os.getpid()
+            process = subprocess.Popen(
+                [*PYTHON, "footage.child.fork_server", str(theirs.fileno())],
+                env=bare_environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                # FFmpeg has a line for every damaged macroblock.
+                stderr=subprocess.DEVNULL,
+                pass_fds=[theirs.fileno()],
+            )
+        return process, ours
+
+    def _forget(self) -> None:
+        if self._socket is not None:
+            self._socket.close()
+        self._lock, self._process, self._socket = threading.Lock(), None, None
 
 
 def _unnamed_file() -> BinaryIO:
     return os.fdopen(os.memfd_create("wan-video-child"), "w+b")
 
 
-def _forked(told: BinaryIO) -> int:
-    try:
-        return int(_line(told, _FORKED_WITHIN_S))
-    except TimeoutError as error:
-        raise ServerGone from error
-
-
 def _await_end(told: BinaryIO, pid: int, wall_s: float) -> int:
     # The number may be another process's by the time that this one is killed; the descriptor is not.
     try:
         process = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return int(_line(told, _FORKED_WITHIN_S))
+    except OSError:
+        # It has ended already, or else it ends at its own bounds.
+        return int(_line(told, wall_s))
     try:
         return int(_line(told, wall_s))
-    except TimeoutError:
+    except (TimeoutError, ServerGone):
+        # Who takes its place may write the same file.
         with contextlib.suppress(ProcessLookupError):
             signal.pidfd_send_signal(process, signal.SIGKILL)
+        select.select([process], [], [], _FORKED_WITHIN_S)
         raise
     finally:
         os.close(process)

@@ -2,14 +2,15 @@
 
 python -m footage.child.fork_server FD        FD is a Unix socket; each byte of it brings three files
 
-They are the question, the place for the answer, and a pipe on which two lines come: the child's process id, and its
-exit code (negative: the signal that ended it). The server itself reads no byte of a stranger, keeps no thread, and ends
-when its parent closes the socket or is gone.
+They are the question, the place for the answer, and a pipe on which two lines come: the child's process id (0: none
+could be forked), and its exit code (negative: the signal that ended it). The server itself reads no byte of a stranger,
+keeps no thread, and ends when its parent closes the socket or is gone. Its children end with it.
 """
 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import importlib
 import json
 import os
@@ -21,6 +22,9 @@ from typing import NoReturn
 
 from footage.child.__main__ import main as run_job
 
+# Linux: the signal that comes when the parent ends (prctl(2)).
+_PR_SET_PDEATHSIG = 1
+_LIBC = ctypes.CDLL(None)
 # A question is one line: a job's name and its arguments, with a few labels.
 _MOST_QUESTION_BYTES = 4 << 20
 
@@ -45,15 +49,18 @@ def serve(parent: socket.socket) -> None:
                 return
             question, answer, told = files
             _load(question)
-            pid = os.fork()
+            pid = _fork()
             if pid == 0:
                 for other in (parent.fileno(), ended, wake, told, *running.values()):
                     os.close(other)
                 _become_child(question, answer)
             os.close(question)
             os.close(answer)
-            running[pid] = told
-            _tell(told, pid)
+            _tell(told, pid or 0)
+            if pid is None:
+                os.close(told)
+            else:
+                running[pid] = told
 
 
 def _noted(_number: int, _frame: object) -> None:
@@ -65,6 +72,20 @@ def _load(question: int) -> None:
     with contextlib.suppress(Exception):
         head = os.pread(question, _MOST_QUESTION_BYTES, 0).partition(b"\n")[0]
         importlib.import_module(json.loads(head)["job"].partition(":")[0])
+
+
+def _fork() -> int | None:
+    """As os.fork(); None: there is no room for another process."""
+    server = os.getpid()
+    try:
+        pid = os.fork()
+    except OSError:
+        return None
+    if pid == 0:
+        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != server:
+            os._exit(1)
+    return pid
 
 
 def _become_child(question: int, answer: int) -> NoReturn:

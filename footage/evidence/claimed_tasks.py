@@ -7,40 +7,51 @@ never changes: each is read once for all clips of a run.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from footage.errors import NotThere, StorageProblem
+from footage.errors import BadRecord, NotThere
 from footage.evidence.reader import RecordReader
 from footage.evidence.records import Claim
 
 if TYPE_CHECKING:
     from footage.storage import Store
 
+# From so many tasks on that may have a claim, one listing tells which have one: it has a thousand names a request.
+_WORTH_A_LIST = 100
+
 
 class ClaimedTasks:
     """Reads the claims of one store; thread-safe."""
 
     def __init__(self, store: Store) -> None:
+        self._store = store
         self._reader = RecordReader(store)
-        self._lock = threading.Lock()
         self._read: dict[str, Claim] = {}
 
-    def of(self, task_ids: Iterable[str]) -> dict[str, Claim | StorageProblem]:
-        """The claim of each task that has one, or why it cannot be read; tasks without a claim are left out."""
-        with self._lock:
-            claims = {task_id: claim for task_id in task_ids if (claim := self._claim(task_id)) is not None}
-            self._read |= {task: claim for task, claim in claims.items() if isinstance(claim, Claim)}
-        return claims
+    def of(self, task_ids: Iterable[str]) -> dict[str, Claim | BadRecord]:
+        """The claim of each task that has one, or what is wrong with it; tasks without a claim are left out.
 
-    def _claim(self, task_id: str) -> Claim | StorageProblem | None:
+        Raises:
+            StorageProblem: The store does not tell, so that nothing may be concluded.
+        """
+        wanted = list(task_ids)
+        if sum(task_id not in self._read for task_id in wanted) >= _WORTH_A_LIST:
+            there = {
+                name.removeprefix("claims/").removesuffix(".json") for name in self._store.list("claims")
+            }
+            wanted = [task_id for task_id in wanted if task_id in there]
+        found = {task_id: self._claim(task_id) for task_id in wanted}
+        return {task_id: claim for task_id, claim in found.items() if claim is not None}
+
+    def _claim(self, task_id: str) -> Claim | BadRecord | None:
         if task_id in self._read:
             return self._read[task_id]
         try:
-            return self._reader.record(f"claims/{task_id}.json", Claim, task_id=task_id)
+            claim = self._reader.record(f"claims/{task_id}.json", Claim, task_id=task_id)
         except NotThere:
             return None
-        except StorageProblem as error:
-            # It may be about any clip: it is told, and stops none of the others.
-            return error
+        except BadRecord as broken:
+            return broken
+        self._read[task_id] = claim
+        return claim

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import functools
+import threading
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, astuple, dataclass
 from fractions import Fraction
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from footage.child import Bounds, ChildError, call
+from footage.child.fork_client import forks
 from footage.errors import BadDelivery, StorageProblem
 from footage.media.boxes import walk
 from footage.media.facts import VideoFacts
@@ -20,8 +21,10 @@ from footage.values.shape_fit import Fit
 
 # Inspecting 5 s of 1080p takes well under a second; a file that needs minutes was made to.
 _LOOK_TIMEOUT_S = 120.0
+_LOAD_TIMEOUT_S = 30.0
 # 5 s of 1080p take 2 to 3 s to conform on two cores; a loaded machine takes longer.
 _ENCODE_TIMEOUT_S = 900.0
+_LOADING = threading.Lock()
 _LOOK_DATA_BYTES = 200 << 20
 # Conforming 1080p takes 292 MB; the rest is what threads reserve and never use.
 _ADDRESS_SPACE_BYTES = 6 << 30
@@ -72,11 +75,12 @@ def _looked_at(size_bytes: int, arguments: dict[str, Any]) -> dict[str, Any]:
         return call(job, bounds, **arguments, not_decoded=error.reason)[0]
 
 
-@functools.cache
 def load_decoder() -> None:
-    """Have the decoder loaded before the first file comes; where that fails, the first file tells."""
-    with contextlib.suppress(ChildError):
-        call("footage.media.decoding:loaded", Bounds(_LOOK_TIMEOUT_S))
+    """Have the decoder loaded before the first file comes, once; where that fails, the first file tells."""
+    # Elsewhere each child loads its own. Who finds it taken has nothing to do: it is never given back.
+    if forks() and _LOADING.acquire(blocking=False):
+        with contextlib.suppress(ChildError):
+            call("footage.media.decoding:loaded", Bounds(_LOAD_TIMEOUT_S))
 
 
 def last_frame(path: Path, out: Path) -> None:

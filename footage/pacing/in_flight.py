@@ -1,13 +1,14 @@
 """How many clips of one run are at the provider at once: as many as it makes, and as many again in its queue.
 
-The provider makes a few clips of a model at once and queues the others in the order in which they came. Whoever sends
-a thousand at once is served a thousand times before the next one who comes; whoever keeps just the head of the queue
-filled loses no time, and shares the slots with all that do the same, without a coordinator.
+The provider makes a few clips of a model at once and queues the others in the order in which they came. Of a run that
+sends a thousand at once all are made before the first of the run that comes next. One that keeps just the head of the
+queue filled loses no time, and shares the slots with all that do the same, without a coordinator.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -16,11 +17,15 @@ from footage.catalogue import known_models
 if TYPE_CHECKING:
     from footage.provider import WanClient
 
+logger = logging.getLogger(__name__)
+
 # Times what is made at once: the other half waits in the provider's queue, so that no slot is ever free.
 WINDOW = 2
+# While clips follow each other, one that has ended is for a moment taken for one that runs.
+_SURE_S = 10.0
 
 # Endpoint, account, model: what the provider counts together.
-_Line = tuple[str, str, str]
+_Queue = tuple[str, str, str]
 
 
 @dataclass
@@ -28,33 +33,53 @@ class _Window:
     documented: int
     # As the provider says; None: it does not.
     told: int | None = None
-    # Keys of the clips that it has, or is about to get.
-    keys: set[str] = field(default_factory=set[str])
-    running: set[str] = field(default_factory=set[str])
+    # The clips that it has, or is about to get.
+    inside: set[object] = field(default_factory=set[object])
+    running: set[object] = field(default_factory=set[object])
     most_running: int = 0
-    waiting: dict[str, asyncio.Future[None]] = field(default_factory=dict[str, "asyncio.Future[None]"])
+    # Since when all that are inside run, so that none of them is queued (monotonic).
+    all_run_since_s: float | None = None
+    waiting: dict[object, asyncio.Future[None]] = field(default_factory=dict[object, "asyncio.Future[None]"])
+    waited: bool = False
 
     @property
-    def room(self) -> int:
+    def size(self) -> int:
         # An account may have more than is documented: it is seen by what runs.
-        return WINDOW * (self.told or max(self.documented, self.most_running)) - len(self.keys)
+        return WINDOW * (self.told or max(self.documented, self.most_running))
 
     def let_in(self) -> None:
         """Let in as many as there is room for, in the order in which they came."""
-        while self.waiting and self.room > 0:
-            key = next(iter(self.waiting))
-            turn = self.waiting.pop(key)
+        while self.waiting and len(self.inside) < self.size:
+            clip = next(iter(self.waiting))
+            turn = self.waiting.pop(clip)
             # Else it was cancelled, and did not notice yet.
             if not turn.done():
-                self.keys.add(key)
+                self.inside.add(clip)
                 turn.set_result(None)
+
+    def note_running(self, clip: object, at_s: float) -> None:
+        self.running.add(clip)
+        if not self.inside <= self.running:
+            self.all_run_since_s = None
+        elif self.all_run_since_s is None:
+            self.all_run_since_s = at_s
+        elif at_s - self.all_run_since_s >= _SURE_S:
+            self.most_running = max(self.most_running, len(self.inside))
+            self.all_run_since_s = None
+
+    def leave(self, clip: object) -> None:
+        if clip in self.inside:
+            self.inside.discard(clip)
+            self.running.discard(clip)
+            self.all_run_since_s = None
+        self.let_in()
 
 
 class InFlight:
-    """The clips of one run that the provider has; for one event loop."""
+    """The clips of one run that the provider has, each by an object of its own; for one event loop."""
 
     def __init__(self) -> None:
-        self._windows: dict[_Line, _Window] = {}
+        self._windows: dict[_Queue, _Window] = {}
 
     def allow(self, client: WanClient, model: str, running_tasks: int | None) -> None:
         """Note how many clips of a model the provider says it makes at once; None: it does not say."""
@@ -62,39 +87,44 @@ class InFlight:
         window.told = running_tasks
         window.let_in()
 
-    async def enter(self, client: WanClient, model: str, key: str) -> None:
-        """Wait until one more clip may be sent; who has entered has until it leaves."""
+    async def enter(self, client: WanClient, model: str, clip: object) -> None:
+        """Wait until one more clip may be sent, however long that takes; who has entered has until it leaves."""
         window = self._window(client, model)
-        if key in window.keys:
+        if clip in window.inside:
             return
-        turn = window.waiting.setdefault(key, asyncio.get_running_loop().create_future())
+        # Of an earlier attempt, with another account.
+        self.leave(clip)
+        turn = window.waiting[clip] = asyncio.get_running_loop().create_future()
         window.let_in()
+        if not turn.done() and not window.waited:
+            window.waited = True
+            logger.info(
+                "%d clips of %s are at the provider; the others of this run wait until one of them has ended.",
+                *(len(window.inside), model),
+            )
         try:
             await turn
         except asyncio.CancelledError:
-            window.waiting.pop(key, None)
-            self.leave(key)
+            window.waiting.pop(clip, None)
+            self.leave(clip)
             raise
 
-    def note(self, client: WanClient, model: str, key: str, *, running: bool) -> None:
-        """Count a clip that the provider has, whoever sent it, and whether it is being made."""
+    def note(self, client: WanClient, model: str, clip: object, *, running: bool, at_s: float) -> None:
+        """Count a clip that the provider has, whoever sent it, and whether it was made at this moment (monotonic)."""
         window = self._window(client, model)
-        window.keys.add(key)
+        window.inside.add(clip)
         if running:
-            window.running.add(key)
-            window.most_running = max(window.most_running, len(window.running))
+            window.note_running(clip, at_s)
             window.let_in()
 
-    def leave(self, key: str) -> None:
+    def leave(self, clip: object) -> None:
         """Note that the provider has done its part for a clip, or does not get it."""
         for window in self._windows.values():
-            window.keys.discard(key)
-            window.running.discard(key)
-            window.let_in()
+            window.leave(clip)
 
     def _window(self, client: WanClient, model: str) -> _Window:
-        line = client.base_url, client.api_key.account, model
-        if line not in self._windows:
+        queue = client.base_url, client.api_key.account, model
+        if queue not in self._windows:
             card = known_models().get(model)
-            self._windows[line] = _Window(card.concurrent_tasks if card else 1)
-        return self._windows[line]
+            self._windows[queue] = _Window(card.concurrent_tasks if card else 1)
+        return self._windows[queue]

@@ -15,14 +15,14 @@ import random
 DEFAULT_MIN_S = 1.0
 # What each waiting clip costs: a hundred are asked for every 2 s, 1,000 every 20 s.
 PER_CLIP_S = 0.02
-# Up to here each clip has a pace of its own.
-FEW = 8
+# Up to here each clip has a pace of its own, of a question in two seconds; for more of them there are lists.
+FEW = 11
 
 # How long the SDK pauses after each answer. A little more at first: where both would ask at the same moment, what ends
 # in that moment is noticed by who asks second.
 _SDK_PAUSES_S = (1.02, 1.0, 2.0, 2.0, 2.0, 4.0, 4.0, 4.0)
 _SDK_LAST_PAUSE_S = 5.0
-# What a clip may cost in the mean of its life, and how many more than that at any moment.
+# What a clip may cost in the mean of its life, and how many more may be asked for it in a pause that is likely.
 _QUESTIONS_PER_S = 0.5
 _SPARE = 1
 # Questions in each of the SDK's last pauses: where an end is likely as many as are left, else the fewest.

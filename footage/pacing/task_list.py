@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from footage.provider import WanClient
 
 # From here on a list is cheaper than asking for each: it takes one query for every 50 tasks and status.
-WORTH_A_LIST = 12
+WORTH_A_LIST = FEW + 1
 PAGE_SIZE = 50
 
 

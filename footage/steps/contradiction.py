@@ -9,17 +9,19 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from footage.errors import StorageProblem, SubmissionUnknown
+from footage.errors import BadRecord, SubmissionUnknown
 from footage.errors.actions import NextStep, Rerun
 from footage.evidence.records import Outcome, Receipt
 from footage.network.addresses import is_local
 from footage.steps.booking import TASK_LIFE, outcome_of
 from footage.steps.ownership import require_ours
 from footage.steps.provider_queries import client_of, list_all
+from footage.steps.same_prompt import beginning_of_prompt, same_prompt
 
 if TYPE_CHECKING:
     from footage.clip import Clip
     from footage.evidence.state import Attempt, ClipState
+    from footage.provider import TaskAnswer
 
 
 def contradicted(clip: Clip, state: ClipState) -> bool:
@@ -65,8 +67,9 @@ def _claimed_in_account(clip: Clip, state: ClipState) -> bool:
     rows = {row.task_id: row for row in list_all(client, clip.order.model)}
     claims = clip.context.claimed_tasks.of(row.task_id for row in rows.values() if not row.status.unbilled)
     for task_id, claim in claims.items():
-        if isinstance(claim, StorageProblem):
+        if isinstance(claim, BadRecord):
             clip.say.warning("%s", claim.message)
+            _require_another_prompt(clip, client.fetch(task_id), claim)
             continue
         if claim.key != clip.key:
             continue
@@ -93,6 +96,21 @@ def _claimed_in_account(clip: Clip, state: ClipState) -> bool:
         if clip.evidence.book(receipt) is not None:
             return True
     return False
+
+
+def _require_another_prompt(clip: Clip, answer: TaskAnswer, broken: BadRecord) -> None:
+    """A task whose claim cannot be read is not ours where it was asked for something else.
+
+    Raises:
+        BadRecord: It may be this clip's; nothing is bought before that is known.
+    """
+    told = answer.orig_prompt
+    if (
+        told is None
+        or beginning_of_prompt(told, clip.order.told_prompt)
+        or same_prompt(told, clip.order.told_prompt)
+    ):
+        raise broken
 
 
 def _tasks_of(clip: Clip, attempt: Attempt) -> list[Receipt]:

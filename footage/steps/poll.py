@@ -140,14 +140,16 @@ class _Watch:
         self._count()
         self.unknown_answers = 0
         self.silent = 0
+        self.loading: asyncio.Future[None] | None = None
 
     async def until_ended(self, on_progress: OnProgress | None) -> Outcome:
         while True:
             outcome = await self._ask_once()
             if outcome is not None:
                 return outcome
-            # It takes a while, and is needed as soon as the clip is there.
-            await in_thread(load_decoder)
+            if self.loading is None:
+                # It takes a while, and is needed as soon as the clip is there. Nobody waits for it.
+                self.loading = asyncio.ensure_future(in_thread(load_decoder))
             # After the question, so that the next one comes when it is due.
             if self.heed_cancel:
                 await self._stop_if_cancelled(self.look_every_s)
@@ -199,7 +201,7 @@ class _Watch:
         if ended is None:
             return None
         self.clip.context.durations.learn(self.receipt.model, answer)
-        self.clip.context.in_flight.leave(self.clip.key)
+        self.clip.context.in_flight.leave(self.clip)
         return await in_thread(self.clip.evidence.write_outcome, ended)
 
     async def _note(self, status: TaskStatus, line: PollLine) -> None:
@@ -208,14 +210,17 @@ class _Watch:
         await in_thread(self.answers.keep, line)
         if status == "RUNNING":
             self.clip.running_since.setdefault(self.receipt.task_id, time.monotonic())
-            self._count()
         if status != self.status:
             self.clip.say.info("task %s is %s", self.receipt.task_id, status)
         self.status = status
+        if not status.final:
+            self._count()
 
     def _count(self) -> None:
-        running = self.receipt.task_id in self.clip.running_since
-        self.clip.context.in_flight.note(self.client, self.receipt.model, self.clip.key, running=running)
+        running = self.status == "RUNNING"
+        self.clip.context.in_flight.note(
+            self.client, self.receipt.model, self.clip, running=running, at_s=time.monotonic()
+        )
 
     def _judge(self, answer: TaskAnswer) -> Outcome | None:
         if answer.status.value == "UNKNOWN":

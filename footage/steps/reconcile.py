@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from footage.concurrency.boot_clock import boot_clock_s
 from footage.concurrency.executors import in_thread
-from footage.errors import NotThere, StorageProblem, SubmissionUnknown, Throttled, Unreachable
+from footage.errors import BadRecord, NotThere, StorageProblem, SubmissionUnknown, Throttled, Unreachable
 from footage.errors.actions import AdoptTask, NextStep, Rerun
 from footage.evidence.clip_evidence import ClipEvidence
 from footage.evidence.records import Intent, Receipt
@@ -102,8 +102,9 @@ class _Search:
         self.answers: dict[str, TaskAnswer] = {}
         self.first_listed_s: float | None = None
         self.complete = False
-        # Tasks that belong to somebody. A claim never goes away.
+        # Tasks that belong to somebody else: their claims say so, and do not change.
         self.claimed: set[str] = set()
+        self.told: set[str] = set()
 
     async def until_settled(self) -> Receipt | None:
         began_s = time.monotonic()
@@ -168,22 +169,29 @@ class _Search:
         if isinstance(decision, LookAgain):
             for task_id in decision.task_ids:
                 self.answers[task_id] = self.client.fetch(task_id)
+        if isinstance(decision, NotBought) and (claimed := self._claimed_by_us(at_any_time=True)) is not None:
+            # Its create seems to be older than its intent: a clock was wrong, and the claim is not.
+            return Adopt(claimed)
         return decision
 
-    def _claimed_by_us(self) -> str | None:
-        """A listed task whose claim names this very attempt: only the records that follow a claim were lost."""
-        candidates = [
-            row.task_id
-            for row in candidates_in(self.lost, (*self.rows.values(),))
-            if row.task_id not in self.claimed
-        ]
+    def _claimed_by_us(self, *, at_any_time: bool = False) -> str | None:
+        """A listed task whose claim names this very attempt: only the records that follow a claim were lost.
+
+        What cannot be read does not make a task somebody else's: where it has our prompt, it is found out then.
+        """
+        lost = replace(self.lost, not_before=None) if at_any_time else self.lost
+        rows = candidates_in(lost, (*self.rows.values(),))
+        wanted = [row.task_id for row in rows if row.task_id not in self.claimed]
         ours: str | None = None
-        for task_id, claim in self.clip.context.claimed_tasks.of(candidates).items():
-            self.claimed.add(task_id)
-            if isinstance(claim, StorageProblem):
-                self.clip.say.warning("%s", claim.message)
+        for task_id, claim in self.clip.context.claimed_tasks.of(wanted).items():
+            if isinstance(claim, BadRecord):
+                if task_id not in self.told:
+                    self.clip.say.warning("%s", claim.message)
+                    self.told.add(task_id)
             elif (claim.key, claim.attempt) == (self.clip.key, self.attempt.number):
-                ours = ours or task_id
+                ours = task_id
+            else:
+                self.claimed.add(task_id)
         return ours
 
     def _remember(self, rows: Iterable[TaskRow]) -> None:

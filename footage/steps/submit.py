@@ -52,6 +52,10 @@ if TYPE_CHECKING:
     from footage.provider import WanClient
 
 
+# A wish to cancel wakes who waits for a place; this is for the one whose word did not come.
+CANCEL_LOOK_S = 60.0
+
+
 async def submit_clip(clip: Clip) -> Receipt | None:
     """Buy the clip, or settle a purchase whose answer was lost; at most one create of it is ever accepted.
 
@@ -100,8 +104,7 @@ async def _buy(clip: Clip, number: int) -> Receipt | None:
     # Not within the seconds in which this worker may send.
     await in_thread(client.load_sdk)
     # Before anything is read or uploaded for it: of a board of hundreds most wait here.
-    await _learn_quota(clip, client)
-    await clip.context.in_flight.enter(client, clip.order.model, clip.key)
+    await _take_place(clip, client)
     body = await in_thread(clip.wire_body)
     await _take_turn(clip, client)
     if await _cancel_wanted(clip):
@@ -143,6 +146,23 @@ async def _buy(clip: Clip, number: int) -> Receipt | None:
         await _wait_again(clip, client, number)
 
 
+async def _take_place(clip: Clip, client: WanClient) -> None:
+    """Wait until the provider has room for one more clip of this run, or somebody wants this one cancelled."""
+    await _learn_quota(clip, client)
+    entering = asyncio.ensure_future(clip.context.in_flight.enter(client, clip.order.model, clip))
+    try:
+        while not entering.done():
+            woken = asyncio.ensure_future(clip.context.wake_ups.pause(clip.key, CANCEL_LOOK_S))
+            await asyncio.wait({entering, woken}, return_when=asyncio.FIRST_COMPLETED)
+            if not woken.done():
+                woken.cancel()
+            elif await _cancel_wanted(clip, seen_within_s=0.0 if woken.result() else None):
+                raise _canceled(clip)
+        await entering
+    finally:
+        entering.cancel()
+
+
 async def _take_turn(clip: Clip, client: WanClient) -> None:
     """Wait for a create of its own, at the pace that the account has now."""
     quota = await _learn_quota(clip, client)
@@ -170,8 +190,9 @@ async def _wait_again(clip: Clip, client: WanClient, number: int) -> None:
         raise canceled
 
 
-async def _cancel_wanted(clip: Clip) -> bool:
-    look = partial(clip.evidence.cancel_wanted, seen_within_s=clip.context.noticed_within_s)
+async def _cancel_wanted(clip: Clip, seen_within_s: float | None = None) -> bool:
+    within_s = clip.context.noticed_within_s if seen_within_s is None else seen_within_s
+    look = partial(clip.evidence.cancel_wanted, seen_within_s=within_s)
     return await in_thread(look)
 
 

@@ -67,6 +67,14 @@ def _await_end_of(pid: int) -> None:
         assert select.select([process], [], [], 30)[0], f"process {pid} goes on"
 
 
+def _has_ended(pid: int) -> bool:
+    try:
+        process = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    return bool(select.select([process], [], [], 0)[0])
+
+
 def test_each_job_has_a_process_of_its_own_of_one_server() -> None:
     assert _of_a_job("os.getppid()") == _of_a_job("os.getppid()")
     assert _of_a_job("os.getpid()") != _of_a_job("os.getpid()")
@@ -87,13 +95,36 @@ def test_a_server_that_was_killed_is_replaced() -> None:
     assert _of_a_job("os.getppid()") != server
 
 
-def test_a_job_whose_server_is_killed_under_it_is_done_again() -> None:
+def test_a_job_whose_server_is_killed_under_it_ends_and_is_done_again(tmp_path: Path) -> None:
+    note = tmp_path / "pid"
     # The first time it kills its server, the second time it has another parent: us.
     statement = (
-        "os.getppid() if os.getppid() == {} else os.kill(os.getppid(), 9) or __import__('time').sleep(60)"
+        f"os.getppid() if os.getppid() == {os.getpid()} else "
+        f"open({str(note)!r}, 'w').write(str(os.getpid())) and os.kill(os.getppid(), 9) "
+        "or __import__('time').sleep(60)"
     )
 
-    assert _of_a_job(statement.format(os.getpid())) == os.getpid()
+    assert _of_a_job(statement) == os.getpid()
+    assert _has_ended(int(note.read_text())), "two children would write the same file"
+
+
+def test_where_no_process_has_a_descriptor_a_child_begins_from_nothing(tmp_path: Path) -> None:
+    # As under a container's policy, which refuses the call and not the name.
+    code = """
+import os
+def refused(*_):
+    raise OSError(38, "Function not implemented")
+os.pidfd_open = refused
+from footage.child import Bounds, ChildError, call
+try:
+    call("timeit:timeit", Bounds(60), stmt="import os; raise LookupError(os.getppid())", number=1)
+except ChildError as error:
+    print(error.reason, os.getpid())
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    child_of, us = re.findall(r"\d+", done.stdout)
+    assert child_of == us
 
 
 def test_a_job_that_took_too_long_is_gone(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,11 @@ from plainsteps import PLAIN_STEPS
 from footage.clip import Clip, follow
 from footage.credentials import parse_key
 from footage.emulator import Emulator
+from footage.errors import Canceled, FootageError, Refused
 from footage.evidence.state import Permission
 from footage.pacing.in_flight import InFlight
 from footage.provider import WanClient
+from footage.steps.cancel import cancel_clip
 from footage.steps.check import enter, prepare
 
 SLOTS = 2
@@ -65,6 +68,57 @@ def test_a_short_board_does_not_wait_behind_all_of_a_long_one(emulator: Emulator
     assert last_of_few - len(few) <= 2 * SLOTS + 2 * len(few)
     for bench in (long, short):
         bench.close()
+
+
+def test_clips_that_do_not_get_to_the_provider_hold_no_place(emulator: Emulator, tmp_path: Path) -> None:
+    bench = Bench(emulator, tmp_path)
+    context = bench.context()
+    # As many as have a place.
+    bench.fault("create-refused-DataInspectionFailed", times=2 * SLOTS)
+    clips = [bench.clip(context, take=take) for take in range(1, 2 * SLOTS + 3)]
+
+    async def all_of_them() -> list[Any]:
+        return await asyncio.gather(*(follow(clip, PLAIN_STEPS) for clip in clips), return_exceptions=True)
+
+    ends = asyncio.run(all_of_them())
+
+    assert sum(isinstance(end, Refused) for end in ends) == 2 * SLOTS
+    assert len(bench.tasks()) == 2
+    bench.close()
+
+
+def test_a_clip_that_waits_for_a_place_is_cancelled_at_once(emulator: Emulator, tmp_path: Path) -> None:
+    bench = Bench(emulator, tmp_path)
+    emulator.turn(generation_s=1e9)
+    context = bench.context(deadline_s=600.0)
+    bought, asked = asyncio.Event(), itertools.count(1)
+
+    def counted(_: Clip) -> None:
+        if next(asked) == 2 * SLOTS:
+            bought.set()
+
+    made = [
+        enter(context, prepare(context, _asked(bench, take)), Permission(), before_buying=counted)
+        for take in range(1, 2 * SLOTS + 2)
+    ]
+
+    async def cancel_the_last() -> FootageError | None:
+        driven = [asyncio.create_task(follow(clip, PLAIN_STEPS)) for clip in made]
+        await bought.wait()
+        [waits] = [clip for clip in made if not clip.waiting_since and clip.api_key is not None][-1:]
+        await asyncio.to_thread(cancel_clip, bench.context(), waits.key, "somebody")
+        ended = driven[made.index(waits)]
+        await asyncio.wait({ended}, timeout=30)
+        for task in driven:
+            task.cancel()
+        ends = await asyncio.gather(*driven, return_exceptions=True)
+        end = ends[made.index(waits)]
+        return end if isinstance(end, FootageError) else None
+
+    end = asyncio.run(cancel_the_last())
+
+    assert isinstance(end, Canceled)
+    bench.close()
 
 
 def _sent_s(task: dict[str, float]) -> float:
@@ -117,10 +171,12 @@ def test_an_account_that_runs_more_than_documented_gets_more(client: WanClient) 
     async def play() -> None:
         flight, names = InFlight(), "abcdefghijkl"
         tasks = await _enter(flight, client, names)
-        for name in "abc":
-            flight.note(client, MODEL, name, running=True)
+        for at_s in (0.0, 5.0, 11.0):
+            for name in "abcd":
+                flight.note(client, MODEL, name, running=True, at_s=at_s)
         await _turns()
-        assert _inside(tasks, names) == "abcdef"
+        # All four run, for more than a moment: so this account makes four at once, and eight may be there.
+        assert _inside(tasks, names) == "abcdefgh"
         # What the provider says counts for more than what was seen.
         flight.allow(client, MODEL, 5)
         await _turns()
@@ -140,11 +196,46 @@ def test_an_account_that_runs_more_than_documented_gets_more(client: WanClient) 
     asyncio.run(play())
 
 
+def test_clips_that_follow_each_other_are_not_taken_for_more_at_once(client: WanClient) -> None:
+    async def play() -> None:
+        flight, names = InFlight(), "abcdefgh"
+        tasks = await _enter(flight, client, names)
+        for name in "ab":
+            flight.note(client, MODEL, name, running=True, at_s=0.0)
+        # These two have ended, which nobody noticed yet, and the next two run.
+        for name in "cd":
+            flight.note(client, MODEL, name, running=True, at_s=60.0)
+        flight.leave("a")
+        flight.note(client, MODEL, "c", running=True, at_s=120.0)
+        await _turns()
+        assert _inside(tasks, names) == "abcde"
+        for task in tasks[5:]:
+            task.cancel()
+        await _turns()
+
+    asyncio.run(play())
+
+
+def test_two_clips_of_one_key_have_a_place_each(client: WanClient) -> None:
+    async def play() -> None:
+        flight = InFlight()
+        one, other, *more = (object() for _ in range(6))
+        tasks = [asyncio.create_task(flight.enter(client, MODEL, clip)) for clip in (one, other, *more)]
+        await _turns()
+        assert [task.done() for task in tasks] == [True] * 4 + [False] * 2
+        tasks[4].cancel()
+        flight.leave(other)
+        await _turns()
+        assert (tasks[4].cancelled(), tasks[5].done()) == (True, True)
+
+    asyncio.run(play())
+
+
 def test_a_clip_that_was_bought_before_takes_a_place_without_waiting(client: WanClient) -> None:
     async def play() -> None:
         flight, names = InFlight(), "ab"
         for name in "wxyz":
-            flight.note(client, MODEL, name, running=False)
+            flight.note(client, MODEL, name, running=False, at_s=0.0)
         tasks = await _enter(flight, client, names)
         assert _inside(tasks, names) == ""
         flight.leave("w")

@@ -12,7 +12,11 @@ from typing import Any
 import pytest
 from bench import Bench, last_attempt, last_outcome
 
+from footage.emulator import Emulator
 from footage.errors import (
+    AlreadyThere,
+    GenerationFailed,
+    StorageProblem,
     SubmissionUnknown,
     TakenOver,
     Throttled,
@@ -313,3 +317,87 @@ def test_an_unknown_purchase_is_settled_also_while_nothing_may_be_bought(bench: 
     receipt = bench.buy(bench.clip(bench.context(create_turn=_no_turn)))
 
     assert receipt.task_id == bench.tasks()[0]["task_id"]
+
+
+class _Silent:
+    """A store that does not answer the first questions about claims."""
+
+    def __init__(self, store: Any, *, times: int = 1) -> None:
+        self._store = store
+        self._times = times
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    def read(self, path: str, *more: Any, **named: Any) -> bytes:
+        if path.startswith("claims/") and self._times:
+            self._times -= 1
+            raise StorageProblem("Could not read: SlowDown.")
+        return self._store.read(path, *more, **named)
+
+
+def test_a_claim_that_could_not_be_read_for_a_moment_is_nobody_elses_and_nothing_is_bought_again(
+    bench: Bench,
+) -> None:
+    bench.fault("create-accept-reset")
+    clip = bench.clip(bench.context(wrap=_Silent))
+
+    with pytest.raises(StorageProblem, match="SlowDown"):
+        bench.make(clip)
+
+    assert bench.make(bench.clip()) is not None
+    assert len(bench.tasks()) == 1
+
+
+class _Spoiled:
+    """A store that has something in the place of every claim."""
+
+    def __init__(self, store: Any) -> None:
+        self._store = store
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    def read(self, path: str, *more: Any, **named: Any) -> bytes:
+        return b"{" if path.startswith("claims/") else self._store.read(path, *more, **named)
+
+    def create(self, path: str, body: bytes) -> None:
+        if path.startswith("claims/"):
+            raise AlreadyThere(path)
+        self._store.create(path, body)
+
+
+def test_a_task_whose_claim_is_broken_is_not_taken_for_somebody_elses(bench: Bench) -> None:
+    bench.fault("create-accept-reset")
+
+    for _ in range(2):
+        with pytest.raises(StorageProblem, match="claims/"):
+            bench.make(bench.clip(bench.context(wrap=_Spoiled)))
+
+    assert len(bench.tasks()) == 1
+
+
+class _SpoiledFor:
+    """A wrapper that has something in the place of the claims of another store's tasks."""
+
+    def __init__(self, other: Bench) -> None:
+        self._tasks = {str(task["task_id"]) for task in other.tasks()}
+
+    def __call__(self, store: Any) -> Any:
+        for task_id in self._tasks:
+            store.create(f"claims/{task_id}.json", b"{")
+        return store
+
+
+def test_before_it_is_paid_again_a_broken_claim_is_somebody_elses_only_with_another_prompt(
+    bench: Bench, emulator: Emulator, tmp_path: Path
+) -> None:
+    other = Bench(emulator, tmp_path / "other")
+    other.make()
+    bench.fault("failed-InternalError.Algo", times=1)
+    with pytest.raises(GenerationFailed):
+        bench.make(bench.clip(bench.context(max_attempts=1)))
+
+    # The task of the other store is in the account's list, and so has "a claim" here.
+    assert bench.make(bench.clip(bench.context(wrap=_SpoiledFor(other)), Permission(retry_failed=True)))
+    other.close()
