@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Self
 from zoneinfo import ZoneInfo
 
 from footage.concurrency.boot_clock import boot_clock_s
+from footage.concurrency.shared_calls import SharedCalls
 from footage.credentials import DEFAULT_ACCOUNT, ApiKey, find_key
 from footage.errors import AccountProblem, BadRecord, StorageProblem
 from footage.errors.actions import Action, NextStep, command
@@ -36,7 +37,7 @@ from footage.spending.ledger import SpendingLedger
 
 if TYPE_CHECKING:
     from footage.evidence.records import Intent, Receipt
-    from footage.provider import WanClient
+    from footage.provider import TaskRow, WanClient
     from footage.storage import Store
     from footage.transfer import Limits as DownloadLimits
 
@@ -107,6 +108,7 @@ class Context:
         self.spending = SpendingLedger(store, ZoneInfo(settings.day_zone))
         self.caps = Caps(settings)
         self.wake_ups = WakeUps(store)
+        self.account_lists: SharedCalls[list[TaskRow]] = SharedCalls()
         self.claimed_tasks = ClaimedTasks(store)
         # As old as what was seen of a clip's folder may be, where each look costs a request.
         self.noticed_within_s = LOOK_EVERY_S if store.remote else 0.0

@@ -59,7 +59,7 @@ def account_tasks(context: Context) -> list[TaskRow]:
     rows = {
         row.task_id: row
         for api_key in context.buying_keys
-        for row in list_all(client_in_use(context, api_key))
+        for row in list_all(context, client_in_use(context, api_key))
         if row.model in known_models() and not row.status.unbilled
     }
     return list(rows.values())

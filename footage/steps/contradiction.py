@@ -64,7 +64,7 @@ def _claimed_before(clip: Clip, state: ClipState) -> bool:
 
 def _claimed_in_account(clip: Clip, state: ClipState) -> bool:
     client = clip.client()
-    rows = {row.task_id: row for row in list_all(client, clip.order.model)}
+    rows = {row.task_id: row for row in list_all(clip.context, client, clip.order.model)}
     claims = clip.context.claimed_tasks.of(row.task_id for row in rows.values() if not row.status.unbilled)
     for task_id, claim in claims.items():
         if isinstance(claim, BadRecord):

@@ -32,7 +32,7 @@ from footage.steps.provider_queries import client_of, learn_clock, list_all
 
 if TYPE_CHECKING:
     from footage.clip import Clip
-    from footage.provider import TaskAnswer, TaskStatus, WanClient
+    from footage.provider import TaskAnswer, TaskRow, TaskStatus, WanClient
 
 # A task may be known a little later than it was accepted; UNKNOWN is believed after this, three answers, and
 # a list that lacks the task, too.
@@ -235,7 +235,7 @@ class _Watch:
         age = self.clip.context.provider_now() - self.receipt.submitted_at
         if self.unknown_answers < UNKNOWN_ANSWERS or age < timedelta(seconds=UNKNOWN_GRACE_S):
             return None
-        if any(row.task_id == self.receipt.task_id for row in list_all(self.client, self.receipt.model)):
+        if any(row.task_id == self.receipt.task_id for row in self._listed()):
             return None
         if self.receipt.key_fingerprint != self.client.api_key.fingerprint:
             # UNKNOWN is also what a key of another account gets to hear.
@@ -253,6 +253,9 @@ class _Watch:
             code="UNKNOWN",
             message=f"the provider no longer knows task {self.receipt.task_id}",
         )
+
+    def _listed(self) -> list[TaskRow]:
+        return list_all(self.clip.context, self.client, self.receipt.model)
 
     async def _stop_if_cancelled(self, seen_within_s: float) -> None:
         """Look for a wish to cancel and carry it out."""

@@ -47,12 +47,19 @@ def learn_clock(context: Context, client: WanClient) -> None:
         logger.warning("The provider's clock is not known: %s", error.message)
 
 
-def list_all(client: WanClient, model: str | None = None) -> list[TaskRow]:
-    """Every task that the provider lists, of one model or of all: those of the last 24 h.
+def list_all(context: Context, client: WanClient, model: str | None = None) -> list[TaskRow]:
+    """Every task that the provider lists, of one model or of all: those of the last 24 h, as of now or later.
+
+    One list answers for all clips of the run that ask at the same time: after a crash that may be hundreds.
 
     Raises:
         AccountProblem, Unreachable, Throttled: The list could not be read to its end.
     """
+    account = client.base_url, client.api_key.fingerprint, client.workspace, model
+    return context.account_lists.ask(account, lambda: _list_all(client, model))
+
+
+def _list_all(client: WanClient, model: str | None) -> list[TaskRow]:
     rows: list[TaskRow] = []
     for page in range(1, MOST_PAGES + 1):
         answer = client.list_tasks(model=model, page=page, page_size=50)

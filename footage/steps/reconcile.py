@@ -158,7 +158,7 @@ class _Search:
     def _look(self) -> Decision:
         """Read the list once, and what the candidates in it tell."""
         asked_s, silent = time.monotonic(), boot_clock_s() >= self.silent_from_s
-        self._remember(list_all(self.client, self.attempt.intent.model))
+        self._remember(list_all(self.clip.context, self.client, self.attempt.intent.model))
         if self.first_listed_s is None and silent:
             self.first_listed_s = asked_s
         if (claimed := self._claimed_by_us()) is not None:

@@ -1,0 +1,51 @@
+"""One call for all threads that ask for the same at about the same time."""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from footage.errors import FootageError
+
+T = TypeVar("T")
+
+
+@dataclass
+class _Shared(Generic[T]):
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    begun: int = 0
+    # Which call the answer is of; 0: there is none.
+    answered: int = 0
+    answer: T | None = None
+    error: FootageError | None = None
+
+
+class SharedCalls(Generic[T]):
+    """Makes a call that takes long once for all that wait for it; a FootageError is shared like an answer.
+
+    Nobody gets what was asked before it came: what it wants to know may have happened since.
+    """
+
+    def __init__(self) -> None:
+        self._shared: defaultdict[Hashable, _Shared[T]] = defaultdict(_Shared[T])
+
+    def ask(self, what: Hashable, call: Callable[[], T]) -> T:
+        """The answer of a call that began after this one came; raises what it raised."""
+        shared = self._shared[what]
+        came = shared.begun
+        with shared.lock:
+            if shared.answered <= came:
+                shared.begun += 1
+                number = shared.begun
+                shared.answer = shared.error = None
+                try:
+                    shared.answer = call()
+                except FootageError as error:
+                    shared.error = error
+                shared.answered = number
+            if shared.error is not None:
+                raise shared.error
+            return shared.answer  # pyright: ignore[reportReturnType]
