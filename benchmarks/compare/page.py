@@ -20,7 +20,10 @@ PICTURE = Path(__file__).parents[1] / "compared.png"
 FIGURES = Path(__file__).parents[1] / "figures.json"
 _BEGIN, _END = "<!-- figures: make bench-full -->", "<!-- end of the figures -->"
 
-_WIDTH, _LEFT, _BAR, _GAP = 1200, 470, 22, 16
+_TITLE = (
+    "Side by side: shorter is better, but for what is delivered (green: this project; own scale for each row)"
+)
+_WIDTH, _LEFT, _BAR, _GAP = 1200, 500, 22, 16
 _OURS, _OTHER, _INK, _GREY, _PAPER = "#0b6e4f", "#b8c0c8", "#1c2024", "#5d666f", "#ffffff"
 
 
@@ -38,10 +41,16 @@ def _cell(row: Row, client: str) -> str:
     if client not in row.figures:
         return "–"
     values = row.figures[client]
-    text = f"**{row.median(client):.2f}**" if client == "ours" else f"{row.median(client):.2f}"
+    text = _number(row, row.median(client))
+    if client == "ours":
+        text = f"**{text}**"
     if len(values) > 1:
-        text += f" ({min(values):.2f} to {max(values):.2f})"
+        text += f" ({_number(row, min(values))} to {_number(row, max(values))})"
     return f"{text}; {row.notes[client]}" if client in row.notes else text
+
+
+def _number(row: Row, value: float) -> str:
+    return f"{value:.2f}" if row.unit == "s" else f"{value:g}"
 
 
 def write(rows: list[Row], *, command: str, whole: bool) -> list[Row]:
@@ -74,8 +83,8 @@ def _draw(rows: list[Row]) -> None:
     height = 90 + lines * (_BAR + 4) + len(rows) * _GAP
     picture = Image.new("RGB", (_WIDTH, height), _PAPER)
     draw = ImageDraw.Draw(picture)
-    large, small = ImageFont.load_default(26), ImageFont.load_default(17)
-    draw.text((24, 20), "Side by side (green: this project; each row has its own scale)", _INK, large)
+    large, small = ImageFont.load_default(22), ImageFont.load_default(17)
+    draw.text((24, 20), _TITLE, _INK, large)
     y = 76
     for row in rows:
         most = max(row.median(client) for client in row.figures) or 1.0
@@ -85,7 +94,7 @@ def _draw(rows: list[Row]) -> None:
             if number == 0:
                 draw.text((24, y), row.what, _INK, small)
             draw.rectangle((_LEFT, y, _LEFT + length, y + _BAR), _OURS if client == "ours" else _OTHER)
-            draw.text((_LEFT + length + 10, y), f"{value:.2f} {row.unit}  {client}", _GREY, small)
+            draw.text((_LEFT + length + 10, y), f"{_number(row, value)} {row.unit}  {client}", _GREY, small)
             y += _BAR + 4
         y += _GAP
     picture.save(PICTURE, optimize=True)

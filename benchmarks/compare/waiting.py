@@ -82,7 +82,7 @@ def _board_of(clients: Sequence[str], clips: int, folder: Path) -> list[Measured
 
 def outage(clips: int, clip_s: float, outage_s: float, after_s: float, folder: Path) -> list[Row]:
     """A board during which the provider is down for a while: what is delivered, and what is bought twice."""
-    what = f"{clips} clips of {clip_s:g} s, an outage of {outage_s:g} s after {after_s:g} s"
+    what = f"{clips} clips of {clip_s:g} s, an outage of {outage_s:g} s"
     delivered = Row(f"{what}: delivered", "clips", more_is_better=True)
     twice = Row(f"{what}: bought twice", "clips")
 
