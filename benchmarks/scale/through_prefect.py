@@ -221,7 +221,10 @@ def _set_up(machine: dict[str, str], url: str) -> None:
 
 def _chunk_file(folder: Path, number: int, prompts: list[str]) -> Path:
     file = folder / f"chunk-{number:06}.jsonl"
-    lines = [{"id": prompt, "prompt": prompt, "model": MODEL, "size": SIZE} for prompt in prompts]
+    lines = [
+        {"id": f"clip-{clip}", "prompt": prompt, "model": MODEL, "size": SIZE}
+        for clip, prompt in enumerate(prompts, number)
+    ]
     file.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
     return file
 
@@ -262,8 +265,8 @@ def _ends(output: Path, prompts: list[str]) -> dict[str, str]:
     ends: dict[str, str] = {}
     for report in output.rglob("batches/*/report.json"):
         for clip in json.loads(report.read_text())["clips"]:
-            failed = clip["state"] == "failed"
-            ends[clip["id"]] = "GenerationFailed" if failed else clip["state"]
+            prompt = prompts[int(clip["id"].removeprefix("clip-"))]
+            ends[prompt] = "GenerationFailed" if clip["state"] == "failed" else clip["state"]
     return {prompt: ends.get(prompt, "nothing") for prompt in prompts}
 
 
