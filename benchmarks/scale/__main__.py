@@ -15,6 +15,7 @@ import argparse
 import itertools
 import json
 import random
+import signal
 import subprocess
 import sys
 import tempfile
@@ -43,6 +44,8 @@ def main() -> int:
     parser.add_argument("--chunk", type=int, default=100, help="clips of a process")
     parser.add_argument("--seed", type=int, default=1)
     asked = parser.parse_args()
+    # Servers and workers have to end with this.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     way = through_prefect.prove if asked.prefect else prove
     proofs: list[Proof] = []
     for size in asked.sizes:
