@@ -103,3 +103,10 @@ async def test_a_list_that_fails_is_one_failure_for_all_that_wait() -> None:
     assert len({id(end) for end in ends}) == 50
     # One list, as often as the client itself tries.
     assert len(server.requests) - asked_before == 1
+
+
+def test_no_number_of_clips_is_asked_for_one_by_one_every_second() -> None:
+    # From here on lists answer; up to here each clip has its own pace, of a question in two seconds.
+    assert FEW + 1 == WORTH_A_LIST
+    # Eleven such clips leave room for two more runs within an account's 20 questions a second.
+    assert FEW * 0.5 * 3 < 20

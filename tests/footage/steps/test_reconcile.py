@@ -15,6 +15,7 @@ from bench import Bench, last_attempt, last_outcome
 from footage.emulator import Emulator
 from footage.errors import (
     AlreadyThere,
+    BadRecord,
     GenerationFailed,
     StorageProblem,
     SubmissionUnknown,
@@ -23,7 +24,7 @@ from footage.errors import (
     Unreachable,
 )
 from footage.evidence.lease import Lease, Worker
-from footage.evidence.records import Intent
+from footage.evidence.records import Claim, Intent
 from footage.evidence.state import Permission
 from footage.steps.reconcile import reconcile
 from footage.steps.submit import submit_clip
@@ -389,15 +390,46 @@ class _SpoiledFor:
         return store
 
 
-def test_before_it_is_paid_again_a_broken_claim_is_somebody_elses_only_with_another_prompt(
-    bench: Bench, emulator: Emulator, tmp_path: Path
+@pytest.mark.parametrize(
+    ("same_prompt", "paid_again"),
+    [
+        pytest.param(False, True, id="the task was asked for something else"),
+        pytest.param(True, False, id="the task has our prompt: it may be ours"),
+    ],
+)
+def test_before_it_is_paid_again_a_broken_claim_is_looked_into(
+    bench: Bench, emulator: Emulator, tmp_path: Path, *, same_prompt: bool, paid_again: bool
 ) -> None:
     other = Bench(emulator, tmp_path / "other")
+    if same_prompt:
+        other.prompt = bench.prompt
     other.make()
+    theirs = _SpoiledFor(other)
     bench.fault("failed-InternalError.Algo", times=1)
     with pytest.raises(GenerationFailed):
         bench.make(bench.clip(bench.context(max_attempts=1)))
 
-    # The task of the other store is in the account's list, and so has "a claim" here.
-    assert bench.make(bench.clip(bench.context(wrap=_SpoiledFor(other)), Permission(retry_failed=True)))
+    # The task of the other store is in the account's list, and here it has something in the place of a claim.
+    clip = bench.clip(bench.context(wrap=theirs), Permission(retry_failed=True))
+    if paid_again:
+        assert bench.make(clip) is not None
+    else:
+        with pytest.raises(BadRecord, match="claims/"):
+            bench.make(clip)
     other.close()
+
+
+def test_a_task_that_is_claimed_for_this_attempt_is_ours_whenever_the_clock_says_it_was_made(
+    bench: Bench,
+) -> None:
+    clip = bench.clip()
+    task_id = clip.client().create(clip.wire_body()).task_id
+    [row] = [row for row in clip.client().list_tasks().rows if row.task_id == task_id]
+    # By the clock of the worker that wrote this, the task was there before its create was sent.
+    leave_unknown(clip, written_at=row.created_at + timedelta(hours=2), clock_offset_s=0.0)
+    claim = Claim(task_id=task_id, key=clip.key, attempt=1)
+    clip.context.store.create(f"claims/{task_id}.json", claim.to_bytes())
+
+    assert bench.buy(clip).task_id == task_id
+    assert [task["task_id"] for task in bench.tasks()] == [task_id]
+    assert last_attempt(clip).number == 1
