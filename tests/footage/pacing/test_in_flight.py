@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +85,38 @@ def test_clips_that_do_not_get_to_the_provider_hold_no_place(emulator: Emulator,
 
     assert sum(isinstance(end, Refused) for end in ends) == 2 * SLOTS
     assert len(bench.tasks()) == 2
+    bench.close()
+
+
+def test_a_clip_that_is_being_stored_holds_no_place(emulator: Emulator, tmp_path: Path) -> None:
+    bench = Bench(emulator, tmp_path)
+    context = bench.context(deadline_s=60.0)
+    asked, all_asked = itertools.count(1), asyncio.Event()
+    count = 2 * SLOTS + 1
+
+    def counted(_: Clip) -> None:
+        if next(asked) == count:
+            all_asked.set()
+
+    @contextlib.asynccontextmanager
+    async def closed_until_then() -> AsyncGenerator[None]:
+        await asyncio.wait_for(all_asked.wait(), 30)
+        yield
+
+    clips = [
+        enter(
+            context,
+            prepare(context, _asked(bench, take)),
+            Permission(),
+            before_buying=counted,
+            delivery_gate=closed_until_then,
+        )
+        for take in range(1, count + 1)
+    ]
+
+    asyncio.run(_make_all(clips))
+
+    assert all(clip.response is not None for clip in clips)
     bench.close()
 
 
