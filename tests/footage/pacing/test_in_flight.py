@@ -16,7 +16,7 @@ from plainsteps import PLAIN_STEPS
 from footage.clip import Clip, follow
 from footage.credentials import parse_key
 from footage.emulator import Emulator
-from footage.errors import Canceled, FootageError, Refused
+from footage.errors import Canceled, Refused
 from footage.evidence.state import Permission
 from footage.pacing.in_flight import InFlight
 from footage.provider import WanClient
@@ -124,10 +124,11 @@ def test_a_clip_that_waits_for_a_place_is_cancelled_at_once(emulator: Emulator, 
     bench = Bench(emulator, tmp_path)
     emulator.turn(generation_s=1e9)
     context = bench.context(deadline_s=600.0)
-    bought, asked = asyncio.Event(), itertools.count(1)
+    bought, sent = asyncio.Event(), set[str]()
 
-    def counted(_: Clip) -> None:
-        if next(asked) == 2 * SLOTS:
+    def counted(clip: Clip) -> None:
+        sent.add(clip.key)
+        if len(sent) == 2 * SLOTS:
             bought.set()
 
     made = [
@@ -135,22 +136,23 @@ def test_a_clip_that_waits_for_a_place_is_cancelled_at_once(emulator: Emulator, 
         for take in range(1, 2 * SLOTS + 2)
     ]
 
-    async def cancel_the_last() -> FootageError | None:
-        driven = [asyncio.create_task(follow(clip, PLAIN_STEPS)) for clip in made]
+    async def cancel_who_waits() -> None:
+        driven = {clip.key: asyncio.create_task(follow(clip, PLAIN_STEPS)) for clip in made}
         await bought.wait()
-        [waits] = [clip for clip in made if not clip.waiting_since and clip.api_key is not None][-1:]
+        # The provider has the others, and keeps them.
+        [waits] = [clip for clip in made if clip.key not in sent]
         await asyncio.to_thread(cancel_clip, bench.context(), waits.key, "somebody")
-        ended = driven[made.index(waits)]
-        await asyncio.wait({ended}, timeout=30)
-        for task in driven:
+        await asyncio.wait({driven[waits.key]}, timeout=30)
+        ended = [key for key, task in driven.items() if task.done()]
+        at_the_provider = {task["status"] for task in bench.tasks()}
+        for task in driven.values():
             task.cancel()
-        ends = await asyncio.gather(*driven, return_exceptions=True)
-        end = ends[made.index(waits)]
-        return end if isinstance(end, FootageError) else None
+        ends = await asyncio.gather(*driven.values(), return_exceptions=True)
+        assert ended == [waits.key], ends
+        assert at_the_provider == {"RUNNING", "PENDING"}, "it waited until there was a place"
+        assert isinstance(driven[waits.key].exception(), Canceled)
 
-    end = asyncio.run(cancel_the_last())
-
-    assert isinstance(end, Canceled)
+    asyncio.run(cancel_who_waits())
     bench.close()
 
 
@@ -236,8 +238,9 @@ def test_clips_that_follow_each_other_are_not_taken_for_more_at_once(client: Wan
         for name in "ab":
             flight.note(client, MODEL, name, running=True, at_s=0.0)
         # These two have ended, which nobody noticed yet, and the next two run.
-        for name in "cd":
-            flight.note(client, MODEL, name, running=True, at_s=60.0)
+        for at_s in (60.0, 61.0):
+            for name in "cd":
+                flight.note(client, MODEL, name, running=True, at_s=at_s)
         flight.leave("a")
         flight.note(client, MODEL, "c", running=True, at_s=120.0)
         await _turns()
