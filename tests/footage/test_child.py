@@ -129,7 +129,7 @@ except ChildError as error:
 
 def test_a_job_that_took_too_long_is_gone(tmp_path: Path) -> None:
     note = tmp_path / "pid"
-    statement = f"import os, time; open({str(note)!r}, 'w').write(str(os.getpid())); time.sleep(60)"
+    statement = f"import os, time; open({str(note)!r}, 'w').write(str(os.getpid())); time.sleep(600)"
 
     with pytest.raises(ChildError):
         call("timeit:timeit", Bounds(2), stmt=statement, number=1)
