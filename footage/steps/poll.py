@@ -140,16 +140,15 @@ class _Watch:
         self._count()
         self.unknown_answers = 0
         self.silent = 0
-        self.loading: asyncio.Future[None] | None = None
 
     async def until_ended(self, on_progress: OnProgress | None) -> Outcome:
         while True:
             outcome = await self._ask_once()
             if outcome is not None:
+                if outcome.status == "succeeded":
+                    # While the file is fetched, and not before: a decoder that waits for minutes is memory for nothing.
+                    asyncio.get_running_loop().run_in_executor(None, load_decoder)
                 return outcome
-            if self.loading is None:
-                # It takes a while, and is needed as soon as the clip is there. Nobody waits for it.
-                self.loading = asyncio.ensure_future(in_thread(load_decoder))
             # After the question, so that the next one comes when it is due.
             if self.heed_cancel:
                 await self._stop_if_cancelled(self.look_every_s)

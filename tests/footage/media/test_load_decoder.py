@@ -1,4 +1,4 @@
-"""The decoder is loaded while a clip is waited for, by those who only look at it later."""
+"""The decoder can be loaded ahead, so that the first file does not wait for it."""
 
 from __future__ import annotations
 
