@@ -153,10 +153,11 @@ async def _take_place(clip: Clip, client: WanClient) -> None:
     try:
         while not entering.done():
             woken = asyncio.ensure_future(clip.context.wake_ups.pause(clip.key, CANCEL_LOOK_S))
-            await asyncio.wait({entering, woken}, return_when=asyncio.FIRST_COMPLETED)
-            if not woken.done():
+            try:
+                await asyncio.wait({entering, woken}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
                 woken.cancel()
-            elif await _cancel_wanted(clip, seen_within_s=0.0 if woken.result() else None):
+            if woken.done() and await _cancel_wanted(clip, seen_within_s=0.0 if woken.result() else None):
                 raise _canceled(clip)
         await entering
     finally:
