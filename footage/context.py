@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 from footage.concurrency.boot_clock import boot_clock_s
 from footage.concurrency.shared_calls import SharedCalls
 from footage.credentials import DEFAULT_ACCOUNT, ApiKey, find_key
-from footage.errors import AccountProblem, BadRecord, StorageProblem
+from footage.errors import AccountProblem, BadRecord, FootageError, StorageProblem
 from footage.errors.actions import Action, NextStep, command
 from footage.evidence.claimed_tasks import ClaimedTasks
 from footage.evidence.lease import Worker
@@ -108,7 +108,7 @@ class Context:
         self.spending = SpendingLedger(store, ZoneInfo(settings.day_zone))
         self.caps = Caps(settings)
         self.wake_ups = WakeUps(store)
-        self.account_lists: SharedCalls[list[TaskRow]] = SharedCalls()
+        self.account_lists: SharedCalls[list[TaskRow]] = SharedCalls(FootageError)
         self.claimed_tasks = ClaimedTasks(store)
         # As old as what was seen of a clip's folder may be, where each look costs a request.
         self.noticed_within_s = LOOK_EVERY_S if store.remote else 0.0

@@ -8,8 +8,6 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from footage.errors import FootageError
-
 T = TypeVar("T")
 
 
@@ -20,16 +18,18 @@ class _Shared(Generic[T]):
     # Which call the answer is of; 0: there is none.
     answered: int = 0
     answer: T | None = None
-    error: FootageError | None = None
+    error: Exception | None = None
 
 
 class SharedCalls(Generic[T]):
-    """Makes a call that takes long once for all that wait for it; a FootageError is shared like an answer.
+    """Makes a call that takes long once for all that wait for it; its failure is shared like an answer.
 
     Nobody gets what was asked before it came: what it wants to know may have happened since.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, failure: type[Exception]) -> None:
+        """`failure`: what a call raises when it fails; everything else is a mistake in it, and its caller's."""
+        self._failure = failure
         self._shared: defaultdict[Hashable, _Shared[T]] = defaultdict(_Shared[T])
 
     def ask(self, what: Hashable, call: Callable[[], T]) -> T:
@@ -43,7 +43,7 @@ class SharedCalls(Generic[T]):
                 shared.answer = shared.error = None
                 try:
                     shared.answer = call()
-                except FootageError as error:
+                except self._failure as error:
                     shared.error = error
                 shared.answered = number
             if shared.error is not None:

@@ -29,7 +29,7 @@ class _Slow:
 
 
 def test_what_is_asked_meanwhile_is_answered_together_by_a_later_call() -> None:
-    slow, calls = _Slow(), SharedCalls[int]()
+    slow, calls = _Slow(), SharedCalls[int](Unreachable)
     with ThreadPoolExecutor(ASKING + 1) as pool:
         first = pool.submit(calls.ask, "list", slow)
         assert slow.first_begun.wait(30)
@@ -54,7 +54,7 @@ def test_what_is_asked_meanwhile_is_answered_together_by_a_later_call() -> None:
 
 
 def test_a_failure_is_shared_and_not_kept() -> None:
-    calls, times = SharedCalls[int](), iter(range(3))
+    calls, times = SharedCalls[int](Unreachable), iter(range(3))
 
     def sometimes() -> int:
         if next(times) == 1:
