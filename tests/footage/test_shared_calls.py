@@ -28,22 +28,34 @@ class _Slow:
         return self.begun
 
 
+class _List:
+    """What is asked for; tells of each who looks it up, which is how asking begins."""
+
+    def __init__(self) -> None:
+        self.looked_up = threading.Semaphore(0)
+
+    def __hash__(self) -> int:
+        self.looked_up.release()
+        return 1
+
+
 def test_what_is_asked_meanwhile_is_answered_together_by_a_later_call() -> None:
-    slow, calls = _Slow(), SharedCalls[int](Unreachable)
+    slow, calls, account = _Slow(), SharedCalls[int](Unreachable), _List()
     with ThreadPoolExecutor(ASKING + 1) as pool:
-        first = pool.submit(calls.ask, "list", slow)
+        first = pool.submit(calls.ask, account, slow)
         assert slow.first_begun.wait(30)
-        about_to_ask = threading.Barrier(ASKING + 1)
+        while account.looked_up.acquire(blocking=False):
+            """Those of the first one are of no interest."""
 
         def ask() -> tuple[int, int]:
-            about_to_ask.wait(30)
             begun = slow.begun
-            return begun, calls.ask("list", slow)
+            return begun, calls.ask(account, slow)
 
         meanwhile = [pool.submit(ask) for _ in range(ASKING)]
         # Another question does not wait for it.
         assert calls.ask("another list", lambda: 7) == 7
-        about_to_ask.wait(30)
+        for _ in range(ASKING):
+            assert account.looked_up.acquire(timeout=30)
         slow.may_end.set()
 
         assert first.result(30) == 1
