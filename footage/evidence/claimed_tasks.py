@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from footage.errors import BadRecord, NotThere
+from footage.evidence.claims import claim_path
 from footage.evidence.reader import RecordReader
 from footage.evidence.records import Claim
 
@@ -37,10 +38,8 @@ class ClaimedTasks:
         """
         wanted = list(task_ids)
         if sum(task_id not in self._read for task_id in wanted) >= _WORTH_A_LIST:
-            there = {
-                name.removeprefix("claims/").removesuffix(".json") for name in self._store.list("claims")
-            }
-            wanted = [task_id for task_id in wanted if task_id in there]
+            there = set(self._store.list("claims"))
+            wanted = [task_id for task_id in wanted if claim_path(task_id) in there]
         found = {task_id: self._claim(task_id) for task_id in wanted}
         return {task_id: claim for task_id, claim in found.items() if claim is not None}
 
@@ -48,7 +47,7 @@ class ClaimedTasks:
         if task_id in self._read:
             return self._read[task_id]
         try:
-            claim = self._reader.record(f"claims/{task_id}.json", Claim, task_id=task_id)
+            claim = self._reader.record(claim_path(task_id), Claim, task_id=task_id)
         except NotThere:
             return None
         except BadRecord as broken:

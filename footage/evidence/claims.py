@@ -13,6 +13,11 @@ if TYPE_CHECKING:
     from footage.storage import Store
 
 
+def claim_path(task_id: str) -> str:
+    """Where the claim of a task is."""
+    return f"claims/{task_id}.json"
+
+
 class Claims:
     """Makes and checks the claims of one clip; every method may raise BadRecord and StorageProblem."""
 
@@ -34,7 +39,7 @@ class Claims:
         """Claim a task; whether it is this attempt's now."""
         mine = Claim(task_id=receipt.task_id, key=self._key, attempt=receipt.attempt)
         try:
-            self._store.create(f"claims/{receipt.task_id}.json", mine.to_bytes())
+            self._store.create(claim_path(receipt.task_id), mine.to_bytes())
         except AlreadyThere:
             holder = self._owner(receipt.task_id)
             if (holder.key, holder.attempt) != (self._key, receipt.attempt):
@@ -75,7 +80,7 @@ class Claims:
 
     def _owner(self, task_id: str) -> Claim:
         """Who owns a task. Raises NotThere where nobody does."""
-        return self._reader.record(f"claims/{task_id}.json", Claim, task_id=task_id)
+        return self._reader.record(claim_path(task_id), Claim, task_id=task_id)
 
     def _path(self, receipt: Receipt) -> str:
         return f"evidence/{self._key}/attempt-{receipt.attempt}/receipt.json"

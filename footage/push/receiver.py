@@ -25,6 +25,7 @@ from starlette.routing import Route
 
 from footage.concurrency.executors import in_thread
 from footage.errors import NotThere, StorageProblem
+from footage.evidence.claims import claim_path
 from footage.evidence.reader import RecordReader
 from footage.evidence.records import Claim
 from footage.push.completion_event import CompletionEvent, read_event
@@ -136,7 +137,7 @@ class Receiver:
             return "again"
         try:
             claim = RecordReader(self._store).record(
-                f"claims/{event.data.task_id}.json", Claim, task_id=event.data.task_id
+                claim_path(event.data.task_id), Claim, task_id=event.data.task_id
             )
         except NotThere:
             return "unknown task"

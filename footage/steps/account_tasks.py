@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from footage.catalogue import REGION_NAMES, known_models
 from footage.errors import NotThere, StorageProblem
+from footage.evidence.claims import claim_path
 from footage.evidence.clip_evidence import ClipEvidence
 from footage.evidence.reader import RecordReader
 from footage.evidence.records import Claim
@@ -86,7 +87,7 @@ def compare(store: Store, rows: Iterable[TaskRow], found: OpenClips) -> Compared
 def _is_over(store: Store, row: TaskRow, found: OpenClips, compared: Compared) -> bool:
     """Whether the clip of a task has nothing left to finish; what else there is to say goes into `compared`."""
     try:
-        claim = RecordReader(store).record(f"claims/{row.task_id}.json", Claim, task_id=row.task_id)
+        claim = RecordReader(store).record(claim_path(row.task_id), Claim, task_id=row.task_id)
     except NotThere:
         compared.unclaimed.append(row)
         return False
@@ -114,4 +115,4 @@ def _is_over(store: Store, row: TaskRow, found: OpenClips, compared: Compared) -
 
 def still_unclaimed(store: Store, task_ids: Iterable[str]) -> list[str]:
     """Those of the tasks that nothing in this store claims now."""
-    return [task_id for task_id in task_ids if not store.exists(f"claims/{task_id}.json")]
+    return [task_id for task_id in task_ids if not store.exists(claim_path(task_id))]

@@ -49,3 +49,13 @@ def test_a_claim_that_cannot_be_read_is_told_with_the_others(tmp_path: Path) -> 
         problem = found[name]
         assert isinstance(problem, StorageProblem)
         assert f"claims/{name}.json" in problem.message
+
+
+def test_of_many_tasks_one_listing_tells_which_have_a_claim_to_be_read(tmp_path: Path) -> None:
+    claim = Claim(task_id="one", key=KEY, attempt=1)
+    store = _store(tmp_path, one=claim.to_bytes())
+
+    found = ClaimedTasks(store).of(["one", *(f"of-another-store-{number}" for number in range(500))])
+
+    assert found == {"one": claim}
+    assert [method for method, _ in store.asked] == ["list", "read"]
