@@ -16,15 +16,15 @@ from typing import TYPE_CHECKING, Self
 from zoneinfo import ZoneInfo
 
 from footage.concurrency.boot_clock import boot_clock_s
-from footage.concurrency.shared_calls import SharedCalls
 from footage.credentials import DEFAULT_ACCOUNT, ApiKey, find_key
-from footage.errors import AccountProblem, BadRecord, FootageError, StorageProblem
+from footage.errors import AccountProblem, BadRecord, StorageProblem
 from footage.errors.actions import Action, NextStep, command
 from footage.evidence.claimed_tasks import ClaimedTasks
 from footage.evidence.lease import Worker
 from footage.input_roots import InputRoots
 from footage.network.emulator_check import emulator_at
 from footage.network.endpoints import NOT_KNOWN, known_endpoint
+from footage.pacing.account_lists import AccountLists
 from footage.pacing.durations import Durations
 from footage.pacing.in_flight import InFlight
 from footage.pacing.rate_limits import ProcessRateLimits, RateLimits
@@ -37,7 +37,7 @@ from footage.spending.ledger import SpendingLedger
 
 if TYPE_CHECKING:
     from footage.evidence.records import Intent, Receipt
-    from footage.provider import TaskRow, WanClient
+    from footage.provider import WanClient
     from footage.storage import Store
     from footage.transfer import Limits as DownloadLimits
 
@@ -108,7 +108,7 @@ class Context:
         self.spending = SpendingLedger(store, ZoneInfo(settings.day_zone))
         self.caps = Caps(settings)
         self.wake_ups = WakeUps(store)
-        self.account_lists: SharedCalls[list[TaskRow]] = SharedCalls(FootageError)
+        self.account_lists = AccountLists()
         self.claimed_tasks = ClaimedTasks(store)
         # As old as what was seen of a clip's folder may be, where each look costs a request.
         self.noticed_within_s = LOOK_EVERY_S if store.remote else 0.0

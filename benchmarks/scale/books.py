@@ -75,7 +75,7 @@ def emulator_of(state_dir: Path) -> Emulator:
         "keys": [*ACCOUNTS],
     }
     return Emulator(
-        speed=SPEED, generation_s=CLIP_S, render="tiny", render_workers=1, state_dir=state_dir, **quotas
+        speed=SPEED, generation_s=CLIP_S, render="same", render_workers=1, state_dir=state_dir, **quotas
     )
 
 

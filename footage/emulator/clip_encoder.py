@@ -8,6 +8,7 @@ than encoding them. Everything is deterministic: the same job gives the same byt
 import math
 from array import array
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -42,18 +43,35 @@ def film(job: dict[str, Any], target: Path) -> None:
     """Write the clip of `job` (a render request of the render_pool) to `target`."""
     fps = int(job["fps"])
     frames = round(fps * (int(job["duration_s"]) + float(job.get("overrun_s") or 0)))
-    scene = _Scene(job, frames)
     with av.open(str(target), "w", format="mp4", options={"movflags": "+faststart" + MOVFLAGS}) as container:
         put_label(container, job)
         video = _video_stream(container, job, fps)
         audio = _audio_stream(container) if job["audio"] else None
-        if job["render"] == "tiny":
-            _film_still(container, video, scene, frames)
+        if job["render"] == "full":
+            _film_moving(container, video, _Scene(job, frames), frames)
         else:
-            _film_moving(container, video, scene, frames)
+            _film_still(container, video, job, frames)
         if audio is not None:
             _record(container, audio, job)
     rename_second(target, job)
+
+
+def _still_group(job: dict[str, Any]) -> int:
+    """Frames of a group of pictures; what all clips share may take longer to encode, and is quicker to decode."""
+    return _STILL_GOP if job["render"] == "tiny" else 300
+
+
+@dataclass(frozen=True, slots=True)
+class _Still:
+    """An encoded group of pictures: its packets, and whether each is a key frame."""
+
+    packets: list[tuple[bytes, bool]]
+    time_base: Fraction
+    step: int
+
+
+# What clips of a shape have in common, where only their labels differ.
+_SAME: dict[tuple[Any, ...], _Still] = {}
 
 
 def _video_stream(container: "OutputContainer", job: dict[str, Any], fps: int) -> "VideoStream":
@@ -62,8 +80,8 @@ def _video_stream(container: "OutputContainer", job: dict[str, Any], fps: int) -
     stream.codec_context.thread_count = 1  # bytes differ with the number of threads
     stream.codec_context.gop_size = fps
     options = {"preset": "ultrafast", "crf": "30"}
-    if job["render"] == "tiny":
-        stream.codec_context.gop_size = _STILL_GOP
+    if job["render"] != "full":
+        stream.codec_context.gop_size = _still_group(job)
         # CABAC: a still frame then costs bytes by its content, not by its number of blocks.
         options |= {"crf": "36", "x264-params": "cabac=1:scenecut=0:bframes=0"}
     stream.codec_context.options = options
@@ -76,16 +94,36 @@ def _film_moving(container: "OutputContainer", stream: "VideoStream", scene: "_S
     container.mux(stream.encode(None))
 
 
-def _film_still(container: "OutputContainer", stream: "VideoStream", scene: "_Scene", frames: int) -> None:
+def _film_still(
+    container: "OutputContainer", stream: "VideoStream", job: dict[str, Any], frames: int
+) -> None:
     """Encode one closed group of pictures of a still and repeat its packets: a tenth of the cost."""
-    still, group = scene.shoot(0), min(_STILL_GOP, frames)
-    packets = [packet for number in range(group) for packet in stream.encode(_frame(still, number))]
-    packets += stream.encode(None)
-    base = packets[0].time_base
-    step = round(1 / (base * stream.codec_context.framerate)) if stream.codec_context.framerate else 1
-    data = [(bytes(packet), packet.is_keyframe) for packet in packets]
+    group = min(_still_group(job), frames)
+    if job["render"] == "same":
+        job = {**job, "prompt": "the same clip as all of this size", "seed": 0}
+    media = (job.get("image"), job.get("begins_with"), job.get("ends_with"))
+    shape = (
+        job["width"],
+        job["height"],
+        job["model"],
+        bool(job["watermark"]),
+        int(job["fps"]),
+        group,
+        *media,
+    )
+    still = _SAME.get(shape) if job["render"] == "same" else None
+    if still is None:
+        picture = _Scene(job, frames).shoot(0)
+        packets = [packet for number in range(group) for packet in stream.encode(_frame(picture, number))]
+        packets += stream.encode(None)
+        base = packets[0].time_base
+        step = round(1 / (base * stream.codec_context.framerate)) if stream.codec_context.framerate else 1
+        still = _Still([(bytes(packet), packet.is_keyframe) for packet in packets], base, step)
+        if job["render"] == "same":
+            _SAME[shape] = still
+    base, step = still.time_base, still.step
     for number in range(frames):
-        payload, key = data[number % group]
+        payload, key = still.packets[number % group]
         packet = av.Packet(payload)
         packet.stream, packet.time_base, packet.is_keyframe = stream, base, key
         packet.pts = packet.dts = number * step

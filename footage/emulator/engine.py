@@ -6,9 +6,10 @@ left in `outbox`.
 """
 
 import heapq
+import math
 import uuid
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from random import Random
 from typing import Any
 
@@ -16,6 +17,7 @@ from footage.emulator.checks import judge, parameters_of
 from footage.emulator.knobs import Knobs
 from footage.emulator.model_specs import MODELS, Model, i2v_size
 from footage.emulator.refusals import BY_CODE, RefusedError, new_request_id
+from footage.emulator.task_index import TaskIndex, is_shown
 from footage.emulator.tasks import Task
 
 # The service gives a running task up after three hours (Model Studio docs, error codes).
@@ -40,6 +42,7 @@ class Engine:
         self.tasks: dict[str, Task] = {}
         self.outbox: deque[tuple[str, Task]] = deque()
         self.most_running: dict[str, int] = {}
+        self._index = TaskIndex()
         self._rng = Random(seed)
         self._changed = on_change
         self._events: list[tuple[float, int, str, str]] = []
@@ -81,6 +84,7 @@ class Engine:
         if _tells_rewritten(row, self.knobs) and parameters_of(body).get("prompt_extend") is not False:
             task.expanded = f"{task.prompt} (rewritten by the emulator)"
         self.tasks[task.task_id] = task
+        self._index.add(task)
         live.add(task.task_id)
         self._schedule(task)
         return task
@@ -89,6 +93,7 @@ class Engine:
         """Take up tasks of an earlier life, in the order of their making."""
         for task in tasks:
             self.tasks[task.task_id] = task
+            self._index.add(task)
             if task.final:
                 continue
             self._live.setdefault(task.model, set()).add(task.task_id)
@@ -171,11 +176,23 @@ class Engine:
             return None
         return task
 
-    def listed(self, now_s: float) -> Iterable[Task]:
-        """Tasks that the list shows, newest first."""
-        for task in reversed(self.tasks.values()):
-            if task.listed_from_s <= now_s and task.unknown_polls >= 0 and not self._expired(task, now_s):
-                yield task
+    def listed(
+        self, now_s: float, start_s: float, end_s: float, model: str = "", status: str = ""
+    ) -> Sequence[Task]:
+        """Tasks that the list shows of those that were made from `start_s` to `end_s`, newest first."""
+        if status in ("PENDING", "RUNNING"):
+            # Those that are at work are few, however many there were.
+            at_work = (live for of, live in self._live.items() if model in ("", of))
+            ids = self._index.newest_first(task_id for live in at_work for task_id in live)
+            found: Sequence[Task] = [self.tasks[task_id] for task_id in ids]
+            found = [task for task in found if is_shown(task, now_s) and start_s <= task.submitted_s <= end_s]
+        else:
+            submitted = self.knobs.retention_from != "end"
+            born_after_s = now_s - self.knobs.retention_s if submitted else -math.inf
+            found = self._index.shown(model, now_s, start_s, end_s, born_after_s)
+            if submitted and not status:
+                return found
+        return [task for task in found if status in ("", task.status) and not self._expired(task, now_s)]
 
     def _expired(self, task: Task, now_s: float) -> bool:
         from_end = self.knobs.retention_from == "end"

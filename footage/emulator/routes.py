@@ -83,14 +83,11 @@ def list_tasks(service: Service, exchange: Exchange) -> Reply:
     wanted, knobs = exchange.query, service.knobs
     page, size = _whole(wanted, "page_no", 1), min(_whole(wanted, "page_size", 10), knobs.page_size_max)
     start_s, end_s = _window(wanted, knobs.utc_offset_hours, now_s)
-    rows = [
-        task
-        for task in service.engine.listed(now_s)
-        if start_s <= task.submitted_s <= end_s
-        and wanted.get("task_id") in (None, "", task.task_id)
-        and wanted.get("model_name") in (None, "", task.model)
-        and wanted.get("status") in (None, "", task.status)
-    ]
+    rows = service.engine.listed(
+        now_s, start_s, end_s, wanted.get("model_name", ""), wanted.get("status", "")
+    )
+    if wanted.get("task_id"):
+        rows = [task for task in rows if task.task_id == wanted["task_id"]]
     part = rows[(page - 1) * size : page * size]
     body = {
         "total": len(rows),

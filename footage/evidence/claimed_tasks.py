@@ -18,7 +18,8 @@ from footage.evidence.records import Claim
 if TYPE_CHECKING:
     from footage.storage import Store
 
-# From so many tasks on that may have a claim, one listing tells which have one: it has a thousand names a request.
+# After so many tasks without a claim one listing tells which of the others have one: a store that shares its account
+# with others meets thousands of theirs, and a listing has a thousand names a request.
 _WORTH_A_LIST = 100
 
 
@@ -36,12 +37,24 @@ class ClaimedTasks:
         Raises:
             StorageProblem: The store does not tell, so that nothing may be concluded.
         """
-        wanted = list(task_ids)
-        if sum(task_id not in self._read for task_id in wanted) >= _WORTH_A_LIST:
-            there = set(self._store.list("claims"))
-            wanted = [task_id for task_id in wanted if claim_path(task_id) in there]
-        found = {task_id: self._claim(task_id) for task_id in wanted}
-        return {task_id: claim for task_id, claim in found.items() if claim is not None}
+        found: dict[str, Claim | BadRecord] = {}
+        there: set[str] | None = None
+        missing = 0
+        for task_id in task_ids:
+            if there is not None and task_id not in self._read and claim_path(task_id) not in there:
+                continue
+            claim = self._claim(task_id)
+            if claim is not None:
+                found[task_id] = claim
+                continue
+            missing += 1
+            if missing == _WORTH_A_LIST:
+                there = set(self._store.list("claims"))
+        return found
+
+    def note(self, claim: Claim) -> None:
+        """Remember a claim that was made here."""
+        self._read[claim.task_id] = claim
 
     def _claim(self, task_id: str) -> Claim | BadRecord | None:
         if task_id in self._read:

@@ -114,6 +114,9 @@ _DATA_URI = re.compile(
     re.IGNORECASE,
 )
 
+# Characters of a text that is short enough to be remembered.
+_SHORT = 120
+
 # Keys have several shapes, and somebody may answer with the one that was sent.
 _known: set[str] = set()
 
@@ -181,6 +184,16 @@ class _Found(NamedTuple):
 
 
 def _text(text: str) -> str:
+    # What is short comes again and again: names of fields, ids, states. With another secret the answer is another.
+    return _of_short(text, len(_known)) if len(text) <= _SHORT else _without_secrets(text)
+
+
+@functools.lru_cache(4096)
+def _of_short(text: str, _secrets: int) -> str:
+    return _without_secrets(text)
+
+
+def _without_secrets(text: str) -> str:
     for secret in tuple(_known):
         text = text.replace(secret, GONE)
     text = _DATA_URI.sub(lambda match: f"{match[1]}[{len(match[2])} characters]", text)

@@ -20,7 +20,6 @@ from footage.evidence.records import Claim
 from footage.evidence.stored_clips import UNREADABLE, attempts_in, names_of
 from footage.steps.harvest_memory import keep_finished, remembered
 from footage.steps.open_clips import OpenClips, Unfinished, left_to_finish
-from footage.steps.provider_queries import list_all
 
 if TYPE_CHECKING:
     from footage.context import Context
@@ -60,7 +59,7 @@ def account_tasks(context: Context) -> list[TaskRow]:
     rows = {
         row.task_id: row
         for api_key in context.buying_keys
-        for row in list_all(context, client_in_use(context, api_key))
+        for row in context.account_lists.tasks(client_in_use(context, api_key))
         if row.model in known_models() and not row.status.unbilled
     }
     return list(rows.values())

@@ -13,9 +13,9 @@ from footage.errors import BadRecord, SubmissionUnknown
 from footage.errors.actions import NextStep, Rerun
 from footage.evidence.records import Outcome, Receipt
 from footage.network.addresses import is_local
-from footage.steps.booking import TASK_LIFE, outcome_of
+from footage.steps.booking import TASK_LIFE, first_held, outcome_of
 from footage.steps.ownership import require_ours
-from footage.steps.provider_queries import client_of, list_all
+from footage.steps.provider_queries import client_of
 from footage.steps.same_prompt import beginning_of_prompt, same_prompt
 
 if TYPE_CHECKING:
@@ -46,10 +46,9 @@ def contradicted(clip: Clip, state: ClipState) -> bool:
 
 def _require_no_video(clip: Clip) -> None:
     """A clip that was delivered once has lost all its evidence; what was bought anew would be given out as that."""
-    video = f"videos/{clip.key}.mp4"
-    if clip.context.store.facts(video) is not None:
+    if clip.context.store.facts(_video(clip)) is not None:
         clip.evidence.reader.refuse(
-            clip.evidence.folder, f"nothing in it says that the clip was bought, and {video} is there"
+            clip.evidence.folder, f"nothing in it says that the clip was bought, and {_video(clip)} is there"
         )
 
 
@@ -64,7 +63,16 @@ def _claimed_before(clip: Clip, state: ClipState) -> bool:
 
 def _claimed_in_account(clip: Clip, state: ClipState) -> bool:
     client = clip.client()
-    rows = {row.task_id: row for row in list_all(clip.context, client, clip.order.model)}
+    rows = {
+        row.task_id: row
+        for row in clip.context.account_lists.tasks(
+            client,
+            clip.order.model,
+            since=_first_held(clip, state),
+            # Whoever had the clip before can send nothing since.
+            listed_after_s=clip.lease.taken_s,
+        )
+    }
     claims = clip.context.claimed_tasks.of(row.task_id for row in rows.values() if not row.status.unbilled)
     for task_id, claim in claims.items():
         if isinstance(claim, BadRecord):
@@ -96,6 +104,16 @@ def _claimed_in_account(clip: Clip, state: ClipState) -> bool:
         if clip.evidence.book(receipt) is not None:
             return True
     return False
+
+
+def _first_held(clip: Clip, state: ClipState) -> datetime | None:
+    """As `first_held`; where the clip's video is there, its evidence is lost, and that of its leases with it."""
+    lost = not state.delivered and clip.context.store.facts(_video(clip)) is not None
+    return None if lost else first_held(clip, state.attempts)
+
+
+def _video(clip: Clip) -> str:
+    return f"videos/{clip.key}.mp4"
 
 
 def _require_another_prompt(clip: Clip, answer: TaskAnswer, broken: BadRecord) -> None:

@@ -28,7 +28,7 @@ from footage.privacy.redact import redact
 from footage.steps.booking import outcome_of
 from footage.steps.cancel import settle
 from footage.steps.ownership import require_ours
-from footage.steps.provider_queries import client_of, learn_clock, list_all
+from footage.steps.provider_queries import client_of, learn_clock
 
 if TYPE_CHECKING:
     from footage.clip import Clip
@@ -254,7 +254,7 @@ class _Watch:
         )
 
     def _listed(self) -> list[TaskRow]:
-        return list_all(self.clip.context, self.client, self.receipt.model)
+        return self.clip.context.account_lists.tasks(self.client, self.receipt.model)
 
     async def _stop_if_cancelled(self, seen_within_s: float) -> None:
         """Look for a wish to cancel and carry it out."""

@@ -13,12 +13,9 @@ from footage.privacy.display import shown
 
 if TYPE_CHECKING:
     from footage.context import Context
-    from footage.provider import TaskRow, WanClient
+    from footage.provider import WanClient
 
 logger = logging.getLogger(__name__)
-
-# Pages of 50: more tasks than an account makes in a day.
-MOST_PAGES = 2_000
 
 
 def client_of(context: Context, record: Intent | Receipt) -> WanClient:
@@ -45,25 +42,3 @@ def learn_clock(context: Context, client: WanClient) -> None:
         context.note_clock(client.probe().clock_offset_s)
     except (Unreachable, Throttled) as error:
         logger.warning("The provider's clock is not known: %s", error.message)
-
-
-def list_all(context: Context, client: WanClient, model: str | None = None) -> list[TaskRow]:
-    """Every task that the provider lists, of one model or of all: those of the last 24 h, as of now or later.
-
-    One list answers for all clips of the run that ask at the same time: after a crash that may be hundreds.
-
-    Raises:
-        AccountProblem, Unreachable, Throttled: The list could not be read to its end.
-    """
-    account = client.base_url, client.api_key.fingerprint, client.workspace, model
-    return context.account_lists.ask(account, lambda: _list_all(client, model))
-
-
-def _list_all(client: WanClient, model: str | None) -> list[TaskRow]:
-    rows: list[TaskRow] = []
-    for page in range(1, MOST_PAGES + 1):
-        answer = client.list_tasks(model=model, page=page, page_size=50)
-        rows.extend(answer.rows)
-        if page >= answer.total_pages or not answer.rows:
-            return rows
-    raise Unreachable(f"The task list does not end after {MOST_PAGES} pages.")

@@ -9,7 +9,7 @@ import asyncio
 import time
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from footage.concurrency.boot_clock import boot_clock_s
@@ -17,11 +17,19 @@ from footage.concurrency.executors import in_thread
 from footage.errors import BadRecord, NotThere, StorageProblem, SubmissionUnknown, Throttled, Unreachable
 from footage.errors.actions import AdoptTask, NextStep, Rerun
 from footage.evidence.clip_evidence import ClipEvidence
-from footage.evidence.records import Intent, Receipt
+from footage.evidence.records import Receipt
 from footage.evidence.state import Attempt
-from footage.steps.booking import TASK_LIFE, book, close_unbought, receipt_of
+from footage.steps.booking import (
+    CLOCK_SLACK,
+    TASK_LIFE,
+    book,
+    close_unbought,
+    created_after,
+    first_held,
+    receipt_of,
+)
 from footage.steps.open_clips import look
-from footage.steps.provider_queries import client_of, learn_clock, list_all
+from footage.steps.provider_queries import client_of, learn_clock
 from footage.steps.reconcile_decision import (
     Adopt,
     Ambiguous,
@@ -37,8 +45,6 @@ if TYPE_CHECKING:
     from footage.clip import Clip
     from footage.provider import TaskAnswer, TaskRow, WanClient
 
-# Our intent may be this much younger by the provider's clock than its task: clocks are read to the second.
-CLOCK_SLACK = timedelta(seconds=120)
 # So many questions in a row without an answer end one call; a later one asks again.
 MAX_SILENCE = 6
 
@@ -68,7 +74,7 @@ async def reconcile(clip: Clip, attempt: Attempt, silent_from_s: float = 0.0) ->
         )
     client = await in_thread(client_of, clip.context, intent)
     await in_thread(learn_clock, clip.context, client)
-    not_before = _not_before(intent)
+    not_before = created_after(intent)
     if not_before is not None and clip.context.provider_now() - not_before > TASK_LIFE - CLOCK_SLACK:
         raise _unknown(clip, attempt, "it is more than a day old, and the provider lists one day")
     return await _Search(clip, attempt, client, not_before, silent_from_s).until_settled()
@@ -98,6 +104,7 @@ class _Search:
             seconds=order.told_seconds,
             not_before=not_before,
         )
+        self.first_held = first_held(clip, (attempt,))
         self.rows: dict[str, TaskRow] = {}
         self.answers: dict[str, TaskAnswer] = {}
         self.first_listed_s: float | None = None
@@ -158,7 +165,10 @@ class _Search:
     def _look(self) -> Decision:
         """Read the list once, and what the candidates in it tell."""
         asked_s, silent = time.monotonic(), boot_clock_s() >= self.silent_from_s
-        self._remember(list_all(self.clip.context, self.client, self.attempt.intent.model))
+        rows = self.clip.context.account_lists.tasks(
+            self.client, self.attempt.intent.model, since=self.first_held
+        )
+        self._remember(rows)
         if self.first_listed_s is None and silent:
             self.first_listed_s = asked_s
         if (claimed := self._claimed_by_us()) is not None:
@@ -179,7 +189,7 @@ class _Search:
 
         What cannot be read does not make a task somebody else's: where it has our prompt, it is found out then.
         """
-        lost = replace(self.lost, not_before=None) if at_any_time else self.lost
+        lost = replace(self.lost, not_before=self.first_held) if at_any_time else self.lost
         rows = candidates_in(lost, (*self.rows.values(),))
         wanted = [row.task_id for row in rows if row.task_id not in self.claimed]
         ours: str | None = None
@@ -228,12 +238,6 @@ def _unknown(
         key=clip.key,
         task_ids=task_ids,
     )
-
-
-def _not_before(intent: Intent) -> datetime | None:
-    if intent.clock_offset_s is None:
-        return None
-    return intent.written_at + timedelta(seconds=intent.clock_offset_s) - CLOCK_SLACK
 
 
 def _rivals(clip: Clip, attempt: Attempt) -> tuple[str, ...]:

@@ -120,7 +120,7 @@ def test_a_record_dies_24_hours_after_its_submission() -> None:
 
     assert engine.visible(task.task_id, DAY_S - 1) is task
     assert engine.visible(task.task_id, DAY_S) is None
-    assert list(engine.listed(DAY_S)) == []
+    assert list(engine.listed(DAY_S, 0, DAY_S)) == []
 
 
 def test_a_record_may_also_live_24_hours_from_its_end() -> None:
@@ -154,3 +154,31 @@ def test_restored_tasks_go_on_where_they_were() -> None:
     again.advance(101)
 
     assert [task.status for task in tasks] == ["SUCCEEDED", "SUCCEEDED", "RUNNING"]
+
+
+def test_the_list_shows_what_was_made_within_its_span_newest_first() -> None:
+    engine = make(concurrency=1)
+    tasks = [submit(engine, now_s) for now_s in (0.0, 5.0, 5.0, 9.0)]
+    other = engine.accept({**BODY, "model": "wanx2.1-t2v-turbo"}, 9.0)
+    engine.advance(10)
+
+    assert list(engine.listed(10, 0, 10)) == [other, *tasks[::-1]]
+    assert list(engine.listed(10, 5, 8)) == tasks[2:0:-1]
+    shown = engine.listed(10, 0, 10, BODY["model"])
+    assert (len(shown), shown[0], shown[1:3]) == (4, tasks[3], [tasks[2], tasks[1]])
+    assert list(engine.listed(10, 0, 10, BODY["model"], "RUNNING")) == [tasks[0]]
+    assert list(engine.listed(10, 0, 10, status="PENDING")) == [*tasks[:0:-1]]
+    assert list(engine.listed(10, 0, 10, status="SUCCEEDED")) == []
+    film_all(engine, 11)
+    engine.advance(110)
+    assert list(engine.listed(110, 0, 110, status="SUCCEEDED")) == [other, tasks[0]]
+
+
+def test_a_task_that_is_listed_late_comes_to_its_own_place() -> None:
+    engine = make()
+    early, late, never, last = (submit(engine, now_s) for now_s in (0.0, 1.0, 2.0, 3.0))
+    late.listed_from_s, never.unknown_polls = 50.0, -1
+
+    assert list(engine.listed(49, 0, 49)) == [last, early]
+    assert list(engine.listed(50, 0, 50)) == [last, late, early]
+    assert list(engine.listed(50, 0, 50, status="PENDING")) == [last, late, early]

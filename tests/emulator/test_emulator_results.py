@@ -184,6 +184,28 @@ def test_clips_move_with_full_rendering_differ_by_seed_and_repeat_to_the_byte(
     assert one == again
 
 
+def test_where_all_clips_are_the_same_only_the_label_is_a_clip_s_own(
+    tmp_path: Path, make_picture: Any
+) -> None:
+    picture = tmp_path / "picture.png"
+    picture.write_bytes(make_picture(416, 240))
+
+    def render(prompt: str, **more: Any) -> bytes:
+        job = {"width": 416, "height": 240, "duration_s": 1, "fps": 30, "model": "wan2.6-i2v", "seed": 1}
+        job |= {"audio": False, "sound": "", "watermark": False, "render": "same", "prompt": prompt}
+        film(job | more, tmp_path / "clip.mp4")
+        return (tmp_path / "clip.mp4").read_bytes()
+
+    one, other, longer = render("a cat"), render("a dog", seed=2), render("a cat", duration_s=2)
+    pictured = render("a cat", image=str(picture))
+
+    assert one != other
+    assert one == render("a cat")
+    assert _difference(_frames(one)[0], _frames(other)[0]) == 0
+    assert (len(_frames(other)), len(_frames(longer))) == (30, 60)
+    assert _difference(_frames(one)[0], _frames(pictured)[0]) > 3
+
+
 def test_an_image_clip_starts_at_its_image_and_ends_elsewhere(filmed: Any, make_picture: Any) -> None:
     reference = make_picture(750, 1000)
 

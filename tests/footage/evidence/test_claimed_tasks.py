@@ -55,7 +55,21 @@ def test_of_many_tasks_one_listing_tells_which_have_a_claim_to_be_read(tmp_path:
     claim = Claim(task_id="one", key=KEY, attempt=1)
     store = _store(tmp_path, one=claim.to_bytes())
 
-    found = ClaimedTasks(store).of(["one", *(f"of-another-store-{number}" for number in range(500))])
+    found = ClaimedTasks(store).of([*(f"of-another-store-{number}" for number in range(500)), "one"])
 
     assert found == {"one": claim}
-    assert [method for method, _ in store.asked] == ["list", "read"]
+    # The first hundred were looked for one by one.
+    assert [method for method, _ in store.asked] == ["read"] * 100 + ["list", "read"]
+
+
+def test_of_many_that_are_all_claimed_no_listing_is_made_and_what_was_claimed_here_is_not_read(
+    tmp_path: Path,
+) -> None:
+    claims = {f"t{number}": Claim(task_id=f"t{number}", key=KEY, attempt=1) for number in range(150)}
+    store = _store(tmp_path, **{name: claim.to_bytes() for name, claim in claims.items()})
+    tasks = ClaimedTasks(store)
+    tasks.note(claims["t7"])
+
+    assert tasks.of(claims) == claims
+    assert [method for method, _ in store.asked] == ["read"] * 149
+    assert ("read", "claims/t7.json") not in store.asked

@@ -288,3 +288,12 @@ def test_twenty_megabytes_take_no_more_than_a_moment():
 
     assert len(short) < 31_000
     assert time.perf_counter() - started < 5
+
+
+def test_a_text_that_was_shown_before_its_secret_was_known_is_not_shown_again() -> None:
+    text = "said 7f3c9a55e0b14d2298aa"
+    assert redact({"message": text}) == {"message": text}
+
+    parse_key("7f3c9a55e0b14d2298aa", "test")
+
+    assert redact({"message": text}) == {"message": "said [redacted]"}

@@ -1,0 +1,114 @@
+"""How much of the account's list is read, and who shares it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from providerside import service
+from rawserver import Exchange, RawServer, reply
+
+from footage.concurrency.boot_clock import boot_clock_s
+from footage.errors import Unreachable
+from footage.pacing.account_lists import PAGE_SIZE, AccountLists
+from footage.provider import WanClient
+
+NOW = datetime(2026, 11, 29, 12, 0, 30, tzinfo=UTC)
+PAGES = 6
+
+
+class _Provider:
+    """Lists tasks that were made one a minute, newest first unless told."""
+
+    def __init__(self) -> None:
+        self.made = [NOW - timedelta(minutes=age) for age in range(PAGES * PAGE_SIZE)]
+        self.pages: list[int] = []
+
+    def __call__(self, exchange: Exchange) -> bool:
+        page = int(parse_qs(urlsplit(exchange.request.target).query)["page_no"][0])
+        self.pages.append(page)
+        rows = [
+            {
+                "task_id": f"task-{made.timestamp():.0f}",
+                "status": "SUCCEEDED",
+                "model_name": "m",
+                "gmt_create": int(made.timestamp() * 1000),
+            }
+            for made in self.made[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]
+        ]
+        total = len(self.made)
+        answer = {"data": rows, "page_no": page, "total_page": -(-total // PAGE_SIZE), "total": total}
+        return reply(json.dumps(answer).encode(), headers={"Content-Type": "application/json"})(exchange)
+
+
+@contextmanager
+def listing(provider: Any) -> Iterator[tuple[RawServer, WanClient]]:
+    with service(provider) as (server, client):
+        yield server, client
+
+
+def test_a_list_that_came_newest_first_is_read_as_far_as_it_is_new_from_then_on() -> None:
+    provider, lists = _Provider(), AccountLists()
+    since = NOW - timedelta(minutes=60)
+    with listing(provider) as (_, client):
+        first = lists.tasks(client, since=since)
+        assert provider.pages == [1, 2, 3, 4, 5, 6]
+        provider.made.insert(0, NOW + timedelta(minutes=1))
+        provider.pages.clear()
+        later = lists.tasks(client, since=since)
+
+    assert [row.created_at for row in first] == [made for made in provider.made[1:] if made >= since]
+    # The third page has nothing that is young enough.
+    assert provider.pages == [1, 2, 3]
+    assert [row.created_at for row in later] == [made for made in provider.made if made >= since]
+
+
+@pytest.mark.parametrize("disorder", ["oldest first", "one task out of place"])
+def test_a_list_in_another_order_is_read_to_its_end_each_time(disorder: str) -> None:
+    provider, lists = _Provider(), AccountLists()
+    if disorder == "oldest first":
+        provider.made.reverse()
+    else:
+        provider.made.append(provider.made.pop(0))
+    since = NOW - timedelta(minutes=60)
+    with listing(provider) as (_, client):
+        for _ in range(2):
+            provider.pages.clear()
+            rows = lists.tasks(client, since=since)
+            assert provider.pages == [1, 2, 3, 4, 5, 6]
+            assert {row.created_at for row in rows} == {made for made in provider.made if made >= since}
+
+
+def test_without_a_moment_everything_is_told_however_the_list_came() -> None:
+    provider, lists = _Provider(), AccountLists()
+    with listing(provider) as (_, client):
+        for _ in range(2):
+            provider.pages.clear()
+            assert len(lists.tasks(client)) == PAGES * PAGE_SIZE
+            assert provider.pages == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_list_of_the_moment_that_is_asked_about_will_do_and_an_older_one_will_not() -> None:
+    provider, lists = _Provider(), AccountLists()
+    before_s = boot_clock_s()
+    with listing(provider) as (_, client):
+        lists.tasks(client)
+        provider.pages.clear()
+        assert len(lists.tasks(client, listed_after_s=before_s)) == PAGES * PAGE_SIZE
+        assert provider.pages == []
+        lists.tasks(client, listed_after_s=boot_clock_s())
+        assert provider.pages == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_list_that_failed_is_asked_for_again_whatever_moment_is_asked_about() -> None:
+    lists, before_s = AccountLists(), boot_clock_s()
+    with service(reply({}, status=503)) as (_, client), pytest.raises(Unreachable):
+        lists.tasks(client, listed_after_s=before_s)
+    provider = _Provider()
+    with listing(provider) as (_, client):
+        assert len(lists.tasks(client, listed_after_s=before_s)) == PAGES * PAGE_SIZE
