@@ -6,6 +6,7 @@ How it is judged is in reconcile_decision.py.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Iterable
 from dataclasses import replace
@@ -28,7 +29,7 @@ from footage.steps.booking import (
     first_held,
     receipt_of,
 )
-from footage.steps.open_clips import look
+from footage.steps.open_clips import look, mark
 from footage.steps.provider_queries import client_of, learn_clock
 from footage.steps.reconcile_decision import (
     Adopt,
@@ -243,7 +244,12 @@ def _unknown(
 def _rivals(clip: Clip, attempt: Attempt) -> tuple[str, ...]:
     """Other submissions of this store that are as unknown as ours, with the same model and prompt."""
     rivals: list[str] = []
-    for open_clip in look(clip.context.store).unfinished:
+    found = look(clip.context.store)
+    if found.walked:
+        # So that it was the last walk over all clips there ever were; the verdict does not need it.
+        with contextlib.suppress(StorageProblem):
+            mark(clip.context.store, found)
+    for open_clip in found.unfinished:
         key = open_clip.key
         if key == clip.key or open_clip.task_id is not None:
             continue

@@ -7,12 +7,15 @@ Not through fsspec's local file system: `put_file(mode="create")` is silently an
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import math
 import os
 import re
 import secrets
 import shutil
 import stat
+import threading
 import time
 from pathlib import Path
 
@@ -25,6 +28,9 @@ from footage.storage.sha256 import sha256_of, size_of
 _PART = re.compile(r"\..+\.(?:[0-9a-f]{16}\.part|claim-[0-9]+)")
 # A part this old belongs to a killed process: publishing takes seconds, on a slow network disk minutes.
 _STALE_PART_S = 6 * 3600
+_LEFT_PART = re.compile(r"\..+\.[0-9a-f]{16}\.part")
+# Folders of which is known when they were swept.
+_MOST_SWEPT = 64
 
 # Windows has neither.
 _NO_WAIT, _NO_LINK = getattr(os, "O_NONBLOCK", 0), getattr(os, "O_NOFOLLOW", 0)
@@ -76,6 +82,9 @@ class LocalStore(Store):
     def __init__(self, root: Path, *, public_base_url: str | None = None) -> None:
         super().__init__(str(root), public_base_url=public_base_url, sign_seconds=None)
         self._root = root
+        # When each folder was swept (monotonic), the one that was written to last at the end.
+        self._swept: dict[Path, float] = {}
+        self._sweeping = threading.Lock()
 
     def _explain(self, error: Exception) -> tuple[str | None, str | None]:
         if isinstance(error, FileNotFoundError):
@@ -201,7 +210,7 @@ class LocalStore(Store):
     def _write_part(self, target: Path, body: bytes | Path) -> Path:
         """Write a whole, synced, unpublished file beside the target."""
         self._make_folder(target.parent)
-        self._sweep_parts(target)
+        self._sweep_parts(target.parent)
         part = target.with_name(f".{target.name}.{secrets.token_hex(8)}.part")
         try:
             # Not mkstemp: its mode 0600 would publish clips that nobody else can read.
@@ -249,14 +258,24 @@ class LocalStore(Store):
             if place.is_symlink() and not place.exists():
                 raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(place))
 
-    def _sweep_parts(self, target: Path) -> None:
-        """Remove what killed processes left behind for this very name."""
-        for stale in target.parent.glob(f".{target.name}.*.part"):
-            try:
-                if time.time() - stale.stat().st_mtime > _STALE_PART_S:
-                    stale.unlink()
-            except FileNotFoundError:
-                continue
+    def _sweep_parts(self, folder: Path) -> None:
+        """Remove what killed processes left behind in a folder; not at each write, because it may have many files."""
+        now_s = time.monotonic()
+        with self._sweeping:
+            swept_s = self._swept.pop(folder, -math.inf)
+            due = now_s - swept_s > _STALE_PART_S
+            self._swept[folder] = now_s if due else swept_s
+            # The folders of clips come and go, those of all clips are written to again and again.
+            while len(self._swept) > _MOST_SWEPT:
+                del self._swept[next(iter(self._swept))]
+        if not due:
+            return
+        with contextlib.suppress(FileNotFoundError), os.scandir(folder) as entries:
+            for entry in entries:
+                with contextlib.suppress(FileNotFoundError):
+                    left = _LEFT_PART.fullmatch(entry.name) is not None
+                    if left and time.time() - entry.stat().st_mtime > _STALE_PART_S:
+                        Path(entry.path).unlink()
 
 
 def _require_file(mode: int, path: str) -> None:

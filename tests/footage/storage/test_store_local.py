@@ -187,6 +187,23 @@ def test_leftovers_of_killed_publishers_are_swept_when_they_are_old(tmp_path: Pa
     assert fresh.exists()
 
 
+def test_a_folder_is_searched_for_leftovers_once_and_not_at_each_write(tmp_path: Path) -> None:
+    store, left = open_store(str(tmp_path)), tmp_path / "videos" / f".gone.mp4.{'0' * 16}.part"
+    store.create("videos/a.mp4", b"whole")
+    left.write_bytes(b"half")
+    yesterday = time.time() - 86_400
+    os.utime(left, (yesterday, yesterday))
+
+    # The folders of many clips in between do not make it forget the one that all of them share.
+    for number in range(100):
+        store.create(f"evidence/{number}/request.json", b"{}")
+        store.create(f"videos/{number}.mp4", b"whole")
+    assert left.exists()
+
+    open_store(str(tmp_path)).create("videos/b.mp4", b"whole")
+    assert not left.exists()
+
+
 WRITE_TOO_MUCH = """
 import resource, sys
 resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
