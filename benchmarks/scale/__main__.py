@@ -1,6 +1,6 @@
 """The proof: many clips, with workers killed, faults of the provider, and two accounts (`make scale`).
 
-    python benchmarks/scale [SIZE…] [--prefect] [--workers 2] [--chunk 100] [--seed 1]
+    python benchmarks/scale [SIZE…] [--prefect] [--workers 3] [--chunk 100] [--seed 1]
 
 Through the core, or with `--prefect` through deployed runs on workers of a server with PostgreSQL. Sizes are 100, 1,000
 and 10,000 unless given; 100,000 takes a night. Every hundredth prompt has a fault of the provider in it; workers are
@@ -40,7 +40,7 @@ def main() -> int:
     )
     parser.add_argument("sizes", nargs="*", type=int, default=[100, 1_000, 10_000])
     parser.add_argument("--prefect", action="store_true", help="through deployed runs, with PostgreSQL")
-    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--workers", type=int, help="3; with Prefect 2")
     parser.add_argument("--chunk", type=int, default=100, help="clips of a process")
     parser.add_argument("--seed", type=int, default=1)
     asked = parser.parse_args()
@@ -50,7 +50,8 @@ def main() -> int:
     proofs: list[Proof] = []
     for size in asked.sizes:
         with tempfile.TemporaryDirectory(prefix=f"scale-{size}-") as folder:
-            proofs.append(way(size, asked.workers, asked.chunk, random.Random(asked.seed), Path(folder)))
+            workers = asked.workers or (2 if asked.prefect else 3)
+            proofs.append(way(size, workers, asked.chunk, random.Random(asked.seed), Path(folder)))
         print(table(proofs[-1:]), flush=True)
     print(f"\n{table(proofs)}")
     grown = [what for before, after in itertools.pairwise(proofs) for what in growth(before, after)]
@@ -74,9 +75,9 @@ def prove(size: int, workers: int, chunk: int, chance: random.Random, folder: Pa
             return run(job, kills[number], proof)
 
         starts = range(0, size, chunk)
-        kills = {
-            number: chance.uniform(1, 20) if chance.random() < KILLED_SHARE else None for number in starts
-        }
+        # At least one, so that the smallest size is measured as the others are.
+        killed = chance.sample(starts, max(1, round(KILLED_SHARE * len(starts))))
+        kills = {number: chance.uniform(1, 8) if number in killed else None for number in starts}
         with ThreadPoolExecutor(workers) as pool:
             reports = [report for found in pool.map(make, starts) for report in found]
         for account in ACCOUNTS:

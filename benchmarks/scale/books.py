@@ -9,8 +9,8 @@ from typing import Any
 
 from footage.emulator import Emulator
 
-# As fast as clips can be made: a task is done within a second of ours.
-SPEED, CLIP_S = 60.0, 60.0
+# A task is done within a second of ours, and the provider's day, after which it forgets one, is two hours and a half.
+SPEED, CLIP_S = 10.0, 10.0
 ACCOUNTS = ("sk-first-account", "sk-second-account")
 # One in a hundred meets one of these.
 FAULTS = (
@@ -66,7 +66,7 @@ class Proof:
 
 
 def emulator_of(state_dir: Path) -> Emulator:
-    """The provider: quotas that are never in the way, two accounts, clips of a minute in a second."""
+    """The provider: quotas that are never in the way, two accounts, clips of ten seconds in one."""
     quotas: dict[str, Any] = {
         "concurrency": 1000,
         "queue_limit": 100_000,
