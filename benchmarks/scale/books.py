@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+ROOT = Path(__file__).parents[2]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "support")]
+
+from prooffaults import with_fault
 
 from footage.emulator import Emulator
 
 # A task is done within a second of ours, and the provider's day, after which it forgets one, is two hours and a half.
 SPEED, CLIP_S = 10.0, 10.0
 ACCOUNTS = ("sk-first-account", "sk-second-account")
-# One in a hundred meets one of these.
-FAULTS = (
-    "create-accept-reset",
-    "create-accept-503",
-    "create-503",
-    "query-502-html",
-    "query-reset",
-    "result-reset",
-    "result-truncated",
-    "failed-InternalError.Algo",
-)
 GROWTH = 1.2
 
 
@@ -83,7 +78,7 @@ def prompt_of(number: int) -> str:
     """A prompt that is nobody else's, and a fault for every hundredth."""
     text = f"A paper boat passes house number {number}"
     if number % 100 == 99:
-        text += f" [[emulator: {FAULTS[number // 100 % len(FAULTS)]}]]"
+        return with_fault(text, number // 100)
     return text
 
 

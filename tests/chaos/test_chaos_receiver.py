@@ -20,6 +20,7 @@ import pytest
 from emulatedrun import environment
 from manymachines import free_port, process, until
 from plainsteps import PLAIN_STEPS
+from prooffaults import FAULTS, with_fault
 
 from flows.cli import run
 from footage.clip import Clip
@@ -116,7 +117,7 @@ def _buy(context: Context, take: int) -> str:
 
 
 @contextmanager
-def waiting(folder: Path, prefect_server: Any) -> Iterator[subprocess.Popen[bytes]]:
+def waiting(folder: Path, prefect_server: Any, prompts: list[str]) -> Iterator[subprocess.Popen[bytes]]:
     """A process that makes clips and waits for them."""
     command = [
         sys.executable,
@@ -124,44 +125,48 @@ def waiting(folder: Path, prefect_server: Any) -> Iterator[subprocess.Popen[byte
         "from flows.cli import main; main()",
         "generate",
         "--file",
-        _lines(folder),
+        _lines(folder, prompts),
     ]
     with process(command, folder / "waiting.log", {**os.environ, **prefect_server.environment}) as started:
         yield started
 
 
-def _lines(folder: Path) -> str:
+def _lines(folder: Path, prompts: list[str]) -> str:
     file = folder / "requests.jsonl"
-    file.write_text(
-        "".join(f"{json.dumps({**BOAT, 'prompt': 'A boat', 'take': n})}\n" for n in range(1, WAITED_FOR + 1))
-    )
+    file.write_text("".join(f"{json.dumps({**BOAT, 'prompt': prompt})}\n" for prompt in prompts))
     return str(file)
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("faults", [0, len(FAULTS)], ids=["", "with every fault of the great proof"])
 def test_a_receiver_killed_in_a_flood_of_events_costs_no_clip_and_no_money(
-    emulator: Emulator, prefect_server: Any, tmp_path: Path
+    emulator: Emulator, prefect_server: Any, tmp_path: Path, faults: int
 ) -> None:
+    prompts = [f"Boat {number}" for number in range(WAITED_FOR)]
+    prompts[:faults] = [with_fault(prompt, number) for number, prompt in enumerate(prompts[:faults])]
     with open_context() as context, receiver(tmp_path, LONG_GRACE_S) as first:
         left = [_buy(context, take) for take in range(1, LEFT + 1)]
         until(lambda: len(context.store.list("wakeups")) == LEFT, "the events of the clips left alone", 30)
-        with flood(emulator), waiting(tmp_path, prefect_server) as waiter:
+        with flood(emulator), waiting(tmp_path, prefect_server, prompts) as waiter:
             until(lambda: (_counts() or Counter())["woken"] >= LEFT + 2, "some of the events", 60)
             first.kill()
             first.wait()
             # Events of this time reach nobody, and are not sent again.
-            ended = len(context.store.list("videos"))
-            until(lambda: len(context.store.list("videos")) > ended, "a clip without a receiver", 30)
+            there = len(context.store.list("videos"))
+            until(lambda: len(context.store.list("videos")) > there, "a clip without a receiver", 30)
             with receiver(tmp_path, SHORT_GRACE_S):
-                assert waiter.wait(90) == 0, (tmp_path / "waiting.log").read_text()
+                assert waiter.wait(150) == 0, (tmp_path / "waiting.log").read_text()
                 # What the first one had noted and not finished is finished after the second one's start.
                 until(lambda: all(_finished(context, key) for key in left), "the clips left alone", 60)
                 counts = _counts() or Counter()
 
     (report,) = context.store.list("batches")
     assert json.loads(context.store.read(report))["counts"] == {"delivered": WAITED_FOR}
-    books = emulator.ledger()
-    assert (books["creates"], books["accepted"]) == (WAITED_FOR + LEFT, WAITED_FOR + LEFT)
+    tasks = [(task["body"]["input"]["prompt"], task["status"]) for task in emulator.tasks()]
+    paid = Counter(prompt for prompt, status in tasks if status != "FAILED")
+    # Each once, although answers were lost; and all faults were met.
+    assert paid == {"Nobody": LEFT} | dict.fromkeys(prompts, 1)
+    assert sum(emulator.ledger(tasks=False)["faults"].values()) == faults
     assert {"woken", "headers"} <= set(counts)
     assert run(["harvest"]) == 0
     assert context.store.list("open") == []
