@@ -138,7 +138,7 @@ def inspect(
     if problems or not look.samples:
         return _facts(problems=problems or ["no frame of it can be decoded"], **known)
     if poster is not None and look.best is not None:
-        look.best.save(poster, "JPEG", quality=88, **marks)
+        _poster(look.best).save(poster, "JPEG", quality=88, **marks)
     if contact_sheet is not None:
         _sheet(look.samples).save(contact_sheet, "JPEG", quality=85, **marks)
     rate = look.frames / look.duration if look.duration else Fraction(0)
@@ -207,7 +207,8 @@ class _Look:
         # Each keeps what it needs for its one size and format.
         self._small, self._seen, self._cell = VideoReformatter(), VideoReformatter(), VideoReformatter()
         self.samples: list[_Sample] = []
-        self.best: Image.Image | None = None
+        # What shows most; made into a picture at the end, because the next one may show more.
+        self.best: av.VideoFrame | None = None
         self.frames = 0
         self.duration = Fraction(0)
 
@@ -251,11 +252,7 @@ class _Look:
         self.samples.append(_Sample(seconds, picture, grey))
         detail = 0.0 if _is_black(grey) else ImageStat.Stat(grey).stddev[0]
         if self._want_poster and detail > self._best_detail:
-            self._best_detail = detail
-            width = min(_POSTER_WIDTH, frame.width)
-            self.best = frame.reformat(
-                width, round(frame.height * width / frame.width / 2) * 2 or 2, format="rgb24"
-            ).to_image()
+            self._best_detail, self.best = detail, frame
 
 
 def last_frame(path: str, out: str) -> dict[str, Any]:
@@ -301,6 +298,12 @@ def _frozen_share(samples: list[_Sample]) -> float:
         changes: Any = ImageChops.difference(before.grey, after.grey).getextrema()
         still += changes[0][1] < _STILL_CHANGE
     return still / (len(samples) - 1)
+
+
+def _poster(frame: av.VideoFrame) -> Image.Image:
+    width = min(_POSTER_WIDTH, frame.width)
+    height = round(frame.height * width / frame.width / 2) * 2 or 2
+    return frame.reformat(width, height, format="rgb24").to_image()
 
 
 def _sheet(samples: list[_Sample]) -> Image.Image:
