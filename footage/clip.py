@@ -16,7 +16,6 @@ import dataclasses
 import logging
 import math
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, MutableMapping
-from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -283,14 +282,14 @@ class Clip:
         dead = DeadWatch(self.context.settings.lease_s)
         first: Holding | None = None
         first_order, self._first_order = self._first_order, False
-        if first_order and await in_thread(self.lease.take, NOBODY, self._provider_time()):
+        if first_order and await in_thread(self.lease.take, NOBODY):
             return
         while True:
             if await in_thread(self._is_stored):
                 return
             holding = await in_thread(self.lease.look)
             if dead.vacant(holding, boot_clock_s()):
-                if await in_thread(self.lease.take, holding, self._provider_time()):
+                if await in_thread(self.lease.take, holding):
                     # Attempts of whoever drove the clip until now are not this run's own.
                     others = [
                         attempt.number
@@ -313,9 +312,6 @@ class Clip:
                     key=self.key,
                 )
             await asyncio.sleep(LOOK_EVERY_S)
-
-    def _provider_time(self) -> datetime | None:
-        return None if self.context.clock_offset_s is None else self.context.provider_now()
 
     def _is_stored(self) -> bool:
         return self.evidence.result() is not None and self._damage(self.evidence.state()) is None

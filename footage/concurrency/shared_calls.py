@@ -7,29 +7,27 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from footage.concurrency.boot_clock import boot_clock_s
-
 T = TypeVar("T")
 
 
 @dataclass
 class _Shared(Generic[T]):
     lock: threading.Lock = field(default_factory=threading.Lock)
-    # When the call of the answer began.
-    asked_s: float = float("-inf")
+    begun: int = 0
+    # Which call the answer is of; 0: there is none.
+    answered: int = 0
     answer: T | None = None
     error: Exception | None = None
 
 
-# So many answers are kept, each until it is asked for anew.
+# So many answers are kept: of what was asked for last.
 MOST_KEPT = 8
 
 
 class SharedCalls(Generic[T]):
     """Makes a call that takes long once for all that wait for it; its failure is shared like an answer.
 
-    Nobody gets what was asked before it came: what it wants to know may have happened since. Who wants to know what was
-    at an earlier moment says so.
+    Nobody gets what was asked before it came: what it wants to know may have happened since.
     """
 
     def __init__(self, failure: type[Exception]) -> None:
@@ -38,32 +36,29 @@ class SharedCalls(Generic[T]):
         self._shared: dict[Hashable, _Shared[T]] = {}
         self._lock = threading.Lock()
 
-    def ask(self, what: Hashable, call: Callable[[], T], *, after_s: float | None = None) -> T:
-        """The answer of a call that began after this one came, or after `after_s` of `boot_clock_s()`.
-
-        Raises what the call raised.
-        """
-        came_s = boot_clock_s()
-        shared = self._of(what)
+    def ask(self, what: Hashable, call: Callable[[], T]) -> T:
+        """The answer of a call that began after this one came; raises what it raised."""
+        shared, came = self._of(what)
         with shared.lock:
-            # A failure answers those who waited for it; whoever comes later tries again.
-            early_s = came_s if after_s is None or shared.error is not None else after_s
-            if shared.asked_s <= early_s:
-                asked_s = boot_clock_s()
+            if shared.answered <= came:
+                shared.begun += 1
+                number = shared.begun
                 shared.answer = shared.error = None
                 try:
                     shared.answer = call()
                 except self._failure as error:
                     shared.error = error
-                shared.asked_s = asked_s
+                shared.answered = number
             if shared.error is not None:
                 raise shared.error
             return shared.answer  # pyright: ignore[reportReturnType]
 
-    def _of(self, what: Hashable) -> _Shared[T]:
+    def _of(self, what: Hashable) -> tuple[_Shared[T], int]:
+        """What is shared by those who ask for this, and how many calls of it began until now."""
         with self._lock:
-            shared = self._shared.setdefault(what, _Shared())
+            shared = self._shared.pop(what, None) or _Shared[T]()
+            self._shared[what] = shared
             while len(self._shared) > MOST_KEPT:
-                # Whoever waits for it has it all the same.
+                # Who waits for it has it all the same.
                 del self._shared[next(iter(self._shared))]
-            return shared
+            return shared, shared.begun

@@ -111,7 +111,7 @@ class Knobs:
     fps: int = _knob(30, "frames a second of the results; older pages say 24")
     render: str = _knob(
         "full",
-        "full: moving pictures; tiny: a still with the right size, duration and fps; same: one for all clips of a size",
+        "full: moving pictures; tiny: a still with the right size, duration and fps; same: one still for all of a size",
     )
     aigc: str = _knob(
         "one", "the results' AIGC label: one, none, broken (half of it), or twice (they differ)"

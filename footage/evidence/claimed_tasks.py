@@ -1,19 +1,18 @@
 """Which clips the provider's tasks belong to, as their claims say.
 
-A claim lies outside of the clip's folder and outlives it. Claims are named by task, and there are as many as ever
-clips were bought; so the provider's list, which is free and one day long, says which of them are worth reading. A claim
-never changes: each is read once for all clips of a run.
+A claim lies outside of the clip's folder and outlives it. It never changes: each is read once for all clips of a run.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from footage.errors import BadRecord, NotThere
-from footage.evidence.claims import claim_path
+from footage.evidence.claims import INDEX_NOTE, claim_path, index_of
 from footage.evidence.reader import RecordReader
-from footage.evidence.records import Claim
+from footage.evidence.records import Claim, ClaimIndexNote
 
 if TYPE_CHECKING:
     from footage.storage import Store
@@ -21,6 +20,8 @@ if TYPE_CHECKING:
 # After so many tasks without a claim one listing tells which of the others have one: a store that shares its account
 # with others meets thousands of theirs, and a listing has a thousand names a request.
 _WORTH_A_LIST = 100
+# So old must an index be that began in a store with claims: the provider remembers its tasks for a day.
+_INDEX_AGE = timedelta(hours=25)
 
 
 class ClaimedTasks:
@@ -30,6 +31,8 @@ class ClaimedTasks:
         self._store = store
         self._reader = RecordReader(store)
         self._read: dict[str, Claim] = {}
+        self._missing = 0
+        self._indexed = False
 
     def of(self, task_ids: Iterable[str]) -> dict[str, Claim | BadRecord]:
         """The claim of each task that has one, or what is wrong with it; tasks without a claim are left out.
@@ -39,22 +42,44 @@ class ClaimedTasks:
         """
         found: dict[str, Claim | BadRecord] = {}
         there: set[str] | None = None
-        missing = 0
         for task_id in task_ids:
-            if there is not None and task_id not in self._read and claim_path(task_id) not in there:
-                continue
+            if task_id not in self._read and self._missing >= _WORTH_A_LIST:
+                there = set(self._store.list("claims")) if there is None else there
+                if claim_path(task_id) not in there:
+                    continue
             claim = self._claim(task_id)
-            if claim is not None:
+            if claim is None:
+                self._missing += 1
+            else:
                 found[task_id] = claim
-                continue
-            missing += 1
-            if missing == _WORTH_A_LIST:
-                there = set(self._store.list("claims"))
         return found
+
+    def of_clip(self, key: str, now: datetime) -> dict[str, Claim | BadRecord] | None:
+        """The claims that the index has for a clip, at least all of the last day; None: it may lack some.
+
+        `now` is the provider's time.
+
+        Raises:
+            StorageProblem: As for `of`.
+        """
+        if not self._indexed:
+            self._indexed = self._is_complete(now)
+        if not self._indexed:
+            return None
+        names = (path.rpartition("/")[2] for path in self._store.list(index_of(key)))
+        found = {name: self._claim(name) for name in (name.removesuffix(".json") for name in names)}
+        return {task_id: claim for task_id, claim in found.items() if claim is not None}
 
     def note(self, claim: Claim) -> None:
         """Remember a claim that was made here."""
         self._read[claim.task_id] = claim
+
+    def _is_complete(self, now: datetime) -> bool:
+        try:
+            note = self._reader.record(INDEX_NOTE, ClaimIndexNote)
+        except (NotThere, BadRecord):
+            return False
+        return note.complete_since is None or now - note.complete_since > _INDEX_AGE
 
     def _claim(self, task_id: str) -> Claim | BadRecord | None:
         if task_id in self._read:

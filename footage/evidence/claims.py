@@ -1,11 +1,18 @@
-"""The tasks of one clip, each in `claims/<task_id>.json`: who creates that file first owns the task."""
+"""The tasks of one clip, each in `claims/<task_id>.json`: who creates that file first owns the task.
+
+Claims are named by task, and there are as many as ever clips were bought. So that those of one clip are found without a
+look at all of them, each is entered in `claimed/<key>/<task_id>.json` before it is made. The entry proves nothing.
+"""
 
 from __future__ import annotations
 
+import contextlib
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
+from weakref import WeakSet
 
 from footage.errors import AlreadyThere, NotThere
-from footage.evidence.records import Claim
+from footage.evidence.records import Claim, ClaimIndexNote
 
 if TYPE_CHECKING:
     from footage.evidence.reader import RecordReader
@@ -13,9 +20,32 @@ if TYPE_CHECKING:
     from footage.storage import Store
 
 
+INDEX_NOTE = "claimed/since.json"
+
+
 def claim_path(task_id: str) -> str:
     """Where the claim of a task is."""
     return f"claims/{task_id}.json"
+
+
+def index_of(key: str) -> str:
+    """The folder with an entry for each task that was claimed for a clip, or was about to be."""
+    return f"claimed/{key}"
+
+
+# Stores of which is known that their note is there.
+_noted: WeakSet[Store] = WeakSet()
+
+
+def _note_index(store: Store) -> None:
+    """Say since when every claim has an entry, before the first one is made."""
+    if store in _noted:
+        return
+    # A store of an earlier release has claims without one.
+    since = datetime.now(UTC) if store.list("claims") else None
+    with contextlib.suppress(AlreadyThere):
+        store.create(INDEX_NOTE, ClaimIndexNote(complete_since=since).to_bytes())
+    _noted.add(store)
 
 
 class Claims:
@@ -38,6 +68,9 @@ class Claims:
     def make(self, receipt: Receipt) -> bool:
         """Claim a task; whether it is this attempt's now."""
         mine = Claim(task_id=receipt.task_id, key=self._key, attempt=receipt.attempt)
+        _note_index(self._store)
+        with contextlib.suppress(AlreadyThere):
+            self._store.create(f"{index_of(self._key)}/{receipt.task_id}.json", mine.to_bytes())
         try:
             self._store.create(claim_path(receipt.task_id), mine.to_bytes())
         except AlreadyThere:

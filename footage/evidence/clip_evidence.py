@@ -16,6 +16,8 @@
     evidence/<key>/labelled-<k>.json            the copy with the visible label; the last one counts
     evidence/<key>/run.log
     claims/<task_id>.json                       which attempt owns the task
+    claimed/<key>/<task_id>.json                a task that is claimed for the clip, or is about to be
+    claimed/since.json                          since when all claims are entered there
     open/<key>                                  something of it is not finished (footage/steps/open_clips.py)
     leases/<key>/<n>.json, .released            who works on it (footage/evidence/lease.py)
     runs/<run id>/<key>                         which clips a run works on, for its cancellation
@@ -26,9 +28,9 @@
     buying-stopped.json                         nothing is bought until it goes
     harvest.json, verified.json, pruned.json    what harvest and the nightly check need not look at again
 
-Files below evidence/ and claims/ are created, never rewritten; only the two logs grow. A task becomes ours in three
-files: found, claim, receipt. The claim decides; because of the first one, a crash between them needs no list of the
-provider. The marker is there before the first record that makes a clip unfinished, and goes after the last: a crash
+Files below evidence/, claims/ and claimed/ are created, never rewritten; only the two logs grow. A task becomes ours in
+three files: found, claim, receipt. The claim decides; because of the first one, a crash between them needs no list of
+the provider. The marker is there before the first record that makes a clip unfinished, and goes after the last: a crash
 leaves one too many, never one too few. (0.1.0 kept leases as evidence/<key>/lease-<n>.json, and had no
 markers.)
 """

@@ -31,7 +31,6 @@ import socket
 import threading
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from footage.concurrency.boot_clock import boot_clock_s
@@ -119,8 +118,6 @@ class Holding:
     host_says_dead: bool
     # The holder's own setting: it may count on more time than we would give it.
     lease_s: float = 0.0
-    # Since when the clip is held, by whoever, by the provider's clock; None: that is not known.
-    held_since: datetime | None = None
     # Every lease file of the clip, in the order in which they may be deleted.
     files: tuple[str, ...] = ()
 
@@ -142,12 +139,10 @@ class Lease:
         self.key = key
         self.worker = worker
         self.number = 0
-        # What this worker wrote when it took the clip, and what was there before.
+        # What this worker wrote when it took the clip, when that was (boot_clock_s), and what was there before.
         self._mine = b""
+        self._taken_s = 0.0
         self._before = NOBODY
-        # When this worker took the clip (boot_clock_s), and since when anybody has it, as in a Holding.
-        self.taken_s = 0.0
-        self.held_since: datetime | None = None
 
     def look(self) -> Holding:
         """Who holds the clip now."""
@@ -170,7 +165,6 @@ class Lease:
             beat=alive.beat if alive else None,
             host_says_dead=alive is not None and gone(alive.model_dump()),
             lease_s=alive.lease_s if alive else 0.0,
-            held_since=lease.held_since if lease else None,
             files=tuple(self._path(*file) for file in files),
         )
 
@@ -182,10 +176,8 @@ class Lease:
     def _path(self, number: int, kind: str) -> str:
         return f"{self.folder}/{number}.{kind}"
 
-    def take(self, after: Holding, now: datetime | None = None) -> bool:
+    def take(self, after: Holding) -> bool:
         """Take the clip over from `after`; False when somebody else was quicker.
-
-        `now` is the provider's time, where it is known.
 
         Raises:
             BadRecord: The lease that is there leaves no number for another.
@@ -195,17 +187,13 @@ class Lease:
         if number > MOST_LEASES:
             RecordReader(self.store).refuse(after.files[-1], f"no lease has a number above {MOST_LEASES:,}")
         # The random part keeps two clips of this very worker from both having "created" the same bytes.
-        held_since = after.held_since if after.files else now
-        mine = LeaseRecord(
-            owner=self.worker.id, number=number, taken=secrets.token_hex(8), held_since=held_since
-        ).to_bytes()
+        mine = LeaseRecord(owner=self.worker.id, number=number, taken=secrets.token_hex(8)).to_bytes()
         try:
             self.store.create(self._path(number, "json"), mine)
         except AlreadyThere:
             return False
         self.number, self._mine, self._before = number, mine, after
-        self.held_since = held_since
-        self.taken_s = boot_clock_s()
+        self._taken_s = boot_clock_s()
         return True
 
     def guard(self) -> float:
@@ -235,7 +223,7 @@ class Lease:
         Raises:
             TakenOver: As for `guard`, which alone allows to send.
         """
-        if boot_clock_s() - self.taken_s >= seen_within_s and not self._is_newest():
+        if boot_clock_s() - self._taken_s >= seen_within_s and not self._is_newest():
             raise self._taken_over()
 
     def _taken_over(self) -> TakenOver:
@@ -263,18 +251,18 @@ class Lease:
         nobody waited for it to die, and its last right to send, which is older than our lease, has to run out.
         """
         if (self._before.owner, self._before.number) == (intent.owner, intent.lease):
-            return self.taken_s
+            return self._taken_s
         lease_s = self.worker.lease_s
         try:
             writer = RecordReader(self.store).record(f"workers/{intent.owner}.json", WorkerRecord)
         except NotThere:
             # An intent that had to be made up from its receipt names nobody.
-            return self.taken_s + (0.0 if intent.owner else lease_s)
+            return self._taken_s + (0.0 if intent.owner else lease_s)
         except StorageProblem:
-            return self.taken_s + lease_s
+            return self._taken_s + lease_s
         if gone(writer.model_dump()):
-            return self.taken_s
-        return self.taken_s + max(lease_s, writer.lease_s)
+            return self._taken_s
+        return self._taken_s + max(lease_s, writer.lease_s)
 
     def release(self) -> None:
         """Give the clip back; whoever wants it next need not wait."""

@@ -117,6 +117,12 @@ class Claim(Record):
     attempt: Number
 
 
+class ClaimIndexNote(Record):
+    """`claimed/since.json`: since when each claim of this store is found by its clip, too; None: since ever."""
+
+    complete_since: Moment | None
+
+
 class CancelWish(Record):
     """Somebody asked to cancel; written before the provider is asked."""
 
@@ -169,8 +175,6 @@ class LeaseRecord(Record):
     number: Annotated[int, Field(ge=1)]
     # Random, so that a lease is told from one of the same number that was made after it was deleted.
     taken: Annotated[str, Field(max_length=64)] | None = None
-    # Since when anybody holds the clip, by the provider's clock: as the lease before it says. None: not known.
-    held_since: Moment | None = None
 
 
 class WorkerRecord(Record):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -14,36 +13,12 @@ from footage.privacy.redact import redact
 
 if TYPE_CHECKING:
     from footage.clip import Clip
-    from footage.evidence.state import Attempt
     from footage.provider import TaskAnswer
 
 # Task records and results live 24 h (Model Studio: manage asynchronous tasks, read 2026-11).
 TASK_LIFE = timedelta(hours=24)
-# What was written at a time of the provider's clock may be this much younger than what it is compared with there:
-# clocks are read to the second.
-CLOCK_SLACK = timedelta(seconds=120)
 # How long a store that fails right after a purchase is tried again before only the error knows the task.
 BOOKING_PAUSES_S = (1.0, 2.0, 4.0, 8.0)
-
-
-def created_after(intent: Intent) -> datetime | None:
-    """The task of an intent was created after this, by the provider's clock; None where that was not known."""
-    if intent.clock_offset_s is None:
-        return None
-    return intent.written_at + timedelta(seconds=intent.clock_offset_s) - CLOCK_SLACK
-
-
-def first_held(clip: Clip, attempts: Sequence[Attempt]) -> datetime | None:
-    """Nobody can have bought the clip before this, by the provider's clock; None: as far as is known, at any time.
-
-    `attempts` are those that are known. What their records say is not believed alone: the leases say it, too.
-    """
-    lease = clip.lease
-    # A first lease tells nothing of those who had the clip before its leases were deleted.
-    told = lease.number > 1 or (attempts and clip.permission.attempts_before == 0)
-    held_since = lease.held_since - CLOCK_SLACK if told and lease.held_since else None
-    times = (held_since, *(created_after(attempt.intent) for attempt in attempts))
-    return min((time for time in times if time), default=None) if all(times) else None
 
 
 def receipt_of(
@@ -94,7 +69,7 @@ def book(clip: Clip, receipt: Receipt) -> Receipt | None:
                 ) from error
             clip.say.warning("task %s is bought and not written down yet: %s", receipt.task_id, error.message)
             time.sleep(pause_s)
-    if kept is not None:
+    if kept is not None and kept.task_id == receipt.task_id:
         clip.context.claimed_tasks.note(Claim(task_id=kept.task_id, key=kept.key, attempt=kept.attempt))
     if kept is not None and kept.task_id != receipt.task_id:
         clip.say.error(

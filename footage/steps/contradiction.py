@@ -13,13 +13,14 @@ from footage.errors import BadRecord, SubmissionUnknown
 from footage.errors.actions import NextStep, Rerun
 from footage.evidence.records import Outcome, Receipt
 from footage.network.addresses import is_local
-from footage.steps.booking import TASK_LIFE, first_held, outcome_of
+from footage.steps.booking import TASK_LIFE, outcome_of
 from footage.steps.ownership import require_ours
 from footage.steps.provider_queries import client_of
 from footage.steps.same_prompt import beginning_of_prompt, same_prompt
 
 if TYPE_CHECKING:
     from footage.clip import Clip
+    from footage.evidence.records import Claim
     from footage.evidence.state import Attempt, ClipState
     from footage.provider import TaskAnswer
 
@@ -46,14 +47,18 @@ def contradicted(clip: Clip, state: ClipState) -> bool:
 
 def _require_no_video(clip: Clip) -> None:
     """A clip that was delivered once has lost all its evidence; what was bought anew would be given out as that."""
-    if clip.context.store.facts(_video(clip)) is not None:
+    video = f"videos/{clip.key}.mp4"
+    if clip.context.store.facts(video) is not None:
         clip.evidence.reader.refuse(
-            clip.evidence.folder, f"nothing in it says that the clip was bought, and {_video(clip)} is there"
+            clip.evidence.folder, f"nothing in it says that the clip was bought, and {video} is there"
         )
 
 
 def _claimed_before(clip: Clip, state: ClipState) -> bool:
     """Find a task that only its claim still knows, in any account of this run, and book it again."""
+    claims = clip.context.claimed_tasks.of_clip(clip.key, clip.context.provider_now())
+    if claims is not None and not any(_unknown(clip, state, claim) for claim in claims.values()):
+        return False
     for api_key in clip.context.buying_keys:
         clip.api_key = api_key
         if _claimed_in_account(clip, state):
@@ -63,26 +68,14 @@ def _claimed_before(clip: Clip, state: ClipState) -> bool:
 
 def _claimed_in_account(clip: Clip, state: ClipState) -> bool:
     client = clip.client()
-    rows = {
-        row.task_id: row
-        for row in clip.context.account_lists.tasks(
-            client,
-            clip.order.model,
-            since=_first_held(clip, state),
-            # Whoever had the clip before can send nothing since.
-            listed_after_s=clip.lease.taken_s,
-        )
-    }
+    rows = {row.task_id: row for row in clip.context.account_lists.tasks(client, clip.order.model)}
     claims = clip.context.claimed_tasks.of(row.task_id for row in rows.values() if not row.status.unbilled)
     for task_id, claim in claims.items():
         if isinstance(claim, BadRecord):
             clip.say.warning("%s", claim.message)
             _require_another_prompt(clip, client.fetch(task_id), claim)
             continue
-        if claim.key != clip.key:
-            continue
-        known = any(one.number == claim.attempt and one.receipt for one in state.attempts)
-        if known or task_id in clip.given_up:
+        if not _unknown(clip, state, claim):
             continue
         row = rows[task_id]
         clip.say.warning("task %s is claimed for attempt %d, whose records are gone", task_id, claim.attempt)
@@ -106,14 +99,12 @@ def _claimed_in_account(clip: Clip, state: ClipState) -> bool:
     return False
 
 
-def _first_held(clip: Clip, state: ClipState) -> datetime | None:
-    """As `first_held`; where the clip's video is there, its evidence is lost, and that of its leases with it."""
-    lost = not state.delivered and clip.context.store.facts(_video(clip)) is not None
-    return None if lost else first_held(clip, state.attempts)
-
-
-def _video(clip: Clip) -> str:
-    return f"videos/{clip.key}.mp4"
+def _unknown(clip: Clip, state: ClipState, claim: Claim | BadRecord) -> bool:
+    """Whether a claim may be for a task of this clip of which its records tell nothing."""
+    if isinstance(claim, BadRecord):
+        return True
+    known = any(one.number == claim.attempt and one.receipt for one in state.attempts)
+    return claim.key == clip.key and not known and claim.task_id not in clip.given_up
 
 
 def _require_another_prompt(clip: Clip, answer: TaskAnswer, broken: BadRecord) -> None:

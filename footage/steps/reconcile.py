@@ -10,7 +10,7 @@ import contextlib
 import time
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from footage.concurrency.boot_clock import boot_clock_s
@@ -18,17 +18,9 @@ from footage.concurrency.executors import in_thread
 from footage.errors import BadRecord, NotThere, StorageProblem, SubmissionUnknown, Throttled, Unreachable
 from footage.errors.actions import AdoptTask, NextStep, Rerun
 from footage.evidence.clip_evidence import ClipEvidence
-from footage.evidence.records import Receipt
+from footage.evidence.records import Intent, Receipt
 from footage.evidence.state import Attempt
-from footage.steps.booking import (
-    CLOCK_SLACK,
-    TASK_LIFE,
-    book,
-    close_unbought,
-    created_after,
-    first_held,
-    receipt_of,
-)
+from footage.steps.booking import TASK_LIFE, book, close_unbought, receipt_of
 from footage.steps.open_clips import look, mark
 from footage.steps.provider_queries import client_of, learn_clock
 from footage.steps.reconcile_decision import (
@@ -46,6 +38,8 @@ if TYPE_CHECKING:
     from footage.clip import Clip
     from footage.provider import TaskAnswer, TaskRow, WanClient
 
+# Our intent may be this much younger by the provider's clock than its task: clocks are read to the second.
+CLOCK_SLACK = timedelta(seconds=120)
 # So many questions in a row without an answer end one call; a later one asks again.
 MAX_SILENCE = 6
 
@@ -75,7 +69,7 @@ async def reconcile(clip: Clip, attempt: Attempt, silent_from_s: float = 0.0) ->
         )
     client = await in_thread(client_of, clip.context, intent)
     await in_thread(learn_clock, clip.context, client)
-    not_before = created_after(intent)
+    not_before = _not_before(intent)
     if not_before is not None and clip.context.provider_now() - not_before > TASK_LIFE - CLOCK_SLACK:
         raise _unknown(clip, attempt, "it is more than a day old, and the provider lists one day")
     return await _Search(clip, attempt, client, not_before, silent_from_s).until_settled()
@@ -105,11 +99,11 @@ class _Search:
             seconds=order.told_seconds,
             not_before=not_before,
         )
-        self.first_held = first_held(clip, (attempt,))
         self.rows: dict[str, TaskRow] = {}
         self.answers: dict[str, TaskAnswer] = {}
         self.first_listed_s: float | None = None
-        self.complete = False
+        # By the provider's clock: whatever of this attempt was created, was created before this.
+        self.complete_at: datetime | None = None
         # Tasks that belong to somebody else: their claims say so, and do not change.
         self.claimed: set[str] = set()
         self.told: set[str] = set()
@@ -166,31 +160,64 @@ class _Search:
     def _look(self) -> Decision:
         """Read the list once, and what the candidates in it tell."""
         asked_s, silent = time.monotonic(), boot_clock_s() >= self.silent_from_s
-        rows = self.clip.context.account_lists.tasks(
-            self.client, self.attempt.intent.model, since=self.first_held
-        )
-        self._remember(rows)
+        self._remember(self._list(glance=True))
         if self.first_listed_s is None and silent:
             self.first_listed_s = asked_s
         if (claimed := self._claimed_by_us()) is not None:
             return Adopt(claimed)
         listed_for_s = asked_s - (asked_s if self.first_listed_s is None else self.first_listed_s)
-        self.complete = listed_for_s >= self.settings.reconcile_grace_s
+        if self.complete_at is None and listed_for_s >= self.settings.reconcile_grace_s:
+            newest = max((row.created_at for row in self.rows.values()), default=None)
+            now = self.clip.context.provider_now()
+            self.complete_at = now if newest is None else max(now, newest)
         decision = self._decide(listed_for_s)
+        if not isinstance(decision, LookAgain):
+            # What follows from it may cost money, and a glance may have missed something.
+            self._remember(self._list(glance=False))
+            if (claimed := self._claimed_by_us()) is not None:
+                return Adopt(claimed)
+            decision = self._decide(listed_for_s)
         if isinstance(decision, LookAgain):
             for task_id in decision.task_ids:
                 self.answers[task_id] = self.client.fetch(task_id)
-        if isinstance(decision, NotBought) and (claimed := self._claimed_by_us(at_any_time=True)) is not None:
-            # Its create seems to be older than its intent: a clock was wrong, and the claim is not.
-            return Adopt(claimed)
-        return decision
+        # Its create may seem to be older than its intent: a clock was wrong, and the claim is not.
+        return self._claimed_at_any_time() if isinstance(decision, NotBought) else decision
+
+    def _list(self, *, glance: bool) -> list[TaskRow]:
+        model = self.attempt.intent.model
+        return self.clip.context.account_lists.tasks(
+            self.client, model, since=self.lost.not_before, glance=glance
+        )
+
+    def _claimed_at_any_time(self) -> Decision:
+        """The task that is claimed for this attempt, however old it seems; NotBought: there is none.
+
+        Raises:
+            BadRecord: The claim of a task that may be this clip's cannot be read.
+        """
+        context = self.clip.context
+        known = context.claimed_tasks.of_clip(self.clip.key, context.provider_now())
+        ours: list[str] = []
+        for task_id, claim in (known or {}).items():
+            if isinstance(claim, BadRecord):
+                raise claim
+            if (claim.key, claim.attempt) == (self.clip.key, self.attempt.number):
+                ours.append(task_id)
+        if known is not None and not ours:
+            return NotBought()
+        for row in context.account_lists.tasks(self.client, self.attempt.intent.model):
+            self.rows.setdefault(row.task_id, row)
+        claimed = self._claimed_by_us(at_any_time=True)
+        if claimed is None and (unlisted := tuple(set(ours) - set(self.rows))):
+            return Ambiguous("a task is claimed for it that the provider does not list", unlisted)
+        return NotBought() if claimed is None else Adopt(claimed)
 
     def _claimed_by_us(self, *, at_any_time: bool = False) -> str | None:
         """A listed task whose claim names this very attempt: only the records that follow a claim were lost.
 
         What cannot be read does not make a task somebody else's: where it has our prompt, it is found out then.
         """
-        lost = replace(self.lost, not_before=self.first_held) if at_any_time else self.lost
+        lost = replace(self.lost, not_before=None) if at_any_time else self.lost
         rows = candidates_in(lost, (*self.rows.values(),))
         wanted = [row.task_id for row in rows if row.task_id not in self.claimed]
         ours: str | None = None
@@ -206,9 +233,14 @@ class _Search:
         return ours
 
     def _remember(self, rows: Iterable[TaskRow]) -> None:
-        # What is listed for the first time after the grace was sent by somebody else since. Without this an
-        # account on which others work all the time would never be settled.
-        self.rows.update((row.task_id, row) for row in rows if not self.complete or row.task_id in self.rows)
+        # What was created after the grace was sent by somebody else since. Without this an account on which others
+        # work all the time would never be settled.
+        over = self.complete_at
+        self.rows.update(
+            (row.task_id, row)
+            for row in rows
+            if over is None or row.created_at <= over or row.task_id in self.rows
+        )
 
     def _decide(self, listed_for_s: float) -> Decision:
         def judged(lost: Lost) -> Decision:
@@ -241,8 +273,17 @@ def _unknown(
     )
 
 
+def _not_before(intent: Intent) -> datetime | None:
+    if intent.clock_offset_s is None:
+        return None
+    return intent.written_at + timedelta(seconds=intent.clock_offset_s) - CLOCK_SLACK
+
+
 def _rivals(clip: Clip, attempt: Attempt) -> tuple[str, ...]:
-    """Other submissions of this store that are as unknown as ours, with the same model and prompt."""
+    """Other submissions of this store that are as unknown as ours, with the same model and prompt.
+
+    What it finds without a marker gets one.
+    """
     rivals: list[str] = []
     found = look(clip.context.store)
     if found.walked:

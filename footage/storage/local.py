@@ -270,9 +270,10 @@ class LocalStore(Store):
                 del self._swept[next(iter(self._swept))]
         if not due:
             return
-        with contextlib.suppress(FileNotFoundError), os.scandir(folder) as entries:
+        # Tidying up fails no write: another user's leftovers, or a folder that may not be listed.
+        with contextlib.suppress(OSError), os.scandir(folder) as entries:
             for entry in entries:
-                with contextlib.suppress(FileNotFoundError):
+                with contextlib.suppress(OSError):
                     left = _LEFT_PART.fullmatch(entry.name) is not None
                     if left and time.time() - entry.stat().st_mtime > _STALE_PART_S:
                         Path(entry.path).unlink()

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import threading
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from footage.concurrency.boot_clock import boot_clock_s
 from footage.concurrency.shared_calls import MOST_KEPT, SharedCalls
 from footage.errors import Unreachable
 
@@ -80,28 +80,15 @@ def test_a_failure_is_shared_and_not_kept() -> None:
     assert calls.ask("list", sometimes) == 5
 
 
-def test_who_asks_about_an_earlier_moment_gets_the_answer_that_is_there_but_no_failure() -> None:
-    calls, answers = SharedCalls[int](Unreachable), iter([1, 2])
-    before_s = boot_clock_s()
-
-    def answer() -> int:
-        number = next(answers)
-        if number == 2:
-            raise Unreachable("no answer")
-        return number
-
-    assert calls.ask("list", answer) == 1
-    assert calls.ask("list", answer, after_s=before_s) == 1
-    with pytest.raises(Unreachable):
-        calls.ask("list", answer, after_s=boot_clock_s())
-    # That one is told to those who waited for it, and to nobody else.
-    assert calls.ask("list", lambda: 3, after_s=before_s) == 3
+class _Answer:
+    """An answer of which is seen whether anybody has it still."""
 
 
-def test_as_many_answers_are_kept_as_are_of_use() -> None:
-    calls, before_s = SharedCalls[int](Unreachable), boot_clock_s()
+def test_of_many_answers_those_are_kept_that_were_asked_for_last() -> None:
+    calls = SharedCalls[_Answer](Unreachable)
+    kept: dict[int, weakref.ref[_Answer]] = {}
     for number in range(MOST_KEPT + 1):
-        calls.ask(number, lambda number=number: number)
+        kept[number] = weakref.ref(calls.ask(number, _Answer))
+        kept[0] = weakref.ref(calls.ask(0, _Answer))
 
-    assert calls.ask(MOST_KEPT, lambda: -1, after_s=before_s) == MOST_KEPT
-    assert calls.ask(0, lambda: -1, after_s=before_s) == -1
+    assert [number for number, answer in kept.items() if answer() is None] == [1]

@@ -5,7 +5,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -92,24 +91,6 @@ def test_of_two_clips_of_one_worker_one_takes_the_clip(workers: Workers) -> None
     nobody = one.look()
 
     assert [one.take(nobody), other.take(nobody)] == [True, False]
-
-
-def test_every_lease_says_since_when_the_first_of_them_was_held(store: Store, workers: Workers) -> None:
-    first, second, third = (workers.lease() for _ in range(3))
-    noon = datetime(2026, 11, 29, 12, tzinfo=UTC)
-
-    assert first.take(first.look(), noon)
-    first.release()
-    assert second.take(second.look(), noon + timedelta(hours=1))
-    second.release()
-    assert third.take(third.look())
-
-    assert [one.held_since for one in (first, second, third)] == [noon] * 3
-    # One of an older version, or of a worker that did not know the provider's clock, says nothing.
-    store.replace(f"leases/{KEY}/3.json", b'{"owner": "gone", "number": 3}')
-    fourth = workers.lease()
-    assert fourth.take(fourth.look(), noon)
-    assert fourth.held_since is None
 
 
 def test_what_is_given_back_is_free_at_once(workers: Workers) -> None:

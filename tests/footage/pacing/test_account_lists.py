@@ -13,8 +13,6 @@ import pytest
 from providerside import service
 from rawserver import Exchange, RawServer, reply
 
-from footage.concurrency.boot_clock import boot_clock_s
-from footage.errors import Unreachable
 from footage.pacing.account_lists import PAGE_SIZE, AccountLists
 from footage.provider import WanClient
 
@@ -56,11 +54,11 @@ def test_a_list_that_came_newest_first_is_read_as_far_as_it_is_new_from_then_on(
     provider, lists = _Provider(), AccountLists()
     since = NOW - timedelta(minutes=60)
     with listing(provider) as (_, client):
-        first = lists.tasks(client, since=since)
+        first = lists.tasks(client, since=since, glance=True)
         assert provider.pages == [1, 2, 3, 4, 5, 6]
         provider.made.insert(0, NOW + timedelta(minutes=1))
         provider.pages.clear()
-        later = lists.tasks(client, since=since)
+        later = lists.tasks(client, since=since, glance=True)
 
     assert [row.created_at for row in first] == [made for made in provider.made[1:] if made >= since]
     # The third page has nothing that is young enough.
@@ -79,7 +77,7 @@ def test_a_list_in_another_order_is_read_to_its_end_each_time(disorder: str) -> 
     with listing(provider) as (_, client):
         for _ in range(2):
             provider.pages.clear()
-            rows = lists.tasks(client, since=since)
+            rows = lists.tasks(client, since=since, glance=True)
             assert provider.pages == [1, 2, 3, 4, 5, 6]
             assert {row.created_at for row in rows} == {made for made in provider.made if made >= since}
 
@@ -93,22 +91,35 @@ def test_without_a_moment_everything_is_told_however_the_list_came() -> None:
             assert provider.pages == [1, 2, 3, 4, 5, 6]
 
 
-def test_a_list_of_the_moment_that_is_asked_about_will_do_and_an_older_one_will_not() -> None:
+def test_what_is_more_than_a_glance_is_read_to_its_end() -> None:
     provider, lists = _Provider(), AccountLists()
-    before_s = boot_clock_s()
+    since = NOW - timedelta(minutes=60)
     with listing(provider) as (_, client):
-        lists.tasks(client)
+        for _ in range(2):
+            provider.pages.clear()
+            assert len(lists.tasks(client, since=since)) == 61
+            assert provider.pages == [1, 2, 3, 4, 5, 6]
+
+
+def test_an_order_that_was_broken_once_is_never_relied_on_again() -> None:
+    provider, lists = _Provider(), AccountLists()
+    since = NOW - timedelta(minutes=60)
+    with listing(provider) as (_, client):
+        lists.tasks(client, since=since)
+        provider.made.append(provider.made.pop(0))
+        lists.tasks(client, since=since)
+        provider.made.insert(0, provider.made.pop())
+        lists.tasks(client, since=since)
         provider.pages.clear()
-        assert len(lists.tasks(client, listed_after_s=before_s)) == PAGES * PAGE_SIZE
-        assert provider.pages == []
-        lists.tasks(client, listed_after_s=boot_clock_s())
-        assert provider.pages == [1, 2, 3, 4, 5, 6]
+        lists.tasks(client, since=since, glance=True)
+
+    assert provider.pages == [1, 2, 3, 4, 5, 6]
 
 
-def test_a_list_that_failed_is_asked_for_again_whatever_moment_is_asked_about() -> None:
-    lists, before_s = AccountLists(), boot_clock_s()
-    with service(reply({}, status=503)) as (_, client), pytest.raises(Unreachable):
-        lists.tasks(client, listed_after_s=before_s)
-    provider = _Provider()
+def test_clips_of_the_same_ten_minutes_share_a_list_and_none_is_older() -> None:
+    provider, lists = _Provider(), AccountLists()
     with listing(provider) as (_, client):
-        assert len(lists.tasks(client, listed_after_s=before_s)) == PAGES * PAGE_SIZE
+        # 11:07:30 and all that is younger, and what belongs to the same ten minutes.
+        rows = lists.tasks(client, since=NOW - timedelta(minutes=53))
+
+    assert min(row.created_at for row in rows) == NOW - timedelta(minutes=60)

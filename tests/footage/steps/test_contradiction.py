@@ -18,12 +18,12 @@ from footage.steps.booking import receipt_of
 from footage.storage import Store
 
 
-def leave_failed(clip: Clip, task_id: str, number: int = 1) -> None:
+def leave_failed(clip: Clip, task_id: str) -> None:
     """Records that say that a task failed and was not billed."""
     now = clip.context.provider_now()
     intent = Intent(
         key=clip.key,
-        attempt=number,
+        attempt=1,
         owner="dead",
         lease=1,
         model=clip.order.model,
@@ -35,9 +35,7 @@ def leave_failed(clip: Clip, task_id: str, number: int = 1) -> None:
     )
     clip.evidence.write_intent(intent)
     clip.evidence.book(receipt_of(intent, task_id, None, now))
-    failed = Outcome(
-        key=clip.key, attempt=number, status="failed", billed=False, may_retry=True, decided_at=now
-    )
+    failed = Outcome(key=clip.key, attempt=1, status="failed", billed=False, may_retry=True, decided_at=now)
     clip.evidence.write_outcome(failed)
 
 
@@ -61,14 +59,34 @@ def test_who_may_pay_again_is_not_asked_about_a_task_that_the_provider_does_not_
     assert last_attempt(clip).number == 2
 
 
-def test_what_was_bought_before_anybody_had_the_clip_is_not_looked_into(
-    bench: Bench, emulator: Emulator
+@pytest.mark.parametrize("also_gone", ["nothing else", "its leases", "the index of all claims", "its note"])
+def test_a_claim_of_a_clip_whose_records_are_gone_is_found_before_it_is_bought_again(
+    bench: Bench, emulator: Emulator, also_gone: str
 ) -> None:
-    earlier = bench.buy(bench.clip(take=1))
-    # Times of the provider pass four hundred times as quickly: this is more than the slack of two minutes.
-    emulator.advance(600)
+    bought = bench.clip()
+    receipt = bench.buy(bought)
+    folder = bench.folder / "alicloud-ai-video-wan-video"
+    shutil.rmtree(folder / f"{bought.evidence.folder}/attempt-1")
+    gone = {"its leases": f"leases/{bought.key}", "the index of all claims": "claimed"}
+    if also_gone in gone:
+        shutil.rmtree(folder / gone[also_gone])
+    if also_gone == "its note":
+        (folder / "claimed/since.json").unlink()
+    # More than any clock may be wrong by.
+    emulator.advance(7200)
+    # Who has the clip next gives it back without having bought anything.
+    between = bench.clip()
+    assert between.lease.take(between.lease.look())
+    between.lease.release()
+
+    assert bench.buy(bench.clip()).task_id == receipt.task_id
+    assert [task["task_id"] for task in bench.tasks()] == [receipt.task_id]
+
+
+def test_before_another_purchase_only_the_claims_of_the_clip_are_read(bench: Bench) -> None:
+    other = bench.buy(bench.clip(take=1))
     first = bench.clip(take=2)
-    assert first.lease.take(first.lease.look(), first.context.provider_now())
+    assert first.lease.take(first.lease.look())
     first.lease.release()
     counted: list[CountedStore] = []
 
@@ -76,28 +94,13 @@ def test_what_was_bought_before_anybody_had_the_clip_is_not_looked_into(
         counted.append(CountedStore(store))
         return counted[0]
 
-    bench.buy(bench.clip(bench.context(wrap=count), take=2))
+    lists = bench.emulator.ledger(tasks=False)["lists"]
+    context = bench.context(wrap=count)
+    probed = bench.emulator.ledger(tasks=False)["lists"]
+    bench.buy(bench.clip(context, take=2))
 
-    read = {path for method, path in counted[0].asked if method == "read"}
-    assert f"claims/{earlier.task_id}.json" not in read
+    assert f"claims/{other.task_id}.json" not in {path for _, path in counted[0].asked}
+    assert ("list", f"claimed/{first.key}") in counted[0].asked
+    # The provider's list, a day long, was asked for by nobody.
+    assert bench.emulator.ledger(tasks=False)["lists"] == probed > lists
     assert len(bench.tasks()) == 2
-
-
-@pytest.mark.parametrize("left", ["a second lease", "an attempt of somebody else"])
-def test_a_claim_of_a_clip_whose_records_are_gone_is_found_again(bench: Bench, left: str) -> None:
-    bought = bench.clip()
-    receipt = bench.buy(bought)
-    bought.context.close()
-    folder = bench.folder / "alicloud-ai-video-wan-video"
-    shutil.rmtree(folder / bought.evidence.folder)
-    if left == "an attempt of somebody else":
-        # With the leases it is not known any more since when the clip was held.
-        shutil.rmtree(folder / f"leases/{bought.key}")
-        clip = bench.clip()
-        leave_failed(clip, "not-of-this-account", number=2)
-        clip = bench.clip(permission=Permission(buy_again=True))
-    else:
-        clip = bench.clip()
-
-    assert bench.buy(clip).task_id == receipt.task_id
-    assert [task["task_id"] for task in bench.tasks()] == [receipt.task_id]

@@ -24,8 +24,9 @@ from footage.errors import (
     Unreachable,
 )
 from footage.evidence.lease import Lease, Worker
-from footage.evidence.records import Claim, Intent
+from footage.evidence.records import Claim, Intent, Receipt
 from footage.evidence.state import Permission
+from footage.steps.booking import receipt_of
 from footage.steps.reconcile import reconcile
 from footage.steps.submit import submit_clip
 
@@ -386,6 +387,8 @@ class _SpoiledFor:
         self._tasks = {str(task["task_id"]) for task in other.tasks()}
 
     def __call__(self, store: Any) -> Any:
+        # As in a store of an earlier release, which had no index of claims by clip.
+        store.delete("claimed/since.json")
         for task_id in self._tasks:
             store.create(f"claims/{task_id}.json", b"{")
         return store
@@ -435,3 +438,47 @@ def test_a_task_that_is_claimed_for_this_attempt_is_ours_whenever_the_clock_says
     assert [task["task_id"] for task in bench.tasks()] == [task_id]
     # Nobody wrote down meanwhile that it was not bought.
     assert (last_attempt(clip).number, last_attempt(clip).outcome) == (1, None)
+
+
+def test_a_claim_that_is_older_than_the_second_lease_and_its_intent_is_found_before_it_is_bought_again(
+    bench: Bench,
+) -> None:
+    first = bench.clip()
+    assert first.lease.take(first.lease.look())
+    task_id = first.client().create(first.wire_body()).task_id
+    [row] = [row for row in first.client().list_tasks().rows if row.task_id == task_id]
+    leave_unknown(first, written_at=row.created_at + timedelta(hours=2), clock_offset_s=0.0)
+    folder = f"{first.evidence.folder}/attempt-1"
+    assert first.evidence.book(_receipt_of(first, task_id)) is not None
+    for name in (f"found-{task_id}.json", "receipt.json"):
+        first.context.store.delete(f"{folder}/{name}")
+    first.lease.release()
+
+    assert bench.buy(bench.clip()).task_id == task_id
+    assert [task["task_id"] for task in bench.tasks()] == [task_id]
+
+
+def test_a_claimed_task_that_the_provider_does_not_list_is_left_to_a_person(bench: Bench) -> None:
+    clip = bench.clip()
+    leave_unknown(clip)
+    assert clip.evidence.book(_receipt_of(clip, "not-listed")) is not None
+    for name in ("found-not-listed.json", "receipt.json"):
+        clip.context.store.delete(f"{clip.evidence.folder}/attempt-1/{name}")
+
+    with pytest.raises(SubmissionUnknown, match="claimed for it") as unknown:
+        bench.buy(bench.clip())
+
+    assert unknown.value.task_ids == ("not-listed",)
+    assert bench.tasks() == []
+
+
+def test_after_a_verdict_all_clips_there_ever_were_are_not_walked_over_again(bench: Bench) -> None:
+    bench.fault("create-accept-reset")
+
+    bench.buy()
+
+    assert bench.context().store.exists("store.json")
+
+
+def _receipt_of(clip: Any, task_id: str) -> Receipt:
+    return receipt_of(last_attempt(clip).intent, task_id, None, clip.context.provider_now())
