@@ -1,11 +1,14 @@
 """The provider's list of an account's tasks, read once for all clips that ask at about the same time.
 
 After a crash hundreds of clips ask for it, and it is a day long. Its order is documented nowhere: where it was read to
-its end and came newest first, a glance reads it as far as it is new. What a purchase follows from reads it to its end.
+its end and came newest first, a glance reads it as far as it is new. What a purchase follows from is read to its end,
+unless the number of tasks proves that nothing new is hidden behind what was read.
 """
 
 from __future__ import annotations
 
+from array import array
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -13,16 +16,38 @@ from footage.concurrency.shared_calls import SharedCalls
 from footage.errors import FootageError, Unreachable
 
 if TYPE_CHECKING:
-    from footage.provider import TaskRow, WanClient
+    from collections.abc import Sequence
+
+    from footage.provider import TaskPage, TaskRow, WanClient
 
 PAGE_SIZE = 50
 # Half a million tasks: more than an account makes in a day.
 MOST_PAGES = 10_000
 # What is created within the same moment may be listed in any order.
 _MARGIN = timedelta(seconds=60)
+# Younger tasks are all still listed, whatever the provider's day begins with.
+_STILL_LISTED = timedelta(hours=23)
 
 # Address, key, workspace, model: what a list is of.
 _Place = tuple[str, str, str | None, str | None]
+
+
+@dataclass(frozen=True)
+class _Whole:
+    """When the tasks of a whole list were made that came newest first: seconds since the epoch, ascending."""
+
+    made_s: array[float]
+
+    @property
+    def newest_s(self) -> float:
+        return self.made_s[-1]
+
+    def with_new(self, made_s: Sequence[float], listed: int, now: datetime) -> _Whole | None:
+        """The list with these tasks besides; None if that is not proved by how many are `listed` now."""
+        forgotten = self.made_s[0] < (now - _STILL_LISTED).timestamp()
+        if forgotten or len(self.made_s) + len(made_s) != listed:
+            return None
+        return _Whole(self.made_s + array("d", sorted(made_s)))
 
 
 class AccountLists:
@@ -30,8 +55,8 @@ class AccountLists:
 
     def __init__(self) -> None:
         self._calls: SharedCalls[list[TaskRow]] = SharedCalls(FootageError)
-        # Whether every list that was read to its end came newest first; not there: none had two pages yet.
-        self._newest_first: dict[_Place, bool] = {}
+        # None: a list came in another order, and none is relied on again.
+        self._wholes: dict[_Place, _Whole | None] = {}
 
     def tasks(
         self,
@@ -39,11 +64,12 @@ class AccountLists:
         model: str | None = None,
         *,
         since: datetime | None = None,
+        now: datetime | None = None,
         glance: bool = False,
     ) -> list[TaskRow]:
         """The listed tasks, of one model or of all, as of now or later; with `since` none that is ten minutes older.
 
-        A `glance` may miss what a list shows out of order.
+        `now` is the provider's time, for those who give `since`. A `glance` may miss what a list shows out of order.
 
         Raises:
             AccountProblem, Unreachable, Throttled: The list could not be read to its end.
@@ -51,31 +77,86 @@ class AccountLists:
         place = client.base_url, client.api_key.fingerprint, client.workspace, model
         # To ten minutes: who asks about clips of the same time shares an answer.
         since = since and since.replace(minute=since.minute // 10 * 10, second=0, microsecond=0)
-        return self._calls.ask(
-            (*place, since, glance), lambda: self._read(place, client, since, glance=glance)
-        )
+        reading = _Reading(client, model, since, now, glance=glance)
+        return self._calls.ask((*place, since, glance), lambda: self._read(place, reading))
 
-    def _read(
-        self, place: _Place, client: WanClient, since: datetime | None, *, glance: bool
-    ) -> list[TaskRow]:
-        rows: list[TaskRow] = []
-        ordered, before = True, None
-        for page in range(1, MOST_PAGES + 1):
-            answer = client.list_tasks(model=place[3], page=page, page_size=PAGE_SIZE)
-            for row in answer.rows:
-                ordered = ordered and (before is None or row.created_at <= before)
-                before = row.created_at
-            rows.extend(row for row in answer.rows if since is None or row.created_at >= since)
-            if page >= answer.total_pages or not answer.rows:
-                if page > 1 or not ordered:
-                    self._newest_first[place] = ordered and self._newest_first.get(place, True)
-                return rows
-            if (
-                glance
-                and since is not None
-                and ordered
-                and self._newest_first.get(place)
-                and all(row.created_at < since - _MARGIN for row in answer.rows)
-            ):
-                return rows
-        raise Unreachable(f"The task list does not end after {MOST_PAGES} pages.")
+    def _read(self, place: _Place, reading: _Reading) -> list[TaskRow]:
+        known = self._wholes.get(place)
+        while reading.next_page():
+            if known is not None and reading.saw_all_that_is_new(known):
+                if reading.glance:
+                    return reading.rows
+                if (grown := reading.grown(known)) is not None:
+                    self._wholes[place] = grown
+                    return reading.rows
+                # Read on, to its end.
+                known = None
+        if not reading.newest_first:
+            self._wholes[place] = None
+        elif (whole := reading.whole()) is not None:
+            if self._wholes.get(place, whole) is not None:
+                self._wholes[place] = whole
+        return reading.rows
+
+
+class _Reading:
+    """One way through the pages of a list."""
+
+    def __init__(
+        self,
+        client: WanClient,
+        model: str | None,
+        since: datetime | None,
+        now: datetime | None,
+        *,
+        glance: bool,
+    ) -> None:
+        self.client, self.model, self.since, self.now, self.glance = client, model, since, now, glance
+        self.rows: list[TaskRow] = []
+        self._made_s = array("d")
+        self._page: TaskPage | None = None
+        self._number = 0
+        # Tasks that came while it was read push others to the next page once more.
+        self._last_ids: set[str] = set()
+        # How many tasks there were when the first page was read.
+        self.listed = 0
+        self.newest_first = True
+
+    def next_page(self) -> bool:
+        """Read another page; False where there is none."""
+        if self._page is not None and (self._number >= self._page.total_pages or not self._page.rows):
+            return False
+        self._number += 1
+        if self._number > MOST_PAGES:
+            raise Unreachable(f"The task list does not end after {MOST_PAGES} pages.")
+        page = self.client.list_tasks(model=self.model, page=self._number, page_size=PAGE_SIZE)
+        if self._number == 1:
+            self.listed = page.total
+        new = [row for row in page.rows if row.task_id not in self._last_ids]
+        for row in new:
+            made_s = row.created_at.timestamp()
+            self.newest_first &= not self._made_s or made_s <= self._made_s[-1]
+            self._made_s.append(made_s)
+        self.rows.extend(row for row in new if self.since is None or row.created_at >= self.since)
+        self._last_ids, self._page = {row.task_id for row in page.rows}, page
+        return True
+
+    def saw_all_that_is_new(self, known: _Whole) -> bool:
+        """Whether nothing that is asked about can come behind this page, if the list goes on newest first."""
+        if self.since is None or self._page is None or not self._page.rows or not self.newest_first:
+            return False
+        # For a verdict the new tasks have to be counted.
+        until_s = self.since.timestamp()
+        until_s = until_s if self.glance else min(until_s, known.newest_s)
+        newest_s = max(row.created_at for row in self._page.rows).timestamp()
+        return newest_s < until_s - _MARGIN.total_seconds()
+
+    def grown(self, known: _Whole) -> _Whole | None:
+        """What is known now, if the number of tasks proves that none of them is hidden behind the last page."""
+        new = [made_s for made_s in self._made_s if made_s > known.newest_s]
+        return None if self.now is None else known.with_new(new, self.listed, self.now)
+
+    def whole(self) -> _Whole | None:
+        """What is known of a list that was read to its end, newest first, if it had all that it promised."""
+        right = len(self._made_s) == self.listed > 0
+        return _Whole(array("d", reversed(self._made_s))) if right else None

@@ -184,9 +184,13 @@ class _Search:
         return self._claimed_at_any_time() if isinstance(decision, NotBought) else decision
 
     def _list(self, *, glance: bool) -> list[TaskRow]:
-        model = self.attempt.intent.model
-        return self.clip.context.account_lists.tasks(
-            self.client, model, since=self.lost.not_before, glance=glance
+        context = self.clip.context
+        return context.account_lists.tasks(
+            self.client,
+            self.attempt.intent.model,
+            since=self.lost.not_before,
+            now=context.provider_now(),
+            glance=glance,
         )
 
     def _claimed_at_any_time(self) -> Decision:

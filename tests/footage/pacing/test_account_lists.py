@@ -91,14 +91,27 @@ def test_without_a_moment_everything_is_told_however_the_list_came() -> None:
             assert provider.pages == [1, 2, 3, 4, 5, 6]
 
 
-def test_what_is_more_than_a_glance_is_read_to_its_end() -> None:
+@pytest.mark.parametrize(
+    "proved", ["all are young and counted", "one is hidden", "one may be forgotten", "the time is not known"]
+)
+def test_what_a_purchase_follows_from_is_read_to_its_end_unless_the_number_of_tasks_proves_it(
+    proved: str,
+) -> None:
     provider, lists = _Provider(), AccountLists()
     since = NOW - timedelta(minutes=60)
+    now = NOW + timedelta(hours=23 if proved == "one may be forgotten" else 1)
     with listing(provider) as (_, client):
-        for _ in range(2):
-            provider.pages.clear()
-            assert len(lists.tasks(client, since=since)) == 61
-            assert provider.pages == [1, 2, 3, 4, 5, 6]
+        first = lists.tasks(client, since=since, now=now)
+        assert provider.pages == [1, 2, 3, 4, 5, 6]
+        provider.made.insert(0, NOW + timedelta(minutes=1))
+        if proved == "one is hidden":
+            provider.made.insert(PAGES * PAGE_SIZE - 5, NOW)
+        provider.pages.clear()
+        rows = lists.tasks(client, since=since, now=None if "time" in proved else now)
+
+    by_count = proved == "all are young and counted"
+    assert provider.pages == ([1, 2, 3] if by_count else [1, 2, 3, 4, 5, 6, 7])
+    assert len(rows) == len(first) + (2 if proved == "one is hidden" else 1)
 
 
 def test_an_order_that_was_broken_once_is_never_relied_on_again() -> None:
@@ -109,6 +122,7 @@ def test_an_order_that_was_broken_once_is_never_relied_on_again() -> None:
         provider.made.append(provider.made.pop(0))
         lists.tasks(client, since=since)
         provider.made.insert(0, provider.made.pop())
+        lists.tasks(client, since=since)
         lists.tasks(client, since=since)
         provider.pages.clear()
         lists.tasks(client, since=since, glance=True)
