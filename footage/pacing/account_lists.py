@@ -93,9 +93,8 @@ class AccountLists:
                 known = None
         if not reading.newest_first:
             self._wholes[place] = None
-        elif (whole := reading.whole()) is not None:
-            if self._wholes.get(place, whole) is not None:
-                self._wholes[place] = whole
+        elif (whole := reading.whole()) is not None and self._wholes.get(place, whole) is not None:
+            self._wholes[place] = whole
         return reading.rows
 
 
