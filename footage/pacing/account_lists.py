@@ -156,6 +156,5 @@ class _Reading:
         return None if self.now is None else known.with_new(new, self.listed, self.now)
 
     def whole(self) -> _Whole | None:
-        """What is known of a list that was read to its end, newest first, if it had all that it promised."""
-        right = len(self._made_s) == self.listed > 0
-        return _Whole(array("d", reversed(self._made_s))) if right else None
+        """What is known of a list that was read to its end, newest first; None where nothing was in it."""
+        return _Whole(array("d", reversed(self._made_s))) if self._made_s else None

@@ -102,8 +102,8 @@ class _Search:
         self.rows: dict[str, TaskRow] = {}
         self.answers: dict[str, TaskAnswer] = {}
         self.first_listed_s: float | None = None
-        # By the provider's clock: whatever of this attempt was created, was created before this.
-        self.complete_at: datetime | None = None
+        # The list was read to its end after the grace.
+        self.complete = False
         # Tasks that belong to somebody else: their claims say so, and do not change.
         self.claimed: set[str] = set()
         self.told: set[str] = set()
@@ -160,23 +160,16 @@ class _Search:
     def _look(self) -> Decision:
         """Read the list once, and what the candidates in it tell."""
         asked_s, silent = time.monotonic(), boot_clock_s() >= self.silent_from_s
-        self._remember(self._list(glance=True))
+        listed_for_s = asked_s - (asked_s if self.first_listed_s is None else self.first_listed_s)
+        over = not self.complete and listed_for_s >= self.settings.reconcile_grace_s
+        # Money may follow from what is not there now, and a glance may miss something.
+        self._remember(self._list(glance=not over))
+        self.complete = self.complete or over
         if self.first_listed_s is None and silent:
             self.first_listed_s = asked_s
         if (claimed := self._claimed_by_us()) is not None:
             return Adopt(claimed)
-        listed_for_s = asked_s - (asked_s if self.first_listed_s is None else self.first_listed_s)
-        if self.complete_at is None and listed_for_s >= self.settings.reconcile_grace_s:
-            newest = max((row.created_at for row in self.rows.values()), default=None)
-            now = self.clip.context.provider_now()
-            self.complete_at = now if newest is None else max(now, newest)
         decision = self._decide(listed_for_s)
-        if not isinstance(decision, LookAgain):
-            # What follows from it may cost money, and a glance may have missed something.
-            self._remember(self._list(glance=False))
-            if (claimed := self._claimed_by_us()) is not None:
-                return Adopt(claimed)
-            decision = self._decide(listed_for_s)
         if isinstance(decision, LookAgain):
             for task_id in decision.task_ids:
                 self.answers[task_id] = self.client.fetch(task_id)
@@ -237,14 +230,9 @@ class _Search:
         return ours
 
     def _remember(self, rows: Iterable[TaskRow]) -> None:
-        # What was created after the grace was sent by somebody else since. Without this an account on which others
-        # work all the time would never be settled.
-        over = self.complete_at
-        self.rows.update(
-            (row.task_id, row)
-            for row in rows
-            if over is None or row.created_at <= over or row.task_id in self.rows
-        )
+        # What is listed for the first time after the grace was sent by somebody else since. Without this an
+        # account on which others work all the time would never be settled.
+        self.rows.update((row.task_id, row) for row in rows if not self.complete or row.task_id in self.rows)
 
     def _decide(self, listed_for_s: float) -> Decision:
         def judged(lost: Lost) -> Decision:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from countedstore import CountedStore
+from records import INTENT
 
 from footage.errors import StorageProblem
 from footage.evidence.claimed_tasks import ClaimedTasks
+from footage.evidence.claims import Claims
+from footage.evidence.reader import RecordReader
 from footage.evidence.records import Claim
+from footage.steps.booking import receipt_of
 from footage.storage import open_store
 
 KEY = "ab" * 32
@@ -73,3 +78,53 @@ def test_of_many_that_are_all_claimed_no_listing_is_made_and_what_was_claimed_he
     assert tasks.of(claims) == claims
     assert [method for method, _ in store.asked] == ["read"] * 149
     assert ("read", "claims/t7.json") not in store.asked
+
+
+NOON = datetime(2026, 11, 29, 12, tzinfo=UTC)
+
+
+def _claim(store: Any, key: str, task_id: str) -> Claim:
+    intent = INTENT.model_copy(update={"key": key, "attempt": 1})
+    receipt = receipt_of(intent, task_id, None, NOON)
+    assert Claims(store, RecordReader(store), key).make(receipt)
+    return Claim(task_id=task_id, key=key, attempt=1)
+
+
+def test_in_a_store_that_began_with_an_index_a_clip_s_claims_are_found_without_the_others(
+    tmp_path: Path,
+) -> None:
+    store = _store(tmp_path)
+    mine, _ = _claim(store, KEY, "mine"), _claim(store, "cd" * 32, "theirs")
+    store.asked.clear()
+
+    tasks = ClaimedTasks(store)
+    assert tasks.of_clip(KEY, NOON) == {"mine": mine}
+    assert tasks.of_clip("ef" * 32, NOON) == {}
+    assert ("read", "claims/theirs.json") not in store.asked
+
+
+def test_an_entry_alone_is_no_claim_and_a_broken_claim_is_told(tmp_path: Path) -> None:
+    store = _store(tmp_path)
+    _claim(store, KEY, "broken")
+    store.replace("claims/broken.json", b"{")
+    store.create(f"claimed/{KEY}/not-claimed.json", b"{}")
+
+    found = ClaimedTasks(store).of_clip(KEY, NOON)
+
+    assert found is not None
+    assert list(found) == ["broken"]
+    assert isinstance(found["broken"], StorageProblem)
+
+
+def test_an_index_that_began_among_claims_may_lack_some_for_a_day(tmp_path: Path) -> None:
+    store = _store(tmp_path, older=Claim(task_id="older", key=KEY, attempt=1).to_bytes())
+    assert ClaimedTasks(store).of_clip(KEY, NOON) is None
+    newer = _claim(store, KEY, "newer")
+    now = datetime.now(UTC)
+
+    tasks = ClaimedTasks(store)
+    assert tasks.of_clip(KEY, now + timedelta(hours=24)) is None
+    assert tasks.of_clip(KEY, now + timedelta(hours=26)) == {"newer": newer}
+    # What proves nothing is not there.
+    store.replace("claimed/since.json", b"{")
+    assert ClaimedTasks(store).of_clip(KEY, now + timedelta(hours=26)) is None

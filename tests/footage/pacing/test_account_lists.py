@@ -137,3 +137,15 @@ def test_clips_of_the_same_ten_minutes_share_a_list_and_none_is_older() -> None:
         rows = lists.tasks(client, since=NOW - timedelta(minutes=53))
 
     assert min(row.created_at for row in rows) == NOW - timedelta(minutes=60)
+
+
+def test_the_new_tasks_are_counted_as_far_back_as_the_last_whole_list() -> None:
+    provider, lists = _Provider(), AccountLists()
+    with listing(provider) as (_, client):
+        lists.tasks(client, since=NOW, now=NOW)
+        provider.made[:0] = [NOW + timedelta(minutes=minute) for minute in range(120, 0, -1)]
+        provider.pages.clear()
+        rows = lists.tasks(client, since=NOW + timedelta(minutes=110), now=NOW + timedelta(minutes=121))
+
+    assert provider.pages == [1, 2, 3, 4]
+    assert len(rows) == 11

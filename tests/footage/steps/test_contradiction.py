@@ -11,7 +11,7 @@ from countedstore import CountedStore
 
 from footage.clip import Clip
 from footage.emulator import Emulator
-from footage.errors import SubmissionUnknown
+from footage.errors import BadRecord, SubmissionUnknown
 from footage.evidence.records import Intent, Outcome
 from footage.evidence.state import Permission
 from footage.steps.booking import receipt_of
@@ -104,3 +104,16 @@ def test_before_another_purchase_only_the_claims_of_the_clip_are_read(bench: Ben
     # The provider's list, a day long, was asked for by nobody.
     assert bench.emulator.ledger(tasks=False)["lists"] == probed > lists
     assert len(bench.tasks()) == 2
+
+
+def test_a_broken_claim_of_a_clip_whose_records_are_gone_stops_another_purchase(bench: Bench) -> None:
+    bought = bench.clip()
+    receipt = bench.buy(bought)
+    folder = bench.folder / "alicloud-ai-video-wan-video"
+    shutil.rmtree(folder / f"{bought.evidence.folder}/attempt-1")
+    (folder / f"claims/{receipt.task_id}.json").write_bytes(b"{")
+
+    with pytest.raises(BadRecord, match=f"claims/{receipt.task_id}"):
+        bench.make(bench.clip())
+
+    assert [task["task_id"] for task in bench.tasks()] == [receipt.task_id]

@@ -26,6 +26,8 @@ from footage.errors import (
 from footage.evidence.lease import Lease, Worker
 from footage.evidence.records import Claim, Intent, Receipt
 from footage.evidence.state import Permission
+from footage.pacing.account_lists import AccountLists
+from footage.provider import TaskRow
 from footage.steps.booking import receipt_of
 from footage.steps.reconcile import reconcile
 from footage.steps.submit import submit_clip
@@ -478,6 +480,38 @@ def test_after_a_verdict_all_clips_there_ever_were_are_not_walked_over_again(ben
     bench.buy()
 
     assert bench.context().store.exists("store.json")
+
+
+class _Hiding(AccountLists):
+    """Lists whose order hides every task from who reads only what is new."""
+
+    def tasks(self, *asked: Any, glance: bool = False, **named: Any) -> list[TaskRow]:
+        return [] if glance else super().tasks(*asked, **named)
+
+
+def test_a_verdict_is_not_given_on_a_glance(bench: Bench) -> None:
+    bench.fault("create-accept-reset")
+    context = bench.context()
+    context.account_lists = _Hiding()
+
+    receipt = bench.buy(bench.clip(context))
+
+    assert receipt.adopted
+    assert [task["task_id"] for task in bench.tasks()] == [receipt.task_id]
+
+
+def test_a_broken_claim_of_this_attempt_is_told_before_it_is_bought_again(bench: Bench) -> None:
+    clip = bench.clip()
+    leave_unknown(clip)
+    assert clip.evidence.book(_receipt_of(clip, "not-listed")) is not None
+    for name in ("found-not-listed.json", "receipt.json"):
+        clip.context.store.delete(f"{clip.evidence.folder}/attempt-1/{name}")
+    clip.context.store.replace("claims/not-listed.json", b"{")
+
+    with pytest.raises(BadRecord, match="claims/not-listed"):
+        bench.buy(bench.clip())
+
+    assert bench.tasks() == []
 
 
 def _receipt_of(clip: Any, task_id: str) -> Receipt:

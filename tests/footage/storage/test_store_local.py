@@ -187,6 +187,17 @@ def test_leftovers_of_killed_publishers_are_swept_when_they_are_old(tmp_path: Pa
     assert fresh.exists()
 
 
+def test_leftovers_that_cannot_be_removed_fail_no_write(tmp_path: Path) -> None:
+    left = tmp_path / "videos" / f".a.mp4.{'0' * 16}.part"
+    left.mkdir(parents=True)
+    yesterday = time.time() - 86_400
+    os.utime(left, (yesterday, yesterday))
+
+    open_store(str(tmp_path)).create("videos/a.mp4", b"whole")
+
+    assert left.exists()
+
+
 def test_a_folder_is_searched_for_leftovers_once_and_not_at_each_write(tmp_path: Path) -> None:
     store, left = open_store(str(tmp_path)), tmp_path / "videos" / f".gone.mp4.{'0' * 16}.part"
     store.create("videos/a.mp4", b"whole")
