@@ -250,10 +250,13 @@ def _await_all(api: httpx.Client, files: list[Path]) -> None:
             raise TimeoutError(f"{len(runs)} runs have no end after {PATIENCE_S:.0f} s")
         time.sleep(2)
         for file, run in list(runs.items()):
-            state = api.get(f"flow_runs/{run}").raise_for_status().json()["state"]
-            if state["type"] == "COMPLETED":
+            found = api.get(f"flow_runs/{run}").raise_for_status().json()
+            state = found["state"]["type"]
+            # What was killed before its flow began is left to a person: its code may not load.
+            left = state == "CRASHED" and not found["run_count"]
+            if state == "COMPLETED":
                 del runs[file]
-            elif state["type"] in ("FAILED", "CANCELLED"):
+            elif state in ("FAILED", "CANCELLED") or left:
                 again[file] += 1
                 del runs[file]
                 if again[file] < ASKED_AGAIN:
