@@ -27,7 +27,8 @@ from typing import Any
 
 import through_prefect
 from books import ACCOUNTS, Proof, compare, emulator_of, growth, prompt_of, table
-from worker import Chunk
+from through_prefect import tree_cpu_s
+from worker import Chunk, asked_until_now
 
 KILLED_SHARE = 0.1
 SETTINGS = {"lease_s": 10.0, "reconcile_grace_s": 5.0, "queries_per_second": 500.0, "deadline_s": 900.0}
@@ -106,8 +107,10 @@ def run(job: Chunk, kill_after_s: float | None, proof: Proof) -> list[dict[str, 
         try:
             output, _ = process.communicate(timeout=kill_after_s if tried == 0 else None)
         except subprocess.TimeoutExpired:
+            proof.cpu_s += tree_cpu_s(process.pid)
             process.kill()
             process.communicate()
+            proof.requests += asked_until_now(job, process.pid)
             proof.kills += 1
             continue
         if process.returncode:

@@ -45,7 +45,7 @@ class Proof:
         return self.twice + self.lost + self.unexplained
 
     def per_clip(self) -> dict[str, float]:
-        """What has to stay flat; in the core a killed worker's part is not known, and is not in it."""
+        """What has to stay flat; the part of killed workers is in it."""
         made = max(1, self.delivered)
         return {
             "CPU s a clip": self.cpu_s / made,

@@ -8,8 +8,11 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
 import resource
 import sys
+import threading
+import time
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,6 +63,25 @@ class _AsInABucket(CountedStore):
     remote = True
 
 
+def asked_until_now(chunk: Chunk, pid: int) -> int:
+    """How often the store was asked by a worker that may be dead."""
+    try:
+        return int(_asked_file(chunk, pid).read_text() or 0)
+    except FileNotFoundError:
+        return 0
+
+
+def _asked_file(chunk: Chunk, pid: int) -> Path:
+    return Path(chunk.folder).with_name(f"asked-{pid}")
+
+
+def _tell_asked(chunk: Chunk, store: CountedStore) -> None:
+    file = _asked_file(chunk, os.getpid())
+    while True:
+        file.write_text(str(len(store.asked)))
+        time.sleep(0.1)
+
+
 async def work(context: Context, chunk: Chunk) -> dict[str, str]:
     """How each prompt ended: "delivered", or the name of the error."""
     if not chunk.prompts:
@@ -90,6 +112,7 @@ def main() -> None:
         http_base_url=chunk.base_url, output_dir=chunk.folder, region=REGION, **(chunk.settings or {})
     )
     store = _AsInABucket(open_store(settings.store_url))
+    threading.Thread(target=_tell_asked, args=(chunk, store), daemon=True).start()
     context = _Context(settings, store, find_api_key=lambda: parse_key(chunk.api_key, "scale"))
     try:
         ends = asyncio.run(work(context, chunk))
