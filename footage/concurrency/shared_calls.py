@@ -21,7 +21,7 @@ class _Shared(Generic[T]):
 
 
 # So many answers are kept: of what was asked for last.
-MOST_KEPT = 8
+MOST_KEPT = 32
 
 
 class SharedCalls(Generic[T]):

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 # After so many tasks without a claim one listing tells which of the others have one: a store that shares its account
 # with others meets thousands of theirs, and a listing has a thousand names a request.
 _WORTH_A_LIST = 100
-# So old must an index be that began in a store with claims: the provider remembers its tasks for a day.
-_INDEX_AGE = timedelta(hours=25)
+# So old must an index be that began in a store with claims: the provider remembers its tasks for a day, and until a day
+# after the upgrade a worker of the release before may claim without an entry; the third is for clocks.
+_INDEX_AGE = timedelta(hours=72)
 
 
 class ClaimedTasks:
@@ -31,7 +32,6 @@ class ClaimedTasks:
         self._store = store
         self._reader = RecordReader(store)
         self._read: dict[str, Claim] = {}
-        self._missing = 0
         self._indexed = False
 
     def of(self, task_ids: Iterable[str]) -> dict[str, Claim | BadRecord]:
@@ -42,14 +42,15 @@ class ClaimedTasks:
         """
         found: dict[str, Claim | BadRecord] = {}
         there: set[str] | None = None
+        missing = 0
         for task_id in task_ids:
-            if task_id not in self._read and self._missing >= _WORTH_A_LIST:
+            if task_id not in self._read and missing >= _WORTH_A_LIST:
                 there = set(self._store.list("claims")) if there is None else there
                 if claim_path(task_id) not in there:
                     continue
             claim = self._claim(task_id)
             if claim is None:
-                self._missing += 1
+                missing += 1
             else:
                 found[task_id] = claim
         return found

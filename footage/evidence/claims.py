@@ -7,6 +7,7 @@ look at all of them, each is entered in `claimed/<key>/<task_id>.json` before it
 from __future__ import annotations
 
 import contextlib
+import threading
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from weakref import WeakSet
@@ -37,15 +38,20 @@ def index_of(key: str) -> str:
 _noted: WeakSet[Store] = WeakSet()
 
 
-def _note_index(store: Store) -> None:
+_noting = threading.Lock()
+
+
+def _note_index(store: Store, now: datetime) -> None:
     """Say since when every claim has an entry, before the first one is made."""
-    if store in _noted:
-        return
-    # A store of an earlier release has claims without one.
-    since = datetime.now(UTC) if store.list("claims") else None
-    with contextlib.suppress(AlreadyThere):
-        store.create(INDEX_NOTE, ClaimIndexNote(complete_since=since).to_bytes())
-    _noted.add(store)
+    with _noting:
+        if store in _noted:
+            return
+        if not store.exists(INDEX_NOTE):
+            # A store of an earlier release has claims without one.
+            since = now if store.list("claims") else None
+            with contextlib.suppress(AlreadyThere):
+                store.create(INDEX_NOTE, ClaimIndexNote(complete_since=since).to_bytes())
+        _noted.add(store)
 
 
 class Claims:
@@ -68,7 +74,8 @@ class Claims:
     def make(self, receipt: Receipt) -> bool:
         """Claim a task; whether it is this attempt's now."""
         mine = Claim(task_id=receipt.task_id, key=self._key, attempt=receipt.attempt)
-        _note_index(self._store)
+        # By the later one of two clocks: one of them may be wrong.
+        _note_index(self._store, max(datetime.now(UTC), receipt.submitted_at))
         with contextlib.suppress(AlreadyThere):
             self._store.create(f"{index_of(self._key)}/{receipt.task_id}.json", mine.to_bytes())
         try:

@@ -7,6 +7,7 @@ unless the number of tasks proves that nothing new is hidden behind what was rea
 
 from __future__ import annotations
 
+import threading
 from array import array
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -57,6 +58,7 @@ class AccountLists:
         self._calls: SharedCalls[list[TaskRow]] = SharedCalls(FootageError)
         # None: a list came in another order, and none is relied on again.
         self._wholes: dict[_Place, _Whole | None] = {}
+        self._keeping = threading.Lock()
 
     def tasks(
         self,
@@ -67,7 +69,7 @@ class AccountLists:
         now: datetime | None = None,
         glance: bool = False,
     ) -> list[TaskRow]:
-        """The listed tasks, of one model or of all, as of now or later; with `since` none that is ten minutes older.
+        """The listed tasks, of one model or of all, as of now or later; with `since` none that is an hour older.
 
         `now` is the provider's time, for those who give `since`. A `glance` may miss what a list shows out of order.
 
@@ -75,8 +77,8 @@ class AccountLists:
             AccountProblem, Unreachable, Throttled: The list could not be read to its end.
         """
         place = client.base_url, client.api_key.fingerprint, client.workspace, model
-        # To ten minutes: who asks about clips of the same time shares an answer.
-        since = since and since.replace(minute=since.minute // 10 * 10, second=0, microsecond=0)
+        # To the hour: who asks about clips of the same time shares an answer.
+        since = since and since.replace(minute=0, second=0, microsecond=0)
         reading = _Reading(client, model, since, now, glance=glance)
         return self._calls.ask((*place, since, glance), lambda: self._read(place, reading))
 
@@ -87,15 +89,19 @@ class AccountLists:
                 if reading.glance:
                     return reading.rows
                 if (grown := reading.grown(known)) is not None:
-                    self._wholes[place] = grown
+                    self._keep(place, grown)
                     return reading.rows
                 # Read on, to its end.
                 known = None
-        if not reading.newest_first:
-            self._wholes[place] = None
-        elif (whole := reading.whole()) is not None and self._wholes.get(place, whole) is not None:
-            self._wholes[place] = whole
+        whole = reading.whole()
+        if whole is not None or not reading.newest_first:
+            self._keep(place, whole)
         return reading.rows
+
+    def _keep(self, place: _Place, whole: _Whole | None) -> None:
+        with self._keeping:
+            if self._wholes.get(place, whole) is not None or place not in self._wholes:
+                self._wholes[place] = whole
 
 
 class _Reading:
@@ -156,5 +162,5 @@ class _Reading:
         return None if self.now is None else known.with_new(new, self.listed, self.now)
 
     def whole(self) -> _Whole | None:
-        """What is known of a list that was read to its end, newest first; None where nothing was in it."""
-        return _Whole(array("d", reversed(self._made_s))) if self._made_s else None
+        """What is known of a list that was read to its end; None where it did not come newest first, or was empty."""
+        return _Whole(array("d", reversed(self._made_s))) if self.newest_first and self._made_s else None

@@ -102,7 +102,7 @@ class _Search:
         self.rows: dict[str, TaskRow] = {}
         self.answers: dict[str, TaskAnswer] = {}
         self.first_listed_s: float | None = None
-        # The list was read to its end after the grace.
+        # What counts was listed: the grace is over.
         self.complete = False
         # Tasks that belong to somebody else: their claims say so, and do not change.
         self.claimed: set[str] = set()

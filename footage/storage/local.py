@@ -210,7 +210,6 @@ class LocalStore(Store):
     def _write_part(self, target: Path, body: bytes | Path) -> Path:
         """Write a whole, synced, unpublished file beside the target."""
         self._make_folder(target.parent)
-        self._sweep_parts(target.parent)
         part = target.with_name(f".{target.name}.{secrets.token_hex(8)}.part")
         try:
             # Not mkstemp: its mode 0600 would publish clips that nobody else can read.
@@ -222,6 +221,7 @@ class LocalStore(Store):
                         shutil.copyfileobj(source, file, 1 << 20)
                 file.flush()
                 os.fsync(file.fileno())
+            self._sweep_parts(target.parent, part.stat().st_mtime)
         except BaseException:
             part.unlink(missing_ok=True)
             raise
@@ -258,8 +258,11 @@ class LocalStore(Store):
             if place.is_symlink() and not place.exists():
                 raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(place))
 
-    def _sweep_parts(self, folder: Path) -> None:
-        """Remove what killed processes left behind in a folder; not at each write, because it may have many files."""
+    def _sweep_parts(self, folder: Path, written_s: float) -> None:
+        """Remove what killed processes left behind in a folder; not at each write, because it may have many files.
+
+        `written_s` is the time of what was just written there: of the same clock as that of the others.
+        """
         now_s = time.monotonic()
         with self._sweeping:
             swept_s = self._swept.pop(folder, -math.inf)
@@ -275,7 +278,7 @@ class LocalStore(Store):
             for entry in entries:
                 with contextlib.suppress(OSError):
                     left = _LEFT_PART.fullmatch(entry.name) is not None
-                    if left and time.time() - entry.stat().st_mtime > _STALE_PART_S:
+                    if left and written_s - entry.stat().st_mtime > _STALE_PART_S:
                         Path(entry.path).unlink()
 
 

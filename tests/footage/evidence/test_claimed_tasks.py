@@ -123,8 +123,8 @@ def test_an_index_that_began_among_claims_may_lack_some_for_a_day(tmp_path: Path
     now = datetime.now(UTC)
 
     tasks = ClaimedTasks(store)
-    assert tasks.of_clip(KEY, now + timedelta(hours=24)) is None
-    assert tasks.of_clip(KEY, now + timedelta(hours=26)) == {"newer": newer}
+    assert tasks.of_clip(KEY, now + timedelta(hours=71)) is None
+    assert tasks.of_clip(KEY, now + timedelta(hours=73)) == {"newer": newer}
     # What proves nothing is not there.
     store.replace("claimed/since.json", b"{")
-    assert ClaimedTasks(store).of_clip(KEY, now + timedelta(hours=26)) is None
+    assert ClaimedTasks(store).of_clip(KEY, now + timedelta(hours=73)) is None

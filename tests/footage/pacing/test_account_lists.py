@@ -130,10 +130,10 @@ def test_an_order_that_was_broken_once_is_never_relied_on_again() -> None:
     assert provider.pages == [1, 2, 3, 4, 5, 6]
 
 
-def test_clips_of_the_same_ten_minutes_share_a_list_and_none_is_older() -> None:
+def test_clips_of_the_same_hour_share_a_list_and_none_is_older() -> None:
     provider, lists = _Provider(), AccountLists()
     with listing(provider) as (_, client):
-        # 11:07:30 and all that is younger, and what belongs to the same ten minutes.
+        # 11:07:30 and all that is younger, and what belongs to the same hour.
         rows = lists.tasks(client, since=NOW - timedelta(minutes=53))
 
     assert min(row.created_at for row in rows) == NOW - timedelta(minutes=60)
@@ -148,4 +148,4 @@ def test_the_new_tasks_are_counted_as_far_back_as_the_last_whole_list() -> None:
         rows = lists.tasks(client, since=NOW + timedelta(minutes=110), now=NOW + timedelta(minutes=121))
 
     assert provider.pages == [1, 2, 3, 4]
-    assert len(rows) == 11
+    assert len(rows) == 61
