@@ -71,8 +71,8 @@ bench: dev
 bench-full: dev
 	$(RUN) benchmarks/compare --full --write
 
-## make scale     100, 1,000 and 10,000 clips through the core, with kills and faults: what does a clip cost? (about 25 minutes)
-##                THROUGH=prefect: through deployed runs, with PostgreSQL, Redis and workers (about 2 hours)
+## make scale     100, 1,000 and 10,000 clips through the core, with kills and faults: what does a clip cost? (about 13 minutes)
+##                THROUGH=prefect: through deployed runs, with PostgreSQL, Redis and workers (about an hour and a half)
 scale: SIZES ?= 100 1000 10000
 scale: dev
 	$(RUN) benchmarks/scale $(SIZES) $(if $(filter prefect,$(THROUGH)),--prefect)
