@@ -111,12 +111,13 @@ def test_poster_and_sheet_are_made_in_the_same_pass(clip: Path, tmp_path: Path) 
     assert len(set(starts)) == 12
 
 
-def test_the_poster_is_not_the_black_beginning(tmp_path: Path) -> None:
+@pytest.mark.parametrize("black_at", ["the beginning", "the end"])
+def test_the_poster_is_not_the_black_part(tmp_path: Path, black_at: str) -> None:
     from footage.media import join
 
     black = make_clip(tmp_path / "black.mp4", picture="black", seconds=0.5)
     bright = make_clip(tmp_path / "bright.mp4", seconds=1.5)
-    join([black, bright], tmp_path / "fade.mp4")
+    join([black, bright] if black_at == "the beginning" else [bright, black], tmp_path / "fade.mp4")
 
     inspect(tmp_path / "fade.mp4", poster=tmp_path / "poster.jpg")
 
