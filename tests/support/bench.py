@@ -14,7 +14,7 @@ from footage.clip import Clip, follow
 from footage.context import Context
 from footage.credentials import ApiKey, parse_key
 from footage.emulator import Emulator
-from footage.evidence.records import Outcome, Receipt
+from footage.evidence.records import Intent, Outcome, Receipt
 from footage.evidence.state import Attempt, Permission, Step
 from footage.pacing.rate_limits import AS_DOCUMENTED, CreatePace, ProcessRateLimits
 from footage.settings import Settings
@@ -156,3 +156,21 @@ def last_outcome(clip: Clip) -> Outcome:
     outcome = last_attempt(clip).ended
     assert outcome is not None, "it has not ended"
     return outcome
+
+
+def leave_unknown(clip: Any, attempt: int = 1, **changes: Any) -> None:
+    """What a worker that died right after its intent leaves behind."""
+    context = clip.context
+    intent = Intent(
+        key=clip.key,
+        attempt=attempt,
+        owner="dead",
+        lease=1,
+        model=clip.order.model,
+        region=clip.order.region,
+        endpoint=clip.endpoint,
+        key_fingerprint=context.api_key.fingerprint,
+        written_at=context.provider_now(),
+        clock_offset_s=0.0,
+    )
+    clip.evidence.write_intent(intent.model_copy(update=changes))
