@@ -15,6 +15,7 @@ import argparse
 import itertools
 import json
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -50,9 +51,11 @@ def main() -> int:
     way = through_prefect.prove if asked.prefect else prove
     proofs: list[Proof] = []
     for size in asked.sizes:
-        with tempfile.TemporaryDirectory(prefix=f"scale-{size}-") as folder:
-            workers = asked.workers or (2 if asked.prefect else 3)
-            proofs.append(way(size, workers, asked.chunk, random.Random(asked.seed), Path(folder)))
+        folder = Path(tempfile.mkdtemp(prefix=f"scale-{size}-"))
+        workers = asked.workers or (2 if asked.prefect else 3)
+        proofs.append(way(size, workers, asked.chunk, random.Random(asked.seed), folder))
+        # What broke off, after hours perhaps, is left to be looked at.
+        shutil.rmtree(folder)
         print(table(proofs[-1:]), flush=True)
     print(f"\n{table(proofs)}")
     grown = [what for before, after in itertools.pairwise(proofs) for what in growth(before, after)]
@@ -80,7 +83,11 @@ def prove(size: int, workers: int, chunk: int, chance: random.Random, folder: Pa
         killed = chance.sample(starts, max(1, round(KILLED_SHARE * len(starts))))
         kills = {number: chance.uniform(1, 8) if number in killed else None for number in starts}
         with ThreadPoolExecutor(workers) as pool:
-            reports = [report for found in pool.map(make, starts) for report in found]
+            reports: list[dict[str, Any]] = []
+            for number, found in zip(starts, pool.map(make, starts), strict=True):
+                reports += found
+                if number % 10_000 == 0 and number:
+                    print(f"{number:,} of {size:,}: {time.monotonic() - began:,.0f} s", file=sys.stderr)
         for account in ACCOUNTS:
             run(Chunk(emulator.base_url, account, str(folder / "output"), (), SETTINGS), None, proof)
         ends: dict[str, str] = {}

@@ -16,6 +16,8 @@ from footage.emulator.shared_instance import last_words, spawn
 
 DEMO_KEY = "sk-emulator"
 _ADMIN_TIMEOUT_S = 30
+# A hundred thousand tasks are hundreds of megabytes.
+_LEDGER_TIMEOUT_S = 600
 
 
 class Emulator:
@@ -137,7 +139,7 @@ class Emulator:
 
         `tasks=False` leaves out the tasks themselves, which are most of it.
         """
-        return self._admin("GET", "ledger" if tasks else "ledger?tasks=no")
+        return self._admin("GET", "ledger" if tasks else "ledger?tasks=no", timeout_s=_LEDGER_TIMEOUT_S)
 
     def health(self) -> dict[str, Any]:
         """Virtual time `now_s`, `speed`, and `cpu_s`: what the process has used up so far, without rendering."""
@@ -169,12 +171,12 @@ class Emulator:
         """Jump ahead in virtual time; whatever was due in between happens."""
         self._admin("POST", "clock", {"advance_s": seconds})
 
-    def _admin(self, method: str, route: str, body: Any = None) -> Any:
+    def _admin(self, method: str, route: str, body: Any = None, timeout_s: float = _ADMIN_TIMEOUT_S) -> Any:
         data = json.dumps(body).encode() if body is not None else None
         request = urllib.request.Request(f"{self.url}/_emulator/{route}", data, method=method)  # noqa: S310
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
-            with opener.open(request, timeout=_ADMIN_TIMEOUT_S) as response:
+            with opener.open(request, timeout=timeout_s) as response:
                 return json.loads(response.read())
         except urllib.error.HTTPError as error:
             with error:
