@@ -54,11 +54,6 @@ class Proof:
             "bytes of evidence a clip": self.store_bytes / made,
         }
 
-    def measure_store(self, output: Path) -> None:
-        """Note the bytes of all that is no video."""
-        files = (file for file in output.rglob("*") if file.is_file() and file.parent.name != "videos")
-        self.store_bytes = sum(file.stat().st_size for file in files)
-
 
 def emulator_of(state_dir: Path) -> Emulator:
     """The provider: quotas that are never in the way, two accounts, clips of ten seconds in one."""
@@ -68,10 +63,17 @@ def emulator_of(state_dir: Path) -> Emulator:
         "submit_rps": 1000,
         "query_qps": None,
         "keys": [*ACCOUNTS],
+        "accounts": [*ACCOUNTS],
     }
     return Emulator(
         speed=SPEED, generation_s=CLIP_S, render="same", render_workers=1, state_dir=state_dir, **quotas
     )
+
+
+def evidence_bytes(output: Path) -> int:
+    """The bytes of all in a store that is no video."""
+    files = (file for file in output.rglob("*") if file.is_file() and file.parent.name != "videos")
+    return sum(file.stat().st_size for file in files)
 
 
 def prompt_of(number: int) -> str:

@@ -24,7 +24,9 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from books import ACCOUNTS, Proof, compare, emulator_of, prompt_of
+import through_core
+from books import ACCOUNTS, Proof, compare, emulator_of, evidence_bytes, prompt_of
+from processes import parent, tree_cpu_s
 
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "support")]
@@ -41,7 +43,6 @@ BEAT_S, SILENCE_S = "30", 95
 KILLED_IN_TEN = 2
 ASKED_AGAIN = 3
 PATIENCE_S = 7200.0
-_TICKS = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass
@@ -119,15 +120,20 @@ class _Workers:
         return self.cpu_s + sum(tree_cpu_s(worker.pid) for worker in self.running)
 
 
-def prove(size: int, workers: int, chunk: int, chance: random.Random, folder: Path) -> PrefectProof:
-    """Make `size` clips through deployed runs, and compare the books."""
+def prove(
+    size: int, workers: int, chunk: int, chance: random.Random, folder: Path, after: int = 0
+) -> PrefectProof:
+    """Make `size` clips through deployed runs, after `after` older ones through the core, and compare."""
     proof = PrefectProof(size)
     prompts = [prompt_of(number) for number in range(size)]
-    began = time.monotonic()
     with contextlib.ExitStack() as stack:
+        emulator = stack.enter_context(emulator_of(folder / "provider"))
+        older = [prompt_of(number) for number in range(size, size + after)]
+        through_core.make(older, workers, chunk, emulator, folder, Proof(after), kills={})
+        older_bytes = evidence_bytes(folder / "output")
+        began = time.monotonic()
         database_url, redis_url = stack.enter_context(postgres(folder)), stack.enter_context(redis(folder))
         url = stack.enter_context(prefect_of_many(folder, database_url, redis_url))
-        emulator = stack.enter_context(emulator_of(folder / "provider"))
         machine = os.environ | {
             "PREFECT_API_URL": url,
             "WAN_VIDEO_LEASE_S": "10",
@@ -156,7 +162,7 @@ def prove(size: int, workers: int, chunk: int, chance: random.Random, folder: Pa
         ends = _ends(folder / "output", prompts)
         compare(proof, prompts, ends, emulator.ledger()["tasks"])
     proof.wall_s = time.monotonic() - began
-    proof.measure_store(folder / "output")
+    proof.store_bytes = evidence_bytes(folder / "output") - older_bytes
     return proof
 
 
@@ -299,7 +305,7 @@ async def _database_size(database_url: str) -> tuple[int, int]:
 
 
 def _children() -> list[int]:
-    return [pid for pid in descendants(os.getpid()) if _parent(pid) == os.getpid()]
+    return [pid for pid in descendants(os.getpid()) if parent(pid) == os.getpid()]
 
 
 def _own(crew: _Workers, emulator: Emulator) -> set[int]:
@@ -309,25 +315,4 @@ def _own(crew: _Workers, emulator: Emulator) -> set[int]:
 
 def _runs_of(worker: subprocess.Popen[bytes]) -> list[int]:
     """The processes of a worker's runs."""
-    return [pid for pid in descendants(worker.pid) if _parent(pid) == worker.pid]
-
-
-def _stat(pid: int) -> list[str]:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    except OSError:
-        return []
-
-
-def _parent(pid: int) -> int:
-    fields = _stat(pid)
-    return int(fields[1]) if fields else 0
-
-
-def tree_cpu_s(pid: int) -> float:
-    """Processor time of a process, its children that ended, and those that live."""
-    return sum(
-        sum(int(ticks) for ticks in fields[11:15]) / _TICKS
-        for each in (pid, *descendants(pid))
-        if (fields := _stat(each))
-    )
+    return [pid for pid in descendants(worker.pid) if parent(pid) == worker.pid]

@@ -34,8 +34,8 @@ def served_models(knobs: Knobs) -> list[Model]:
     ]
 
 
-def authorise(headers: Mapping[str, str], knobs: Knobs) -> None:
-    """Refuse a missing or wrong key, or a workspace that the key does not know."""
+def authorise(headers: Mapping[str, str], knobs: Knobs) -> str:
+    """The account of the key, "" for the common one; refuses a wrong key, and a workspace that it does not know."""
     scheme, _, key = headers.get("authorization", "").partition(" ")
     key = key.strip()
     if scheme.lower() != "bearer" or not key:
@@ -45,6 +45,9 @@ def authorise(headers: Mapping[str, str], knobs: Knobs) -> None:
     workspace = headers.get("x-dashscope-workspace")
     if workspace and knobs.workspaces is not None and workspace not in knobs.workspaces:
         raise RefusedError("NOT AUTHORIZED")
+    # Not the key itself: this is kept on disk.
+    accounts = knobs.accounts or ()
+    return f"account {accounts.index(key) + 1}" if key in accounts else ""
 
 
 def read_create(raw: bytes, headers: Mapping[str, str], knobs: Knobs) -> dict[str, Any]:

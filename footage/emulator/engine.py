@@ -23,6 +23,13 @@ from footage.emulator.tasks import Task
 # The service gives a running task up after three hours (Model Studio docs, error codes).
 GIVE_UP_S = 3 * 3600.0
 
+# Account, model.
+_Line = tuple[str, str]
+
+
+def _line(task: Task) -> _Line:
+    return task.account, task.model
+
 
 def _has_media(row: Model, body: dict[str, Any]) -> bool:
     return row.kind in ("i2v", "r2v") or (row.kind == "media" and bool(body["input"].get("media")))
@@ -47,19 +54,20 @@ class Engine:
         self._changed = on_change
         self._events: list[tuple[float, int, str, str]] = []
         self._event_count = 0
-        self._live: dict[str, set[str]] = {}
-        self._running: dict[str, set[str]] = {}
-        self._waiting: dict[str, deque[str]] = {}
+        # By account and model, as limits are.
+        self._live: dict[_Line, set[str]] = {}
+        self._running: dict[_Line, set[str]] = {}
+        self._waiting: dict[_Line, deque[str]] = {}
 
     def concurrency(self, model: str) -> int:
         usual = self.knobs.concurrency if self.knobs.concurrency is not None else MODELS[model].rate
         left = self.knobs.limit_of(model)
         return usual if left is None else min(usual, left)
 
-    def accept(self, body: dict[str, Any], now_s: float) -> Task:
-        """Make a task. Raises RefusedError when the model's queue is full."""
+    def accept(self, body: dict[str, Any], now_s: float, account: str = "") -> Task:
+        """Make a task. Raises RefusedError when the account's queue for the model is full."""
         model = str(body["model"])
-        live = self._live.setdefault(model, set())
+        live = self._live.setdefault((account, model), set())
         if len(live) >= self.concurrency(model) + self.knobs.queue_limit:
             raise RefusedError(self.knobs.overflow_code, status=429)
         row = MODELS[model]
@@ -80,6 +88,7 @@ class Engine:
             verdict=verdict,
             media_pending=verdict is None and (_has_media(row, body) or bool(plan and plan.sound)),
             listed_from_s=now_s + self.knobs.list_lag_s,
+            account=account,
         )
         if _tells_rewritten(row, self.knobs) and parameters_of(body).get("prompt_extend") is not False:
             task.expanded = f"{task.prompt} (rewritten by the emulator)"
@@ -96,7 +105,7 @@ class Engine:
             self._index.add(task)
             if task.final:
                 continue
-            self._live.setdefault(task.model, set()).add(task.task_id)
+            self._live.setdefault(_line(task), set()).add(task.task_id)
             if task.status == "RUNNING" and task.scheduled_s is not None:
                 self._run(task, task.scheduled_s)
             else:
@@ -109,8 +118,8 @@ class Engine:
             if what == "reject" and task.status == "PENDING":
                 self._end(task, "FAILED", at_s)
             elif what == "queue" and task.status == "PENDING" and not task.stuck_pending:
-                self._waiting.setdefault(task.model, deque()).append(task_id)
-                self._fill(task.model, at_s)
+                self._waiting.setdefault(_line(task), deque()).append(task_id)
+                self._fill(_line(task), at_s)
             elif what == "finish" and task.status == "RUNNING":
                 self._finish(task, at_s)
 
@@ -161,35 +170,36 @@ class Engine:
         if task.overdue:
             self._finish(task, now_s)
 
-    def cancel(self, task_id: str, now_s: float) -> bool:
+    def cancel(self, task_id: str, now_s: float, account: str = "") -> bool:
         """Whether the task was PENDING and is CANCELED now."""
-        task = self.visible(task_id, now_s)
+        task = self.visible(task_id, now_s, account)
         if task is None or task.status != "PENDING":
             return False
         self._end(task, "CANCELED", now_s)
         return True
 
-    def visible(self, task_id: str, now_s: float) -> Task | None:
-        """The task, or none when it never was or its record has expired."""
+    def visible(self, task_id: str, now_s: float, account: str = "") -> Task | None:
+        """The task, or none when it never was, is another account's, or its record has expired."""
         task = self.tasks.get(task_id)
-        if task is None or self._expired(task, now_s):
+        if task is None or task.account != account or self._expired(task, now_s):
             return None
         return task
 
     def listed(
-        self, now_s: float, start_s: float, end_s: float, model: str = "", status: str = ""
+        self, now_s: float, start_s: float, end_s: float, model: str = "", status: str = "", account: str = ""
     ) -> Sequence[Task]:
-        """Tasks that the list shows of those that were made from `start_s` to `end_s`, newest first."""
+        """Tasks that the list shows of an account's that were made from `start_s` to `end_s`, newest first."""
         if status in ("PENDING", "RUNNING"):
             # Those that are at work are few, however many there were.
-            at_work = (live for of, live in self._live.items() if model in ("", of))
+            lines = [(account, model)] if model else [line for line in self._live if line[0] == account]
+            at_work = (self._live.get(line, ()) for line in lines)
             ids = self._index.newest_first(task_id for live in at_work for task_id in live)
             found: Sequence[Task] = [self.tasks[task_id] for task_id in ids]
             found = [task for task in found if is_shown(task, now_s) and start_s <= task.submitted_s <= end_s]
         else:
             submitted = self.knobs.retention_from != "end"
             born_after_s = now_s - self.knobs.retention_s if submitted else -math.inf
-            found = self._index.shown(model, now_s, start_s, end_s, born_after_s)
+            found = self._index.shown(account, model, now_s, start_s, end_s, born_after_s)
             if submitted and not status:
                 return found
         return [task for task in found if status in ("", task.status) and not self._expired(task, now_s)]
@@ -212,15 +222,15 @@ class Engine:
             ready_s = task.submitted_s + self.knobs.start_delay_s
             self._event(max(ready_s, not_before_s), "queue", task)
 
-    def _fill(self, model: str, at_s: float) -> None:
-        waiting, running = self._waiting.setdefault(model, deque()), self._running.setdefault(model, set())
-        while waiting and len(running) < self.concurrency(model):
+    def _fill(self, line: _Line, at_s: float) -> None:
+        waiting, running = self._waiting.setdefault(line, deque()), self._running.setdefault(line, set())
+        while waiting and len(running) < self.concurrency(line[1]):
             task = self.tasks[waiting.popleft()]
             if task.status == "PENDING":
                 self._run(task, at_s)
 
     def _run(self, task: Task, at_s: float) -> None:
-        running = self._running.setdefault(task.model, set())
+        running = self._running.setdefault(_line(task), set())
         running.add(task.task_id)
         self.most_running[task.model] = max(len(running), self.most_running.get(task.model, 0))
         task.status, task.scheduled_s = "RUNNING", at_s
@@ -244,7 +254,7 @@ class Engine:
         task.status, task.ended_s = status, at_s
         if status == "FAILED" and task.scheduled_s is None:
             task.scheduled_s = task.submitted_s
-        self._live.setdefault(task.model, set()).discard(task.task_id)
-        self._running.setdefault(task.model, set()).discard(task.task_id)
+        self._live.setdefault(_line(task), set()).discard(task.task_id)
+        self._running.setdefault(_line(task), set()).discard(task.task_id)
         self._changed(task)
-        self._fill(task.model, at_s)
+        self._fill(_line(task), at_s)

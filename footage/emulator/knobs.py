@@ -89,6 +89,9 @@ class Knobs:
     actual_prompt_new: str = _knob("absent", "absent or present: actual_prompt of 2.7 and 3.0")
     link_fetch: str = _knob("ok", "ok or fail: what a link of wan3.0 leads to")
     keys: tuple[str, ...] | None = _knob(None, "accepted keys; none: every key that starts with sk-")
+    accounts: tuple[str, ...] | None = _knob(
+        None, "keys that are each of an account of its own; all other keys are of one account"
+    )
     workspaces: tuple[str, ...] | None = _knob(None, "known workspace ids; none: every one")
     gzip: bool = _knob(True, "compress answers for clients that accept it")
     max_body_mb: float = _knob(40.0, "largest request body (undocumented)")

@@ -47,28 +47,29 @@ def gateway_headers(service: Service, request_id: str, content_type: str | None)
 
 
 def create(service: Service, exchange: Exchange, raw: bytes) -> Reply:
-    authorise(exchange.headers, service.knobs)
+    account = authorise(exchange.headers, service.knobs)
     if exchange.method != "POST":
         raise RefusedError("InvalidParameter", f"Request method '{exchange.method}' is not supported.", 400)
     body = read_create(raw, exchange.headers, service.knobs)
     resolve = exchange.headers.get("x-dashscope-ossresourceresolve", "").lower() == "enable"
-    task = service.accept(body, resolve)
+    task = service.accept(body, resolve, account)
     output = {"task_status": "PENDING", "task_id": task.task_id}
     return json_reply(service, {"output": output, "request_id": task.request_id}, "application/json")
 
 
 def query(service: Service, exchange: Exchange, task_id: str) -> Reply:
-    now_s = _begin(service, exchange, "query")
-    task = service.look_up(task_id, now_s)
+    account, now_s = _begin(service, exchange, "query")
+    task = service.look_up(task_id, now_s, account)
     unknown = {"output": {"task_id": task_id, "task_status": "UNKNOWN"}}
     found = unknown if task is None else answer(task, service.knobs, service.host)
     return json_reply(service, {"request_id": new_request_id(), **found})
 
 
 def cancel(service: Service, exchange: Exchange, task_id: str) -> Reply:
-    now_s = _begin(service, exchange, "cancel")
-    if not service.engine.cancel(task_id, now_s):
-        if task_id not in service.engine.tasks and service.knobs.cancel_unknown != "UnsupportedOperation":
+    account, now_s = _begin(service, exchange, "cancel")
+    if not service.engine.cancel(task_id, now_s, account):
+        unknown = service.engine.visible(task_id, now_s, account) is None
+        if unknown and service.knobs.cancel_unknown != "UnsupportedOperation":
             raise RefusedError(service.knobs.cancel_unknown)
         raise RefusedError(
             "UnsupportedOperation",
@@ -79,12 +80,12 @@ def cancel(service: Service, exchange: Exchange, task_id: str) -> Reply:
 
 
 def list_tasks(service: Service, exchange: Exchange) -> Reply:
-    now_s = _begin(service, exchange, "list")
+    account, now_s = _begin(service, exchange, "list")
     wanted, knobs = exchange.query, service.knobs
     page, size = _whole(wanted, "page_no", 1), min(_whole(wanted, "page_size", 10), knobs.page_size_max)
     start_s, end_s = _window(wanted, knobs.utc_offset_hours, now_s)
     rows = service.engine.listed(
-        now_s, start_s, end_s, wanted.get("model_name", ""), wanted.get("status", "")
+        now_s, start_s, end_s, wanted.get("model_name", ""), wanted.get("status", ""), account
     )
     if wanted.get("task_id"):
         rows = [task for task in rows if task.task_id == wanted["task_id"]]
@@ -187,12 +188,13 @@ def result(service: Service, exchange: Exchange, task_id: str) -> Reply:
         return error.reply
 
 
-def _begin(service: Service, exchange: Exchange, route: str) -> float:
-    authorise(exchange.headers, service.knobs)
+def _begin(service: Service, exchange: Exchange, route: str) -> tuple[str, float]:
+    """The account that asks, and the time."""
+    account = authorise(exchange.headers, service.knobs)
     now_s = service.now_s()
-    if not service.within_rate(route, service.knobs.query_qps, now_s):
+    if not service.within_rate(f"{account}: {route}", service.knobs.query_qps, now_s):
         raise RefusedError("Throttling.RateQuota")
-    return now_s
+    return account, now_s
 
 
 def _whole(wanted: dict[str, str], name: str, default: int) -> int:

@@ -116,14 +116,14 @@ class Service:
         """Change knobs while running; tasks already made keep what was decided for them."""
         self.knobs = self.engine.knobs = self.render_pool.knobs = knobs
 
-    def accept(self, body: dict[str, Any], resolve_oss: bool) -> Task:
+    def accept(self, body: dict[str, Any], resolve_oss: bool, account: str) -> Task:
         """Make a task of a body that passed the checks made at once. Raises RefusedError."""
         now_s = self.now_s()
         model = str(body["model"])
-        if not self.within_rate(f"create {model}", self.creates_per_second(model), now_s):
+        if not self.within_rate(f"{account}: create {model}", self.creates_per_second(model), now_s):
             raise RefusedError("Throttling.RateQuota")
         foreign_inputs, foreign_parameters = foreign_names(body)
-        task = self.engine.accept(body, now_s)
+        task = self.engine.accept(body, now_s, account)
         task.resolve_oss = resolve_oss
         self._put_image_apart(task)
         self.counts.update(f"foreign input {name}" for name in foreign_inputs)
@@ -194,9 +194,9 @@ class Service:
         hits.append(now_s)
         return True
 
-    def look_up(self, task_id: str, now_s: float) -> Task | None:
+    def look_up(self, task_id: str, now_s: float, account: str) -> Task | None:
         """The task as a query sees it: none means UNKNOWN."""
-        task = self.engine.visible(task_id, now_s)
+        task = self.engine.visible(task_id, now_s, account)
         if task is None:
             return None
         task.polls += 1

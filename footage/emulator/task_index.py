@@ -30,22 +30,23 @@ class TaskIndex:
 
     def __init__(self) -> None:
         self._number: dict[str, int] = {}
-        # By model, "" for all: what the list shows, and what it does not show yet, or never.
-        self._shown: dict[str, list[Task]] = {}
-        self._hidden: dict[str, list[Task]] = {}
+        # By account and model, "" for all: what the list shows, and what it does not show yet, or never.
+        self._shown: dict[tuple[str, str], list[Task]] = {}
+        self._hidden: dict[tuple[str, str], list[Task]] = {}
 
     def add(self, task: Task) -> None:
         """Take up a task that was just made."""
         self._number[task.task_id] = len(self._number)
         for model in ("", task.model):
-            self._hidden.setdefault(model, []).append(task)
+            self._hidden.setdefault((task.account, model), []).append(task)
 
     def shown(
-        self, model: str, now_s: float, start_s: float, end_s: float, born_after_s: float
+        self, account: str, model: str, now_s: float, start_s: float, end_s: float, born_after_s: float
     ) -> NewestFirst:
         """What is listed by now of a model, or of all, made from `start_s` to `end_s`, and after `born_after_s`."""
-        shown, hidden = self._shown.setdefault(model, []), self._hidden.get(model, [])
-        self._hidden[model] = [task for task in hidden if not is_shown(task, now_s)]
+        of = account, model
+        shown, hidden = self._shown.setdefault(of, []), self._hidden.get(of, [])
+        self._hidden[of] = [task for task in hidden if not is_shown(task, now_s)]
         for task in hidden:
             if is_shown(task, now_s):
                 insort(shown, task, key=self._place)

@@ -67,6 +67,8 @@ class Task:
     listed_from_s: float = 0.0
     polls: int = 0
     expanded: str | None = None
+    # Who made it; keys of other accounts do not see it.
+    account: str = ""
 
     @property
     def prompt(self) -> str:

@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import Counter
+from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
 from bench import REGION, Bench, last_attempt, last_receipt
+from plainsteps import PLAIN_STEPS
 
 from footage.catalogue import endpoint
 from footage.credentials import parse_key
+from footage.emulator import Emulator
 from footage.errors import AccountProblem, BadRecord
+from footage.steps.cancel import cancel_clip
+from footage.steps.harvest import harvest_store
 from footage.steps.probe import probe_provider
 from footage.steps.provider_queries import client_of
 
 OTHER = parse_key("sk-of-studio-b", "block b", account="studio-b")
 # Another key of the account that unnamed keys belong to.
 SPARE = parse_key("sk-spare", "block spare")
+
+
+@pytest.fixture(autouse=True)
+def _two_accounts(emulator: Emulator) -> Iterator[None]:
+    emulator.turn(accounts=["sk-of-studio-b"])
+    yield
+    emulator.turn(accounts=None)
 
 
 def _buy(bench: Bench, more: tuple[object, ...], many: int) -> tuple[float, Counter[str | None]]:
@@ -65,6 +78,45 @@ def test_a_clip_is_asked_for_with_the_key_or_the_account_that_bought_it(bench: B
     assert client_of(context, rotated).api_key.fingerprint == OTHER.fingerprint
     # The account is no part of the key: with one key alone the clip is the same, and finished with what there is.
     assert bench.make(clips[1]).key == clips[1].key
+
+
+def test_a_lost_purchase_is_looked_for_in_the_account_that_it_was_sent_to(bench: Bench) -> None:
+    context = bench.context(more_keys=(OTHER,))
+    bench.buy(bench.clip(context, take=1))
+    bench.fault("create-accept-reset")
+    lost = bench.clip(context, take=2)
+    receipt = bench.buy(lost)
+
+    assert last_attempt(lost).intent.account == "studio-b"
+    assert receipt.adopted
+    assert len(bench.tasks()) == 2
+
+
+def test_what_another_account_bought_is_neither_lost_nor_bought_again_without_its_key(bench: Bench) -> None:
+    bench.emulator.turn(generation_s=5000.0)
+    context = bench.context(more_keys=(OTHER,))
+    clips = [bench.clip(context, take=take) for take in (1, 2)]
+    for clip in clips:
+        bench.buy(clip)
+    # UNKNOWN is not believed of a task that was made just now.
+    bench.emulator.advance(120)
+
+    with pytest.raises(AccountProblem, match="this key does not see it"):
+        bench.make(bench.clip(bench.context(), take=2))
+    bench.emulator.advance(5000)
+    report = asyncio.run(harvest_store(bench.context(more_keys=(OTHER,), deadline_s=300.0), PLAIN_STEPS))
+    assert sorted(report.delivered) == sorted(clip.key for clip in clips), report
+    assert len(bench.tasks()) == 2
+
+
+def test_a_clip_is_cancelled_with_a_key_of_the_account_that_bought_it(bench: Bench) -> None:
+    bench.emulator.turn(start_delay_s=5000.0)
+    context = bench.context(more_keys=(OTHER,))
+    clips = [bench.clip(context, take=take) for take in (1, 2)]
+    for clip in clips:
+        bench.buy(clip)
+
+    assert [cancel_clip(context, clip.key, by="a test").became for clip in clips] == ["canceled"] * 2
 
 
 def test_the_address_of_a_workspace_is_known_by_the_workspace_that_its_record_names(bench: Bench) -> None:
