@@ -63,11 +63,11 @@ scaleout: dev
 crashes: dev
 	$(RUN) -m pytest -m crashes -s --timeout 1200
 
-## make bench     side by side with the SDK, scripts, curl, boto3: one table, in under 10 minutes
+## make bench     side by side with the SDK, scripts, curl, boto3, s5cmd: one table, in under 10 minutes
 bench: dev
 	$(RUN) benchmarks/compare
 
-## make bench-full   the same, three runs of everything and the long rows; writes benchmarks/README.md (about an hour)
+## make bench-full   the same with the long rows, and more runs of the others; writes benchmarks/README.md (about an hour)
 bench-full: dev
 	$(RUN) benchmarks/compare --full --write
 

@@ -24,12 +24,12 @@ from rows import Row
 HOUR = "an hour with an outage of five minutes"
 
 
-def main() -> int:
-    """Exit code 1 if somebody else is ahead in a row."""
+def main() -> None:
+    """Tells which rows somebody else is ahead in; that is no failure."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--full", action="store_true", help="three runs of everything, and the long ones")
+    parser.add_argument("--full", action="store_true", help="also the long rows, and more runs of the others")
     parser.add_argument("--only", metavar="WORD", default="", help="rows with this word")
     parser.add_argument("--write", action="store_true", help="write benchmarks/README.md and its picture")
     asked = parser.parse_args()
@@ -55,8 +55,7 @@ def main() -> int:
     print(page.table(rows))
     behind = [row.what for row in rows if len(row.figures) > 1 and not row.ahead]
     for what in behind:
-        print(f"behind: {what}")
-    return 1 if behind else 0
+        print(f"behind: {what} (why: benchmarks/README.md)")
 
 
 def _measures(
@@ -77,4 +76,4 @@ def _measures(
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -39,6 +39,8 @@ def main() -> int:
     parser.add_argument("--chunk", type=int, default=100, help="clips of a process")
     parser.add_argument("--seed", type=int, default=1)
     asked = parser.parse_args()
+    if asked.after and not asked.prefect:
+        parser.error("--after is for --prefect")
     # Servers and workers have to end with this.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     way = partial(through_prefect.prove, after=asked.after) if asked.prefect else through_core.prove
@@ -51,7 +53,7 @@ def main() -> int:
         shutil.rmtree(folder)
         print(table(proofs[-1:]), flush=True)
     print(f"\n{table(proofs)}")
-    grown = [what for before, after in itertools.pairwise(proofs) for what in growth(before, after)]
+    grown = [what for before, after in itertools.combinations(proofs, 2) for what in growth(before, after)]
     for what in grown:
         print(f"grows: {what}")
     return 1 if grown or any(proof.bad for proof in proofs) else 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import sys
 from collections import Counter
 from dataclasses import dataclass, field
@@ -15,8 +17,8 @@ from prooffaults import with_fault
 
 from footage.emulator import Emulator
 
-# A task is done within a second of ours, and the provider's day, after which it forgets one, is two hours and a half.
-SPEED, CLIP_S = 10.0, 10.0
+# A task is done within a second of ours, and the provider's day, after which it forgets one, is almost five hours.
+SPEED, CLIP_S = 5.0, 5.0
 ACCOUNTS = ("sk-first-account", "sk-second-account")
 GROWTH = 1.2
 
@@ -35,7 +37,6 @@ class Proof:
     unexplained: int = 0
     cpu_s: float = 0.0
     memory_mb: float = 0.0
-    requests: int = 0
     store_bytes: int = 0
     ends: Counter[str] = field(default_factory=Counter[str])
 
@@ -45,14 +46,8 @@ class Proof:
         return self.twice + self.lost + self.unexplained
 
     def per_clip(self) -> dict[str, float]:
-        """What has to stay flat; the part of killed workers is in it."""
-        made = max(1, self.delivered)
-        return {
-            "CPU s a clip": self.cpu_s / made,
-            "memory of a worker, MB": self.memory_mb,
-            "store calls a clip": self.requests / made,
-            "bytes of evidence a clip": self.store_bytes / made,
-        }
+        """What has to stay flat; the part of killed processes is in it, except for their memory."""
+        raise NotImplementedError
 
 
 def emulator_of(state_dir: Path) -> Emulator:
@@ -84,16 +79,36 @@ def prompt_of(number: int) -> str:
     return text
 
 
-def compare(proof: Proof, prompts: list[str], ends: dict[str, str], tasks: list[dict[str, Any]]) -> None:
-    """The provider's books against how each prompt ended: "delivered", or the name of an error."""
-    paid = Counter(str(task["body"]["input"]["prompt"]) for task in tasks if task["status"] != "FAILED")
-    failed = {str(task["body"]["input"]["prompt"]) for task in tasks if task["status"] == "FAILED"}
+def sealed_tasks(output: Path) -> set[str]:
+    """The tasks of the clips that are stored whole: sealed, and with the very bytes that the seal names."""
+    sealed: set[str] = set()
+    for record in output.rglob("evidence/*/result.json"):
+        result = json.loads(record.read_text())
+        video = record.parents[2] / result["files"]["clip"]
+        if video.is_file() and hashlib.sha256(video.read_bytes()).hexdigest() == result["clip"]["sha256"]:
+            sealed.add(result["clip"]["task_id"])
+    return sealed
+
+
+def compare(
+    proof: Proof, prompts: list[str], ends: dict[str, str], tasks: list[dict[str, Any]], sealed: set[str]
+) -> None:
+    """The provider's books against what is stored, and how each prompt ended: "delivered", or the name of an error."""
+    paid, stored, failed = Counter[str](), set[str](), set[str]()
+    for task in tasks:
+        prompt = str(task["body"]["input"]["prompt"])
+        if task["status"] == "FAILED":
+            failed.add(prompt)
+        else:
+            paid[prompt] += 1
+        if task["task_id"] in sealed:
+            stored.add(prompt)
     for prompt in prompts:
         end = ends.get(prompt, "nothing")
         proof.ends[end] += 1
         proof.bought += paid[prompt]
         proof.twice += max(0, paid[prompt] - 1)
-        if end == "delivered" and paid[prompt]:
+        if end == "delivered" and prompt in stored:
             proof.delivered += 1
         elif paid[prompt]:
             proof.lost += 1

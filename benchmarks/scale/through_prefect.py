@@ -25,7 +25,7 @@ from typing import Any
 
 import httpx
 import through_core
-from books import ACCOUNTS, Proof, compare, emulator_of, evidence_bytes, prompt_of
+from books import ACCOUNTS, Proof, compare, emulator_of, evidence_bytes, prompt_of, sealed_tasks
 from processes import parent, tree_cpu_s
 
 ROOT = Path(__file__).parents[2]
@@ -129,7 +129,7 @@ def prove(
     with contextlib.ExitStack() as stack:
         emulator = stack.enter_context(emulator_of(folder / "provider"))
         older = [prompt_of(number) for number in range(size, size + after)]
-        through_core.make(older, workers, chunk, emulator, folder, Proof(after), kills={})
+        through_core.make(older, workers, chunk, emulator, folder, through_core.CoreProof(after), kills={})
         older_bytes = evidence_bytes(folder / "output")
         began = time.monotonic()
         database_url, redis_url = stack.enter_context(postgres(folder)), stack.enter_context(redis(folder))
@@ -160,7 +160,7 @@ def prove(
         proof.server_cpu_s = sum(tree_cpu_s(pid) for pid in _children() if pid not in _own(crew, emulator))
         proof.rows, proof.database_bytes = asyncio.run(_database_size(database_url))
         ends = _ends(folder / "output", prompts)
-        compare(proof, prompts, ends, emulator.ledger()["tasks"])
+        compare(proof, prompts, ends, emulator.ledger()["tasks"], sealed_tasks(folder / "output"))
     proof.wall_s = time.monotonic() - began
     proof.store_bytes = evidence_bytes(folder / "output") - older_bytes
     return proof
@@ -177,8 +177,9 @@ class _Kills:
         self._emulator = emulator
         self._chance = chance
         count = max(1, chunks * KILLED_IN_TEN // 10)
-        self._moments = sorted(chance.uniform(0.02, 0.95) * proof.size for _ in range(count))
-        self._power_lost_at = proof.size * 0.4 if proof.size >= 1000 else None
+        before = emulator.health()["accepted"]
+        self._moments = sorted(before + chance.uniform(0.02, 0.95) * proof.size for _ in range(count))
+        self._power_lost_at = before + proof.size * 0.4 if proof.size >= 1000 else None
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run)
 
@@ -192,7 +193,7 @@ class _Kills:
     def _run(self) -> None:
         while not self._over.wait(1.0):
             self._crew.look()
-            accepted = self._emulator.ledger(tasks=False)["accepted"]
+            accepted = self._emulator.health()["accepted"]
             if self._power_lost_at is not None and accepted >= self._power_lost_at:
                 self._power_lost_at = None
                 self._crew.kill_a_worker(self._chance)

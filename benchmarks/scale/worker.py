@@ -13,7 +13,6 @@ import resource
 import sys
 import threading
 import time
-from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,11 +63,15 @@ class _AsInABucket(CountedStore):
 
 
 def asked_until_now(chunk: Chunk, pid: int) -> int:
-    """How often the store was asked by a worker that may be dead."""
+    """How often the store was asked by a worker that is dead."""
+    file = _asked_file(chunk, pid)
     try:
-        return int(_asked_file(chunk, pid).read_text() or 0)
+        return int(file.read_text() or 0)
     except FileNotFoundError:
         return 0
+    finally:
+        # Another worker may get this process id.
+        file.unlink(missing_ok=True)
 
 
 def _asked_file(chunk: Chunk, pid: int) -> Path:
@@ -125,8 +128,9 @@ def main() -> None:
         "ends": ends,
         "cpu_s": sum(each.ru_utime + each.ru_stime for each in spent),
         "memory_mb": spent[0].ru_maxrss / 1024,
-        "asked": Counter(method for method, _ in store.asked),
+        "asked": len(store.asked),
     }
+    _asked_file(chunk, os.getpid()).unlink(missing_ok=True)
     print(json.dumps(report))
 
 

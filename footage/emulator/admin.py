@@ -63,6 +63,7 @@ def _serve(service: Service, exchange: Exchange, raw: bytes) -> Any:
                 "now_s": service.now_s(),
                 "speed": service.clock.speed,
                 "cpu_s": time.process_time(),
+                "accepted": len(service.engine.tasks),
                 "pid": os.getpid(),
             }
         case "GET", "ledger":

@@ -142,7 +142,7 @@ class Emulator:
         return self._admin("GET", "ledger" if tasks else "ledger?tasks=no", timeout_s=_LEDGER_TIMEOUT_S)
 
     def health(self) -> dict[str, Any]:
-        """Virtual time `now_s`, `speed`, and `cpu_s`: what the process has used up so far, without rendering."""
+        """Virtual time `now_s`, `speed`, the number of tasks `accepted`, and `cpu_s`, its own without rendering."""
         return self._admin("GET", "health")
 
     def tasks(self) -> list[dict[str, Any]]:
