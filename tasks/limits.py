@@ -7,8 +7,9 @@ Only creates are paced, and why nothing else is:
   create to result would wait here instead of there, with the same process waiting, and its lease would be one more
   thing to lose: in-memory leases kill the holders when the server restarts. Within one process nothing can be lost,
   so there `footage/pacing/in_flight.py` counts; across processes the work pool bounds what runs.
-- Queries: asking a limit costs the Prefect server more than the query costs the provider. Each process keeps
-  to WAN_VIDEO_QUERIES_PER_SECOND, and an answer of 429 only makes a query come later.
+- Queries: asking a limit costs the Prefect server more than the query costs the provider. Each process asks
+  WAN_VIDEO_QUERIES_PER_SECOND at the most, and slows down when a query is refused with 429, so that all settle below
+  what the account may ask (`footage/pacing/queries.py`).
 
 `wan-video setup` makes the limits. Without them, or when the server does not answer, nothing waits for long: a
 create that comes too early is refused with 429, is not billed and is sent again later. A server on SQLite answers

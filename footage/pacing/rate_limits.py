@@ -13,7 +13,7 @@ from typing import Protocol
 
 from footage.catalogue import card
 from footage.credentials import DEFAULT_ACCOUNT
-from footage.pacing.queries import DEFAULT_QUERIES_PER_SECOND, pace_of
+from footage.pacing.queries import DEFAULT_QUERIES_PER_SECOND, Turn, pace_of
 
 
 @dataclass(frozen=True)
@@ -38,8 +38,12 @@ class RateLimits(Protocol):
         """
         ...
 
-    def query_turn(self, base_url: str, key_fingerprint: str) -> None:
-        """Block until one more question may be asked with this key at this address."""
+    def query_turn(self, base_url: str, key_fingerprint: str) -> Turn:
+        """Block until one more question may be asked with this key at this address.
+
+        Raises:
+            Throttled: So many were refused, or wait, that it has to be asked later.
+        """
         ...
 
 
@@ -58,6 +62,6 @@ class ProcessRateLimits:
         self._free_at[line] = mine + 1 / (pace.per_second or card(model).submit_per_second)
         await asyncio.sleep(mine - now)
 
-    def query_turn(self, base_url: str, key_fingerprint: str) -> None:
-        """Block until one more question may be asked with this key at this address."""
-        pace_of(base_url, key_fingerprint).wait(self._queries_per_second)
+    def query_turn(self, base_url: str, key_fingerprint: str) -> Turn:
+        """Block until one more question may be asked with this key at this address; raises as in `RateLimits`."""
+        return pace_of(base_url, key_fingerprint).wait(self._queries_per_second)

@@ -10,10 +10,10 @@ import time
 from collections.abc import Callable
 from functools import partial
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, TypeVar
 
 from footage.credentials import ApiKey
-from footage.errors import FootageError, InvalidRequest, SubmissionUnknown, Unreachable
+from footage.errors import FootageError, InvalidRequest, SubmissionUnknown, Throttled, Unreachable
 from footage.network.proxies import proxy_for, shown_proxy
 from footage.provider import answers
 from footage.provider.results import (
@@ -37,12 +37,23 @@ if TYPE_CHECKING:
 # The provider keeps uploads for 48 hours, and a create may wait in its queue for some of them.
 _UPLOAD_USED_S = 12 * 3600.0
 
+T = TypeVar("T")
+
+
+class QueryTurn(Protocol):
+    """One question that may be asked now."""
+
+    def refused(self, retry_after_s: float | None) -> None:
+        """Hear that it was refused because too many are asked; `retry_after_s` as the provider says, if it does."""
+        ...
+
 
 class WanClient:
     """One region's Wan service with one key. Thread-safe; any number of them may live in one process.
 
     `base_url` is the region's address including `/api/v1`. `call_limit_s` bounds a whole call, with an
-    image of 5 MB on its way up a slow line. `query_turn` blocks until one more question may be asked.
+    image of 5 MB on its way up a slow line. `query_turn` blocks until one more question may be asked, and is
+    told where one about tasks is refused for now.
     """
 
     def __init__(
@@ -54,7 +65,7 @@ class WanClient:
         connect_timeout_s: float = 10.0,
         read_timeout_s: float = 60.0,
         call_limit_s: float = 180.0,
-        query_turn: Callable[[], None] | None = None,
+        query_turn: Callable[[], QueryTurn] | None = None,
     ) -> None:
         """Checks its arguments; connects to nothing and imports nothing heavy.
 
@@ -156,8 +167,8 @@ class WanClient:
             address, until_s = self._uploaded.get(place, ("", 0.0))
             if time.monotonic() < until_s:
                 return address
-            policy = answers.read_upload_policy(
-                self._ask("look", "uploads", {"action": "getPolicy", "model": model})
+            policy = self._ask(
+                answers.read_upload_policy, "look", "uploads", {"action": "getPolicy", "model": model}
             )
             address = upload(self.base_url, policy, name, data)
             self._uploaded[place] = (address, time.monotonic() + _UPLOAD_USED_S)
@@ -173,7 +184,7 @@ class WanClient:
             AccountProblem: The key may not ask; the task goes on.
         """
         answers.checked_task_id(task_id)
-        return answers.read_task(self._ask("fetch", task_id), task_id)
+        return self._ask(partial(answers.read_task, task_id=task_id), "fetch", task_id)
 
     def list_tasks(
         self,
@@ -193,7 +204,7 @@ class WanClient:
         params: dict[str, Any] = {"page_no": page, "page_size": page_size}
         params |= {"model_name": model} if model else {}
         params |= {"status": status.value} if status else {}
-        return answers.read_page(self._ask("look", "tasks", params), page)
+        return self._ask(partial(answers.read_page, page=page), "look", "tasks", params)
 
     def cancel(self, task_id: str) -> bool:
         """Ask the provider to drop a waiting task; False if it does not wait any more and goes on.
@@ -202,7 +213,7 @@ class WanClient:
             InvalidRequest, Unreachable, Throttled, AccountProblem: As for `fetch`; the task may go on.
         """
         answers.checked_task_id(task_id)
-        return answers.read_cancel(self._ask("cancel", task_id), task_id)
+        return self._ask(partial(answers.read_cancel, task_id=task_id), "cancel", task_id)
 
     def model_listing(self, model: str) -> ModelListing:
         """Whether this key sees the model in this region, and when it stops; free of charge.
@@ -211,7 +222,7 @@ class WanClient:
             Unreachable, Throttled, AccountProblem: As for `fetch`.
         """
         params = {"model": model, "page_no": 1, "page_size": 10}
-        return answers.read_model_listing(self._ask("look", "models", params), model)
+        return self._ask(partial(answers.read_model_listing, model=model), "look", "models", params)
 
     def quotas(self, model: str) -> Quota | None:
         """The account's live limits for the model; None if the service does not say.
@@ -219,7 +230,7 @@ class WanClient:
         Raises:
             Unreachable, Throttled, AccountProblem: As for `fetch`.
         """
-        return answers.read_quota(self._ask("look", "quotas", {"model": model}), model)
+        return self._ask(partial(answers.read_quota, model=model), "look", "quotas", {"model": model})
 
     def probe(self) -> Probe:
         """Find out with one free query whether key, region and network are fine.
@@ -227,10 +238,12 @@ class WanClient:
         Raises:
             Unreachable, Throttled, AccountProblem: As for `fetch`.
         """
-        return answers.read_probe(self._ask("look", "tasks", {"page_no": 1, "page_size": 1}))
+        return self._ask(answers.read_probe, "look", "tasks", {"page_no": 1, "page_size": 1})
 
-    def _ask(self, what: Literal["fetch", "cancel", "look"], *arguments: Any) -> RawAnswer:
-        """Send one question in its turn; its answer, whatever it says."""
+    def _ask(
+        self, read: Callable[[RawAnswer], T], what: Literal["fetch", "cancel", "look"], *arguments: Any
+    ) -> T:
+        """Send one question in its turn; what `read` finds in its answer."""
         from footage.provider import wire
 
         with self._lock:
@@ -238,12 +251,17 @@ class WanClient:
                 self._adapter = wire.shared_adapter()
             adapter = self._adapter
         call = wire.OneCall(adapter, self.api_key, timeouts_s=self._timeouts_s, limit_s=self._limit_s)
-        if self._query_turn is not None:
-            self._query_turn()
+        turn = self._query_turn() if self._query_turn is not None else None
         outcome = self._run(call, _question(what), *arguments)
-        if isinstance(outcome, RawAnswer):
-            return outcome
-        raise self._unreachable(outcome)
+        if not isinstance(outcome, RawAnswer):
+            raise self._unreachable(outcome)
+        try:
+            return read(outcome)
+        except Throttled as refusal:
+            # Models, quotas and uploads have limits of their own.
+            if turn is not None and (what != "look" or arguments[0] == "tasks"):
+                turn.refused(refusal.retry_after_s)
+            raise
 
     def _run(self, call: OneCall, send: Callable[..., None], *arguments: Any) -> RawAnswer | NoAnswer:
         """Let `send` make one request through `call`; what came of it."""
