@@ -17,6 +17,9 @@ DEFAULT_MIN_S = 1.0
 PER_CLIP_S = 0.02
 # Up to here each clip has a pace of its own, of a question in two seconds; for more of them there are lists.
 FEW = 11
+# How much of what the account allows now goes to questions about clips that wait; the rest is for those that ended, for
+# cancels and for lost answers.
+_SHARE = 0.5
 
 # How long the SDK pauses after each answer. A little more at first: where both would ask at the same moment, what ends
 # in that moment is noticed by who asks second.
@@ -35,9 +38,17 @@ _LIKELY = (0.6, 3.0)
 _HELD_UP_S = 0.5
 
 
-def interval_s(waiting: int, min_s: float, max_s: float) -> float:
-    """Seconds until a task is asked for again while `waiting` tasks are waited for, within an operator's bounds."""
-    return min(max_s, max(min_s, waiting * PER_CLIP_S))
+def interval_s(waiting: int, min_s: float, max_s: float, *, questions: int, per_second: float) -> float:
+    """Seconds until a task is asked for again while `waiting` tasks are waited for, within an operator's bounds.
+
+    `questions` are asked for all of them in that time, and the account allows `per_second` now.
+    """
+    return min(max_s, max(min_s, waiting * PER_CLIP_S, questions / (_SHARE * per_second)))
+
+
+def few(waiting: int, per_second: float) -> bool:
+    """Whether so few wait that each may have a pace of its own, by what the account allows now."""
+    return waiting <= min(FEW, _SHARE * per_second / _QUESTIONS_PER_S)
 
 
 def scattered(pause_s: float) -> float:

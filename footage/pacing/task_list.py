@@ -12,23 +12,45 @@ import contextlib
 import time
 from collections.abc import Generator
 from copy import copy
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from footage.concurrency.executors import in_thread
 from footage.errors import AccountProblem, FootageError, Throttled, Unreachable
-from footage.pacing.interval import FEW, interval_s
+from footage.pacing.interval import few, interval_s
+from footage.pacing.queries import pace_of
 from footage.provider.results import TaskRow, TaskStatus
 
 if TYPE_CHECKING:
     from footage.provider import WanClient
 
-# From here on a list is cheaper than asking for each: it takes one query for every 50 tasks and status.
-WORTH_A_LIST = FEW + 1
 PAGE_SIZE = 50
+# A list is read so often in each pause, or a clip would be seen up to two pauses late.
+_LISTS_A_PAUSE = 2
+_STATUSES = TaskStatus.PENDING, TaskStatus.RUNNING
+# From here on a list is cheaper than asking for each: it takes one query for every 50 tasks and status.
+WORTH_A_LIST = _LISTS_A_PAUSE * len(_STATUSES) + 1
 
 
 # Address and key: keys of two accounts list different tasks.
 _Place = tuple[str, str]
+
+
+@dataclass
+class _Account:
+    """What is known of one place; nobody waits for what another one's list takes."""
+
+    waiting: int = 0
+    # The rows by task, or why there are none.
+    listed: dict[str, TaskRow] | FootageError = field(default_factory=dict[str, TaskRow])
+    listed_at_s: float = float("-inf")
+    # What the last list cost: also those list their tasks there who wait in other processes.
+    pages: int = len(_STATUSES)
+    reading: asyncio.Task[None] | None = None
+
+    @property
+    def being_read(self) -> bool:
+        return self.reading is not None and not self.reading.done()
 
 
 class TaskList:
@@ -36,29 +58,30 @@ class TaskList:
 
     def __init__(self, min_s: float, max_s: float) -> None:
         self._bounds_s = min_s, max_s
-        self._waiting: dict[_Place, int] = {}
-        # The rows by task, or why there are none.
-        self._listed: dict[_Place, dict[str, TaskRow] | FootageError] = {}
-        self._listed_at: dict[_Place, float] = {}
-        self._lock = asyncio.Lock()
+        self._accounts: dict[_Place, _Account] = {}
 
     @contextlib.contextmanager
     def waiting(self, client: WanClient) -> Generator[None]:
         """Count one more clip that waits for this endpoint."""
-        place = _place(client)
-        self._waiting[place] = self._waiting.get(place, 0) + 1
+        account = self._of(client)
+        account.waiting += 1
         try:
             yield
         finally:
-            self._waiting[place] -= 1
+            account.waiting -= 1
 
     def interval_s(self, client: WanClient) -> float:
         """Seconds between two questions about one task of this endpoint, for all that wait for it now."""
-        return interval_s(self._waiting.get(_place(client), 0), *self._bounds_s)
+        account = self._of(client)
+        waiting = account.waiting
+        questions = waiting if waiting < WORTH_A_LIST else _LISTS_A_PAUSE * account.pages
+        return interval_s(
+            waiting, *self._bounds_s, questions=questions, per_second=_allowed_per_second(client)
+        )
 
     def few(self, client: WanClient) -> bool:
         """Whether so few wait for this endpoint that each may have a pace of its own."""
-        return self._waiting.get(_place(client), 0) <= FEW
+        return few(self._of(client).waiting, _allowed_per_second(client))
 
     async def row(self, client: WanClient, task_id: str) -> TaskRow | None:
         """The task's row if it is still queued or running; None: ask for the task itself.
@@ -66,44 +89,56 @@ class TaskList:
         Raises:
             Unreachable, Throttled, AccountProblem: The list could not be read.
         """
-        place = _place(client)
-        if self._waiting.get(place, 0) < WORTH_A_LIST:
+        account = self._of(client)
+        if account.waiting < WORTH_A_LIST or self.few(client):
             return None
-        # Whoever comes while somebody lists waits for that list instead of making another one.
-        async with self._lock:
-            # Half as old as the pause at the most, or a clip would be seen up to two pauses late.
-            fresh_s = self.interval_s(client) / 2
-            if time.monotonic() - self._listed_at.get(place, float("-inf")) >= fresh_s:
-                await self._list(client)
-        listed = self._listed[place]
-        if isinstance(listed, FootageError):
+        if not account.being_read:
+            fresh_s = self.interval_s(client) / _LISTS_A_PAUSE
+            if time.monotonic() - account.listed_at_s >= fresh_s:
+                account.reading = asyncio.create_task(_read(client, account))
+        # Whoever comes while it is read waits for that list instead of making another one, even if the first one left.
+        if account.reading is not None and account.being_read:
+            await asyncio.shield(account.reading)
+        if isinstance(account.listed, FootageError):
             # One for each clip, because whoever catches it adds to it.
-            raise copy(listed)
-        return listed.get(task_id)
+            raise copy(account.listed)
+        return account.listed.get(task_id)
 
-    async def _list(self, client: WanClient) -> None:
-        """Read the list, or keep why it could not be read: an outage reaches all that wait at once."""
-        place = _place(client)
-        try:
-            self._listed[place] = await in_thread(_open_tasks, client)
-        except (Unreachable, Throttled, AccountProblem) as error:
-            self._listed[place] = error
-        self._listed_at[place] = time.monotonic()
+    def _of(self, client: WanClient) -> _Account:
+        return self._accounts.setdefault(_place(client), _Account())
+
+
+async def _read(client: WanClient, account: _Account) -> None:
+    """Read the list, or keep why it could not be read: an outage reaches all that wait at once."""
+    try:
+        account.listed, account.pages = await in_thread(_open_tasks, client)
+    except (Unreachable, Throttled, AccountProblem) as error:
+        account.listed = error
+    account.listed_at_s = time.monotonic()
 
 
 def _place(client: WanClient) -> _Place:
     return client.base_url, client.api_key.fingerprint
 
 
-def _open_tasks(client: WanClient) -> dict[str, TaskRow]:
-    """Every queued or running task. RUNNING is read last: what moves on in between is in both lists, not in none."""
+def _allowed_per_second(client: WanClient) -> float:
+    return pace_of(*_place(client)).per_second()
+
+
+def _open_tasks(client: WanClient) -> tuple[dict[str, TaskRow], int]:
+    """Every queued or running task, and how many pages were read.
+
+    RUNNING is read last: what moves on in between is in both lists, not in none.
+    """
     rows: dict[str, TaskRow] = {}
-    for status in (TaskStatus.PENDING, TaskStatus.RUNNING):
+    pages = 0
+    for status in _STATUSES:
         page = 1
         while True:
             answer = client.list_tasks(status=status, page=page, page_size=PAGE_SIZE)
+            pages += 1
             rows |= {row.task_id: row for row in answer.rows if not row.status.final}
             if page >= answer.total_pages or not answer.rows:
                 break
             page += 1
-    return rows
+    return rows, pages

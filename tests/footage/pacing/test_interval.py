@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import math
 import statistics
 from collections.abc import Iterator
 
 import pytest
 
-from footage.pacing.interval import DEFAULT_MIN_S, ClipPace, interval_s, scattered
+from footage.pacing.interval import DEFAULT_MIN_S, FEW, ClipPace, few, interval_s, scattered
+from footage.pacing.queries import DEFAULT_QUERIES_PER_SECOND
 
 
 @pytest.mark.parametrize(
@@ -23,12 +25,46 @@ from footage.pacing.interval import DEFAULT_MIN_S, ClipPace, interval_s, scatter
     ],
 )
 def test_the_pause_grows_with_the_clips_that_wait(waiting: int, pause_s: float) -> None:
-    assert interval_s(waiting, min_s=DEFAULT_MIN_S, max_s=30) == pause_s
+    # Two lists, each of what is queued and of what runs.
+    questions = 4 * math.ceil(waiting / 50)
+    allowed = DEFAULT_QUERIES_PER_SECOND
+
+    assert interval_s(
+        waiting, min_s=DEFAULT_MIN_S, max_s=30, questions=questions, per_second=allowed
+    ) == pytest.approx(pause_s, rel=0.1)
 
 
 def test_an_operator_s_bounds_hold() -> None:
-    assert interval_s(1, min_s=8, max_s=30) == 8
-    assert interval_s(1000, min_s=2, max_s=10) == 10
+    assert interval_s(1, min_s=8, max_s=30, questions=1, per_second=15) == 8
+    assert interval_s(1000, min_s=2, max_s=10, questions=80, per_second=15) == 10
+    assert interval_s(1000, min_s=2, max_s=10, questions=80, per_second=0.2) == 10
+
+
+@pytest.mark.parametrize(
+    ("questions", "per_second", "pause_s"),
+    [
+        pytest.param(4, 2, 4, id="one of ten processes: a list in each two seconds"),
+        pytest.param(16, 2, 16, id="with many tasks of other processes in it"),
+        pytest.param(4, 15, 1, id="alone"),
+    ],
+)
+def test_the_pause_grows_where_the_account_allows_less(
+    questions: int, per_second: float, pause_s: float
+) -> None:
+    assert interval_s(11, 1, 30, questions=questions, per_second=per_second) == pause_s
+
+
+@pytest.mark.parametrize(
+    ("per_second", "most"),
+    [
+        pytest.param(DEFAULT_QUERIES_PER_SECOND, FEW, id="alone"),
+        pytest.param(6.0, 6, id="with others"),
+        pytest.param(2.0, 2, id="with many others"),
+        pytest.param(0.9, 0, id="hardly anything"),
+    ],
+)
+def test_as_many_have_a_pace_of_their_own_as_the_account_allows(per_second: float, most: int) -> None:
+    assert [waiting for waiting in range(1, 30) if few(waiting, per_second)] == list(range(1, most + 1))
 
 
 # Between the end of a pause and the next question.

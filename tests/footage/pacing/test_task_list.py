@@ -4,42 +4,57 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
 import time
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from providerside import key, service
-from rawserver import Act, reply
+from rawserver import Act, Exchange, hang, reply
 
 from footage.errors import Unreachable
-from footage.pacing.interval import interval_s
-from footage.pacing.task_list import FEW, PAGE_SIZE, WORTH_A_LIST, TaskList
+from footage.pacing.interval import FEW, PER_CLIP_S
+from footage.pacing.queries import pace_of
+from footage.pacing.task_list import PAGE_SIZE, WORTH_A_LIST, TaskList
 from footage.provider import WanClient
 
 MIN_S, MAX_S = 0.01, 100.0
+# So many that a list answers for all, whatever the account allows.
+MANY = FEW + 1
+NOTHING = reply({"data": [], "page_no": 1, "total_page": 1, "total": 0})
+
+
+def allowed(client: WanClient, per_second: float) -> WanClient:
+    """The client, once its account allows so many questions a second."""
+    pace_of(client.base_url, client.api_key.fingerprint).wait(per_second)
+    return client
 
 
 @pytest.mark.parametrize("count", [1, 2, 11])
 def test_each_clip_counts_once_while_it_waits_and_for_its_own_endpoint(count: int) -> None:
     tasks = TaskList(MIN_S, MAX_S)
     with (
-        WanClient("https://a/api/v1", key()) as client,
-        WanClient("https://b/api/v1", key()) as other,
+        allowed(WanClient("https://a/api/v1", key()), 1000.0) as client,
+        allowed(WanClient("https://b/api/v1", key()), 1000.0) as other,
         contextlib.ExitStack() as waiting,
     ):
         for _ in range(count):
             waiting.enter_context(tasks.waiting(client))
 
-        assert tasks.interval_s(client) == interval_s(count, MIN_S, MAX_S)
-        assert tasks.interval_s(other) == interval_s(0, MIN_S, MAX_S)
+        assert tasks.interval_s(client) == max(MIN_S, count * PER_CLIP_S)
+        assert tasks.interval_s(other) == MIN_S
         waiting.close()
-        assert tasks.interval_s(client) == interval_s(0, MIN_S, MAX_S)
+        assert tasks.interval_s(client) == MIN_S
 
 
-def test_few_are_few_to_the_last_of_them() -> None:
+@pytest.mark.parametrize(("per_second", "most"), [(1000.0, FEW), (4.0, 4)])
+def test_few_are_few_to_the_last_of_them(per_second: float, most: int) -> None:
     tasks = TaskList(MIN_S, MAX_S)
-    with WanClient("https://a/api/v1", key()) as client, contextlib.ExitStack() as waiting:
-        for _ in range(FEW):
+    with (
+        allowed(WanClient(f"https://few-{most}/api/v1", key()), per_second) as client,
+        contextlib.ExitStack() as waiting,
+    ):
+        for _ in range(most):
             waiting.enter_context(tasks.waiting(client))
 
         assert tasks.few(client)
@@ -48,10 +63,9 @@ def test_few_are_few_to_the_last_of_them() -> None:
 
 
 async def test_a_list_is_believed_for_half_the_pause_between_two_questions() -> None:
-    nothing = reply({"data": [], "page_no": 1, "total_page": 1, "total": 0})
     tasks = TaskList(1.0, MAX_S)
-    with service(nothing) as (server, client), contextlib.ExitStack() as waiting:
-        for _ in range(WORTH_A_LIST):
+    with service(NOTHING) as (server, client), contextlib.ExitStack() as waiting:
+        for _ in range(MANY):
             waiting.enter_context(tasks.waiting(client))
         await tasks.row(client, "t")
         once, began_s = len(server.requests), time.monotonic()
@@ -77,7 +91,7 @@ async def test_every_page_of_what_is_queued_or_runs_is_read_once() -> None:
     )
     tasks = TaskList(MIN_S, MAX_S)
     with service(*answers) as (server, client), contextlib.ExitStack() as waiting:
-        for _ in range(WORTH_A_LIST):
+        for _ in range(MANY):
             waiting.enter_context(tasks.waiting(client))
 
         names = ("queued-1", "queued-2", "running", "ended-meanwhile", "unknown")
@@ -93,7 +107,7 @@ async def test_every_page_of_what_is_queued_or_runs_is_read_once() -> None:
 async def test_a_list_that_fails_is_one_failure_for_all_that_wait() -> None:
     tasks = TaskList(10.0, MAX_S)
     with service(reply({}, status=503)) as (server, client), contextlib.ExitStack() as waiting:
-        for _ in range(WORTH_A_LIST):
+        for _ in range(MANY):
             waiting.enter_context(tasks.waiting(client))
 
         asked_before = len(server.requests)
@@ -105,8 +119,86 @@ async def test_a_list_that_fails_is_one_failure_for_all_that_wait() -> None:
     assert len(server.requests) - asked_before == 1
 
 
+async def test_where_little_is_allowed_a_list_answers_for_fewer_clips() -> None:
+    tasks = TaskList(MIN_S, MAX_S)
+    with service(NOTHING) as (server, client), contextlib.ExitStack() as waiting:
+        allowed(client, 2.0)
+        for _ in range(WORTH_A_LIST - 1):
+            waiting.enter_context(tasks.waiting(client))
+        # A list would cost as much as a question for each of them.
+        await tasks.row(client, "t")
+        assert server.requests == []
+        assert tasks.interval_s(client) == pytest.approx((WORTH_A_LIST - 1) / 1.0)
+
+        waiting.enter_context(tasks.waiting(client))
+        await tasks.row(client, "t")
+        assert len(server.requests) == 2
+
+
+async def test_what_a_list_costs_with_the_tasks_of_others_makes_the_pause_longer() -> None:
+    def page(number: int) -> Act:
+        row = {"task_id": f"{number}", "status": "PENDING", "model_name": "m", "gmt_create": 1764547200000}
+        return reply({"data": [row], "page_no": number, "total_page": 9, "total": 450})
+
+    tasks = TaskList(MIN_S, MAX_S)
+    with service(*(page(n + 1) for n in range(9)), NOTHING) as (_, client), contextlib.ExitStack() as waiting:
+        allowed(client, 20.0)
+        for _ in range(MANY):
+            waiting.enter_context(tasks.waiting(client))
+        before_s = tasks.interval_s(client)
+        await tasks.row(client, "t")
+
+        # Ten pages twice in a pause, of ten questions a second: the other ten are for what ends.
+        assert (before_s, tasks.interval_s(client)) == pytest.approx((0.4, 2.0))
+
+
+async def test_a_list_that_hangs_holds_up_no_other_account() -> None:
+    tasks, begun = TaskList(MIN_S, MAX_S), threading.Event()
+
+    def hangs(exchange: Exchange) -> bool:
+        begun.set()
+        return hang()(exchange)
+
+    with (
+        service(hangs) as (_, stuck),
+        service(NOTHING) as (_, client),
+        contextlib.ExitStack() as waiting,
+    ):
+        for of in (stuck, client):
+            for _ in range(MANY):
+                waiting.enter_context(tasks.waiting(of))
+        asked = asyncio.ensure_future(tasks.row(stuck, "t"))
+        assert await asyncio.to_thread(begun.wait, 5)
+
+        assert await asyncio.wait_for(tasks.row(client, "t"), 3) is None
+
+        assert not asked.done()
+        asked.cancel()
+
+
+async def test_a_list_whose_asker_gave_up_is_read_for_the_others_and_not_twice() -> None:
+    tasks, begun, go_on = TaskList(MIN_S, MAX_S), threading.Event(), threading.Event()
+
+    def slow(exchange: Exchange) -> bool:
+        begun.set()
+        go_on.wait(5)
+        return NOTHING(exchange)
+
+    with service(slow) as (server, client), contextlib.ExitStack() as waiting:
+        for _ in range(MANY):
+            waiting.enter_context(tasks.waiting(client))
+        first, other = (asyncio.ensure_future(tasks.row(client, "t")) for _ in range(2))
+        assert await asyncio.to_thread(begun.wait, 5)
+        first.cancel()
+        await asyncio.wait({first})
+        go_on.set()
+
+        assert await asyncio.wait_for(other, 5) is None
+        assert len(server.requests) == 2
+
+
 def test_no_number_of_clips_is_asked_for_one_by_one_every_second() -> None:
-    # From here on lists answer; up to here each clip has its own pace, of a question in two seconds.
-    assert FEW + 1 == WORTH_A_LIST
-    # Eleven such clips leave room for two more runs within an account's 20 questions a second.
+    # So many have a pace of their own, of a question in two seconds, and leave room for two more runs within an
+    # account's 20 questions a second; for more there are lists, and the account's refusals.
+    assert WORTH_A_LIST <= MANY
     assert FEW * 0.5 * 3 < 20
