@@ -27,6 +27,7 @@ from footage.pacing.interval import ClipPace, scattered
 from footage.privacy.redact import redact
 from footage.steps.booking import outcome_of
 from footage.steps.cancel import settle
+from footage.steps.interruption import note_while
 from footage.steps.ownership import require_ours
 from footage.steps.provider_queries import client_of, learn_clock
 
@@ -41,8 +42,11 @@ UNKNOWN_ANSWERS = 3
 # Whoever wishes to cancel leaves word, which wakes the clip; this is for the wishes of earlier releases, which ask the
 # provider themselves. In a folder a look costs nothing.
 LOOK_EVERY_S = 300.0
-# So many questions in a row without an answer end one call; Prefect or harvest asks again later.
+# So many questions in a row without an answer end one call; Prefect or harvest asks again later. A refusal because too
+# many are asked is an answer, and the account's matter: the pace heeds it, and the clip waits until its deadline.
 MAX_SILENCE = 6
+# While an answer takes longer than this, notes about the clip are listened for.
+_SLOW_ANSWER_S = 2.0
 
 
 @dataclass(frozen=True)
@@ -68,7 +72,7 @@ async def poll_clip(clip: Clip, on_progress: OnProgress | None = None) -> Outcom
     Raises:
         StillRunning: The deadline passed; the clip stays booked.
         Canceled: Somebody cancelled the clip.
-        Unanswered, Throttled: The provider did not answer several times in a row; call again.
+        Unanswered: The provider did not answer several times in a row; call again.
         AccountProblem: The key is not accepted, or cannot see this task.
         BadRecord: The key may not be sent where the receipt says, or the task is not this clip's.
     """
@@ -139,11 +143,12 @@ class _Watch:
         self.status = "RUNNING" if receipt.task_id in clip.running_since else "PENDING"
         self._count()
         self.unknown_answers = 0
-        self.silent = 0
+        # Questions in a row that tell nothing about the task, and how many of them have no answer at all.
+        self.silent = self.unanswered = 0
 
     async def until_ended(self, on_progress: OnProgress | None) -> Outcome:
         while True:
-            outcome = await self._ask_once()
+            outcome = await self._asked()
             if outcome is not None:
                 if outcome.status == "succeeded":
                     # While the file is fetched, and not before: a decoder that waits for minutes is memory for nothing.
@@ -178,23 +183,7 @@ class _Watch:
             self.asked_s, self.answered_s = asked_s, time.monotonic()
             ended = await in_thread(self._judge, answer)
         except (Unreachable, Throttled) as error:
-            self.silent += 1
-            await in_thread(self.answers.keep, PollLine(error=type(error).__name__, message=error.message))
-            self.clip.say.warning(
-                "no answer about task %s (%s); answer %d of %d that is missing in a row",
-                self.receipt.task_id,
-                error.message,
-                self.silent,
-                MAX_SILENCE,
-                extra={"pause_s": self._longer_s() if self.silent < MAX_SILENCE else None},
-            )
-            if self.silent >= MAX_SILENCE:
-                # An Unreachable would say that nothing was bought.
-                raise (Unanswered if isinstance(error, Unreachable) else Throttled)(
-                    f"{error.message} Task {self.receipt.task_id} stays booked, and nothing is bought again.",
-                    next_step=NextStep.of(Rerun(self.clip.key), ", or ", Harvest()),
-                    **error.details | {"key": self.clip.key, "task_id": self.receipt.task_id},
-                ) from None
+            await self._bear(error)
             return None
         await self._note(answer.status, PollLine(answer=redact(answer.answer)))
         if ended is None:
@@ -203,9 +192,37 @@ class _Watch:
         self.clip.context.in_flight.leave(self.clip)
         return await in_thread(self.clip.evidence.write_outcome, ended)
 
+    async def _bear(self, error: Unreachable | Throttled) -> None:
+        """Keep that a question told nothing; after too many without an answer, give up for now."""
+        self.silent = min(self.silent + 1, MAX_SILENCE)
+        await in_thread(self.answers.keep, PollLine(error=type(error).__name__, message=error.message))
+        if isinstance(error, Throttled):
+            self.clip.say.info(
+                "task %s is asked for later: %s",
+                *(self.receipt.task_id, error.message),
+                extra={"pause_s": self._longer_s()},
+            )
+            return
+        self.unanswered += 1
+        self.clip.say.warning(
+            "no answer about task %s (%s); answer %d of %d that is missing in a row",
+            self.receipt.task_id,
+            error.message,
+            self.unanswered,
+            MAX_SILENCE,
+            extra={"pause_s": self._longer_s() if self.unanswered < MAX_SILENCE else None},
+        )
+        if self.unanswered >= MAX_SILENCE:
+            # An Unreachable would say that nothing was bought.
+            raise Unanswered(
+                f"{error.message} Task {self.receipt.task_id} stays booked, and nothing is bought again.",
+                next_step=NextStep.of(Rerun(self.clip.key), ", or ", Harvest()),
+                **error.details | {"key": self.clip.key, "task_id": self.receipt.task_id},
+            ) from None
+
     async def _note(self, status: TaskStatus, line: PollLine) -> None:
         """Keep an answer, and tell a change."""
-        self.silent = 0
+        self.silent = self.unanswered = 0
         await in_thread(self.answers.keep, line)
         if status == "RUNNING":
             self.clip.running_since.setdefault(self.receipt.task_id, time.monotonic())
@@ -255,6 +272,25 @@ class _Watch:
 
     def _listed(self) -> list[TaskRow]:
         return self.clip.context.account_lists.tasks(self.client, self.receipt.model)
+
+    async def _asked(self) -> Outcome | None:
+        """One question; None, too, where the deadline passes before its answer comes. A wish to cancel is heeded."""
+        asking, noted_end = asyncio.ensure_future(self._ask_once()), False
+        try:
+            await asyncio.wait({asking}, timeout=_SLOW_ANSWER_S)
+            while not asking.done():
+                left_s = self.began + self.clip.deadline_s - time.monotonic()
+                if left_s <= 0:
+                    return None
+                note = await note_while(self.clip, asking, left_s)
+                noted_end = noted_end or note is False
+                if note and self.heed_cancel:
+                    await self._stop_if_cancelled(seen_within_s=0.0)
+            outcome = await asking
+        finally:
+            asking.cancel()
+        # The answer may be from before the end that somebody told meanwhile.
+        return await self._asked() if outcome is None and noted_end else outcome
 
     async def _stop_if_cancelled(self, seen_within_s: float) -> None:
         """Look for a wish to cancel and carry it out."""

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import json
 import statistics
+import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -14,11 +17,13 @@ import pytest
 from bench import Bench, last_attempt
 
 from footage.clip import Clip
-from footage.errors import AccountProblem, ClipLost, GenerationFailed, StillRunning, Unreachable
-from footage.evidence.records import Receipt
+from footage.errors import AccountProblem, Canceled, ClipLost, GenerationFailed, StillRunning, Unreachable
+from footage.evidence.records import CancelWish, Receipt
+from footage.pacing.interval import FEW
 from footage.provider.results import TaskAnswer, TaskStatus, Usage
+from footage.push.wake_ups import wake, wake_to_cancel
 from footage.steps.booking import outcome_of
-from footage.steps.poll import Progress, poll_clip
+from footage.steps.poll import MAX_SILENCE, Progress, poll_clip
 from footage.steps.submit import submit_clip
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
@@ -127,6 +132,91 @@ def test_a_long_silence_ends_the_run_and_not_the_clip(bench: Bench) -> None:
     assert f"wan-video generate --key {silence.value.key}" in str(silence.value.next_step)
     assert bench.make().task_id == bench.tasks()[0]["task_id"]
     assert len(bench.tasks()) == 1
+
+
+def test_a_clip_that_is_refused_for_a_long_time_goes_on_waiting(bench: Bench) -> None:
+    bench.fault("query-429", times=MAX_SILENCE + 2)
+    clip = bench.clip()
+
+    assert bench.make(clip).task_id == bench.tasks()[0]["task_id"]
+
+    lines = [json.loads(line) for line in read(clip, "polls.jsonl").splitlines()]
+    assert sum("error" in line for line in lines) + _repeated_errors(lines) == MAX_SILENCE + 2
+
+
+def test_a_clip_that_is_refused_until_its_deadline_stays_booked(bench: Bench) -> None:
+    bench.fault("query-429", times=None)
+
+    with pytest.raises(StillRunning, match="stays booked"):
+        bench.make(bench.clip(bench.context(deadline_s=1.5)))
+
+
+def _patient(bench: Bench, deadline_s: float) -> Clip:
+    """A clip of which one question may take 20 seconds."""
+    return bench.clip(bench.context(lease_s=60.0, deadline_s=deadline_s))
+
+
+@pytest.mark.parametrize(("fault", "clips"), [("query-hang", 1), ("list-hang", FEW + 1)])
+def test_a_deadline_passes_while_an_answer_does_not_come(bench: Bench, fault: str, clips: int) -> None:
+    bench.emulator.turn(generation_s=1e6)
+    clip = _patient(bench, deadline_s=3.0)
+    bench.buy(clip)
+    bench.fault(fault, times=None)
+    began_s = time.monotonic()
+
+    with contextlib.ExitStack() as waiting:
+        for _ in range(clips - 1):
+            waiting.enter_context(clip.context.task_list.waiting(clip.client()))
+        with pytest.raises(StillRunning):
+            asyncio.run(poll_clip(clip))
+
+    assert time.monotonic() - began_s < 10
+
+
+def test_a_wish_to_cancel_is_heeded_while_an_answer_does_not_come(bench: Bench) -> None:
+    bench.emulator.turn(generation_s=1e6)
+    clip = _patient(bench, deadline_s=60.0)
+    bench.buy(clip)
+    bench.fault("query-hang", times=1)
+    before, began_s = _hanging(bench), time.monotonic()
+
+    async def wait_and_cancel() -> None:
+        waiting = asyncio.ensure_future(poll_clip(clip))
+        await asyncio.to_thread(until, lambda: _hanging(bench) > before)
+        # As another process does: the wish, and the note that it is there.
+        clip.evidence.write_cancel(CancelWish(key=clip.key, asked_at=datetime.now(UTC), by="somebody"))
+        wake_to_cancel(clip.context.store, clip.key)
+        with pytest.raises(Canceled):
+            await waiting
+
+    asyncio.run(wait_and_cancel())
+
+    assert time.monotonic() - began_s < 15
+
+
+def test_a_note_that_a_clip_ended_is_not_lost_while_an_answer_does_not_come(bench: Bench) -> None:
+    # Four seconds of ours, so that the first of two slow answers comes before the end, and the second after it.
+    bench.emulator.turn(generation_s=1600.0)
+    clip = bench.clip(bench.context(lease_s=60.0, poll_min_s=60.0, poll_max_s=60.0, deadline_s=90.0))
+    bench.buy(clip)
+    bench.fault("latency", times=2, seconds=2.5)
+    wake(clip.context.store, clip.key)
+    began_s = time.monotonic()
+
+    assert asyncio.run(poll_clip(clip)).status == "succeeded"
+
+    assert time.monotonic() - began_s < 30
+
+
+def _hanging(bench: Bench) -> int:
+    return bench.emulator.ledger(tasks=False)["faults"].get("query-hang", 0)
+
+
+def until(reached: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not reached():
+        assert time.monotonic() < deadline, "it did not come to that"
+        time.sleep(0.02)
 
 
 def test_a_deadline_ends_the_run_and_not_the_clip(bench: Bench) -> None:
