@@ -42,6 +42,7 @@ from footage.spending.caps import require_within
 from footage.spending.stop_switch import SendingGate, require_buying
 from footage.steps.booking import book, close_unbought, receipt_of
 from footage.steps.contradiction import contradicted
+from footage.steps.interruption import note_while
 from footage.steps.model_survey import name_successor
 from footage.steps.reconcile import reconcile
 from footage.steps.reservation import give_back, reserve
@@ -52,8 +53,8 @@ if TYPE_CHECKING:
     from footage.provider import WanClient
 
 
-# A wish to cancel wakes who waits for a place; this is for the one whose word did not come.
-CANCEL_LOOK_S = 60.0
+# Who waits for a place hears of a wish to cancel by the note that comes with it, and looks itself before it buys.
+_LISTENS_FOR_S = 3600.0
 
 
 async def submit_clip(clip: Clip) -> Receipt | None:
@@ -152,12 +153,7 @@ async def _take_place(clip: Clip, client: WanClient) -> None:
     entering = asyncio.ensure_future(clip.context.in_flight.enter(client, clip.order.model, clip))
     try:
         while not entering.done():
-            woken = asyncio.ensure_future(clip.context.wake_ups.pause(clip.key, CANCEL_LOOK_S))
-            try:
-                await asyncio.wait({entering, woken}, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                woken.cancel()
-            if woken.done() and await _cancel_wanted(clip, seen_within_s=0.0 if woken.result() else None):
+            if await note_while(clip, entering, _LISTENS_FOR_S) and await _cancel_wanted(clip, 0.0):
                 raise _canceled(clip)
         await entering
     finally:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
-from collections.abc import AsyncGenerator, Iterator
+import time
+from collections.abc import AsyncGenerator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from bench import MODEL, Bench
+from countedstore import CountedStore
 from plainsteps import PLAIN_STEPS
 
 from footage.clip import Clip, follow
@@ -20,8 +22,10 @@ from footage.errors import Canceled, Refused
 from footage.evidence.state import Permission
 from footage.pacing.in_flight import InFlight
 from footage.provider import WanClient
+from footage.push.wake_ups import wake
 from footage.steps.cancel import cancel_clip
 from footage.steps.check import enter, prepare
+from footage.storage import open_store
 
 SLOTS = 2
 
@@ -154,6 +158,57 @@ def test_a_clip_that_waits_for_a_place_is_cancelled_at_once(emulator: Emulator, 
 
     asyncio.run(cancel_who_waits())
     bench.close()
+
+
+def test_a_clip_that_waits_for_a_place_asks_the_store_for_nothing(emulator: Emulator, tmp_path: Path) -> None:
+    bench = Bench(emulator, tmp_path)
+    emulator.turn(generation_s=1e9)
+    stores: list[CountedStore] = []
+
+    def counted(store: Any) -> CountedStore:
+        stores.append(CountedStore(store))
+        return stores[-1]
+
+    context = bench.context(deadline_s=600.0, wrap=counted)
+    [store], plain = stores, open_store(context.settings.store_url)
+    bought, sent = asyncio.Event(), set[str]()
+
+    def note(clip: Clip) -> None:
+        sent.add(clip.key)
+        if len(sent) == 2 * SLOTS:
+            bought.set()
+
+    made = [
+        enter(context, prepare(context, _asked(bench, take)), Permission(), before_buying=note)
+        for take in range(1, 2 * SLOTS + 2)
+    ]
+
+    async def wake_who_waits() -> list[tuple[str, str]]:
+        driven = [asyncio.create_task(follow(clip, PLAIN_STEPS)) for clip in made]
+        await bought.wait()
+        [waits] = [clip.key for clip in made if clip.key not in sent]
+        before = 0
+        # Whatever wakes it: in an object store each look is a request, for every clip in line.
+        for _ in range(3):
+            wake(plain, waits)
+            await asyncio.to_thread(_until, lambda: not plain.list("wakeups"))
+            # It is in line since its first note was taken.
+            before = before or len(store.asked)
+        asked = [(name, path) for name, path in store.asked[before:] if waits in path]
+        for task in driven:
+            task.cancel()
+        await asyncio.gather(*driven, return_exceptions=True)
+        return [(name, path) for name, path in asked if path.startswith("evidence/")]
+
+    assert asyncio.run(wake_who_waits()) == []
+    bench.close()
+
+
+def _until(reached: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not reached():
+        assert time.monotonic() < deadline, "it did not come to that"
+        time.sleep(0.05)
 
 
 def _sent_s(task: dict[str, float]) -> float:
