@@ -51,9 +51,9 @@ def few(waiting: int, per_second: float) -> bool:
     return waiting <= min(FEW, _SHARE * per_second / _QUESTIONS_PER_S)
 
 
-def scattered(pause_s: float) -> float:
-    """About this pause: hundreds of clips must not ask at the same instant."""
-    return pause_s * random.uniform(0.9, 1.1)
+def scattered(pause_s: float, min_s: float, max_s: float) -> float:
+    """About this pause, within an operator's bounds: hundreds of clips must not ask at the same instant."""
+    return random.uniform(max(min_s, 0.9 * pause_s), min(max_s, 1.1 * pause_s))
 
 
 class ClipPace:

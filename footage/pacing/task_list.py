@@ -57,7 +57,8 @@ class TaskList:
     """What the provider's lists say about the tasks that this process waits for; for one event loop."""
 
     def __init__(self, min_s: float, max_s: float) -> None:
-        self._bounds_s = min_s, max_s
+        # Of a pause, by the operator.
+        self.bounds_s = min_s, max_s
         self._accounts: dict[_Place, _Account] = {}
 
     @contextlib.contextmanager
@@ -76,7 +77,7 @@ class TaskList:
         waiting = account.waiting
         questions = waiting if waiting < WORTH_A_LIST else _LISTS_A_PAUSE * account.pages
         return interval_s(
-            waiting, *self._bounds_s, questions=questions, per_second=_allowed_per_second(client)
+            waiting, *self.bounds_s, questions=questions, per_second=_allowed_per_second(client)
         )
 
     def few(self, client: WanClient) -> bool:

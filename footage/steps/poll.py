@@ -317,12 +317,12 @@ class _Watch:
     def _pause_s(self) -> float:
         task_list = self.clip.context.task_list
         if self.silent:
-            return scattered(self._longer_s())
+            return scattered(self._longer_s(), *task_list.bounds_s)
         if self.clip.context.wake_ups.expected:
             # Whoever ends is told; this is for the event that does not come.
             return self.settings.poll_max_s
         if not task_list.few(self.client):
-            return scattered(task_list.interval_s(self.client))
+            return scattered(task_list.interval_s(self.client), *task_list.bounds_s)
         pause_s = self.pace.pause_s(self.asked_s, self.answered_s, time.monotonic(), self.clip.usual_s)
         return min(self.settings.poll_max_s, max(self.settings.poll_min_s, pause_s))
 

@@ -149,7 +149,18 @@ def test_a_question_that_was_held_up_moves_what_follows() -> None:
 
 
 def test_many_clips_do_not_ask_at_the_same_instant() -> None:
-    pauses = {scattered(2.0) for _ in range(100)}
+    pauses = {scattered(2.0, 1.0, 30.0) for _ in range(100)}
 
     assert len(pauses) > 90
     assert all(1.8 <= pause <= 2.2 for pause in pauses)
+
+
+@pytest.mark.parametrize("pause_s", [1.0, 1.05, 29.0, 30.0])
+def test_a_scattered_pause_keeps_an_operator_s_bounds(pause_s: float) -> None:
+    pauses = [scattered(pause_s, 1.0, 30.0) for _ in range(200)]
+
+    assert min(pauses) >= 1.0
+    assert max(pauses) <= 30.0
+    # Those at a bound, too, do not ask at the same instant.
+    assert len(set(pauses)) > 190
+    assert {scattered(2.0, 2.0, 2.0) for _ in range(9)} == {2.0}
