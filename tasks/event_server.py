@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("footage.push")
 
-# Where the guide of the events says that they are published.
+# Where the guide of the events says that they are published; for a key of which nothing says its region.
 _REGION = "cn-beijing"
 
 
@@ -75,7 +75,7 @@ def rule_of(context: Context) -> Rule:
         raise InvalidRequest(problems=tuple(missing))
     # A new token and the one before, so that the rule can be changed without losing an event.
     tokens = tuple(filter(None, settings.push_token.get_secret_value().split(",")))
-    regions = frozenset({settings.region or _REGION})
+    regions = frozenset({context.region or _REGION})
     return Rule(settings.push_url, tokens, regions, settings.push_account)
 
 
