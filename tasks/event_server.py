@@ -46,7 +46,7 @@ async def serve(context: Context, place: Place, flags: Sequence[str], grace_s: f
     rule = rule_of(context)
     with listening_socket(place.host, place.port) as listening:
         certificates = TrustedCertificates(rule.regions, _emulator_origin(context))
-        finisher = await in_thread(Finisher, context.store, flags, grace_s)
+        finisher = await in_thread(Finisher, context.worker, flags, grace_s)
         receiver = Receiver(rule, context.store, certificates, finisher.add)
         _tell(rule)
         config = uvicorn.Config(receiver.app(), log_level="warning", log_config=None, server_header=False)

@@ -1,6 +1,8 @@
 """Finishes clips that ended while nobody waited for them: `wan-video harvest` with their keys, a few at a time.
 
 What is to be done lies in the store as notes, so that a finisher that is killed is followed by one that knows it, too.
+A process costs seconds of processor time, so each clip is looked at once more before one is started for it: polling may
+have finished it, or somebody may be about to.
 """
 
 from __future__ import annotations
@@ -13,8 +15,10 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from footage.concurrency.boot_clock import boot_clock_s
 from footage.errors import StorageProblem
-from footage.push.wake_ups import noted, take_note
+from footage.evidence.lease import DeadWatch, Lease, Worker
+from footage.push.wake_ups import has_note, is_open, noted, take_note
 
 if TYPE_CHECKING:
     from footage.storage import Store
@@ -31,11 +35,15 @@ MOST_WAITING = 1_000
 class Finisher:
     """A thread that looks after what nobody else does; `flags` are those of the command line that it works for."""
 
-    def __init__(self, store: Store, flags: Sequence[str], grace_s: float = GRACE_S) -> None:
-        self._store = store
+    def __init__(self, worker: Worker, flags: Sequence[str], grace_s: float = GRACE_S) -> None:
+        """`worker` is this process; its store has the notes."""
+        self._worker = worker
+        self._store: Store = worker.store
         self._flags = flags
         self._grace_s = grace_s
         self._due_s: dict[str, float] = {}
+        # Of clips that somebody seems to drive: whether that one still lives.
+        self._drivers: dict[str, DeadWatch] = {}
         self._changed = threading.Condition()
         self._ended = False
         self._thread = threading.Thread(target=self._run, name="footage-finisher", daemon=True)
@@ -74,7 +82,7 @@ class Finisher:
                 keys = self._due()[:AT_ONCE]
                 for key in keys:
                     del self._due_s[key]
-            self._finish(keys)
+            self._finish([key for key in keys if self._is_left(key)])
 
     def _due(self) -> list[str]:
         now_s = time.monotonic()
@@ -83,13 +91,26 @@ class Finisher:
     def _until_next_s(self) -> float | None:
         return max(min(self._due_s.values()) - time.monotonic(), 0.0) if self._due_s else None
 
-    def _finish(self, keys: list[str]) -> None:
+    def _is_left(self, key: str) -> bool:
+        """Whether a clip has a note, is open, and is nobody's; its note is taken then."""
         try:
-            left = [key for key in keys if take_note(self._store, key)]
+            if has_note(self._store, key) and is_open(self._store, key) and self._is_driven(key):
+                # Who drives it delivers it, or dies.
+                self.add(key)
+                return False
+            self._drivers.pop(key, None)
+            return take_note(self._store, key) and is_open(self._store, key)
         except StorageProblem as error:
-            logger.warning("Clips that ended cannot be looked for: %s", error.message)
-            return
-        if not left:
+            logger.warning("Clip %s, which ended, cannot be looked at: %s", key[:12], error.message)
+            return False
+
+    def _is_driven(self, key: str) -> bool:
+        holding = Lease(self._store, key, self._worker).look()
+        watch = self._drivers.setdefault(key, DeadWatch(self._worker.lease_s))
+        return not watch.vacant(holding, boot_clock_s())
+
+    def _finish(self, keys: list[str]) -> None:
+        if not keys:
             return
         # A process of its own: a run of Prefect wants the main thread, and signals.
         command = [
@@ -97,12 +118,12 @@ class Finisher:
             "-c",
             "from flows.cli import main; main()",
             "harvest",
-            *left,
+            *keys,
             "--wait",
             "60",
         ]
         code = subprocess.run(
             [*command, *self._flags], stdin=subprocess.DEVNULL, capture_output=True, check=False
         ).returncode
-        names = ", ".join(key[:12] for key in left)
+        names = ", ".join(key[:12] for key in keys)
         logger.info("Nobody waited for %s: harvest ended with %d.", names, code)

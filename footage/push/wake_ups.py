@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from footage.concurrency.executors import in_thread
 from footage.errors import AlreadyThere, StorageProblem
+from footage.evidence.clip_evidence import ClipEvidence
 
 if TYPE_CHECKING:
     from footage.storage import Store
@@ -48,13 +49,30 @@ def wake_to_cancel(store: Store, key: str) -> None:
     wake(store, key + _CANCEL)
 
 
+def is_open(store: Store, key: str) -> bool:
+    """Whether anything of a clip is left to finish, as its marker says; else its end is no news to anybody.
+
+    A marker is there before the claim of a task and goes last. One that was lost all the same costs its clip the
+    wake-up and nothing more: harvest finds the task in the account's list, and the nightly check in the evidence.
+
+    Raises:
+        StorageProblem: The store cannot be asked.
+    """
+    return store.exists(ClipEvidence(store, key).marker)
+
+
+def has_note(store: Store, key: str) -> bool:
+    """Whether somebody says that a clip has ended, and nobody took that up. Raises as `take_note`."""
+    return store.exists(f"{FOLDER}/{key}")
+
+
 def take_note(store: Store, key: str) -> bool:
     """Take a clip's note away; whether there was one.
 
     Raises:
         StorageProblem: The store cannot be read or written.
     """
-    if not store.exists(f"{FOLDER}/{key}"):
+    if not has_note(store, key):
         return False
     store.delete(f"{FOLDER}/{key}")
     return True

@@ -1,7 +1,9 @@
-"""A clip that ended while nobody waited for it is finished by a harvest of its own."""
+"""A clip that ended while nobody waited for it is finished by a harvest of its own, and no other clip is."""
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +12,11 @@ from emulatedrun import environment, fast_emulator
 from manymachines import until
 
 from flows.cli import run
-from footage.push.wake_ups import wake
+from footage.evidence.clip_evidence import ClipEvidence
+from footage.evidence.lease import NOBODY, Lease, Worker
+from footage.push.wake_ups import has_note, wake
 from footage.settings import load_settings
-from footage.storage import open_store
+from footage.storage import Store, open_store
 from tasks.finisher import Finisher
 
 pytestmark = pytest.mark.filterwarnings("default::DeprecationWarning", "ignore:unclosed:ResourceWarning")
@@ -35,7 +39,7 @@ def test_what_nobody_takes_is_harvested_and_what_somebody_took_is_not(
         if left:
             wake(store, key)
 
-        finisher = Finisher(store, [], grace_s=0.1)
+        finisher = Finisher(Worker(store, 60.0), [], grace_s=0.1)
         # Nobody left a note for it, or somebody took it away.
         finisher.add("f" * 64)
         if not left:
@@ -46,3 +50,58 @@ def test_what_nobody_takes_is_harvested_and_what_somebody_took_is_not(
 
     assert store.list("wakeups") == []
     assert [path for path in store.list("videos") if path.endswith(".mp4")] == [f"videos/{key}.mp4"]
+
+
+KEY, OTHER = "a" * 64, "b" * 64
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+    # For a process that must not be started.
+    monkeypatch.setenv("OUTPUT_DIR", str(tmp_path))
+    return open_store(load_settings().store_url)
+
+
+@pytest.fixture
+def finisher(store: Store) -> Iterator[Finisher]:
+    made = Finisher(Worker(store, 60.0), [], grace_s=0.05)
+    yield made
+    made.stop()
+
+
+def _ended(store: Store, finisher: Finisher, key: str) -> None:
+    wake(store, key)
+    finisher.add(key)
+
+
+def test_no_process_is_started_for_a_clip_that_polling_finished(
+    store: Store, finisher: Finisher, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+
+    _ended(store, finisher, KEY)
+    until(lambda: not has_note(store, KEY), "its note is gone", 20)
+    finisher.stop()
+
+    assert "harvest ended" not in caplog.text
+
+
+def test_a_clip_that_a_living_run_delivers_is_left_to_it(
+    store: Store, finisher: Finisher, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    run_of = Worker(store, 60.0)
+    ClipEvidence(store, KEY).mark_open()
+    assert Lease(store, KEY, run_of).take(NOBODY)
+
+    _ended(store, finisher, KEY)
+    # Both were looked at: one after the other.
+    _ended(store, finisher, OTHER)
+    until(lambda: not has_note(store, OTHER), "the clips were looked at", 20)
+    assert has_note(store, KEY)
+    ClipEvidence(store, KEY).unmark_open()
+    until(lambda: not has_note(store, KEY), "its note is gone", 20)
+    finisher.stop()
+    run_of.stop()
+
+    assert "harvest ended" not in caplog.text
