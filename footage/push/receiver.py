@@ -1,6 +1,9 @@
 """Takes completion events: verified, counted, and turned into wake-ups; what is not ours costs nothing.
 
-    size ─► headers ─► time ─► token ─► certificate ─► signature ─► event ─► claim ─► note ─► finisher
+    size ─► headers ─► time ─► token ─► body ─► certificate ─► signature ─► event ─► claim ─► open? ─► note ─► finisher
+
+Who does not know the token is refused before anything is read or counted against a limit: a flood of strangers and
+connections that send a byte a second take no place from an event.
 
 Nothing is created from an id that this store does not know, nothing is believed of an event but that it came, and no
 answer says why something was refused.
@@ -29,8 +32,8 @@ from footage.evidence.claims import claim_path
 from footage.evidence.reader import RecordReader
 from footage.evidence.records import Claim
 from footage.push.completion_event import CompletionEvent, read_event
-from footage.push.signature import Certificates, NotAuthentic, verify
-from footage.push.wake_ups import wake
+from footage.push.signature import Certificates, NotAuthentic, SignedHead, read_head, verify
+from footage.push.wake_ups import is_open, wake
 
 if TYPE_CHECKING:
     from footage.storage import Store
@@ -38,7 +41,10 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 MOST_BYTES = 512 << 10
-AT_ONCE = 32
+# An event has a kilobyte; who takes longer to send it is cut off.
+READ_S = 5.0
+# Read, or wait for their turn; and looked up in the store at once.
+INSIDE, AT_ONCE = 256, 32
 # A busy account ends some tens of tasks a minute.
 A_MINUTE = 6_000
 REMEMBERED_S = 600.0
@@ -65,12 +71,15 @@ class Receiver:
         store: Store,
         certificates: Certificates,
         on_ended: Callable[[str], None],
+        read_s: float = READ_S,
     ) -> None:
         self._rule = rule
         self._store = store
         self._certificates = certificates
         self._on_ended = on_ended
-        self._free = asyncio.Semaphore(AT_ONCE)
+        self._read_s = read_s
+        self._inside = 0
+        self._turn = asyncio.Semaphore(AT_ONCE)
         self._minute: deque[float] = deque()
         self._seen: OrderedDict[str, float] = OrderedDict()
         self._lock = threading.Lock()
@@ -91,44 +100,48 @@ class Receiver:
         return JSONResponse({"ok": True, "counts": dict(self.counts)})
 
     async def _take(self, request: Request) -> Response:
-        if self._free.locked() or self._too_many():
-            return self._answer("busy", 503)
-        async with self._free:
+        try:
+            _refuse_large(request)
+            head = read_head(request.headers.items(), now_ms=time.time() * 1000, tokens=self._rule.tokens)
+            if self._inside >= INSIDE or self._too_many():
+                return self._answer("busy", 503)
+            self._inside += 1
             try:
-                body = await _body(request)
-                stage = await in_thread(self._take_body, list(request.headers.items()), body)
-            except ClientDisconnect:
-                return self._answer("disconnected", 400)
-            except NotAuthentic as refused:
-                return self._answer(refused.stage, refused.status)
-            except StorageProblem as error:
-                logger.warning("An event could not be looked up: %s", error.message)
-                return self._answer("store", 503)
+                body = await _body(request, self._read_s)
+                async with self._turn:
+                    stage = await in_thread(self._take_body, head, body)
+            finally:
+                self._inside -= 1
+        except ClientDisconnect:
+            return self._answer("disconnected", 400)
+        except NotAuthentic as refused:
+            return self._answer(refused.stage, refused.status)
+        except StorageProblem as error:
+            logger.warning("An event could not be looked up: %s", error.message)
+            return self._answer("store", 503)
         return self._answer(stage, 204)
 
     def _too_many(self) -> bool:
+        """Whether as many came in the last minute as may; else this one is counted."""
         now_s = time.monotonic()
         while self._minute and now_s - self._minute[0] > 60:
             self._minute.popleft()
+        if len(self._minute) >= A_MINUTE:
+            return True
         self._minute.append(now_s)
-        return len(self._minute) > A_MINUTE
+        return False
 
     def _answer(self, stage: str, status: int) -> Response:
         self.counts[stage] += 1
-        if (status >= 400 and self.counts[stage] in (1, 10, 100)) or self.counts[stage] % 1000 == 0:
-            logger.warning("An event was refused (%s, the %d. time).", stage, self.counts[stage])
-        return Response(status_code=status)
+        times, refused = self.counts[stage], status >= 400
+        if refused and (times in (1, 10, 100) or times % 1000 == 0):
+            logger.warning("An event was refused (%s, the %d. time).", stage, times)
+        # Its body may still be on its way, for as long as somebody likes.
+        return Response(status_code=status, headers={"connection": "close"} if refused else None)
 
-    def _take_body(self, headers: list[tuple[str, str]], body: bytes) -> str:
+    def _take_body(self, head: SignedHead, body: bytes) -> str:
         """The stage at which the event is done with."""
-        form = verify(
-            self._rule.url,
-            headers,
-            body,
-            now_ms=time.time() * 1000,
-            tokens=self._rule.tokens,
-            certificates=self._certificates,
-        )
+        form = verify(head, self._rule.url, body, self._certificates)
         self.counts[f"signed as {form}"] += 1
         event = read_event(body)
         if event is None or not self._is_meant(event):
@@ -143,6 +156,8 @@ class Receiver:
             return "unknown task"
         if event.data.task_status in ("PENDING", "RUNNING"):
             return "not ended"
+        if not is_open(self._store, claim.key):
+            return "finished already"
         wake(self._store, claim.key)
         self._remember(event.id)
         logger.info("Clip %s: the provider says that task %s has ended.", claim.key[:12], event.data.task_id)
@@ -167,13 +182,20 @@ class Receiver:
                 self._seen.popitem(last=False)
 
 
-async def _body(request: Request) -> bytes:
+def _refuse_large(request: Request) -> None:
     length = request.headers.get("content-length", "0")
     if not length.isdecimal() or len(length) > 12 or int(length) > MOST_BYTES:
         raise NotAuthentic("size", 413)
-    body = b""
-    async for part in request.stream():
-        body += part
-        if len(body) > MOST_BYTES:
-            raise NotAuthentic("size", 413)
-    return body
+
+
+async def _body(request: Request, within_s: float) -> bytes:
+    body = bytearray()
+    try:
+        async with asyncio.timeout(within_s):
+            async for part in request.stream():
+                body += part
+                if len(body) > MOST_BYTES:
+                    raise NotAuthentic("size", 413)
+    except TimeoutError:
+        raise NotAuthentic("slow", 408) from None
+    return bytes(body)

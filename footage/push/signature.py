@@ -10,6 +10,7 @@ import base64
 import binascii
 import hmac
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from cryptography.exceptions import InvalidSignature
@@ -49,19 +50,19 @@ class Certificates(Protocol):
         ...
 
 
-def verify(
-    url: str,
-    headers: Iterable[tuple[str, str]],
-    body: bytes,
-    *,
-    now_ms: float,
-    tokens: tuple[str, ...],
-    certificates: Certificates,
-) -> Form:
-    """Check one request against the URL and the tokens of the operator's rule; which form of the text was signed.
+@dataclass(frozen=True)
+class SignedHead:
+    """What a request says of its signature, before its body was looked at."""
+
+    headers: dict[str, str]
+    signature: bytes
+
+
+def read_head(headers: Iterable[tuple[str, str]], *, now_ms: float, tokens: tuple[str, ...]) -> SignedHead:
+    """Check all that can be checked without the body: who does not know the token is refused here.
 
     Raises:
-        NotAuthentic: It is not from EventBridge, or is too old; nothing in it is believed.
+        NotAuthentic: It is not from EventBridge, or is too old.
     """
     given = _once(headers)
     if given[_METHOD] != "SHA256":
@@ -79,12 +80,21 @@ def verify(
         signature = base64.b64decode(given[_SIGNATURE], validate=True)
     except (binascii.Error, ValueError):
         raise NotAuthentic("signature") from None
-    key = certificates.key(given[_CERTIFICATE])
-    signed = signed_text(url, given, body)
+    return SignedHead(given, signature)
+
+
+def verify(head: SignedHead, url: str, body: bytes, certificates: Certificates) -> Form:
+    """Check one request against the URL of the operator's rule; which form of the text was signed.
+
+    Raises:
+        NotAuthentic: It is not from EventBridge; nothing in it is believed.
+    """
+    key = certificates.key(head.headers[_CERTIFICATE])
+    signed = signed_text(url, head.headers, body)
     forms: dict[Form, bytes] = {"documented": signed, "newline": signed + b"\n"}
     for form, text in forms.items():
         try:
-            key.verify(signature, text, PKCS1v15(), SHA256())
+            key.verify(head.signature, text, PKCS1v15(), SHA256())
         except InvalidSignature:
             continue
         return form
