@@ -30,6 +30,7 @@ from footage.pacing.in_flight import InFlight
 from footage.pacing.rate_limits import ProcessRateLimits, RateLimits
 from footage.pacing.task_list import TaskList
 from footage.privacy.display import shown
+from footage.push.event_delivery import EventDelivery
 from footage.push.wake_ups import LOOK_EVERY_S, WakeUps
 from footage.settings import Settings, load_settings
 from footage.spending.caps import Caps
@@ -108,6 +109,7 @@ class Context:
         self.spending = SpendingLedger(store, ZoneInfo(settings.day_zone))
         self.caps = Caps(settings)
         self.wake_ups = WakeUps(store)
+        self.event_delivery = EventDelivery()
         self.account_lists = AccountLists()
         self.claimed_tasks = ClaimedTasks(store)
         # As old as what was seen of a clip's folder may be, where each look costs a request.

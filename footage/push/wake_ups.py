@@ -13,8 +13,8 @@ import asyncio
 import contextlib
 import json
 import logging
-import time
 from datetime import UTC, datetime
+from enum import Flag, auto
 from typing import TYPE_CHECKING
 
 from footage.concurrency.executors import in_thread
@@ -30,8 +30,14 @@ FOLDER = "wakeups"
 _CANCEL = ".cancel"
 # A listing costs nothing in a folder, and a request elsewhere.
 LOOK_EVERY_LOCAL_S, LOOK_EVERY_S = 0.5, 5.0
-# As long as one of ours came within this time, the next ones are expected to come, too.
-BELIEVED_FOR_S = 900.0
+
+
+class News(Flag):
+    """What the notes about a clip say; none: NOTHING."""
+
+    NOTHING = 0
+    ENDED = auto()
+    TO_CANCEL = auto()
 
 
 def wake(store: Store, key: str) -> None:
@@ -95,44 +101,38 @@ class WakeUps:
         self._store = store
         self._every_s = LOOK_EVERY_S if store.remote else LOOK_EVERY_LOCAL_S
         self._waiting: dict[str, asyncio.Event] = {}
-        self._to_cancel: set[str] = set()
+        # Of notes that were taken away and not told yet: a pause may end, or be ended, in that very moment.
+        self._news: dict[str, News] = {}
         self._looking: asyncio.Task[None] | None = None
-        self._last_s = float("-inf")
 
-    @property
-    def expected(self) -> bool:
-        """Whether clips of this process were woken lately, so that it need not be asked so often."""
-        return time.monotonic() - self._last_s < BELIEVED_FOR_S
-
-    async def pause(self, key: str, seconds: float) -> bool:
-        """Sleep for so long, or until a note for this clip comes; whether it says that somebody wants to cancel it."""
-        woken = self._waiting.setdefault(key, asyncio.Event())
-        if self._looking is None or self._looking.done():
-            self._looking = asyncio.create_task(self._look())
-        try:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(woken.wait(), seconds)
-        finally:
-            self._waiting.pop(key, None)
-        wished = key in self._to_cancel
-        self._to_cancel.discard(key)
-        return wished
+    async def pause(self, key: str, seconds: float) -> News:
+        """Sleep for so long, or until a note about this clip comes; what it says, or one that came just before."""
+        if key not in self._news:
+            woken = self._waiting.setdefault(key, asyncio.Event())
+            if self._looking is None or self._looking.done():
+                self._looking = asyncio.create_task(self._look())
+            try:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(woken.wait(), seconds)
+            finally:
+                self._waiting.pop(key, None)
+        return self._news.pop(key, News.NOTHING)
 
     async def _look(self) -> None:
         """List the notes for as long as anybody waits."""
         while self._waiting:
             try:
-                names = [path.rpartition("/")[2] for path in await in_thread(self._store.list, FOLDER)]
-                for name in names:
+                for path in await in_thread(self._store.list, FOLDER):
+                    name = path.rpartition("/")[2]
                     key = name.removesuffix(_CANCEL)
-                    if (woken := self._waiting.get(key)) is None:
+                    if key not in self._waiting:
                         continue
-                    await in_thread(self._store.delete, f"{FOLDER}/{name}")
-                    if name == key:
-                        self._last_s = time.monotonic()
-                    else:
-                        self._to_cancel.add(key)
-                    woken.set()
+                    await in_thread(self._store.delete, path)
+                    self._news[key] = self._news.get(key, News.NOTHING) | (
+                        News.ENDED if name == key else News.TO_CANCEL
+                    )
+                    if (woken := self._waiting.get(key)) is not None:
+                        woken.set()
             except StorageProblem as error:
                 logger.warning("Wake-ups cannot be looked for: %s", error.message)
             await asyncio.sleep(self._every_s)

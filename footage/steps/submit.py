@@ -38,11 +38,12 @@ from footage.evidence.state import Attempt
 from footage.network.emulator_check import emulator_at
 from footage.pacing.live_quota import LiveQuota, live_quota
 from footage.pacing.rate_limits import CreatePace
+from footage.push.wake_ups import News
 from footage.spending.caps import require_within
 from footage.spending.stop_switch import SendingGate, require_buying
 from footage.steps.booking import book, close_unbought, receipt_of
 from footage.steps.contradiction import contradicted
-from footage.steps.interruption import note_while
+from footage.steps.interruption import news_while
 from footage.steps.model_survey import name_successor
 from footage.steps.reconcile import reconcile
 from footage.steps.reservation import give_back, reserve
@@ -153,7 +154,8 @@ async def _take_place(clip: Clip, client: WanClient) -> None:
     entering = asyncio.ensure_future(clip.context.in_flight.enter(client, clip.order.model, clip))
     try:
         while not entering.done():
-            if await note_while(clip, entering, _LISTENS_FOR_S) and await _cancel_wanted(clip, 0.0):
+            news = await news_while(clip, entering, _LISTENS_FOR_S)
+            if News.TO_CANCEL in news and await _cancel_wanted(clip, 0.0):
                 raise _canceled(clip)
         await entering
     finally:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from footage.push.wake_ups import WakeUps, take_note, wake, wake_to_cancel
+from footage.push.wake_ups import News, WakeUps, take_note, wake, wake_to_cancel
 from footage.storage import Store, open_store
 
 KEY, OTHER = "a" * 64, "b" * 64
@@ -26,11 +29,10 @@ async def test_a_note_wakes_its_clip_and_no_other(store: Store) -> None:
     await asyncio.sleep(0)
     wake(store, KEY)
 
-    await asyncio.wait_for(mine, 10)
+    assert await asyncio.wait_for(mine, 10) is News.ENDED
 
     assert not other.done()
     assert store.list("wakeups") == []
-    assert waiting.expected
     other.cancel()
     await asyncio.gather(other, return_exceptions=True)
 
@@ -38,10 +40,9 @@ async def test_a_note_wakes_its_clip_and_no_other(store: Store) -> None:
 async def test_without_a_note_a_pause_lasts_as_long_as_it_says(store: Store) -> None:
     waiting, began = WakeUps(store), time.monotonic()
 
-    await waiting.pause(KEY, 0.3)
+    assert await waiting.pause(KEY, 0.3) is News.NOTHING
 
     assert time.monotonic() - began >= 0.3
-    assert not waiting.expected
 
 
 def test_a_note_is_taken_once(store: Store) -> None:
@@ -56,14 +57,51 @@ async def test_a_note_about_a_wish_to_cancel_is_no_event_of_the_provider(store: 
     wake_to_cancel(store, KEY)
     wake_to_cancel(store, OTHER)
 
-    assert await asyncio.wait_for(waiting.pause(OTHER, 60), 10)
+    assert await asyncio.wait_for(waiting.pause(OTHER, 60), 10) is News.TO_CANCEL
 
-    assert not waiting.expected
     # Of a clip that somebody else waits for.
     assert store.list("wakeups") == [f"wakeups/{KEY}.cancel"]
 
 
-async def test_a_note_that_a_clip_ended_tells_of_no_wish_to_cancel(store: Store) -> None:
-    wake(store, KEY)
+class _SlowToDelete:
+    """A store whose deletions wait until they may."""
 
-    assert not await WakeUps(store).pause(KEY, 60)
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.begun, self.may_end, self.ended = threading.Event(), threading.Event(), threading.Event()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    def delete(self, path: str) -> None:
+        self.begun.set()
+        assert self.may_end.wait(20)
+        self._store.delete(path)
+        self.ended.set()
+
+
+@pytest.mark.parametrize("between", [False, True], ids=["within the next pause", "between two pauses"])
+@pytest.mark.parametrize(("leave", "news"), [(wake, News.ENDED), (wake_to_cancel, News.TO_CANCEL)])
+async def test_a_note_that_is_taken_when_a_pause_ends_is_told_by_the_next_one(
+    store: Store, leave: Callable[[Store, str], None], news: News, between: bool
+) -> None:
+    slow: Any = _SlowToDelete(store)
+    waiting = WakeUps(slow)
+    leave(store, KEY)
+
+    first = asyncio.create_task(waiting.pause(KEY, 60))
+    assert await asyncio.to_thread(slow.begun.wait, 20)
+    # As where its time is over.
+    first.cancel()
+    await asyncio.wait([first])
+    if between:
+        slow.may_end.set()
+        # Whoever looks goes on a moment after the note is gone.
+        assert await asyncio.to_thread(slow.ended.wait, 20)
+        await asyncio.sleep(0.1)
+    next_one = asyncio.create_task(waiting.pause(KEY, 60))
+    await asyncio.sleep(0)
+    slow.may_end.set()
+
+    assert await asyncio.wait_for(next_one, 10) is news
+    assert await waiting.pause(KEY, 0.01) is News.NOTHING

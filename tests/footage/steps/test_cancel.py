@@ -92,7 +92,7 @@ def test_whoever_cancels_a_clip_wakes_the_run_that_waits_for_it(bench: Bench, ur
     assert (done.became, type(run.error)) == ("abandoned", Canceled)
     assert time.monotonic() - began < 50
     # Asking seldom is for those whose ends are told.
-    assert not waits.wake_ups.expected
+    assert not waits.event_delivery.works(clip.client())
 
 
 def test_a_running_clip_is_abandoned_and_harvest_delivers_it(bench: Bench) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -10,11 +11,16 @@ from urllib.parse import urlsplit
 
 import pytest
 import uvicorn
-from bench import Bench
+from bench import REGION, Bench
+from countedstore import CountedStore
 
+from footage.credentials import parse_key
 from footage.emulator import Emulator
+from footage.pacing.task_list import WORTH_A_LIST
 from footage.push.certificates import TrustedCertificates
 from footage.push.receiver import Receiver, Rule
+from footage.push.wake_ups import wake
+from footage.settings import load_settings
 from footage.storage import open_store
 
 
@@ -57,10 +63,12 @@ def test_a_waiting_clip_is_looked_at_when_its_event_comes(
     context = bench.context(push_url=listening.url, poll_min_s=60.0, poll_max_s=60.0, deadline_s=90.0)
     began = time.monotonic()
 
-    assert bench.make(bench.clip(context)).video_url
+    clip = bench.clip(context)
+
+    assert bench.make(clip).video_url
 
     assert time.monotonic() - began < 50
-    assert context.wake_ups.expected
+    assert context.event_delivery.works(clip.client())
     assert listening.receiver.counts["woken"] == 1
 
 
@@ -80,10 +88,12 @@ def test_a_false_event_wakes_nobody_and_the_clip_comes_by_asking(
     bench.emulator.turn(push_url=listening.url, push_mode=mode)
     context = bench.context(push_url=listening.url)
 
-    assert bench.make(bench.clip(context)).video_url
+    clip = bench.clip(context)
+
+    assert bench.make(clip).video_url
 
     until(lambda: listening.receiver.counts[stage] > 0)
-    assert (listening.ended, context.wake_ups.expected) == ([], False)
+    assert (listening.ended, context.event_delivery.works(clip.client())) == ([], False)
 
 
 def until(reached: Callable[[], bool]) -> None:
@@ -108,17 +118,107 @@ def test_while_events_come_a_clip_is_asked_for_as_seldom_as_an_operator_allows(
     bench: Bench, listening: Listening
 ) -> None:
     context = bench.context(push_url=listening.url, poll_min_s=0.05, poll_max_s=30.0, deadline_s=90.0)
-    bench.emulator.turn(push_url=listening.url, generation_s=400.0)
-    for take in (1, 3, 4, 5):
-        # A question may find the end before the event does.
-        bench.make(bench.clip(context, take=take))
-        if context.wake_ups.expected:
-            break
-    assert context.wake_ups.expected
-    bench.emulator.turn(generation_s=1600.0)
+    clip = bench.clip(context)
+    context.event_delivery.arrived(clip.client())
+    bench.emulator.turn(push_url=listening.url, generation_s=800.0)
     before = bench.emulator.ledger(tasks=False)["queries"]
 
-    bench.make(bench.clip(context, take=2))
+    bench.make(clip)
 
     # Once at the beginning, and once when it was woken.
     assert bench.emulator.ledger(tasks=False)["queries"] - before <= 3
+
+
+def test_an_end_that_no_event_told_brings_the_usual_pace_back(bench: Bench) -> None:
+    context = bench.context(poll_max_s=0.5)
+    clip = bench.clip(context)
+    context.event_delivery.arrived(clip.client())
+
+    bench.make(clip)
+
+    assert not context.event_delivery.works(clip.client())
+
+
+def test_an_end_that_was_told_at_the_same_moment_does_not(bench: Bench) -> None:
+    # A store that costs a request each time is looked at every 5 s.
+    kept = CountedStore(open_store("memory://told"))
+    bench.emulator.turn(generation_s=5000.0)
+    context = bench.context(wrap=lambda _: kept, poll_max_s=0.5)
+    clip = bench.clip(context)
+    context.event_delivery.arrived(clip.client())
+
+    def tell() -> None:
+        until(lambda: ("list", "wakeups") in kept.asked and bool(bench.tasks()))
+        wake(context.store, clip.key)
+        bench.emulator.advance(5000)
+
+    teller = threading.Thread(target=tell)
+    teller.start()
+    bench.make(clip)
+    teller.join()
+
+    assert context.event_delivery.works(clip.client())
+    assert context.store.list("wakeups") == []
+
+
+def test_events_of_one_account_say_nothing_of_another_one_s(bench: Bench) -> None:
+    context = bench.context(more_keys=[parse_key("sk-emulator-2", "test", account="other")])
+    one, other = (context.client(context.endpoint(REGION), None, key) for key in context.api_keys)
+
+    context.event_delivery.arrived(one)
+
+    assert (context.event_delivery.works(one), context.event_delivery.works(other)) == (True, False)
+
+
+def test_what_an_event_told_is_asked_of_the_task_and_not_of_a_list_from_before(
+    bench: Bench, listening: Listening
+) -> None:
+    bench.emulator.turn(push_url=listening.url, generation_s=800.0)
+    # A list is believed for 30 s.
+    context = bench.context(push_url=listening.url, poll_min_s=60.0, poll_max_s=60.0, deadline_s=90.0)
+    clip = bench.clip(context)
+    began = time.monotonic()
+
+    with contextlib.ExitStack() as others:
+        for _ in range(WORTH_A_LIST):
+            others.enter_context(context.task_list.waiting(clip.client()))
+        assert bench.make(clip).video_url
+
+    assert time.monotonic() - began < 50
+    assert listening.receiver.counts["woken"] == 1
+
+
+def test_a_task_that_is_told_to_have_ended_is_asked_for_again_until_it_says_so(bench: Bench) -> None:
+    bench.emulator.turn(generation_s=600.0)
+    context = bench.context(poll_min_s=30.0, poll_max_s=30.0, deadline_s=90.0)
+    clip = bench.clip(context)
+    before, began = bench.emulator.ledger(tasks=False)["queries"], time.monotonic()
+
+    def tell_too_early() -> None:
+        until(lambda: bench.emulator.ledger(tasks=False)["queries"] > before)
+        wake(context.store, clip.key)
+
+    teller = threading.Thread(target=tell_too_early)
+    teller.start()
+    bench.make(clip)
+    teller.join()
+
+    assert time.monotonic() - began < 25
+
+
+@pytest.mark.parametrize(
+    ("given", "pause_s"),
+    [
+        pytest.param({}, 60, id="the default is for ends that nobody tells"),
+        pytest.param({"WAN_VIDEO_POLL_MAX_S": "30"}, 30, id="an upper bound that somebody set"),
+        pytest.param({"WAN_VIDEO_POLL_MAX_S": "300"}, 60, id="a wide one"),
+        pytest.param({"WAN_VIDEO_POLL_MIN_S": "90"}, 90, id="a lower one"),
+    ],
+)
+def test_the_pace_of_the_repair_is_a_minute_within_an_operator_s_bounds(
+    monkeypatch: pytest.MonkeyPatch, given: dict[str, str], pause_s: float
+) -> None:
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+
+    assert load_settings().repair_poll_s == pause_s

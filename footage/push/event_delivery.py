@@ -1,0 +1,41 @@
+"""Whether the provider's events reach us, as the clips of this process tell: then polling may be a slow repair.
+
+An event that came is believed to be followed by others, until one is missing or none came for long. The first end that
+polling finds instead costs one clip a repair's pause, and no other clip any more.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from footage.provider import WanClient
+
+# How often a clip is asked for whose end is going to be told.
+REPAIR_S = 60.0
+# As long as one of ours came within this time, the next ones are expected to come, too.
+BELIEVED_FOR_S = 900.0
+
+
+class EventDelivery:
+    """For each endpoint and key: another account may have no rule, and another region no events."""
+
+    def __init__(self) -> None:
+        self._arrived_s: dict[tuple[str, str], float] = {}
+
+    def works(self, client: WanClient) -> bool:
+        """Whether the end of a task need not be asked for often."""
+        return time.monotonic() - self._arrived_s.get(_place(client), float("-inf")) < BELIEVED_FOR_S
+
+    def arrived(self, client: WanClient) -> None:
+        """An event woke a clip."""
+        self._arrived_s[_place(client)] = time.monotonic()
+
+    def missed(self, client: WanClient) -> None:
+        """A clip ended, and no event told it."""
+        self._arrived_s.pop(_place(client), None)
+
+
+def _place(client: WanClient) -> tuple[str, str]:
+    return client.base_url, client.api_key.fingerprint
