@@ -108,8 +108,13 @@ class Knobs:
     push_token: str = _knob("emulator", "token of that target")
     push_mode: str = _knob(
         "once",
-        "once, twice, late (5 s), unknown (of a task that nobody has), newline (signed with one more), stale, "
+        "once, never, twice, late (5 s), reversed (after that of the next task that ends), unknown (of a task "
+        "that nobody has), newline (signed with one more), stale, "
         "forged (another key), token (a wrong one), or altered (the body)",
+    )
+    push_retry_s: float = _knob(
+        1.0,
+        "real seconds until an event that is not answered with 2xx is sent again, doubled each time; 0: never",
     )
     fps: int = _knob(30, "frames a second of the results; older pages say 24")
     render: str = _knob(

@@ -1,10 +1,12 @@
-"""Completion events as EventBridge would send them: signed, and late, twice or forged where a knob says so.
+"""Completion events as EventBridge would send them: signed, again where they are not taken, and late, twice or forged
+where a knob says so. Their times are real ones, however fast the emulator's clock goes: who takes them has no other.
 
 What signs and sends is imported at first use: most emulators never do, and all of them have to start quickly.
 """
 
 import asyncio
 import base64
+import contextlib
 import datetime
 import json
 import logging
@@ -19,6 +21,8 @@ _log = logging.getLogger(__name__)
 
 CERTIFICATE_PATH = "/x509_public_certificate_1.pem"
 _LATE_S = 5.0
+# EXPONENTIAL_DECAY_RETRY: over a day, after 1, 2, 4 … 512 s and then every 512 s (EventBridge, read 2026-11).
+_RETRIES, _LONGEST = 176, 512
 
 
 class PushSender:
@@ -27,6 +31,8 @@ class PushSender:
     def __init__(self) -> None:
         self._key: Any = None
         self._pem = b""
+        # Set once the event that is held back was overtaken by the next one.
+        self._held_back: asyncio.Event | None = None
 
     def certificate(self) -> bytes:
         """The certificate, as PEM."""
@@ -55,25 +61,48 @@ class PushSender:
 
     async def send(self, task: Task, knobs: Knobs, host: str) -> None:
         """Tell the target that a task has ended."""
-        import httpx
-
-        if knobs.push_url is None:
+        if knobs.push_url is None or knobs.push_mode == "never":
             return
         if knobs.push_mode == "late":
             await asyncio.sleep(_LATE_S)
+        if knobs.push_mode != "reversed":
+            await self._deliver(task, knobs, host)
+        elif self._held_back is None:
+            self._held_back = overtaken = asyncio.Event()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(overtaken.wait(), _LATE_S)
+            if self._held_back is overtaken:
+                self._held_back = None
+            await self._deliver(task, knobs, host)
+        else:
+            overtaken, self._held_back = self._held_back, None
+            await self._deliver(task, knobs, host)
+            overtaken.set()
+
+    async def _deliver(self, task: Task, knobs: Knobs, host: str) -> None:
         task_id = str(uuid.uuid4()) if knobs.push_mode == "unknown" else task.task_id
-        body = json.dumps(_event(task_id, task)).encode()
-        headers = self._signed(knobs, host, body)
-        if knobs.push_mode == "altered":
-            body += b" "
+        event = json.dumps(_event(task_id, task)).encode()
+        for _ in range(2 if knobs.push_mode == "twice" else 1):
+            for number in range(_RETRIES + 1):
+                if await self._post(event, task_id, knobs, host) or not knobs.push_retry_s:
+                    break
+                await asyncio.sleep(knobs.push_retry_s * min(2**number, _LONGEST))
+
+    async def _post(self, event: bytes, task_id: str, knobs: Knobs, host: str) -> bool:
+        """Whether the target took it."""
+        import httpx
+
+        # Signed anew each time: a late one would be too old else.
+        headers = self._signed(knobs, host, event)
+        body = event + b" " if knobs.push_mode == "altered" else event
         async with httpx.AsyncClient(trust_env=False, timeout=10) as client:
-            for _ in range(2 if knobs.push_mode == "twice" else 1):
-                try:
-                    answer = await client.post(knobs.push_url, content=body, headers=headers)
-                except httpx.HTTPError as error:
-                    _log.warning("the event of task %s did not arrive: %s", task_id, error)
-                else:
-                    _log.info("the event of task %s was answered with %d", task_id, answer.status_code)
+            try:
+                answer = await client.post(knobs.push_url or "", content=body, headers=headers)
+            except httpx.HTTPError as error:
+                _log.warning("the event of task %s did not arrive: %s", task_id, error)
+                return False
+        _log.info("the event of task %s was answered with %d", task_id, answer.status_code)
+        return answer.is_success
 
     def _signed(self, knobs: Knobs, host: str, body: bytes) -> dict[str, str]:
         from cryptography.hazmat.primitives import hashes

@@ -151,7 +151,7 @@ def test_a_receiver_killed_in_a_flood_of_events_costs_no_clip_and_no_money(
             until(lambda: (_counts() or Counter())["woken"] >= LEFT + 2, "some of the events", 60)
             first.kill()
             first.wait()
-            # Events of this time reach nobody, and are not sent again.
+            # Events of this time reach nobody for now: they are sent again, after the clip was found by asking.
             there = len(context.store.list("videos"))
             until(lambda: len(context.store.list("videos")) > there, "a clip without a receiver", 30)
             with receiver(tmp_path, SHORT_GRACE_S):

@@ -16,6 +16,7 @@ from countedstore import CountedStore
 
 from footage.credentials import parse_key
 from footage.emulator import Emulator
+from footage.evidence.claims import claim_path
 from footage.pacing.task_list import WORTH_A_LIST
 from footage.push.certificates import TrustedCertificates
 from footage.push.receiver import Receiver, Rule
@@ -51,7 +52,7 @@ def listening(tmp_path: Path, emulator: Emulator) -> Iterator[Listening]:
         server.should_exit = True
         thread.join()
         socket.close()
-        emulator.turn(push_url=None, push_mode="once")
+        emulator.turn(push_url=None, push_mode="once", push_retry_s=1.0)
 
 
 @pytest.mark.parametrize("mode", ["once", "twice", "newline"])
@@ -112,6 +113,49 @@ def test_a_clip_that_nobody_waits_for_is_named_to_who_finishes_it(bench: Bench, 
 
     assert listening.ended == [clip.key]
     assert clip.context.store.list("wakeups") == [f"wakeups/{clip.key}"]
+
+
+def test_an_event_that_could_not_be_looked_up_is_taken_when_it_is_sent_again(
+    bench: Bench, listening: Listening
+) -> None:
+    bench.emulator.turn(push_url=listening.url, push_retry_s=0.2, generation_s=800.0)
+    clip = bench.clip()
+    claim = claim_path(bench.buy(clip).task_id)
+    store = clip.context.store
+    whole = store.read(claim)
+    store.replace(claim, b"{")
+    until(lambda: listening.receiver.counts["store"] > 0)
+
+    store.replace(claim, whole)
+
+    until(lambda: listening.receiver.counts["woken"] > 0)
+    assert listening.ended == [clip.key]
+
+
+def test_events_that_come_in_another_order_name_each_their_clip(bench: Bench, listening: Listening) -> None:
+    context = bench.context()
+    clips = [bench.clip(context), bench.clip(context, take=2)]
+    for clip, generation_s in zip(clips, (600.0, 1000.0), strict=True):
+        bench.emulator.turn(push_url=listening.url, push_mode="reversed", generation_s=generation_s)
+        bench.buy(clip)
+
+    until(lambda: len(listening.ended) == 2)
+
+    assert listening.ended == [clips[1].key, clips[0].key]
+
+
+def test_without_any_event_a_clip_comes_by_asking(bench: Bench, listening: Listening) -> None:
+    bench.emulator.turn(push_url=listening.url, push_mode="never")
+    context = bench.context(push_url=listening.url)
+    assert bench.make(bench.clip(context)).video_url
+    bench.emulator.turn(push_mode="once", generation_s=400.0)
+    one_more = bench.clip(context, take=2)
+    bench.buy(one_more)
+
+    until(lambda: bool(listening.ended))
+
+    assert listening.ended == [one_more.key]
+    assert listening.receiver.counts == {"signed as documented": 1, "woken": 1}
 
 
 def test_while_events_come_a_clip_is_asked_for_as_seldom_as_an_operator_allows(
