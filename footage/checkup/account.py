@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from footage.catalogue import CATALOGUE, card
+from footage.checkup.completion_events import event_findings
 from footage.checkup.finding import Finding, examine
 from footage.errors import AccountProblem
 from footage.request import VideoRequest
@@ -37,6 +38,7 @@ def provider_findings(context: Context, *, keep: bool = False) -> Generator[Find
     if access.level == "fail":
         return
     yield examine("clock", lambda: _clock(context))
+    yield from event_findings(context)
     yield from _model_findings(context, region, keep=keep)
     yield examine("unfinished", lambda: _unfinished(context)).as_warning()
 

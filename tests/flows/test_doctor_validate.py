@@ -64,6 +64,18 @@ def test_doctor_is_content_where_a_run_would_succeed(out: Path, capsys: pytest.C
     } <= findings.keys()
 
 
+def test_doctor_says_whether_events_can_be_taken_where_they_are_wanted(
+    out: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WAN_VIDEO_PUSH_URL", "https://videos.example/events")
+
+    code, findings = _doctor(capsys)
+
+    # Clips come without them.
+    assert (code, findings["events"]["level"]) == (0, "warn")
+    assert "WAN_VIDEO_PUSH_TOKEN" in findings["events"]["message"]
+
+
 def test_doctor_tells_that_a_server_keeps_its_runs_for_ever(
     prefect_server: Any, out: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -17,11 +17,11 @@ from typing import Any
 
 import httpx
 import pytest
-import uvicorn
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from rawserver import RawServer, reply, verbatim
+from servedapp import served
 
 from footage.evidence.clip_evidence import ClipEvidence
 from footage.evidence.records import Claim
@@ -382,7 +382,7 @@ def test_senders_that_dribble_are_cut_off_and_hold_up_no_event(store: Store, oss
     body, headers = bus.signed(event(claimed(store)))
     strangers, knowing = 2 * AT_ONCE, 2 * AT_ONCE
 
-    with served(bus.receiver) as port, contextlib.ExitStack() as open_ones:
+    with served(bus.receiver.app()) as port, contextlib.ExitStack() as open_ones:
         address = f"http://127.0.0.1:{port}/dashscope/4f1c?x=1"
         slow = [open_ones.enter_context(_begun(port, {})) for _ in range(strangers)]
         slow += [open_ones.enter_context(_begun(port, headers)) for _ in range(knowing)]
@@ -395,20 +395,6 @@ def test_senders_that_dribble_are_cut_off_and_hold_up_no_event(store: Store, oss
     assert bus.ended == [KEY]
     assert [head.split()[1] for head in heads] == [b"401"] * strangers + [b"408"] * knowing
     assert bus.receiver.counts["slow"] == knowing
-
-
-@contextlib.contextmanager
-def served(receiver: Receiver) -> Iterator[int]:
-    """The port on which a receiver answers."""
-    with socket.create_server(("127.0.0.1", 0), backlog=2048) as listening:
-        server = uvicorn.Server(uvicorn.Config(receiver.app(), log_level="critical", lifespan="off"))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
-        thread.start()
-        try:
-            yield listening.getsockname()[1]
-        finally:
-            server.should_exit = True
-            thread.join()
 
 
 @contextlib.contextmanager
