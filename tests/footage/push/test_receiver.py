@@ -2,150 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
-import base64
-import contextlib
-import datetime
-import json
-import socket
-import threading
-import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
-import httpx
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from eventbus import KEY, KEYS, URL, Bus, asked, certificate_of, claimed, event
 from rawserver import RawServer, reply, verbatim
-from servedapp import served
 
 from footage.evidence.clip_evidence import ClipEvidence
-from footage.evidence.records import Claim
-from footage.push.certificates import TrustedCertificates, certificate_host
-from footage.push.receiver import AT_ONCE, INSIDE, MOST_BYTES, READ_S, Receiver, Rule
-from footage.storage import Store, open_store
+from footage.push.certificates import certificate_host
+from footage.push.receiver import MOST_BYTES
+from footage.storage import Store
 
-URL = "https://videos.example/dashscope/4f1c?x=1"
-KEY = "c" * 64
-KEYS = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 FOREIGN_KEYS = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-
-
-def certificate_of(key: Any) -> bytes:
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "EventBridge")])
-    now = datetime.datetime.now(datetime.UTC)
-    made = x509.CertificateBuilder(name, name, key.public_key(), 1, now, now + datetime.timedelta(days=1))
-    return made.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
-
-
-@pytest.fixture(scope="module")
-def oss() -> Iterator[RawServer]:
-    """Where the certificate is; a stand-in on this machine."""
-    with RawServer(reply(certificate_of(KEYS))) as server:
-        yield server
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return open_store(str(tmp_path / "store"))
-
-
-class Bus:
-    """Sends events to a receiver, as EventBridge does."""
-
-    def __init__(self, store: Store, oss: RawServer, *, read_s: float = READ_S, **rule: Any) -> None:
-        self.origin = f"http://127.0.0.1:{oss.port}"
-        self.ended: list[str] = []
-        fields = {"tokens": ("secret",), "regions": frozenset({"cn-beijing"}), **rule}
-        certificates = TrustedCertificates(fields["regions"], self.origin)
-        self.receiver = Receiver(Rule(URL, **fields), store, certificates, self.ended.append, read_s)
-
-    def send(
-        self,
-        event: dict[str, Any] | bytes,
-        *,
-        key: Any = KEYS,
-        sent_s: float = 0.0,
-        end: bytes = b"",
-        change: Callable[[dict[str, str]], None] = lambda headers: None,
-        after: bytes = b"",
-        url: str = URL,
-    ) -> int:
-        """The status of the answer; its body says nothing."""
-        body, headers = self.signed(event, key=key, sent_s=sent_s, end=end, change=change, url=url)
-        answer = asked(self.receiver, "POST", "/dashscope/4f1c?x=1", content=body + after, headers=headers)
-        assert answer.content == b""
-        return answer.status_code
-
-    def signed(
-        self,
-        event: dict[str, Any] | bytes,
-        *,
-        key: Any = KEYS,
-        sent_s: float = 0.0,
-        end: bytes = b"",
-        change: Callable[[dict[str, str]], None] = lambda headers: None,
-        url: str = URL,
-    ) -> tuple[bytes, dict[str, str]]:
-        """Body and headers of an event."""
-        body = event if isinstance(event, bytes) else json.dumps(event).encode()
-        headers = {
-            "x-eventbridge-signature-timestamp": str(int((time.time() + sent_s) * 1000)),
-            "x-eventbridge-hash-method": "SHA256",
-            "x-eventbridge-signature-version": "1.0",
-            "x-eventbridge-signature-url": f"{self.origin}/x509_public_certificate_1.pem",
-            "x-eventbridge-signature-token": "secret",
-        }
-        change(headers)
-        lines = "\n".join([url, *(f"{name}: {value}" for name, value in headers.items())])
-        text = lines.encode() + b"\n" + body + end
-        headers["x-eventbridge-signature-v2"] = base64.b64encode(
-            key.sign(text, padding.PKCS1v15(), hashes.SHA256())
-        ).decode()
-        return body, headers
-
-
-def asked(receiver: Receiver, method: str, path: str, **more: Any) -> httpx.Response:
-    """What a receiver answers."""
-
-    async def ask() -> httpx.Response:
-        transport = httpx.ASGITransport(receiver.app())
-        async with httpx.AsyncClient(transport=transport, base_url="http://here") as client:
-            return await client.request(method, path, **more)
-
-    return asyncio.run(ask())
-
-
-@pytest.fixture
-def bus(store: Store, oss: RawServer) -> Bus:
-    return Bus(store, oss)
-
-
-def event(task_id: str, status: str = "SUCCEEDED", **fields: Any) -> dict[str, Any]:
-    data = {"task_id": task_id, "task_status": status, "contain_result": False}
-    return {
-        "id": str(uuid.uuid4()),
-        "source": "acs.dashscope",
-        "type": "dashscope:System:AsyncTaskFinish",
-        "aliyunaccountid": "1234",
-        "aliyunregionid": "cn-beijing",
-        # As in the guide's own sample.
-        "time": "2023-1-25T1:2:3Z",
-        "data": data,
-        **fields,
-    }
-
-
-def claimed(store: Store) -> str:
-    """A task of a clip of this store that is not finished."""
-    ClipEvidence(store, KEY).mark_open()
-    task_id = str(uuid.uuid4())
-    store.create(f"claims/{task_id}.json", Claim(task_id=task_id, key=KEY, attempt=1).to_bytes())
-    return task_id
 
 
 @pytest.mark.parametrize("end", [b"", b"\n"])
@@ -341,99 +212,6 @@ def test_what_is_too_large_is_refused_before_it_is_read(store: Store, bus: Bus) 
     assert bus.send(b" " * (MOST_BYTES + 1)) == 413
 
     assert bus.receiver.counts["size"] == 1
-
-
-async def test_who_comes_while_as_many_as_allowed_are_read_is_asked_to_come_again(bus: Bus) -> None:
-    go_on, reading = asyncio.Event(), asyncio.Semaphore(0)
-    _, headers = bus.signed(b"{}")
-
-    async def slow() -> AsyncIterator[bytes]:
-        yield b"{"
-        reading.release()
-        await go_on.wait()
-
-    transport = httpx.ASGITransport(bus.receiver.app())
-    async with httpx.AsyncClient(transport=transport, base_url="http://here", headers=headers) as client:
-        sent = [asyncio.create_task(client.post("/dashscope/4f1c", content=slow())) for _ in range(INSIDE)]
-        for _ in sent:
-            await reading.acquire()
-
-        one_more = await client.post("/dashscope/4f1c", content=b"{}")
-        go_on.set()
-        await asyncio.gather(*sent)
-        after = await client.post("/dashscope/4f1c", content=b"{}")
-
-    assert (one_more.status_code, bus.receiver.counts["busy"]) == (503, 1)
-    assert after.status_code == 204
-
-
-def test_strangers_use_up_nothing_of_what_is_taken_in_a_minute(
-    store: Store, bus: Bus, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("footage.push.receiver.A_MINUTE", 2)
-    for _ in range(5):
-        assert asked(bus.receiver, "POST", "/dashscope/4f1c", content=b"{}").status_code == 401
-
-    assert [bus.send(event(claimed(store))) for _ in range(3)] == [204, 204, 503]
-
-
-def test_senders_that_dribble_are_cut_off_and_hold_up_no_event(store: Store, oss: RawServer) -> None:
-    bus = Bus(store, oss, read_s=1.0)
-    body, headers = bus.signed(event(claimed(store)))
-    strangers, knowing = 2 * AT_ONCE, 2 * AT_ONCE
-
-    with served(bus.receiver.app()) as port, contextlib.ExitStack() as open_ones:
-        address = f"http://127.0.0.1:{port}/dashscope/4f1c?x=1"
-        slow = [open_ones.enter_context(_begun(port, {})) for _ in range(strangers)]
-        slow += [open_ones.enter_context(_begun(port, headers)) for _ in range(knowing)]
-        open_ones.enter_context(_dribbling(slow))
-        answers = [httpx.post(address, content=body, headers=headers, trust_env=False)]
-        # The end of what is read is the end of the connection.
-        heads = [_all_of(one) for one in slow]
-
-    assert [answer.status_code for answer in answers] == [204]
-    assert bus.ended == [KEY]
-    assert [head.split()[1] for head in heads] == [b"401"] * strangers + [b"408"] * knowing
-    assert bus.receiver.counts["slow"] == knowing
-
-
-@contextlib.contextmanager
-def _begun(port: int, headers: dict[str, str]) -> Iterator[socket.socket]:
-    """A request of which a byte has come."""
-    lines = [*(f"{name}: {value}" for name, value in headers.items()), "host: x", "content-length: 1000"]
-    with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
-        head = "\r\n".join(["POST /dashscope/4f1c?x=1 HTTP/1.1", *lines])
-        connection.sendall(f"{head}\r\n\r\n{{".encode())
-        yield connection
-
-
-@contextlib.contextmanager
-def _dribbling(connections: list[socket.socket]) -> Iterator[None]:
-    """Within this block each connection sends a byte now and then."""
-    ended = threading.Event()
-
-    def dribble() -> None:
-        while not ended.wait(0.05):
-            for connection in connections:
-                # It was cut off.
-                with contextlib.suppress(OSError):
-                    connection.send(b" ")
-
-    thread = threading.Thread(target=dribble)
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join()
-
-
-def _all_of(connection: socket.socket) -> bytes:
-    data = b""
-    with contextlib.suppress(ConnectionResetError):
-        while part := connection.recv(4096):
-            data += part
-    return data
 
 
 def test_other_addresses_and_methods_are_not_answered(bus: Bus) -> None:
