@@ -10,12 +10,13 @@ import asyncio
 import contextvars
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
 P = ParamSpec("P")
 R = TypeVar("R")
+T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
 
@@ -58,3 +59,17 @@ async def in_thread_to_the_end(call: Callable[P, R], /, *args: P.args, **kwargs:
         if not work.cancelled() and (error := work.exception()) is not None:
             logger.warning("After the cancel: %s", error)
         raise
+
+
+def call_each(call: Callable[[T], R], items: Iterable[T], at_once: int) -> list[R]:
+    """What `call` returns for each item, in their order; blocks, with some calls at once, each with this context.
+
+    Raises what the first of them raises; what has not begun by then is not called any more.
+    """
+    with ThreadPoolExecutor(at_once) as pool:
+        calls = [pool.submit(contextvars.copy_context().run, call, item) for item in items]
+        try:
+            return [one.result() for one in calls]
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise

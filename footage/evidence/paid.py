@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable
+from functools import partial
 from typing import TYPE_CHECKING
 
+from footage.concurrency.executors import call_each
 from footage.errors import StorageProblem, Unreachable
 from footage.evidence.clip_evidence import ClipEvidence, is_key
 
@@ -14,6 +17,9 @@ if TYPE_CHECKING:
     from footage.storage import Store
 
 NOTHING = "nothing"
+# A batch asks about thousands of clips before it can say its error.
+AT_ONCE = 16
+_STORED = "yes, and nothing is bought again"
 _NOT_TOLD = "not known, because the store does not tell; nothing is bought a second time"
 
 
@@ -33,7 +39,7 @@ def _paid_for(attempt: Attempt) -> str:
         case "succeeded", "lost":
             return "yes, and the result can no longer be fetched"
         case _, "succeeded":
-            return "yes, and nothing is bought again"
+            return _STORED
         case _, "lost":
             return "perhaps; the provider's bill tells"
         case "abandoned", None:
@@ -55,12 +61,21 @@ def paid_by_run(store: Store, run_id: str) -> str:
 def paid_for(store: Store, keys: Iterable[str]) -> str:
     """What these clips cost so far, in words for a person."""
     try:
-        words = Counter(paid(ClipEvidence(store, key).state()) for key in keys)
+        words = Counter(call_each(partial(_paid_of, store), keys, AT_ONCE))
     except StorageProblem:
         return _NOT_TOLD
     if words.total() <= 1 or set(words) == {NOTHING}:
         return next(iter(words), NOTHING)
     return "; ".join(f"{count} clips: {told}" for told, count in words.items())
+
+
+def _paid_of(store: Store, key: str) -> str:
+    """What one clip costs so far; a finished one is told by one listing, as is one that nobody tried to buy."""
+    evidence = ClipEvidence(store, key, keep=True)
+    names = evidence.files.list()
+    if f"{evidence.folder}/result.json" in names:
+        return _STORED
+    return paid(evidence.state(seen_within_s=math.inf))
 
 
 def with_what_is_booked(error: Unreachable, store: Store, keys: Iterable[str]) -> Unreachable:

@@ -10,13 +10,17 @@ import logging
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
+from footage.concurrency.executors import call_each
 from footage.errors import FootageError, StorageProblem, Throttled, Unreachable
 from footage.evidence.clip_evidence import ClipEvidence, is_key
 from footage.evidence.records import CancelWish, Outcome, Receipt
+from footage.evidence.stored_clips import names_of
 from footage.push.wake_ups import wake_to_cancel
 from footage.steps.booking import outcome_of
+from footage.steps.open_clips import open_keys
 from footage.steps.provider_queries import client_of
 
 if TYPE_CHECKING:
@@ -27,6 +31,8 @@ logger = logging.getLogger(__name__)
 
 # A task that waits is asked for again so often: the provider's gateway may refuse once, or lag behind.
 PAUSES_S = (0.3, 1.0)
+# Clips of a run: each waits for the store and for the provider most of the time.
+AT_ONCE = 16
 
 Became = Literal["canceled", "abandoned", "finished", "failed", "lost", "nothing", "noted"]
 
@@ -52,7 +58,7 @@ def cancel_clip(context: Context, key: str, by: str) -> Cancellation:
     last = state.last
     ended = last.ended if last else None
     if state.result is not None:
-        return Cancellation(key, "finished", "it is finished already; nothing was cancelled")
+        return _finished(key)
     if last is not None and ended is not None and ended.status == "succeeded":
         return _became(key, ended)
     # Also where nothing is open: a run that is about to buy, or to buy again, finds it and stops.
@@ -142,15 +148,42 @@ def _became(key: str, outcome: Outcome) -> Cancellation:
 
 
 def cancel_run(context: Context, run_id: str) -> list[Cancellation]:
-    """Cancel every clip that a run works on, also when one of them cannot be."""
+    """Cancel every clip that a run works on, also when one of them cannot be; those that are open come first.
+
+    A run of thousands is mostly finished, and what waits at the provider runs and is billed a moment later. A clip that
+    is not marked as open may be about to be bought: its worker marks it after its last look for a wish, and before it
+    sends. So the wish is left for each that is not finished, and is found before the create, or by who waits for it.
+
+    Raises:
+        StorageProblem: The run's clips cannot be listed; nothing was asked.
+    """
     prefix = f"runs/{run_id}/"
-    done: list[Cancellation] = []
-    for name in context.store.list(prefix):
-        key = name[len(prefix) :]
-        if not is_key(key):
-            continue
-        try:
-            done.append(cancel_clip(context, key, by=f"run {run_id}"))
-        except FootageError as error:
-            done.append(Cancellation(key, "noted", f"it could not be cancelled now ({error.message})"))
-    return done
+    keys = [key for name in context.store.list(prefix) if is_key(key := name[len(prefix) :])]
+    try:
+        marked = open_keys(context.store)
+    except StorageProblem as error:
+        logger.warning("Which clips are open is not known, so they do not come first: %s", error.message)
+        marked = set[str]()
+    is_open = [key for key in keys if key in marked]
+    others = [key for key in keys if key not in marked]
+    by = f"run {run_id}"
+    return [
+        *call_each(partial(_cancelled, context, by), is_open, AT_ONCE),
+        *call_each(partial(_cancelled_unless_finished, context, by), others, AT_ONCE),
+    ]
+
+
+def _cancelled(context: Context, by: str, key: str) -> Cancellation:
+    try:
+        return cancel_clip(context, key, by)
+    except FootageError as error:
+        return Cancellation(key, "noted", f"it could not be cancelled now ({error.message})")
+
+
+def _cancelled_unless_finished(context: Context, by: str, key: str) -> Cancellation:
+    # One listing is all that a finished clip costs.
+    return _finished(key) if "result.json" in names_of(context.store, key) else _cancelled(context, by, key)
+
+
+def _finished(key: str) -> Cancellation:
+    return Cancellation(key, "finished", "it is finished already; nothing was cancelled")

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import pickle
+import threading
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from countedstore import CountedStore
 
 from footage.errors import Unanswered, Unreachable
 from footage.evidence.clip_evidence import ClipEvidence
-from footage.evidence.paid import with_what_is_booked
+from footage.evidence.paid import paid_by_run, paid_for, with_what_is_booked
 from footage.evidence.records import Intent, Outcome, Receipt
 from footage.storage import open_store
 
@@ -62,3 +64,29 @@ def test_what_is_booked_stays_so_however_often_it_is_asked() -> None:
 
     assert type(booked) is Unanswered
     assert booked.booked() is booked
+
+
+def test_a_finished_clip_is_told_by_one_listing(tmp_path: Path) -> None:
+    store = CountedStore(open_store(str(tmp_path)))
+    # What it says is not looked at.
+    store.create(f"runs/the-run/{KEY}", b"{}")
+    store.create(f"evidence/{KEY}/result.json", b"{}")
+    store.asked.clear()
+
+    told = paid_by_run(store, "the-run")  # type: ignore[arg-type]
+
+    assert told == "yes, and nothing is bought again"
+    assert store.asked == [("list", "runs/the-run/"), ("list", f"evidence/{KEY}")]
+
+
+def test_clips_are_looked_at_several_at_once(tmp_path: Path) -> None:
+    both = threading.Barrier(2)
+
+    class Meeting(CountedStore):
+        """Lists a clip's folder only once two are asked for theirs."""
+
+        def list(self, prefix: str = "") -> Any:
+            both.wait(10)
+            return self._store.list(prefix)
+
+    assert paid_for(Meeting(open_store(str(tmp_path))), [KEY, "cd" * 32]) == "nothing"  # type: ignore[arg-type]

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 from bench import Bench, last_attempt, last_outcome
+from countedstore import CountedStore
 from plainsteps import PLAIN_STEPS
 
-from footage.errors import Canceled, FootageError, SubmissionUnknown
+from footage.errors import Canceled, FootageError, StorageProblem, SubmissionUnknown
 from footage.evidence.state import Permission
 from footage.steps.cancel import cancel_clip, cancel_run
 from footage.steps.check import reopen
@@ -251,6 +252,69 @@ def test_cancelling_a_run_cancels_each_of_its_clips_and_no_other(bench: Bench) -
     assert sorted(one.key for one in done) == sorted(clip.key for clip in mine)
     assert {one.became for one in done} == {"canceled"}
     assert sorted(task["status"] for task in bench.tasks()) == ["CANCELED", "CANCELED", "PENDING"]
+
+
+def test_what_a_run_finished_holds_up_nothing_that_waits_at_the_provider(bench: Bench) -> None:
+    context = bench.context(run_id="run-1")
+    finished = [bench.make(bench.clip(context, take=take)).key for take in (1, 2, 3)]
+    queued(bench)
+    waiting = [bench.clip(context, take=take) for take in (4, 5)]
+    for clip in waiting:
+        bench.buy(clip)
+    ordered = bench.clip(context, take=6)
+
+    counted = CountedStore(context.store)
+    done = cancel_run(bench.context(wrap=lambda _: counted), "run-1")
+
+    became = {one.key: one.became for one in done}
+    assert {became[clip.key] for clip in waiting} == {"canceled"}
+    assert {became[key] for key in finished} == {"finished"}
+    asked = [path.split("/")[1] for _, path in counted.asked if path.startswith("evidence/")]
+    assert max(asked.index(clip.key) for clip in waiting) < min(asked.index(key) for key in finished)
+    # One listing is all that each of these is asked for.
+    assert [asked.count(key) for key in finished] == [1, 1, 1]
+    # The wish is there before a worker that is about to buy looks for one.
+    assert became[ordered.key] == "nothing"
+    with pytest.raises(Canceled):
+        bench.make(ordered)
+    assert len(bench.tasks()) == 5
+
+
+def test_clips_of_a_run_are_cancelled_at_the_same_time(bench: Bench) -> None:
+    queued(bench)
+    context = bench.context(run_id="run-1")
+    clips = [bench.clip(context, take=take) for take in (1, 2)]
+    for clip in clips:
+        bench.buy(clip)
+    both = threading.Barrier(2)
+
+    class Meeting(CountedStore):
+        """Gives a receipt only once two clips are asked for theirs."""
+
+        def read(self, path: str, **more: Any) -> Any:
+            if path.endswith("/receipt.json"):
+                both.wait(10)
+            return self._store.read(path, **more)
+
+    done = cancel_run(bench.context(wrap=Meeting), "run-1")
+
+    assert [one.became for one in done] == ["canceled", "canceled"]
+
+
+def test_a_run_is_cancelled_also_where_the_open_clips_cannot_be_listed(bench: Bench) -> None:
+    queued(bench)
+    clip = bench.clip(bench.context(run_id="run-1"))
+    bench.buy(clip)
+
+    class Unlisted(CountedStore):
+        def list(self, prefix: str = "") -> Any:
+            if prefix == "open/":
+                raise StorageProblem("The folder open cannot be listed.")
+            return self._store.list(prefix)
+
+    done = cancel_run(bench.context(wrap=Unlisted), "run-1")
+
+    assert [one.became for one in done] == ["canceled"]
 
 
 def test_one_clip_that_cannot_be_cancelled_does_not_spare_the_others(bench: Bench) -> None:
