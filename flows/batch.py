@@ -76,7 +76,7 @@ async def generate_videos(
             batch, bought, due = await plan(context, requests, file, budget, permission)
             with batch:
                 await probe_batch(context, batch, bought)
-                if not await approved(context, batch, due):
+                if not await approved(context, batch, bought, due):
                     return refused()
                 ledger = Ledger(budget, "Line", "batch")
                 wait_s = patience_s(most_at_once(batch), context.settings)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from prefect.artifacts import acreate_markdown_artifact
@@ -13,17 +12,14 @@ from prefect.runtime import deployment, flow_run
 from prefect.states import Cancelled
 from pydantic import Field
 
-from footage.concurrency.executors import in_thread
 from footage.errors.actions import Approve, command
 from footage.storyboard import approval_reason
-from footage.storyboard.approved_plan import require_shown
 from tasks.artifacts import published
 from tasks.markdown import as_text, slug
 
 if TYPE_CHECKING:
     from prefect import State
 
-    from footage.context import Context
     from footage.storyboard import BoardQuote, Budget
 
 logger = logging.getLogger("footage.tasks")
@@ -36,25 +32,11 @@ class Approval(RunInput):
     approve: bool = Field(description="Ticked: buy at this price. Not ticked: refuse it; nothing is bought.")
 
 
-async def approved_price(
-    context: Context,
-    title: str,
-    due: BoardQuote,
-    budget: Budget,
-    shown: Mapping[str, str],
-    field: str,
-) -> bool:
-    """Whether what is due may be bought; waits for a person's answer where the budget asks for one.
-
-    `shown` has the fingerprints of what the price is of; `field` is how people call each of them, with {} for its name.
-
-    Raises:
-        InvalidRequest: The answer came, and what it was about has changed.
-    """
+async def approved_price(title: str, due: BoardQuote, budget: Budget) -> bool:
+    """Whether what is due may be bought; waits for a person's answer where the budget asks for one."""
     reason = approval_reason(due, budget)
     if reason is None:
         return True
-    await in_thread(require_shown, context.store, str(flow_run.id), shown, field)
     approve = command(Approve(str(flow_run.id)))
     logger.warning(
         "%s Waiting: press Resume on run %s in Prefect (%s) and tick approve, or: %s",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
@@ -20,9 +20,10 @@ from footage.concurrency.executors import in_thread
 from footage.errors import Unreachable
 from footage.evidence.paid import with_what_is_booked
 from footage.order.hand_over import handed_over
-from footage.privacy.display import one_line, plain
+from footage.privacy.display import one_line, plain, shown
 from footage.privacy.redact import redact
 from footage.storyboard import check_budget, in_words
+from footage.storyboard.approved_plan import require_unchanged
 from footage.storyboard.store_limits import limits_in_words
 from footage.values.money import money
 from tasks.approval import approved_price
@@ -97,14 +98,28 @@ async def probe_batch(context: Context, batch: PreparedBatch, bought: dict[str, 
         raise await in_thread(with_what_is_booked, error, context.store, keys) from None
 
 
-async def approved(context: Context, batch: PreparedBatch, due: BoardQuote) -> bool:
+async def approved(
+    context: Context, batch: PreparedBatch, bought: Mapping[str, BoughtClip], due: BoardQuote
+) -> bool:
     """Whether what is due may be bought; waits for a person's answer where a price asks for one.
 
     Raises:
-        InvalidRequest: The answer came, and a request, a picture or a price is not what it was about.
+        InvalidRequest: The run was started before, and a request, a picture or a price is not what it was then.
     """
-    shown = {"requests": batch.fingerprint}
-    return await approved_price(context, batch.name, due, batch.budget, shown, "{}")
+    file = flow_run.parameters.get("file")
+
+    def require_same() -> None:
+        require_unchanged(
+            context.store,
+            str(flow_run.id),
+            {"requests": batch.fingerprint},
+            makes=any(entry.id not in bought or not bought[entry.id].stored for entry in batch.clips),
+            field="file" if file else "requests",
+            value=shown(file) if file else "changed",
+        )
+
+    await in_thread(require_same)
+    return await approved_price(batch.name, due, batch.budget)
 
 
 def batch_progress(batch: PreparedBatch) -> OnReport:

@@ -21,7 +21,7 @@ from footage.privacy.display import one_line, plain
 from footage.privacy.redact import redact
 from footage.review.links import board_page_url
 from footage.storyboard import BoardPlan, BoardQuote, Reading, check_budget, grouped, in_words
-from footage.storyboard.approved_plan import fingerprints
+from footage.storyboard.approved_plan import fingerprints, require_unchanged
 from footage.storyboard.crew import Crew, OnOutcome, patience_s
 from footage.storyboard.folder import folder_of
 from footage.storyboard.package import Package, make_package
@@ -31,7 +31,7 @@ from footage.storyboard.read.settlement import Settlement, from_plain
 from footage.storyboard.recut import recut
 from footage.storyboard.review_parameters import retakes_from, verdicts_from
 from footage.storyboard.store_limits import limits_in_words
-from footage.storyboard.to_buy import still_to_buy
+from footage.storyboard.to_buy import not_stored, still_to_buy
 from footage.storyboard.verdict_log import Words, say
 from footage.values.money import money
 from tasks.approval import approved_price
@@ -119,12 +119,15 @@ async def approved(context: Context, board_plan: BoardPlan, due: BoardQuote) -> 
     """Whether what is due may be bought; waits for a person's answer where the board's budget asks for one.
 
     Raises:
-        InvalidRequest: The answer came, and the board or a picture is not what it was about.
+        InvalidRequest: The run was started before, and the board or a picture is not what it was then.
     """
-    board = board_plan.board
-    return await approved_price(
-        context, board.title, due, board.budget, fingerprints(board_plan), "shots[{}]"
-    )
+
+    def require_same() -> None:
+        makes = due.clips > 0 or bool(not_stored(context, board_plan))
+        require_unchanged(context.store, str(flow_run.id), fingerprints(board_plan), makes=makes)
+
+    await in_thread(require_same)
+    return await approved_price(board_plan.board.title, due, board_plan.board.budget)
 
 
 async def crew(

@@ -1,7 +1,8 @@
-"""What a person said yes to: a run that waited for its approval buys that, or nothing."""
+"""What a run began with, and a person perhaps said yes to: it buys that, or nothing, however often it is started."""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 from collections.abc import Mapping
@@ -9,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from footage.errors import AlreadyThere, InvalidRequest, Problem
+from footage.errors import AlreadyThere, InvalidRequest, NotThere, Problem
+from footage.errors.actions import Harvest, NextStep
 from footage.evidence.reader import RecordReader
 from footage.evidence.records import Record, Sha256
 from footage.privacy.display import shown
@@ -21,41 +23,59 @@ if TYPE_CHECKING:
     from footage.storyboard.plan import BoardPlan, ShotPlan
 
 
-class ShownPlan(Record):
-    """`runs/<run id>/plan.json`: the clips and prices that a run asked about."""
+class PlanOfRun(Record):
+    """`runs/<run id>/plan.json`: the clips and prices with which a run began."""
 
     # SHA-256 of each shot's request with its picture and price, by the shot's id; of a batch one of all.
     shots: dict[str, Sha256] = Field(max_length=100_000)
 
 
-def require_shown(
-    store: Store, run_id: str, fingerprints: Mapping[str, str], field: str = "shots[{}]"
+def require_unchanged(
+    store: Store,
+    run_id: str,
+    fingerprints: Mapping[str, str],
+    *,
+    makes: bool,
+    field: str = "shots[{}]",
+    value: str = "changed",
 ) -> None:
-    """Keep what a run asks a person about; the run that goes on with the answer must have found the same.
+    """Keep what a run makes; when it goes on after a crash or a person's answer, it must have found the same.
+
+    Else the files could be others by then, and the run would buy within its caps once more, or what nobody approved.
 
     Args:
         store: The store of the clips.
-        run_id: The run that asks.
-        fingerprints: SHA-256 of what is asked about, by its name.
+        run_id: The run.
+        fingerprints: SHA-256 of what it makes, by its name.
+        makes: Whether something of it is not stored yet; a run that only returns what there is leaves nothing behind.
         field: What people are told changed; {} stands for that name.
+        value: What people know it by.
 
     Raises:
-        InvalidRequest: Requests, pictures or prices changed since; nothing was bought.
+        InvalidRequest: Requests, pictures or prices changed since the run began; nothing more was bought.
         StorageProblem: The store cannot be read or written.
     """
     path = f"runs/{run_id}/plan.json"
-    now = ShownPlan(shots=dict(fingerprints))
+    now = PlanOfRun(shots=dict(fingerprints))
+    with contextlib.suppress(AlreadyThere):
+        if makes:
+            store.create(path, now.to_bytes())
+            return
     try:
-        store.create(path, now.to_bytes())
+        first = RecordReader(store).record(path, PlanOfRun)
+    except NotThere:
         return
-    except AlreadyThere:
-        shown = RecordReader(store).record(path, ShownPlan)
-    changed = [name for name in {**shown.shots, **now.shots} if shown.shots.get(name) != now.shots.get(name)]
+    changed = [name for name in {**first.shots, **now.shots} if first.shots.get(name) != now.shots.get(name)]
     if changed:
-        why = "its request, picture or price is not the one whose price was asked about; nothing was bought"
+        why = (
+            "is not what it was when this run began: a request, a picture or a price is another one now; "
+            "nothing more was bought"
+        )
         raise InvalidRequest(
-            problems=tuple(Problem(field.format(name), "changed", why) for name in changed),
-            next_step="start it again, to see and approve what it costs now",
+            problems=tuple(Problem(field.format(name), value, why) for name in changed),
+            next_step=NextStep.of(
+                "start a new run for what there is now; what this one has bought is finished by ", Harvest()
+            ),
         )
 
 

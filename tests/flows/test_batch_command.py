@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import sys
@@ -13,6 +14,9 @@ import httpx
 import pytest
 from emulatedrun import environment, fast_emulator, run
 from manymachines import process, until
+from prefect.client.orchestration import get_client
+from prefect.flow_engine import run_flow_async
+from prefect.states import Pending
 
 from flows.batch import generate_videos
 from flows.cli import run as command
@@ -68,6 +72,8 @@ def test_a_file_of_requests_is_made_in_one_run_and_each_line_is_told(
     again = json.loads(capsys.readouterr().out)
     assert (again["cost"]["bought"], emulator.ledger()["accepted"]) == ("0.00", 3)
     assert all(clip["cached"] for clip in again["clips"])
+    # It made nothing, so nobody has to clean up after it.
+    assert list(tmp_path.glob(f"out/*/runs/{again['run']}")) == []
 
 
 @pytest.mark.slow
@@ -91,6 +97,43 @@ def test_a_file_whose_run_was_killed_is_made_to_its_end_and_nothing_is_bought_tw
     assert told["counts"] == {"delivered": len(lines)}
     assert (emulator.ledger()["creates"], emulator.ledger()["accepted"]) == (len(lines), len(lines))
     assert float(told["cost"]["paid_before"]) > 0
+
+
+async def _tries(file: str, *contents: list[dict[str, Any]]) -> list[Any]:
+    """The states in which the tries of one run end, each with other lines in its file."""
+    asked = {"file": file, "max_seconds": 10}
+    ended: list[Any] = []
+    async with get_client() as client:
+        run = await client.create_flow_run(generate_videos, parameters=asked, state=Pending())
+        for lines in contents:
+            _file(Path(file).parent, *lines)
+            # As the automation and the button Retry start a run again.
+            await client.set_flow_run_state(run.id, Pending(), force=True)
+            again = await client.read_flow_run(run.id)
+            ended.append(await run_flow_async(generate_videos, again, parameters=asked, return_type="state"))
+    return ended
+
+
+def test_a_run_whose_file_changed_since_it_began_buys_nothing_more_and_names_the_file(
+    emulator: Emulator, tmp_path: Path
+) -> None:
+    file = str(tmp_path / "requests.jsonl")
+    others = [{**BOAT, "prompt": "Another boat", "take": take} for take in (1, 2)]
+
+    # Each content alone fits the cap of 10 s.
+    begun, changed, same = asyncio.run(_tries(file, [BOAT, BAD], others, [BOAT, BAD]))
+
+    assert (begun.name, changed.name, same.name) == ("Incomplete", "Failed", "Incomplete")
+    for told in (
+        f"file = '{file[:40]}",
+        "is not what it was when this run began",
+        "start a new run",
+        "harvest",
+    ):
+        assert told in changed.message
+    bought = {task["body"]["input"]["prompt"] for task in emulator.tasks()}
+    assert bought == {BOAT["prompt"], BAD["prompt"]}
+    assert emulator.ledger()["creates"] == 2
 
 
 @pytest.mark.parametrize(

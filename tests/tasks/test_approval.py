@@ -52,6 +52,15 @@ async def _suspended() -> FlowRun:
     return run
 
 
+async def _begun() -> FlowRun:
+    """A run whose first process may buy; it is started again after a crash."""
+    async with get_client() as client:
+        run = await client.create_flow_run(asks, state=Pending())
+        assert await run_flow_async(asks, flow_run=run)
+        await client.set_flow_run_state(run.id, Pending(), force=True)
+    return run
+
+
 async def _goes_on(run: FlowRun) -> Any:
     """The next process of the run, as a worker starts it."""
     async with get_client() as client:
@@ -115,7 +124,24 @@ def test_a_yes_is_about_the_pictures_that_were_there_when_it_was_asked_for(
     with pytest.raises(InvalidRequest) as refused:
         asyncio.run(_goes_on(waiting))
     assert [problem.field for problem in refused.value.problems] == ["shots[a]"]
-    assert "nothing was bought" in refused.value.message
+    assert "nothing more was bought" in refused.value.message
+
+
+@pytest.mark.parametrize("changed", [False, True])
+def test_a_run_that_crashed_goes_on_with_the_pictures_that_it_began_with_and_no_others(
+    changed: bool, first_frame: Path, prefect_api: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(BOARD, "budget", {"currency": "CNY"})
+    run = asyncio.run(_begun())
+    if changed:
+        first_frame.write_bytes(picture(color=GREEN))
+
+    if not changed:
+        assert asyncio.run(_goes_on(run)) is True
+        return
+    with pytest.raises(InvalidRequest) as refused:
+        asyncio.run(_goes_on(run))
+    assert [problem.field for problem in refused.value.problems] == ["shots[a]"]
 
 
 @pytest.fixture
