@@ -191,12 +191,14 @@ def _page(report: BatchReport, total: str, url: str) -> str:
 
 
 def _row(clip: ClipReport) -> dict[str, Any]:
-    same = f"same clip as {clip.same_as}" if clip.same_as else ""
+    url = plain(redact(clip.video_url or ""))
     return {
         "line": clip.line,
         "id": as_cell(clip.id),
         "key": clip.key[:12],
         "state": clip.state,
         "cost": money(clip.cost.amount, clip.cost.currency) if clip.cost else "",
-        "what to know": as_cell(clip.error or same or plain(redact(clip.video_url or ""))),
+        "what to know": as_cell(
+            clip.error or (f"same clip as {clip.same_as}: {url}" if clip.same_as else url)
+        ),
     }

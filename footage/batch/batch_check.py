@@ -19,6 +19,7 @@ from footage.errors import MOST_LISTED, InvalidRequest, NotThere, Problem
 from footage.evidence.clip_evidence import ClipEvidence, is_key
 from footage.evidence.stored_order import stored_order
 from footage.order import Quote
+from footage.order.key import answer_of
 from footage.order.parse import parse_request
 from footage.order.prepared import Prepared
 from footage.privacy.display import shown
@@ -82,6 +83,7 @@ class _Checked:
     model: str
     region: str
     quote: Quote
+    answer: tuple[str, str]
 
 
 class _Checker:
@@ -103,7 +105,7 @@ class _Checker:
     def check(self, lines: Iterator[Line], source: str) -> tuple[Entry, ...]:
         entries: list[Entry] = []
         problems: list[Problem] = []
-        first: dict[str, str] = {}
+        first: dict[tuple[str, ...], str] = {}
         ids: dict[str, int] = {}
         with ThreadPoolExecutor(AT_ONCE) as pool:
             for window in windows(lines):
@@ -112,8 +114,7 @@ class _Checker:
                         if (other := ids.setdefault(checked.id, line.number)) != line.number:
                             why = f"line {other} has it already; every line needs its own"
                             problems.append(Problem(f"{line.name}.{_ID}", shown(checked.id), why))
-                        original = first.setdefault(checked.key, checked.id)
-                        entries.append(self._entry(checked, None if original == checked.id else original))
+                        entries.append(self._entry(checked, first))
                     else:
                         problems += checked
                 if len(entries) > MAX_LINES:
@@ -131,11 +132,15 @@ class _Checker:
             raise InvalidRequest(problems=tuple(problems))
         return tuple(entries)
 
-    def _entry(self, checked: _Checked, same_as: str | None) -> Entry:
+    def _entry(self, checked: _Checked, first: dict[tuple[str, ...], str]) -> Entry:
+        """The entry of a line; `first` has the first line of each clip, and of each answer that is made of it."""
+        original = first.setdefault((checked.key,), checked.id)
+        answered = first.setdefault((checked.key, *checked.answer), checked.id)
+        same_as = answered if answered != checked.id else original if original != checked.id else None
         quote = self._quotes.setdefault(checked.quote, checked.quote)
         return Entry(
             checked.line.number, checked.id, checked.key, checked.model, checked.region, quote,
-            checked.order, checked.image, same_as, checked.media,
+            checked.order, checked.image, same_as, checked.media, same_as is not None and answered == checked.id,
         )  # fmt: skip
 
     def _checked(self, line: Line) -> _Checked | list[Problem]:
@@ -163,7 +168,9 @@ class _Checker:
         prepared = Prepared.of(request, image, self._region, media)
         order = prepared.order
         kept = self._spool.put(pickled(prepared))
-        return _Checked(line, shot_id, kept, place, places, order.key, order.model, order.region, order.quote)
+        return _Checked(
+            line, shot_id, kept, place, places, order.key, order.model, order.region, order.quote, answer_of(request)
+        )  # fmt: skip
 
     def _ordered(self, line: Line, shot_id: str, fields: Mapping[str, Any]) -> _Checked:
         """A line that names a clip of this store by its key."""
@@ -181,7 +188,9 @@ class _Checker:
         except NotThere:
             why = "no clip in this store has this key"
             raise InvalidRequest(problems=(Problem(_KEY, shown(given), why),)) from None
-        return _Checked(line, shot_id, None, None, (), given, order.model, order.region, order.quote)
+        return _Checked(
+            line, shot_id, None, None, (), given, order.model, order.region, order.quote, answer_of(order.request)
+        )  # fmt: skip
 
     def _image(self, request: VideoRequest) -> tuple[ReferenceImage | None, Place | None]:
         """The picture as it is sent, and where its bytes lie."""

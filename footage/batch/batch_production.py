@@ -9,16 +9,18 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from footage.errors import OverBudget, StorageProblem
+from footage.errors.actions import Rerun
 from footage.request import Cost
 from footage.storyboard.crew import Crew, outcome_of
-from footage.storyboard.cut import OutcomeState
+from footage.storyboard.cut import OutcomeState, ShotOutcome
 
 if TYPE_CHECKING:
     from footage.batch.prepared_batch import Entry, PreparedBatch
+    from footage.clip import Clip
     from footage.context import Context
     from footage.order.prepared import Prepared
     from footage.storyboard.budget import Ledger
-    from footage.storyboard.cut import ShotOutcome
 
 # For each model: it makes 2 or 5 clips at once and queues the others; more would only be kept in memory.
 AT_ONCE = 64
@@ -39,7 +41,7 @@ class ClipReport:
     error: str | None = None
     next: str | None = None
     unreachable: bool = False
-    # Id of an earlier line that asks for the same clip: made and paid once.
+    # Id of an earlier line that asks for the same clip: made and paid once, though perhaps with another file of it.
     same_as: str | None = None
 
 
@@ -56,6 +58,10 @@ async def produce(
 ) -> tuple[ClipReport, ...]:
     """Make all clips of a batch; how each line ended, in their order. Never raises for a clip."""
     reports: dict[str, ClipReport] = {}
+    others: dict[str | None, list[Entry]] = defaultdict(list)
+    for entry in batch.entries:
+        if entry.own_answer:
+            others[entry.same_as].append(entry)
 
     async def worker(entries: Iterator[Entry]) -> None:
         for entry in entries:
@@ -63,6 +69,12 @@ async def produce(
             reports[entry.id] = report
             if on_report is not None:
                 await on_report(report)
+            for other in others[entry.id]:
+                reports[other.id] = (
+                    await _another_answer(context, batch, other, ledger, crew)
+                    if report.state == "delivered"
+                    else _same(report, other)
+                )
 
     by_model: dict[tuple[str, str], list[Entry]] = defaultdict(list)
     for entry in batch.clips:
@@ -82,6 +94,28 @@ async def _one(
     return _report(entry, await outcome_of(context, ledger, crew, entry.id, asked))
 
 
+async def _another_answer(
+    context: Context, batch: PreparedBatch, entry: Entry, ledger: Ledger, crew: Crew
+) -> ClipReport:
+    """What a line gets of a clip that an earlier line has just made: it is stored, so nothing is bought or settled."""
+
+    async def answered() -> ShotOutcome:
+        clip = await crew.check(batch.asked(entry), entry.id, _buy_nothing)
+        if clip.response is None:
+            raise StorageProblem(
+                f"Clip {entry.key[:12]} is not in the store any more as it was delivered.",
+                next_step=Rerun(entry.key),
+                key=entry.key,
+            )
+        return ShotOutcome(entry.id, "delivered", response=clip.response)
+
+    return _same(_report(entry, await outcome_of(context, ledger, crew, entry.id, answered)), entry)
+
+
+def _buy_nothing(clip: Clip) -> None:
+    raise OverBudget(f"Clip {clip.key[:12]} was made already; nothing is bought for it again.", key=clip.key)
+
+
 def _report(entry: Entry, outcome: ShotOutcome) -> ClipReport:
     clip = outcome.response
     return ClipReport(
@@ -99,6 +133,10 @@ def _report(entry: Entry, outcome: ShotOutcome) -> ClipReport:
 
 
 def _of_line(entry: Entry, reports: dict[str, ClipReport]) -> ClipReport:
-    if entry.same_as is None:
+    if entry.same_as is None or entry.id in reports:
         return reports[entry.id]
-    return dataclasses.replace(reports[entry.same_as], line=entry.line, id=entry.id, same_as=entry.same_as)
+    return _same(reports[entry.same_as], entry)
+
+
+def _same(report: ClipReport, entry: Entry) -> ClipReport:
+    return dataclasses.replace(report, line=entry.line, id=entry.id, same_as=entry.same_as)

@@ -31,7 +31,7 @@ _WINDOW = 64
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line, checked and priced; `same_as` is the id of an earlier line that is the same clip."""
+    """One line, checked and priced; `same_as` is the id of an earlier line that is the same clip: it is paid once."""
 
     line: int
     id: str
@@ -45,6 +45,8 @@ class Entry:
     same_as: str | None
     # Of what goes in beside the first frame, in its order.
     media: tuple[Place, ...] = ()
+    # Whether it wants another file of that clip, or other notes about it, than the earlier line.
+    own_answer: bool = False
 
 
 class PreparedBatch:

@@ -69,6 +69,11 @@ def seed_and_key(
     return material["seed"], _digest(material).hex()
 
 
+def answer_of(request: VideoRequest) -> tuple[str, str]:
+    """What of a request decides, beside the key, which file of the clip it is answered with, and the notes about it."""
+    return "own" if request.visible_label == "own" else "none", request.conform
+
+
 def _digest(material: dict[str, Any]) -> bytes:
     canonical = json.dumps(material, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(canonical.encode("ascii")).digest()

@@ -121,6 +121,53 @@ async def test_each_line_is_a_clip_and_a_bad_one_does_not_end_the_others(
     assert ledger.statement().paid_before > 0
 
 
+async def test_lines_that_want_another_file_of_the_same_clip_get_it_and_it_is_paid_once(
+    context: Context, emulator: Emulator
+) -> None:
+    before = emulator.ledger()["accepted"]
+    plain = {**BOAT, "prompt": "A labelled boat"}
+    own = {**plain, "visible_label": "own"}
+
+    with prepare_batch(context, [plain, own, {**plain, "conform": "never"}, own], None, CNY) as batch:
+        clips, ledger = await _make(context, batch)
+
+    assert [(clip.id, clip.state, clip.same_as) for clip in clips] == [
+        ("1", "delivered", None),
+        ("2", "delivered", "1"),
+        ("3", "delivered", "1"),
+        ("4", "delivered", "2"),
+    ]
+    assert [(clip.video_url or "").partition(clip.key)[2] for clip in clips] == [
+        ".mp4",
+        ".labelled.mp4",
+        ".mp4",
+        ".labelled.mp4",
+    ]
+    assert emulator.ledger()["accepted"] - before == 1
+    assert batch.quote.clips == 1
+    assert clips[0].cost is not None
+    assert (ledger.statement().bought, ledger.statement().paid_before) == (clips[0].cost.amount, 0)
+
+
+async def test_where_there_is_no_clip_no_other_file_of_it_is_asked_for(
+    context: Context, emulator: Emulator
+) -> None:
+    before = emulator.ledger()["creates"]
+    bad = {**BOAT, "prompt": "No label [[emulator: fail=DataInspectionFailed]]"}
+    own = {**bad, "visible_label": "own"}
+
+    with prepare_batch(context, [bad, own, own], None, CNY) as batch:
+        clips, _ = await _make(context, batch)
+
+    assert [(clip.state, clip.same_as) for clip in clips] == [
+        ("failed", None),
+        ("failed", "1"),
+        ("failed", "2"),
+    ]
+    assert len({clip.error for clip in clips}) == 1
+    assert emulator.ledger()["creates"] - before == 1
+
+
 async def test_a_line_may_name_the_key_of_a_clip_that_was_ordered_before(context: Context) -> None:
     with prepare_batch(context, [BOAT | {"take": 7}], None, CNY) as batch:
         (made,), _ = await _make(context, batch)

@@ -10,7 +10,9 @@ import pytest
 from pictures import BLUE, picture, read_once
 
 from footage.order import Order, plan
+from footage.order.key import answer_of, seed_and_key
 from footage.order.parse import parse_request
+from footage.reference.media import media_asked
 from footage.request import VideoRequest
 
 IMAGE = picture()
@@ -105,6 +107,29 @@ def test_whatever_changes_the_clip_changes_the_key(change: dict[str, Any]):
 )
 def test_what_does_not_change_the_clip_does_not_change_the_key(change: dict[str, Any], why: str):
     assert ordered(**change).key == ordered().key
+
+
+# One value of each field that is none of its default and none of what `ordered` asks.
+OTHER: dict[str, Any] = {
+    "prompt": "a kite", "negative_prompt": "rain", "duration": 10, "fps": 24, "size": "1920*1080", "seed": 5,
+    "reference_image": picture(color=BLUE), "last_frame": IMAGE, "references": [{"image": "ella.png"}],
+    "extend_from": "0" * 64, "motion_strength": 0.5, "model": "wan2.6-t2v", "region": "cn-beijing",
+    "prompt_extend": False, "shot_type": "multi", "audio": False, "audio_url": "https://x/a.mp3", "watermark": True,
+    "visible_label": "own", "take": 2, "strict": True, "conform": "never", "fit": "pad", "pad_color": "#ffffff",
+}  # fmt: skip
+# Where a clip is made, and what is refused, change nothing about what there is of it.
+NO_MATTER = {"region", "strict"}
+
+
+def test_each_field_of_a_request_is_part_of_the_key_or_of_the_answer_or_changes_nothing():
+    def told(**fields: Any) -> tuple[Any, ...]:
+        asked = VideoRequest(prompt="a boat", **{"model": MODEL, "reference_image": IMAGE} | fields)
+        media = [(role, str(source)) for role, _, source in media_asked(asked)]
+        return *seed_and_key(asked, str(asked.reference_image), media), answer_of(asked)
+
+    assert OTHER.keys() == VideoRequest.model_fields.keys()
+    without = {name for name, value in OTHER.items() if name != "prompt" and told(**{name: value}) == told()}
+    assert without == NO_MATTER
 
 
 def test_minus_zero_is_zero():
