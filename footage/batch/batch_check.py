@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
@@ -15,7 +16,7 @@ from footage.batch.lines import MAX_LINES, Line, listed, open_lines
 from footage.batch.prepared_batch import Entry, PreparedBatch, windows
 from footage.batch.spool import Place, Spool
 from footage.batch.spooled_media import bare_media, pickled, whole_media, with_bytes
-from footage.errors import MOST_LISTED, InvalidRequest, NotThere, Problem
+from footage.errors import MOST_LISTED, InvalidRequest, NotThere, Problem, StorageProblem, Unreachable
 from footage.evidence.clip_evidence import ClipEvidence, is_key
 from footage.evidence.stored_order import stored_order
 from footage.order import Quote
@@ -47,7 +48,7 @@ def prepare_batch(
 
     Raises:
         InvalidRequest: Names every line and field that is wrong; nothing was bought.
-        Unreachable: A picture's server does not answer now.
+        Unreachable: The server of a line's picture does not answer now; names the lines.
         StorageProblem: The store, or the one that the file lies in, does not answer.
     """
     if (requests is None) == (file is None):
@@ -86,6 +87,14 @@ class _Checked:
     answer: tuple[str, str]
 
 
+@dataclass(frozen=True)
+class _Unanswered:
+    """A line that cannot be checked now, because a server or the store does not answer."""
+
+    field: str
+    error: Unreachable | StorageProblem
+
+
 class _Checker:
     """Puts every line through the rules of a single request and collects what they say."""
 
@@ -97,6 +106,8 @@ class _Checker:
         # One picture on a thousand lines is read and prepared once, and lies on disk once.
         self._images: dict[bytes, tuple[ReferenceImage | None, Place | None]] = {}
         self._media: dict[bytes, tuple[tuple[Medium, ...], tuple[Place, ...]]] = {}
+        # Nor is a server that does not answer asked for it a thousand times.
+        self._unanswered: dict[bytes, Unreachable | StorageProblem] = {}
         self._locks: dict[bytes, Lock] = {}
         self._lock = Lock()
         # A few prices for thousands of lines.
@@ -105,6 +116,7 @@ class _Checker:
     def check(self, lines: Iterator[Line], source: str) -> tuple[Entry, ...]:
         entries: list[Entry] = []
         problems: list[Problem] = []
+        unanswered: list[_Unanswered] = []
         first: dict[tuple[str, ...], str] = {}
         ids: dict[str, int] = {}
         with ThreadPoolExecutor(AT_ONCE) as pool:
@@ -115,6 +127,8 @@ class _Checker:
                             why = f"line {other} has it already; every line needs its own"
                             problems.append(Problem(f"{line.name}.{_ID}", shown(checked.id), why))
                         entries.append(self._entry(checked, first))
+                    elif isinstance(checked, _Unanswered):
+                        unanswered.append(checked)
                     else:
                         problems += checked
                 if len(entries) > MAX_LINES:
@@ -122,14 +136,16 @@ class _Checker:
                     problems.append(
                         Problem(source, f"more than {MAX_LINES:,} requests", why, f"1 to {MAX_LINES:,}")
                     )
-                if len(entries) > MAX_LINES or len(problems) >= MOST_LISTED:
+                if len(entries) > MAX_LINES or len(problems) >= MOST_LISTED or unanswered:
                     break
-        if not entries and not problems:
+        if not entries and not problems and not unanswered:
             problems.append(
                 Problem(source, "(nothing)", "there is no request in it", "one JSON object a line")
             )
         if problems:
             raise InvalidRequest(problems=tuple(problems))
+        if unanswered:
+            raise _with_lines(unanswered)
         return tuple(entries)
 
     def _entry(self, checked: _Checked, first: dict[tuple[str, ...], str]) -> Entry:
@@ -143,7 +159,7 @@ class _Checker:
             checked.order, checked.image, same_as, checked.media, same_as is not None and answered == checked.id,
         )  # fmt: skip
 
-    def _checked(self, line: Line) -> _Checked | list[Problem]:
+    def _checked(self, line: Line) -> _Checked | _Unanswered | list[Problem]:
         if line.problem is not None:
             return [line.problem]
         fields = dict(line.fields)
@@ -159,6 +175,9 @@ class _Checker:
             )
         except InvalidRequest as error:
             return found + [replace(p, field=f"{line.name}.{p.field}") for p in error.problems]
+        except (Unreachable, StorageProblem) as error:
+            field = error.details.get("field", _KEY)
+            return found or _Unanswered(f"{line.name}.{field}", error)
         return found or checked
 
     def _new(self, line: Line, shot_id: str, fields: Mapping[str, Any]) -> _Checked:
@@ -196,7 +215,7 @@ class _Checker:
         """The picture as it is sent, and where its bytes lie."""
         asked = (request.reference_image, request.model, request.size, request.fit, request.pad_color)
         mark = _mark(asked)
-        with self._lock_of(mark):
+        with self._asked_once(mark):
             if mark not in self._images:
                 image, place = read_reference(request, self._fetch, self._context.input_roots), None
                 if image is not None and image.prepared is not None:
@@ -211,7 +230,7 @@ class _Checker:
         if not given:
             return (), ()
         mark = _mark((given, request.model, request.size, request.fit, request.pad_color))
-        with self._lock_of(mark):
+        with self._asked_once(mark):
             if mark not in self._media:
                 media = read_media(request, self._fetch, self._context.input_roots)
                 # Where one could not be read there is no order either.
@@ -221,9 +240,29 @@ class _Checker:
         whole = len(places) == len(media)
         return (whole_media(media, places, self._spool) if whole else media), places
 
-    def _lock_of(self, mark: bytes) -> Lock:
+    @contextlib.contextmanager
+    def _asked_once(self, mark: bytes) -> Generator[None]:
+        """Around the reading of what many lines may have; raises what the first of them was answered."""
         with self._lock:
-            return self._locks.setdefault(mark, Lock())
+            lock = self._locks.setdefault(mark, Lock())
+        with lock:
+            if mark in self._unanswered:
+                raise self._unanswered[mark]
+            try:
+                yield
+            except (Unreachable, StorageProblem) as error:
+                self._unanswered[mark] = error
+                raise
+
+
+def _with_lines(unanswered: list[_Unanswered]) -> Unreachable | StorageProblem:
+    """The first of these errors, with the lines of all of them."""
+    first = unanswered[0].error
+    told = [f"{one.field}: {one.error.message}" for one in unanswered]
+    if len(told) > 1:
+        head = f"{len(unanswered)} lines cannot be checked now; nothing was bought by this run:"
+        told = [head, *(f"  - {one}" for one in told)]
+    return type(first)("\n".join(told), next_step=first.next_step, **first.details)
 
 
 def _mark(asked: object) -> bytes:

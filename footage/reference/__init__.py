@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable
 
 from footage.catalogue import offered_models, tier_of
-from footage.errors import InvalidRequest, Problem
+from footage.errors import FootageError, InvalidRequest, Problem
 from footage.input_roots import InputRoots
 from footage.privacy.display import shown_reference
 from footage.reference.image import PreparedImage, ReferenceImage
@@ -38,8 +38,8 @@ def read_reference(
 
     Files are read below `roots` alone; None: anywhere.
 
-    What is wrong with the image is in `problems`, so that `plan` can report it with everything else. Errors
-    of `fetch_url` other than InvalidRequest (nobody answers, for example) pass through.
+    What is wrong with the image is in `problems`, so that `plan` can report it with everything else. Other errors
+    of `fetch_url` (nobody answers, for example) pass through; their detail `field` says what they are about.
     """
     reference = request.reference_image
     card = offered_models().get(request.model)
@@ -59,3 +59,6 @@ def read_reference(
     except InvalidRequest as error:
         problems = tuple(Problem("reference_image", source, p.message, p.allowed) for p in error.problems)
         return ReferenceImage(source, sha256, None, problems)
+    except FootageError as error:
+        error.details["field"] = "reference_image"
+        raise

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from footage.catalogue import CATALOGUE, ModelCard, offered_models, tier_of
 from footage.child import Bounds, ChildError, call
-from footage.errors import InvalidRequest, Problem
+from footage.errors import FootageError, InvalidRequest, Problem
 from footage.input_roots import InputRoots
 from footage.privacy.display import shown_reference
 from footage.reference.preparation import Fit, prepare
@@ -75,6 +75,8 @@ def read_media(
 ) -> tuple[Medium, ...]:
     """Read what a request gives beside its first frame; nothing of it for a model that takes none of it.
 
+    Errors of `fetch_url` other than InvalidRequest pass through; their detail `field` says what they are about.
+
     `fetch_url(url, max_bytes)` gives what is behind a link, or, behind `clip:KEY`, a clip of the store.
     """
     card = offered_models().get(request.model)
@@ -120,6 +122,9 @@ def _read(
     except InvalidRequest as error:
         problems = tuple(Problem(field, shown, p.message, p.allowed) for p in error.problems)
         return Medium(role, field, shown, sha256, None, problems)
+    except FootageError as error:
+        error.details["field"] = field
+        raise
 
 
 def _bytes_behind(

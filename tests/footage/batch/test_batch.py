@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from countedstore import CountedStore
 from pictures import picture
 from plainsteps import PLAIN_STEPS
+from rawserver import RawServer, reply
 
 from footage.batch.batch_check import prepare_batch
 from footage.batch.batch_production import ClipReport, produce
@@ -24,7 +26,7 @@ from footage.concurrency.executors import in_thread
 from footage.context import Context, open_context
 from footage.credentials import parse_key
 from footage.emulator import Emulator
-from footage.errors import InvalidRequest
+from footage.errors import InvalidRequest, StorageProblem, Unreachable
 from footage.evidence.state import Permission
 from footage.input_roots import InputRoots
 from footage.order.prepared import Prepared
@@ -247,6 +249,45 @@ def test_a_line_that_is_wrong_is_named_and_nothing_is_bought(
     # All of them at once, also those of lines behind it.
     assert {field, "lines[3].size"} <= problems.keys()
     assert emulator.ledger()["creates"] == before
+
+
+def test_lines_whose_picture_nobody_gives_now_are_named_and_each_picture_is_asked_for_once(
+    context: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(SWITCHES, "+wan3.0-video")
+    context.settings = context.settings.model_copy(update={"allow_private_hosts": True})
+    with RawServer(reply({}, 503)) as server:
+        silent = {"prompt": "A face", "reference_image": f"{server.base_url}/a.png", "duration": 2}
+        other = {**silent, "reference_image": f"{server.base_url}/b.png"}
+        ella = {"image": f"{server.base_url}/c.png"}
+        third = {"prompt": "Image 1 waves", "model": "wan3.0-video", "size": "832*480", "references": [ella]}
+        lines = [BOAT, silent, {**silent, "take": 2}, other, third]
+
+        with pytest.raises(Unreachable) as caught:
+            prepare_batch(context, None, _lines(tmp_path, *lines), CNY)
+        asked = sorted(request.target.rpartition("/")[2] for request in server.requests)
+        wrong = _problems(context, [*lines, {**BOAT, "size": "big"}], None)
+
+    error = caught.value
+    assert (type(error), error.exit_code, error.retryable) == (Unreachable, 8, True)
+    named = [line.strip(" -").split(":")[0] for line in error.message.splitlines()[1:]]
+    assert named == [*(f"lines[{number}].reference_image" for number in (2, 3, 4)), "lines[5].references[1]"]
+    assert asked == ["a.png", "b.png", "c.png"]
+    # What is wrong for good is said first.
+    assert set(wrong) == {"requests[6].size"}
+
+
+def test_a_line_whose_clip_the_store_does_not_tell_is_named(context: Context) -> None:
+    class Unread(CountedStore):
+        def read(self, path: str, **more: Any) -> Any:
+            raise StorageProblem(f"Could not read {path}.")
+
+    context.store = Unread(context.store)  # type: ignore[assignment]
+
+    with pytest.raises(StorageProblem, match=r"^requests\[2\]\.key: Could not read evidence/f") as caught:
+        prepare_batch(context, [BOAT, {"key": "f" * 64}], None, CNY)
+
+    assert (type(caught.value), caught.value.exit_code) == (StorageProblem, 7)
 
 
 def test_files_that_cannot_be_read_are_refused(context: Context, tmp_path: Path) -> None:
