@@ -297,6 +297,7 @@ def test_files_that_cannot_be_read_are_refused(context: Context, tmp_path: Path)
         assert set(_problems(context, None, str(tmp_path / file))) == {"file"}
     for address in (
         "ftp://host/a.jsonl",
+        "https://host/a.jsonl",
         "s3://bucket",
         "memory://",
         "simplecache::s3://b/a",
@@ -306,6 +307,15 @@ def test_files_that_cannot_be_read_are_refused(context: Context, tmp_path: Path)
     assert set(_problems(context, [], None)) == {"requests"}
     assert set(_problems(context, [[]], None)) == {"requests[1]"}
     assert set(_problems(context, None, None)) == {"requests"}
+
+
+def test_an_address_that_is_not_read_is_told_with_those_that_are(context: Context) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        prepare_batch(context, None, "oss://bucket/requests.jsonl", CNY)
+
+    (problem,) = caught.value.problems
+    assert "reached through its S3 endpoint, which is not given" in problem.message
+    assert "with the store's own options where it has the same scheme" in (problem.allowed or "")
 
 
 @pytest.mark.parametrize("form", ["{}", "file://{}", "FILE://{}", "File://localhost{}"])
