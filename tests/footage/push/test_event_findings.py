@@ -65,7 +65,8 @@ def test_a_receiver_that_answers_is_in_order(tmp_path: Path, url: str) -> None:
 def test_what_keeps_events_from_being_taken_is_named(
     tmp_path: Path, url: str, more: dict[str, Any], told: str
 ) -> None:
-    (finding,) = found(tmp_path, **({"push_url": url, "push_token": TOKEN} | more))
+    asked: dict[str, Any] = {"push_url": url, "push_token": TOKEN, **more}
+    (finding,) = found(tmp_path, **asked)
 
     assert (finding.level, finding.fix is not None) == ("warn", True)
     assert told in finding.message
