@@ -16,10 +16,11 @@ import errno
 import re
 import secrets
 from abc import ABC, abstractmethod
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import NoReturn
 from urllib.parse import quote
@@ -109,6 +110,21 @@ class Store(ABC):
         folder = prefix.strip("/")
         with self._doing("list", folder, empty_allowed=True):
             return sorted(self._list(folder))
+
+    def list_beginning(self, prefix: str, beginning: str) -> list[str]:
+        """As `list`, of what begins with `beginning` right below the folder; a store is asked for nothing else."""
+        folder = prefix.strip("/")
+        with self._doing("list", folder):
+            return sorted(self._list_beginning(folder, beginning))
+
+    def list_dated(self, prefix: str) -> Iterator[tuple[str, datetime | None]]:
+        """Yield every path below a folder and when it was written last, by the store's clock; None: it does not tell.
+
+        What is in one folder comes together.
+        """
+        folder = prefix.strip("/")
+        with self._doing("list", folder):
+            yield from self._list_dated(folder)
 
     def folders(self, prefix: str) -> list[str]:
         """Return the names of the folders right below `prefix`, sorted; none of them is looked into."""
@@ -257,6 +273,11 @@ class Store(ABC):
     def _list(self, folder: str) -> list[str]:
         """Every path below the folder. What cannot be listed is an error; only a missing folder is empty."""
 
+    def _list_beginning(self, folder: str, beginning: str) -> list[str]:
+        return [path for path in self._list(folder) if path.startswith(f"{folder}/{beginning}")]
+
+    @abstractmethod
+    def _list_dated(self, folder: str) -> Iterator[tuple[str, datetime | None]]: ...
     @abstractmethod
     def _folders(self, folder: str) -> list[str]: ...
     @abstractmethod

@@ -17,6 +17,8 @@ import shutil
 import stat
 import threading
 import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 from footage.storage.base import ObjectFacts, Store
@@ -131,12 +133,29 @@ class LocalStore(Store):
     def _list(self, folder: str) -> list[str]:
         # os.walk leaves out what it cannot list, unless it is told to say so; and it follows no links, so that a link
         # to a folder is named like any file.
-        return [
-            (Path(parent) / name).relative_to(self._root).as_posix()
-            for parent, folders, names in os.walk(self._root / folder, onerror=self._refuse_to_skip)
-            for name in (*names, *(name for name in folders if Path(parent, name).is_symlink()))
-            if not _PART.fullmatch(name)
-        ]
+        return [self._path_of(file) for file in self._walk(folder)]
+
+    def _list_beginning(self, folder: str, beginning: str) -> list[str]:
+        return [self._path_of(file) for file in self._walk(folder, beginning)]
+
+    def _list_dated(self, folder: str) -> Iterator[tuple[str, datetime | None]]:
+        for file in self._walk(folder):
+            # Deleted since: it is not there any more.
+            with contextlib.suppress(FileNotFoundError):
+                written_s = file.lstat().st_mtime
+                yield self._path_of(file), datetime.fromtimestamp(written_s, UTC)
+
+    def _walk(self, folder: str, beginning: str = "") -> Iterator[Path]:
+        top = self._root / folder
+        for parent, folders, names in os.walk(top, onerror=self._refuse_to_skip):
+            below = "" if Path(parent) != top else beginning
+            folders[:] = [name for name in folders if name.startswith(below)]
+            for name in (*names, *(name for name in folders if Path(parent, name).is_symlink())):
+                if name.startswith(below) and not _PART.fullmatch(name):
+                    yield Path(parent, name)
+
+    def _path_of(self, file: Path) -> str:
+        return file.relative_to(self._root).as_posix()
 
     def _folders(self, folder: str) -> list[str]:
         try:

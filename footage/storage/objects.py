@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import tempfile
 import threading
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
@@ -62,14 +64,24 @@ class FsspecStore(Store):
     def _list(self, folder: str) -> list[str]:
         # invalidate_cache, because fsspec's listings may be answered from before another process wrote.
         self._fs.invalidate_cache()
-        cut = len(self._root) + 1 if self._root else 0
         start = self._name(folder).rstrip("/")
-        names = self._walk(start) if _finds_by_walking(self._fs) else self._fs.find(start)
-        return [str(name).lstrip("/")[cut:] for name in names]
+        rows = self._walk(start) if _finds_by_walking(self._fs) else self._fs.find(start)
+        return [self._path_of(name) for name in rows]
 
-    def _walk(self, start: str) -> list[str]:
+    def _list_dated(self, folder: str) -> Iterator[tuple[str, datetime | None]]:
+        self._fs.invalidate_cache()
+        start = self._name(folder).rstrip("/")
+        rows = self._walk(start) if _finds_by_walking(self._fs) else self._fs.find(start, detail=True)
+        for name in sorted(rows):
+            yield self._path_of(name), _written(rows[name])
+
+    def _path_of(self, name: str) -> str:
+        cut = len(self._root) + 1 if self._root else 0
+        return str(name).lstrip("/")[cut:]
+
+    def _walk(self, start: str) -> dict[str, dict[str, Any]]:
         # fsspec's own walk leaves out what it cannot list, and hands `on_error` to the first folder alone.
-        names: list[str] = []
+        found: dict[str, dict[str, Any]] = {}
         folders = [start]
         while folders:
             folder = folders.pop()
@@ -78,8 +90,11 @@ class FsspecStore(Store):
             except FileNotFoundError:
                 continue
             for row in rows:
-                (folders if row["type"] == "directory" else names).append(str(row["name"]))
-        return names
+                if row["type"] == "directory":
+                    folders.append(str(row["name"]))
+                else:
+                    found[str(row["name"])] = row
+        return found
 
     def _folders(self, folder: str) -> list[str]:
         self._fs.invalidate_cache()
@@ -127,6 +142,22 @@ class FsspecStore(Store):
 
     def _plain_url(self, path: str) -> str:
         return f"{self.url.rstrip('/')}/{path}"
+
+
+def _written(row: dict[str, Any]) -> datetime | None:
+    """When a file was written, as its row in a listing tells; fsspec has no one name for it."""
+    for name in ("mtime", "LastModified", "last_modified", "updated", "modified", "created"):
+        match row.get(name):
+            case datetime() as told:
+                return told if told.tzinfo else told.replace(tzinfo=UTC)
+            case int() | float() as told_s:
+                return datetime.fromtimestamp(told_s, UTC)
+            case str() as told_text:
+                with suppress(ValueError):
+                    return datetime.fromisoformat(told_text).astimezone(UTC)
+            case _:
+                pass
+    return None
 
 
 def _finds_by_walking(fs: Any) -> bool:

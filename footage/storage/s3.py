@@ -16,6 +16,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any, cast
 
@@ -97,16 +98,22 @@ class S3Store(Store):
             return sha256_of(copy)
 
     def _list(self, folder: str) -> list[str]:
+        return [path for path, _ in self._list_dated(folder)]
+
+    def _list_beginning(self, folder: str, beginning: str) -> list[str]:
+        return [path for path, _ in self._rows(f"{self._key(folder)}/{beginning}")]
+
+    def _list_dated(self, folder: str) -> Iterator[tuple[str, datetime | None]]:
+        return self._rows(f"{self._key(folder)}/".lstrip("/"))
+
+    def _rows(self, start: str) -> Iterator[tuple[str, datetime | None]]:
         # Not `fs.find`: it answers a missing bucket with an empty list.
-        start = f"{self._key(folder)}/".lstrip("/")
         cut = len(self._prefix) + 1 if self._prefix else 0
-        return [
-            str(row["Key"])[cut:]
-            for page in self._pages(start)
-            for row in page.get("Contents", [])
-            # Keys that end in "/" are the folder marks of graphical clients.
-            if not str(row["Key"]).endswith("/")
-        ]
+        for page in self._pages(start):
+            for row in page.get("Contents", []):
+                # Keys that end in "/" are the folder marks of graphical clients.
+                if not str(row["Key"]).endswith("/"):
+                    yield str(row["Key"])[cut:], row.get("LastModified")
 
     def _folders(self, folder: str) -> list[str]:
         start = f"{self._key(folder)}/".lstrip("/")

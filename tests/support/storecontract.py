@@ -6,6 +6,7 @@ import hashlib
 import pickle
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +112,27 @@ class StoreContract:
         assert store.list("evidence/k") == ["evidence/k/attempt-1/intent.json"]
         assert store.list("nothing/here") == []
         assert store.list() == ["evidence/k/attempt-1/intent.json", "evidence/kk/result.json"]
+
+    def test_a_listing_of_what_begins_alike_has_nothing_else(self, store: Store) -> None:
+        for path in ("evidence/ab1/a/b", "evidence/ab2/a", "evidence/ab", "evidence/b/ab1", "ab/ab"):
+            store.create(path, b"1")
+
+        assert store.list_beginning("evidence/", "ab") == ["evidence/ab", "evidence/ab1/a/b", "evidence/ab2/a"]
+        assert store.list_beginning("evidence", "ab1") == ["evidence/ab1/a/b"]
+        assert store.list_beginning("evidence/", "c") == store.list_beginning("nothing/", "ab") == []
+
+    def test_a_listing_tells_when_each_file_was_written_last(self, store: Store) -> None:
+        store.create("runs/b/1", b"1")
+        store.create("runs/a/1", b"1")
+        store.replace("runs/a/2", b"1")
+        store.create("run/a", b"1")
+
+        told = dict(store.list_dated("runs/"))
+
+        assert sorted(told) == ["runs/a/1", "runs/a/2", "runs/b/1"]
+        now = datetime.now(UTC)
+        assert all(at is not None and abs(now - at) < timedelta(minutes=2) for at in told.values())
+        assert list(store.list_dated("nothing/")) == []
 
     def test_what_is_missing_is_said_to_be_missing(self, store: Store, tmp_path: Path) -> None:
         assert not store.exists("no/such")
