@@ -164,7 +164,7 @@ def open_clips_finding(context: Context, known: Mapping[str, set[str]]) -> Findi
 def leftovers_finding(context: Context, known: Mapping[str, set[str]]) -> Finding:
     """What only served the way of clips that are long finished, and was taken away."""
     store = context.store
-    gone = prune(store, known, open_keys(store), datetime.now(UTC).date())
+    gone = prune(store, known, open_keys(store))
     message = f"{gone.runs} old runs, {gone.workers} dead workers and {gone.wake_ups} stale wake-ups pruned"
     return Finding("leftovers", "ok", message)
 

@@ -26,7 +26,7 @@
     store.json                                  since when open clips are marked in this store
     spending/<month>/<k>/<n>.json               what each create may cost (footage/spending/ledger.py)
     buying-stopped.json                         nothing is bought until it goes
-    harvest.json, verified.json, pruned.json    what harvest and the nightly check need not look at again
+    harvest.json, verified.json                 what harvest and the nightly check need not look at again
 
 Files below evidence/, claims/ and claimed/ are created, never rewritten; only the two logs grow. A task becomes ours in
 three files: found, claim, receipt. The claim decides; because of the first one, a crash between them needs no list of

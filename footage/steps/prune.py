@@ -1,57 +1,35 @@
 """Every night: take away what only served the way of clips that are long finished.
 
     runs/<run>/…           a run whose clips are all finished, after `RUNS_KEPT`: nobody cancels it any more
-    workers/<worker>.json  one whose beat stood still for `WORKERS_KEPT`: its process was killed
+    workers/<worker>.json  one that was not rewritten for `WORKERS_KEPT`: its process was killed
     wakeups/<key>…         of a clip that is not open: nobody waits for it
 
-Stores do not tell how old a file is, and clocks of machines differ, so ages count from the night that first saw it;
-`pruned.json` remembers, and may be lost. `claims/` stays: it says whose each task is, which is part of the proof of a
-finished clip. So does the plan of a board that ordered nothing yet: somebody may still approve it.
+Ages are told by the store's listing and counted by the store's own clock, because a living worker that was taken for
+dead could buy twice; where a listing tells none, these files stay. `claims/` stays: a task without its claim could be
+given to a second clip, and whose it is belongs to the proof of a finished one. So does the plan of a board that ordered
+nothing yet: somebody may still approve it.
 """
 
 from __future__ import annotations
 
-import hashlib
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
-from typing import TYPE_CHECKING, Annotated
+from datetime import datetime, timedelta
+from itertools import groupby
+from typing import TYPE_CHECKING
 
-from pydantic import Field
-
-from footage.errors import BadRecord, NotThere
 from footage.evidence.clip_evidence import is_key
-from footage.evidence.reader import RecordReader
-from footage.evidence.records import Record, WorkerRecord
 from footage.evidence.stored_clips import unfinished
 from footage.push.wake_ups import FOLDER as WAKE_UPS
 
 if TYPE_CHECKING:
     from footage.storage import Store
 
-_MEMORY = "pruned.json"
 RUNS_KEPT = timedelta(days=30)
 WORKERS_KEPT = timedelta(days=7)
-# As many as one record holds; the others wait for their turn.
-MOST_REMEMBERED = 20_000
-# A worker's file is read each night until it goes.
-_MOST_WORKERS = 1_000
-
-_Short = Annotated[str, Field(pattern=r"^[0-9a-f]{12}$")]
-
-
-class _StoodStill(Record):
-    """A worker's beat, and the night that first saw it."""
-
-    beat: int
-    since: date
-
-
-class _Memory(Record):
-    """`pruned.json`: when runs and beats were first seen, by the shortened hash of their name."""
-
-    runs: dict[_Short, date] = Field(default_factory=dict)
-    workers: dict[_Short, _StoodStill] = Field(default_factory=dict)
+# Files of runs, in one night: each costs a request. As many again as a busy day brings, for nights that were missed.
+MOST_DELETED = 200_000
 
 
 @dataclass(frozen=True)
@@ -63,69 +41,58 @@ class Pruned:
     wake_ups: int
 
 
-def prune(store: Store, known: Mapping[str, set[str]], open_keys: set[str], today: date) -> Pruned:
+def prune(
+    store: Store, known: Mapping[str, set[str]], open_keys: set[str], *, most: int = MOST_DELETED
+) -> Pruned:
     """Take away what is old and of no use; `known` are the clips with their files, as `keys_in` tells.
+
+    After `most` files of runs the others wait for the next night.
 
     Raises:
         StorageProblem: The store cannot be listed or written.
     """
-    before = _remembered(store)
-    runs, gone_runs = _prune_runs(store, known, open_keys, before.runs, today)
-    workers, gone_workers = _prune_workers(store, before.workers, today)
-    after = _Memory(runs=runs, workers=workers)
-    if after != before:
-        # Compact: an indented one is half blanks.
-        store.replace(_MEMORY, after.model_dump_json().encode())
-    return Pruned(gone_runs, gone_workers, _prune_wake_ups(store, open_keys))
+    now = _now(store)
+    return Pruned(
+        0 if now is None else _prune_runs(store, known, open_keys, now - RUNS_KEPT, most),
+        0 if now is None else _prune_workers(store, now - WORKERS_KEPT),
+        _prune_wake_ups(store, open_keys),
+    )
+
+
+def _now(store: Store) -> datetime | None:
+    """The time by the store's clock; None where its listings tell none."""
+    path = f".checks/{secrets.token_hex(8)}"
+    store.create(path, b"")
+    try:
+        return dict(store.list_dated(".checks/")).get(path)
+    finally:
+        store.delete(path)
 
 
 def _prune_runs(
-    store: Store, known: Mapping[str, set[str]], open_keys: set[str], seen: Mapping[str, date], today: date
-) -> tuple[dict[str, date], int]:
-    """What to remember of the runs that stay, and how many went."""
-    runs: dict[str, list[str]] = {}
-    for path in store.list("runs/"):
-        if path.count("/") == 2:
-            runs.setdefault(path.split("/")[1], []).append(path)
-    remembered: dict[str, date] = {}
-    gone = 0
-    for run, paths in runs.items():
-        since = seen.get(_short(run), today)
+    store: Store, known: Mapping[str, set[str]], open_keys: set[str], written_before: datetime, most: int
+) -> int:
+    gone = deleted = 0
+    for _, files in groupby(store.list_dated("runs/"), key=lambda file: file[0].split("/")[1]):
+        if deleted >= most:
+            break
+        dates = dict(files)
+        paths = [path for path in dates if path.count("/") == 2]
         keys = {key for path in paths if is_key(key := path.rpartition("/")[2])}
         needed = any(key in open_keys or unfinished(known.get(key, set())) for key in keys)
-        if keys and not needed and today - since >= RUNS_KEPT:
+        if keys and not needed and all(at is not None and at < written_before for at in dates.values()):
             for path in paths:
                 store.delete(path)
-            gone += 1
-        elif len(remembered) < MOST_REMEMBERED:
-            remembered[_short(run)] = since
-    return remembered, gone
+            gone, deleted = gone + 1, deleted + len(paths)
+    return gone
 
 
-def _prune_workers(
-    store: Store, seen: Mapping[str, _StoodStill], today: date
-) -> tuple[dict[str, _StoodStill], int]:
-    """What to remember of the workers that stay, and how many went."""
-    remembered: dict[str, _StoodStill] = {}
-    gone = 0
-    for path in store.list("workers/")[:_MOST_WORKERS]:
-        try:
-            beat = RecordReader(store).record(path, WorkerRecord).beat
-        except NotThere:
-            continue
-        except BadRecord:
-            # Nobody beats there: a worker replaces the whole file.
-            beat = -1
-        short = _short(path)
-        now = seen.get(short)
-        if now is None or now.beat != beat:
-            now = _StoodStill(beat=beat, since=today)
-        if today - now.since >= WORKERS_KEPT:
-            store.delete(path)
-            gone += 1
-        else:
-            remembered[short] = now
-    return remembered, gone
+def _prune_workers(store: Store, written_before: datetime) -> int:
+    """Take away those that do not live: a living one rewrites its file every few seconds."""
+    dead = [path for path, at in store.list_dated("workers/") if at is not None and at < written_before]
+    for path in dead:
+        store.delete(path)
+    return len(dead)
 
 
 def _prune_wake_ups(store: Store, open_keys: set[str]) -> int:
@@ -136,15 +103,3 @@ def _prune_wake_ups(store: Store, open_keys: set[str]) -> int:
             store.delete(path)
             gone += 1
     return gone
-
-
-def _remembered(store: Store) -> _Memory:
-    try:
-        return RecordReader(store).record(_MEMORY, _Memory)
-    except (NotThere, BadRecord):
-        # Then ages count from tonight.
-        return _Memory()
-
-
-def _short(name: str) -> str:
-    return hashlib.sha256(name.encode()).hexdigest()[:12]

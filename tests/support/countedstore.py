@@ -6,7 +6,18 @@ from collections.abc import Callable
 from typing import Any
 
 _WRITES = ("create", "replace", "append", "create_file", "replace_file", "delete")
-_READS = ("read", "get_file", "exists", "size", "facts", "sha256", "list", "folders")
+_READS = (
+    "read",
+    "get_file",
+    "exists",
+    "size",
+    "facts",
+    "sha256",
+    "list",
+    "folders",
+    "list_dated",
+    "list_beginning",
+)
 
 
 class CountedStore:

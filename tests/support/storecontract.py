@@ -117,7 +117,11 @@ class StoreContract:
         for path in ("evidence/ab1/a/b", "evidence/ab2/a", "evidence/ab", "evidence/b/ab1", "ab/ab"):
             store.create(path, b"1")
 
-        assert store.list_beginning("evidence/", "ab") == ["evidence/ab", "evidence/ab1/a/b", "evidence/ab2/a"]
+        assert store.list_beginning("evidence/", "ab") == [
+            "evidence/ab",
+            "evidence/ab1/a/b",
+            "evidence/ab2/a",
+        ]
         assert store.list_beginning("evidence", "ab1") == ["evidence/ab1/a/b"]
         assert store.list_beginning("evidence/", "c") == store.list_beginning("nothing/", "ab") == []
 

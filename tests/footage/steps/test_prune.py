@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+import os
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from countedstore import CountedStore
@@ -18,7 +22,6 @@ from footage.steps.open_clips import open_keys
 from footage.steps.prune import RUNS_KEPT, WORKERS_KEPT, Pruned, prune
 from footage.storage import Store, open_store
 
-TODAY = date(2026, 11, 28)
 DAY = timedelta(days=1)
 
 
@@ -27,8 +30,17 @@ def store(tmp_path: Path) -> Store:
     return open_store(str(tmp_path / "store"))
 
 
-def pruned(store: Store, today: date) -> Pruned:
-    return prune(store, keys_in(store), open_keys(store), today)
+def pruned(store: Any) -> Pruned:
+    return prune(store, keys_in(store), open_keys(store))
+
+
+def age(store: Store, beginning: str, days: timedelta) -> None:
+    """Have everything whose path begins like this be written so long ago."""
+    written_s = time.time() - days.total_seconds()
+    for path in store.list():
+        file = store.local_path(path) if path.startswith(beginning) else None
+        if file is not None:
+            os.utime(file, (written_s, written_s))
 
 
 def of_run(clip: ClipEvidence, run_id: str) -> None:
@@ -41,37 +53,68 @@ def test_a_run_goes_when_it_is_old_and_all_of_its_clips_are_finished(store: Stor
     of_run(finished, "half")
     of_run(left, "half")
 
-    assert pruned(store, TODAY).runs == 0
-    assert pruned(store, TODAY + RUNS_KEPT - DAY).runs == 0
-    assert pruned(store, TODAY + RUNS_KEPT).runs == 1
+    assert pruned(store).runs == 0
+    age(store, "runs/", RUNS_KEPT - DAY)
+    assert pruned(store).runs == 0
+    age(store, "runs/", RUNS_KEPT + DAY)
+    assert pruned(store).runs == 1
 
     assert {path.split("/")[1] for path in store.list("runs/")} == {"half"}
 
 
+def test_a_run_to_which_a_clip_was_added_lately_stays(store: Store) -> None:
+    clips = [bought(store, name, "succeeded", sealed=True) for name in ("t1", "t2")]
+    of_run(clips[0], "long")
+    age(store, "runs/", 2 * RUNS_KEPT)
+    of_run(clips[1], "long")
+
+    assert pruned(store).runs == 0
+    assert len(store.list("runs/long/")) == 2
+
+
+def test_of_more_runs_than_one_night_takes_the_others_go_in_the_next_ones(store: Store) -> None:
+    clip = bought(store, "t1", "succeeded", sealed=True)
+    # Those that stay are in the way of nobody, whatever their names are.
+    for run in ("a-young", "b", "c", "d", "e", "f", "z-young"):
+        of_run(clip, run)
+    age(store, "runs/", 2 * RUNS_KEPT)
+    for run in ("a-young", "z-young"):
+        age(store, f"runs/{run}/", DAY)
+
+    nights = [prune(store, keys_in(store), open_keys(store), most=2).runs for _ in range(4)]
+
+    assert nights == [2, 2, 1, 0]
+    assert {path.split("/")[1] for path in store.list("runs/")} == {"a-young", "z-young"}
+
+
 def test_a_plan_that_somebody_may_still_approve_stays(store: Store) -> None:
     store.create("runs/waits/plan.json", b"{}")
+    age(store, "runs/", 100 * DAY)
 
-    for night in range(100):
-        pruned(store, TODAY + night * DAY)
+    pruned(store)
 
     assert store.list("runs/") == ["runs/waits/plan.json"]
 
 
-def test_a_worker_whose_beat_stands_still_for_days_goes(store: Store) -> None:
-    dead, alive = Worker(store, 60), Worker(store, 60)
-    dead.beat()
-    for night in range(8):
-        alive.beat()
-        pruned(store, TODAY + night * DAY)
+def test_a_worker_that_shows_no_life_for_days_goes_and_one_that_beats_stays(store: Store) -> None:
+    dead, quiet, alive = (Worker(store, 60) for _ in range(3))
+    for worker in (dead, alive):
+        worker.beat()
+    age(store, "workers/", WORKERS_KEPT + DAY)
+    quiet.beat()
+    age(store, quiet.path, WORKERS_KEPT - DAY)
+    alive.beat()
 
-    assert store.list("workers/") == [alive.path]
-    assert timedelta(days=7) == WORKERS_KEPT
+    assert pruned(store).workers == 1
+
+    assert store.list("workers/") == sorted([quiet.path, alive.path])
 
 
 def test_a_worker_s_file_that_says_nothing_goes_as_well(store: Store) -> None:
     store.create("workers/other.json", b"?")
+    age(store, "workers/", WORKERS_KEPT + DAY)
 
-    assert [pruned(store, TODAY + night * DAY).workers for night in (0, 6, 7)] == [0, 0, 1]
+    assert pruned(store).workers == 1
 
 
 def test_notes_about_clips_that_are_not_open_go(store: Store) -> None:
@@ -82,37 +125,61 @@ def test_notes_about_clips_that_are_not_open_go(store: Store) -> None:
         wake(store, clip.key)
         wake_to_cancel(store, clip.key)
 
-    assert pruned(store, TODAY).wake_ups == 2
+    assert pruned(store).wake_ups == 2
 
     assert store.list("wakeups") == [f"wakeups/{left.key}", f"wakeups/{left.key}.cancel"]
 
 
-def test_a_lost_memory_keeps_everything_for_longer_and_costs_nothing_else(store: Store) -> None:
-    of_run(bought(store, "t1", "succeeded", sealed=True), "done")
-    pruned(store, TODAY)
-    store.replace("pruned.json", b"[]")
+class _ByAnotherClock(CountedStore):
+    """A store whose clock is behind ours."""
 
-    assert pruned(store, TODAY + RUNS_KEPT).runs == 0
-    assert pruned(store, TODAY + 2 * RUNS_KEPT).runs == 1
+    def list_dated(self, prefix: str) -> Iterator[tuple[str, datetime | None]]:
+        for path, at in self._store.list_dated(prefix):
+            yield path, at and at - 100 * DAY
+
+
+class _Timeless(CountedStore):
+    """A store whose listings tell no times."""
+
+    def list_dated(self, prefix: str) -> Iterator[tuple[str, datetime | None]]:
+        for path, _ in self._store.list_dated(prefix):
+            yield path, None
+
+
+@pytest.mark.parametrize("kind", [_ByAnotherClock, _Timeless])
+def test_what_is_young_by_the_clock_of_the_store_stays_and_so_does_what_has_no_age(
+    store: Store, kind: type[CountedStore]
+) -> None:
+    of_run(bought(store, "t1", "succeeded", sealed=True), "done")
+    Worker(store, 60).beat()
+
+    assert pruned(kind(store)) == Pruned(0, 0, 0)
+    age(store, "runs/", 2 * RUNS_KEPT)
+    assert pruned(kind(store)).runs == (1 if kind is _ByAnotherClock else 0)
 
 
 def test_claims_and_evidence_stay(store: Store) -> None:
     clip = bought(store, "t1", "succeeded", sealed=True)
     of_run(clip, "done")
     before = [*store.list("claims/"), *store.list(clip.folder)]
+    age(store, "", 400 * DAY)
 
-    for night in (0, 40):
-        pruned(store, TODAY + night * DAY)
+    assert pruned(store).runs == 1
 
     assert [*store.list("claims/"), *store.list(clip.folder)] == before
 
 
-def test_a_night_in_which_nothing_changed_costs_its_listings_and_writes_nothing(store: Store) -> None:
+def test_a_night_in_which_nothing_is_old_costs_its_listings_and_leaves_nothing_behind(store: Store) -> None:
     of_run(bought(store, "t1", "succeeded", sealed=True), "done")
-    pruned(store, TODAY)
-    counted = CountedStore(store)
+    before, counted = store.list(), CountedStore(store)
 
-    prune(counted, keys_in(store), open_keys(store), TODAY)  # type: ignore[arg-type]
+    prune(counted, keys_in(store), open_keys(store))  # type: ignore[arg-type]
 
-    assert sorted(method for method, _ in counted.asked) == ["list", "list", "read"]
-    assert counted.written() == []
+    assert sorted(method for method, _ in counted.asked) == [
+        "create",
+        "delete",
+        "list",
+        "list_dated",
+        "list_dated",
+    ]
+    assert store.list() == before
