@@ -17,16 +17,26 @@ UNREADABLE = "?"
 
 # Also one whose folder is a link, which is not looked into.
 _ATTEMPT = re.compile(r"attempt-([1-9][0-9]{0,4})(?:/|\Z)")
+_BEGINNING = re.compile(r"[0-9a-f]{0,63}")
 _SETTLEMENT = re.compile(r"settlement(?:-([1-9][0-9]{0,4}))?\.json")
 
 
-def keys_in(store: Store) -> dict[str, set[str]]:
-    """Every clip of the store with the names of its evidence files; UNREADABLE where they cannot be listed."""
+def keys_in(store: Store, beginning: str = "") -> dict[str, set[str]]:
+    """Every clip of the store with the names of its evidence files; UNREADABLE where they cannot be listed.
+
+    With `beginning` those whose key begins like that; nothing else is asked for.
+    """
+    if is_key(beginning):
+        own = names_of(store, beginning)
+        return {beginning: own} if own else {}
+    if not _BEGINNING.fullmatch(beginning):
+        return {}
     try:
-        names = store.list("evidence/")
+        names = store.list_beginning("evidence/", beginning) if beginning else store.list("evidence/")
     except StorageProblem:
         # One folder that cannot be listed must not hide the others.
-        return {key: names_of(store, key) for key in store.folders("evidence/") if is_key(key)}
+        keys = [key for key in store.folders("evidence/") if is_key(key) and key.startswith(beginning)]
+        return {key: names_of(store, key) for key in keys}
     found: dict[str, set[str]] = {}
     for name in names:
         parts = name.split("/", 2)

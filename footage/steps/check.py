@@ -216,7 +216,7 @@ def full_key(context: Context, beginning: str) -> str:
             return beginning
         else:
             return beginning
-    found = [key for key in keys_in(context.store) if len(beginning) >= 6 and key.startswith(beginning)]
+    found = list(keys_in(context.store, beginning)) if len(beginning) >= 6 else []
     if len(found) == 1:
         return found[0]
     what = f"{len(found)} clips begin like this." if found else "No clip in this store begins like this."

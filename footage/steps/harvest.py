@@ -201,11 +201,14 @@ def _look_for(context: Context, keys: tuple[str, ...], found: OpenClips, report:
     others = [
         key for key in keys if not key or not any(clip.key.startswith(key) for clip in found.unfinished)
     ]
-    known = keys_in(context.store) if others else {}
     nowhere: list[str] = []
     for beginning in others:
-        named = [key for key in known if beginning and key.startswith(beginning)]
-        left = [clip for key in named if (clip := left_to_finish(context.store, key, known[key])) is not None]
+        named = keys_in(context.store, beginning) if beginning else {}
+        left = [
+            clip
+            for key, names in named.items()
+            if (clip := left_to_finish(context.store, key, names)) is not None
+        ]
         found.unfinished += left
         if not named:
             nowhere.append(beginning)
