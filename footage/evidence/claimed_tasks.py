@@ -5,6 +5,7 @@ A claim lies outside of the clip's folder and outlives it. It never changes: eac
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -32,10 +33,15 @@ class ClaimedTasks:
         self._store = store
         self._reader = RecordReader(store)
         self._read: dict[str, Claim] = {}
+        # Tasks without a claim: when that was seen first, and last (monotonic).
+        self._missed: dict[str, tuple[float, float]] = {}
         self._indexed = False
 
-    def of(self, task_ids: Iterable[str]) -> dict[str, Claim | BadRecord]:
+    def of(self, task_ids: Iterable[str], *, missed_for_s: float = 0.0) -> dict[str, Claim | BadRecord]:
         """The claim of each task that has one, or what is wrong with it; tasks without a claim are left out.
+
+        For who only waits: a task that had none for some seconds is not looked for again for as many, at most
+        `missed_for_s`. Those of this store get theirs as soon as they are listed, those of others never.
 
         Raises:
             StorageProblem: The store does not tell, so that nothing may be concluded.
@@ -44,13 +50,18 @@ class ClaimedTasks:
         there: set[str] | None = None
         missing = 0
         for task_id in task_ids:
+            if self._missed_lately(task_id, missed_for_s):
+                continue
+            asked_s = time.monotonic()
             if task_id not in self._read and missing >= _WORTH_A_LIST:
                 there = set(self._store.list("claims")) if there is None else there
-                if claim_path(task_id) not in there:
-                    continue
-            claim = self._claim(task_id)
+                claim = self._claim(task_id) if claim_path(task_id) in there else None
+            else:
+                claim = self._claim(task_id)
             if claim is None:
                 missing += 1
+                first_s, _ = self._missed.get(task_id, (asked_s, asked_s))
+                self._missed[task_id] = first_s, asked_s
             else:
                 found[task_id] = claim
         return found
@@ -74,6 +85,12 @@ class ClaimedTasks:
     def note(self, claim: Claim) -> None:
         """Remember a claim that was made here."""
         self._read[claim.task_id] = claim
+
+    def _missed_lately(self, task_id: str, at_most_s: float) -> bool:
+        if task_id in self._read or task_id not in self._missed:
+            return False
+        first_s, last_s = self._missed[task_id]
+        return time.monotonic() - last_s < min(last_s - first_s, at_most_s)
 
     def _is_complete(self, now: datetime) -> bool:
         try:

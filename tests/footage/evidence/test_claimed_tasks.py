@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -78,6 +79,40 @@ def test_of_many_that_are_all_claimed_no_listing_is_made_and_what_was_claimed_he
     assert tasks.of(claims) == claims
     assert [method for method, _ in store.asked] == ["read"] * 149
     assert ("read", "claims/t7.json") not in store.asked
+
+
+def test_who_waits_looks_less_and_less_often_for_the_claim_of_a_task_that_has_none(tmp_path: Path) -> None:
+    store = _store(tmp_path)
+    tasks = ClaimedTasks(store)
+    looks, began_s = 0, time.monotonic()
+    while time.monotonic() - began_s < 0.5 or looks < 50:
+        assert tasks.of(["foreign"], missed_for_s=60.0) == {}
+        looks += 1
+
+    # With each it waits as long as it has waited before.
+    assert 2 <= len(store.asked) <= 30, (looks, store.asked)
+    mine = Claim(task_id="foreign", key=KEY, attempt=1)
+    store.create("claims/foreign.json", mine.to_bytes())
+    # Who decides something waits for nothing.
+    assert tasks.of(["foreign"]) == {"foreign": mine}
+
+
+def test_a_task_without_a_claim_is_looked_for_again_after_the_time_that_was_given(tmp_path: Path) -> None:
+    store = _store(tmp_path)
+    tasks = ClaimedTasks(store)
+    tasks.of(["late"])
+    later_s = time.monotonic() + 0.6
+    while time.monotonic() < later_s:
+        tasks.of(["late"])
+    mine = Claim(task_id="late", key=KEY, attempt=1)
+    store.create("claims/late.json", mine.to_bytes())
+
+    assert tasks.of(["late"], missed_for_s=60.0) == {}
+    while not (found := tasks.of(["late"], missed_for_s=0.05)):
+        assert time.monotonic() < later_s + 5.0
+
+    assert found == {"late": mine}
+    assert time.monotonic() < later_s + 0.5, "and not after another 0.6 s"
 
 
 NOON = datetime(2026, 11, 29, 12, tzinfo=UTC)

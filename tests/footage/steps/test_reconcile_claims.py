@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,14 @@ import pytest
 from bench import Bench, last_attempt, leave_unknown
 
 from footage.emulator import Emulator
-from footage.errors import AlreadyThere, BadRecord, GenerationFailed, StorageProblem, SubmissionUnknown
+from footage.errors import (
+    AlreadyThere,
+    BadRecord,
+    GenerationFailed,
+    NotThere,
+    StorageProblem,
+    SubmissionUnknown,
+)
 from footage.evidence.records import Claim
 from footage.evidence.state import Permission
 from footage.steps.booking import receipt_of
@@ -181,3 +189,42 @@ def test_a_broken_claim_of_this_attempt_is_told_before_it_is_bought_again(bench:
         bench.buy(bench.clip())
 
     assert bench.tasks() == []
+
+
+class _ClaimedMeanwhile:
+    """A store in which a task gets its claim right after it was looked for without one for half of the grace."""
+
+    def __init__(self, store: Any, task_id: str, claim: Claim, after_s: float) -> None:
+        self._store = store
+        self._path, self._claim, self._after_s = f"claims/{task_id}.json", claim, after_s
+        self._first_s: float | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    def read(self, path: str, **named: Any) -> bytes:
+        try:
+            return self._store.read(path, **named)
+        except NotThere:
+            if path == self._path:
+                self._first_s = time.monotonic() if self._first_s is None else self._first_s
+                if time.monotonic() - self._first_s >= self._after_s:
+                    self._store.create(path, self._claim.to_bytes())
+            raise
+
+
+def test_a_verdict_is_given_with_the_claims_that_were_made_while_nobody_looked_for_them(bench: Bench) -> None:
+    grace_s = 1.0
+    plain = bench.clip()
+    siblings, ours = (plain.client().create(plain.wire_body()).task_id for _ in range(2))
+    bench.emulator.advance(3600)
+    claim = Claim(task_id=siblings, key="ab" * 32, attempt=1)
+    context = bench.context(
+        reconcile_grace_s=grace_s,
+        wrap=lambda store: _ClaimedMeanwhile(store, siblings, claim, grace_s / 2),
+    )
+    clip = bench.clip(context)
+    leave_unknown(clip, written_at=context.provider_now() - timedelta(hours=2))
+
+    # Without the claim there are two tasks with its prompt.
+    assert bench.buy(clip).task_id == ours
