@@ -258,7 +258,8 @@ def _enter(clip: Clip) -> bool:
     now = datetime.now(UTC)
     mine = joined = Joined(key=clip.key, joined_at=now, attempts=state.opened)
     run_id = clip.context.run_id
-    if run_id is not None:
+    # A run that buys nothing is no reason to cancel anything, and harvest looks at the same clips again and again.
+    if run_id is not None and clip.permission.may_buy:
         joined = clip.evidence.join_run(run_id, mine)
     # A run that is started over speaks for nobody again: its word was about what there was the first time.
     clip.permission = replace(
