@@ -15,6 +15,7 @@ import contextlib
 import dataclasses
 import logging
 import math
+import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, MutableMapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -76,6 +77,7 @@ class Clip:
         board: str | None = None,
         delivery_gate: DeliveryGate = contextlib.nullcontext,
         wait_s: float = 0.0,
+        until_s: float = math.inf,
     ) -> None:
         self.context = context
         # Title of the storyboard that it is a shot of.
@@ -94,8 +96,8 @@ class Clip:
         self.response: VideoResponse | None = None
         # When each task was first seen running (monotonic): a poll that is called again counts on from there.
         self.running_since: dict[str, float] = {}
-        # Since when each task is waited for (monotonic), and this clip as a whole (boot_clock_s): a call that is
-        # repeated does not get its deadline anew.
+        # Since when each task, or attempt whose task is looked for, is waited for (monotonic), and this clip as a whole
+        # (boot_clock_s): a call that is repeated does not get its deadline anew.
         self.waiting_since: dict[str, float] = {}
         self._began_s: float | None = None
         # Tasks whose result this run could not use, although the provider still has it.
@@ -106,6 +108,8 @@ class Clip:
         self.before_buying = before_buying
         # How long this run waits for the clip, and for the provider to take it.
         self.deadline_s = max(context.settings.deadline_s, wait_s)
+        # When this run waits for nothing any more (boot_clock_s), where its clips have one deadline together.
+        self.until_s = until_s
         self.submit_patience_s = max(context.settings.submit_patience_s, wait_s)
         # Nobody ever ordered this clip before, so it is not stored, and nobody holds it.
         self._first_order = False
@@ -319,7 +323,12 @@ class Clip:
     @property
     def out_of_time(self) -> bool:
         """Whether this run has waited for others as long as it may."""
-        return boot_clock_s() - (self._began_s or boot_clock_s()) > self.deadline_s
+        now_s = boot_clock_s()
+        return now_s > self.until_s or now_s - (self._began_s or now_s) > self.deadline_s
+
+    def waited_out(self, since_s: float) -> bool:
+        """Whether this run has waited as long as it may for what it waits for since `since_s` (monotonic)."""
+        return boot_clock_s() > self.until_s or time.monotonic() - since_s > self.deadline_s
 
     def _look_whether_over(self) -> None:
         if self.lease.number and not self._over:

@@ -39,10 +39,11 @@ class Source(Protocol):
 class RecordReader:
     """Reads the records of one store."""
 
-    def __init__(self, store: Source, mend: NextStep | None = None) -> None:
+    def __init__(self, store: Source, mend: NextStep | None = None, *, max_bytes: int = MAX_BYTES) -> None:
         """`mend`: what to do about a file that does not fit, where that is about more than one clip."""
         self.store = store
         self._mend = mend
+        self._max_bytes = max_bytes
 
     def record(self, path: str, kind: type[R], **expected: Any) -> R:
         """The record at `path`, whose fields named in `expected` have exactly these values.
@@ -95,14 +96,14 @@ class RecordReader:
 
     def _parsed(self, path: str) -> dict[str, Any]:
         try:
-            data = self.store.read(path, max_bytes=MAX_BYTES + 1)
+            data = self.store.read(path, max_bytes=self._max_bytes + 1)
         except NotThere:
             raise
         except StorageProblem as error:
             error.details.setdefault("key", _key_in(path))
             raise
-        if len(data) > MAX_BYTES:
-            self.refuse(path, f"it has more than {MAX_BYTES:,} bytes")
+        if len(data) > self._max_bytes:
+            self.refuse(path, f"it has more than {self._max_bytes:,} bytes")
         try:
             fields = json.loads(data.decode("utf-8"), parse_constant=_refuse_constant)
             # Half a character passes as JSON, and could not be written or shown again.

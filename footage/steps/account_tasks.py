@@ -1,17 +1,19 @@
 """The account's tasks of the last 24 h, compared with what this store knows: a lost marker hides no clip.
 
-The provider's list is free and one day long. A task of it whose clip is neither open nor known as finished costs the
-reading of its claim, and of its clip. What was seen to be finished is kept in `harvest.json`, which may be lost.
+The provider's list is free and one day long. A task of it whose clip is neither open nor known as finished costs two
+requests: its claim is read, and the clip's files are listed. What was seen to be finished is kept in `harvest.json`,
+which may be lost; so each clip is looked at once after it was finished, and again only then.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable
+import asyncio
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from footage.catalogue import REGION_NAMES, known_models
+from footage.concurrency.executors import in_thread
 from footage.errors import NotThere, StorageProblem
 from footage.evidence.claims import claim_path
 from footage.evidence.clip_evidence import ClipEvidence
@@ -26,6 +28,10 @@ if TYPE_CHECKING:
     from footage.credentials import ApiKey
     from footage.provider import TaskRow, WanClient
     from footage.storage import Store
+
+
+# So many are looked at at once: the threads are shared with the clips that are finished meanwhile.
+_AT_ONCE = 8
 
 
 @dataclass
@@ -65,51 +71,77 @@ def account_tasks(context: Context) -> list[TaskRow]:
     return list(rows.values())
 
 
-def compare(store: Store, rows: Iterable[TaskRow], found: OpenClips) -> Compared:
+async def compare(store: Store, rows: Collection[TaskRow], found: OpenClips) -> Compared:
     """Find the clips of listed tasks that the markers missed, which get them back, and tasks that are not ours.
 
     Raises:
-        StorageProblem: What was seen could not be kept.
+        StorageProblem: The store does not tell what earlier harvests saw.
     """
-    compared, memory = Compared(), remembered(store)
-    over_before = set(memory.finished)
-    known = {clip.task_id for clip in found.unfinished}
-    finished: set[str] = set()
-    for row in rows:
-        short = hashlib.sha256(row.task_id.encode()).hexdigest()[:12]
-        if short in over_before or (row.task_id not in known and _is_over(store, row, found, compared)):
-            finished.add(short)
-    keep_finished(store, memory, finished)
+    compared, memory = Compared(), await in_thread(remembered, store)
+    over = await in_thread(memory.over, [row.task_id for row in rows])
+    known = over | {clip.task_id for clip in found.unfinished}
+    unknown = [row for row in rows if row.task_id not in known]
+    verdicts: dict[str, _Verdict] = {}
+    waiting = iter(unknown)
+
+    async def judge() -> None:
+        for row in waiting:
+            verdicts[row.task_id] = await in_thread(_judge, store, row, found.marked)
+
+    async with asyncio.TaskGroup() as judges:
+        for _ in range(_AT_ONCE):
+            judges.create_task(judge())
+    for row in unknown:
+        verdict = verdicts[row.task_id]
+        if verdict.over:
+            over.add(row.task_id)
+        if verdict.unclaimed:
+            compared.unclaimed.append(row)
+        if verdict.warning is not None:
+            compared.warnings.append(verdict.warning)
+        if verdict.unfinished is not None:
+            found.marked.add(verdict.unfinished.key)
+            compared.unfinished.append(verdict.unfinished)
+    try:
+        await in_thread(keep_finished, store, memory, over)
+    except StorageProblem as error:
+        compared.warnings.append(error.message)
     return compared
 
 
-def _is_over(store: Store, row: TaskRow, found: OpenClips, compared: Compared) -> bool:
-    """Whether the clip of a task has nothing left to finish; what else there is to say goes into `compared`."""
+@dataclass(frozen=True)
+class _Verdict:
+    """What there is to say about one listed task."""
+
+    over: bool = False
+    unclaimed: bool = False
+    unfinished: Unfinished | None = None
+    warning: str | None = None
+
+
+def _judge(store: Store, row: TaskRow, marked: Collection[str]) -> _Verdict:
+    """Look whether a task is ours and its clip has something left to finish, which then is marked as open."""
     try:
-        claim = RecordReader(store).record(claim_path(row.task_id), Claim, task_id=row.task_id)
-    except NotThere:
-        compared.unclaimed.append(row)
-        return False
+        try:
+            claim = RecordReader(store).record(claim_path(row.task_id), Claim, task_id=row.task_id)
+        except NotThere:
+            return _Verdict(unclaimed=True)
+        if claim.key in marked:
+            return _Verdict()
+        names = names_of(store, claim.key)
+        if not names & {"result.json", UNREADABLE} and claim.attempt not in attempts_in(names):
+            return _Verdict(
+                warning=f"Task {row.task_id} is {row.status} and belongs to clip {claim.key}, attempt "
+                f"{claim.attempt}, whose evidence is gone. Restore evidence/{claim.key} from a backup before the "
+                "same is ordered again."
+            )
+        clip = left_to_finish(store, claim.key, names)
+        if clip is None:
+            return _Verdict(over=True)
+        # False: it was bought after the markers were listed, and is left to who bought it.
+        return _Verdict(unfinished=clip if ClipEvidence(store, claim.key).mark_open() else None)
     except StorageProblem as error:
-        compared.warnings.append(error.message)
-        return False
-    if claim.key in found.marked:
-        return False
-    names = names_of(store, claim.key)
-    if not names & {"result.json", UNREADABLE} and claim.attempt not in attempts_in(names):
-        compared.warnings.append(
-            f"Task {row.task_id} is {row.status} and belongs to clip {claim.key}, attempt {claim.attempt}, whose "
-            f"evidence is gone. Restore evidence/{claim.key} from a backup before the same is ordered again."
-        )
-        return False
-    clip = left_to_finish(store, claim.key, names)
-    if clip is None:
-        return True
-    # False: it was bought after the markers were listed.
-    if ClipEvidence(store, claim.key).mark_open():
-        found.marked.add(claim.key)
-        compared.unfinished.append(clip)
-    return False
+        return _Verdict(warning=error.message)
 
 
 def still_unclaimed(store: Store, task_ids: Iterable[str]) -> list[str]:

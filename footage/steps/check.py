@@ -170,9 +170,12 @@ def reopen(
     before_buying: Callable[[Clip], None] | None = None,
     board: str | None = None,
     wait_s: float = 0.0,
+    until_s: float = math.inf,
     delivery_gate: DeliveryGate = contextlib.nullcontext,
 ) -> Clip:
     """A clip from its evidence alone: the request's files need not exist any more.
+
+    `until_s` is when the run waits for nothing any more, by `boot_clock_s`, where its clips have one deadline together.
 
     Raises:
         InvalidRequest: No clip of this store has a key that begins like this, or several have.
@@ -189,6 +192,7 @@ def reopen(
             before_buying=before_buying,
             board=board,
             wait_s=wait_s,
+            until_s=until_s,
             reopened=True,
             log=log,
             delivery_gate=delivery_gate,

@@ -12,6 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from footage.clip import StepRunner, follow
+from footage.concurrency.boot_clock import boot_clock_s
 from footage.concurrency.executors import in_thread
 from footage.concurrency.priority_semaphore import PrioritySemaphore
 from footage.errors import (
@@ -84,18 +85,41 @@ async def harvest_store(
     """
     report = Harvest()
     found = await in_thread(_open_clips, context, report)
+    until_s = boot_clock_s() + context.settings.deadline_s
     if keys:
         keys = tuple(key.strip().lower() for key in keys)
         await in_thread(_look_for, context, keys, found, report)
-    unclaimed = await _compare(context, list_tasks, found, report)
-    clips = [clip for clip in found.unfinished if clip.key.startswith(keys or "")]
-    if clips:
-        await in_thread(_learn_clock, context)
-    _tell_expiring(context, clips, report, on_expiring)
-    await in_thread(_tell_expired, context, found.unfinished, report, on_expired)
     gate = PrioritySemaphore(DELIVERIES_AT_ONCE)
-    # All are asked for at once, so that none that is made waits for one that is not.
-    await asyncio.gather(*(_finish(context, clip, steps, gate, report) for clip in clips))
+
+    async def finish(clips: list[Unfinished]) -> None:
+        # All are asked for at once, so that none that is made waits for one that is not.
+        await asyncio.gather(*(_finish(context, clip, steps, gate, until_s, report) for clip in clips))
+
+    async def tell(clips: list[Unfinished]) -> None:
+        if clips:
+            await in_thread(_learn_clock, context)
+        _tell_expiring(context, clips, report, on_expiring)
+        # Of all that is open: what is left out would be told again by the next harvest.
+        await in_thread(_tell_expired, context, found.unfinished, report, on_expired)
+
+    async def compare_and_finish() -> list[TaskRow]:
+        unclaimed: list[TaskRow] = []
+        try:
+            unclaimed, more = await _compare(context, list_tasks, found, report)
+            more = [clip for clip in more if clip.key.startswith(keys or "")]
+            if more:
+                await tell(more)
+                await finish(more)
+        except Exception as error:
+            # A mistake of ours here must not cost what is marked its 24 hours.
+            logger.exception("The tasks of the account")
+            report.warnings.append(f"The tasks of the account: {type(error).__name__}: {error}")
+        return unclaimed
+
+    clips = [clip for clip in found.unfinished if clip.key.startswith(keys or "")]
+    await tell(clips)
+    # The list of a busy account takes minutes, and what is marked has no need of it.
+    _, unclaimed = await asyncio.gather(finish(clips), compare_and_finish())
     if unclaimed and any(clip.task_id is None for clip in clips):
         # What was unknown may have turned out to be one of them.
         still = set(await in_thread(still_unclaimed, context.store, [row.task_id for row in unclaimed]))
@@ -124,23 +148,22 @@ def _open_clips(context: Context, report: Harvest) -> OpenClips:
 
 async def _compare(
     context: Context, list_tasks: ListTasks, found: OpenClips, report: Harvest
-) -> list[TaskRow]:
-    """Add what the account's tasks tell to what was found; the tasks that nobody in this store claims."""
+) -> tuple[list[TaskRow], list[Unfinished]]:
+    """Add what the account's tasks tell to what was found: tasks that nobody in this store claims, and clips."""
     try:
         rows = await list_tasks(context)
     except FootageError as error:
-        # What is marked is harvested in any case.
         report.warnings.append(f"The tasks of the account could not be listed: {error.message}")
-        return []
+        return [], []
     try:
-        compared = await in_thread(compare, context.store, rows, found)
+        compared = await compare(context.store, rows, found)
     except StorageProblem as error:
         report.warnings.append(error.message)
-        return []
+        return [], []
     report.account_listed = True
     report.warnings += compared.warnings
     found.unfinished += compared.unfinished
-    return compared.unclaimed
+    return compared.unclaimed, compared.unfinished
 
 
 def _tell_expiring(
@@ -182,7 +205,8 @@ def _tell_expired(
     except StorageProblem as error:
         report.warnings.append(error.message)
         untold = set(expired)
-    for key in sorted(untold):
+    # Where it could not be kept, the same harvest may come here twice.
+    for key in sorted(untold - {clip.key for clip in report.expired}):
         clip = expired[key]
         report.expired.append(clip)
         logger.error(
@@ -226,12 +250,13 @@ async def _finish(
     steps: dict[Step, StepRunner],
     gate: PrioritySemaphore,
     report: Harvest,
+    until_s: float,
 ) -> None:
     # Of those that could be delivered the one comes first that the provider deletes first.
     rank = found.expires_at.timestamp() if found.expires_at else 0.0
     try:
         clip = await in_thread(
-            partial(reopen, delivery_gate=lambda: gate.opened(rank)),
+            partial(reopen, delivery_gate=lambda: gate.opened(rank), until_s=until_s),
             context,
             found.key,
             Permission(may_buy=False),

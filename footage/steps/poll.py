@@ -169,7 +169,7 @@ class _Watch:
                 await self._stop_if_cancelled(self.look_every_s)
             if on_progress is not None:
                 await on_progress(self._progress())
-            if time.monotonic() - self.began > self.clip.deadline_s:
+            if self.clip.waited_out(self.began):
                 raise StillRunning(
                     f"Task {self.receipt.task_id} is still {self.status} after "
                     f"{self.clip.deadline_s:.0f} s; it stays booked until {self.receipt.expires_at:%F %H:%M} UTC.",

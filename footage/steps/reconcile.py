@@ -109,7 +109,9 @@ class _Search:
         self.told: set[str] = set()
 
     async def until_settled(self) -> Receipt | None:
-        began_s = time.monotonic()
+        # One wait with that for the task, if it turns out to be bought; and one with the same question asked again.
+        waiting, wait = self.clip.waiting_since, f"attempt-{self.attempt.number}"
+        began_s = waiting.setdefault(wait, time.monotonic())
         silent = 0
         while True:
             try:
@@ -127,6 +129,7 @@ class _Search:
                 if silent >= MAX_SILENCE:
                     # A lost submission may have been bought.
                     raise (error.booked() if isinstance(error, Unreachable) else error) from None
+                    waiting.setdefault(task_id, began_s)
                 decision = LookAgain("the list could not be read")
             match decision:
                 case Adopt(task_id):
