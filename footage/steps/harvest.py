@@ -32,6 +32,7 @@ from footage.steps.check import reopen
 from footage.steps.harvest_memory import not_yet_told
 from footage.steps.open_clips import OpenClips, Unfinished, left_to_finish, look, mark, unmark
 from footage.steps.provider_queries import learn_clock
+from footage.steps.unknown_purchase import TOO_OLD, unknown_purchase
 
 if TYPE_CHECKING:
     from footage.context import Context
@@ -84,8 +85,8 @@ async def harvest_store(
         StorageProblem: The store cannot be listed.
     """
     report = Harvest()
-    found = await in_thread(_open_clips, context, report)
     until_s = boot_clock_s() + context.settings.deadline_s
+    found = await in_thread(_open_clips, context, report)
     if keys:
         keys = tuple(key.strip().lower() for key in keys)
         await in_thread(_look_for, context, keys, found, report)
@@ -249,9 +250,13 @@ async def _finish(
     found: Unfinished,
     steps: dict[Step, StepRunner],
     gate: PrioritySemaphore,
-    report: Harvest,
     until_s: float,
+    report: Harvest,
 ) -> None:
+    if found.attempt is not None and found.left_to_a_person(context.provider_now()):
+        # Taken up again and again it would only fill its log.
+        report.waiting[found.key] = str(unknown_purchase(found.key, found.attempt, TOO_OLD))
+        return
     # Of those that could be delivered the one comes first that the provider deletes first.
     rank = found.expires_at.timestamp() if found.expires_at else 0.0
     try:

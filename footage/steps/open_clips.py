@@ -20,6 +20,7 @@ from footage.evidence.reader import RecordReader
 from footage.evidence.records import Intent, Outcome, Receipt, Record, StoreNote
 from footage.evidence.stored_clips import UNREADABLE, attempts_in, keys_in, last_word_in, names_of, unfinished
 from footage.spending.settle import settle_clip
+from footage.steps.unknown_purchase import listed_until
 
 if TYPE_CHECKING:
     from footage.context import Context
@@ -40,9 +41,16 @@ class Unfinished:
     task_id: str | None
     status: str
     expires_at: datetime | None
+    # Of an attempt of which no task is known: its number, and until when the provider's list can tell of one.
+    attempt: int | None = None
+    listed_until: datetime | None = None
 
     def expires_within(self, margin: timedelta, now: datetime) -> bool:
         return self.expires_at is not None and self.expires_at - now < margin
+
+    def left_to_a_person(self, now: datetime) -> bool:
+        """Whether nobody can find out any more what was bought, so that it waits for a person's word."""
+        return self.listed_until is not None and now > self.listed_until
 
 
 @dataclass
@@ -156,7 +164,10 @@ def _open_attempt(
     folder = f"attempt-{number}"
     if f"{folder}/receipt.json" not in names:
         intent = _record(reader, key, number, f"{folder}/intent.json", Intent)
-        return Unfinished(key, None, "unknown", intent.written_at + timedelta(hours=24))
+        expires_at = intent.written_at + timedelta(hours=24)
+        if any(name.startswith(f"{folder}/found-") for name in names):
+            return Unfinished(key, None, "unknown", expires_at)
+        return Unfinished(key, None, "unknown", expires_at, number, listed_until(intent))
     receipt = _record(reader, key, number, f"{folder}/receipt.json", Receipt)
     return Unfinished(key, receipt.task_id, status, receipt.expires_at)
 

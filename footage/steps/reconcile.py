@@ -10,17 +10,16 @@ import contextlib
 import time
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from footage.concurrency.boot_clock import boot_clock_s
 from footage.concurrency.executors import in_thread
-from footage.errors import BadRecord, NotThere, StorageProblem, SubmissionUnknown, Throttled, Unreachable
-from footage.errors.actions import AdoptTask, NextStep, Rerun
+from footage.errors import BadRecord, NotThere, StorageProblem, Throttled, Unreachable
 from footage.evidence.clip_evidence import ClipEvidence
-from footage.evidence.records import Intent, Receipt
+from footage.evidence.records import Receipt
 from footage.evidence.state import Attempt
-from footage.steps.booking import TASK_LIFE, book, close_unbought, receipt_of
+from footage.steps.booking import book, close_unbought, receipt_of
 from footage.steps.open_clips import look, mark
 from footage.steps.provider_queries import client_of, learn_clock
 from footage.steps.reconcile_decision import (
@@ -33,13 +32,12 @@ from footage.steps.reconcile_decision import (
     candidates_in,
     decide,
 )
+from footage.steps.unknown_purchase import TOO_OLD, listed_until, not_before, unknown_purchase
 
 if TYPE_CHECKING:
     from footage.clip import Clip
     from footage.provider import TaskAnswer, TaskRow, WanClient
 
-# Our intent may be this much younger by the provider's clock than its task: clocks are read to the second.
-CLOCK_SLACK = timedelta(seconds=120)
 # So many questions in a row without an answer end one call; a later one asks again.
 MAX_SILENCE = 6
 
@@ -61,18 +59,17 @@ async def reconcile(clip: Clip, attempt: Attempt, silent_from_s: float = 0.0) ->
     intent = attempt.intent
     if intent.key_fingerprint not in {key.fingerprint for key in clip.context.api_keys}:
         # A key of another account lists other tasks, and "not in the list" would prove nothing.
-        raise _unknown(
-            clip,
-            attempt,
+        raise unknown_purchase(
+            clip.key,
+            attempt.number,
             f"it was sent with key {intent.key_fingerprint}…, and this is another key",
             first="run the same with that key",
         )
     client = await in_thread(client_of, clip.context, intent)
     await in_thread(learn_clock, clip.context, client)
-    not_before = _not_before(intent)
-    if not_before is not None and clip.context.provider_now() - not_before > TASK_LIFE - CLOCK_SLACK:
-        raise _unknown(clip, attempt, "it is more than a day old, and the provider lists one day")
-    return await _Search(clip, attempt, client, not_before, silent_from_s).until_settled()
+    if clip.context.provider_now() > listed_until(intent):
+        raise unknown_purchase(clip.key, attempt.number, TOO_OLD)
+    return await _Search(clip, attempt, client, not_before(intent), silent_from_s).until_settled()
 
 
 class _Search:
@@ -129,10 +126,10 @@ class _Search:
                 if silent >= MAX_SILENCE:
                     # A lost submission may have been bought.
                     raise (error.booked() if isinstance(error, Unreachable) else error) from None
-                    waiting.setdefault(task_id, began_s)
                 decision = LookAgain("the list could not be read")
             match decision:
                 case Adopt(task_id):
+                    waiting.setdefault(task_id, began_s)
                     row = self.rows[task_id]
                     receipt = receipt_of(
                         self.attempt.intent, task_id, row.request_id, row.created_at, adopted=True
@@ -147,12 +144,11 @@ class _Search:
                     await in_thread(close_unbought, self.clip, self.attempt.number, why, may_retry=True)
                     return None
                 case Ambiguous(why, task_ids):
-                    raise _unknown(self.clip, self.attempt, why, task_ids)
+                    raise unknown_purchase(self.clip.key, self.attempt.number, why, task_ids)
                 case LookAgain(why):
-                    if time.monotonic() - began_s > self.clip.deadline_s:
-                        raise _unknown(
-                            self.clip, self.attempt, why, first="run it again later, it looks again"
-                        )
+                    if self.clip.waited_out(began_s):
+                        later = "run it again later, it looks again"
+                        raise unknown_purchase(self.clip.key, self.attempt.number, why, first=later)
             await asyncio.sleep(self._pause_s(silent))
 
     def _pause_s(self, silent: int) -> float:
@@ -253,31 +249,6 @@ class _Search:
             # Only now, because looking at all open clips is slow.
             decision = judged(replace(self.lost, rivals=_rivals(self.clip, self.attempt)))
         return decision
-
-
-def _unknown(
-    clip: Clip, attempt: Attempt, why: str, task_ids: tuple[str, ...] = (), first: str | None = None
-) -> SubmissionUnknown:
-    listed = f" Candidates: {', '.join(task_ids)}." if task_ids else ""
-    return SubmissionUnknown(
-        f"Clip {clip.key[:12]}, attempt {attempt.number}: it is not known whether it was bought, "
-        f"because {why}.{listed}",
-        next_step=NextStep.of(
-            f"{first}; or " if first else "",
-            AdoptTask(clip.key),
-            " if one of the account's tasks is it, or ",
-            Rerun(clip.key, buy_again=True),
-            " to pay for a new one",
-        ),
-        key=clip.key,
-        task_ids=task_ids,
-    )
-
-
-def _not_before(intent: Intent) -> datetime | None:
-    if intent.clock_offset_s is None:
-        return None
-    return intent.written_at + timedelta(seconds=intent.clock_offset_s) - CLOCK_SLACK
 
 
 def _rivals(clip: Clip, attempt: Attempt) -> tuple[str, ...]:

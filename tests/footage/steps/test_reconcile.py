@@ -204,6 +204,19 @@ def test_a_list_of_one_day_proves_nothing_about_an_older_create(bench: Bench) ->
     assert bench.tasks() == []
 
 
+def test_a_list_of_one_day_proves_nothing_about_an_older_create_whose_clock_was_not_known(
+    bench: Bench,
+) -> None:
+    clip = bench.clip()
+    long_ago = clip.context.provider_now() - timedelta(hours=30)
+    leave_unknown(clip, written_at=long_ago, clock_offset_s=None)
+
+    with pytest.raises(SubmissionUnknown, match="more than a day"):
+        bench.buy(clip)
+
+    assert bench.tasks() == []
+
+
 def test_a_list_that_cannot_be_read_leaves_the_question_open(bench: Bench) -> None:
     clip = bench.clip()
     leave_unknown(clip)

@@ -1,0 +1,340 @@
+"""What a harvest asks of the store, and when: by what is open, and for a clip that was finished since only once."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from bench import MODEL, Bench, leave_unknown
+from countedstore import CountedStore
+from plainsteps import PLAIN_STEPS
+from records import bought
+
+from footage.clip import Clip, follow
+from footage.context import Context
+from footage.emulator import Emulator
+from footage.errors import InvalidRequest, StillRunning
+from footage.evidence.records import Claim
+from footage.evidence.state import Step
+from footage.provider import TaskRow
+from footage.provider.results import TaskStatus
+from footage.steps.harvest import Harvest, harvest_store
+from footage.steps.harvest_memory import MOST_REMEMBERED, keep_finished, not_yet_told, remembered
+from footage.storage import open_store
+
+
+@pytest.fixture
+def alone(tmp_path: Path) -> Iterator[Bench]:
+    """A bench on an account that nobody else uses."""
+    with Emulator(
+        speed=400, render="tiny", render_workers=1, generation_s=0.0, rate_limits=False, concurrency=1000
+    ) as emulator:
+        bench = Bench(emulator, tmp_path)
+        yield bench
+        bench.close()
+
+
+def harvest(context: Context, **more: Any) -> Harvest:
+    return asyncio.run(harvest_store(context, PLAIN_STEPS, **more))
+
+
+def asked_by(context: Context) -> list[tuple[str, str]]:
+    asked: list[tuple[str, str]] = context.store.asked  # type: ignore[attr-defined]
+    return asked
+
+
+def book(bench: Bench, generation_s: float = 80_000.0, **request: Any) -> Clip:
+    """A clip that is bought and left alone."""
+    bench.emulator.turn(generation_s=generation_s)
+    clip = bench.clip(bench.context(), **request)
+    bench.buy(clip)
+    return clip
+
+
+def row(task_id: str) -> TaskRow:
+    return TaskRow(task_id, None, MODEL, TaskStatus.SUCCEEDED, datetime.now(UTC))
+
+
+def listed(*task_ids: str) -> Callable[[Context], Any]:
+    async def tell(_: Context) -> list[TaskRow]:
+        return [row(task_id) for task_id in task_ids]
+
+    return tell
+
+
+# -- what it costs ---------------------------------------------------------------------------------------------
+
+
+def test_a_finished_clip_costs_two_requests_once_and_then_none_and_a_look_leaves_no_file(
+    alone: Bench,
+) -> None:
+    wanted = alone.clip(take=1000)
+    store = wanted.context.store
+    finished: list[str] = []
+    open_keys: set[str] = set()
+
+    for more in (3, 9):
+        for _ in range(more):
+            finished.append(wanted.client().create(wanted.wire_body()).task_id)
+            bought(store, finished[-1], "succeeded", sealed=True)
+        alone.emulator.advance(600)
+        if not open_keys:
+            open_keys = {book(alone, take=take).key for take in (1, 2)}
+            harvest(alone.context(deadline_s=0.05), list_tasks=listed())
+            alone.emulator.turn(generation_s=0.0)
+        first, second = (
+            alone.context(run_id=run, deadline_s=0.05, wrap=CountedStore) for run in ("first", "second")
+        )
+
+        reports = [harvest(first), harvest(second)]
+
+        assert [set(report.waiting) for report in reports] == [open_keys, open_keys]
+        assert [(report.strangers, report.warnings) for report in reports] == [([], []), ([], [])]
+        of_finished = [path for _, path in asked_by(first) if _is_about(path, finished)]
+        assert len(of_finished) == 2 * more
+        assert not [path for _, path in asked_by(second) if _is_about(path, finished)]
+        # Each open clip is looked at, taken up, asked for and given back.
+        assert len(asked_by(second)) <= 10 + 23 * len(open_keys), asked_by(second)
+    assert store.list("runs/") == []
+
+
+def _is_about(path: str, task_ids: list[str]) -> bool:
+    names = [*task_ids, *(hashlib.sha256(task_id.encode()).hexdigest() for task_id in task_ids)]
+    return any(name in path for name in names)
+
+
+class _Together(CountedStore):
+    """A store in which the reading of a claim waits for that of three others."""
+
+    def __init__(self, store: Any) -> None:
+        super().__init__(store)
+        self._readers = threading.Barrier(4)
+
+    def read(self, path: str, **named: Any) -> bytes:
+        if path.startswith("claims/"):
+            self._readers.wait(20.0)
+        return self._store.read(path, **named)
+
+
+def test_several_finished_clips_are_looked_at_at_once(tmp_path: Path, bench: Bench) -> None:
+    store = open_store(str(tmp_path / "store"))
+    names = [f"t{number}" for number in range(8)]
+    for name in names:
+        bought(store, name, "succeeded", sealed=True)
+
+    report = harvest(bench.context(wrap=lambda _: _Together(store)), list_tasks=listed(*names))
+
+    assert (report.warnings, report.strangers, report.delivered) == ([], [], [])
+    assert remembered(store).over(names) == set(names)
+
+
+@pytest.mark.parametrize("length", [64, 12])
+def test_a_key_is_answered_without_a_look_at_all_clips_there_ever_were(bench: Bench, length: int) -> None:
+    harvest(bench.context())
+    clip = book(bench, 5_000.0)
+    clip.evidence.unmark_open()
+    bench.emulator.advance(6_000)
+    context = bench.context(wrap=CountedStore)
+
+    report = harvest(context, keys=(clip.key[:length],), list_tasks=listed())
+
+    assert report.delivered == [clip.key]
+    assert ("list", "evidence/") not in asked_by(context)
+
+
+@pytest.mark.parametrize("key", ["ab" * 32, "abc123", "../other"])
+def test_a_key_of_no_clip_is_refused_without_a_look_at_all_clips(bench: Bench, key: str) -> None:
+    harvest(bench.context())
+    context = bench.context(wrap=CountedStore)
+
+    with pytest.raises(InvalidRequest, match="No clip in this store"):
+        harvest(context, keys=(key,), list_tasks=listed())
+
+    assert ("list", "evidence/") not in asked_by(context)
+
+
+# -- what waits for a person -----------------------------------------------------------------------------------
+
+
+def test_a_purchase_that_only_a_person_can_settle_is_told_each_time_and_not_taken_up(bench: Bench) -> None:
+    harvest(bench.context())
+    clip = bench.clip()
+    leave_unknown(clip, written_at=clip.context.provider_now() - timedelta(hours=25))
+    before = clip.context.store.list()
+
+    for _ in range(2):
+        context = bench.context(run_id="run", wrap=CountedStore)
+        report = harvest(context, list_tasks=listed())
+
+        assert "more than a day old" in report.waiting[clip.key]
+        assert f"wan-video adopt {clip.key}" in report.waiting[clip.key]
+        assert sum(clip.key in path for _, path in asked_by(context)) <= 3
+    assert sorted({*clip.context.store.list()} - {*before}) == ["harvest.json"]
+
+
+def test_an_old_purchase_whose_task_was_found_is_finished_all_the_same(bench: Bench) -> None:
+    clip = bench.clip()
+    receipt = bench.buy(clip)
+    store, folder = clip.context.store, f"{clip.evidence.folder}/attempt-1"
+    # As a worker leaves it that found the task and died before it had the receipt.
+    store.delete(f"{folder}/receipt.json")
+    intent = store.read(f"{folder}/intent.json").decode()
+    year = f'"written_at": "{receipt.submitted_at.year}'
+    assert year in intent
+    store.replace(f"{folder}/intent.json", intent.replace(year, f'"written_at": "{2001}').encode())
+    bench.emulator.advance(6_000)
+
+    report = harvest(bench.context(), list_tasks=listed())
+
+    assert report.delivered == [clip.key], report
+
+
+# -- what comes first ------------------------------------------------------------------------------------------
+
+
+def test_what_is_marked_is_delivered_while_the_account_is_listed(bench: Bench) -> None:
+    clip = book(bench, 5_000.0)
+    bench.emulator.advance(6_000)
+    delivered = asyncio.Event()
+
+    async def deliver(clip: Clip) -> Any:
+        done = await PLAIN_STEPS[Step.DELIVER](clip)
+        delivered.set()
+        return done
+
+    async def list_slowly(_: Context) -> list[TaskRow]:
+        async with asyncio.timeout(20):
+            await delivered.wait()
+        return [row("of-nobody")]
+
+    steps = {**PLAIN_STEPS, Step.DELIVER: deliver}
+    report = asyncio.run(harvest_store(bench.context(), steps, list_tasks=list_slowly))
+
+    assert report.delivered == [clip.key]
+    assert report.strangers == [f"of-nobody {MODEL} SUCCEEDED"]
+
+
+def test_a_list_that_breaks_costs_no_delivery(bench: Bench) -> None:
+    clip = book(bench, 5_000.0)
+    bench.emulator.advance(6_000)
+
+    async def list_wrongly(_: Context) -> list[TaskRow]:
+        raise KeyError("a mistake")
+
+    report = harvest(bench.context(), list_tasks=list_wrongly)
+
+    assert report.delivered == [clip.key]
+    assert "KeyError" in report.warnings[0]
+    assert not report.account_listed
+
+
+def test_what_only_the_list_knows_is_called_expired_once_as_well(bench: Bench) -> None:
+    harvest(bench.context())
+    marked, unmarked = book(bench, take=1), book(bench, take=2)
+    unmarked.evidence.unmark_open()
+    task_id = last_task(unmarked)
+    bench.emulator.advance(25 * 3600)
+    bench.fault("query-503", times=None)
+    told: list[list[str]] = []
+
+    for _ in range(2):
+        report = harvest(bench.context(), list_tasks=listed(task_id))
+        told.append(sorted(clip.key for clip in report.expired))
+
+    bench.emulator.clear_faults()
+    assert told == [sorted([marked.key, unmarked.key]), []]
+
+
+def last_task(clip: Clip) -> str:
+    last = clip.evidence.state().last
+    assert last is not None
+    assert last.receipt is not None
+    return last.receipt.task_id
+
+
+# -- one deadline ----------------------------------------------------------------------------------------------
+
+
+def test_a_clip_that_is_found_late_has_the_deadline_of_the_run(bench: Bench) -> None:
+    harvest(bench.context())
+    clip = book(bench)
+    clip.evidence.unmark_open()
+
+    async def list_slowly(_: Context) -> list[TaskRow]:
+        await asyncio.sleep(1.5)
+        return [row(last_task(clip))]
+
+    began_s = time.monotonic()
+    report = harvest(bench.context(deadline_s=2.0), list_tasks=list_slowly)
+
+    assert "still" in report.waiting[clip.key]
+    assert 2.0 <= time.monotonic() - began_s < 3.2
+
+
+def test_a_lost_purchase_that_turns_out_to_be_bought_is_waited_for_no_longer_than_others(
+    bench: Bench,
+) -> None:
+    bench.emulator.turn(generation_s=80_000.0)
+    context = bench.context(deadline_s=2.0, reconcile_grace_s=0.2)
+    clip = bench.clip(context)
+    task_id = clip.client().create(clip.wire_body()).task_id
+    leave_unknown(clip, written_at=context.provider_now() - timedelta(hours=1))
+
+    async def settle_late() -> None:
+        await asyncio.sleep(1.5)
+        claim = Claim(task_id=task_id, key=clip.key, attempt=1)
+        context.store.create(f"claims/{task_id}.json", claim.to_bytes())
+
+    async def both() -> None:
+        await asyncio.gather(follow(clip, PLAIN_STEPS), settle_late())
+
+    began_s = time.monotonic()
+    with pytest.raises(StillRunning):
+        asyncio.run(both())
+
+    assert 2.0 <= time.monotonic() - began_s < 3.2
+    assert last_task(clip) == task_id
+
+
+# -- what it remembers -----------------------------------------------------------------------------------------
+
+
+def test_as_many_are_remembered_as_an_account_makes_in_a_day_and_what_is_listed_no_more_is_forgotten() -> (
+    None
+):
+    store = open_store("memory://harvest-memory")
+    day = [f"task-{number}" for number in range(120_000)]
+    expired = [f"clip-{number}" for number in range(1_500)]
+
+    keep_finished(store, remembered(store), day)
+    told = [len(not_yet_told(store, expired)) for _ in range(2)]
+    kept = remembered(store).over([*day, "another"])
+    keep_finished(store, remembered(store), day[-10:])
+
+    assert MOST_REMEMBERED >= 500_000
+    assert told == [1_500, 0]
+    assert kept == set(day)
+    assert remembered(store).over(day) == set(day[-10:])
+    assert not_yet_told(store, expired[:5]) == set()
+    # Those that are not open any more were forgotten.
+    assert not_yet_told(store, expired[5:10]) == set(expired[5:10])
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [b'{"finished": ["0123456789ab"], "expired": []}', b'{"finished": "?"}', b'{"expired": "AAAA"}', b""],
+)
+def test_a_memory_of_another_shape_is_none(kept: bytes) -> None:
+    store = open_store("memory://other-memory")
+    store.replace("harvest.json", kept)
+
+    assert remembered(store).over(["task"]) == set()
+    assert not_yet_told(store, ["clip"]) == {"clip"}
+    assert not_yet_told(store, ["clip"]) == set()
