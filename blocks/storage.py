@@ -137,9 +137,9 @@ class VideoStorage(Block):
         """
         from footage.settings import load_settings
 
-        # Checked again: what is a folder where the block was saved may be nobody's home here. What nobody set stays so.
+        # Checked again: what is a folder where the block was saved may be nobody's home here.
         return load_settings(
-            **settings.model_dump(exclude_unset=True)
+            **settings.model_dump()
             | {
                 "output_dir": self.base,
                 "storage_options": self.storage_options(),

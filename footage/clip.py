@@ -326,9 +326,13 @@ class Clip:
         now_s = boot_clock_s()
         return now_s > self.until_s or now_s - (self._began_s or now_s) > self.deadline_s
 
+    def left_s(self, since_s: float) -> float:
+        """How long this run may still wait for what it waits for since `since_s` (monotonic); below 0: no longer."""
+        return min(self.until_s - boot_clock_s(), since_s + self.deadline_s - time.monotonic())
+
     def waited_out(self, since_s: float) -> bool:
-        """Whether this run has waited as long as it may for what it waits for since `since_s` (monotonic)."""
-        return boot_clock_s() > self.until_s or time.monotonic() - since_s > self.deadline_s
+        """Whether this run has waited for it as long as it may."""
+        return self.left_s(since_s) < 0
 
     def _look_whether_over(self) -> None:
         if self.lease.number and not self._over:

@@ -20,7 +20,6 @@ from footage.network.addresses import endpoint_fault, is_address
 from footage.network.proxies import check_proxies
 from footage.pacing.interval import DEFAULT_MIN_S
 from footage.privacy.display import shown
-from footage.push.event_delivery import REPAIR_S
 from footage.values.money import Amount
 
 # Fixed by those who use this project's output; not configurable.
@@ -102,7 +101,12 @@ class Settings(BaseSettings):
         default=DEFAULT_MIN_S, gt=0, description="Shortest pause between two queries of one task."
     )
     poll_max_s: float = Field(
-        default=30.0, gt=0, description="Longest pause between two queries of one task."
+        default=30.0, gt=0, description="Longest pause between two queries of one task that nobody tells of."
+    )
+    repair_poll_s: float = Field(
+        default=60.0,
+        gt=0,
+        description="Pause between two queries of one task while completion events arrive.",
     )
     queries_per_second: float = Field(
         default=15.0,
@@ -293,15 +297,6 @@ class Settings(BaseSettings):
         if value is not None and (mistake := endpoint_fault(value)):
             raise PydanticCustomError("path", "{why}", {"why": mistake})
         return value
-
-    @property
-    def repair_poll_s(self) -> float:
-        """Seconds until a clip is asked for again although its end is going to be told.
-
-        Within the bounds that an operator set; the default of the upper one is for ends that nobody tells.
-        """
-        pause_s = max(REPAIR_S, self.poll_min_s)
-        return min(pause_s, self.poll_max_s) if "poll_max_s" in self.model_fields_set else pause_s
 
     @property
     def labelling(self) -> Labelling:

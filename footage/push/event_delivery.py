@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from footage.provider import WanClient
 
-# How often a clip is asked for whose end is going to be told.
-REPAIR_S = 60.0
 # As long as one of ours came within this time, the next ones are expected to come, too.
 BELIEVED_FOR_S = 900.0
 

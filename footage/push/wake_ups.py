@@ -118,6 +118,15 @@ class WakeUps:
                 self._waiting.pop(key, None)
         return self._news.pop(key, News.NOTHING)
 
+    async def take(self, key: str) -> bool:
+        """Take away what a note says about a clip that nobody waits for any more; whether it was told to have ended.
+
+        Raises:
+            StorageProblem: As `take_note`.
+        """
+        news = self._news.pop(key, News.NOTHING)
+        return News.ENDED in news or await in_thread(take_note, self._store, key)
+
     async def _look(self) -> None:
         """List the notes for as long as anybody waits."""
         while self._waiting:

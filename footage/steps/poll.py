@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -17,7 +16,6 @@ from footage.errors import (
     Canceled,
     NotFinished,
     StillRunning,
-    StorageProblem,
     Throttled,
     Unanswered,
     Unreachable,
@@ -27,7 +25,8 @@ from footage.evidence.records import Outcome, PollLine, Receipt
 from footage.media import load_decoder
 from footage.pacing.interval import ClipPace, scattered
 from footage.privacy.redact import redact
-from footage.push.wake_ups import News, take_note
+from footage.push.end_news import EndNews
+from footage.push.wake_ups import News
 from footage.steps.booking import outcome_of
 from footage.steps.cancel import settle
 from footage.steps.interruption import news_while
@@ -50,8 +49,6 @@ LOOK_EVERY_S = 300.0
 MAX_SILENCE = 6
 # While an answer takes longer than this, notes about the clip are listened for.
 _SLOW_ANSWER_S = 2.0
-# A task that is told to have ended and does not say so yet is asked for again after these pauses.
-SOON_S = (2.0, 5.0, 10.0)
 
 
 @dataclass(frozen=True)
@@ -150,15 +147,12 @@ class _Watch:
         self.unknown_answers = 0
         # Questions in a row that tell nothing about the task, and how many of them have no answer at all.
         self.silent = self.unanswered = 0
-        # An event said that the task ended, now or ever; and the pauses that follow until it is left to polling again.
-        self.told = self.ever_told = False
-        self.soon_s: list[float] = []
-        # Events are relied on, and none came about this task.
-        self.untold = False
+        context = clip.context
+        self.end = EndNews(clip.key, client, context.wake_ups, context.event_delivery)
 
     async def until_ended(self, on_progress: OnProgress | None) -> Outcome:
         while True:
-            outcome = await self._asked()
+            outcome = await self._ask_within_deadline()
             if outcome is not None:
                 if outcome.status == "succeeded":
                     # While the file is fetched, and not before: a decoder that waits for minutes is memory for nothing.
@@ -172,37 +166,43 @@ class _Watch:
             if self.clip.waited_out(self.began):
                 raise StillRunning(
                     f"Task {self.receipt.task_id} is still {self.status} after "
-                    f"{self.clip.deadline_s:.0f} s; it stays booked until {self.receipt.expires_at:%F %H:%M} UTC.",
+                    f"{time.monotonic() - self.began:.0f} s; it stays booked until "
+                    f"{self.receipt.expires_at:%F %H:%M} UTC.",
                     next_step=NextStep.of(Rerun(self.clip.key), ", or let the harvest flow finish it"),
                     key=self.clip.key,
                     task_id=self.receipt.task_id,
                 )
-            if News.TO_CANCEL in await self._pause() and self.heed_cancel:
+            if News.TO_CANCEL in await self.end.pause(self._pause_s()) and self.heed_cancel:
                 await self._stop_if_cancelled(seen_within_s=0.0)
 
-    async def _pause(self) -> News:
-        """Wait until it is time for the next question."""
-        relied = self.clip.context.event_delivery.works(self.client)
-        news = await self.clip.context.wake_ups.pause(self.clip.key, self._pause_s())
-        self._hear(news)
-        self.untold = relied and not self.ever_told
-        return news
-
-    def _hear(self, news: News) -> None:
-        if News.ENDED in news:
-            self.clip.context.event_delivery.arrived(self.client)
-            self.told = self.ever_told = True
-            self.soon_s = list(SOON_S)
+    async def _ask_within_deadline(self) -> Outcome | None:
+        """One question; None, too, where the deadline passes before its answer comes. A wish to cancel is heeded."""
+        while True:
+            asking, ended_meanwhile = asyncio.ensure_future(self._ask_once()), False
+            try:
+                await asyncio.wait({asking}, timeout=_SLOW_ANSWER_S)
+                while not asking.done():
+                    if (left_s := self.clip.left_s(self.began)) <= 0:
+                        return None
+                    news = await news_while(self.clip, asking, left_s)
+                    self.end.note(news)
+                    ended_meanwhile = ended_meanwhile or News.ENDED in news
+                    if News.TO_CANCEL in news and self.heed_cancel:
+                        await self._stop_if_cancelled(seen_within_s=0.0)
+                outcome = await asking
+            finally:
+                asking.cancel()
+            # An answer may be from before the end that somebody told meanwhile.
+            if outcome is not None or not ended_meanwhile:
+                return outcome
 
     async def _ask_once(self) -> Outcome | None:
         """One query, kept in the evidence; the outcome when that was the last word."""
         try:
-            # The shared list may have been read before the event came.
-            row = (
-                None
-                if self.told
-                else await self.clip.context.task_list.row(self.client, self.receipt.task_id)
-            )
+            row = None
+            # The shared list may have been read before an event came.
+            if not self.end.told:
+                row = await self.clip.context.task_list.row(self.client, self.receipt.task_id)
             if row is not None:
                 await self._note(row.status, PollLine(listed=row.status.value, request_id=row.request_id))
                 return None
@@ -211,7 +211,7 @@ class _Watch:
             self.asked_s, self.answered_s = asked_s, time.monotonic()
             ended = await in_thread(self._judge, answer)
         except (Unreachable, Throttled) as error:
-            await self._bear(error)
+            await self._note_no_answer(error)
             return None
         await self._note(answer.status, PollLine(answer=redact(answer.answer)))
         if ended is None:
@@ -219,19 +219,11 @@ class _Watch:
         self.clip.context.durations.learn(self.receipt.model, answer)
         self.clip.context.in_flight.leave(self.clip)
         kept = await in_thread(self.clip.evidence.write_outcome, ended)
-        if self.untold and ended.status in ("succeeded", "failed"):
-            await in_thread(self._judge_events)
+        if ended.status in ("succeeded", "failed"):
+            await self.end.confirm()
         return kept
 
-    def _judge_events(self) -> None:
-        """Rely on events no longer where the end of this clip was not told, although it should have been."""
-        told = False
-        with contextlib.suppress(StorageProblem):
-            told = take_note(self.clip.context.store, self.clip.key)
-        if not told:
-            self.clip.context.event_delivery.missed(self.client)
-
-    async def _bear(self, error: Unreachable | Throttled) -> None:
+    async def _note_no_answer(self, error: Unreachable | Throttled) -> None:
         """Keep that a question told nothing; after too many without an answer, give up for now."""
         self.silent = min(self.silent + 1, MAX_SILENCE)
         await in_thread(self.answers.keep, PollLine(error=type(error).__name__, message=error.message))
@@ -312,26 +304,6 @@ class _Watch:
     def _listed(self) -> list[TaskRow]:
         return self.clip.context.account_lists.tasks(self.client, self.receipt.model)
 
-    async def _asked(self) -> Outcome | None:
-        """One question; None, too, where the deadline passes before its answer comes. A wish to cancel is heeded."""
-        asking, ended_meanwhile = asyncio.ensure_future(self._ask_once()), False
-        try:
-            await asyncio.wait({asking}, timeout=_SLOW_ANSWER_S)
-            while not asking.done():
-                left_s = self.began + self.clip.deadline_s - time.monotonic()
-                if left_s <= 0:
-                    return None
-                news = await news_while(self.clip, asking, left_s)
-                self._hear(news)
-                ended_meanwhile = ended_meanwhile or News.ENDED in news
-                if News.TO_CANCEL in news and self.heed_cancel:
-                    await self._stop_if_cancelled(seen_within_s=0.0)
-            outcome = await asking
-        finally:
-            asking.cancel()
-        # The answer may be from before the end that somebody told meanwhile.
-        return await self._asked() if outcome is None and ended_meanwhile else outcome
-
     async def _stop_if_cancelled(self, seen_within_s: float) -> None:
         """Look for a wish to cancel and carry it out."""
         look = partial(self.clip.evidence.cancel_wanted, seen_within_s=seen_within_s)
@@ -358,9 +330,8 @@ class _Watch:
         task_list = self.clip.context.task_list
         if self.silent:
             return scattered(self._longer_s(), *task_list.bounds_s)
-        if self.soon_s:
-            return self.soon_s.pop(0)
-        self.told = False
+        if (soon_s := self.end.next_pause_s()) is not None:
+            return soon_s
         if self.clip.context.event_delivery.works(self.client):
             # Whoever ends is told; this is for the event that does not come.
             return scattered(self.settings.repair_poll_s, 0.0, self.settings.repair_poll_s)

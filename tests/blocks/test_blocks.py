@@ -230,8 +230,6 @@ def test_the_storage_block_takes_the_place_of_the_environment(monkeypatch: pytes
 
     assert settings.store_url == "s3://bucket/films/alicloud-ai-video-wan-video"
     assert settings.sign_urls_s == 60
-    # A default is no bound that an operator set.
-    assert settings.repair_poll_s == 60
 
 
 @pytest.mark.parametrize("block", [credentials(), storage()], ids=lambda block: type(block).__name__)

@@ -80,6 +80,27 @@ class _SlowToDelete:
         self.ended.set()
 
 
+async def test_a_note_that_is_taken_when_the_last_pause_ends_is_not_left_for_a_later_clip(
+    store: Store,
+) -> None:
+    slow: Any = _SlowToDelete(store)
+    waiting = WakeUps(slow)
+    wake(store, KEY)
+    last = asyncio.create_task(waiting.pause(KEY, 60))
+    assert await asyncio.to_thread(slow.begun.wait, 20)
+    last.cancel()
+    await asyncio.wait([last])
+    slow.may_end.set()
+    assert await asyncio.to_thread(slow.ended.wait, 20)
+    # Whoever looks goes on a moment after the note is gone.
+    await asyncio.sleep(0.1)
+
+    assert [await waiting.take(KEY), await waiting.take(KEY)] == [True, False]
+    wake(store, KEY)
+    assert await waiting.take(KEY)
+    assert await waiting.pause(KEY, 0.01) is News.NOTHING
+
+
 @pytest.mark.parametrize("between", [False, True], ids=["within the next pause", "between two pauses"])
 @pytest.mark.parametrize(("leave", "news"), [(wake, News.ENDED), (wake_to_cancel, News.TO_CANCEL)])
 async def test_a_note_that_is_taken_when_a_pause_ends_is_told_by_the_next_one(
