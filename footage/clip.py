@@ -283,7 +283,7 @@ class Clip:
                 await asyncio.shield(in_thread(self._let_go))
 
     async def _take(self) -> None:
-        dead = DeadWatch(self.context.settings.lease_s)
+        dead, began_s = DeadWatch(self.context.settings.lease_s), boot_clock_s()
         first: Holding | None = None
         first_order, self._first_order = self._first_order, False
         if first_order and await in_thread(self.lease.take, NOBODY):
@@ -308,8 +308,11 @@ class Clip:
                 self.say.info("another worker (%s) makes this clip; waiting for it", holding.owner)
                 first = holding
             # Who wants this clip waits for it; harvest leaves it to a worker that shows that it lives.
-            alive = first is not None and holding.beat != first.beat and not self.permission.may_buy
-            if alive or self.out_of_time:
+            alive = first is not None and holding.beat != first.beat
+            # Who may be dead is waited for as long as it takes to know, also where the time of this run is over.
+            known_s = began_s + max(self.context.settings.lease_s, holding.lease_s) + 2 * LOOK_EVERY_S
+            over = self.out_of_time and (alive or boot_clock_s() > known_s)
+            if over or (alive and not self.permission.may_buy):
                 raise StillRunning(
                     f"Worker {holding.owner or 'another one'} still makes clip {self.key[:12]}.",
                     next_step=Rerun(self.key),

@@ -8,6 +8,7 @@ have finished it, or somebody may be about to.
 from __future__ import annotations
 
 import logging
+import math
 import subprocess
 import sys
 import threading
@@ -120,7 +121,7 @@ class Finisher:
             "harvest",
             *keys,
             "--wait",
-            "60",
+            str(math.ceil(max(60.0, 2 * self._worker.lease_s))),
         ]
         code = subprocess.run(
             [*command, *self._flags], stdin=subprocess.DEVNULL, capture_output=True, check=False

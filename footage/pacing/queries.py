@@ -28,6 +28,8 @@ LEAST_PER_SECOND = 0.2
 # H-TCP: so ten processes that ask all they may settle at 18 of 20 questions a second, with 4 of 100 refused, and one
 # that is alone has its full pace within a minute. With a constant step that does the latter, 10 of 100 are refused.
 RECOVERY_S = 60.0
+# A gateway may ask for an hour, in which results are deleted; it is asked once a minute whether it means it.
+MOST_PAUSE_S = 60.0
 # Whoever would wait longer than this, and longer than for a few turns, is told to ask later: threads are few, and those
 # who wait in them keep the others from the store, too.
 LONGEST_WAIT_S, FEW_TURNS = 15.0, 3
@@ -99,7 +101,8 @@ class Pace:
         with self._lock:
             now_s = time.monotonic()
             self._allowance = self._allowance.refused(asked_s, now_s, self._most)
-            self._not_before_s = max(self._not_before_s, now_s + (retry_after_s or 0.0))
+            pause_s = min(retry_after_s or 0.0, MOST_PAUSE_S)
+            self._not_before_s = max(self._not_before_s, now_s + pause_s)
 
 
 @dataclass(frozen=True)

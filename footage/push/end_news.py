@@ -9,9 +9,9 @@ from footage.errors import StorageProblem
 from footage.push.wake_ups import News
 
 if TYPE_CHECKING:
+    from footage.provider import WanClient
     from footage.push.event_delivery import EventDelivery
     from footage.push.wake_ups import WakeUps
-    from footage.provider import WanClient
 
 # A task that is told to have ended and does not say so yet is asked for again after these pauses.
 PAUSES_AFTER_EVENT_S = (2.0, 5.0, 10.0)

@@ -112,8 +112,10 @@ class WakeUps:
             if self._looking is None or self._looking.done():
                 self._looking = asyncio.create_task(self._look())
             try:
+                # Not `wait_for`, which forgets on Python 3.11 that it was cancelled where a note comes at that moment.
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(woken.wait(), seconds)
+                    async with asyncio.timeout(seconds):
+                        await woken.wait()
             finally:
                 self._waiting.pop(key, None)
         return self._news.pop(key, News.NOTHING)

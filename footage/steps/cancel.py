@@ -31,6 +31,8 @@ logger = logging.getLogger(__name__)
 
 # A task that waits is asked for again so often: the provider's gateway may refuse once, or lag behind.
 PAUSES_S = (0.3, 1.0)
+# What waits now may run, and cost, a moment later: so long a question that is refused for now is asked again.
+PATIENCE_S = 120.0
 # Clips of a run: each waits for the store and for the provider most of the time.
 AT_ONCE = 16
 
@@ -80,18 +82,22 @@ def cancel_clip(context: Context, key: str, by: str) -> Cancellation:
         return _became(key, ended or last.outcome)
     if last.receipt is None:
         return Cancellation(key, "nothing", "nothing was bought for it")
-    return settle(context, evidence, last.receipt)
+    return settle(context, evidence, last.receipt, patience_s=PATIENCE_S)
 
 
-def settle(context: Context, evidence: ClipEvidence, receipt: Receipt) -> Cancellation:
+def settle(
+    context: Context, evidence: ClipEvidence, receipt: Receipt, *, patience_s: float = 0.0
+) -> Cancellation:
     """Ask the provider to cancel the task and write down what is true afterwards.
+
+    For `patience_s` it is asked again where it refuses for now; who does not come back needs that.
 
     Raises:
         AccountProblem: The key is not accepted.
     """
     client = client_of(context, receipt)
     try:
-        outcome = _ask(client, receipt)
+        outcome = _ask_patiently(client, receipt, time.monotonic() + patience_s)
     except (Unreachable, Throttled) as error:
         return Cancellation(
             receipt.key, "noted", f"the provider could not be asked ({error.message}); it is asked again"
@@ -105,6 +111,17 @@ def settle(context: Context, evidence: ClipEvidence, receipt: Receipt) -> Cancel
     kept = evidence.write_outcome(outcome)
     logger.info("Clip %s: cancel asked, now %s.", receipt.key[:12], kept.status)
     return _became(receipt.key, kept)
+
+
+def _ask_patiently(client: WanClient, receipt: Receipt, until_s: float) -> Outcome | None:
+    while True:
+        try:
+            return _ask(client, receipt)
+        except Throttled as error:
+            pause_s = max(error.retry_after_s or 0.0, PAUSES_S[-1])
+            if time.monotonic() + pause_s > until_s:
+                raise
+            time.sleep(pause_s)
 
 
 def _ask(client: WanClient, receipt: Receipt) -> Outcome | None:

@@ -85,12 +85,12 @@ async def harvest_store(
         StorageProblem: The store cannot be listed.
     """
     report = Harvest()
-    until_s = boot_clock_s() + context.settings.deadline_s
     found = await in_thread(_open_clips, context, report)
     if keys:
         keys = tuple(key.strip().lower() for key in keys)
         await in_thread(_look_for, context, keys, found, report)
     gate = PrioritySemaphore(DELIVERIES_AT_ONCE)
+    until_s = boot_clock_s() + context.settings.deadline_s
 
     async def finish(clips: list[Unfinished]) -> None:
         # All are asked for at once, so that none that is made waits for one that is not.
@@ -253,7 +253,8 @@ async def _finish(
     until_s: float,
     report: Harvest,
 ) -> None:
-    if found.attempt is not None and found.left_to_a_person(context.provider_now()):
+    known_clock = context.clock_offset_s is not None
+    if found.attempt is not None and known_clock and found.left_to_a_person(context.provider_now()):
         # Taken up again and again it would only fill its log.
         report.waiting[found.key] = str(unknown_purchase(found.key, found.attempt, TOO_OLD))
         return

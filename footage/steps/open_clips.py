@@ -167,7 +167,9 @@ def _open_attempt(
         expires_at = intent.written_at + timedelta(hours=24)
         if any(name.startswith(f"{folder}/found-") for name in names):
             return Unfinished(key, None, "unknown", expires_at)
-        return Unfinished(key, None, "unknown", expires_at, number, listed_until(intent))
+        # By a clock that was compared with the provider's; another one may be wrong by days.
+        until = listed_until(intent) if intent.clock_offset_s is not None else None
+        return Unfinished(key, None, "unknown", expires_at, number, until)
     receipt = _record(reader, key, number, f"{folder}/receipt.json", Receipt)
     return Unfinished(key, receipt.task_id, status, receipt.expires_at)
 

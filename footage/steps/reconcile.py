@@ -50,7 +50,7 @@ async def reconcile(clip: Clip, attempt: Attempt, silent_from_s: float = 0.0) ->
     Raises:
         TakenOver: Another worker drives this clip; nothing was concluded here.
         SubmissionUnknown: The list leaves more than one explanation, or tells too little until the deadline.
-        Unanswered, Throttled: The list could not be read several times in a row.
+        Unanswered: The list could not be read several times in a row.
     """
     for receipt in attempt.found:
         kept = await in_thread(book, clip, receipt)
@@ -67,7 +67,8 @@ async def reconcile(clip: Clip, attempt: Attempt, silent_from_s: float = 0.0) ->
         )
     client = await in_thread(client_of, clip.context, intent)
     await in_thread(learn_clock, clip.context, client)
-    if clip.context.provider_now() > listed_until(intent):
+    known_clocks = clip.context.clock_offset_s is not None and intent.clock_offset_s is not None
+    if known_clocks and clip.context.provider_now() > listed_until(intent):
         raise unknown_purchase(clip.key, attempt.number, TOO_OLD)
     return await _Search(clip, attempt, client, not_before(intent), silent_from_s).until_settled()
 
@@ -114,7 +115,11 @@ class _Search:
             try:
                 decision = await in_thread(self._look)
                 silent = 0
-            except (Unreachable, Throttled) as error:
+            except Throttled as error:
+                # The pace of the account heeds it.
+                self.clip.say.info("reconciling later: %s", error.message)
+                decision = LookAgain("the list could not be read")
+            except Unreachable as error:
                 silent += 1
                 self.clip.say.warning(
                     "reconciling: %s (answer %d of %d that is missing in a row)",
@@ -125,7 +130,7 @@ class _Search:
                 )
                 if silent >= MAX_SILENCE:
                     # A lost submission may have been bought.
-                    raise (error.booked() if isinstance(error, Unreachable) else error) from None
+                    raise error.booked() from None
                 decision = LookAgain("the list could not be read")
             match decision:
                 case Adopt(task_id):
@@ -138,6 +143,9 @@ class _Search:
                     if kept is not None:
                         return kept
                 case NotBought():
+                    if self.clip.context.provider_now() > listed_until(self.attempt.intent):
+                        # By clocks that may be wrong; but then a list of one day proves nothing.
+                        raise unknown_purchase(self.clip.key, self.attempt.number, TOO_OLD)
                     await in_thread(self.clip.lease.guard)
                     self.clip.say.info("attempt %d was not bought: no task can be it", self.attempt.number)
                     why = Unreachable("the create never reached the provider")

@@ -16,7 +16,7 @@ import random
 import time
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from footage.concurrency.executors import in_thread, in_thread_to_the_end
 from footage.errors import (
@@ -50,9 +50,12 @@ from footage.steps.reservation import give_back, reserve
 from footage.values.money import Amount
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from footage.clip import Clip
     from footage.provider import WanClient
 
+T = TypeVar("T")
 
 # Who waits for a place hears of a wish to cancel by the note that comes with it, and looks itself before it buys.
 _LISTENS_FOR_S = 3600.0
@@ -82,7 +85,7 @@ async def submit_clip(clip: Clip) -> Receipt | None:
             clip.evidence.reader.refuse(
                 f"{clip.evidence.folder}/attempt-{state.opened}", "no attempt can have a higher number"
             )
-        if await in_thread(contradicted, clip, state):
+        if await _patiently(clip, partial(contradicted, clip, state)):
             return None
         return await _buy(clip, state.opened + 1)
     # Whoever wrote the intent may still live where its lease is gone.
@@ -107,7 +110,7 @@ async def _buy(clip: Clip, number: int) -> Receipt | None:
     await in_thread(client.load_sdk)
     # Before anything is read or uploaded for it: of a board of hundreds most wait here.
     await _take_place(clip, client)
-    body = await in_thread(clip.wire_body)
+    body = await _patiently(clip, clip.wire_body)
     await _take_turn(clip, client)
     if await _cancel_wanted(clip):
         # In a queue of hundreds the turn comes minutes later.
@@ -146,6 +149,20 @@ async def _buy(clip: Clip, number: int) -> Receipt | None:
         pause_s *= 2
         await asyncio.sleep(wait_s)
         await _wait_again(clip, client, number)
+
+
+async def _patiently(clip: Clip, ask: Callable[[], T]) -> T:
+    """What questions before the create give; those that are refused for now are asked again, as the create is."""
+    give_up_at = time.monotonic() + clip.submit_patience_s
+    while True:
+        try:
+            return await in_thread(ask)
+        except Throttled as refusal:
+            wait_s = max(refusal.retry_after_s or 0.0, 1.0)
+            if time.monotonic() + wait_s > give_up_at:
+                raise
+            clip.say.info("%s Trying again in %.0f s.", refusal.message, wait_s)
+            await asyncio.sleep(wait_s)
 
 
 async def _take_place(clip: Clip, client: WanClient) -> None:

@@ -152,7 +152,7 @@ def test_without_any_event_a_clip_comes_by_asking(bench: Bench, listening: Liste
     one_more = bench.clip(context, take=2)
     bench.buy(one_more)
 
-    until(lambda: bool(listening.ended))
+    until(lambda: listening.receiver.counts["woken"] > 0)
 
     assert listening.ended == [one_more.key]
     assert listening.receiver.counts == {"signed as documented": 1, "woken": 1}
