@@ -45,7 +45,7 @@ def clip_row(context: Context, key: str) -> ClipRow:
     last = state.last
     where = _state(state)
     again = where == "failed" and last is not None and last.ended is not None and last.ended.may_retry
-    if again and context.store.exists(evidence.marker):
+    if again and evidence.is_marked_open():
         # Between a failed attempt and the next one.
         where = "ordered"
     age_s = None if last is None else _age_s(context, last)

@@ -167,6 +167,14 @@ class ClipEvidence:
         wishes, overridden = wishes_in(self.files.list(seen_within_s))
         return wishes > overridden
 
+    def is_marked_open(self) -> bool:
+        """Whether anything of the clip is left to finish, as its marker says.
+
+        A marker is there before the claim of a task and goes last. One that was lost all the same costs its clip the
+        wake-up and nothing more: harvest finds the task in the account's list, and the nightly check in the evidence.
+        """
+        return self.store.exists(self.marker)
+
     # -- writing ---------------------------------------------------------------------------------------------
 
     def write_order(self, document: dict[str, Any], files: Mapping[str, bytes]) -> bool:

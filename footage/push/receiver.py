@@ -29,11 +29,12 @@ from starlette.routing import Route
 from footage.concurrency.executors import in_thread
 from footage.errors import NotThere, StorageProblem
 from footage.evidence.claims import claim_path
+from footage.evidence.clip_evidence import ClipEvidence
 from footage.evidence.reader import RecordReader
 from footage.evidence.records import Claim
 from footage.push.completion_event import CompletionEvent, read_event
 from footage.push.signature import Certificates, NotAuthentic, SignedHead, read_head, verify
-from footage.push.wake_ups import is_open, wake
+from footage.push.wake_ups import wake
 
 if TYPE_CHECKING:
     from footage.storage import Store
@@ -156,8 +157,8 @@ class Receiver:
             return "unknown task"
         if event.data.task_status in ("PENDING", "RUNNING"):
             return "not ended"
-        if not is_open(self._store, claim.key):
-            return "finished already"
+        if not ClipEvidence(self._store, claim.key).is_marked_open():
+            return "not open"
         wake(self._store, claim.key)
         self._remember(event.id)
         logger.info("Clip %s: the provider says that task %s has ended.", claim.key[:12], event.data.task_id)

@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING
 
 from footage.concurrency.executors import in_thread
 from footage.errors import AlreadyThere, StorageProblem
-from footage.evidence.clip_evidence import ClipEvidence
 
 if TYPE_CHECKING:
     from footage.storage import Store
@@ -53,18 +52,6 @@ def wake(store: Store, key: str) -> None:
 def wake_to_cancel(store: Store, key: str) -> None:
     """Leave a note that the clip's folder has a wish to cancel it. Raises as `wake`."""
     wake(store, key + _CANCEL)
-
-
-def is_open(store: Store, key: str) -> bool:
-    """Whether anything of a clip is left to finish, as its marker says; else its end is no news to anybody.
-
-    A marker is there before the claim of a task and goes last. One that was lost all the same costs its clip the
-    wake-up and nothing more: harvest finds the task in the account's list, and the nightly check in the evidence.
-
-    Raises:
-        StorageProblem: The store cannot be asked.
-    """
-    return store.exists(ClipEvidence(store, key).marker)
 
 
 def has_note(store: Store, key: str) -> bool:

@@ -26,7 +26,7 @@ def reserve(clip: Clip, number: int) -> SpendingLine:
     except _Marked:
         pass
     except OverBudget:
-        if not clip.context.store.exists(clip.evidence.marker):
+        if not clip.evidence.is_marked_open():
             raise
     # Marked for an earlier attempt, or by a worker that died: what was promised then and is not owed is free again.
     context = clip.context

@@ -173,7 +173,7 @@ def clip_status(context: Context, key: str) -> ClipStatus:
     state = evidence.state()
     receipt = state.last.receipt if state.last else None
     # Between a failed attempt and the next one the marker is there.
-    ended = state.result is not None or (state.over and not context.store.exists(evidence.marker))
+    ended = state.result is not None or (state.over and not evidence.is_marked_open())
     return ClipStatus(
         key=key,
         state=state_in_words(state),

@@ -183,13 +183,13 @@ def test_a_task_that_has_not_ended_wakes_nobody(store: Store, bus: Bus) -> None:
     assert bus.ended == []
 
 
-def test_the_end_of_a_clip_that_is_finished_already_is_no_news(store: Store, bus: Bus) -> None:
+def test_the_end_of_a_clip_that_is_not_open_is_no_news(store: Store, bus: Bus) -> None:
     task_id = claimed(store)
     ClipEvidence(store, KEY).unmark_open()
 
     assert bus.send(event(task_id)) == 204
 
-    assert bus.receiver.counts["finished already"] == 1
+    assert bus.receiver.counts["not open"] == 1
     assert (bus.ended, store.list("wakeups")) == ([], [])
 
 
