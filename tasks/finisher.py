@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING
 
 from footage.concurrency.boot_clock import boot_clock_s
 from footage.errors import StorageProblem
+from footage.evidence.clip_evidence import ClipEvidence
 from footage.evidence.lease import DeadWatch, Lease, Worker
-from footage.push.wake_ups import has_note, is_open, noted, take_note
+from footage.push.wake_ups import has_note, noted, take_note
 
 if TYPE_CHECKING:
     from footage.storage import Store
@@ -83,7 +84,7 @@ class Finisher:
                 keys = self._due()[:AT_ONCE]
                 for key in keys:
                     del self._due_s[key]
-            self._finish([key for key in keys if self._is_left(key)])
+            self._finish([key for key in keys if self._take_up(key)])
 
     def _due(self) -> list[str]:
         now_s = time.monotonic()
@@ -92,15 +93,20 @@ class Finisher:
     def _until_next_s(self) -> float | None:
         return max(min(self._due_s.values()) - time.monotonic(), 0.0) if self._due_s else None
 
-    def _is_left(self, key: str) -> bool:
-        """Whether a clip has a note, is open, and is nobody's; its note is taken then."""
+    def _take_up(self, key: str) -> bool:
+        """Take a clip's note, and whether it is to be finished here; who drives it is given time and left the note."""
         try:
-            if has_note(self._store, key) and is_open(self._store, key) and self._is_driven(key):
-                # Who drives it delivers it, or dies.
+            if not has_note(self._store, key):
+                self._drivers.pop(key, None)
+                return False
+            driven = self._is_driven(key)
+            # After the lease: a run unmarks the clip that it finished before it gives that back.
+            is_open = ClipEvidence(self._store, key).is_marked_open()
+            if driven and is_open:
                 self.add(key)
                 return False
             self._drivers.pop(key, None)
-            return take_note(self._store, key) and is_open(self._store, key)
+            return take_note(self._store, key) and is_open
         except StorageProblem as error:
             logger.warning("Clip %s, which ended, cannot be looked at: %s", key[:12], error.message)
             return False

@@ -86,6 +86,42 @@ def test_no_process_is_started_for_a_clip_that_polling_finished(
     assert "harvest ended" not in caplog.text
 
 
+class DeliveredMeanwhile:
+    """A store in which a run unmarks a clip and gives its lease back while that lease is about to be looked for."""
+
+    def __init__(self, store: Store, lease: Lease) -> None:
+        self._store = store
+        self._lease = lease
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    def list(self, under: str = "") -> list[str]:
+        if under == f"leases/{KEY}":
+            ClipEvidence(self._store, KEY).unmark_open()
+            self._lease.discard()
+        return self._store.list(under)
+
+
+def test_no_process_is_started_for_a_clip_whose_run_delivers_it_at_that_moment(
+    store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    run_of = Worker(store, 60.0)
+    ClipEvidence(store, KEY).mark_open()
+    lease = Lease(store, KEY, run_of)
+    assert lease.take(NOBODY)
+    watched: Any = DeliveredMeanwhile(store, lease)
+    finisher = Finisher(Worker(watched, 60.0), [], grace_s=0.05)
+
+    _ended(store, finisher, KEY)
+    until(lambda: not has_note(store, KEY), "its note is gone", 20)
+    finisher.stop()
+    run_of.stop()
+
+    assert "harvest ended" not in caplog.text
+
+
 def test_a_clip_that_a_living_run_delivers_is_left_to_it(
     store: Store, finisher: Finisher, caplog: pytest.LogCaptureFixture
 ) -> None:
