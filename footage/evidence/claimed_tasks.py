@@ -6,7 +6,7 @@ A claim lies outside of the clip's folder and outlives it. It never changes: eac
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -29,19 +29,23 @@ _INDEX_AGE = timedelta(hours=72)
 class ClaimedTasks:
     """Reads the claims of one store; thread-safe."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, clock: Callable[[], float] = time.monotonic) -> None:
+        """`clock` tells seconds that never go back."""
         self._store = store
+        self._clock = clock
         self._reader = RecordReader(store)
         self._read: dict[str, Claim] = {}
-        # Tasks without a claim: when that was seen first, and last (monotonic).
+        # Tasks without a claim: when that was seen first, and last.
         self._missed: dict[str, tuple[float, float]] = {}
         self._indexed = False
 
-    def of(self, task_ids: Iterable[str], *, missed_for_s: float = 0.0) -> dict[str, Claim | BadRecord]:
+    def of(
+        self, task_ids: Iterable[str], *, look_again_within_s: float = 0.0
+    ) -> dict[str, Claim | BadRecord]:
         """The claim of each task that has one, or what is wrong with it; tasks without a claim are left out.
 
-        For who only waits: a task that had none for some seconds is not looked for again for as many, at most
-        `missed_for_s`. Those of this store get theirs as soon as they are listed, those of others never.
+        A task that has had no claim for n seconds is looked for again after n more, but after `look_again_within_s` at
+        the latest; 0: each time. Tasks of this store get theirs as soon as they are listed, those of others never.
 
         Raises:
             StorageProblem: The store does not tell, so that nothing may be concluded.
@@ -50,9 +54,9 @@ class ClaimedTasks:
         there: set[str] | None = None
         missing = 0
         for task_id in task_ids:
-            if self._missed_lately(task_id, missed_for_s):
+            if self._missed_lately(task_id, look_again_within_s):
                 continue
-            asked_s = time.monotonic()
+            asked_s = self._clock()
             if task_id not in self._read and missing >= _WORTH_A_LIST:
                 there = set(self._store.list("claims")) if there is None else there
                 claim = self._claim(task_id) if claim_path(task_id) in there else None
@@ -86,11 +90,11 @@ class ClaimedTasks:
         """Remember a claim that was made here."""
         self._read[claim.task_id] = claim
 
-    def _missed_lately(self, task_id: str, at_most_s: float) -> bool:
+    def _missed_lately(self, task_id: str, look_again_within_s: float) -> bool:
         if task_id in self._read or task_id not in self._missed:
             return False
         first_s, last_s = self._missed[task_id]
-        return time.monotonic() - last_s < min(last_s - first_s, at_most_s)
+        return self._clock() - last_s < min(last_s - first_s, look_again_within_s)
 
     def _is_complete(self, now: datetime) -> bool:
         try:

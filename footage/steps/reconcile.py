@@ -174,10 +174,9 @@ class _Search:
         self.complete = self.complete or over
         if self.first_listed_s is None and silent:
             self.first_listed_s = asked_s
-        decision = self._decide(listed_for_s, missed_for_s=self.settings.reconcile_grace_s)
+        decision = self._decide(listed_for_s, final=False)
         if not isinstance(decision, LookAgain):
-            # What is decided is decided with the claims that are there now.
-            decision = self._decide(listed_for_s)
+            decision = self._decide(listed_for_s, final=True)
         if isinstance(decision, LookAgain):
             for task_id in decision.task_ids:
                 self.answers[task_id] = self.client.fetch(task_id)
@@ -217,7 +216,7 @@ class _Search:
             return Ambiguous("a task is claimed for it that the provider does not list", unlisted)
         return NotBought() if claimed is None else Adopt(claimed)
 
-    def _claimed_by_us(self, *, at_any_time: bool = False, missed_for_s: float = 0.0) -> str | None:
+    def _claimed_by_us(self, *, at_any_time: bool = False, look_again_within_s: float = 0.0) -> str | None:
         """A listed task whose claim names this very attempt: only the records that follow a claim were lost.
 
         What cannot be read does not make a task somebody else's: where it has our prompt, it is found out then.
@@ -226,7 +225,7 @@ class _Search:
         rows = candidates_in(lost, (*self.rows.values(),))
         wanted = [row.task_id for row in rows if row.task_id not in self.claimed]
         ours: str | None = None
-        claims = self.clip.context.claimed_tasks.of(wanted, missed_for_s=missed_for_s)
+        claims = self.clip.context.claimed_tasks.of(wanted, look_again_within_s=look_again_within_s)
         for task_id, claim in claims.items():
             if isinstance(claim, BadRecord):
                 if task_id not in self.told:
@@ -243,18 +242,22 @@ class _Search:
         # account on which others work all the time would never be settled.
         self.rows.update((row.task_id, row) for row in rows if not self.complete or row.task_id in self.rows)
 
-    def _decide(self, listed_for_s: float, missed_for_s: float = 0.0) -> Decision:
-        """What follows from what is listed and claimed; the rivals count only where no claim may have been missed."""
-        if (claimed := self._claimed_by_us(missed_for_s=missed_for_s)) is not None:
+    def _decide(self, listed_for_s: float, *, final: bool) -> Decision:
+        """What follows from what is listed and claimed.
+
+        Where that is not `final`, claims may be missing that were made since they were looked for, and rivals do not
+        count, because looking at all open clips is slow.
+        """
+        grace_s = self.settings.reconcile_grace_s
+        claimed = self._claimed_by_us(look_again_within_s=0.0 if final else grace_s)
+        if claimed is not None:
             return Adopt(claimed)
 
         def judged(lost: Lost) -> Decision:
-            grace_s = self.settings.reconcile_grace_s
             return decide(lost, (*self.rows.values(),), self.claimed, self.answers, listed_for_s, grace_s)
 
         decision = judged(self.lost)
-        if isinstance(decision, Adopt) and not missed_for_s:
-            # Only now, because looking at all open clips is slow.
+        if isinstance(decision, Adopt) and final:
             decision = judged(replace(self.lost, rivals=_rivals(self.clip, self.attempt)))
         return decision
 

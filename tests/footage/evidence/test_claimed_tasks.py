@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 from countedstore import CountedStore
 from records import INTENT
 
@@ -81,38 +81,34 @@ def test_of_many_that_are_all_claimed_no_listing_is_made_and_what_was_claimed_he
     assert ("read", "claims/t7.json") not in store.asked
 
 
-def test_who_waits_looks_less_and_less_often_for_the_claim_of_a_task_that_has_none(tmp_path: Path) -> None:
-    store = _store(tmp_path)
-    tasks = ClaimedTasks(store)
-    looks, began_s = 0, time.monotonic()
-    while time.monotonic() - began_s < 0.5 or looks < 50:
-        assert tasks.of(["foreign"], missed_for_s=60.0) == {}
-        looks += 1
+EACH_SECOND = range(21)
 
-    # With each it waits as long as it has waited before.
-    assert 2 <= len(store.asked) <= 30, (looks, store.asked)
+
+@pytest.mark.parametrize(
+    ("within_s", "looked_at_s"),
+    [
+        pytest.param(0.0, [*EACH_SECOND], id="who decides something: each time"),
+        pytest.param(60.0, [0, 1, 2, 4, 8, 16], id="who waits: after as long as it had none"),
+        pytest.param(3.0, [0, 1, 2, 4, 7, 10, 13, 16, 19], id="but within the time that is given"),
+    ],
+)
+def test_who_waits_looks_less_and_less_often_for_the_claim_of_a_task_that_has_none(
+    tmp_path: Path, within_s: float, looked_at_s: list[int]
+) -> None:
+    store, now_s = _store(tmp_path), [0.0]
+    tasks, looked = ClaimedTasks(store, lambda: now_s[0]), list[int]()
+
+    for second in EACH_SECOND:
+        now_s[0] = float(second)
+        store.asked.clear()
+        assert tasks.of(["foreign"], look_again_within_s=within_s) == {}
+        if store.asked:
+            looked.append(second)
+
+    assert looked == looked_at_s
     mine = Claim(task_id="foreign", key=KEY, attempt=1)
     store.create("claims/foreign.json", mine.to_bytes())
-    # Who decides something waits for nothing.
-    assert tasks.of(["foreign"]) == {"foreign": mine}
-
-
-def test_a_task_without_a_claim_is_looked_for_again_after_the_time_that_was_given(tmp_path: Path) -> None:
-    store = _store(tmp_path)
-    tasks = ClaimedTasks(store)
-    tasks.of(["late"])
-    later_s = time.monotonic() + 0.6
-    while time.monotonic() < later_s:
-        tasks.of(["late"])
-    mine = Claim(task_id="late", key=KEY, attempt=1)
-    store.create("claims/late.json", mine.to_bytes())
-
-    assert tasks.of(["late"], missed_for_s=60.0) == {}
-    while not (found := tasks.of(["late"], missed_for_s=0.05)):
-        assert time.monotonic() < later_s + 5.0
-
-    assert found == {"late": mine}
-    assert time.monotonic() < later_s + 0.5, "and not after another 0.6 s"
+    assert tasks.of(["foreign"]) == {"foreign": mine}, "who decides something waits for nothing"
 
 
 NOON = datetime(2026, 11, 29, 12, tzinfo=UTC)
