@@ -73,12 +73,14 @@ class Receiver:
         certificates: Certificates,
         on_ended: Callable[[str], None],
         read_s: float = READ_S,
+        a_minute: int = A_MINUTE,
     ) -> None:
         self._rule = rule
         self._store = store
         self._certificates = certificates
         self._on_ended = on_ended
         self._read_s = read_s
+        self._a_minute = a_minute
         self._inside = 0
         self._turn = asyncio.Semaphore(AT_ONCE)
         self._minute: deque[float] = deque()
@@ -127,7 +129,7 @@ class Receiver:
         now_s = time.monotonic()
         while self._minute and now_s - self._minute[0] > 60:
             self._minute.popleft()
-        if len(self._minute) >= A_MINUTE:
+        if len(self._minute) >= self._a_minute:
             return True
         self._minute.append(now_s)
         return False

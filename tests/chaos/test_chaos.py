@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 from chaos import Lane, Lanes, Plot, Scenario, Verdict, by_size
 from chaosworker import SCALED, Cue
+from waiting import until
 
 from footage.emulator import FAULTS
 
@@ -338,9 +339,9 @@ def cancelled(*faults: str, running: bool) -> Plot:
         emulator.turn(start_delay_s=0.05 if running else 1e6, generation_s=800.0 if running else 40.0)
         scenario.fault(*faults)
         maker = scenario.start()
-        key = _until(lambda: _key_with(scenario, "receipt.json"))
+        key = until(lambda: _key_with(scenario, "receipt.json"), "it is booked")
         if running:
-            _until(lambda: _task(scenario)["status"] == "RUNNING")
+            until(lambda: _task(scenario)["status"] == "RUNNING", "its task runs")
         became: Any = None
         for _ in range(3):
             report = scenario.step(cancel=key)
@@ -369,15 +370,6 @@ def cancelled(*faults: str, running: bool) -> Plot:
         return scenario.judge()
 
     return play
-
-
-def _until(found: Callable[[], Any], seconds: float = 20.0) -> Any:
-    deadline = time.monotonic() + seconds
-    while not (value := found()):
-        if time.monotonic() > deadline:
-            raise AssertionError("it did not happen")
-        time.sleep(0.05)
-    return value
 
 
 def _key_with(scenario: Scenario, name: str) -> str | None:

@@ -18,9 +18,10 @@ from typing import Any
 import httpx
 import pytest
 from emulatedrun import environment
-from manymachines import free_port, process, until
+from manymachines import free_port, process
 from plainsteps import PLAIN_STEPS
 from prooffaults import FAULTS, with_fault
+from waiting import until
 
 from flows.cli import run
 from footage.clip import Clip

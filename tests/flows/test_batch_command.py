@@ -13,10 +13,11 @@ from typing import Any
 import httpx
 import pytest
 from emulatedrun import environment, fast_emulator, run
-from manymachines import process, until
+from manymachines import process
 from prefect.client.orchestration import get_client
 from prefect.flow_engine import run_flow_async
 from prefect.states import Pending
+from waiting import until
 
 from flows.batch import generate_videos
 from flows.cli import run as command

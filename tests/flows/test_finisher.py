@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from emulatedrun import environment, fast_emulator
-from manymachines import until
+from waiting import until
 
 from flows.cli import run
 from footage.evidence.clip_evidence import ClipEvidence

@@ -13,7 +13,8 @@ from typing import Any
 import httpx
 import pytest
 from emulatedrun import environment, fast_emulator, run
-from manymachines import free_port, process, until
+from manymachines import free_port, process
+from waiting import until
 
 from flows.cli import run as command
 from flows.listen import listen

@@ -7,8 +7,7 @@ import json
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ import httpx
 import pytest
 from filmboards import FOLDER, accepted, film, in_cut, make_film
 from reviewapp import document, entered
+from waiting import until
 
 from flows.cli import run
 from footage.context import Context, open_context
@@ -40,14 +40,6 @@ def review(board: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
         process.send_signal(signal.SIGINT)
         process.wait(60)
         process.stdout.close()
-
-
-def until(holds: Callable[[], Any]) -> Any:
-    deadline = time.monotonic() + 90
-    while not (value := holds()):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    return value
 
 
 @pytest.fixture
@@ -76,19 +68,21 @@ def test_an_app_that_is_killed_while_a_retake_is_bought_loses_nothing_and_buys_n
         assert client.post("/api/boards/Film/verdicts", json=words).status_code == 201
         quote = client.post("/api/boards/Film/quotes", json=WISH).json()["quote"]
         assert client.post("/api/boards/Film/retakes", json={**WISH, "quote": quote}).status_code == 202
-        until(lambda: accepted(emulator) == 3)
+        until(lambda: accepted(emulator) == 3, "its retake is bought", 90)
         app.kill()
         app.wait()
 
     with review(path) as (_, address), entered(address) as client:
-        made = until(lambda: take_two(client))
+        made = until(lambda: take_two(client), "its retake is shown", 90)
         again = client.post("/api/boards/Film/quotes", json=WISH).json()
-        shown = until(lambda: (board := document(client)) and not board["cutting"] and board)
+        shown = until(
+            lambda: (board := document(client)) and not board["cutting"] and board, "the cut follows", 90
+        )
 
     assert (made["take"], made["prompt"], accepted(emulator)) == (2, "A calm harbour", 3)
     assert "is paid already" in again["words"]
     assert [shot["state"] for shot in shown["shots"]] == ["in review", "missing"]
-    until(lambda: in_cut(context) == {"a": 2, "b": None})
+    until(lambda: in_cut(context) == {"a": 2, "b": None}, "the cut follows", 90)
     assert context.store.exists(f"{FOLDER}/review.html")
 
 

@@ -15,7 +15,8 @@ from typing import Any
 import httpx
 import pytest
 from emulatedrun import environment
-from manymachines import descendants, kill_machine, process, until
+from manymachines import descendants, kill_machine, process
+from waiting import until
 
 from footage.emulator import Emulator
 

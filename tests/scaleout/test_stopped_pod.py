@@ -12,7 +12,8 @@ from typing import Any
 import httpx
 import pytest
 from emulatedrun import environment, fast_emulator
-from manymachines import process, until
+from manymachines import process
+from waiting import until
 
 pytestmark = [pytest.mark.scaleout, pytest.mark.timeout(400)]
 

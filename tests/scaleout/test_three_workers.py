@@ -24,9 +24,9 @@ from manymachines import (
     process,
     redis,
     stop_pod,
-    until,
 )
 from seaweed import seaweed
+from waiting import until
 
 from footage.emulator import Emulator
 

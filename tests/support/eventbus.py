@@ -20,7 +20,7 @@ from rawserver import RawServer
 from footage.evidence.clip_evidence import ClipEvidence
 from footage.evidence.records import Claim
 from footage.push.certificates import TrustedCertificates
-from footage.push.receiver import READ_S, Receiver, Rule
+from footage.push.receiver import A_MINUTE, READ_S, Receiver, Rule
 from footage.storage import Store
 
 URL = "https://videos.example/dashscope/4f1c?x=1"
@@ -38,12 +38,22 @@ def certificate_of(key: Any) -> bytes:
 class Bus:
     """Sends events to a receiver, as EventBridge does."""
 
-    def __init__(self, store: Store, oss: RawServer, *, read_s: float = READ_S, **rule: Any) -> None:
+    def __init__(
+        self,
+        store: Store,
+        oss: RawServer,
+        *,
+        read_s: float = READ_S,
+        a_minute: int = A_MINUTE,
+        **rule: Any,
+    ) -> None:
         self.origin = f"http://127.0.0.1:{oss.port}"
         self.ended: list[str] = []
         fields = {"tokens": ("secret",), "regions": frozenset({"cn-beijing"}), **rule}
         certificates = TrustedCertificates(fields["regions"], self.origin)
-        self.receiver = Receiver(Rule(URL, **fields), store, certificates, self.ended.append, read_s)
+        self.receiver = Receiver(
+            Rule(URL, **fields), store, certificates, self.ended.append, read_s, a_minute
+        )
 
     def send(
         self,

@@ -11,12 +11,12 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
+from waiting import until
 
 START_TIMEOUT_S = 120
 
@@ -35,14 +35,6 @@ def require(found: str | None, what: str) -> str:
             pytest.fail(reason)
         pytest.skip(reason)
     return found
-
-
-def until(look: Callable[[], bool], what: str, seconds: float = START_TIMEOUT_S) -> None:
-    deadline = time.monotonic() + seconds
-    while not look():
-        if time.monotonic() > deadline:
-            pytest.fail(f"not within {seconds:.0f} s: {what}")
-        time.sleep(0.2)
 
 
 @contextlib.contextmanager
@@ -122,7 +114,7 @@ def postgres(folder: Path) -> Iterator[str]:
         port = free_port()
         command = [server, "-D", str(data), "-p", str(port), "-h", "127.0.0.1", "-k", str(data), "-F"]
         with process(command, folder / "postgres.log", user=user, cwd="/"):
-            until(lambda: _listens(port), "PostgreSQL accepts connections")
+            until(lambda: _listens(port), "PostgreSQL accepts connections", START_TIMEOUT_S)
             yield f"postgresql+asyncpg://prefect@127.0.0.1:{port}/postgres"
     finally:
         shutil.rmtree(data, ignore_errors=True)
@@ -135,7 +127,7 @@ def redis(folder: Path) -> Iterator[str]:
     port = free_port()
     command = [program, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
     with process(command, folder / "redis.log"):
-        until(lambda: _listens(port), "Redis accepts connections")
+        until(lambda: _listens(port), "Redis accepts connections", START_TIMEOUT_S)
         yield f"redis://127.0.0.1:{port}"
 
 
@@ -182,7 +174,7 @@ def prefect_of_many(folder: Path, database_url: str, redis_url: str) -> Iterator
         process(api, folder / "api.log", environment),
         process(services, folder / "services.log", environment),
     ):
-        until(lambda: _healthy(url), "the Prefect API is healthy")
+        until(lambda: _healthy(url), "the Prefect API is healthy", START_TIMEOUT_S)
         yield url
 
 

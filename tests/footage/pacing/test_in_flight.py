@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
-import time
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ import pytest
 from bench import MODEL, Bench
 from countedstore import CountedStore
 from plainsteps import PLAIN_STEPS
+from waiting import until
 
 from footage.clip import Clip, follow
 from footage.credentials import parse_key
@@ -191,7 +191,7 @@ def test_a_clip_that_waits_for_a_place_asks_the_store_for_nothing(emulator: Emul
         # Whatever wakes it: in an object store each look is a request, for every clip in line.
         for _ in range(3):
             wake(plain, waits)
-            await asyncio.to_thread(_until, lambda: not plain.list("wakeups"))
+            await asyncio.to_thread(until, lambda: not plain.list("wakeups"), "its note is taken")
             # It is in line since its first note was taken.
             before = before or len(store.asked)
         asked = [(name, path) for name, path in store.asked[before:] if waits in path]
@@ -202,13 +202,6 @@ def test_a_clip_that_waits_for_a_place_asks_the_store_for_nothing(emulator: Emul
 
     assert asyncio.run(wake_who_waits()) == []
     bench.close()
-
-
-def _until(reached: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
-    while not reached():
-        assert time.monotonic() < deadline, "it did not come to that"
-        time.sleep(0.05)
 
 
 def _sent_s(task: dict[str, float]) -> float:

@@ -9,7 +9,6 @@ import threading
 from collections.abc import AsyncIterator, Iterator
 
 import httpx
-import pytest
 from eventbus import KEY, Bus, asked, claimed, event
 from rawserver import RawServer
 from servedapp import served
@@ -42,10 +41,8 @@ async def test_who_comes_while_as_many_as_allowed_are_read_is_asked_to_come_agai
     assert after.status_code == 204
 
 
-def test_strangers_use_up_nothing_of_what_is_taken_in_a_minute(
-    store: Store, bus: Bus, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("footage.push.receiver.A_MINUTE", 2)
+def test_strangers_use_up_nothing_of_what_is_taken_in_a_minute(store: Store, oss: RawServer) -> None:
+    bus = Bus(store, oss, a_minute=2)
     for _ in range(5):
         assert asked(bus.receiver, "POST", "/dashscope/4f1c", content=b"{}").status_code == 401
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 from bench import Bench, last_attempt, last_outcome
 from countedstore import CountedStore
 from plainsteps import PLAIN_STEPS
+from waiting import until
 
 from footage.errors import Canceled, FootageError, StorageProblem, SubmissionUnknown
 from footage.evidence.state import Permission
@@ -41,14 +41,6 @@ class Run:
         return self
 
 
-def until(seen: Callable[[], Any]) -> Any:
-    deadline = time.monotonic() + 10
-    while not (found := seen()):
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.02)
-    return found
-
-
 def queued(bench: Bench) -> None:
     bench.emulator.turn(start_delay_s=1e6)
 
@@ -66,7 +58,7 @@ def test_a_queued_clip_is_cancelled_at_the_provider_and_its_run_ends(bench: Benc
     queued(bench)
     clip = bench.clip()
     run = Run(bench, clip)
-    until(lambda: booked(clip))
+    until(lambda: booked(clip), "it is booked")
 
     done = cancel_clip(bench.context(), clip.key, by="test")
 
@@ -85,7 +77,7 @@ def test_whoever_cancels_a_clip_wakes_the_run_that_waits_for_it(bench: Bench, ur
     waits = bench.context(wrap=lambda _: kept, poll_min_s=60.0, poll_max_s=60.0, deadline_s=90.0)
     clip = bench.clip(waits)
     began, run = time.monotonic(), Run(bench, clip)
-    until(lambda: bench.tasks() and bench.tasks()[0]["status"] == "RUNNING" and booked(clip))
+    until(lambda: bench.tasks() and bench.tasks()[0]["status"] == "RUNNING" and booked(clip), "its task runs")
 
     done = cancel_clip(bench.context(wrap=lambda _: kept), clip.key, by="test")
     run.wait()
@@ -100,7 +92,7 @@ def test_a_running_clip_is_abandoned_and_harvest_delivers_it(bench: Bench) -> No
     running(bench)
     clip = bench.clip()
     run = Run(bench, clip)
-    until(lambda: bench.tasks() and bench.tasks()[0]["status"] == "RUNNING" and booked(clip))
+    until(lambda: bench.tasks() and bench.tasks()[0]["status"] == "RUNNING" and booked(clip), "its task runs")
 
     done = cancel_clip(bench.context(), clip.key, by="test")
     run.wait()
@@ -157,7 +149,7 @@ def test_a_wish_between_two_attempts_stops_the_second(bench: Bench) -> None:
     bench.fault("create-refused-Throttling.RateQuota", times=None)
     clip = bench.clip(bench.context(submit_patience_s=30.0))
     run = Run(bench, clip)
-    until(lambda: clip.evidence.state().last)
+    until(lambda: clip.evidence.state().last, "its attempt is opened")
 
     cancel_clip(bench.context(), clip.key, by="test")
 
@@ -170,7 +162,7 @@ def test_somebody_who_asks_later_gets_the_clip_after_all(bench: Bench) -> None:
     queued(bench)
     clip = bench.clip()
     run = Run(bench, clip)
-    until(lambda: booked(clip))
+    until(lambda: booked(clip), "it is booked")
     cancel_clip(bench.context(), clip.key, by="test")
     run.wait()
     bench.emulator.turn(start_delay_s=0.05)
@@ -215,7 +207,7 @@ def test_a_cancel_of_a_task_that_ended_unseen_says_how_it_ended(
     clip = bench.clip()
     bench.buy(clip)
     bench.emulator.advance(600)
-    until(lambda: bench.tasks()[0]["status"] == status)
+    until(lambda: bench.tasks()[0]["status"] == status, f"its task is {status}")
 
     done = cancel_clip(bench.context(), clip.key, by="test")
 
@@ -227,7 +219,7 @@ def test_a_cancel_whose_answer_is_lost_is_asked_again_by_the_run(bench: Bench, f
     queued(bench)
     clip = bench.clip()
     run = Run(bench, clip)
-    until(lambda: booked(clip))
+    until(lambda: booked(clip), "it is booked")
     bench.fault(fault)
 
     cancel_clip(bench.context(), clip.key, by="test")

@@ -8,13 +8,13 @@ import itertools
 import json
 import statistics
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from bench import Bench, last_attempt
+from waiting import until
 
 from footage.clip import Clip
 from footage.errors import AccountProblem, Canceled, ClipLost, GenerationFailed, StillRunning, Unreachable
@@ -182,7 +182,7 @@ def test_a_wish_to_cancel_is_heeded_while_an_answer_does_not_come(bench: Bench) 
 
     async def wait_and_cancel() -> None:
         waiting = asyncio.ensure_future(poll_clip(clip))
-        await asyncio.to_thread(until, lambda: _hanging(bench) > before)
+        await asyncio.to_thread(until, lambda: _hanging(bench) > before, "it waits for an answer")
         # As another process does: the wish, and the note that it is there.
         clip.evidence.write_cancel(CancelWish(key=clip.key, asked_at=datetime.now(UTC), by="somebody"))
         wake_to_cancel(clip.context.store, clip.key)
@@ -210,13 +210,6 @@ def test_a_note_that_a_clip_ended_is_not_lost_while_an_answer_does_not_come(benc
 
 def _hanging(bench: Bench) -> int:
     return bench.emulator.ledger(tasks=False)["faults"].get("query-hang", 0)
-
-
-def until(reached: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
-    while not reached():
-        assert time.monotonic() < deadline, "it did not come to that"
-        time.sleep(0.02)
 
 
 def test_a_deadline_ends_the_run_and_not_the_clip(bench: Bench) -> None:

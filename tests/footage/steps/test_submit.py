@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from bench import Bench, last_attempt, last_outcome, last_receipt
+from waiting import until
 
 from footage.emulator import Emulator
 from footage.errors import (
@@ -236,7 +236,7 @@ def test_a_create_whose_wait_is_cancelled_is_written_down_before_the_clip_is_giv
 
         before = bench.emulator.ledger()["creates"]
         task = asyncio.create_task(drive())
-        await until(lambda: bench.emulator.ledger()["creates"] > before)
+        await asyncio.to_thread(until, lambda: bench.emulator.ledger()["creates"] > before, "it is sent")
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
@@ -244,15 +244,6 @@ def test_a_create_whose_wait_is_cancelled_is_written_down_before_the_clip_is_giv
     asyncio.run(cancelled())
 
     assert last_receipt(clip).task_id == bench.tasks()[0]["task_id"]
-
-
-async def until(seen: Callable[[], bool]) -> None:
-    """Ask a process that cannot tell by itself."""
-    for _ in range(500):
-        if await asyncio.to_thread(seen):
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError("it did not happen")
 
 
 def test_a_permission_that_ran_out_sends_nothing(bench: Bench) -> None:

@@ -5,15 +5,16 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-import uvicorn
 from bench import REGION, Bench
 from countedstore import CountedStore
+from servedapp import answering, free_socket
+from waiting import until
 
 from footage.credentials import parse_key
 from footage.emulator import Emulator
@@ -40,18 +41,10 @@ class Listening:
 
 @pytest.fixture
 def listening(tmp_path: Path, emulator: Emulator) -> Iterator[Listening]:
-    config = uvicorn.Config(app=lambda: None, port=0, log_level="critical", lifespan="off")
-    socket = config.bind_socket()
-    found = Listening(tmp_path, emulator, socket.getsockname()[1])
-    server = uvicorn.Server(uvicorn.Config(found.receiver.app(), log_level="critical", lifespan="off"))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [socket]})
-    thread.start()
-    try:
-        yield found
-    finally:
-        server.should_exit = True
-        thread.join()
-        socket.close()
+    with free_socket() as socket:
+        found = Listening(tmp_path, emulator, socket.getsockname()[1])
+        with answering(found.receiver.app(), socket):
+            yield found
         emulator.turn(push_url=None, push_mode="once", push_retry_s=1.0)
 
 
@@ -93,15 +86,8 @@ def test_a_false_event_wakes_nobody_and_the_clip_comes_by_asking(
 
     assert bench.make(clip).video_url
 
-    until(lambda: listening.receiver.counts[stage] > 0)
+    until(lambda: listening.receiver.counts[stage] > 0, "it is refused")
     assert (listening.ended, context.event_delivery.works(clip.client())) == ([], False)
-
-
-def until(reached: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not reached():
-        assert time.monotonic() < deadline, "the event did not come"
-        time.sleep(0.02)
 
 
 def test_a_clip_that_nobody_waits_for_is_named_to_who_finishes_it(bench: Bench, listening: Listening) -> None:
@@ -109,7 +95,7 @@ def test_a_clip_that_nobody_waits_for_is_named_to_who_finishes_it(bench: Bench, 
     clip = bench.clip()
     bench.buy(clip)
 
-    until(lambda: bool(listening.ended))
+    until(lambda: bool(listening.ended), "its event comes")
 
     assert listening.ended == [clip.key]
     assert clip.context.store.list("wakeups") == [f"wakeups/{clip.key}"]
@@ -124,11 +110,11 @@ def test_an_event_that_could_not_be_looked_up_is_taken_when_it_is_sent_again(
     store = clip.context.store
     whole = store.read(claim)
     store.replace(claim, b"{")
-    until(lambda: listening.receiver.counts["store"] > 0)
+    until(lambda: listening.receiver.counts["store"] > 0, "its event comes")
 
     store.replace(claim, whole)
 
-    until(lambda: listening.receiver.counts["woken"] > 0)
+    until(lambda: listening.receiver.counts["woken"] > 0, "its event comes again")
     assert listening.ended == [clip.key]
 
 
@@ -139,7 +125,7 @@ def test_events_that_come_in_another_order_name_each_their_clip(bench: Bench, li
         bench.emulator.turn(push_url=listening.url, push_mode="reversed", generation_s=generation_s)
         bench.buy(clip)
 
-    until(lambda: len(listening.ended) == 2)
+    until(lambda: len(listening.ended) == 2, "both events come")
 
     assert listening.ended == [clips[1].key, clips[0].key]
 
@@ -152,7 +138,7 @@ def test_without_any_event_a_clip_comes_by_asking(bench: Bench, listening: Liste
     one_more = bench.clip(context, take=2)
     bench.buy(one_more)
 
-    until(lambda: listening.receiver.counts["woken"] > 0)
+    until(lambda: listening.receiver.counts["woken"] > 0, "its event comes")
 
     assert listening.ended == [one_more.key]
     assert listening.receiver.counts == {"signed as documented": 1, "woken": 1}
@@ -192,7 +178,7 @@ def test_an_end_that_was_told_at_the_same_moment_does_not(bench: Bench) -> None:
     context.event_delivery.arrived(clip.client())
 
     def tell() -> None:
-        until(lambda: ("list", "wakeups") in kept.asked and bool(bench.tasks()))
+        until(lambda: ("list", "wakeups") in kept.asked and bool(bench.tasks()), "it waits")
         wake(context.store, clip.key)
         bench.emulator.advance(5000)
 
@@ -267,7 +253,7 @@ def test_a_task_that_is_told_to_have_ended_is_asked_for_again_until_it_says_so(b
     before, began = bench.emulator.ledger(tasks=False)["queries"], time.monotonic()
 
     def tell_too_early() -> None:
-        until(lambda: bench.emulator.ledger(tasks=False)["queries"] > before)
+        until(lambda: bench.emulator.ledger(tasks=False)["queries"] > before, "its task is asked for")
         wake(context.store, clip.key)
 
     teller = threading.Thread(target=tell_too_early)
