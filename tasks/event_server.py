@@ -14,7 +14,7 @@ from footage.concurrency.executors import in_thread
 from footage.errors import InvalidRequest, Problem
 from footage.network.listening_socket import listening_socket
 from footage.push.certificates import TrustedCertificates
-from footage.push.completion_event import DOCUMENTED_REGION, RULE_PATTERN
+from footage.push.completion_event import RULE_PATTERN, event_region
 from footage.push.receiver import Receiver, Rule
 from tasks.finisher import GRACE_S, Finisher
 
@@ -72,8 +72,7 @@ def rule_of(context: Context) -> Rule:
         raise InvalidRequest(problems=tuple(missing))
     # A new token and the one before, so that the rule can be changed without losing an event.
     tokens = tuple(filter(None, settings.push_token.get_secret_value().split(",")))
-    # Of some keys nothing says the region.
-    regions = frozenset({context.region or DOCUMENTED_REGION})
+    regions = frozenset({event_region(context)})
     return Rule(settings.push_url, tokens, regions, settings.push_account)
 
 

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from footage.checkup.finding import Finding, examine
-from footage.push.completion_event import DOCUMENTED_REGION
+from footage.push.completion_event import DOCUMENTED_REGION, event_region
 from footage.push.signature import WINDOW_MS
 
 if TYPE_CHECKING:
@@ -35,8 +35,8 @@ def _events(context: Context) -> Finding:
         return Finding(
             _NAME, "warn", f"{missing} is not set, so nothing listens", "set both, or none of them"
         )
-    region = context.region or DOCUMENTED_REGION
-    wrong = _unreachable(url) or _refused_by_clock(context)
+    region = event_region(context)
+    wrong = _reach_finding(url) or _clock_finding(context)
     if wrong is not None:
         return wrong
     if region != DOCUMENTED_REGION and not context.emulated:
@@ -44,13 +44,16 @@ def _events(context: Context) -> Finding:
             _NAME,
             "warn",
             f"a receiver answers for {region}, and the provider documents events for {DOCUMENTED_REGION} alone",
-            "nothing: polling goes on; GET /healthz of the receiver counts what comes",
+            f"unset WAN_VIDEO_PUSH_URL and WAN_VIDEO_PUSH_TOKEN, or use a key of {DOCUMENTED_REGION}",
         )
     return Finding(_NAME, "ok", f"a receiver answers at {_shown(url)}, for events of {region}")
 
 
-def _unreachable(url: str) -> Finding | None:
-    fix = "wan-video listen, and a proxy that leads there; from elsewhere it may be reached all the same"
+def _reach_finding(url: str) -> Finding | None:
+    fix = (
+        "start `wan-video listen` and lead the proxy of WAN_VIDEO_PUSH_URL to it; ignore this if only the internet can "
+        "reach that address"
+    )
     try:
         # A receiver takes POST alone. What it says to that needs a signature.
         status = httpx.get(url, timeout=_TIMEOUT_S, follow_redirects=False).status_code
@@ -63,7 +66,7 @@ def _unreachable(url: str) -> Finding | None:
     )
 
 
-def _refused_by_clock(context: Context) -> Finding | None:
+def _clock_finding(context: Context) -> Finding | None:
     offset_s = context.clock_offset_s
     if offset_s is None or abs(offset_s) * 1000 < WINDOW_MS / 2 or context.emulated:
         return None

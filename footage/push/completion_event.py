@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+if TYPE_CHECKING:
+    from footage.context import Context
 
 # Where the guide of the events says that they are published.
 DOCUMENTED_REGION = "cn-beijing"
@@ -13,6 +16,11 @@ RULE_PATTERN = (
     '{"source": ["acs.dashscope"], "type": ["dashscope:System:AsyncTaskFinish"], '
     '"data": {"user_api_unique_key": [{"contains": ":video-synthesis:"}]}}'
 )
+
+
+def event_region(context: Context) -> str:
+    """The region whose events are taken: the key's, or the documented one, because of some keys nothing says it."""
+    return context.region or DOCUMENTED_REGION
 
 
 class _Task(BaseModel):
