@@ -119,8 +119,9 @@ class Turn:
 
 def _later(wait_s: float) -> Throttled:
     return Throttled(
-        f"By the pace that this account has now, its next question may be asked in {wait_s:.0f} s.",
-        next_step="nothing; it is asked again later",
+        "The provider refused questions of this account, or too many wait; "
+        f"the next one is possible in {wait_s:.0f} s.",
+        next_step="a run asks again by itself; repeat a command then",
         retry_after_s=wait_s,
     )
 

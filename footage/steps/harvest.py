@@ -113,8 +113,12 @@ async def harvest_store(
                 await finish(more)
         except Exception as error:
             # A mistake of ours here must not cost what is marked its 24 hours.
-            logger.exception("The tasks of the account")
-            report.warnings.append(f"The tasks of the account: {type(error).__name__}: {error}")
+            told = (
+                f"The tasks of the account could not be compared with the store ({type(error).__name__}: {error}). "
+                "What is marked was finished all the same; report this with the log."
+            )
+            logger.exception("%s", told)
+            report.warnings.append(told)
         return unclaimed
 
     clips = [clip for clip in found.unfinished if clip.key.startswith(keys or "")]

@@ -194,6 +194,8 @@ def test_no_thread_waits_for_a_turn_that_comes_in_an_hour() -> None:
                 client.list_tasks()
 
         assert (later.value.retry_after_s or 0) > 3500
+        assert "possible in 3600 s" in later.value.message
+        assert "repeat a command then" in str(later.value.next_step)
         assert len(server.requests) == 1
 
 
