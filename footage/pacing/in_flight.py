@@ -2,8 +2,8 @@
 
 The provider makes a few clips of a model at once and queues the others in the order in which they came. Of a run that
 sends a thousand at once all are made before the first of the run that comes next. One that keeps just the head of the
-queue filled loses no time, and shares the slots with all that do the same, without a coordinator. A board that several
-runs make has the share of each of them: how many of these work at a time is known to none.
+queue filled loses no time, and shares the slots with all that do the same, without a coordinator. A board that is
+spread over several runs has one share for each of them.
 """
 
 from __future__ import annotations

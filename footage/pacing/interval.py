@@ -15,7 +15,7 @@ import random
 DEFAULT_MIN_S = 1.0
 # What each waiting clip costs: a hundred are asked for every 2 s, 1,000 every 20 s.
 PER_CLIP_S = 0.02
-# Up to here each clip has a pace of its own, of a question in two seconds; for more of them there are lists.
+# At most so many have a pace of their own; fewer where the account allows less (`few`).
 FEW = 11
 # How much of what the account allows now goes to questions about clips that wait; the rest is for those that ended, for
 # cancels and for lost answers.

@@ -1,4 +1,4 @@
-"""One list query answers for all clips that wait: the account may ask 20 questions a second, all workers together.
+"""One list answers for all clips that wait: the account may ask 20 questions a second, all workers together.
 
 The provider lists tasks by status. A task that is listed as RUNNING or PENDING needs no question of its own;
 one that is in neither list has ended, or is too new to be listed, and is asked for by its id. The list is

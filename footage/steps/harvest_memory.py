@@ -11,13 +11,13 @@ from pydantic import Base64UrlBytes
 from footage.errors import BadRecord, NotThere
 from footage.evidence.reader import RecordReader
 from footage.evidence.records import Record
+from footage.pacing.account_lists import MOST_PAGES, PAGE_SIZE
 
 if TYPE_CHECKING:
     from footage.storage import Store
 
 _PATH = "harvest.json"
-# As many as an account's list is read of (footage/pacing/account_lists.py): more than it makes in a day.
-MOST_REMEMBERED = 500_000
+MOST_REMEMBERED = MOST_PAGES * PAGE_SIZE
 # Of a hash. One task in thirty million million is taken for one of them, and is missed if its marker is lost as well.
 _BYTES_OF_EACH = 8
 # Both parts as text, as full as they get.

@@ -102,7 +102,7 @@ def test_a_clip_that_nobody_can_settle_expires_once_and_gains_no_file_by_being_l
 
     assert told == [(0, 0), (1, 0), (1, 0), (0, 1), (0, 0)]
     assert expired == [clip.key]
-    assert files[-1] == files[1]
+    assert files[-1] == files[0]
 
 
 def test_harvest_says_why_a_clip_will_not_come(bench: Bench) -> None:
