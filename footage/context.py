@@ -10,7 +10,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 from zoneinfo import ZoneInfo
@@ -331,7 +330,7 @@ def make_client(
         api_key,
         workspace=workspace,
         call_limit_s=limit_s,
-        query_turn=partial(rate_limits.query_turn, endpoint, api_key.fingerprint),
+        query_turn=rate_limits.query_turn,
     )
 
 

@@ -76,7 +76,7 @@ class AccountLists:
         Raises:
             AccountProblem, Unreachable, Throttled: The list could not be read to its end.
         """
-        place = client.base_url, client.api_key.fingerprint, client.workspace, model
+        place = *client.asks_as, client.workspace, model
         # To the hour: who asks about clips of the same time shares an answer.
         since = since and since.replace(minute=0, second=0, microsecond=0)
         reading = _Reading(client, model, since, now, glance=glance)

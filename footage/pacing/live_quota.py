@@ -70,7 +70,7 @@ def known_quota(client: WanClient, model: str) -> LiveQuota:
 
 
 def _place(client: WanClient, model: str) -> _Place:
-    return client.base_url, client.api_key.fingerprint, client.workspace, model
+    return *client.asks_as, client.workspace, model
 
 
 def _ask(client: WanClient, model: str, place: _Place) -> LiveQuota:

@@ -12,7 +12,9 @@ from __future__ import annotations
 import math
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from footage.errors import Throttled
 
@@ -75,8 +77,10 @@ class Pace:
         with self._lock:
             return self._allowance.per_second(time.monotonic(), self._most)
 
-    def wait(self, most: float) -> Turn:
-        """Block until the next query may start; `most` are asked a second where nothing is refused.
+    def wait(self, most: float) -> Callable[[float | None], None]:
+        """Block until the next query may start; what to call with the provider's `retry_after_s` where it is refused.
+
+        `most` are asked a second where nothing is refused.
 
         Raises:
             Throttled: That would be too long; ask again in `retry_after_s`.
@@ -94,7 +98,7 @@ class Pace:
             time.sleep(start_s - now_s)
             # The provider may have asked for a pause meanwhile.
             if start_s >= self._not_before_s:
-                return Turn(self, time.monotonic())
+                return partial(self.note_refusal, time.monotonic())
 
     def note_refusal(self, asked_s: float, retry_after_s: float | None) -> None:
         """Slow down, because a query that was asked at `asked_s` was refused."""
@@ -103,18 +107,6 @@ class Pace:
             self._allowance = self._allowance.refused(asked_s, now_s, self._most)
             pause_s = min(retry_after_s or 0.0, MOST_PAUSE_S)
             self._not_before_s = max(self._not_before_s, now_s + pause_s)
-
-
-@dataclass(frozen=True)
-class Turn:
-    """One query that may be asked now."""
-
-    pace: Pace
-    asked_s: float
-
-    def refused(self, retry_after_s: float | None) -> None:
-        """Tell that the provider refused it for now; `retry_after_s` as it says, if it does."""
-        self.pace.note_refusal(self.asked_s, retry_after_s)
 
 
 def _later(wait_s: float) -> Throttled:
@@ -130,7 +122,7 @@ _paces: dict[tuple[str, str], Pace] = {}
 _paces_lock = threading.Lock()
 
 
-def pace_of(base_url: str, fingerprint: str) -> Pace:
-    """The one pace of this address and key in this process."""
+def pace_of(asks_as: tuple[str, str]) -> Pace:
+    """The one pace in this process of all clients with this `asks_as`."""
     with _paces_lock:
-        return _paces.setdefault((base_url.rstrip("/"), fingerprint), Pace())
+        return _paces.setdefault(asks_as, Pace())

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 from footage.catalogue import card
 from footage.credentials import DEFAULT_ACCOUNT
-from footage.pacing.queries import DEFAULT_QUERIES_PER_SECOND, Turn, pace_of
+from footage.pacing.queries import DEFAULT_QUERIES_PER_SECOND, pace_of
 
 
 @dataclass(frozen=True)
@@ -38,8 +39,8 @@ class RateLimits(Protocol):
         """
         ...
 
-    def query_turn(self, base_url: str, key_fingerprint: str) -> Turn:
-        """Block until one more question may be asked with this key at this address.
+    def query_turn(self, asks_as: tuple[str, str]) -> Callable[[float | None], None]:
+        """Block until a client with this `asks_as` may ask one more question; what to call where that is refused.
 
         Raises:
             Throttled: So many were refused, or wait, that it has to be asked later.
@@ -62,6 +63,6 @@ class ProcessRateLimits:
         self._free_at[line] = mine + 1 / (pace.per_second or card(model).submit_per_second)
         await asyncio.sleep(mine - now)
 
-    def query_turn(self, base_url: str, key_fingerprint: str) -> Turn:
-        """Block until one more question may be asked with this key at this address; raises as in `RateLimits`."""
-        return pace_of(base_url, key_fingerprint).wait(self._queries_per_second)
+    def query_turn(self, asks_as: tuple[str, str]) -> Callable[[float | None], None]:
+        """Block until one more question may be asked; returns and raises as in `RateLimits`."""
+        return pace_of(asks_as).wait(self._queries_per_second)

@@ -32,10 +32,6 @@ _STATUSES = TaskStatus.PENDING, TaskStatus.RUNNING
 WORTH_A_LIST = _LISTS_A_PAUSE * len(_STATUSES) + 1
 
 
-# Address and key: keys of two accounts list different tasks.
-_Place = tuple[str, str]
-
-
 @dataclass
 class _Account:
     """What is known of one place; nobody waits for what another one's list takes."""
@@ -59,7 +55,8 @@ class TaskList:
     def __init__(self, min_s: float, max_s: float) -> None:
         # Of a pause, by the operator.
         self.bounds_s = min_s, max_s
-        self._accounts: dict[_Place, _Account] = {}
+        # By address and key: keys of two accounts list different tasks.
+        self._accounts: dict[tuple[str, str], _Account] = {}
 
     @contextlib.contextmanager
     def waiting(self, client: WanClient) -> Generator[None]:
@@ -106,7 +103,7 @@ class TaskList:
         return account.listed.get(task_id)
 
     def _of(self, client: WanClient) -> _Account:
-        return self._accounts.setdefault(_place(client), _Account())
+        return self._accounts.setdefault(client.asks_as, _Account())
 
 
 async def _read(client: WanClient, account: _Account) -> None:
@@ -118,12 +115,8 @@ async def _read(client: WanClient, account: _Account) -> None:
     account.listed_at_s = time.monotonic()
 
 
-def _place(client: WanClient) -> _Place:
-    return client.base_url, client.api_key.fingerprint
-
-
 def _allowed_per_second(client: WanClient) -> float:
-    return pace_of(*_place(client)).per_second()
+    return pace_of(client.asks_as).per_second()
 
 
 def _open_tasks(client: WanClient) -> tuple[dict[str, TaskRow], int]:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
 from footage.credentials import ApiKey
 from footage.errors import FootageError, InvalidRequest, SubmissionUnknown, Throttled, Unreachable
@@ -40,20 +40,16 @@ _UPLOAD_USED_S = 12 * 3600.0
 T = TypeVar("T")
 
 
-class QueryTurn(Protocol):
-    """One question that may be asked now."""
-
-    def refused(self, retry_after_s: float | None) -> None:
-        """Hear that it was refused because too many are asked; `retry_after_s` as the provider says, if it does."""
-        ...
+# What is told where a question is refused because too many are asked: for how many seconds, if the provider says that.
+NoteRefusal = Callable[[float | None], None]
 
 
 class WanClient:
     """One region's Wan service with one key. Thread-safe; any number of them may live in one process.
 
     `base_url` is the region's address including `/api/v1`. `call_limit_s` bounds a whole call, with an
-    image of 5 MB on its way up a slow line. `query_turn` blocks until one more question may be asked, and is
-    told where one about tasks is refused for now.
+    image of 5 MB on its way up a slow line. `query_turn` is given `asks_as`, blocks until one more question may be
+    asked, and returns what is told where that is one about tasks and is refused for now.
     """
 
     def __init__(
@@ -65,7 +61,7 @@ class WanClient:
         connect_timeout_s: float = 10.0,
         read_timeout_s: float = 60.0,
         call_limit_s: float = 180.0,
-        query_turn: Callable[[], QueryTurn] | None = None,
+        query_turn: Callable[[tuple[str, str]], NoteRefusal] | None = None,
     ) -> None:
         """Checks its arguments; connects to nothing and imports nothing heavy.
 
@@ -86,6 +82,11 @@ class WanClient:
 
     def __repr__(self) -> str:
         return f"WanClient({self.base_url!r}, {self.api_key!r})"
+
+    @property
+    def asks_as(self) -> tuple[str, str]:
+        """Address and key's fingerprint: what the provider's limits and lists are told apart by."""
+        return self.base_url, self.api_key.fingerprint
 
     def __enter__(self) -> Self:
         return self
@@ -184,7 +185,7 @@ class WanClient:
             AccountProblem: The key may not ask; the task goes on.
         """
         answers.checked_task_id(task_id)
-        return self._ask(partial(answers.read_task, task_id=task_id), "fetch", task_id)
+        return self._ask(partial(answers.read_task, task_id=task_id), "fetch", task_id, about_tasks=True)
 
     def list_tasks(
         self,
@@ -204,7 +205,7 @@ class WanClient:
         params: dict[str, Any] = {"page_no": page, "page_size": page_size}
         params |= {"model_name": model} if model else {}
         params |= {"status": status.value} if status else {}
-        return self._ask(partial(answers.read_page, page=page), "look", "tasks", params)
+        return self._ask(partial(answers.read_page, page=page), "look", "tasks", params, about_tasks=True)
 
     def cancel(self, task_id: str) -> bool:
         """Ask the provider to drop a waiting task; False if it does not wait any more and goes on.
@@ -213,7 +214,7 @@ class WanClient:
             InvalidRequest, Unreachable, Throttled, AccountProblem: As for `fetch`; the task may go on.
         """
         answers.checked_task_id(task_id)
-        return self._ask(partial(answers.read_cancel, task_id=task_id), "cancel", task_id)
+        return self._ask(partial(answers.read_cancel, task_id=task_id), "cancel", task_id, about_tasks=True)
 
     def model_listing(self, model: str) -> ModelListing:
         """Whether this key sees the model in this region, and when it stops; free of charge.
@@ -238,10 +239,16 @@ class WanClient:
         Raises:
             Unreachable, Throttled, AccountProblem: As for `fetch`.
         """
-        return self._ask(answers.read_probe, "look", "tasks", {"page_no": 1, "page_size": 1})
+        return self._ask(
+            answers.read_probe, "look", "tasks", {"page_no": 1, "page_size": 1}, about_tasks=True
+        )
 
     def _ask(
-        self, read: Callable[[RawAnswer], T], what: Literal["fetch", "cancel", "look"], *arguments: Any
+        self,
+        read: Callable[[RawAnswer], T],
+        what: Literal["fetch", "cancel", "look"],
+        *arguments: Any,
+        about_tasks: bool = False,
     ) -> T:
         """Send one question in its turn; what `read` finds in its answer."""
         from footage.provider import wire
@@ -251,7 +258,7 @@ class WanClient:
                 self._adapter = wire.shared_adapter()
             adapter = self._adapter
         call = wire.OneCall(adapter, self.api_key, timeouts_s=self._timeouts_s, limit_s=self._limit_s)
-        turn = self._query_turn() if self._query_turn is not None else None
+        note_refusal = self._query_turn(self.asks_as) if self._query_turn is not None else None
         outcome = self._run(call, _question(what), *arguments)
         if not isinstance(outcome, RawAnswer):
             raise self._unreachable(outcome)
@@ -259,8 +266,8 @@ class WanClient:
             return read(outcome)
         except Throttled as refusal:
             # Models, quotas and uploads have limits of their own.
-            if turn is not None and (what != "look" or arguments[0] == "tasks"):
-                turn.refused(refusal.retry_after_s)
+            if note_refusal is not None and about_tasks:
+                note_refusal(refusal.retry_after_s)
             raise
 
     def _run(self, call: OneCall, send: Callable[..., None], *arguments: Any) -> RawAnswer | NoAnswer:

@@ -24,16 +24,12 @@ class EventDelivery:
 
     def works(self, client: WanClient) -> bool:
         """Whether the end of a task need not be asked for often."""
-        return time.monotonic() - self._arrived_s.get(_place(client), float("-inf")) < BELIEVED_FOR_S
+        return time.monotonic() - self._arrived_s.get(client.asks_as, float("-inf")) < BELIEVED_FOR_S
 
     def arrived(self, client: WanClient) -> None:
         """An event woke a clip."""
-        self._arrived_s[_place(client)] = time.monotonic()
+        self._arrived_s[client.asks_as] = time.monotonic()
 
     def missed(self, client: WanClient) -> None:
         """A clip ended, and no event told it."""
-        self._arrived_s.pop(_place(client), None)
-
-
-def _place(client: WanClient) -> tuple[str, str]:
-    return client.base_url, client.api_key.fingerprint
+        self._arrived_s.pop(client.asks_as, None)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from functools import partial
 
 from footage.credentials import parse_key
 from footage.errors import Throttled
@@ -18,8 +17,7 @@ from footage.provider import WanClient, wire
 
 def ask(base_url: str) -> None:
     key, limits = parse_key("sk-emulator", "test"), ProcessRateLimits()
-    turn = partial(limits.query_turn, base_url, key.fingerprint)
-    with WanClient(base_url, key, query_turn=turn) as client:
+    with WanClient(base_url, key, query_turn=limits.query_turn) as client:
         while True:
             with contextlib.suppress(Throttled):
                 client.list_tasks()

@@ -123,13 +123,11 @@ NO_TASKS = reply({"data": [], "page_no": 1, "total_page": 1, "total": 0})
 
 def _client(server: RawServer, per_second: float) -> WanClient:
     limits = ProcessRateLimits(per_second)
-    return WanClient(
-        server.base_url, key(), query_turn=lambda: limits.query_turn(server.base_url, key().fingerprint)
-    )
+    return WanClient(server.base_url, key(), query_turn=limits.query_turn)
 
 
 def _pace(client: WanClient) -> Pace:
-    return pace_of(client.base_url, client.api_key.fingerprint)
+    return pace_of(client.asks_as)
 
 
 @pytest.mark.parametrize(

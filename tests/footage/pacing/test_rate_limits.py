@@ -5,7 +5,7 @@ import pytest
 from providerside import TASK, key
 from rawserver import RawServer, reply
 
-from footage.pacing.queries import pace_of, reserve
+from footage.pacing.queries import Pace, pace_of, reserve
 from footage.pacing.rate_limits import ProcessRateLimits
 from footage.provider import WanClient
 
@@ -14,7 +14,7 @@ RUNNING = {"output": {"task_id": TASK, "task_status": "RUNNING"}}
 
 def client_at(base_url: str, queries_per_second: float) -> WanClient:
     limits = ProcessRateLimits(queries_per_second)
-    return WanClient(base_url, key(), query_turn=lambda: limits.query_turn(base_url, key().fingerprint))
+    return WanClient(base_url, key(), query_turn=limits.query_turn)
 
 
 @pytest.mark.parametrize(
@@ -31,9 +31,12 @@ def test_starts_are_spread_evenly(next_free_s: float, now_s: float, start_s: flo
 
 
 def test_the_pace_belongs_to_key_and_address_and_not_to_the_client():
-    assert pace_of("http://a", "1") is pace_of("http://a", "1")
-    assert pace_of("http://a", "1") is not pace_of("http://b", "1")
-    assert pace_of("http://a", "1") is not pace_of("http://a", "2")
+    def pace(base_url: str, text: str) -> Pace:
+        return pace_of(WanClient(base_url, key(text)).asks_as)
+
+    assert pace("https://a/api/v1", "sk-1") is pace(" https://a/api/v1/", "sk-1")
+    assert pace("https://a/api/v1", "sk-1") is not pace("https://b/api/v1", "sk-1")
+    assert pace("https://a/api/v1", "sk-1") is not pace("https://a/api/v1", "sk-2")
 
 
 def test_threads_and_clients_of_one_key_share_the_pace():

@@ -26,7 +26,7 @@ NOTHING = reply({"data": [], "page_no": 1, "total_page": 1, "total": 0})
 
 def allowed(client: WanClient, per_second: float) -> WanClient:
     """The client, once its account allows so many questions a second."""
-    pace_of(client.base_url, client.api_key.fingerprint).wait(per_second)
+    pace_of(client.asks_as).wait(per_second)
     return client
 
 
