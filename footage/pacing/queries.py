@@ -118,11 +118,11 @@ def _later(wait_s: float) -> Throttled:
     )
 
 
-_paces: dict[tuple[str, str], Pace] = {}
+_paces: dict[tuple[str, ...], Pace] = {}
 _paces_lock = threading.Lock()
 
 
-def pace_of(asks_as: tuple[str, str]) -> Pace:
-    """The one pace in this process of all clients with this `asks_as`."""
+def pace_of(line: tuple[str, ...]) -> Pace:
+    """The one pace in this process of a line: of an address and key for queries, of these and "cancel" for cancels."""
     with _paces_lock:
-        return _paces.setdefault(asks_as, Pace())
+        return _paces.setdefault(line, Pace())

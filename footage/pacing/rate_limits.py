@@ -39,8 +39,8 @@ class RateLimits(Protocol):
         """
         ...
 
-    def query_turn(self, asks_as: tuple[str, str]) -> Callable[[float | None], None]:
-        """Block until a client with this `asks_as` may ask one more question; what to call where that is refused.
+    def query_turn(self, line: tuple[str, ...]) -> Callable[[float | None], None]:
+        """Block until one more question of this line may be asked; what to call where it is refused.
 
         Raises:
             Throttled: So many were refused, or wait, that it has to be asked later.
@@ -63,6 +63,6 @@ class ProcessRateLimits:
         self._free_at[line] = mine + 1 / (pace.per_second or card(model).submit_per_second)
         await asyncio.sleep(mine - now)
 
-    def query_turn(self, asks_as: tuple[str, str]) -> Callable[[float | None], None]:
+    def query_turn(self, line: tuple[str, ...]) -> Callable[[float | None], None]:
         """Block until one more question may be asked; returns and raises as in `RateLimits`."""
-        return pace_of(asks_as).wait(self._queries_per_second)
+        return pace_of(line).wait(self._queries_per_second)

@@ -48,8 +48,8 @@ class WanClient:
     """One region's Wan service with one key. Thread-safe; any number of them may live in one process.
 
     `base_url` is the region's address including `/api/v1`. `call_limit_s` bounds a whole call, with an
-    image of 5 MB on its way up a slow line. `query_turn` is given `asks_as`, blocks until one more question may be
-    asked, and returns what is told where that is one about tasks and is refused for now.
+    image of 5 MB on its way up a slow line. `query_turn` is given the line that a question waits in (`asks_as`, and "cancel"
+    after it for a cancel), blocks until it may be asked, and returns what is told where it is refused for now.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class WanClient:
         connect_timeout_s: float = 10.0,
         read_timeout_s: float = 60.0,
         call_limit_s: float = 180.0,
-        query_turn: Callable[[tuple[str, str]], NoteRefusal] | None = None,
+        query_turn: Callable[[tuple[str, ...]], NoteRefusal] | None = None,
     ) -> None:
         """Checks its arguments; connects to nothing and imports nothing heavy.
 
@@ -258,7 +258,9 @@ class WanClient:
                 self._adapter = wire.shared_adapter()
             adapter = self._adapter
         call = wire.OneCall(adapter, self.api_key, timeouts_s=self._timeouts_s, limit_s=self._limit_s)
-        note_refusal = self._query_turn(self.asks_as) if self._query_turn is not None else None
+        # Cancels have a limit of their own, and what waits to be cancelled costs money a moment later.
+        line = (*self.asks_as, "cancel") if what == "cancel" else self.asks_as
+        note_refusal = self._query_turn(line) if self._query_turn is not None else None
         outcome = self._run(call, _question(what), *arguments)
         if not isinstance(outcome, RawAnswer):
             raise self._unreachable(outcome)

@@ -200,9 +200,9 @@ def test_an_end_that_is_told_while_its_answer_is_slow_is_not_missed(bench: Bench
 
     def tell() -> None:
         # Not the first question: an event is missed in a pause.
-        until(lambda: counted("queries") > asked + 1)
+        until(lambda: counted("queries") > asked + 1, "it pauses")
         bench.fault("latency", seconds=4)
-        until(lambda: counted("faults").get("latency", 0) > struck)
+        until(lambda: counted("faults").get("latency", 0) > struck, "a question is slow")
         wake(context.store, clip.key)
         bench.emulator.advance(5000)
 
