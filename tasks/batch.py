@@ -20,7 +20,7 @@ from footage.concurrency.executors import in_thread
 from footage.errors import Unreachable
 from footage.evidence.paid import with_what_is_booked
 from footage.order.hand_over import handed_over
-from footage.privacy.display import one_line, plain, shown
+from footage.privacy.display import one_line, plain
 from footage.privacy.redact import redact
 from footage.storyboard import check_budget, in_words
 from footage.storyboard.approved_plan import require_unchanged
@@ -106,7 +106,6 @@ async def approved(
     Raises:
         InvalidRequest: The run was started before, and a request, a picture or a price is not what it was then.
     """
-    file = flow_run.parameters.get("file")
 
     def require_same() -> None:
         require_unchanged(
@@ -114,8 +113,7 @@ async def approved(
             str(flow_run.id),
             {"requests": batch.fingerprint},
             makes=any(entry.id not in bought or not bought[entry.id].stored for entry in batch.clips),
-            field="file" if file else "requests",
-            value=shown(file) if file else "changed",
+            field="file" if flow_run.parameters.get("file") else "requests",
         )
 
     await in_thread(require_same)

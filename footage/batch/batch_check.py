@@ -260,7 +260,7 @@ def _with_lines(unanswered: list[_Unanswered]) -> Unreachable | StorageProblem:
     first = unanswered[0].error
     told = [f"{one.field}: {one.error.message}" for one in unanswered]
     if len(told) > 1:
-        head = f"{len(unanswered)} lines cannot be checked now; nothing was bought by this run:"
+        head = f"{len(unanswered)} lines cannot be checked now; nothing more was bought:"
         told = [head, *(f"  - {one}" for one in told)]
     return type(first)("\n".join(told), next_step=first.next_step, **first.details)
 

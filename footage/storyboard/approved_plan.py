@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from footage.errors import AlreadyThere, InvalidRequest, NotThere, Problem
+from footage.errors import MOST_LISTED, AlreadyThere, InvalidRequest, NotThere, Problem
 from footage.errors.actions import Harvest, NextStep
 from footage.evidence.reader import RecordReader
 from footage.evidence.records import Record, Sha256
@@ -37,7 +37,6 @@ def require_unchanged(
     *,
     makes: bool,
     field: str = "shots[{}]",
-    value: str = "changed",
 ) -> None:
     """Keep what a run makes; when it goes on after a crash or a person's answer, it must have found the same.
 
@@ -49,7 +48,6 @@ def require_unchanged(
         fingerprints: SHA-256 of what it makes, by its name.
         makes: Whether something of it is not stored yet; a run that only returns what there is leaves nothing behind.
         field: What people are told changed; {} stands for that name.
-        value: What people know it by.
 
     Raises:
         InvalidRequest: Requests, pictures or prices changed since the run began; nothing more was bought.
@@ -67,12 +65,15 @@ def require_unchanged(
         return
     changed = [name for name in {**first.shots, **now.shots} if first.shots.get(name) != now.shots.get(name)]
     if changed:
-        why = (
-            "is not what it was when this run began: a request, a picture or a price is another one now; "
-            "nothing more was bought"
-        )
+        what = "a request, its picture or its price"
+        problems = tuple(Problem(field.format(name), "changed", what) for name in changed)
+        head = "This run was started again, and what it makes has changed since it began; nothing more was bought:"
+        lines = [f"\n  - {one.field}: {one.message}" for one in problems[:MOST_LISTED]]
+        if len(problems) > MOST_LISTED:
+            lines.append(f"\n  … and {len(problems) - MOST_LISTED:,} more")
         raise InvalidRequest(
-            problems=tuple(Problem(field.format(name), value, why) for name in changed),
+            head + "".join(lines),
+            problems=problems,
             next_step=NextStep.of(
                 "start a new run for what there is now; what this one has bought is finished by ", Harvest()
             ),
