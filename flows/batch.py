@@ -2,7 +2,7 @@
 
     read ─► all lines checked and priced ─► probe ─► approval? ─► clips, some at once for each model ─► report.json
 
-Started again after any interruption it makes what is missing and buys nothing twice.
+Started again after any interruption, with what it began with, it makes what is missing and buys nothing twice.
 
 Requires: what generate.py requires.
 """
@@ -21,7 +21,15 @@ from footage.evidence.state import Permission
 from footage.storyboard import Budget, Ledger, capped
 from footage.storyboard.crew import patience_s
 from tasks.approval import refused
-from tasks.batch import approved, batch_progress, batch_run_name, plan, probe_batch, wrapped
+from tasks.batch import (
+    approved,
+    batch_progress,
+    batch_run_name,
+    plan,
+    probe_batch,
+    require_same_as_begun,
+    wrapped,
+)
 from tasks.board_parameters import Cap, LinesFile, Requests
 from tasks.context import context_of
 from tasks.final_states import stopped
@@ -76,7 +84,8 @@ async def generate_videos(
             batch, bought, due = await plan(context, requests, file, budget, permission)
             with batch:
                 await probe_batch(context, batch, bought)
-                if not await approved(context, batch, bought, due):
+                await require_same_as_begun(context, batch, bought)
+                if not await approved(batch, due):
                     return refused()
                 ledger = Ledger(budget, "Line", "batch")
                 wait_s = patience_s(most_at_once(batch), context.settings)

@@ -5,7 +5,7 @@
             checked before          the last frame           dailies.html
             the first is bought     they start from
 
-Started again after any interruption it makes what is missing and buys nothing twice.
+Started again after any interruption, with what it began with, it makes what is missing and buys nothing twice.
 
 Requires: what generate.py requires; for run=deployments also the deployment "generate-videos" and workers.
 """
@@ -37,6 +37,7 @@ from tasks.storyboard import (
     guesses_of,
     judged,
     plan,
+    require_same_as_begun,
     wrapped,
 )
 
@@ -109,7 +110,8 @@ async def storyboard(
             )
             running_tasks = await probe_board(context, board_plan)
             makers = await crew(context, board_plan, run, permission, blocks, shots_per_run, running_tasks)
-            if not await approved(context, board_plan, due):
+            await require_same_as_begun(context, board_plan, due)
+            if not await approved(board_plan, due):
                 return refused()
             ledger = Ledger(board_plan.board.budget)
             outcomes = await produce(

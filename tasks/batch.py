@@ -23,7 +23,7 @@ from footage.order.hand_over import handed_over
 from footage.privacy.display import one_line, plain
 from footage.privacy.redact import redact
 from footage.storyboard import check_budget, in_words
-from footage.storyboard.approved_plan import require_unchanged
+from footage.storyboard.plan_of_run import require_unchanged
 from footage.storyboard.store_limits import limits_in_words
 from footage.values.money import money
 from tasks.approval import approved_price
@@ -98,25 +98,26 @@ async def probe_batch(context: Context, batch: PreparedBatch, bought: dict[str, 
         raise await in_thread(with_what_is_booked, error, context.store, keys) from None
 
 
-async def approved(
-    context: Context, batch: PreparedBatch, bought: Mapping[str, BoughtClip], due: BoardQuote
-) -> bool:
-    """Whether what is due may be bought; waits for a person's answer where a price asks for one.
+async def require_same_as_begun(
+    context: Context, batch: PreparedBatch, bought: Mapping[str, BoughtClip]
+) -> None:
+    """Keep what the run makes; where it was started before, it must have found the same.
 
     Raises:
-        InvalidRequest: The run was started before, and a request, a picture or a price is not what it was then.
+        InvalidRequest: A request, a picture or a price is not what it was when the run began; nothing more was bought.
     """
+    await in_thread(
+        require_unchanged,
+        context.store,
+        str(flow_run.id),
+        {"requests": batch.fingerprint},
+        makes=any(entry.id not in bought or not bought[entry.id].stored for entry in batch.clips),
+        field="file" if flow_run.parameters.get("file") else "requests",
+    )
 
-    def require_same() -> None:
-        require_unchanged(
-            context.store,
-            str(flow_run.id),
-            {"requests": batch.fingerprint},
-            makes=any(entry.id not in bought or not bought[entry.id].stored for entry in batch.clips),
-            field="file" if flow_run.parameters.get("file") else "requests",
-        )
 
-    await in_thread(require_same)
+async def approved(batch: PreparedBatch, due: BoardQuote) -> bool:
+    """Whether what is due may be bought; waits for a person's answer where a price asks for one."""
     return await approved_price(batch.name, due, batch.budget)
 
 

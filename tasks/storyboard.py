@@ -21,10 +21,10 @@ from footage.privacy.display import one_line, plain
 from footage.privacy.redact import redact
 from footage.review.links import board_page_url
 from footage.storyboard import BoardPlan, BoardQuote, Reading, check_budget, grouped, in_words
-from footage.storyboard.approved_plan import fingerprints, require_unchanged
 from footage.storyboard.crew import Crew, OnOutcome, patience_s
 from footage.storyboard.folder import folder_of
 from footage.storyboard.package import Package, make_package
+from footage.storyboard.plan_of_run import fingerprints, require_unchanged
 from footage.storyboard.preflight import preflight
 from footage.storyboard.prepared_board import PreparedBoard, prepare_board
 from footage.storyboard.read.settlement import Settlement, from_plain
@@ -115,11 +115,11 @@ def board_name() -> str:
     return one_line(f"storyboard {PurePath(board).stem}")[:200] if isinstance(board, str) else "storyboard"
 
 
-async def approved(context: Context, board_plan: BoardPlan, due: BoardQuote) -> bool:
-    """Whether what is due may be bought; waits for a person's answer where the board's budget asks for one.
+async def require_same_as_begun(context: Context, board_plan: BoardPlan, due: BoardQuote) -> None:
+    """Keep what the run makes; where it was started before, it must have found the same.
 
     Raises:
-        InvalidRequest: The run was started before, and the board or a picture is not what it was then.
+        InvalidRequest: A request, a picture or a price is not what it was when the run began; nothing more was bought.
     """
 
     def require_same() -> None:
@@ -127,6 +127,10 @@ async def approved(context: Context, board_plan: BoardPlan, due: BoardQuote) -> 
         require_unchanged(context.store, str(flow_run.id), fingerprints(board_plan), makes=makes)
 
     await in_thread(require_same)
+
+
+async def approved(board_plan: BoardPlan, due: BoardQuote) -> bool:
+    """Whether what is due may be bought; waits for a person's answer where the board's budget asks for one."""
     return await approved_price(board_plan.board.title, due, board_plan.board.budget)
 
 

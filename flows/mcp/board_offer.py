@@ -12,8 +12,8 @@ from flows.mcp.clip_report import short
 from flows.mcp.tool_inputs import BoardInput
 from flows.mcp.tool_outputs import Money
 from footage.errors import InvalidRequest, Problem
-from footage.storyboard.approved_plan import fingerprints
 from footage.storyboard.folder import ROOT, folder_of
+from footage.storyboard.plan_of_run import fingerprints
 from footage.storyboard.prepared_board import PreparedBoard, prepare_board
 from footage.storyboard.read.settlement import from_plain
 from footage.storyboard.to_buy import still_to_buy

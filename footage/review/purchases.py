@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from footage.errors import OverBudget
 from footage.errors.actions import Retake
-from footage.storyboard.approved_plan import quote_token, require_quoted
 from footage.storyboard.board_quote import approval_reason, check_budget
+from footage.storyboard.plan_of_run import quote_token, require_quoted
 from footage.storyboard.to_buy import still_to_buy
 from footage.values.money import amount_text, money
 

@@ -20,7 +20,7 @@ from prefect.states import Pending
 from footage.context import open_context
 from footage.errors import InvalidRequest
 from footage.storyboard.prepared_board import prepare_board
-from tasks.storyboard import approved
+from tasks.storyboard import approved, require_same_as_begun
 
 pytestmark = pytest.mark.filterwarnings("default::DeprecationWarning", "default::ResourceWarning")
 
@@ -38,7 +38,8 @@ async def asks() -> bool:
     # In every process of the run a new one.
     with open_context() as context:
         plan = prepare_board(context, BOARD).plan
-        return await approved(context, plan, plan.quote)
+        await require_same_as_begun(context, plan, plan.quote)
+        return await approved(plan, plan.quote)
 
 
 async def _suspended() -> FlowRun:

@@ -85,8 +85,8 @@ def retake(
             problems=(Problem("note", "(nothing)", "a retake needs a note", "what is to be better"),)
         )
     tell("Reading the board …", "dim")
-    from footage.storyboard.approved_plan import require_quoted
     from footage.storyboard.folder import folder_of
+    from footage.storyboard.plan_of_run import require_quoted
     from footage.storyboard.prepared_board import prepare_board
     from footage.storyboard.read.settlement import read_map, settle
     from footage.storyboard.retake_wish import RetakeWish

@@ -1,4 +1,7 @@
-"""What a run began with, and a person perhaps said yes to: it buys that, or nothing, however often it is started."""
+"""What a run of many clips began with, a board's or a batch's, and a person perhaps said yes to.
+
+It buys that, or nothing, however often it is started.
+"""
 
 from __future__ import annotations
 
@@ -24,9 +27,12 @@ if TYPE_CHECKING:
 
 
 class PlanOfRun(Record):
-    """`runs/<run id>/plan.json`: the clips and prices with which a run began."""
+    """`runs/<run id>/plan.json`: the clips and prices with which a run began, a board's or a batch's.
 
-    # SHA-256 of each shot's request with its picture and price, by the shot's id; of a batch one of all.
+    `shots` has a SHA-256 of each shot's request with its picture and price, by the shot's id; of a batch one of all
+    lines, by the name `requests`. The field is called as released versions wrote it.
+    """
+
     shots: dict[str, Sha256] = Field(max_length=100_000)
 
 
