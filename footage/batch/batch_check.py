@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from footage.batch.batch_report import batch_name
 from footage.batch.lines import MAX_LINES, Line, listed, open_lines
-from footage.batch.prepared_batch import Entry, PreparedBatch, windows
+from footage.batch.prepared_batch import WINDOW, Entry, PreparedBatch
 from footage.batch.spool import Place, Spool
 from footage.batch.spooled_media import bare_media, pickled, whole_media, with_bytes
+from footage.concurrency.executors import STORE_CALLS_AT_ONCE, windows
 from footage.errors import MOST_LISTED, InvalidRequest, NotThere, Problem, StorageProblem, Unreachable
 from footage.evidence.clip_evidence import ClipEvidence, is_key
 from footage.evidence.stored_order import stored_order
@@ -28,7 +29,6 @@ from footage.reference import Medium, ReferenceImage, read_media, read_reference
 from footage.reference.media import media_asked
 from footage.steps.check import reference_fetcher
 from footage.storyboard.budget import check_currency
-from footage.storyboard.to_buy import AT_ONCE
 
 if TYPE_CHECKING:
     from footage.context import Context
@@ -119,8 +119,8 @@ class _Checker:
         unanswered: list[_Unanswered] = []
         first: dict[tuple[str, ...], str] = {}
         ids: dict[str, int] = {}
-        with ThreadPoolExecutor(AT_ONCE) as pool:
-            for window in windows(lines):
+        with ThreadPoolExecutor(STORE_CALLS_AT_ONCE) as pool:
+            for window in windows(lines, WINDOW):
                 for line, checked in zip(window, pool.map(self._checked, window), strict=True):
                     if isinstance(checked, _Checked):
                         if (other := ids.setdefault(checked.id, line.number)) != line.number:

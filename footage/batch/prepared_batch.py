@@ -5,28 +5,26 @@ from __future__ import annotations
 import hashlib
 import pickle
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from itertools import islice
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, Self
 
 from footage.batch.spool import Place, Spool
 from footage.batch.spooled_media import pickled, whole_media, with_bytes
+from footage.concurrency.executors import STORE_CALLS_AT_ONCE, windows
 from footage.errors import InvalidRequest, Problem
 from footage.order import Quote
 from footage.order.prepared import Prepared
 from footage.storyboard.board_quote import BoardQuote, quote_of
-from footage.storyboard.to_buy import AT_ONCE, BoughtClip, bought_clip
+from footage.storyboard.to_buy import BoughtClip, bought_clip
 
 if TYPE_CHECKING:
     from footage.context import Context
     from footage.storyboard.board import Budget
 
-T = TypeVar("T")
-
 # So many lines are in memory at once while they are checked.
-_WINDOW = 64
+WINDOW = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,8 +143,8 @@ class PreparedBatch:
         def look(entry: Entry) -> BoughtClip | None:
             return bought_clip(context, entry.key, buy_again=buy_again)
 
-        with ThreadPoolExecutor(AT_ONCE) as pool:
-            for window in windows(self.clips):
+        with ThreadPoolExecutor(STORE_CALLS_AT_ONCE) as pool:
+            for window in windows(self.clips, WINDOW):
                 looks = pool.map(look, window)
                 found |= {entry.id: clip for entry, clip in zip(window, looks, strict=True) if clip}
         return found
@@ -154,10 +152,3 @@ class PreparedBatch:
     def due(self, bought: Mapping[str, BoughtClip]) -> BoardQuote:
         """What is still to be paid."""
         return quote_of({entry.id: entry.quote for entry in self.clips}, bought)
-
-
-def windows(items: Iterable[T]) -> Iterator[list[T]]:
-    """The items in groups that are small enough to be in memory at once."""
-    left = iter(items)
-    while window := list(islice(left, _WINDOW)):
-        yield window

@@ -10,8 +10,9 @@ import asyncio
 import contextvars
 import logging
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from typing import ParamSpec, TypeVar
 
 P = ParamSpec("P")
@@ -19,6 +20,9 @@ R = TypeVar("R")
 T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
+
+# A store over the network takes tens of milliseconds to answer.
+STORE_CALLS_AT_ONCE = 16
 
 # Queries take well under a second: 24 threads carry the account's 20 queries a second.
 _pool = ThreadPoolExecutor(max_workers=24, thread_name_prefix="footage")
@@ -73,3 +77,10 @@ def call_each(call: Callable[[T], R], items: Iterable[T], at_once: int) -> list[
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
+
+
+def windows(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """The items in groups of at most `size`, for what is not to be in memory, or not to be waited for, all at once."""
+    left = iter(items)
+    while window := list(islice(left, size)):
+        yield window

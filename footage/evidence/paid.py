@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from footage.concurrency.executors import call_each
+from footage.concurrency.executors import STORE_CALLS_AT_ONCE, call_each
 from footage.errors import StorageProblem, Unreachable
 from footage.evidence.clip_evidence import ClipEvidence, is_key
 
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from footage.storage import Store
 
 NOTHING = "nothing"
-# A batch asks about thousands of clips before it can say its error.
-AT_ONCE = 16
 _STORED = "yes, and nothing is bought again"
 _NOT_TOLD = "not known, because the store does not tell; nothing is bought a second time"
 
@@ -61,7 +59,7 @@ def paid_by_run(store: Store, run_id: str) -> str:
 def paid_for(store: Store, keys: Iterable[str]) -> str:
     """What these clips cost so far, in words for a person."""
     try:
-        words = Counter(call_each(partial(_paid_of, store), keys, AT_ONCE))
+        words = Counter(call_each(partial(_paid_of, store), keys, STORE_CALLS_AT_ONCE))
     except StorageProblem:
         return _NOT_TOLD
     if words.total() <= 1 or set(words) == {NOTHING}:

@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from footage.concurrency.executors import STORE_CALLS_AT_ONCE
 from footage.errors import NotThere, StorageProblem
 from footage.evidence.clip_evidence import is_key
 from footage.evidence.stored_clips import names_of
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# A store over the network takes tens of milliseconds to answer.
-_AT_ONCE = 16
 # More than this is worth a word before it is done.
 _MANY = 500
 _TAKE = re.compile(r"takes/(?P<shot>[^/]+)/(?P<take>[1-9][0-9]{0,5})-(?P<key>[0-9a-f]{64})\.json")
@@ -112,7 +111,7 @@ def _all_clips(store: Store, cache: Path | None) -> Iterable[LibraryClip]:
     keys = [key for key in store.folders("evidence") if is_key(key)]
     index = ClipIndex(cache, store.url, _identity(store))
     known = index.read()
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
+    with ThreadPoolExecutor(STORE_CALLS_AT_ONCE) as pool:
         rest = [key for key in keys if key not in known or not _still_finished(store, known[key])]
         seen = dict(zip(rest, pool.map(partial(_names_sha256, store), rest), strict=True))
         changed = [key for key in rest if key not in known or known[key].seen != seen[key]]
@@ -154,7 +153,7 @@ def _identity(store: Store) -> bytes:
 def _places(store: Store) -> dict[str, list[BoardTake]]:
     """Where each clip stands in boards, by its key, as the names of the records of takes say."""
     boards = store.folders(ROOT)
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
+    with ThreadPoolExecutor(STORE_CALLS_AT_ONCE) as pool:
         listed = pool.map(store.list, [f"{ROOT}/{board}/takes" for board in boards])
         found: dict[str, list[BoardTake]] = {}
         for board, paths in zip(boards, listed, strict=True):

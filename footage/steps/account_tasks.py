@@ -7,13 +7,13 @@ which may be lost; so each clip is looked at once after it was finished, and aga
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from footage.catalogue import REGION_NAMES, known_models
-from footage.concurrency.executors import in_thread
+from footage.concurrency.executors import STORE_CALLS_AT_ONCE, call_each, in_thread, windows
 from footage.errors import NotThere, StorageProblem
 from footage.evidence.claims import claim_path
 from footage.evidence.clip_evidence import ClipEvidence
@@ -29,9 +29,8 @@ if TYPE_CHECKING:
     from footage.provider import TaskRow, WanClient
     from footage.storage import Store
 
-
-# So many are looked at at once: the threads are shared with the clips that are finished meanwhile.
-_AT_ONCE = 8
+# So many are looked at between two moments at which a harvest can be cancelled.
+_WINDOW = 256
 
 
 @dataclass
@@ -81,18 +80,10 @@ async def compare(store: Store, rows: Collection[TaskRow], found: OpenClips) -> 
     over = await in_thread(memory.over, [row.task_id for row in rows])
     known = over | {clip.task_id for clip in found.unfinished}
     unknown = [row for row in rows if row.task_id not in known]
-    verdicts: dict[str, _Verdict] = {}
-    waiting = iter(unknown)
-
-    async def judge() -> None:
-        for row in waiting:
-            verdicts[row.task_id] = await in_thread(_judge, store, row, found.marked)
-
-    async with asyncio.TaskGroup() as judges:
-        for _ in range(_AT_ONCE):
-            judges.create_task(judge())
-    for row in unknown:
-        verdict = verdicts[row.task_id]
+    judge, verdicts = partial(_judge, store, found.marked), list[_Verdict]()
+    for window in windows(unknown, _WINDOW):
+        verdicts += await in_thread(call_each, judge, window, STORE_CALLS_AT_ONCE)
+    for row, verdict in zip(unknown, verdicts, strict=True):
         if verdict.over:
             over.add(row.task_id)
         if verdict.unclaimed:
@@ -119,7 +110,7 @@ class _Verdict:
     warning: str | None = None
 
 
-def _judge(store: Store, row: TaskRow, marked: Collection[str]) -> _Verdict:
+def _judge(store: Store, marked: Collection[str], row: TaskRow) -> _Verdict:
     """Look whether a task is ours and its clip has something left to finish, which then is marked as open."""
     try:
         try:

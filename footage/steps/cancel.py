@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
-from footage.concurrency.executors import call_each
+from footage.concurrency.executors import STORE_CALLS_AT_ONCE, call_each
 from footage.errors import FootageError, StorageProblem, Throttled, Unreachable
 from footage.evidence.clip_evidence import ClipEvidence, is_key
 from footage.evidence.records import CancelWish, Outcome, Receipt
@@ -33,8 +33,6 @@ logger = logging.getLogger(__name__)
 PAUSES_S = (0.3, 1.0)
 # What waits now may run, and cost, a moment later: so long a question that is refused for now is asked again.
 PATIENCE_S = 120.0
-# Clips of a run: each waits for the store and for the provider most of the time.
-AT_ONCE = 16
 
 Became = Literal["canceled", "abandoned", "finished", "failed", "lost", "nothing", "noted"]
 
@@ -185,8 +183,8 @@ def cancel_run(context: Context, run_id: str) -> list[Cancellation]:
     others = [key for key in keys if key not in marked]
     by = f"run {run_id}"
     return [
-        *call_each(partial(_cancelled, context, by), is_open, AT_ONCE),
-        *call_each(partial(_cancelled_unless_finished, context, by), others, AT_ONCE),
+        *call_each(partial(_cancelled, context, by), is_open, STORE_CALLS_AT_ONCE),
+        *call_each(partial(_cancelled_unless_finished, context, by), others, STORE_CALLS_AT_ONCE),
     ]
 
 

@@ -13,12 +13,13 @@ nothing yet: somebody may still approve it.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from footage.concurrency.executors import STORE_CALLS_AT_ONCE, call_each, windows
 from footage.evidence.clip_evidence import is_key
 from footage.evidence.stored_clips import unfinished
 from footage.push.wake_ups import FOLDER as WAKE_UPS
@@ -30,6 +31,8 @@ RUNS_KEPT = timedelta(days=30)
 WORKERS_KEPT = timedelta(days=7)
 # Files of runs, in one night: each costs a request. As many again as a busy day brings, for nights that were missed.
 MOST_DELETED = 200_000
+# So many wait in memory for their turn.
+_WINDOW = 1_000
 
 
 @dataclass(frozen=True)
@@ -72,34 +75,38 @@ def _now(store: Store) -> datetime | None:
 def _prune_runs(
     store: Store, known: Mapping[str, set[str]], open_keys: set[str], written_before: datetime, most: int
 ) -> int:
-    gone = deleted = 0
+    gone, old = 0, list[str]()
     for _, files in groupby(store.list_dated("runs/"), key=lambda file: file[0].split("/")[1]):
-        if deleted >= most:
+        if len(old) >= most:
             break
         dates = dict(files)
         paths = [path for path in dates if path.count("/") == 2]
         keys = {key for path in paths if is_key(key := path.rpartition("/")[2])}
         needed = any(key in open_keys or unfinished(known.get(key, set())) for key in keys)
         if keys and not needed and all(at is not None and at < written_before for at in dates.values()):
-            for path in paths:
-                store.delete(path)
-            gone, deleted = gone + 1, deleted + len(paths)
+            gone += 1
+            old += paths
+    _delete(store, old)
     return gone
 
 
 def _prune_workers(store: Store, written_before: datetime) -> int:
     """Take away those that do not live: a living one rewrites its file every few seconds."""
     dead = [path for path, at in store.list_dated("workers/") if at is not None and at < written_before]
-    for path in dead:
-        store.delete(path)
+    _delete(store, dead)
     return len(dead)
 
 
 def _prune_wake_ups(store: Store, open_keys: set[str]) -> int:
     """Take away the notes of clips that are not open; one too many gone makes a clip wait a little longer."""
-    gone = 0
-    for path in store.list(WAKE_UPS):
-        if path.rpartition("/")[2].partition(".")[0] not in open_keys:
-            store.delete(path)
-            gone += 1
-    return gone
+    stale = [
+        path for path in store.list(WAKE_UPS) if path.rpartition("/")[2].partition(".")[0] not in open_keys
+    ]
+    _delete(store, stale)
+    return len(stale)
+
+
+def _delete(store: Store, paths: Iterable[str]) -> None:
+    # One after the other, a night's files would take hours on a bucket.
+    for window in windows(paths, _WINDOW):
+        call_each(store.delete, window, STORE_CALLS_AT_ONCE)

@@ -18,6 +18,7 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Literal, TypeVar
 
+from footage.concurrency.executors import STORE_CALLS_AT_ONCE
 from footage.errors import NotThere, StorageProblem
 from footage.evidence.clip_evidence import ClipEvidence
 from footage.evidence.reader import RecordReader
@@ -37,8 +38,6 @@ ReviewState = Literal["picked", "in review", "retake asked", "missing"]
 
 # What a verdict makes of a take; a note makes nothing of it.
 _STATES: dict[str, TakeState] = {"keep": "keep", "pick": "pick", "retake": "retake", "reject": "reject"}
-# A store over the network takes tens of milliseconds to answer.
-_AT_ONCE = 16
 
 
 @dataclass(frozen=True)
@@ -101,7 +100,7 @@ def read_takes(store: Store, folder: str, shot_id: str | None = None) -> dict[st
     records = _records(store, f"{folder}/takes", TakeRecord, shot_id)
     verdicts = read_verdicts(store, folder, shot_id)
     keys = sorted({record.key for record in records})
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
+    with ThreadPoolExecutor(STORE_CALLS_AT_ONCE) as pool:
         results = dict(zip(keys, pool.map(partial(_result, store), keys), strict=True))
     takes: dict[str, list[Take]] = {}
     for record in records:
@@ -157,7 +156,7 @@ def _records(store: Store, folder: str, kind: type[R], shot_id: str | None) -> l
             return None
         return record
 
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
+    with ThreadPoolExecutor(STORE_CALLS_AT_ONCE) as pool:
         return [record for record in pool.map(read, store.list(prefix)) if record is not None]
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, NamedTuple
 
+from footage.concurrency.executors import STORE_CALLS_AT_ONCE
 from footage.errors import NotThere
 from footage.evidence.clip_evidence import ClipEvidence
 from footage.steps.check import prepare
@@ -18,9 +19,6 @@ from footage.storyboard.take_register import TakeRegister
 if TYPE_CHECKING:
     from footage.context import Context
     from footage.storyboard.plan import BoardPlan, ShotPlan
-
-# A store over the network takes tens of milliseconds to answer.
-AT_ONCE = 16
 
 
 class BoughtClip(NamedTuple):
@@ -65,7 +63,7 @@ def paid_shots(context: Context, plan: BoardPlan, buy_again: bool) -> dict[str, 
         key = take.key if take.key is not None or chains is None else chains.key_of(take, paid)
         return None if key is None else bought_clip(context, key, buy_again=buy_again)
 
-    with ThreadPoolExecutor(AT_ONCE) as pool:
+    with ThreadPoolExecutor(STORE_CALLS_AT_ONCE) as pool:
         # Whether a shot that starts from another is paid can be told only after that one's key is known.
         for depth in range(1, max(take.depth for take in plan.takes) + 1):
             takes = [take for take in plan.takes if take.depth == depth]

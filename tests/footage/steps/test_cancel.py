@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from bench import Bench, last_attempt, last_outcome
 from countedstore import CountedStore
+from meetingstore import MeetingStore
 from plainsteps import PLAIN_STEPS
 from waiting import until
 
@@ -278,17 +279,11 @@ def test_clips_of_a_run_are_cancelled_at_the_same_time(bench: Bench) -> None:
     clips = [bench.clip(context, take=take) for take in (1, 2)]
     for clip in clips:
         bench.buy(clip)
-    both = threading.Barrier(2)
 
-    class Meeting(CountedStore):
-        """Gives a receipt only once two clips are asked for theirs."""
+    def meeting(store: Any) -> MeetingStore:
+        return MeetingStore(store, "read", "/receipt.json")
 
-        def read(self, path: str, **more: Any) -> Any:
-            if path.endswith("/receipt.json"):
-                both.wait(10)
-            return self._store.read(path, **more)
-
-    done = cancel_run(bench.context(wrap=Meeting), "run-1")
+    done = cancel_run(bench.context(wrap=meeting), "run-1")
 
     assert [one.became for one in done] == ["canceled", "canceled"]
 

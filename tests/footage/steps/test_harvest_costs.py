@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -14,6 +13,7 @@ from typing import Any
 import pytest
 from bench import MODEL, Bench, leave_unknown
 from countedstore import CountedStore
+from meetingstore import MeetingStore
 from plainsteps import PLAIN_STEPS
 from records import bought
 
@@ -110,26 +110,14 @@ def _is_about(path: str, task_ids: list[str]) -> bool:
     return any(name in path for name in names)
 
 
-class _Together(CountedStore):
-    """A store in which the reading of a claim waits for that of three others."""
-
-    def __init__(self, store: Any) -> None:
-        super().__init__(store)
-        self._readers = threading.Barrier(4)
-
-    def read(self, path: str, **named: Any) -> bytes:
-        if path.startswith("claims/"):
-            self._readers.wait(20.0)
-        return self._store.read(path, **named)
-
-
 def test_several_finished_clips_are_looked_at_at_once(tmp_path: Path, bench: Bench) -> None:
     store = open_store(str(tmp_path / "store"))
     names = [f"t{number}" for number in range(8)]
     for name in names:
         bought(store, name, "succeeded", sealed=True)
 
-    report = harvest(bench.context(wrap=lambda _: _Together(store)), list_tasks=listed(*names))
+    meeting = MeetingStore(store, "read", "claims/", together=4)
+    report = harvest(bench.context(wrap=lambda _: meeting), list_tasks=listed(*names))
 
     assert (report.warnings, report.strangers, report.delivered) == ([], [], [])
     assert remembered(store).over(names) == set(names)

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from countedstore import CountedStore
+from meetingstore import MeetingStore
 from records import bought
 
 from footage.evidence.clip_evidence import ClipEvidence
@@ -94,6 +95,15 @@ def test_a_plan_that_somebody_may_still_approve_stays(store: Store) -> None:
     pruned(store)
 
     assert store.list("runs/") == ["runs/waits/plan.json"]
+
+
+def test_old_files_of_runs_are_taken_away_several_at_once(store: Store) -> None:
+    clip = bought(store, "t1", "succeeded", sealed=True)
+    for run in ("one", "other"):
+        of_run(clip, run)
+    age(store, "runs/", RUNS_KEPT + DAY)
+
+    assert pruned(MeetingStore(store, "delete", "runs/")).runs == 2
 
 
 def test_a_worker_that_shows_no_life_for_days_goes_and_one_that_beats_stays(store: Store) -> None:
