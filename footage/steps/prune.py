@@ -6,8 +6,8 @@
 
 Ages are told by the store's listing and counted by the store's own clock, because a living worker that was taken for
 dead could buy twice; where a listing tells none, these files stay. `claims/` stays: a task without its claim could be
-given to a second clip, and whose it is belongs to the proof of a finished one. So does the plan of a board that ordered
-nothing yet: somebody may still approve it.
+given to a second clip, and whose it is belongs to the proof of a finished one. A plan goes with its run; an approval is
+waited for one day.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def _prune_runs(
         paths = [path for path in dates if path.count("/") == 2]
         keys = {key for path in paths if is_key(key := path.rpartition("/")[2])}
         needed = any(key in open_keys or unfinished(known.get(key, set())) for key in keys)
-        if keys and not needed and all(at is not None and at < written_before for at in dates.values()):
+        if paths and not needed and all(at is not None and at < written_before for at in dates.values()):
             gone += 1
             old += paths
     _delete(store, old)

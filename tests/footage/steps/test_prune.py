@@ -88,13 +88,16 @@ def test_of_more_runs_than_one_night_takes_the_others_go_in_the_next_ones(store:
     assert {path.split("/")[1] for path in store.list("runs/")} == {"a-young", "z-young"}
 
 
-def test_a_plan_that_somebody_may_still_approve_stays(store: Store) -> None:
-    store.create("runs/waits/plan.json", b"{}")
-    age(store, "runs/", 100 * DAY)
+def test_the_plan_of_a_run_that_ordered_nothing_goes_with_its_run(store: Store) -> None:
+    # It was refused, stopped by a cap, or nobody approved it.
+    store.create("runs/refused/plan.json", b"{}")
 
-    pruned(store)
+    age(store, "runs/", RUNS_KEPT - DAY)
+    assert pruned(store).runs == 0
+    age(store, "runs/", RUNS_KEPT + DAY)
+    assert pruned(store).runs == 1
 
-    assert store.list("runs/") == ["runs/waits/plan.json"]
+    assert store.list("runs/") == []
 
 
 def test_old_files_of_runs_are_taken_away_several_at_once(store: Store) -> None:
@@ -156,16 +159,21 @@ class _Timeless(CountedStore):
             yield path, None
 
 
-@pytest.mark.parametrize("kind", [_ByAnotherClock, _Timeless])
-def test_what_is_young_by_the_clock_of_the_store_stays_and_so_does_what_has_no_age(
-    store: Store, kind: type[CountedStore]
-) -> None:
+def test_ages_are_counted_by_the_clock_of_the_store(store: Store) -> None:
     of_run(bought(store, "t1", "succeeded", sealed=True), "done")
     Worker(store, 60).beat()
 
-    assert pruned(kind(store)) == Pruned(0, 0, 0)
+    assert pruned(_ByAnotherClock(store)) == Pruned(0, 0, 0)
     age(store, "runs/", 2 * RUNS_KEPT)
-    assert pruned(kind(store)).runs == (1 if kind is _ByAnotherClock else 0)
+    assert pruned(_ByAnotherClock(store)) == Pruned(1, 0, 0)
+
+
+def test_what_has_no_age_stays(store: Store) -> None:
+    of_run(bought(store, "t1", "succeeded", sealed=True), "done")
+    Worker(store, 60).beat()
+    age(store, "", 400 * DAY)
+
+    assert pruned(_Timeless(store)) == Pruned(0, 0, 0)
 
 
 def test_claims_and_evidence_stay(store: Store) -> None:
@@ -179,17 +187,18 @@ def test_claims_and_evidence_stay(store: Store) -> None:
     assert [*store.list("claims/"), *store.list(clip.folder)] == before
 
 
-def test_a_night_in_which_nothing_is_old_costs_its_listings_and_leaves_nothing_behind(store: Store) -> None:
-    of_run(bought(store, "t1", "succeeded", sealed=True), "done")
-    before, counted = store.list(), CountedStore(store)
+def test_a_night_in_which_nothing_is_old_asks_nothing_of_each_run_and_leaves_nothing_behind(
+    store: Store,
+) -> None:
+    clip = bought(store, "t1", "succeeded", sealed=True)
+    asked: list[int] = []
 
-    prune(counted, keys_in(store), open_keys(store))  # type: ignore[arg-type]
+    for runs in (range(1), range(1, 20)):
+        for run in runs:
+            of_run(clip, f"run-{run}")
+        before, counted = store.list(), CountedStore(store)
+        prune(counted, keys_in(store), open_keys(store))  # type: ignore[arg-type]
+        asked.append(len(counted.asked))
+        assert store.list() == before
 
-    assert sorted(method for method, _ in counted.asked) == [
-        "create",
-        "delete",
-        "list",
-        "list_dated",
-        "list_dated",
-    ]
-    assert store.list() == before
+    assert asked[0] == asked[1]
