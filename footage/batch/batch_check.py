@@ -21,7 +21,7 @@ from footage.errors import MOST_LISTED, InvalidRequest, NotThere, Problem, Stora
 from footage.evidence.clip_evidence import ClipEvidence, is_key
 from footage.evidence.stored_order import stored_order
 from footage.order import Quote
-from footage.order.key import answer_of
+from footage.order.key import rendition_of
 from footage.order.parse import parse_request
 from footage.order.prepared import Prepared
 from footage.privacy.display import shown
@@ -84,7 +84,7 @@ class _Checked:
     model: str
     region: str
     quote: Quote
-    answer: tuple[str, str]
+    rendition: tuple[str, str]
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,8 @@ class _Checker:
         entries: list[Entry] = []
         problems: list[Problem] = []
         unanswered: list[_Unanswered] = []
-        first: dict[tuple[str, ...], str] = {}
+        first_of_clip: dict[str, str] = {}
+        first_of_rendition: dict[tuple[str, tuple[str, str]], str] = {}
         ids: dict[str, int] = {}
         with ThreadPoolExecutor(STORE_CALLS_AT_ONCE) as pool:
             for window in windows(lines, WINDOW):
@@ -126,7 +127,7 @@ class _Checker:
                         if (other := ids.setdefault(checked.id, line.number)) != line.number:
                             why = f"line {other} has it already; every line needs its own"
                             problems.append(Problem(f"{line.name}.{_ID}", shown(checked.id), why))
-                        entries.append(self._entry(checked, first))
+                        entries.append(self._entry(checked, first_of_clip, first_of_rendition))
                     elif isinstance(checked, _Unanswered):
                         unanswered.append(checked)
                     else:
@@ -148,15 +149,20 @@ class _Checker:
             raise _with_lines(unanswered)
         return tuple(entries)
 
-    def _entry(self, checked: _Checked, first: dict[tuple[str, ...], str]) -> Entry:
-        """The entry of a line; `first` has the first line of each clip, and of each answer that is made of it."""
-        original = first.setdefault((checked.key,), checked.id)
-        answered = first.setdefault((checked.key, *checked.answer), checked.id)
-        same_as = answered if answered != checked.id else original if original != checked.id else None
+    def _entry(
+        self,
+        checked: _Checked,
+        first_of_clip: dict[str, str],
+        first_of_rendition: dict[tuple[str, tuple[str, str]], str],
+    ) -> Entry:
+        """The entry of a line; the others are the first lines of each clip, and of each rendition of it."""
+        original = first_of_clip.setdefault(checked.key, checked.id)
+        rendered = first_of_rendition.setdefault((checked.key, checked.rendition), checked.id)
+        same_as = rendered if rendered != checked.id else original if original != checked.id else None
         quote = self._quotes.setdefault(checked.quote, checked.quote)
         return Entry(
             checked.line.number, checked.id, checked.key, checked.model, checked.region, quote,
-            checked.order, checked.image, same_as, checked.media, same_as is not None and answered == checked.id,
+            checked.order, checked.image, same_as, checked.media, same_as is not None and rendered == checked.id,
         )  # fmt: skip
 
     def _checked(self, line: Line) -> _Checked | _Unanswered | list[Problem]:
@@ -188,7 +194,7 @@ class _Checker:
         order = prepared.order
         kept = self._spool.put(pickled(prepared))
         return _Checked(
-            line, shot_id, kept, place, places, order.key, order.model, order.region, order.quote, answer_of(request)
+            line, shot_id, kept, place, places, order.key, order.model, order.region, order.quote, rendition_of(request)
         )  # fmt: skip
 
     def _ordered(self, line: Line, shot_id: str, fields: Mapping[str, Any]) -> _Checked:
@@ -208,7 +214,7 @@ class _Checker:
             why = "no clip in this store has this key"
             raise InvalidRequest(problems=(Problem(_KEY, shown(given), why),)) from None
         return _Checked(
-            line, shot_id, None, None, (), given, order.model, order.region, order.quote, answer_of(order.request)
+            line, shot_id, None, None, (), given, order.model, order.region, order.quote, rendition_of(order.request)
         )  # fmt: skip
 
     def _image(self, request: VideoRequest) -> tuple[ReferenceImage | None, Place | None]:

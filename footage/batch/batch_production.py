@@ -60,7 +60,7 @@ async def produce(
     reports: dict[str, ClipReport] = {}
     others: dict[str | None, list[Entry]] = defaultdict(list)
     for entry in batch.entries:
-        if entry.own_answer:
+        if entry.own_rendition:
             others[entry.same_as].append(entry)
 
     async def worker(entries: Iterator[Entry]) -> None:
@@ -71,7 +71,7 @@ async def produce(
                 await on_report(report)
             for other in others[entry.id]:
                 reports[other.id] = (
-                    await _another_answer(context, batch, other, ledger, crew)
+                    await _another_rendition(context, batch, other, ledger, crew)
                     if report.state == "delivered"
                     else _same(report, other)
                 )
@@ -94,12 +94,12 @@ async def _one(
     return _report(entry, await outcome_of(context, ledger, crew, entry.id, asked))
 
 
-async def _another_answer(
+async def _another_rendition(
     context: Context, batch: PreparedBatch, entry: Entry, ledger: Ledger, crew: Crew
 ) -> ClipReport:
     """What a line gets of a clip that an earlier line has just made: it is stored, so nothing is bought or settled."""
 
-    async def answered() -> ShotOutcome:
+    async def recalled() -> ShotOutcome:
         clip = await crew.check(batch.asked(entry), entry.id, _buy_nothing)
         if clip.response is None:
             raise StorageProblem(
@@ -109,11 +109,15 @@ async def _another_answer(
             )
         return ShotOutcome(entry.id, "delivered", response=clip.response)
 
-    return _same(_report(entry, await outcome_of(context, ledger, crew, entry.id, answered)), entry)
+    return _same(_report(entry, await outcome_of(context, ledger, crew, entry.id, recalled)), entry)
 
 
 def _buy_nothing(clip: Clip) -> None:
-    raise OverBudget(f"Clip {clip.key[:12]} was made already; nothing is bought for it again.", key=clip.key)
+    raise OverBudget(
+        f"Clip {clip.key[:12]} is not in the store any more; this line only wanted another file of it.",
+        next_step=Rerun(clip.key),
+        key=clip.key,
+    )
 
 
 def _report(entry: Entry, outcome: ShotOutcome) -> ClipReport:

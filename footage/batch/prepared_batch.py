@@ -44,7 +44,7 @@ class Entry:
     # Of what goes in beside the first frame, in its order.
     media: tuple[Place, ...] = ()
     # Whether it wants another file of that clip, or other notes about it, than the earlier line.
-    own_answer: bool = False
+    own_rendition: bool = False
 
 
 class PreparedBatch:

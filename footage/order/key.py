@@ -69,8 +69,8 @@ def seed_and_key(
     return material["seed"], _digest(material).hex()
 
 
-def answer_of(request: VideoRequest) -> tuple[str, str]:
-    """What of a request decides, beside the key, which file of the clip it is answered with, and the notes about it."""
+def rendition_of(request: VideoRequest) -> tuple[str, str]:
+    """What of a request decides, beside the key, which file of the clip it gets, and the notes about it."""
     return "own" if request.visible_label == "own" else "none", request.conform
 
 

@@ -10,7 +10,7 @@ import pytest
 from pictures import BLUE, picture, read_once
 
 from footage.order import Order, plan
-from footage.order.key import answer_of, seed_and_key
+from footage.order.key import rendition_of, seed_and_key
 from footage.order.parse import parse_request
 from footage.reference.media import media_asked
 from footage.request import VideoRequest
@@ -125,7 +125,7 @@ def test_each_field_of_a_request_is_part_of_the_key_or_of_the_answer_or_changes_
     def told(**fields: Any) -> tuple[Any, ...]:
         asked = VideoRequest(prompt="a boat", **{"model": MODEL, "reference_image": IMAGE} | fields)
         media = [(role, str(source)) for role, _, source in media_asked(asked)]
-        return *seed_and_key(asked, str(asked.reference_image), media), answer_of(asked)
+        return *seed_and_key(asked, str(asked.reference_image), media), rendition_of(asked)
 
     assert OTHER.keys() == VideoRequest.model_fields.keys()
     without = {name for name, value in OTHER.items() if name != "prompt" and told(**{name: value}) == told()}
