@@ -4,29 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import time
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from bench import MODEL, Bench, leave_unknown
 from countedstore import CountedStore
+from harvests import asked_by, book, harvest, last_task, listed, row
 from meetingstore import MeetingStore
 from plainsteps import PLAIN_STEPS
 from records import bought
 
-from footage.clip import Clip, follow
+from footage.clip import Clip
 from footage.context import Context
 from footage.emulator import Emulator
-from footage.errors import InvalidRequest, StillRunning
-from footage.evidence.records import Claim
+from footage.errors import InvalidRequest
 from footage.evidence.state import Step
 from footage.provider import TaskRow
-from footage.provider.results import TaskStatus
-from footage.steps.harvest import Harvest, harvest_store
-from footage.steps.harvest_memory import MOST_REMEMBERED, keep_finished, not_yet_told, remembered
+from footage.steps.harvest import harvest_store
+from footage.steps.harvest_memory import remembered
 from footage.storage import open_store
 
 
@@ -39,34 +37,6 @@ def alone(tmp_path: Path) -> Iterator[Bench]:
         bench = Bench(emulator, tmp_path)
         yield bench
         bench.close()
-
-
-def harvest(context: Context, **more: Any) -> Harvest:
-    return asyncio.run(harvest_store(context, PLAIN_STEPS, **more))
-
-
-def asked_by(context: Context) -> list[tuple[str, str]]:
-    asked: list[tuple[str, str]] = context.store.asked  # type: ignore[attr-defined]
-    return asked
-
-
-def book(bench: Bench, generation_s: float = 80_000.0, **request: Any) -> Clip:
-    """A clip that is bought and left alone."""
-    bench.emulator.turn(generation_s=generation_s)
-    clip = bench.clip(bench.context(), **request)
-    bench.buy(clip)
-    return clip
-
-
-def row(task_id: str) -> TaskRow:
-    return TaskRow(task_id, None, MODEL, TaskStatus.SUCCEEDED, datetime.now(UTC))
-
-
-def listed(*task_ids: str) -> Callable[[Context], Any]:
-    async def tell(_: Context) -> list[TaskRow]:
-        return [row(task_id) for task_id in task_ids]
-
-    return tell
 
 
 # -- what it costs ---------------------------------------------------------------------------------------------
@@ -239,91 +209,3 @@ def test_what_only_the_list_knows_is_called_expired_once_as_well(bench: Bench) -
 
     bench.emulator.clear_faults()
     assert told == [sorted([marked.key, unmarked.key]), []]
-
-
-def last_task(clip: Clip) -> str:
-    last = clip.evidence.state().last
-    assert last is not None
-    assert last.receipt is not None
-    return last.receipt.task_id
-
-
-# -- one deadline ----------------------------------------------------------------------------------------------
-
-
-def test_a_clip_that_is_found_late_has_the_deadline_of_the_run(bench: Bench) -> None:
-    harvest(bench.context())
-    clip = book(bench)
-    clip.evidence.unmark_open()
-
-    async def list_slowly(_: Context) -> list[TaskRow]:
-        await asyncio.sleep(1.5)
-        return [row(last_task(clip))]
-
-    began_s = time.monotonic()
-    report = harvest(bench.context(deadline_s=2.0), list_tasks=list_slowly)
-
-    assert "still" in report.waiting[clip.key]
-    assert 2.0 <= time.monotonic() - began_s < 3.2
-
-
-def test_a_lost_purchase_that_turns_out_to_be_bought_is_waited_for_no_longer_than_others(
-    bench: Bench,
-) -> None:
-    bench.emulator.turn(generation_s=80_000.0)
-    context = bench.context(deadline_s=2.0, reconcile_grace_s=0.2)
-    clip = bench.clip(context)
-    task_id = clip.client().create(clip.wire_body()).task_id
-    leave_unknown(clip, written_at=context.provider_now() - timedelta(hours=1))
-
-    async def settle_late() -> None:
-        await asyncio.sleep(1.5)
-        claim = Claim(task_id=task_id, key=clip.key, attempt=1)
-        context.store.create(f"claims/{task_id}.json", claim.to_bytes())
-
-    async def both() -> None:
-        await asyncio.gather(follow(clip, PLAIN_STEPS), settle_late())
-
-    began_s = time.monotonic()
-    with pytest.raises(StillRunning):
-        asyncio.run(both())
-
-    assert 2.0 <= time.monotonic() - began_s < 3.2
-    assert last_task(clip) == task_id
-
-
-# -- what it remembers -----------------------------------------------------------------------------------------
-
-
-def test_as_many_are_remembered_as_an_account_makes_in_a_day_and_what_is_listed_no_more_is_forgotten() -> (
-    None
-):
-    store = open_store("memory://harvest-memory")
-    day = [f"task-{number}" for number in range(120_000)]
-    expired = [f"clip-{number}" for number in range(1_500)]
-
-    keep_finished(store, remembered(store), day)
-    told = [len(not_yet_told(store, expired)) for _ in range(2)]
-    kept = remembered(store).over([*day, "another"])
-    keep_finished(store, remembered(store), day[-10:])
-
-    assert MOST_REMEMBERED >= 500_000
-    assert told == [1_500, 0]
-    assert kept == set(day)
-    assert remembered(store).over(day) == set(day[-10:])
-    assert not_yet_told(store, expired[:5]) == set()
-    # Those that are not open any more were forgotten.
-    assert not_yet_told(store, expired[5:10]) == set(expired[5:10])
-
-
-@pytest.mark.parametrize(
-    "kept",
-    [b'{"finished": ["0123456789ab"], "expired": []}', b'{"finished": "?"}', b'{"expired": "AAAA"}', b""],
-)
-def test_a_memory_of_another_shape_is_none(kept: bytes) -> None:
-    store = open_store("memory://other-memory")
-    store.replace("harvest.json", kept)
-
-    assert remembered(store).over(["task"]) == set()
-    assert not_yet_told(store, ["clip"]) == {"clip"}
-    assert not_yet_told(store, ["clip"]) == set()

@@ -1,0 +1,42 @@
+"""What a harvest remembers of those before it."""
+
+from __future__ import annotations
+
+import pytest
+
+from footage.steps.harvest_memory import MOST_REMEMBERED, keep_finished, not_yet_told, remembered
+from footage.storage import open_store
+
+
+def test_as_many_are_remembered_as_an_account_makes_in_a_day_and_what_is_listed_no_more_is_forgotten() -> (
+    None
+):
+    store = open_store("memory://harvest-memory")
+    day = [f"task-{number}" for number in range(120_000)]
+    expired = [f"clip-{number}" for number in range(1_500)]
+
+    keep_finished(store, remembered(store), day)
+    told = [len(not_yet_told(store, expired)) for _ in range(2)]
+    kept = remembered(store).over([*day, "another"])
+    keep_finished(store, remembered(store), day[-10:])
+
+    assert MOST_REMEMBERED >= 500_000
+    assert told == [1_500, 0]
+    assert kept == set(day)
+    assert remembered(store).over(day) == set(day[-10:])
+    assert not_yet_told(store, expired[:5]) == set()
+    # Those that are not open any more were forgotten.
+    assert not_yet_told(store, expired[5:10]) == set(expired[5:10])
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [b'{"finished": ["0123456789ab"], "expired": []}', b'{"finished": "?"}', b'{"expired": "AAAA"}', b""],
+)
+def test_a_memory_of_another_shape_is_none(kept: bytes) -> None:
+    store = open_store("memory://other-memory")
+    store.replace("harvest.json", kept)
+
+    assert remembered(store).over(["task"]) == set()
+    assert not_yet_told(store, ["clip"]) == {"clip"}
+    assert not_yet_told(store, ["clip"]) == set()
