@@ -247,6 +247,19 @@ def test_cancelling_a_run_cancels_each_of_its_clips_and_no_other(bench: Bench) -
     assert sorted(task["status"] for task in bench.tasks()) == ["CANCELED", "CANCELED", "PENDING"]
 
 
+def test_cancelling_a_run_that_waits_for_what_an_earlier_one_bought_cancels_that(bench: Bench) -> None:
+    queued(bench)
+    bought = bench.clip(bench.context(run_id="run-1"))
+    bench.buy(bought)
+    # As finish-video takes it up, and generate-video with the same request.
+    reopen(bench.context(run_id="finishes"), bought.key, Permission())
+
+    done = cancel_run(bench.context(), "finishes")
+
+    assert [(one.key, one.became) for one in done] == [(bought.key, "canceled")]
+    assert [task["status"] for task in bench.tasks()] == ["CANCELED"]
+
+
 def test_what_a_run_finished_holds_up_nothing_that_waits_at_the_provider(bench: Bench) -> None:
     context = bench.context(run_id="run-1")
     finished = [bench.make(bench.clip(context, take=take)).key for take in (1, 2, 3)]
