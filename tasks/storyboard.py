@@ -24,7 +24,7 @@ from footage.storyboard import BoardPlan, BoardQuote, Reading, check_budget, gro
 from footage.storyboard.crew import Crew, OnOutcome, patience_s
 from footage.storyboard.folder import folder_of
 from footage.storyboard.package import Package, make_package
-from footage.storyboard.plan_of_run import fingerprints, require_unchanged
+from footage.storyboard.plan_of_run import require_same_board
 from footage.storyboard.preflight import preflight
 from footage.storyboard.prepared_board import PreparedBoard, prepare_board
 from footage.storyboard.read.settlement import Settlement, from_plain
@@ -124,7 +124,7 @@ async def require_same_as_begun(context: Context, board_plan: BoardPlan, due: Bo
 
     def require_same() -> None:
         makes = due.clips > 0 or bool(not_stored(context, board_plan))
-        require_unchanged(context.store, str(flow_run.id), fingerprints(board_plan), makes=makes)
+        require_same_board(context.store, str(flow_run.id), board_plan, makes=makes)
 
     await in_thread(require_same)
 

@@ -48,8 +48,8 @@ class WanClient:
     """One region's Wan service with one key. Thread-safe; any number of them may live in one process.
 
     `base_url` is the region's address including `/api/v1`. `call_limit_s` bounds a whole call, with an
-    image of 5 MB on its way up a slow line. `query_turn` is given the line that a question waits in (`asks_as`, and "cancel"
-    after it for a cancel), blocks until it may be asked, and returns what is told where it is refused for now.
+    image of 5 MB on its way up a slow line. `query_turn` is given the line that a question waits in (`asks_as`, and
+    "cancel" after it for a cancel), blocks until it may be asked, and returns what is told where it is refused for now.
     """
 
     def __init__(

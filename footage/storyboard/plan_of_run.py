@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
 from pydantic import Field
@@ -43,6 +43,7 @@ def require_unchanged(
     *,
     makes: bool,
     field: str = "shots[{}]",
+    asked_since: Collection[str] = (),
 ) -> None:
     """Keep what a run makes; when it goes on after a crash or a person's answer, it must have found the same.
 
@@ -54,6 +55,7 @@ def require_unchanged(
         fingerprints: SHA-256 of what it makes, by its name.
         makes: Whether something of it is not stored yet; a run that only returns what there is leaves nothing behind.
         field: What people are told changed; {} stands for that name.
+        asked_since: What people may have asked for since the run began, beside what it began with.
 
     Raises:
         InvalidRequest: Requests, pictures or prices changed since the run began; nothing more was bought.
@@ -69,7 +71,12 @@ def require_unchanged(
         first = RecordReader(store).record(path, PlanOfRun)
     except NotThere:
         return
-    changed = [name for name in {**first.shots, **now.shots} if first.shots.get(name) != now.shots.get(name)]
+    new = {name for name in asked_since if name not in first.shots}
+    changed = [
+        name
+        for name in {**first.shots, **now.shots}
+        if name not in new and first.shots.get(name) != now.shots.get(name)
+    ]
     if changed:
         what = "a request, its picture or its price"
         problems = tuple(Problem(field.format(name), "changed", what) for name in changed)
@@ -84,6 +91,12 @@ def require_unchanged(
                 "start a new run for what there is now; what this one has bought is finished by ", Harvest()
             ),
         )
+
+
+def require_same_board(store: Store, run_id: str, plan: BoardPlan, *, makes: bool) -> None:
+    """`require_unchanged` of a board, to which editors may have added retakes since. Raises as that."""
+    retakes = [take.id for take in plan.takes if take.retake is not None]
+    require_unchanged(store, run_id, fingerprints(plan), makes=makes, asked_since=retakes)
 
 
 def fingerprints(plan: BoardPlan) -> dict[str, str]:

@@ -76,7 +76,7 @@ def test_an_app_that_is_killed_while_a_retake_is_bought_loses_nothing_and_buys_n
         made = until(lambda: take_two(client), "its retake is shown", 90)
         again = client.post("/api/boards/Film/quotes", json=WISH).json()
         shown = until(
-            lambda: (board := document(client)) and not board["cutting"] and board, "the cut follows", 90
+            lambda: None if (board := document(client))["cutting"] else board, "the cut follows", 90
         )
 
     assert (made["take"], made["prompt"], accepted(emulator)) == (2, "A calm harbour", 3)

@@ -332,6 +332,21 @@ def test_one_clip_that_cannot_be_cancelled_does_not_spare_the_others(bench: Benc
     assert [one.became for one in done] == ["noted", "canceled"]
 
 
+def test_a_run_is_cancelled_also_while_the_provider_refuses_some_questions(bench: Bench) -> None:
+    queued(bench)
+    context = bench.context(run_id="run-of-many")
+    clips = [bench.clip(context, take=take) for take in range(1, 7)]
+    for clip in clips:
+        bench.buy(clip)
+    bench.fault("cancel-429", times=3)
+    bench.fault("query-429", times=2)
+
+    done = cancel_run(bench.context(), "run-of-many")
+
+    # Nobody comes back for what is only noted: it would run by then, and be billed.
+    assert [each.became for each in done] == ["canceled"] * len(clips)
+
+
 def test_a_cancel_that_is_refused_once_is_asked_again_while_the_task_waits(bench: Bench) -> None:
     bench.emulator.turn(start_delay_s=5000.0)
     clip = bench.clip()

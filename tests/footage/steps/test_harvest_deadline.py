@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from datetime import timedelta
 
 import pytest
 from bench import Bench, leave_unknown
+from countedstore import CountedStore
 from harvests import book, harvest, last_task, row
 from plainsteps import PLAIN_STEPS
 
-from footage.clip import follow
+from footage.clip import Clip, follow
 from footage.context import Context
 from footage.errors import StillRunning
+from footage.evidence.lease import NOBODY, Lease, Worker
 from footage.evidence.records import Claim
 from footage.provider import TaskRow
 
@@ -32,6 +35,41 @@ def test_a_clip_that_is_found_late_has_the_deadline_of_the_run(bench: Bench) -> 
 
     assert "still" in report.waiting[clip.key]
     assert 2.0 <= time.monotonic() - began_s < 3.2
+
+
+def test_a_clip_of_a_worker_that_died_elsewhere_is_taken_over_in_a_harvest_shorter_than_its_lease(
+    bench: Bench,
+) -> None:
+    bench.emulator.turn(generation_s=40.0)
+    clip = bench.clip()
+    bench.buy(clip)
+    bench.emulator.advance(600)
+    leave_to_a_dead_worker(clip, lease_s=2.0)
+
+    class Slow(CountedStore):
+        """As with thousands of open clips."""
+
+        def list(self, prefix: str = "") -> list[str]:
+            if prefix.startswith("open"):
+                time.sleep(1.5)
+            return self._store.list(prefix)
+
+    report = harvest(bench.context(lease_s=2.0, deadline_s=1.0, wrap=Slow))
+
+    assert report.delivered == [clip.key]
+
+
+def leave_to_a_dead_worker(clip: Clip, lease_s: float) -> None:
+    """The lease of a worker that another machine had, and nobody hears of any more."""
+    store = clip.context.store
+    for path in store.list(f"leases/{clip.key}"):
+        store.delete(path)
+    dead = Worker(store, lease_s)
+    beat = {"pid": 1, "started": "1", "machine": "elsewhere", "id": dead.id, "beat": 7, "lease_s": lease_s}
+    store.replace(dead.path, json.dumps(beat).encode())
+    # Its heart is not to beat here.
+    dead.start = lambda: None  # type: ignore[method-assign]
+    assert Lease(store, clip.key, dead).take(NOBODY)
 
 
 def test_a_lost_purchase_that_turns_out_to_be_bought_is_waited_for_no_longer_than_others(

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from bench import Bench, last_attempt, last_outcome, leave_unknown
+from plainsteps import PLAIN_STEPS
 
 from footage.errors import (
     SubmissionUnknown,
@@ -22,6 +23,7 @@ from footage.evidence.lease import Lease, Worker
 from footage.evidence.state import Permission
 from footage.pacing.account_lists import AccountLists
 from footage.provider import TaskRow
+from footage.steps.harvest import harvest_store
 from footage.steps.reconcile import reconcile
 from footage.steps.submit import submit_clip
 
@@ -215,6 +217,26 @@ def test_a_list_of_one_day_proves_nothing_about_an_older_create_whose_clock_was_
         bench.buy(clip)
 
     assert bench.tasks() == []
+
+
+@pytest.mark.parametrize("permission", [Permission(may_buy=False), Permission(buy_again=True)], ids=str)
+def test_a_clock_that_nobody_compared_gives_nothing_up_that_is_listed(
+    bench: Bench, permission: Permission
+) -> None:
+    bench.fault("create-accept-reset")
+    with pytest.raises(SubmissionUnknown):
+        bench.buy(bench.clip(bench.context(deadline_s=0.1)))
+    clip = bench.clip(permission=Permission(may_buy=False))
+    intent = last_attempt(clip).intent
+    wrong = {"written_at": intent.written_at - timedelta(hours=25), "clock_offset_s": None}
+    path = f"{clip.evidence.folder}/attempt-1/intent.json"
+    clip.context.store.replace(path, intent.model_copy(update=wrong).to_bytes())
+
+    report = asyncio.run(harvest_store(bench.context(), PLAIN_STEPS)) if not permission.may_buy else None
+    bench.make(bench.clip(permission=permission))
+
+    assert report is None or report.delivered == [clip.key]
+    assert len(bench.tasks()) == 1
 
 
 def test_a_list_that_cannot_be_read_leaves_the_question_open(bench: Bench) -> None:

@@ -114,6 +114,17 @@ def test_patience_with_refusals_ends_and_nothing_was_bought(bench: Bench) -> Non
     assert bench.tasks() == []
 
 
+def test_a_question_before_the_create_that_is_refused_ends_no_purchase(bench: Bench) -> None:
+    bench.fault("failed-InternalError")
+    with pytest.raises(GenerationFailed):
+        bench.make(bench.clip(bench.context(max_attempts=1)))
+    # Whether the earlier attempt failed in truth is asked first.
+    bench.fault("query-429")
+
+    assert bench.make(bench.clip(permission=Permission(retry_failed=True))).video_url
+    assert len(bench.tasks()) == 2
+
+
 def test_patience_is_over_when_the_next_create_would_come_after_it(bench: Bench) -> None:
     # The first pause takes half a second or more.
     bench.fault("create-refused-Throttling.RateQuota")

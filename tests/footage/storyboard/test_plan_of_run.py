@@ -1,0 +1,50 @@
+"""A run of a board that is started again makes what it began with, whatever editors asked for meanwhile."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from footage.context import Context, open_context
+from footage.errors import InvalidRequest
+from footage.settings import Settings
+from footage.storyboard.folder import claim_folder
+from footage.storyboard.plan import BoardPlan
+from footage.storyboard.plan_of_run import require_same_board
+from footage.storyboard.prepared_board import prepare_board
+from footage.storyboard.review_records import RetakeRecord
+
+BOARD: dict[str, Any] = {
+    "schema": "wan-video/storyboard/1",
+    "title": "Harbour",
+    "defaults": {"model": "wan2.2-t2v-plus", "size": "832*480", "prompt": "A quiet harbour"},
+    "shots": [{"id": "a", "seed": 1}, {"id": "b", "seed": 2}],
+}
+
+
+def start(context: Context, board: dict[str, Any] = BOARD) -> BoardPlan:
+    """Start the one run, perhaps again."""
+    plan = prepare_board(context, board).plan
+    require_same_board(context.store, "run", plan, makes=True)
+    return plan
+
+
+def test_a_retake_that_an_editor_asked_for_meanwhile_stops_no_run(tmp_path: Path) -> None:
+    with open_context(Settings(output_dir=str(tmp_path))) as context:
+        plan = start(context)
+        folder, shot = claim_folder(context.store, plan.board), plan.takes[0]
+        fields = {"shot": "a", "take": 2, "of": 1, "note": "softer", "by": "ana"}
+        retake = RetakeRecord(shot_sha256=shot.shot_sha256, **fields)
+        context.store.create(f"{folder}/retakes/a/2.json", retake.to_bytes())
+
+        assert len(start(context).takes) == len(plan.takes) + 1
+
+
+def test_a_further_take_that_the_board_asks_for_now_stops_it(tmp_path: Path) -> None:
+    with open_context(Settings(output_dir=str(tmp_path))) as context:
+        start(context)
+
+        with pytest.raises(InvalidRequest, match="nothing more was bought"):
+            start(context, BOARD | {"shots": [{"id": "a", "seed": 1, "takes": 2}, {"id": "b", "seed": 2}]})
