@@ -189,12 +189,12 @@ def test_a_block_of_another_kind_or_without_a_key_is_refused_in_words(
 
 
 def test_what_an_older_version_saved_and_this_one_refuses_is_named_by_field(
-    prefect_server: Any, no_key_here: None, monkeypatch: pytest.MonkeyPatch
+    prefect_api: httpx.Client, no_key_here: None
 ) -> None:
     VideoStorage(base="clips").save("old")
-    found = httpx.get(f"{prefect_server.url}/block_types/slug/video-storage/block_documents/name/old").json()
+    found = prefect_api.get("block_types/slug/video-storage/block_documents/name/old").json()
     changed = {"data": {"base": "~nobody-of-that-name/x"}, "merge_existing_data": True}
-    httpx.patch(f"{prefect_server.url}/block_documents/{found['id']}", json=changed).raise_for_status()
+    prefect_api.patch(f"block_documents/{found['id']}", json=changed).raise_for_status()
 
     async def use() -> None:
         async with context_of(None, None, "old"):

@@ -88,5 +88,5 @@ def test_an_address_that_leads_to_no_receiver_is_named(tmp_path: Path) -> None:
 
     assert [finding.level for finding in told] == ["warn", "warn"]
     assert "answers a GET with 200" in told[0].message
-    assert "does not answer here (ConnectError)" in told[1].message
+    assert "does not answer here (ConnectionError)" in told[1].message
     assert all("start `wan-video listen`" in (finding.fix or "") for finding in told)
