@@ -72,10 +72,11 @@ bench-full: dev
 	$(RUN) benchmarks/compare --full --write
 
 ## make scale     100, 1,000 and 10,000 clips through the core, with kills and faults: what does a clip cost? (about 13 minutes)
-##                THROUGH=prefect: through deployed runs, with PostgreSQL, Redis and workers (about an hour and a half)
+##                THROUGH=prefect: through deployed runs, with PostgreSQL, Redis and workers (about an hour and a half);
+##                AFTER=9000: after so many that the core has made
 scale: SIZES ?= 100 1000 10000
 scale: dev
-	$(RUN) benchmarks/scale $(SIZES) $(if $(filter prefect,$(THROUGH)),--prefect)
+	$(RUN) benchmarks/scale $(SIZES) $(if $(filter prefect,$(THROUGH)),--prefect) $(if $(AFTER),--after $(AFTER))
 
 ## make prefect-ring PREFECT=3.9.1   what faces Prefect, with another version of it in an environment of its own
 prefect-ring: dev
