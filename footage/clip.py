@@ -283,7 +283,7 @@ class Clip:
                 await asyncio.shield(in_thread(self._let_go))
 
     async def _take(self) -> None:
-        dead, began_s = DeadWatch(self.context.settings.lease_s), boot_clock_s()
+        dead, looked_s = DeadWatch(self.context.settings.lease_s), math.inf
         first: Holding | None = None
         first_order, self._first_order = self._first_order, False
         if first_order and await in_thread(self.lease.take, NOBODY):
@@ -292,6 +292,7 @@ class Clip:
             if await in_thread(self._is_stored):
                 return
             holding = await in_thread(self.lease.look)
+            looked_s = min(looked_s, boot_clock_s())
             if dead.vacant(holding, boot_clock_s()):
                 if await in_thread(self.lease.take, holding):
                     # Attempts of whoever drove the clip until now are not this run's own.
@@ -310,7 +311,7 @@ class Clip:
             # Who wants this clip waits for it; harvest leaves it to a worker that shows that it lives.
             alive = first is not None and holding.beat != first.beat
             # Who may be dead is waited for as long as it takes to know, also where the time of this run is over.
-            known_s = began_s + max(self.context.settings.lease_s, holding.lease_s) + 2 * LOOK_EVERY_S
+            known_s = looked_s + max(self.context.settings.lease_s, holding.lease_s) + 2 * LOOK_EVERY_S
             over = self.out_of_time and (alive or boot_clock_s() > known_s)
             if over or (alive and not self.permission.may_buy):
                 raise StillRunning(

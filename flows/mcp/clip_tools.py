@@ -11,7 +11,7 @@ from mcp_types import ImageContent, ResourceLink
 
 from flows.mcp.clip_report import clip_row, first_of, next_of, plain_price, price_of, short
 from flows.mcp.purchase import offer_of
-from flows.mcp.tool import Answer, Call
+from flows.mcp.tool import CANCEL_PATIENCE_S, Answer, Call
 from flows.mcp.tool_inputs import CancelInput, QuoteInput, ResultInput, StatusInput, WaitInput
 from flows.mcp.tool_outputs import (
     CancelOutput,
@@ -198,9 +198,8 @@ async def cancel(call: Call, given: CancelInput) -> Answer:
 
         with call.server_context.provider() as context:
             key = full_key(context, given.key)
-            return Answer(
-                _cancelled(cancel_clip(context, key, by="wan-video mcp"), clip_row(context, key).billed)
-            )
+            done = cancel_clip(context, key, by="wan-video mcp", patience_s=CANCEL_PATIENCE_S)
+            return Answer(_cancelled(done, clip_row(context, key).billed))
 
     return await call.in_thread(stop)
 

@@ -45,7 +45,7 @@ from flows.mcp.task_extension import (
     task_row,
     task_state,
 )
-from flows.mcp.tool import TASKS, Answer, Call, Tool
+from flows.mcp.tool import CANCEL_PATIENCE_S, TASKS, Answer, Call, Tool
 from flows.mcp.tool_list import INSTRUCTIONS, TOOLS
 from footage.context import Context
 from footage.errors import FootageError
@@ -162,7 +162,7 @@ class _ProtocolServer:
             with self._server_context.provider() as opened:
                 row = task_row(opened, params.task_id)
                 try:
-                    cancel_clip(opened, row.key, by="wan-video mcp")
+                    cancel_clip(opened, row.key, by="wan-video mcp", patience_s=CANCEL_PATIENCE_S)
                 except FootageError as error:
                     # The wish is kept where it could be; what became of it is in the task.
                     logger.warning("Clip %s: %s", row.key[:12], error.message)

@@ -23,6 +23,8 @@ T = TypeVar("T")
 TASKS = "io.modelcontextprotocol/tasks"
 # A client gives up after a minute at the earliest, and the answer has to reach it.
 LONGEST_CALL_S = float(LONGEST_WAIT_S)
+# How long a cancel is asked again that the provider refuses for now; the wish is kept, and a run or harvest goes on.
+CANCEL_PATIENCE_S = 10.0
 # Left of it for telling how far something is.
 _TELLING_S = 5.0
 

@@ -6,26 +6,32 @@ recorded as `abandoned`: it is billed, its cost stays on the books, and harvest 
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from footage.concurrency.executors import STORE_CALLS_AT_ONCE, call_each
 from footage.errors import FootageError, StorageProblem, Throttled, Unreachable
 from footage.evidence.clip_evidence import ClipEvidence, is_key
 from footage.evidence.records import CancelWish, Outcome, Receipt
 from footage.evidence.stored_clips import names_of
+from footage.pacing.queries import MOST_PAUSE_S
 from footage.push.wake_ups import wake_to_cancel
 from footage.steps.booking import outcome_of
 from footage.steps.open_clips import open_keys
 from footage.steps.provider_queries import client_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from footage.context import Context
     from footage.provider import WanClient
+
+T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
 
@@ -46,13 +52,23 @@ class Cancellation:
     message: str
 
 
-def cancel_clip(context: Context, key: str, by: str) -> Cancellation:
+def cancel_clip(context: Context, key: str, by: str, *, patience_s: float = PATIENCE_S) -> Cancellation:
     """Cancel one clip as far as it can be; safe to call again, and beside a run that works on it.
+
+    A question that the provider refuses for now is asked again for `patience_s`.
 
     Raises:
         AccountProblem: The key is not accepted; the wish is kept, so harvest will try.
         StorageProblem: The wish could not be kept, so nothing was asked.
     """
+    left = _wish(context, key, by)
+    if isinstance(left, Cancellation):
+        return left
+    return settle(context, ClipEvidence(context.store, key), left, until_s=time.monotonic() + patience_s)
+
+
+def _wish(context: Context, key: str, by: str) -> Cancellation | Receipt:
+    """Leave the wish; what became of the clip, or the task that is left to cancel."""
     evidence = ClipEvidence(context.store, key)
     state = evidence.state()
     last = state.last
@@ -80,22 +96,27 @@ def cancel_clip(context: Context, key: str, by: str) -> Cancellation:
         return _became(key, ended or last.outcome)
     if last.receipt is None:
         return Cancellation(key, "nothing", "nothing was bought for it")
-    return settle(context, evidence, last.receipt, patience_s=PATIENCE_S)
+    return last.receipt
 
 
 def settle(
-    context: Context, evidence: ClipEvidence, receipt: Receipt, *, patience_s: float = 0.0
+    context: Context,
+    evidence: ClipEvidence,
+    receipt: Receipt,
+    *,
+    until_s: float = 0.0,
+    sent: bool = False,
 ) -> Cancellation:
     """Ask the provider to cancel the task and write down what is true afterwards.
 
-    For `patience_s` it is asked again where it refuses for now; who does not come back needs that.
+    Until `until_s` (monotonic) a question that it refuses for now is asked again. `sent`: its cancel was sent before.
 
     Raises:
         AccountProblem: The key is not accepted.
     """
     client = client_of(context, receipt)
     try:
-        outcome = _ask_patiently(client, receipt, time.monotonic() + patience_s)
+        outcome = _ask(client, receipt, until_s, sent=sent)
     except (Unreachable, Throttled) as error:
         return Cancellation(
             receipt.key, "noted", f"the provider could not be asked ({error.message}); it is asked again"
@@ -111,23 +132,14 @@ def settle(
     return _became(receipt.key, kept)
 
 
-def _ask_patiently(client: WanClient, receipt: Receipt, until_s: float) -> Outcome | None:
-    while True:
-        try:
-            return _ask(client, receipt)
-        except Throttled as error:
-            pause_s = max(error.retry_after_s or 0.0, PAUSES_S[-1])
-            if time.monotonic() + pause_s > until_s:
-                raise
-            time.sleep(pause_s)
-
-
-def _ask(client: WanClient, receipt: Receipt) -> Outcome | None:
+def _ask(client: WanClient, receipt: Receipt, until_s: float, *, sent: bool) -> Outcome | None:
     """What became of the task; None while it neither ended nor runs, and the provider does not cancel it."""
     for pause_s in (*PAUSES_S, None):
-        client.cancel(receipt.task_id)
+        if not sent:
+            _patiently(partial(client.cancel, receipt.task_id), until_s)
+        sent = False
         # Believe the task, not the answer to the cancel.
-        answer = client.fetch(receipt.task_id)
+        answer = _patiently(partial(client.fetch, receipt.task_id), until_s)
         if answer.status.value in ("SUCCEEDED", "FAILED", "CANCELED"):
             return outcome_of(answer, receipt)
         if answer.status.value == "RUNNING":
@@ -142,6 +154,19 @@ def _ask(client: WanClient, receipt: Receipt) -> Outcome | None:
         if pause_s is not None:
             time.sleep(pause_s)
     return None
+
+
+def _patiently(ask: Callable[[], T], until_s: float) -> T:
+    """Ask again while it is refused for now, until then."""
+    while True:
+        try:
+            return ask()
+        except Throttled as error:
+            # A gateway may ask for an hour, in which all that waits is made and billed.
+            pause_s = min(max(error.retry_after_s or 0.0, PAUSES_S[-1]), MOST_PAUSE_S)
+            if time.monotonic() + pause_s > until_s:
+                raise
+            time.sleep(pause_s)
 
 
 def _became(key: str, outcome: Outcome) -> Cancellation:
@@ -182,22 +207,47 @@ def cancel_run(context: Context, run_id: str) -> list[Cancellation]:
     is_open = [key for key in keys if key in marked]
     others = [key for key in keys if key not in marked]
     by = f"run {run_id}"
-    return [
-        *call_each(partial(_cancelled, context, by), is_open, STORE_CALLS_AT_ONCE),
-        *call_each(partial(_cancelled_unless_finished, context, by), others, STORE_CALLS_AT_ONCE),
+    # All wishes and all cancels before it is asked what became of the first: this process may be killed meanwhile.
+    left = [
+        *call_each(partial(_wished, context, by), is_open, STORE_CALLS_AT_ONCE),
+        *call_each(partial(_wished_unless_finished, context, by), others, STORE_CALLS_AT_ONCE),
     ]
+    until_s = time.monotonic() + PATIENCE_S
+    call_each(partial(_send_cancel, context, until_s), left, STORE_CALLS_AT_ONCE)
+    return call_each(partial(_settled, context, until_s), left, STORE_CALLS_AT_ONCE)
 
 
-def _cancelled(context: Context, by: str, key: str) -> Cancellation:
+def _wished(context: Context, by: str, key: str) -> Cancellation | Receipt:
     try:
-        return cancel_clip(context, key, by)
+        return _wish(context, key, by)
     except FootageError as error:
-        return Cancellation(key, "noted", f"it could not be cancelled now ({error.message})")
+        return _not_now(key, error)
 
 
-def _cancelled_unless_finished(context: Context, by: str, key: str) -> Cancellation:
+def _wished_unless_finished(context: Context, by: str, key: str) -> Cancellation | Receipt:
     # One listing is all that a finished clip costs.
-    return _finished(key) if "result.json" in names_of(context.store, key) else _cancelled(context, by, key)
+    return _finished(key) if "result.json" in names_of(context.store, key) else _wished(context, by, key)
+
+
+def _send_cancel(context: Context, until_s: float, left: Cancellation | Receipt) -> None:
+    if isinstance(left, Receipt):
+        # Whether it was taken is asked after all are sent.
+        with contextlib.suppress(FootageError):
+            _patiently(partial(client_of(context, left).cancel, left.task_id), until_s)
+
+
+def _settled(context: Context, until_s: float, left: Cancellation | Receipt) -> Cancellation:
+    if isinstance(left, Cancellation):
+        return left
+    try:
+        evidence = ClipEvidence(context.store, left.key)
+        return settle(context, evidence, left, until_s=until_s, sent=True)
+    except FootageError as error:
+        return _not_now(left.key, error)
+
+
+def _not_now(key: str, error: FootageError) -> Cancellation:
+    return Cancellation(key, "noted", f"it could not be cancelled now ({error.message})")
 
 
 def _finished(key: str) -> Cancellation:

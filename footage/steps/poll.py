@@ -147,6 +147,7 @@ class _Watch:
         self.unknown_answers = 0
         # Questions in a row that tell nothing about the task, and how many of them have no answer at all.
         self.silent = self.unanswered = 0
+        self.asked_before = False
         context = clip.context
         self.end = EndNews(clip.key, client, context.wake_ups, context.event_delivery)
 
@@ -177,12 +178,15 @@ class _Watch:
 
     async def _ask_within_deadline(self) -> Outcome | None:
         """One question; None, too, where the deadline passes before its answer comes. A wish to cancel is heeded."""
+        # Where the run's time is over already, a clip that was found late still has a whole question.
+        first, self.asked_before = not self.asked_before, True
         while True:
             asking, ended_meanwhile = asyncio.ensure_future(self._ask_once()), False
             try:
                 await asyncio.wait({asking}, timeout=_SLOW_ANSWER_S)
                 while not asking.done():
-                    if (left_s := self.clip.left_s(self.began)) <= 0:
+                    left_s = self.began + self.clip.deadline_s - time.monotonic()
+                    if (left_s if first else self.clip.left_s(self.began)) <= 0:
                         return None
                     news = await news_while(self.clip, asking, left_s)
                     self.end.note(news)

@@ -32,7 +32,7 @@ from footage.steps.reconcile_decision import (
     candidates_in,
     decide,
 )
-from footage.steps.unknown_purchase import TOO_OLD, listed_until, not_before, unknown_purchase
+from footage.steps.unknown_purchase import NO_CLOCK, TOO_OLD, listed_until, not_before, unknown_purchase
 
 if TYPE_CHECKING:
     from footage.clip import Clip
@@ -110,13 +110,14 @@ class _Search:
         # One wait with that for the task, if it turns out to be bought; and one with the same question asked again.
         waiting, wait = self.clip.waiting_since, f"attempt-{self.attempt.number}"
         began_s = waiting.setdefault(wait, time.monotonic())
-        silent = 0
+        silent = refused = 0
         while True:
             try:
                 decision = await in_thread(self._look)
-                silent = 0
+                silent = refused = 0
             except Throttled as error:
-                # The pace of the account heeds it.
+                # The account's matter, whose pace heeds it.
+                refused = min(refused + 1, MAX_SILENCE)
                 self.clip.say.info("reconciling later: %s", error.message)
                 decision = LookAgain("the list could not be read")
             except Unreachable as error:
@@ -143,9 +144,7 @@ class _Search:
                     if kept is not None:
                         return kept
                 case NotBought():
-                    if self.clip.context.provider_now() > listed_until(self.attempt.intent):
-                        # By clocks that may be wrong; but then a list of one day proves nothing.
-                        raise unknown_purchase(self.clip.key, self.attempt.number, TOO_OLD)
+                    await in_thread(self._require_young)
                     await in_thread(self.clip.lease.guard)
                     self.clip.say.info("attempt %d was not bought: no task can be it", self.attempt.number)
                     why = Unreachable("the create never reached the provider")
@@ -157,7 +156,18 @@ class _Search:
                     if self.clip.waited_out(began_s):
                         later = "run it again later, it looks again"
                         raise unknown_purchase(self.clip.key, self.attempt.number, why, first=later)
-            await asyncio.sleep(self._pause_s(silent))
+            await asyncio.sleep(self._pause_s(max(silent, refused)))
+
+    def _require_young(self) -> None:
+        """A list of one day proves nothing about a create that may be older."""
+        context, intent = self.clip.context, self.attempt.intent
+        learn_clock(context, self.client)
+        compared = context.clock_offset_s is not None and intent.clock_offset_s is not None
+        if context.provider_now() > listed_until(intent):
+            raise unknown_purchase(self.clip.key, self.attempt.number, TOO_OLD)
+        # This very process knows that it wrote it just now.
+        if not compared and intent.owner != context.worker.id:
+            raise unknown_purchase(self.clip.key, self.attempt.number, NO_CLOCK)
 
     def _pause_s(self, silent: int) -> float:
         """Seconds to the next look; longer with each answer that is missing in a row."""

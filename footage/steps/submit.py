@@ -37,6 +37,7 @@ from footage.evidence.records import Intent, Outcome, Receipt
 from footage.evidence.state import Attempt
 from footage.network.emulator_check import emulator_at
 from footage.pacing.live_quota import LiveQuota, live_quota
+from footage.pacing.queries import MOST_PAUSE_S
 from footage.pacing.rate_limits import CreatePace
 from footage.push.wake_ups import News
 from footage.spending.caps import require_within
@@ -158,7 +159,7 @@ async def _patiently(clip: Clip, ask: Callable[[], T]) -> T:
         try:
             return await in_thread(ask)
         except Throttled as refusal:
-            wait_s = max(refusal.retry_after_s or 0.0, 1.0)
+            wait_s = min(max(refusal.retry_after_s or 0.0, 1.0), MOST_PAUSE_S)
             if time.monotonic() + wait_s > give_up_at:
                 raise
             clip.say.info("%s Trying again in %.0f s.", refusal.message, wait_s)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 # Our intent may be this much younger by the provider's clock than its task: clocks are read to the second.
 CLOCK_SLACK = timedelta(seconds=120)
 TOO_OLD = "it is more than a day old, and the provider lists one day"
+NO_CLOCK = "no clock that was compared with the provider's tells its age, and the provider lists one day"
 
 
 def not_before(intent: Intent) -> datetime | None:

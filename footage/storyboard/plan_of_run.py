@@ -94,8 +94,13 @@ def require_unchanged(
 
 
 def require_same_board(store: Store, run_id: str, plan: BoardPlan, *, makes: bool) -> None:
-    """`require_unchanged` of a board, to which editors may have added retakes since. Raises as that."""
-    retakes = [take.id for take in plan.takes if take.retake is not None]
+    """`require_unchanged` of a board, to which editors may have added retakes since. Raises as that.
+
+    Where a cap or a person's approval holds for the run, it was about what there was then: a new run takes the others.
+    """
+    budget = plan.board.budget
+    bounded = (budget.max_seconds, budget.max_cost, budget.approve_above) != (None, None, None)
+    retakes = [] if bounded else [take.id for take in plan.takes if take.retake is not None]
     require_unchanged(store, run_id, fingerprints(plan), makes=makes, asked_since=retakes)
 
 

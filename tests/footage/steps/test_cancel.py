@@ -15,7 +15,7 @@ from waiting import until
 
 from footage.errors import Canceled, FootageError, StorageProblem, SubmissionUnknown
 from footage.evidence.state import Permission
-from footage.steps.cancel import cancel_clip, cancel_run
+from footage.steps.cancel import Cancellation, cancel_clip, cancel_run
 from footage.steps.check import reopen
 from footage.steps.harvest import harvest_store
 from footage.storage import open_store
@@ -344,6 +344,25 @@ def test_a_run_is_cancelled_also_while_the_provider_refuses_some_questions(bench
     done = cancel_run(bench.context(), "run-of-many")
 
     # Nobody comes back for what is only noted: it would run by then, and be billed.
+    assert [each.became for each in done] == ["canceled"] * len(clips)
+
+
+def test_all_clips_of_a_run_are_cancelled_before_it_is_asked_what_became_of_the_first(bench: Bench) -> None:
+    queued(bench)
+    context = bench.context(run_id="run-of-many")
+    # More than are asked for at once.
+    clips = [bench.clip(context, take=take) for take in range(1, 19)]
+    for clip in clips:
+        bench.buy(clip)
+    bench.fault("query-429", times="always")
+    done: list[Cancellation] = []
+    canceller = threading.Thread(target=lambda: done.extend(cancel_run(bench.context(), "run-of-many")))
+
+    canceller.start()
+    until(lambda: all(task["status"] == "CANCELED" for task in bench.tasks()), "all are cancelled")
+    bench.emulator.clear_faults()
+    canceller.join(60)
+
     assert [each.became for each in done] == ["canceled"] * len(clips)
 
 

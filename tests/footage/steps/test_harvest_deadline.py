@@ -37,6 +37,22 @@ def test_a_clip_that_is_found_late_has_the_deadline_of_the_run(bench: Bench) -> 
     assert 2.0 <= time.monotonic() - began_s < 3.2
 
 
+def test_a_clip_that_is_found_after_the_deadline_still_has_one_whole_question(bench: Bench) -> None:
+    harvest(bench.context())
+    clip = book(bench, generation_s=40.0)
+    clip.evidence.unmark_open()
+    bench.emulator.advance(600)
+    # A short lease makes requests short.
+    context = bench.context(lease_s=60.0, deadline_s=3.0)
+    bench.fault("latency", seconds=2.5)
+
+    async def list_slowly(_: Context) -> list[TaskRow]:
+        await asyncio.sleep(3.1)
+        return [row(last_task(clip))]
+
+    assert harvest(context, list_tasks=list_slowly).delivered == [clip.key]
+
+
 def test_a_clip_of_a_worker_that_died_elsewhere_is_taken_over_in_a_harvest_shorter_than_its_lease(
     bench: Bench,
 ) -> None:

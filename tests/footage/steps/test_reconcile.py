@@ -219,6 +219,17 @@ def test_a_list_of_one_day_proves_nothing_about_an_older_create_whose_clock_was_
     assert bench.tasks() == []
 
 
+def test_no_verdict_is_given_by_clocks_that_nobody_compared(bench: Bench) -> None:
+    clip = bench.clip()
+    # The clock of who wrote it may have been days ahead, and its task is no longer listed.
+    leave_unknown(clip, clock_offset_s=None)
+
+    with pytest.raises(SubmissionUnknown, match="no clock that was compared"):
+        bench.buy(clip)
+
+    assert bench.tasks() == []
+
+
 @pytest.mark.parametrize("permission", [Permission(may_buy=False), Permission(buy_again=True)], ids=str)
 def test_a_clock_that_nobody_compared_gives_nothing_up_that_is_listed(
     bench: Bench, permission: Permission

@@ -31,15 +31,29 @@ def start(context: Context, board: dict[str, Any] = BOARD) -> BoardPlan:
     return plan
 
 
+def ask_for_a_retake(context: Context, plan: BoardPlan) -> None:
+    folder, shot = claim_folder(context.store, plan.board), plan.takes[0]
+    sha256 = shot.shot_sha256
+    retake = RetakeRecord(shot="a", take=2, of=1, shot_sha256=sha256, note="softer", by="ana")
+    context.store.create(f"{folder}/retakes/a/2.json", retake.to_bytes())
+
+
 def test_a_retake_that_an_editor_asked_for_meanwhile_stops_no_run(tmp_path: Path) -> None:
     with open_context(Settings(output_dir=str(tmp_path))) as context:
         plan = start(context)
-        folder, shot = claim_folder(context.store, plan.board), plan.takes[0]
-        fields = {"shot": "a", "take": 2, "of": 1, "note": "softer", "by": "ana"}
-        retake = RetakeRecord(shot_sha256=shot.shot_sha256, **fields)
-        context.store.create(f"{folder}/retakes/a/2.json", retake.to_bytes())
+        ask_for_a_retake(context, plan)
 
         assert len(start(context).takes) == len(plan.takes) + 1
+
+
+@pytest.mark.parametrize("bound", ["max_seconds", "max_cost", "approve_above"])
+def test_it_is_not_bought_within_a_cap_or_by_a_yes_that_were_about_less(tmp_path: Path, bound: str) -> None:
+    board = BOARD | {"budget": {bound: 100}}
+    with open_context(Settings(output_dir=str(tmp_path))) as context:
+        ask_for_a_retake(context, start(context, board))
+
+        with pytest.raises(InvalidRequest, match="nothing more was bought"):
+            start(context, board)
 
 
 def test_a_further_take_that_the_board_asks_for_now_stops_it(tmp_path: Path) -> None:
