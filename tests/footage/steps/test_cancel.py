@@ -347,6 +347,7 @@ def test_a_run_is_cancelled_also_while_the_provider_refuses_some_questions(bench
     assert [each.became for each in done] == ["canceled"] * len(clips)
 
 
+@pytest.mark.slow
 def test_all_clips_of_a_run_are_cancelled_before_it_is_asked_what_became_of_the_first(bench: Bench) -> None:
     queued(bench)
     context = bench.context(run_id="run-of-many")

@@ -37,6 +37,7 @@ def test_a_clip_that_is_found_late_has_the_deadline_of_the_run(bench: Bench) -> 
     assert 2.0 <= time.monotonic() - began_s < 3.2
 
 
+@pytest.mark.slow
 def test_a_clip_that_is_found_after_the_deadline_still_has_one_whole_question(bench: Bench) -> None:
     harvest(bench.context())
     clip = book(bench, generation_s=40.0)

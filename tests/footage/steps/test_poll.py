@@ -194,6 +194,7 @@ def test_a_wish_to_cancel_is_heeded_while_an_answer_does_not_come(bench: Bench) 
     assert time.monotonic() - began_s < 15
 
 
+@pytest.mark.slow
 def test_a_note_that_a_clip_ended_is_not_lost_while_an_answer_does_not_come(bench: Bench) -> None:
     # Four seconds of ours, so that the first of two slow answers comes before the end, and the second after it.
     bench.emulator.turn(generation_s=1600.0)

@@ -191,6 +191,7 @@ def test_an_end_that_was_told_at_the_same_moment_does_not(bench: Bench) -> None:
     assert context.store.list("wakeups") == []
 
 
+@pytest.mark.slow
 def test_an_end_that_is_told_while_its_answer_is_slow_is_not_missed(bench: Bench) -> None:
     bench.emulator.turn(generation_s=5000.0)
     # A short lease makes requests short.
