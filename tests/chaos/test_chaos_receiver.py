@@ -54,6 +54,7 @@ def emulator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, prefect_server: An
             "WAN_VIDEO_PUSH_URL": address,
             "WAN_VIDEO_PUSH_TOKEN": "emulator",
             "WAN_VIDEO_POLL_MAX_S": "3",
+            "WAN_VIDEO_REPAIR_POLL_S": "3",
         }
         for name, value in (environment(emulator, tmp_path / "out") | more).items():
             monkeypatch.setenv(name, value)
