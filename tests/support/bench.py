@@ -111,6 +111,13 @@ class Bench:
         assert receipt is not None, "nothing was bought"
         return receipt
 
+    def buy_takes(self, context: Context, many: int) -> list[Clip]:
+        """So many takes of the same, all bought, and no further."""
+        clips = [self.clip(context, take=take) for take in range(1, many + 1)]
+        for clip in clips:
+            self.buy(clip)
+        return clips
+
     def fault(self, name: str, **conditions: Any) -> None:
         self.emulator.fault(name, **conditions)
 

@@ -79,6 +79,20 @@ class _SlowToDelete:
         self._store.delete(path)
         self.ended.set()
 
+    async def end_a_pause_of(self, waiting: WakeUps) -> None:
+        """End a pause, as where its time is over, while its note is being taken."""
+        pause = asyncio.create_task(waiting.pause(KEY, 60))
+        assert await asyncio.to_thread(self.begun.wait, 20)
+        pause.cancel()
+        await asyncio.wait([pause])
+
+    async def go_on(self) -> None:
+        """Let the note be gone."""
+        self.may_end.set()
+        assert await asyncio.to_thread(self.ended.wait, 20)
+        # Whoever looks goes on a moment after that.
+        await asyncio.sleep(0.1)
+
 
 async def test_a_note_that_is_taken_when_the_last_pause_ends_is_not_left_for_a_later_clip(
     store: Store,
@@ -86,14 +100,8 @@ async def test_a_note_that_is_taken_when_the_last_pause_ends_is_not_left_for_a_l
     slow: Any = _SlowToDelete(store)
     waiting = WakeUps(slow)
     wake(store, KEY)
-    last = asyncio.create_task(waiting.pause(KEY, 60))
-    assert await asyncio.to_thread(slow.begun.wait, 20)
-    last.cancel()
-    await asyncio.wait([last])
-    slow.may_end.set()
-    assert await asyncio.to_thread(slow.ended.wait, 20)
-    # Whoever looks goes on a moment after the note is gone.
-    await asyncio.sleep(0.1)
+    await slow.end_a_pause_of(waiting)
+    await slow.go_on()
 
     assert [await waiting.take(KEY), await waiting.take(KEY)] == [True, False]
     wake(store, KEY)
@@ -110,16 +118,9 @@ async def test_a_note_that_is_taken_when_a_pause_ends_is_told_by_the_next_one(
     waiting = WakeUps(slow)
     leave(store, KEY)
 
-    first = asyncio.create_task(waiting.pause(KEY, 60))
-    assert await asyncio.to_thread(slow.begun.wait, 20)
-    # As where its time is over.
-    first.cancel()
-    await asyncio.wait([first])
+    await slow.end_a_pause_of(waiting)
     if between:
-        slow.may_end.set()
-        # Whoever looks goes on a moment after the note is gone.
-        assert await asyncio.to_thread(slow.ended.wait, 20)
-        await asyncio.sleep(0.1)
+        await slow.go_on()
     next_one = asyncio.create_task(waiting.pause(KEY, 60))
     await asyncio.sleep(0)
     slow.may_end.set()

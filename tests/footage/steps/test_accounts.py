@@ -64,9 +64,7 @@ def test_two_keys_of_one_account_are_not_counted_twice(bench: Bench) -> None:
 
 def test_a_clip_is_asked_for_with_the_key_or_the_account_that_bought_it(bench: Bench) -> None:
     context = bench.context(more_keys=(OTHER,))
-    clips = [bench.clip(context, take=take) for take in (1, 2)]
-    for clip in clips:
-        bench.buy(clip)
+    clips = bench.buy_takes(context, 2)
     ours, theirs = (last_receipt(clip) for clip in clips)
     intent = last_attempt(clips[1]).intent
 
@@ -95,9 +93,7 @@ def test_a_lost_purchase_is_looked_for_in_the_account_that_it_was_sent_to(bench:
 def test_what_another_account_bought_is_neither_lost_nor_bought_again_without_its_key(bench: Bench) -> None:
     bench.emulator.turn(generation_s=5000.0)
     context = bench.context(more_keys=(OTHER,))
-    clips = [bench.clip(context, take=take) for take in (1, 2)]
-    for clip in clips:
-        bench.buy(clip)
+    clips = bench.buy_takes(context, 2)
     # UNKNOWN is not believed of a task that was made just now.
     bench.emulator.advance(120)
 
@@ -112,9 +108,7 @@ def test_what_another_account_bought_is_neither_lost_nor_bought_again_without_it
 def test_a_clip_is_cancelled_with_a_key_of_the_account_that_bought_it(bench: Bench) -> None:
     bench.emulator.turn(start_delay_s=5000.0)
     context = bench.context(more_keys=(OTHER,))
-    clips = [bench.clip(context, take=take) for take in (1, 2)]
-    for clip in clips:
-        bench.buy(clip)
+    clips = bench.buy_takes(context, 2)
 
     assert [cancel_clip(context, clip.key, by="a test").became for clip in clips] == ["canceled"] * 2
 

@@ -334,10 +334,7 @@ def test_one_clip_that_cannot_be_cancelled_does_not_spare_the_others(bench: Benc
 
 def test_a_run_is_cancelled_also_while_the_provider_refuses_some_questions(bench: Bench) -> None:
     queued(bench)
-    context = bench.context(run_id="run-of-many")
-    clips = [bench.clip(context, take=take) for take in range(1, 7)]
-    for clip in clips:
-        bench.buy(clip)
+    clips = bench.buy_takes(bench.context(run_id="run-of-many"), 6)
     bench.fault("cancel-429", times=3)
     bench.fault("query-429", times=2)
 
@@ -350,11 +347,8 @@ def test_a_run_is_cancelled_also_while_the_provider_refuses_some_questions(bench
 @pytest.mark.slow
 def test_all_clips_of_a_run_are_cancelled_before_it_is_asked_what_became_of_the_first(bench: Bench) -> None:
     queued(bench)
-    context = bench.context(run_id="run-of-many")
     # More than are asked for at once.
-    clips = [bench.clip(context, take=take) for take in range(1, 19)]
-    for clip in clips:
-        bench.buy(clip)
+    clips = bench.buy_takes(bench.context(run_id="run-of-many"), 18)
     bench.fault("query-429", times="always")
     done: list[Cancellation] = []
     canceller = threading.Thread(target=lambda: done.extend(cancel_run(bench.context(), "run-of-many")))
