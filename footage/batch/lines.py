@@ -7,16 +7,15 @@ import os
 import re
 import stat
 import sys
-import tempfile
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
 from urllib.parse import unquote, urlsplit
 
 from footage.errors import InvalidRequest, NotThere, Problem, StorageProblem
 from footage.input_roots import where_from
 from footage.privacy.display import shown
+from footage.scratch import scratch_folder
 from footage.values import strict_json
 
 if TYPE_CHECKING:
@@ -98,8 +97,8 @@ def _fetched(context: Context, address: str) -> Generator[IO[bytes]]:
         store = open_store(folder, _options_for(context, folder))
     except StorageProblem as error:
         raise _unreadable(address, error.message, _ADDRESSES) from None
-    with tempfile.TemporaryDirectory(prefix="batch-") as scratch:
-        local = Path(scratch) / "lines"
+    with scratch_folder() as scratch:
+        local = scratch / "lines"
         try:
             if store.size(name) > MAX_FILE_BYTES:
                 raise _unreadable(address, f"it has more than {MAX_FILE_BYTES >> 30} GiB")

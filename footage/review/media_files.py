@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-import tempfile
 import threading
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from footage.errors import NotThere
+from footage.scratch import scratch_folder
 
 if TYPE_CHECKING:
     from footage.storage import Store
@@ -24,13 +25,14 @@ class MediaFiles:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._copies = tempfile.TemporaryDirectory(prefix="wan-video-review-")
+        self._until_closed = ExitStack()
+        self._copies = self._until_closed.enter_context(scratch_folder())
         self._lock = threading.Lock()
         self._fetching: dict[str, threading.Lock] = {}
 
     def close(self) -> None:
         """Delete the copies."""
-        self._copies.cleanup()
+        self._until_closed.close()
 
     def local(self, path: str, *, changes: bool = False) -> Path:
         """A local file with the bytes of `path`; `changes`: it may be another one by now.
@@ -52,7 +54,7 @@ class MediaFiles:
     def _copy(self, path: str, changes: bool) -> Path:
         facts = self._store.facts(path) if changes else None
         mark = "" if facts is None else f"-{facts.size_bytes}-{(facts.sha256 or '')[:16]}"
-        copy = Path(self._copies.name) / f"{path.replace('/', '-')}{mark}"
+        copy = self._copies / f"{path.replace('/', '-')}{mark}"
         if not copy.exists():
             part = copy.with_name(f".{copy.name}.part")
             self._store.get_file(path, part)
@@ -61,6 +63,6 @@ class MediaFiles:
         return copy
 
     def _forget_old(self) -> None:
-        copies = sorted(Path(self._copies.name).glob("[!.]*"), key=lambda copy: copy.stat().st_mtime)
+        copies = sorted(self._copies.glob("[!.]*"), key=lambda copy: copy.stat().st_mtime)
         for copy in copies[:-_MOST_COPIES]:
             copy.unlink()

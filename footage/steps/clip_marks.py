@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +11,7 @@ from footage.errors import NotFinished, NotThere
 from footage.evidence.clip_evidence import ClipEvidence
 from footage.evidence.stored_files import videos_of
 from footage.marks import FileReport, Marks, read_marks
+from footage.scratch import scratch_folder
 
 if TYPE_CHECKING:
     from footage.evidence.delivered_records import LabelledRecord, StoredFile
@@ -82,8 +82,8 @@ def stored_marks(store: Store, path: str, anchors: Path | None = None) -> Marks:
     Raises:
         NotThere: There is no such file.
     """
-    with tempfile.TemporaryDirectory(prefix="wan-video-") as folder:
-        local = Path(folder) / f"copy{Path(path).suffix}"
+    with scratch_folder() as folder:
+        local = folder / f"copy{Path(path).suffix}"
         store.get_file(path, local)
         return read_marks(local, anchors=anchors)
 

@@ -9,7 +9,6 @@ starts from the clip's last frame starts from a picture without it, and a copy t
 
 from __future__ import annotations
 
-import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +19,7 @@ from footage.evidence.stored_files import damage
 from footage.marks import Marks, NotSignedError, Signing, Statement, read_marks, sign_file
 from footage.marks.visible_label import SHOWN_S, visible_label
 from footage.media import conform, inspect
+from footage.scratch import scratch_folder
 from footage.steps.rendition import temporary_files, verified_rendition
 from footage.storage.sha256 import sha256_of
 
@@ -64,8 +64,8 @@ def labelled_copy(evidence: ClipEvidence, signing: Signing | None = None) -> Lab
         and damage(evidence.store, [record.file]) is None
     ):
         return record
-    with temporary_files(evidence.key), tempfile.TemporaryDirectory(prefix="wan-video-") as folder:
-        source = Path(folder) / "clip.mp4"
+    with temporary_files(evidence.key), scratch_folder() as folder:
+        source = folder / "clip.mp4"
         evidence.store.get_file(clip.path, source)
         if sha256_of(source) != clip.sha256:
             raise StorageProblem(

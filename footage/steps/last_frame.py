@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from footage.errors import AlreadyThere, NotThere
+from footage.scratch import scratch_folder
 
 if TYPE_CHECKING:
     from footage.storage import Store
@@ -34,8 +33,8 @@ def last_frame_of(store: Store, key: str) -> bytes:
     path = last_frame_path(key)
     with contextlib.suppress(NotThere):
         return store.read(path)
-    with tempfile.TemporaryDirectory(prefix="last-frame-") as folder:
-        clip, frame = Path(folder) / "clip.mp4", Path(folder) / "frame.png"
+    with scratch_folder() as folder:
+        clip, frame = folder / "clip.mp4", folder / "frame.png"
         store.get_file(f"videos/{key}.mp4", clip)
         last_frame(clip, frame)
         with contextlib.suppress(AlreadyThere):

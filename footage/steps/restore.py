@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -11,6 +10,7 @@ from footage.errors import BadDelivery
 from footage.evidence.delivered_records import StoredFile
 from footage.media import conform as make_conform
 from footage.media import inspect, relabel
+from footage.scratch import scratch_folder
 from footage.steps.delivery_verdict import judge
 from footage.storage.sha256 import sha256_of
 from footage.transfer import Limits, download
@@ -38,8 +38,8 @@ def fetch_and_compare(
         ClipLost, Unreachable, StorageProblem: As for a first delivery.
     """
     clip, source = videos[0], videos[-1]
-    with tempfile.TemporaryDirectory(prefix="wan-video-") as folder:
-        local, conformed = Path(folder) / "source.mp4", Path(folder) / "conformed.mp4"
+    with scratch_folder() as folder:
+        local, conformed = folder / "source.mp4", folder / "conformed.mp4"
         if not _fetch_whole(store, source, local):
             download(url_source, local, limits or Limits())
             _publish_again(store, source, local)

@@ -20,7 +20,6 @@ published, and the file stays as it came.
 from __future__ import annotations
 
 import logging
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -30,6 +29,7 @@ from footage.errors import AlreadyThere, BadDelivery, StorageProblem
 from footage.marks import Marks, NotSignedError, Signing, Statement, made_label, read_marks, sign_file
 from footage.media import VideoFacts, inspect, relabel
 from footage.media import conform as make_conform
+from footage.scratch import scratch_folder
 from footage.steps.delivered_clip import Delivered, StoredVideo, stored_video
 from footage.steps.delivery_verdict import Verdict, judge
 from footage.steps.rendition import verified_rendition
@@ -123,18 +123,18 @@ class _Delivery:
         self.sheet_path = f"videos/{key}.sheet.jpg"
 
     def run(self, *, published: bool = True) -> Delivered:
-        with tempfile.TemporaryDirectory(prefix="wan-video-") as folder:
-            self.poster = Path(folder) / "poster.jpg"
-            self.sheet = Path(folder) / "sheet.jpg"
-            source = Path(folder) / "source.mp4"
+        with scratch_folder() as folder:
+            self.poster = folder / "poster.jpg"
+            self.sheet = folder / "sheet.jpg"
+            source = folder / "source.mp4"
             if published and self.store.exists(self.clip_path):
-                return self._found(source, Path(folder) / "clip.mp4")
+                return self._found(source, folder / "clip.mp4")
             if published and self.store.exists(self.original_path):
                 log.debug("Going on from %s", self.original_path)
                 facts = self._fetch(self.original_path, source)
             else:
                 facts = self._download(source)
-            return self._publish(source, facts, Path(folder) / "made.mp4")
+            return self._publish(source, facts, folder / "made.mp4")
 
     def _found(self, source: Path, clip: Path) -> Delivered:
         """The clip was published before: measure it again, so that the answer is the same as then."""

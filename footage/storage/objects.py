@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext, suppress
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from footage.errors import StorageProblem
+from footage.scratch import scratch_folder
 from footage.storage.base import ObjectFacts, Store
 from footage.storage.sha256 import sha256_of, size_of
 
@@ -56,8 +56,8 @@ class FsspecStore(Store):
         return ObjectFacts(int(facts["size"])) if facts["type"] == "file" else None
 
     def _sha256(self, path: str, *, read: bool) -> str:  # noqa: ARG002 - nothing is kept beside an object
-        with tempfile.TemporaryDirectory() as folder:
-            copy = Path(folder) / "object"
+        with scratch_folder() as folder:
+            copy = folder / "object"
             self._get_file(path, copy)
             return sha256_of(copy)
 

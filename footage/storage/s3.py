@@ -12,7 +12,6 @@ from __future__ import annotations
 import errno
 import functools
 import random
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -20,6 +19,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, cast
 
+from footage.scratch import scratch_folder
 from footage.storage.base import ObjectFacts, Store
 from footage.storage.s3_errors import TAKEN, UNDECIDED, error_code, explain
 from footage.storage.s3_options import CHUNK_BYTES, CHUNKS_AT_ONCE
@@ -92,8 +92,8 @@ class S3Store(Store):
         noted = head.get("Metadata", {}).get("sha256")
         if noted and not read:
             return str(noted)
-        with tempfile.TemporaryDirectory() as folder:
-            copy = Path(folder) / "object"
+        with scratch_folder() as folder:
+            copy = folder / "object"
             self._get_file(path, copy)
             return sha256_of(copy)
 

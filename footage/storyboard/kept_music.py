@@ -6,7 +6,6 @@ Kept before anything is bought, so that the film can be cut again when the file 
 from __future__ import annotations
 
 import hashlib
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -18,6 +17,7 @@ from footage.evidence.records import Name, Sha256
 from footage.media import MUSIC_RATE, MUSIC_SUFFIXES
 from footage.media.music_facts import MAX_S, MIN_S
 from footage.privacy.redact import redact
+from footage.scratch import scratch_folder
 from footage.storage.sha256 import sha256_of
 from footage.storyboard.board_files import invalid_file, open_board_file
 from footage.storyboard.music import Music
@@ -107,8 +107,8 @@ def _put(outputs: Outputs, music: Music) -> bool:
     made_from = {"music": music.sha256, "file": redact(music.name)}
     if outputs.unchanged(music.kept_as, made_from) is not None:
         return False
-    with tempfile.TemporaryDirectory(prefix="music-") as scratch:
-        copy = Path(scratch) / music.kept_as
+    with scratch_folder() as scratch:
+        copy = scratch / music.kept_as
         _copy(music, copy)
         outputs.put_file(music.kept_as, copy, made_from, {"file": music.name, "samples": music.samples})
     return True

@@ -42,6 +42,7 @@ from footage.errors import BadDelivery, FootageError
 from footage.evidence.clip_evidence import ClipEvidence
 from footage.marks import UNNAMED, Labelling, Signing
 from footage.request import VideoResponse
+from footage.scratch import scratch_folder
 from footage.steps.labelled_copy import labelled_copy
 from footage.storyboard.board_report import board_report
 from footage.storyboard.cut import ShotOutcome
@@ -57,7 +58,6 @@ from footage.storyboard.local_clips import LocalClips
 from footage.storyboard.outputs import Outputs, digest
 from footage.storyboard.review_page import page_in_file
 from footage.storyboard.review_page.review_document import FileLinks, review_document
-from footage.storyboard.scratch import scratch_folder
 from footage.storyboard.selection import selected
 from footage.storyboard.take_list import read_takes, read_verdicts
 from footage.storyboard.take_rows import take_rows

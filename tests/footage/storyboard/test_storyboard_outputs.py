@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
-import tempfile
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,7 +22,6 @@ from footage.storyboard.local_clips import LocalClips
 from footage.storyboard.outputs import OUTPUTS, Outputs
 from footage.storyboard.package import Package, make_package
 from footage.storyboard.plan import BoardPlan
-from footage.storyboard.scratch import scratch_folder
 
 FOLDER = "storyboards/storyboard"
 FILM = {"title": "One", "dialogue": "Who lit it?"}
@@ -304,23 +300,3 @@ def test_a_clip_that_is_shown_twice_is_deleted_when_it_was_read_twice(tmp_path: 
     assert media.inspect(tmp_path / "film.mp4").frames == 72
     assert not clip.exists()
     assert other.exists()
-
-
-def test_what_a_killed_process_left_of_a_cut_is_removed_by_the_next(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    long_ago = time.time() - 3600
-    dead, young = (tmp_path / f"wan-video-board-{name}" for name in ("dead", "young"))
-    for folder in (dead, young):
-        folder.mkdir()
-        (folder / "film.mp4").write_bytes(b"a part of a film")
-    with scratch_folder() as alive:
-        (alive / "film.mp4").write_bytes(b"a part of a film")
-        for folder in (dead, alive):
-            os.utime(folder, (long_ago, long_ago))
-
-        with scratch_folder() as other:
-            assert {folder.name for folder in tmp_path.iterdir()} == {young.name, alive.name, other.name}
-
-    assert [folder.name for folder in tmp_path.iterdir()] == [young.name]

@@ -1,8 +1,9 @@
-"""A folder for the temporary files of a cut, which may be as large as a film."""
+"""Folders for temporary files, which may be as large as a film: also a killed process leaves them for minutes only."""
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import shutil
 import tempfile
 import time
@@ -12,23 +13,30 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-_PREFIX = "wan-video-board-"
+_PREFIX = "wan-video-scratch-"
 # A folder is there for a moment before its lock is held.
 _YOUNG_S = 600
 
 
 @contextmanager
 def scratch_folder() -> Generator[Path]:
-    """A folder that is removed at the end; those that killed processes left are removed first."""
-    for left in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+    """A folder that is removed at the end; the first one of a process removes what killed processes left."""
+    remove_leftovers(tempfile.gettempdir())
+    with (
+        tempfile.TemporaryDirectory(prefix=_PREFIX, ignore_cleanup_errors=True) as folder,
+        # Not of one thread: a folder may be given up by another one than asked for it.
+        FileLock(_lock_of(Path(folder)), thread_local=False),
+    ):
+        yield Path(folder)
+
+
+@functools.cache
+def remove_leftovers(folder: str) -> None:
+    """Remove the folders in `folder` that no process holds any more; once for each process."""
+    for left in Path(folder).glob(f"{_PREFIX}*"):
         # Of another user, or just removed by another process.
         with contextlib.suppress(OSError):
             _remove_if_left(left)
-    with (
-        tempfile.TemporaryDirectory(prefix=_PREFIX, ignore_cleanup_errors=True) as folder,
-        FileLock(_lock_of(Path(folder))),
-    ):
-        yield Path(folder)
 
 
 def _lock_of(folder: Path) -> Path:
