@@ -40,7 +40,7 @@ class DashScopeCredentials(CredentialsBlock):
 
     _block_type_name = "DashScope Credentials"
     _block_type_slug = "dashscope-credentials"
-    _documentation_url = "https://www.alibabacloud.com/help/en/model-context/get-api-key"  # pyright: ignore[reportAssignmentType]
+    _documentation_url = "https://www.alibabacloud.com/help/en/model-studio/get-api-key"  # pyright: ignore[reportAssignmentType]
     _description = "API key of Alibaba Model Studio, with its region and workspace."
 
     api_key: SecretStr = Field(description="The key, as the Model Studio console shows it once.")

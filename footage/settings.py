@@ -151,7 +151,10 @@ class Settings(BaseSettings):
         default=None,
         description="Who labels films, and clips that come without an AIGC label: a name or a provider code.",
     )
-    label_films: bool = Field(default=True, description="Whether a film gets an AIGC label.")
+    label_films: bool = Field(
+        default=True,
+        description="Whether films are labelled in the producer's name; if not, the label of a clip in it stays.",
+    )
     film_visible_label: Literal["none", "own"] = Field(
         default="none",
         description="own: AI生成 is drawn over the opening of each film whose board says nothing about it.",

@@ -129,7 +129,8 @@ COMMANDS = {
     "setup": (
         "Make blocks, work pool, limits, deployments and automations on the Prefect server; may be repeated."
         "\n\nThe server is the configured one (PREFECT_API_URL, a Prefect profile), else a local one that is "
-        "started. What is there already is left as it is."
+        "started. Limits, pool, blocks and schedules stay as they are; deployments and the rules of automations "
+        "are brought up to date."
     ),
     "help": "What a command does and which options it has.",
     "commands": "All commands with their options, values and defaults, and the exit codes, for programs.",
@@ -139,8 +140,8 @@ COMMANDS = {
 EXIT_CODES = (
     "Exit codes: 0 done; 1 a mistake of this program; 2 refused here, nothing was sent; 3 key, permission, quota or "
     "balance; 4 the provider refused or failed the clip; 5 not finished yet, or unknown: the last line says how to go "
-    "on; 6 over budget, nothing was bought; 7 storage; 8 the provider or the network does not answer, nothing was "
-    "bought; 130 interrupted. With --json an error is JSON on stdout, too."
+    "on; 6 over the budget or a cap, or buying is stopped: what is beyond was not bought; 7 storage; 8 the provider or "
+    "the network does not answer, nothing was bought; 130 interrupted. With --json an error is JSON on stdout, too."
 )
 
 app = App(

@@ -45,7 +45,7 @@ MAX_TAKES = 100
 
 
 class Transition(BaseModel):
-    """How a shot ends. Noted for the editor: generated clips have no handles, so the film itself cuts."""
+    """How a shot ends: in the film with `film: {transitions: true}`, else noted for the editor."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -84,7 +84,7 @@ class Budget(BaseModel):
     )
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = Field(
         default="USD",
-        description="Currency of max_cost and approve_above; it must be the one the region bills in.",
+        description="Currency of max_cost and approve_above, CNY or USD; prices in the other one are converted.",
     )
     approve_above: Decimal | None = Field(
         default=None,

@@ -36,7 +36,8 @@ def setup(
     """Make blocks, work pool, limits, deployments and automations on the Prefect server; may be repeated.
 
     The server is the configured one (PREFECT_API_URL, a Prefect profile), else a local one that is started.
-    What is there already is left as it is.
+    Limits, pool, blocks and schedules stay as they are; deployments and the rules of automations are brought
+    up to date.
 
     Args:
         credentials_block: Name for the block that keeps the key; runs look for "dashscope" by themselves.
@@ -44,7 +45,7 @@ def setup(
         no_key: Keep the key off the server; every worker then needs it in its environment.
         key_on_open_server: Put the key on the server even if that answers without a login.
         emulator: Make deployments named "emulated" that work with the local stand-in, below emulated/; no key.
-        remove: With --emulator: take those away again, with the stand-in and everything that it made.
+        remove: With --emulator: take those away again, with the stand-in and what it made; in a bucket the clips stay.
         replace: Write the blocks anew from this machine's settings.
         json: Print what became of everything as JSON, alone on stdout.
     """
