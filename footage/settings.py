@@ -119,7 +119,8 @@ class Settings(BaseSettings):
     reconcile_grace_s: float = Field(
         default=120.0,
         ge=0,
-        description="How long the task list must stay without our task to prove it was not bought.",
+        description="How long the task list must stay without our task to prove it was not bought, and a task that "
+        "was bought be UNKNOWN to be gone.",
     )
     lease_s: float = Field(
         default=60.0, gt=0, description="A worker without a heartbeat for so long has lost its clips."

@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -37,9 +37,9 @@ if TYPE_CHECKING:
     from footage.clip import Clip
     from footage.provider import TaskAnswer, TaskRow, TaskStatus, WanClient
 
-# A task may be known a little later than it was accepted; UNKNOWN is believed after this, three answers, and
-# a list that lacks the task, too.
-UNKNOWN_GRACE_S = 60.0
+# A task may be known a little later than it was accepted, and be forgotten for a moment. So UNKNOWN is believed after
+# so many answers in a row, over as long as the task list, too, has to stay without a task (`reconcile_grace_s`), and
+# a list that lacks it.
 UNKNOWN_ANSWERS = 3
 # Whoever wishes to cancel leaves word, which wakes the clip; this is for the wishes of earlier releases, which ask the
 # provider themselves. In a folder a look costs nothing.
@@ -145,6 +145,7 @@ class _Watch:
         self.status = "RUNNING" if receipt.task_id in clip.running_since else "PENDING"
         self._count()
         self.unknown_answers = 0
+        self.unknown_since_s = 0.0
         # Questions in a row that tell nothing about the task, and how many of them have no answer at all.
         self.silent = self.unanswered = 0
         self.asked_before = False
@@ -259,6 +260,8 @@ class _Watch:
         """Keep an answer, and tell a change."""
         self.silent = self.unanswered = 0
         await in_thread(self.answers.keep, line)
+        if status != "UNKNOWN":
+            self.unknown_answers = 0
         if status == "RUNNING":
             self.clip.running_since.setdefault(self.receipt.task_id, time.monotonic())
         if status != self.status:
@@ -275,16 +278,19 @@ class _Watch:
 
     def _judge(self, answer: TaskAnswer) -> Outcome | None:
         if answer.status.value == "UNKNOWN":
+            if self.unknown_answers == 0:
+                self.unknown_since_s = time.monotonic()
             self.unknown_answers += 1
             return self._judge_unknown()
-        self.unknown_answers = 0
         if answer.status.value == "SUCCEEDED":
             require_ours(self.clip, self.receipt, answer)
         return outcome_of(answer, self.receipt) if answer.status.final else None
 
     def _judge_unknown(self) -> Outcome | None:
-        age = self.clip.context.provider_now() - self.receipt.submitted_at
-        if self.unknown_answers < UNKNOWN_ANSWERS or age < timedelta(seconds=UNKNOWN_GRACE_S):
+        # What has expired is gone, and nothing is waited for.
+        alive = self.clip.context.provider_now() < self.receipt.expires_at
+        for_s = time.monotonic() - self.unknown_since_s
+        if self.unknown_answers < UNKNOWN_ANSWERS or (alive and for_s < self.settings.reconcile_grace_s):
             return None
         if any(row.task_id == self.receipt.task_id for row in self._listed()):
             return None

@@ -308,6 +308,27 @@ def test_a_task_that_list_and_query_deny_is_lost_and_only_a_person_buys_again(be
     assert len(bench.tasks()) == 1
 
 
+def test_a_task_that_is_forgotten_for_a_moment_is_not_lost(bench: Bench) -> None:
+    bench.fault("unknown-forever")
+    clip = bench.clip(bench.context(deadline_s=2.0, reconcile_grace_s=60.0))
+    bench.buy(clip)
+    bench.emulator.advance(300)
+
+    with pytest.raises(StillRunning):
+        bench.make(clip)
+
+    assert last_attempt(clip).outcome is None
+
+
+def test_a_task_that_expired_is_lost_without_a_wait(bench: Bench) -> None:
+    bench.fault("unknown-forever")
+    bench.buy()
+    bench.emulator.advance(25 * 3600)
+
+    with pytest.raises(ClipLost):
+        bench.make(bench.clip(bench.context(reconcile_grace_s=60.0)))
+
+
 def test_a_key_of_another_account_does_not_make_a_clip_lost(bench: Bench) -> None:
     bench.fault("unknown-forever")
     with pytest.raises(StillRunning):
