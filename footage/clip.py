@@ -285,13 +285,16 @@ class Clip:
     async def _take(self) -> None:
         dead, looked_s = DeadWatch(self.context.settings.lease_s), math.inf
         first: Holding | None = None
+        before: Holding | None = None
         first_order, self._first_order = self._first_order, False
-        if first_order and await in_thread(self.lease.take, NOBODY):
+        if (first_order and await in_thread(self.lease.take, NOBODY)) or await in_thread(self._is_stored):
             return
         while True:
-            if await in_thread(self._is_stored):
-                return
             holding = await in_thread(self.lease.look)
+            # Whoever stores a clip gives it back then.
+            if before not in (None, holding) and await in_thread(self._is_stored):
+                return
+            before = holding
             looked_s = min(looked_s, boot_clock_s())
             if dead.vacant(holding, boot_clock_s()):
                 if await in_thread(self.lease.take, holding):
@@ -310,8 +313,12 @@ class Clip:
                 first = holding
             # Who wants this clip waits for it; harvest leaves it to a worker that shows that it lives.
             alive = first is not None and holding.beat != first.beat
+            # Harvest waits for a sign of life alone.
+            pause_s = max(LOOK_EVERY_S, self.context.noticed_within_s)
+            if not self.permission.may_buy:
+                pause_s = max(pause_s, self.context.settings.lease_s / 3)
             # Who may be dead is waited for as long as it takes to know, also where the time of this run is over.
-            known_s = looked_s + max(self.context.settings.lease_s, holding.lease_s) + 2 * LOOK_EVERY_S
+            known_s = looked_s + max(self.context.settings.lease_s, holding.lease_s) + 2 * pause_s
             over = self.out_of_time and (alive or boot_clock_s() > known_s)
             if over or (alive and not self.permission.may_buy):
                 raise StillRunning(
@@ -319,7 +326,7 @@ class Clip:
                     next_step=Rerun(self.key),
                     key=self.key,
                 )
-            await asyncio.sleep(LOOK_EVERY_S)
+            await asyncio.sleep(pause_s)
 
     def _is_stored(self) -> bool:
         return self.evidence.result() is not None and self._damage(self.evidence.state()) is None

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from bench import Bench, last_attempt, last_receipt
+from countedstore import CountedStore
 from plainsteps import PLAIN_STEPS
 
 from footage.clip import Clip, follow
@@ -156,6 +157,25 @@ def test_harvest_leaves_a_clip_to_the_worker_that_makes_it_and_does_not_wait(ben
     assert report.delivered == []
     assert owner.id in report.waiting[clip.key]
     assert time.monotonic() - began_s < 30
+
+
+def test_harvest_looks_at_the_clip_of_another_worker_as_often_as_that_one_shows_that_it_lives(
+    bench: Bench,
+) -> None:
+    clip = book(bench)
+    owner = Worker(clip.context.store, 9.0)
+    lease = Lease(clip.context.store, clip.key, owner)
+    lease.take(lease.look())
+    context = bench.context(wrap=CountedStore, deadline_s=60.0, lease_s=9.0)
+    counted: Any = context.store
+
+    report = asyncio.run(harvest_store(context, PLAIN_STEPS))
+
+    owner.stop()
+    assert owner.id in report.waiting[clip.key]
+    # Its heartbeat comes every three seconds.
+    looks = [call for call in counted.asked if call == ("read", f"{lease.folder}/{lease.number}.json")]
+    assert len(looks) == 2, counted.asked
 
 
 def test_a_key_of_no_clip_is_refused_and_one_of_a_finished_clip_is_noted(bench: Bench) -> None:
