@@ -7,7 +7,6 @@ import logging
 import os
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -92,7 +91,6 @@ class Context:
         self._find_more_keys = find_more_keys
         self._more_keys: tuple[ApiKey, ...] | None = None
         # How many purchases each account was given in this process.
-        self._purchases: Counter[str] = Counter()
         self._clients: dict[tuple[str, str | None, str], WanClient] = {}
         # Endpoints that gave a good answer: what they do from then on is no mistake in a setting.
         self.answered: set[str] = set()
@@ -165,18 +163,6 @@ class Context:
         for key in self.api_keys:
             of_account.setdefault(key.account, key)
         return tuple(of_account.values())
-
-    def next_buying_key(self) -> ApiKey:
-        """The key of the account that was given the fewest purchases here; each call counts as one.
-
-        Raises:
-            AccountProblem: As for `api_keys`.
-        """
-        keys = self.buying_keys
-        with self._lock:
-            key = min(keys, key=lambda one: self._purchases[one.account])
-            self._purchases[key.account] += 1
-        return key
 
     def key_for(self, record: Intent | Receipt) -> ApiKey:
         """The key that something was bought with, else one of the same account, else the first.

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -42,11 +43,20 @@ class _Window:
     all_run_since_s: float | None = None
     waiting: dict[object, asyncio.Future[None]] = field(default_factory=dict[object, "asyncio.Future[None]"])
     waited: bool = False
+    # The clips that are to be bought here, or were; how many were so far; whether the account refused one.
+    chosen: set[object] = field(default_factory=set[object])
+    ever_chosen: int = 0
+    refused: bool = False
 
     @property
     def size(self) -> int:
         # An account may have more than is documented: it is seen by what runs.
         return WINDOW * (self.told or max(self.documented, self.most_running))
+
+    @property
+    def load(self) -> float:
+        """How many clips it has and is to get, as a share of its size."""
+        return len(self.inside | self.chosen) / self.size
 
     def let_in(self) -> None:
         """Let in as many as there is room for, in the order in which they came."""
@@ -69,6 +79,7 @@ class _Window:
             self.all_run_since_s = None
 
     def leave(self, clip: object) -> None:
+        self.chosen.discard(clip)
         if clip in self.inside:
             self.inside.discard(clip)
             self.running.discard(clip)
@@ -88,13 +99,33 @@ class InFlight:
         window.told = running_tasks
         window.let_in()
 
+    def choose(self, clients: Sequence[WanClient], model: str, clip: object) -> WanClient:
+        """Where to buy a clip: of the accounts that refused none the one with the most room for it."""
+        self.leave(clip)
+
+        def rank(client: WanClient) -> tuple[bool, float, int]:
+            window = self._window(client, model)
+            return window.refused, window.load, window.ever_chosen
+
+        chosen = min(clients, key=rank)
+        window = self._window(chosen, model)
+        window.chosen.add(clip)
+        window.ever_chosen += 1
+        return chosen
+
+    def note_refusal(self, client: WanClient, model: str) -> None:
+        """Note that an account does not sell clips of a model: others of the run are bought elsewhere."""
+        self._window(client, model).refused = True
+
     async def enter(self, client: WanClient, model: str, clip: object) -> None:
         """Wait until one more clip may be sent, however long that takes; who has entered has until it leaves."""
         window = self._window(client, model)
         if clip in window.inside:
             return
         # Of an earlier attempt, with another account.
-        self.leave(clip)
+        for other in self._windows.values():
+            if other is not window:
+                other.leave(clip)
         turn = window.waiting[clip] = asyncio.get_running_loop().create_future()
         window.let_in()
         if not turn.done() and not window.waited:

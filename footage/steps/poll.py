@@ -174,7 +174,9 @@ class _Watch:
                     key=self.clip.key,
                     task_id=self.receipt.task_id,
                 )
-            if News.TO_CANCEL in await self.end.pause(self._pause_s()) and self.heed_cancel:
+            # Not beyond the deadline, at which it is asked for once more.
+            pause_s = min(self._pause_s(), max(self.clip.left_s(self.began), 0.0))
+            if News.TO_CANCEL in await self.end.pause(pause_s) and self.heed_cancel:
                 await self._stop_if_cancelled(seen_within_s=0.0)
 
     async def _ask_within_deadline(self) -> Outcome | None:

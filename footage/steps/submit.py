@@ -105,8 +105,9 @@ async def _buy(clip: Clip, number: int) -> Receipt | None:
     quote = clip.order.quote
     require_within(clip.permission.max_cost, Amount(quote.amount, quote.currency), clip.key)
     await in_thread(require_buying, clip.context.store)
-    clip.api_key = await in_thread(clip.context.next_buying_key)
-    client = await in_thread(clip.client)
+    clients = await in_thread(clip.clients)
+    client = clip.context.in_flight.choose(clients, clip.order.model, clip)
+    clip.api_key = client.api_key
     # Not within the seconds in which this worker may send.
     await in_thread(client.load_sdk)
     # Before anything is read or uploaded for it: of a board of hundreds most wait here.
@@ -141,6 +142,7 @@ async def _buy(clip: Clip, number: int) -> Receipt | None:
             await in_thread(close_unbought, clip, number, refusal, may_retry=False)
             raise await in_thread(name_successor, clip.context, client, clip.order, refusal) from None
         except AccountProblem as refusal:
+            clip.context.in_flight.note_refusal(client, clip.order.model)
             # Once a person has mended the account, the same request is right again.
             await in_thread(close_unbought, clip, number, refusal, may_retry=True)
             raise await in_thread(name_successor, clip.context, client, clip.order, refusal) from None

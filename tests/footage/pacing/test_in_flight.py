@@ -229,6 +229,40 @@ def _inside(tasks: list[asyncio.Task[None]], names: str) -> str:
     return "".join(name for name, task in zip(names, tasks, strict=True) if task.done())
 
 
+@pytest.fixture
+def other_account() -> Iterator[WanClient]:
+    key = parse_key("sk-y", "test", account="studio-b")
+    with WanClient("https://dashscope-intl.aliyuncs.com/api/v1", key) as made:
+        yield made
+
+
+def test_an_account_is_given_as_many_clips_as_it_has_room_for(
+    client: WanClient, other_account: WanClient
+) -> None:
+    flight = InFlight()
+    flight.allow(client, MODEL, 5)
+    flight.allow(other_account, MODEL, 1)
+
+    chosen = [flight.choose((client, other_account), MODEL, clip) for clip in range(12)]
+
+    assert chosen.count(other_account) == 2
+    for clip in range(12):
+        if chosen[clip] is other_account:
+            flight.leave(clip)
+    assert [flight.choose((client, other_account), MODEL, clip) for clip in (12, 13)] == [other_account] * 2
+
+
+def test_an_account_that_refuses_is_given_nothing_while_another_one_does_not(
+    client: WanClient, other_account: WanClient
+) -> None:
+    flight = InFlight()
+    flight.note_refusal(other_account, MODEL)
+
+    assert {flight.choose((client, other_account), MODEL, clip) for clip in range(6)} == {client}
+    flight.note_refusal(client, MODEL)
+    assert flight.choose((client, other_account), MODEL, 6) is other_account
+
+
 def test_as_many_as_are_documented_are_sent_and_as_many_again_for_the_queue(client: WanClient) -> None:
     async def play() -> None:
         flight, names = InFlight(), "abcdefgh"

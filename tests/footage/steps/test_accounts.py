@@ -55,6 +55,24 @@ def test_two_accounts_share_the_purchases_and_buy_in_half_the_time(bench: Bench)
     assert two_s < one_s - 0.5
 
 
+def test_an_account_that_refuses_costs_one_clip_and_not_every_second_one(
+    bench: Bench, emulator: Emulator
+) -> None:
+    context = bench.context(more_keys=(OTHER,))
+    clips = [bench.clip(context, take=take) for take in range(1, 5)]
+    emulator.turn(keys=["sk-emulator"])
+    refused = 0
+    for clip in clips:
+        try:
+            bench.buy(clip)
+        except AccountProblem:
+            refused += 1
+    emulator.turn(keys=None)
+
+    assert refused == 1
+    assert [last_receipt(clip).account for clip in clips if last_attempt(clip).receipt] == [None] * 3
+
+
 def test_two_keys_of_one_account_are_not_counted_twice(bench: Bench) -> None:
     took_s, accounts = _buy(bench, (SPARE,), 4)
 
