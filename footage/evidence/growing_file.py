@@ -16,8 +16,8 @@ from footage.errors import AlreadyThere
 if TYPE_CHECKING:
     from footage.storage import Store
 
-# A clip takes one minute or two, so that most are written once.
-WRITE_EVERY_S = 120.0
+# A clip takes a minute to four, so that most are written once.
+WRITE_EVERY_S = 300.0
 
 
 class GrowingFile:

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 UNKNOWN_ANSWERS = 3
 # Whoever wishes to cancel leaves word, which wakes the clip; this is for the wishes of earlier releases, which ask the
 # provider themselves. In a folder a look costs nothing.
-LOOK_EVERY_S = 300.0
+LOOK_EVERY_S = 900.0
 # So many questions in a row without an answer end one call; Prefect or harvest asks again later. A refusal because too
 # many are asked is an answer, and the account's matter: the pace heeds it, and the clip waits until its deadline.
 MAX_SILENCE = 6
