@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
-from collections.abc import Sequence
+import signal
+import threading
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
+from types import FrameType
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -43,14 +47,38 @@ async def serve(context: Context, place: Place, flags: Sequence[str], grace_s: f
     rule = rule_of(context)
     with listening_socket(place.host, place.port) as listening:
         certificates = TrustedCertificates(rule.regions, _emulator_origin(context))
-        finisher = await in_thread(Finisher, context.worker, flags, grace_s)
+        finisher = Finisher(context.worker, flags, grace_s)
         receiver = Receiver(rule, context.store, certificates, finisher.add)
         _tell(rule)
-        config = uvicorn.Config(receiver.app(), log_level="warning", log_config=None, server_header=False)
-        try:
-            await uvicorn.Server(config).serve([listening])
-        finally:
-            await in_thread(finisher.stop)
+        server = uvicorn.Server(
+            uvicorn.Config(receiver.app(), log_level="warning", log_config=None, server_header=False)
+        )
+        with _told_to_end(server):
+            try:
+                await server.serve([listening])
+            finally:
+                await in_thread(finisher.stop)
+
+
+@contextlib.contextmanager
+def _told_to_end(server: uvicorn.Server) -> Generator[None]:
+    """SIGTERM ends the server within this block and the process after it: uvicorn would end both at once."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    told: list[int] = []
+
+    def end(number: int, _: FrameType | None) -> None:
+        told.append(number)
+        server.should_exit = True
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+        if told:
+            signal.raise_signal(signal.SIGTERM)
 
 
 def rule_of(context: Context) -> Rule:

@@ -63,8 +63,15 @@ class Rule:
     account: str | None = None
 
 
+class Busy(Exception):
+    """As many clips wait to be finished as may: the event has to be sent again."""
+
+
 class Receiver:
-    """One route for events, one for health; `on_ended` is called with the key of each clip of ours that ended."""
+    """One route for events, one for health.
+
+    `on_ended` is called with the key of each clip of ours that ended, and raises Busy where it takes no more.
+    """
 
     def __init__(
         self,
@@ -122,6 +129,8 @@ class Receiver:
         except StorageProblem as error:
             logger.warning("An event could not be looked up: %s", error.message)
             return self._answer("store", 503)
+        except Busy:
+            return self._answer("busy", 503)
         return self._answer(stage, 204)
 
     def _too_many(self) -> bool:
@@ -161,10 +170,11 @@ class Receiver:
             return "not ended"
         if not ClipEvidence(self._store, claim.key).is_marked_open():
             return "not open"
+        # Whoever waits for it is told in any case.
         wake(self._store, claim.key)
+        self._on_ended(claim.key)
         self._remember(event.id)
         logger.info("Clip %s: the provider says that task %s has ended.", claim.key[:12], event.data.task_id)
-        self._on_ended(claim.key)
         return "woken"
 
     def _is_meant(self, event: CompletionEvent) -> bool:

@@ -1,6 +1,6 @@
 """Wake-ups: a note in the store that cuts the pause of whoever waits for a clip, in this or another process.
 
-    wakeups/<key>           somebody says that the clip has ended; deleted by who looks
+    wakeups/<key>           somebody says that the clip has ended; deleted by who waits for it, else once it is finished
     wakeups/<key>.cancel    somebody left a wish to cancel the clip in its evidence
 
 It has no authority: it only makes the next question, to the provider or to the clip's folder, come sooner. One listing

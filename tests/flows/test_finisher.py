@@ -14,10 +14,11 @@ from waiting import until
 from flows.cli import run
 from footage.evidence.clip_evidence import ClipEvidence
 from footage.evidence.lease import NOBODY, Lease, Worker
+from footage.push.receiver import Busy
 from footage.push.wake_ups import has_note, wake
 from footage.settings import load_settings
 from footage.storage import Store, open_store
-from tasks.finisher import Finisher
+from tasks.finisher import MOST_WAITING, Finisher
 
 pytestmark = pytest.mark.filterwarnings("default::DeprecationWarning", "ignore:unclosed:ResourceWarning")
 
@@ -83,7 +84,7 @@ def test_no_process_is_started_for_a_clip_that_polling_finished(
     until(lambda: not has_note(store, KEY), "its note is gone", 20)
     finisher.stop()
 
-    assert "harvest ended" not in caplog.text
+    assert "a harvest finishes" not in caplog.text
 
 
 class DeliveredMeanwhile:
@@ -119,7 +120,7 @@ def test_no_process_is_started_for_a_clip_whose_run_delivers_it_at_that_moment(
     finisher.stop()
     run_of.stop()
 
-    assert "harvest ended" not in caplog.text
+    assert "a harvest finishes" not in caplog.text
 
 
 def test_a_clip_that_a_living_run_delivers_is_left_to_it(
@@ -140,4 +141,49 @@ def test_a_clip_that_a_living_run_delivers_is_left_to_it(
     finisher.stop()
     run_of.stop()
 
-    assert "harvest ended" not in caplog.text
+    assert "a harvest finishes" not in caplog.text
+
+
+def test_what_another_receiver_left_is_found_although_no_event_comes_here(store: Store) -> None:
+    finisher = Finisher(Worker(store, 60.0), [], grace_s=0.05, look_every_s=0.1)
+    # Its first look is over.
+    _ended(store, finisher, OTHER)
+    until(lambda: not has_note(store, OTHER), "its note is gone", 20)
+
+    wake(store, KEY)
+    until(lambda: not has_note(store, KEY), "its note is gone, too", 20)
+    finisher.stop()
+
+
+def test_a_clip_whose_harvest_fails_keeps_its_note_and_is_tried_again_some_times(
+    store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    # There is nothing to finish it from.
+    ClipEvidence(store, KEY).mark_open()
+    finisher = Finisher(Worker(store, 60.0), ["--no-such-option"], grace_s=0.05, again_after_s=(3600.0,))
+
+    _ended(store, finisher, KEY)
+    until(lambda: "ended with 2" in caplog.text, "a harvest was tried", 120)
+    finisher.stop()
+    assert has_note(store, KEY)
+
+    again = Finisher(Worker(store, 60.0), ["--no-such-option"], grace_s=0.05, again_after_s=(0.05,))
+    until(lambda: not has_note(store, KEY), "it is given up", 240)
+    again.stop()
+
+    # Once by the first one, twice by the second, which then left it.
+    assert caplog.text.count("ended with 2") == 3
+    assert caplog.text.count("--no-such-option") == 3
+    assert caplog.text.count("left to the harvest by schedule") == 1
+
+
+def test_no_more_than_so_many_clips_wait_and_one_of_them_may_come_again(store: Store) -> None:
+    finisher = Finisher(Worker(store, 60.0), [], grace_s=3600.0)
+    for number in range(MOST_WAITING):
+        finisher.add(f"{number:064x}")
+
+    finisher.add(f"{0:064x}")
+    with pytest.raises(Busy):
+        finisher.add(KEY)
+    finisher.stop()

@@ -45,6 +45,7 @@ class Bus:
         *,
         read_s: float = READ_S,
         a_minute: int = A_MINUTE,
+        on_ended: Callable[[str], None] | None = None,
         **rule: Any,
     ) -> None:
         self.origin = f"http://127.0.0.1:{oss.port}"
@@ -52,7 +53,7 @@ class Bus:
         fields = {"tokens": ("secret",), "regions": frozenset({"cn-beijing"}), **rule}
         certificates = TrustedCertificates(fields["regions"], self.origin)
         self.receiver = Receiver(
-            Rule(URL, **fields), store, certificates, self.ended.append, read_s, a_minute
+            Rule(URL, **fields), store, certificates, on_ended or self.ended.append, read_s, a_minute
         )
 
     def send(

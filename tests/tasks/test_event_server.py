@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import sys
 from pathlib import Path
 
+import httpx
 import pytest
+from manymachines import free_port, process
+from waiting import until
 
 from footage.context import open_context
 from footage.credentials import ApiKey, parse_key
 from footage.errors import AccountProblem
+from footage.evidence.clip_evidence import ClipEvidence
+from footage.push.wake_ups import wake
 from footage.settings import Settings
+from footage.storage import open_store
 from tasks.event_server import rule_of
+
+RECEIVER = Path(__file__).parents[1] / "support" / "receiverprocess.py"
 
 
 @pytest.mark.parametrize(
@@ -37,6 +48,34 @@ def test_a_receiver_needs_no_key(tmp_path: Path) -> None:
 
     with open_context(_settings(tmp_path), find_api_key=none) as context:
         assert rule_of(context).regions == {"cn-beijing"}
+
+
+def test_a_receiver_that_is_told_to_end_does_first_what_it_is_at(tmp_path: Path) -> None:
+    settings, log = _settings(tmp_path / "out"), tmp_path / "log"
+    store, key = open_store(settings.store_url), "a" * 64
+    # There is nothing to finish it from, so that its harvest ends soon.
+    ClipEvidence(store, key).mark_open()
+    wake(store, key)
+    more = {"WAN_VIDEO_PUSH_URL": str(settings.push_url), "WAN_VIDEO_PUSH_TOKEN": "a-token"}
+    environment = {**os.environ, "OUTPUT_DIR": str(tmp_path / "out"), **more}
+    port = free_port()
+    command = [sys.executable, str(RECEIVER), str(port), "0.05", "--no-such-option"]
+
+    with process(command, log, environment) as started:
+        until(lambda: "a harvest finishes" in log.read_text(), "it finishes a clip", 60)
+        until(lambda: _answers(port), "it answers", 60)
+        started.terminate()
+        code = started.wait(120)
+
+    assert "ended with 2" in log.read_text()
+    assert code == -signal.SIGTERM
+
+
+def _answers(port: int) -> bool:
+    try:
+        return httpx.get(f"http://127.0.0.1:{port}/healthz", trust_env=False).is_success
+    except httpx.HTTPError:
+        return False
 
 
 def _settings(folder: Path, **more: str | None) -> Settings:

@@ -13,7 +13,7 @@ from rawserver import RawServer, reply, verbatim
 
 from footage.evidence.clip_evidence import ClipEvidence
 from footage.push.certificates import certificate_host
-from footage.push.receiver import MOST_BYTES
+from footage.push.receiver import MOST_BYTES, Busy
 from footage.storage import Store
 
 FOREIGN_KEYS = rsa.generate_private_key(public_exponent=65537, key_size=2048)
@@ -200,6 +200,26 @@ def test_an_event_that_comes_twice_wakes_once(store: Store, bus: Bus) -> None:
 
     assert bus.ended == [KEY]
     assert bus.receiver.counts["again"] == 1
+
+
+def test_an_event_that_comes_while_too_much_waits_is_taken_when_it_is_sent_again(
+    store: Store, oss: RawServer
+) -> None:
+    taken: list[str] = []
+
+    def full_at_first(key: str) -> None:
+        if bus.receiver.counts["busy"] == 0:
+            raise Busy
+        taken.append(key)
+
+    bus = Bus(store, oss, on_ended=full_at_first)
+    sent = event(claimed(store))
+
+    assert [bus.send(sent), bus.send(sent), bus.send(sent)] == [503, 204, 204]
+
+    assert taken == [KEY]
+    # Who waits for it is told at once.
+    assert store.list("wakeups") == [f"wakeups/{KEY}"]
 
 
 def test_an_old_and_a_new_token_are_both_taken(store: Store, oss: RawServer) -> None:
