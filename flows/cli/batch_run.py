@@ -29,15 +29,16 @@ def make_batch(
     Raises:
         InvalidRequest: A line is wrong, the file cannot be read, or a cap is none; nothing was bought.
         OverBudget: What is still to be bought passes a cap, or a person did not approve it.
+        AccountProblem, Unreachable: A block was named, and it or the Prefect server is not there.
     """
+    from flows.cli.contexts import context_before_run
     from footage.batch.batch_check import prepare_batch
-    from footage.context import open_context
     from footage.storyboard import Budget, capped
 
     tell("Reading the requests …", "dim")
     contacts: list[FirstContact] = []
     with contextlib.ExitStack() as stack:
-        with open_context() as context:
+        with context_before_run(options["credentials_block"], options["storage_block"]) as context:
             budget = capped(Budget(currency=currency), caps)
             batch = stack.enter_context(prepare_batch(context, None, file, budget))
             if dry_run:

@@ -51,11 +51,23 @@ def store_here(storage_block: str | None) -> Generator[Context]:
         InvalidRequest: There is no such block.
         Unreachable: A block was named, and there is no Prefect server.
     """
-    if storage_block is None:
+    with context_before_run(None, storage_block) as context:
+        yield context
+
+
+@contextlib.contextmanager
+def context_before_run(credentials_block: str | None, storage_block: str | None) -> Generator[Context]:
+    """For what is checked and priced before a run with these blocks; without any no server is asked.
+
+    Raises:
+        AccountProblem, InvalidRequest: There is no such block.
+        Unreachable: A block was named, and there is no Prefect server.
+    """
+    if credentials_block is None and storage_block is None:
         with open_context() as context:
             yield context
         return
-    with context_here(None, storage_block) as context:
+    with context_here(credentials_block, storage_block) as context:
         yield context
 
 

@@ -19,9 +19,15 @@ from prefect.flow_engine import run_flow_async
 from prefect.states import Pending
 from waiting import until
 
+from blocks.storage import VideoStorage
 from flows.batch import generate_videos
 from flows.cli import run as command
+from footage.context import open_context
 from footage.emulator import Emulator
+from footage.evidence.state import Permission
+from footage.settings import load_settings
+from footage.spending.stop_switch import stop_buying
+from footage.steps.check import enter, prepare
 
 pytestmark = pytest.mark.filterwarnings("default::DeprecationWarning", "ignore:unclosed:ResourceWarning")
 
@@ -153,6 +159,30 @@ def test_what_cannot_be_is_refused_before_anything_is_bought(
 
     assert command(["generate", "--file", file, *arguments]) == code
     assert emulator.ledger()["creates"] == 0
+
+
+def test_what_a_block_s_store_has_and_says_is_heeded_before_the_run(
+    emulator: Emulator, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    elsewhere = str(tmp_path / "block")
+    VideoStorage(base=elsewhere).save("batch-films", overwrite=True)
+    block = ["--storage-block", "batch-films"]
+    with open_context(load_settings(output_dir=elsewhere)) as context:
+        key = enter(context, prepare(context, BOAT), Permission()).key
+        ordered = _file(tmp_path, {"key": key})
+
+        assert command(["generate", "--file", ordered, "--dry-run", "--json"]) == 2
+        capsys.readouterr()
+        assert command(["generate", "--file", ordered, "--dry-run", "--json", *block]) == 0
+        assert [line["key"] for line in json.loads(capsys.readouterr().out)] == [key]
+
+        stop_buying(context.store, "somebody")
+    board = tmp_path / "board.json"
+    shot = {"id": "1", **BOAT}
+    board.write_text(json.dumps({"schema": "wan-video/storyboard/1", "title": "Two stores", "shots": [shot]}))
+    for asked in (["generate", "--file", _file(tmp_path, BOAT)], ["storyboard", str(board)]):
+        assert command([*asked, "--dry-run"]) == 0
+        assert command([*asked, "--dry-run", *block]) == 6
 
 
 def test_a_cap_without_a_file_is_refused(emulator: Emulator) -> None:

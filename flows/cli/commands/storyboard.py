@@ -97,14 +97,14 @@ def storyboard(
         raise InvalidRequest(problems=(Problem("board", "(nothing)", "give a storyboard file"),))
     tell("Reading the board …", "dim")
     defaults = {"model": model} if model else None
-    from footage.context import open_context
+    from flows.cli.contexts import context_before_run
 
     caps = {"max_seconds": max_seconds, "max_cost": max_cost, "approve_above": approve_above}
     films = [*(film or ()), *([f"media_root={media_root}"] if media_root is not None else [])]
     settled = _settled(map_column, set_field, films, map_file, encoding, assets, accept_guesses)
     with emulated(emulator):
         contacts: list[FirstContact | None] = []
-        with open_context() as context:
+        with context_before_run(credentials_block, storage_block) as context:
             prepared = _prepared(context, board, format, defaults, caps, settled)
             reading, plan = prepared.reading, prepared.plan
             if save_map:
