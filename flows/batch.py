@@ -83,14 +83,15 @@ async def generate_videos(
             budget = capped(Budget(currency=currency), caps)
             batch, bought, due = await plan(context, requests, file, budget, permission)
             with batch:
-                await probe_batch(context, batch, bought)
+                running_tasks = await probe_batch(context, batch, bought)
                 await require_same_as_begun(context, batch, bought)
                 if not await approved(batch, due):
                     return refused()
                 ledger = Ledger(budget, "Line", "batch")
-                wait_s = patience_s(most_at_once(batch), context.settings)
+                at_once = most_at_once(batch, running_tasks)
+                wait_s = patience_s(at_once, context.settings, running_tasks)
                 crew = crew_here(context, permission, board, wait_s)
-                clips = await produce(context, batch, ledger, crew, batch_progress(batch))
+                clips = await produce(context, batch, at_once, ledger, crew, batch_progress(batch))
                 report = BatchReport.of(batch.name, flow_run.id, clips, ledger.statement())
                 return await wrapped(context, report)
     except FootageError as error:

@@ -23,6 +23,7 @@ from footage.order.hand_over import handed_over
 from footage.privacy.display import one_line, plain
 from footage.privacy.redact import redact
 from footage.storyboard import check_budget, in_words
+from footage.storyboard.crew import ask_running_tasks
 from footage.storyboard.plan_of_run import require_unchanged
 from footage.storyboard.store_limits import limits_in_words
 from footage.values.money import money
@@ -82,20 +83,26 @@ async def plan(
     return await in_thread(prepared)
 
 
-async def probe_batch(context: Context, batch: PreparedBatch, bought: dict[str, BoughtClip]) -> None:
-    """Probe each region once in which a clip is left to make."""
+async def probe_batch(
+    context: Context, batch: PreparedBatch, bought: dict[str, BoughtClip]
+) -> dict[str, int]:
+    """Probe each region once in which a clip is left to make.
+
+    What comes back says how many tasks of a model the accounts may run now.
+    """
     left = {
-        entry.region: entry.model
+        (entry.model, entry.region)
         for entry in batch.clips
         if entry.id not in bought or not bought[entry.id].stored
     }
     try:
-        for region, model in left.items():
+        for region, model in {region: model for model, region in sorted(left)}.items():
             await probe(context, region, model)
     except Unreachable as error:
         # The run works on no clip yet, but an earlier one may have bought some of them.
         keys = [entry.key for entry in batch.clips]
         raise await in_thread(with_what_is_booked, error, context.store, keys) from None
+    return await ask_running_tasks(context, left)
 
 
 async def require_same_as_begun(

@@ -15,7 +15,7 @@ from tasks.probe import probe
 async def probe_board(context: Context, plan: BoardPlan) -> dict[str, int]:
     """Probe each region once in which a shot is left to make; a board that is all stored needs no provider.
 
-    What comes back says how many tasks of a model the account may run now.
+    What comes back says how many tasks of a model the accounts may run now.
     """
     left = await in_thread(not_stored, context, plan)
     models = {shot.region: shot.request.model for shot in left}
@@ -26,4 +26,4 @@ async def probe_board(context: Context, plan: BoardPlan) -> dict[str, int]:
         # The run works on no clip yet, but an earlier one may have bought some of these shots.
         keys = [shot.key for shot in plan.takes if shot.key is not None]
         raise await in_thread(with_what_is_booked, error, context.store, keys) from None
-    return await ask_running_tasks(context, left)
+    return await ask_running_tasks(context, ((shot.request.model, shot.region) for shot in left))

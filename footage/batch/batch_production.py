@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from footage.errors import OverBudget, StorageProblem
 from footage.errors.actions import Rerun
+from footage.pacing.in_flight import WINDOW
 from footage.request import Cost
 from footage.storyboard.crew import Crew, outcome_of
 from footage.storyboard.cut import OutcomeState, ShotOutcome
@@ -22,8 +23,10 @@ if TYPE_CHECKING:
     from footage.order.prepared import Prepared
     from footage.storyboard.budget import Ledger
 
-# For each model: it makes 2 or 5 clips at once and queues the others; more would only be kept in memory.
+# For each model, where the accounts make few at once: more would only be kept in memory.
 AT_ONCE = 64
+# However many they make: each takes about 35 KB, and all of them share the threads of the process.
+MOST_AT_ONCE = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,18 +48,32 @@ class ClipReport:
     same_as: str | None = None
 
 
-def most_at_once(batch: PreparedBatch) -> dict[str, int]:
-    """How many clips of each model are on their way at once, at the most."""
-    return {model: min(AT_ONCE, clips) for model, clips in batch.clips_by_model.items()}
+def most_at_once(batch: PreparedBatch, running_tasks: Mapping[str, int]) -> dict[str, int]:
+    """How many clips of each model are on their way at once, at the most.
+
+    `running_tasks` has how many of a model the accounts may run now, where that is known.
+    """
+    return {
+        model: min(clips, MOST_AT_ONCE, max(AT_ONCE, WINDOW * running_tasks.get(model, 0)))
+        for model, clips in batch.clips_by_model.items()
+    }
 
 
 OnReport = Callable[[ClipReport], Awaitable[None]]
 
 
 async def produce(
-    context: Context, batch: PreparedBatch, ledger: Ledger, crew: Crew, on_report: OnReport | None = None
+    context: Context,
+    batch: PreparedBatch,
+    at_once: Mapping[str, int],
+    ledger: Ledger,
+    crew: Crew,
+    on_report: OnReport | None = None,
 ) -> tuple[ClipReport, ...]:
-    """Make all clips of a batch; how each line ended, in their order. Never raises for a clip."""
+    """Make all clips of a batch, so many of each model at once; how each line ended, in their order.
+
+    Never raises for a clip.
+    """
     reports: dict[str, ClipReport] = {}
     others: dict[str | None, list[Entry]] = defaultdict(list)
     for entry in batch.entries:
@@ -80,7 +97,7 @@ async def produce(
     for entry in batch.clips:
         by_model[entry.region, entry.model].append(entry)
     # Workers of a model share its iterator, so that each takes the next clip that nobody has.
-    shared = [(iter(entries), min(AT_ONCE, len(entries))) for entries in by_model.values()]
+    shared = [(iter(entries), min(at_once[model], len(entries))) for (_, model), entries in by_model.items()]
     await asyncio.gather(*(worker(entries) for entries, count in shared for _ in range(count)))
     return tuple(_of_line(entry, reports) for entry in batch.entries)
 

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from footage.request import VideoRequest, VideoResponse
     from footage.settings import Settings
     from footage.storyboard.budget import Ledger
-    from footage.storyboard.plan import ShotPlan
 
 logger = logging.getLogger(__name__)
 
@@ -164,13 +163,19 @@ def patience_s(
     return settings.deadline_s + 3 * turns_s
 
 
-async def ask_running_tasks(context: Context, shots: Iterable[ShotPlan]) -> dict[str, int]:
-    """How many tasks of each model of these shots the account may run now, where that can be asked."""
+async def ask_running_tasks(context: Context, models: Iterable[tuple[str, str]]) -> dict[str, int]:
+    """How many tasks of each of these models, each with its region, all accounts together may run now.
+
+    An account that does not say counts as documented; a model of which none says is left out.
+    """
     known: dict[str, int] = {}
-    for model, region in {(shot.request.model, shot.region) for shot in shots}:
+    for model, region in set(models):
+        told: list[int | None] = []
         with contextlib.suppress(FootageError):
-            client = await in_thread(context.client, context.endpoint(region), context.workspace)
-            running = (await live_quota(client, model)).running_tasks
-            if running is not None:
-                known[model] = running
+            for key in context.buying_keys:
+                endpoint, workspace = context.endpoint(region, key), context.workspace_of(key)
+                client = await in_thread(context.client, endpoint, workspace, key)
+                told.append((await live_quota(client, model)).running_tasks)
+        if any(told):
+            known[model] = sum(running or known_models()[model].concurrent_tasks for running in told)
     return known

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from plainsteps import PLAIN_STEPS
 from rawserver import RawServer, reply
 
 from footage.batch.batch_check import prepare_batch
-from footage.batch.batch_production import ClipReport, produce
+from footage.batch.batch_production import MOST_AT_ONCE, ClipReport, most_at_once, produce
 from footage.batch.batch_report import BatchReport, read_report, write_report
 from footage.batch.lines import MAX_LINE_BYTES
 from footage.batch.prepared_batch import PreparedBatch
@@ -34,7 +35,7 @@ from footage.request import VideoRequest, VideoResponse
 from footage.settings import Settings
 from footage.steps.check import enter, reopen
 from footage.storyboard import Budget, Ledger
-from footage.storyboard.crew import BeforeBuying, Crew
+from footage.storyboard.crew import BeforeBuying, Crew, ask_running_tasks
 
 BOAT = {"prompt": "A paper boat", "model": "wanx2.1-t2v-turbo", "size": "832*480"}
 CNY = Budget(currency="CNY")
@@ -72,7 +73,7 @@ async def _make(context: Context, batch: PreparedBatch) -> tuple[tuple[ClipRepor
         return await follow(clip, PLAIN_STEPS)
 
     ledger = Ledger(batch.budget, "Line", "batch")
-    return await produce(context, batch, ledger, Crew(check, make)), ledger
+    return await produce(context, batch, most_at_once(batch, {}), ledger, Crew(check, make)), ledger
 
 
 def _lines(folder: Path, *lines: object) -> str:
@@ -121,6 +122,65 @@ async def test_each_line_is_a_clip_and_a_bad_one_does_not_end_the_others(
     assert emulator.ledger()["accepted"] - before == 3
     assert (ledger.statement().bought, ledger.statement().reserved) == (0, 0)
     assert ledger.statement().paid_before > 0
+
+
+@pytest.mark.parametrize(
+    ("running", "at_once"),
+    [
+        pytest.param({}, 64, id="nobody says"),
+        pytest.param({BOAT["model"]: 2}, 64, id="few, and some more for what is delivered"),
+        pytest.param({BOAT["model"]: 35}, 70, id="and as many again in the queue"),
+        pytest.param({BOAT["model"]: 200}, 80, id="more than there are"),
+        pytest.param({"wan2.6-i2v": 200}, 64, id="of another model"),
+    ],
+)
+async def test_as_many_clips_are_on_their_way_as_the_accounts_make_and_queue(
+    context: Context, running: dict[str, int], at_once: int
+) -> None:
+    begun, all_begun = 0, asyncio.Event()
+
+    async def check(asked: Prepared | VideoRequest | str, name: str, before_buying: BeforeBuying) -> Clip:
+        nonlocal begun
+        begun += 1
+        if begun == at_once:
+            # Whoever may begin besides has done so.
+            await asyncio.sleep(0)
+            all_begun.set()
+            assert begun == at_once
+        async with asyncio.timeout(30):
+            await all_begun.wait()
+        raise Unreachable("Nobody answers.")
+
+    requests = [{**BOAT, "prompt": "A fleet", "take": take} for take in range(1, 81)]
+    with prepare_batch(context, requests, None, CNY) as batch:
+        crew = Crew(check, follow_nothing)
+        clips = await produce(
+            context, batch, most_at_once(batch, running), Ledger(CNY, "Line", "batch"), crew
+        )
+
+    assert {clip.error for clip in clips} == {"Nobody answers."}
+
+
+async def test_the_accounts_of_a_run_are_counted_together(context: Context) -> None:
+    keys = [parse_key("sk-emulator-2", "test", account="other"), parse_key("sk-emulator-3", "test")]
+    find = {"find_api_key": lambda: context.api_key, "find_more_keys": lambda: keys}
+
+    with open_context(context.settings, **find) as several:  # type: ignore[arg-type]
+        known = await ask_running_tasks(several, [(BOAT["model"], "cn-beijing"), ("no-model", "cn-beijing")])
+
+    # The second key of the first account makes no more.
+    assert known == {BOAT["model"]: 40}
+
+
+async def follow_nothing(clip: Clip) -> VideoResponse | None:
+    raise AssertionError(f"{clip.key} is not to be made")
+
+
+def test_however_many_the_accounts_make_memory_sets_an_end(context: Context) -> None:
+    with prepare_batch(context, [BOAT], None, CNY) as batch:
+        batch.entries *= 2 * MOST_AT_ONCE
+
+        assert most_at_once(batch, {BOAT["model"]: 10_000}) == {BOAT["model"]: MOST_AT_ONCE}
 
 
 async def test_lines_that_want_another_file_of_the_same_clip_get_it_and_it_is_paid_once(
