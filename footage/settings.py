@@ -321,6 +321,13 @@ class Settings(BaseSettings):
         )
 
     @property
+    def push_tokens(self) -> tuple[str, ...]:
+        """The tokens of the rule's target: two while it is changed, so that no event is lost meanwhile."""
+        given = self.push_token.get_secret_value() if self.push_token else ""
+        # A secret that was read from a file ends in a newline.
+        return tuple(filter(None, (token.strip() for token in given.split(","))))
+
+    @property
     def store_url(self) -> str:
         """The folder or URL that holds `videos/` and `evidence/`."""
         base = self.output_dir.rstrip("/")

@@ -87,21 +87,19 @@ def rule_of(context: Context) -> Rule:
     Raises:
         InvalidRequest: Its address or its token is not set.
     """
-    settings = context.settings
-    if settings.push_url is None or settings.push_token is None:
+    settings, tokens = context.settings, context.settings.push_tokens
+    if settings.push_url is None or not tokens:
         missing = [
             Problem(name, "(not set)", "both are needed", allowed)
             for name, value, allowed in (
                 ("WAN_VIDEO_PUSH_URL", settings.push_url, "the address in the rule, https://host/path"),
-                ("WAN_VIDEO_PUSH_TOKEN", settings.push_token, "the token of the rule's target"),
+                ("WAN_VIDEO_PUSH_TOKEN", tokens, "the token of the rule's target"),
             )
-            if value is None
+            if not value
         ]
         raise InvalidRequest(problems=tuple(missing))
-    # A new token and the one before, so that the rule can be changed without losing an event.
-    tokens = tuple(filter(None, settings.push_token.get_secret_value().split(",")))
     regions = frozenset({event_region(context)})
-    return Rule(settings.push_url, tokens, regions, settings.push_account)
+    return Rule(settings.push_url, tokens, regions, (settings.push_account or "").strip() or None)
 
 
 def _emulator_origin(context: Context) -> str | None:

@@ -29,8 +29,8 @@ def event_findings(context: Context) -> Generator[Finding]:
 
 
 def _events(context: Context) -> Finding:
-    url, token = context.settings.push_url, context.settings.push_token
-    if url is None or token is None:
+    url = context.settings.push_url
+    if url is None or not context.settings.push_tokens:
         missing = "WAN_VIDEO_PUSH_URL" if url is None else "WAN_VIDEO_PUSH_TOKEN"
         return Finding(
             _NAME, "warn", f"{missing} is not set, so nothing listens", "set both, or none of them"

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -14,7 +15,7 @@ from waiting import until
 
 from footage.context import open_context
 from footage.credentials import ApiKey, parse_key
-from footage.errors import AccountProblem
+from footage.errors import AccountProblem, InvalidRequest
 from footage.evidence.clip_evidence import ClipEvidence
 from footage.push.wake_ups import wake
 from footage.settings import Settings
@@ -50,6 +51,39 @@ def test_a_receiver_needs_no_key(tmp_path: Path) -> None:
         assert rule_of(context).regions == {"cn-beijing"}
 
 
+@pytest.mark.parametrize(
+    ("token", "tokens"),
+    [
+        pytest.param("one", ("one",), id="one"),
+        pytest.param("new,old", ("new", "old"), id="two while it is changed"),
+        pytest.param(" new , old", ("new", "old"), id="with blanks"),
+        pytest.param("one\n", ("one",), id="from a file"),
+    ],
+)
+def test_the_tokens_and_the_account_of_the_settings_are_those_of_the_rule(
+    tmp_path: Path, token: str, tokens: tuple[str, ...]
+) -> None:
+    with open_context(
+        _settings(tmp_path, push_token=token, push_account="1234\n", region="cn-beijing")
+    ) as context:
+        rule = rule_of(context)
+
+    assert (rule.tokens, rule.account) == (tokens, "1234")
+
+
+@pytest.mark.parametrize("token", [None, " ", " , ", "\n"])
+def test_a_token_of_blanks_is_none_and_that_is_said(tmp_path: Path, token: str | None) -> None:
+    with (
+        open_context(_settings(tmp_path, push_token=token, region="cn-beijing")) as context,
+        pytest.raises(InvalidRequest) as caught,
+    ):
+        rule_of(context)
+
+    assert [(problem.field, problem.value) for problem in caught.value.problems] == [
+        ("WAN_VIDEO_PUSH_TOKEN", "(not set)")
+    ]
+
+
 def test_a_receiver_that_is_told_to_end_does_first_what_it_is_at(tmp_path: Path) -> None:
     settings, log = _settings(tmp_path / "out"), tmp_path / "log"
     store, key = open_store(settings.store_url), "a" * 64
@@ -80,4 +114,5 @@ def _answers(port: int) -> bool:
 
 def _settings(folder: Path, **more: str | None) -> Settings:
     url = "https://videos.example/events"
-    return Settings(output_dir=str(folder), push_url=url, push_token="a-token", **more)  # type: ignore[arg-type]
+    given: dict[str, Any] = {"output_dir": str(folder), "push_url": url, "push_token": "a-token", **more}
+    return Settings(**given)

@@ -59,6 +59,9 @@ def test_a_receiver_that_answers_is_in_order(tmp_path: Path, url: str) -> None:
         pytest.param({"push_url": None}, "WAN_VIDEO_PUSH_URL is not set", "set both", id="no address"),
         pytest.param({"push_token": None}, "WAN_VIDEO_PUSH_TOKEN is not set", "set both", id="no token"),
         pytest.param(
+            {"push_token": " "}, "WAN_VIDEO_PUSH_TOKEN is not set", "set both", id="a token of blanks"
+        ),
+        pytest.param(
             {"region": "ap-southeast-1"},
             "for cn-beijing alone",
             "unset",
