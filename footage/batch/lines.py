@@ -100,9 +100,8 @@ def _fetched(context: Context, address: str) -> Generator[IO[bytes]]:
     with scratch_folder() as scratch:
         local = scratch / "lines"
         try:
-            if store.size(name) > MAX_FILE_BYTES:
+            if not store.get_foreign_file(name, local, max_bytes=MAX_FILE_BYTES):
                 raise _unreadable(address, f"it has more than {MAX_FILE_BYTES >> 30} GiB")
-            store.get_file(name, local)
         except NotThere:
             raise _unreadable(address, "it is not there") from None
         with local.open("rb") as lines:

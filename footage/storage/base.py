@@ -32,6 +32,8 @@ _NO_FILE = (errno.EISDIR, errno.EINVAL, errno.ENXIO, errno.ELOOP)
 
 # The longest name that every common file system takes is 255 bytes; temporary names add to it.
 _SEGMENT = re.compile(r"[A-Za-z0-9._-]{1,160}")
+# Of an object that is not ours.
+_ANY_SEGMENT = re.compile(r"[^/\0]+")
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,21 @@ class Store(ABC):
         """Copy the object into the local file, replacing it, in bounded memory. Raises NotThere."""
         with self._doing("fetch", path):
             self._get_file(path, local)
+
+    def get_foreign_file(self, path: str, local: Path, *, max_bytes: int) -> bool:
+        """As `get_file`, of what somebody else named, in whatever characters; False, and no copy, where it is larger.
+
+        Raises:
+            NotThere: There is no such object.
+        """
+        with self._doing("fetch", path, any_name=True):
+            facts = self._facts(path) if _is_path(path, _ANY_SEGMENT) else None
+            if facts is None:
+                raise FileNotFoundError(path)
+            if facts.size_bytes > max_bytes:
+                return False
+            self._get_file(path, local)
+            return True
 
     def exists(self, path: str) -> bool:
         """Say whether the object is there now; nothing is answered from a cache."""
@@ -233,9 +250,12 @@ class Store(ABC):
     # ------------------------------------------------------------------ for the backends
 
     @contextmanager
-    def _doing(self, what: str, path: str, *, empty_allowed: bool = False) -> Generator[None]:
+    def _doing(
+        self, what: str, path: str, *, empty_allowed: bool = False, any_name: bool = False
+    ) -> Generator[None]:
         where = f"{self.url.rstrip('/')}/{path}" if path else self.url
-        if not (path == "" and empty_allowed) and not _is_path(path):
+        allowed = any_name or (path == "" and empty_allowed) or _is_path(path, _SEGMENT)
+        if not allowed:
             raise StorageProblem(
                 f"Could not {what} {path!r} in {self.url}: a path is parts of A-Z a-z 0-9 . _ - (1 to 160 "
                 'characters each, neither "." nor "..") joined by "/".'
@@ -300,5 +320,5 @@ class Store(ABC):
         raise StorageProblem(f"{self.url} cannot make signed links (asked for {path}, {seconds} s).")
 
 
-def _is_path(path: str) -> bool:
-    return all(_SEGMENT.fullmatch(part) and part not in {".", ".."} for part in path.split("/"))
+def _is_path(path: str, segment: re.Pattern[str]) -> bool:
+    return all(segment.fullmatch(part) and part not in {".", ".."} for part in path.split("/"))

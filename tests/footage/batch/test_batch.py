@@ -10,6 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import fsspec
 import pytest
 from countedstore import CountedStore
 from pictures import picture
@@ -364,6 +365,8 @@ def test_files_that_cannot_be_read_are_refused(context: Context, tmp_path: Path)
         "memory://",
         "simplecache::s3://b/a",
         "memory://b/nowhere",
+        "memory://b/not here",
+        "memory://b/..",
     ):
         assert set(_problems(context, None, address)) == {"file"}
     assert set(_problems(context, [], None)) == {"requests"}
@@ -398,6 +401,25 @@ def test_lines_are_read_from_another_place_of_an_object_store(context: Context) 
     with prepare_batch(context, None, "memory://inbox/requests.jsonl", CNY) as batch:
         assert [entry.model for entry in batch.entries] == [BOAT["model"]]
         assert batch.name.startswith("requests-")
+
+
+NAMES = [
+    "shots of today.jsonl",
+    "Einstellungen für morgen.jsonl",
+    "分镜.jsonl",
+    "a+b=c (1) [2].jsonl",
+    "100%.jsonl",
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_file_of_lines_may_have_any_name(context: Context, name: str) -> None:
+    # As another program writes it: a store of ours has plainer names.
+    fsspec.filesystem("memory").pipe_file(f"/in box/{name}", json.dumps(BOAT).encode())
+
+    with prepare_batch(context, None, f"memory://in box/{name}", CNY) as batch:
+        assert [entry.model for entry in batch.entries] == [BOAT["model"]]
+    assert set(_problems(context, None, f"memory://in box/no {name}")) == {"file"}
 
 
 async def test_lines_with_the_same_reference_are_bought_with_its_bytes(

@@ -14,11 +14,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import boto3
 import pytest
 from ossnames import certificate_for, resolve_here
 from storecontract import KEY, SECRET, StoreContract, s3_options
 
-from footage.errors import StorageProblem
+from footage.errors import NotThere, StorageProblem
 from footage.storage import Store, open_store
 
 pytestmark = pytest.mark.s3
@@ -109,6 +110,26 @@ class TestSeaweedFSOverHttpsWithVirtualHosts(StoreContract):
         options = s3_options(server.https, client_kwargs={"verify": server.ca})
         options["config_kwargs"] = {"s3": {"addressing_style": "virtual", "payload_signing_enabled": False}}
         return open_store(base(), options)
+
+
+@pytest.mark.parametrize("folder", ["plain", "with blanks"])
+@pytest.mark.parametrize("name", ["a b.jsonl", "für morgen.jsonl", "分镜.jsonl", "a+b=c&d (1) [2]%41.jsonl"])
+def test_an_object_that_somebody_else_named_is_fetched(
+    server: Server, tmp_path: Path, folder: str, name: str
+) -> None:
+    keys = {"aws_access_key_id": KEY, "aws_secret_access_key": SECRET}
+    client = boto3.client("s3", endpoint_url=server.http, region_name="us-east-1", **keys)
+    client.put_object(Bucket="bucket", Key=f"{folder}/{name}", Body=b"1234")
+    client.close()
+    store = open_store(f"s3://bucket/{folder}", s3_options(server.http))
+
+    assert store.get_foreign_file(name, tmp_path / "whole", max_bytes=4)
+    assert (tmp_path / "whole").read_bytes() == b"1234"
+    assert not store.get_foreign_file(name, tmp_path / "large", max_bytes=3)
+    assert not (tmp_path / "large").exists()
+    for nothing in (f"no {name}", f"no folder/{name}", "..", f"../{name}", ""):
+        with pytest.raises(NotThere):
+            store.get_foreign_file(nothing, tmp_path / "none", max_bytes=4)
 
 
 def test_a_wrong_secret_is_told_from_a_wrong_key(server: Server) -> None:
