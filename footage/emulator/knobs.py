@@ -106,6 +106,7 @@ class Knobs:
     )
     push_url: str | None = _knob(None, "where to send an event when a task ends; none: nowhere")
     push_token: str = _knob("emulator", "token of that target")
+    push_region: str = _knob("cn-beijing", "region that events are of, such as that of the receiver's key")
     push_mode: str = _knob(
         "once",
         "once, never, twice, late (5 s), reversed (after that of the next task that ends), unknown (of a task "

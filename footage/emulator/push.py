@@ -81,7 +81,7 @@ class PushSender:
 
     async def _deliver(self, task: Task, knobs: Knobs, host: str) -> None:
         task_id = str(uuid.uuid4()) if knobs.push_mode == "unknown" else task.task_id
-        event = json.dumps(_event(task_id, task)).encode()
+        event = json.dumps(_event(task_id, task, knobs.push_region)).encode()
         for _ in range(2 if knobs.push_mode == "twice" else 1):
             for number in range(_RETRIES + 1):
                 if await self._post(event, task_id, knobs, host) or not knobs.push_retry_s:
@@ -135,7 +135,7 @@ def _new_key() -> Any:
     return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
-def _event(task_id: str, task: Task) -> dict[str, object]:
+def _event(task_id: str, task: Task, region: str) -> dict[str, object]:
     now = datetime.datetime.now(datetime.UTC).isoformat()
     return {
         "specversion": "1.0",
@@ -145,13 +145,13 @@ def _event(task_id: str, task: Task) -> dict[str, object]:
         "datacontenttype": "application/json;charset=utf-8",
         "time": now,
         "aliyuneventbusname": "default",
-        "aliyunregionid": "cn-beijing",
+        "aliyunregionid": region,
         "aliyunaccountid": "1234567890",
         "data": {
             "task_id": task_id,
             "task_status": task.status,
             "contain_result": False,
-            "region": "cn-beijing",
+            "region": region,
             "user_api_unique_key": f"apikey:v1:aigc:video-generation:video-synthesis:{task.model}",
         },
     }

@@ -1,5 +1,7 @@
 """The certificates that EventBridge signs with: fetched from its own hosts alone, and kept for an hour.
 
+One whose key fits no signature is fetched anew, at most once a minute: it may have been replaced.
+
 A certificate's host is the name of an OSS bucket, and anybody may register a bucket. So hosts are compared as a whole,
 with those of the operator's regions, and never by how they begin or end.
 """
@@ -10,6 +12,7 @@ import re
 import threading
 import time
 from collections.abc import Iterable
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import httpx
@@ -20,6 +23,8 @@ from footage.push.signature import NotAuthentic
 
 _PATH = re.compile(r"/[A-Za-z0-9_-]{1,100}\.pem")
 _KEPT_S = 3600.0
+# A key that fits no signature may have been replaced; forgers must not make us call out more often than this.
+AGAIN_AFTER_S = 60.0
 _MOST_KEPT = 8
 _MOST_BYTES = 64 << 10
 _TIMEOUT_S = 3.0
@@ -31,17 +36,27 @@ def certificate_host(region: str) -> str:
     return f"{region}-eventbridge.oss-accelerate.aliyuncs.com"
 
 
+@dataclass
+class _Kept:
+    key: RSAPublicKey
+    fetched_s: float
+    asked_s: float
+
+
 class TrustedCertificates:
     """Fetches and keeps certificates; thread-safe.
 
     `emulator` is scheme, host and port of a stand-in on this machine, where the provider itself is one; else None.
     """
 
-    def __init__(self, regions: Iterable[str], emulator: str | None = None) -> None:
+    def __init__(
+        self, regions: Iterable[str], emulator: str | None = None, again_after_s: float = AGAIN_AFTER_S
+    ) -> None:
         self._origins = {f"https://{certificate_host(region)}" for region in regions}
         if emulator is not None:
             self._origins.add(emulator)
-        self._kept: dict[str, tuple[float, RSAPublicKey]] = {}
+        self._again_after_s = again_after_s
+        self._kept: dict[str, _Kept] = {}
         self._lock = threading.Lock()
 
     def key(self, url: str) -> RSAPublicKey:
@@ -54,13 +69,34 @@ class TrustedCertificates:
         # One fetch at a time: a flood must not make us call out a thousand times.
         with self._lock:
             kept = self._kept.get(url)
-            if kept is not None and time.monotonic() - kept[0] < _KEPT_S:
-                return kept[1]
-            key = _key_in(_fetched(url))
-            while len(self._kept) >= _MOST_KEPT:
-                del self._kept[min(self._kept, key=lambda one: self._kept[one][0])]
-            self._kept[url] = time.monotonic(), key
-            return key
+            if kept is not None and time.monotonic() - kept.fetched_s < _KEPT_S:
+                return kept.key
+            return self._fetch(url)
+
+    def other_key(self, url: str, than: RSAPublicKey) -> RSAPublicKey | None:
+        """The key that took the place of one that fits no signature; None where there is none, or not yet.
+
+        Raises:
+            NotAuthentic: As for `key`.
+        """
+        with self._lock:
+            kept = self._kept.get(url)
+            if kept is None or kept.key is not than:
+                return kept and kept.key
+            if time.monotonic() - kept.asked_s < self._again_after_s:
+                return None
+            # Also where it does not answer.
+            kept.asked_s = time.monotonic()
+            return self._fetch(url)
+
+    def _fetch(self, url: str) -> RSAPublicKey:
+        key = _key_in(_fetched(url))
+        self._kept.pop(url, None)
+        while len(self._kept) >= _MOST_KEPT:
+            del self._kept[min(self._kept, key=lambda one: self._kept[one].fetched_s)]
+        now_s = time.monotonic()
+        self._kept[url] = _Kept(key, fetched_s=now_s, asked_s=now_s)
+        return key
 
     def _check(self, url: str) -> None:
         try:

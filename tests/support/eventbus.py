@@ -19,7 +19,7 @@ from rawserver import RawServer
 
 from footage.evidence.clip_evidence import ClipEvidence
 from footage.evidence.records import Claim
-from footage.push.certificates import TrustedCertificates
+from footage.push.certificates import AGAIN_AFTER_S, TrustedCertificates
 from footage.push.receiver import A_MINUTE, READ_S, Receiver, Rule
 from footage.storage import Store
 
@@ -46,12 +46,13 @@ class Bus:
         read_s: float = READ_S,
         a_minute: int = A_MINUTE,
         on_ended: Callable[[str], None] | None = None,
+        again_after_s: float = AGAIN_AFTER_S,
         **rule: Any,
     ) -> None:
         self.origin = f"http://127.0.0.1:{oss.port}"
         self.ended: list[str] = []
         fields = {"tokens": ("secret",), "regions": frozenset({"cn-beijing"}), **rule}
-        certificates = TrustedCertificates(fields["regions"], self.origin)
+        certificates = TrustedCertificates(fields["regions"], self.origin, again_after_s)
         self.receiver = Receiver(
             Rule(URL, **fields), store, certificates, on_ended or self.ended.append, read_s, a_minute
         )

@@ -147,6 +147,25 @@ def test_a_certificate_is_fetched_once_for_many_events(store: Store) -> None:
         assert len(server.requests) == 1
 
 
+def test_a_key_that_was_replaced_behind_its_address_is_taken(store: Store) -> None:
+    with RawServer(reply(certificate_of(KEYS)), reply(certificate_of(FOREIGN_KEYS))) as server:
+        bus = Bus(store, server, again_after_s=0.0)
+
+        sent = [bus.send(event(claimed(store)), key=key) for key in (KEYS, FOREIGN_KEYS, KEYS)]
+
+    assert sent == [204, 204, 401]
+
+
+def test_forgeries_make_nobody_fetch_a_certificate_again_and_again(store: Store) -> None:
+    with RawServer(reply(certificate_of(KEYS))) as server:
+        bus = Bus(store, server)
+
+        sent = [bus.send(event(claimed(store)), key=key) for key in (KEYS, *[FOREIGN_KEYS] * 5)]
+
+        assert sent == [204, *[401] * 5]
+        assert len(server.requests) == 1
+
+
 @pytest.mark.parametrize(
     ("sent", "stage"),
     [

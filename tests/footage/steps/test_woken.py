@@ -45,7 +45,7 @@ def listening(tmp_path: Path, emulator: Emulator) -> Iterator[Listening]:
         found = Listening(tmp_path, emulator, socket.getsockname()[1])
         with answering(found.receiver.app(), socket):
             yield found
-        emulator.turn(push_url=None, push_mode="once", push_retry_s=1.0)
+        emulator.turn(push_url=None, push_mode="once", push_retry_s=1.0, push_region="cn-beijing")
 
 
 @pytest.mark.parametrize("mode", ["once", "twice", "newline"])
@@ -99,6 +99,15 @@ def test_a_clip_that_nobody_waits_for_is_named_to_who_finishes_it(bench: Bench, 
 
     assert listening.ended == [clip.key]
     assert clip.context.store.list("wakeups") == [f"wakeups/{clip.key}"]
+
+
+def test_an_event_of_another_region_is_of_no_clip_here(bench: Bench, listening: Listening) -> None:
+    bench.emulator.turn(push_url=listening.url, push_region="ap-southeast-1", generation_s=400.0)
+    bench.buy(bench.clip())
+
+    until(lambda: listening.receiver.counts["other event"] == 1, "its event comes")
+
+    assert listening.ended == []
 
 
 def test_an_event_that_could_not_be_looked_up_is_taken_when_it_is_sent_again(
