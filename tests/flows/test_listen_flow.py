@@ -18,6 +18,7 @@ from waiting import until
 
 from flows.cli import run as command
 from flows.listen import listen
+from footage.settings import Settings
 
 pytestmark = pytest.mark.filterwarnings("default::DeprecationWarning", "ignore:unclosed:ResourceWarning")
 
@@ -85,3 +86,17 @@ def test_the_service_for_kubernetes_runs_the_command_and_asks_where_it_answers()
     assert service["spec"]["selector"] == deployment["spec"]["selector"]["matchLabels"]
     # Key, login and token come from the one Secret that the jobs have.
     assert container["envFrom"] == [{"secretRef": {"name": "wan-video"}}]
+
+
+def test_every_setting_of_the_receiver_reaches_its_service() -> None:
+    variables = [f"WAN_VIDEO_{name.upper()}" for name in Settings.model_fields if name.startswith("push_")]
+    compose = (ROOT / ".deploy" / "compose.yaml").read_text("utf-8")
+    example = (ROOT / ".deploy" / "env.example").read_text("utf-8")
+    operations = (ROOT / "flows" / "README.md").read_text("utf-8")
+
+    assert len(variables) == 3
+    for variable in variables:
+        assert f"{variable}: ${{{variable}:-}}" in compose
+        assert f"\n{variable}=" in example
+    # The Secret that listen.json takes it from.
+    assert "--from-literal=WAN_VIDEO_PUSH_TOKEN=" in operations
