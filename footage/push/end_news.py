@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from typing import TYPE_CHECKING
 
 from footage.errors import StorageProblem
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 # A task that is told to have ended and does not say so yet is asked for again after these pauses.
 PAUSES_AFTER_EVENT_S = (2.0, 5.0, 10.0)
+# So soon a pause that relied on events ends after they turned out not to come.
+DOUBTS_WITHIN_S = 2.0
 
 
 class EndNews:
@@ -32,11 +35,16 @@ class EndNews:
         self.told = False
 
     async def pause(self, seconds: float) -> News:
-        """Sleep for so long, or until news come; what they say."""
+        """Sleep for so long, until news come, or until events are relied on no longer; what the news say."""
         self._expected = self._delivery.works(self._client)
-        news = await self._wake_ups.pause(self._key, seconds)
-        self.note(news)
-        return news
+        until_s = time.monotonic() + seconds
+        while True:
+            left_s = until_s - time.monotonic()
+            last = not self._expected or left_s <= DOUBTS_WITHIN_S
+            news = await self._wake_ups.pause(self._key, left_s if last else DOUBTS_WITHIN_S)
+            if news or last or not self._delivery.works(self._client):
+                self.note(news)
+                return news
 
     def note(self, news: News) -> None:
         """Take up news that came at another time."""

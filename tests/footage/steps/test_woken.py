@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import threading
 import time
@@ -21,8 +22,10 @@ from footage.emulator import Emulator
 from footage.evidence.claims import claim_path
 from footage.pacing.interval import FEW
 from footage.push.certificates import TrustedCertificates
+from footage.push.end_news import DOUBTS_WITHIN_S, EndNews
+from footage.push.event_delivery import EventDelivery
 from footage.push.receiver import Receiver, Rule
-from footage.push.wake_ups import wake
+from footage.push.wake_ups import News, wake
 from footage.storage import open_store
 
 
@@ -178,6 +181,37 @@ def test_an_end_that_no_event_told_brings_the_usual_pace_back(bench: Bench) -> N
     assert not context.event_delivery.works(clip.client())
 
 
+async def test_who_pauses_while_an_event_is_missed_asks_soon(bench: Bench) -> None:
+    context = bench.context()
+    one, other = (
+        EndNews(clip.key, clip.client(), context.wake_ups, context.event_delivery)
+        for clip in (bench.clip(context), bench.clip(context, take=2))
+    )
+    context.event_delivery.arrived(bench.clip(context).client())
+    pausing = asyncio.create_task(one.pause(3600.0))
+    await other.pause(0.0)
+
+    # It ended, and no event told it.
+    await other.confirm()
+
+    assert await asyncio.wait_for(pausing, 60) is News.NOTHING
+
+
+async def test_a_pause_that_relies_on_events_ends_when_its_time_is_over_or_news_come(bench: Bench) -> None:
+    context = bench.context()
+    clip = bench.clip(context)
+    end = EndNews(clip.key, clip.client(), context.wake_ups, context.event_delivery)
+    context.event_delivery.arrived(clip.client())
+    began = time.monotonic()
+
+    assert await end.pause(DOUBTS_WITHIN_S + 0.5) is News.NOTHING
+    assert time.monotonic() - began > DOUBTS_WITHIN_S
+    wake(context.store, clip.key)
+    assert await asyncio.wait_for(end.pause(3600.0), 60) is News.ENDED
+
+    assert end.told
+
+
 def test_an_end_that_was_told_at_the_same_moment_does_not(bench: Bench) -> None:
     # A store that costs a request each time is looked at every 5 s.
     kept = CountedStore(open_store("memory://told"))
@@ -226,6 +260,17 @@ def test_an_end_that_is_told_while_its_answer_is_slow_is_not_missed(bench: Bench
     teller.join()
 
     assert context.event_delivery.works(clip.client())
+
+
+def test_an_event_is_relied_on_for_a_time(bench: Bench) -> None:
+    client = bench.clip().client()
+    for believed_for_s, works in ((900.0, True), (0.0, False)):
+        delivery = EventDelivery(believed_for_s)
+        assert not delivery.works(client)
+
+        delivery.arrived(client)
+
+        assert delivery.works(client) is works
 
 
 def test_events_of_one_account_say_nothing_of_another_one_s(bench: Bench) -> None:
