@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -21,14 +22,14 @@ from footage.batch.batch_check import prepare_batch
 from footage.batch.batch_production import MOST_AT_ONCE, ClipReport, most_at_once, produce
 from footage.batch.batch_report import BatchReport, read_report, write_report
 from footage.batch.lines import MAX_LINE_BYTES
-from footage.batch.prepared_batch import PreparedBatch
+from footage.batch.prepared_batch import WINDOW, PreparedBatch
 from footage.catalogue import SWITCHES
 from footage.clip import Clip, follow
 from footage.concurrency.executors import in_thread
 from footage.context import Context, open_context
 from footage.credentials import parse_key
 from footage.emulator import Emulator
-from footage.errors import InvalidRequest, StorageProblem, Unreachable
+from footage.errors import MOST_LISTED, InvalidRequest, StorageProblem, Unreachable
 from footage.evidence.state import Permission
 from footage.input_roots import InputRoots
 from footage.order.prepared import Prepared
@@ -85,7 +86,7 @@ def _lines(folder: Path, *lines: object) -> str:
     return str(file)
 
 
-def _problems(context: Context, requests: list[Any] | None, file: str | None) -> dict[str, str]:
+def _problems(context: Context, requests: Iterable[Any] | None, file: str | None) -> dict[str, str]:
     with pytest.raises(InvalidRequest) as caught:
         prepare_batch(context, requests, file, CNY)
     return {problem.field: f"{problem.value}: {problem.message}" for problem in caught.value.problems}
@@ -310,6 +311,30 @@ def test_a_line_that_is_wrong_is_named_and_nothing_is_bought(
     # All of them at once, also those of lines behind it.
     assert {field, "lines[3].size"} <= problems.keys()
     assert emulator.ledger()["creates"] == before
+
+
+def test_lines_are_read_as_editors_on_windows_write_them(context: Context, tmp_path: Path) -> None:
+    file = tmp_path / "requests.jsonl"
+    lines = [json.dumps({**BOAT, "take": take}).encode() for take in (1, 2)]
+    file.write_bytes(b"\xef\xbb\xbf" + b"\r\n\r\n".join(lines) + b"\r\n")
+
+    with prepare_batch(context, None, str(file), CNY) as batch:
+        assert [entry.line for entry in batch.entries] == [1, 3]
+
+
+def test_no_more_is_read_once_enough_is_wrong(context: Context) -> None:
+    taken = itertools.count()
+
+    problems = _problems(context, ({**BOAT, "duration": 99 + next(taken)} for _ in itertools.count()), None)
+
+    assert MOST_LISTED <= len(problems) <= next(taken) <= MOST_LISTED + WINDOW
+
+
+@pytest.mark.slow
+def test_no_more_is_read_than_one_run_may_make(context: Context) -> None:
+    problems = _problems(context, itertools.repeat(BOAT), None)
+
+    assert problems == {"requests": "more than 10,000 requests: are too many for one run; split it"}
 
 
 def test_lines_whose_picture_nobody_gives_now_are_named_and_each_picture_is_asked_for_once(
