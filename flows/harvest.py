@@ -4,7 +4,7 @@
 
 Tasks and results live 24 h at the provider; a clip that no harvest finishes in time is lost and billed.
 
-Requires: the key that bought the clips, and the store that holds their evidence.
+Requires: a key of each account that bought clips, and the store that holds their evidence.
 """
 
 from __future__ import annotations
@@ -39,11 +39,13 @@ async def harvest(
         keys: Only these clips, by the beginning of their key; empty: all.
         wait_s: How long to wait for clips that the provider still works on, in seconds.
         credentials_block: Credentials block, or secret/NAME for a Secret block; several between commas; empty:
-            "dashscope" of either kind, else the environment.
+            "dashscope" of either kind, else the environment, and with it every credentials block of its region.
         storage_block: Name of a Video Storage block; empty: OUTPUT_DIR.
     """
     try:
-        async with context_of(flow_run.id, credentials_block, storage_block, deadline_s=wait_s) as context:
+        async with context_of(
+            flow_run.id, credentials_block, storage_block, deadline_s=wait_s, every_account=True
+        ) as context:
             started = await start_crashed_runs()
             silent = await crash_silent_runs()
             report = await harvest_store(

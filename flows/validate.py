@@ -29,11 +29,11 @@ async def validate(
 
     Args:
         credentials_block: Credentials block, or secret/NAME for a Secret block; several between commas; empty:
-            "dashscope" of either kind, else the environment.
+            "dashscope" of either kind, else the environment, and with it every credentials block of its region.
         storage_block: Name of a Video Storage block; empty: OUTPUT_DIR.
     """
     try:
-        async with context_of(flow_run.id, credentials_block, storage_block) as context:
+        async with context_of(flow_run.id, credentials_block, storage_block, every_account=True) as context:
             return await validated(*await validate_project(flows, context))
     except FootageError as error:
         return await stopped("Validation", error)

@@ -89,6 +89,8 @@ class Context:
         self._find_api_key = find_api_key
         self._api_key: ApiKey | None = None
         self._find_more_keys = find_more_keys
+        # Whose clips cannot be asked for here, and why; for reports.
+        self.key_warnings: tuple[str, ...] = ()
         self._more_keys: tuple[ApiKey, ...] | None = None
         # How many purchases each account was given in this process.
         self._clients: dict[tuple[str, str | None, str], WanClient] = {}
@@ -165,15 +167,37 @@ class Context:
         return tuple(of_account.values())
 
     def key_for(self, record: Intent | Receipt) -> ApiKey:
-        """The key that something was bought with, else one of the same account, else the first.
+        """The key that something was bought with, else one of the same account and region.
+
+        Raises:
+            AccountProblem: There is none: to a key of another account the provider says that there is no such task. Or
+                as for `api_keys`.
+        """
+        found = self._key_of(record)
+        if found is None:
+            raise AccountProblem(
+                f"Clip {record.key[:12]} was bought with key {record.key_fingerprint}… of account "
+                f"{record.account or DEFAULT_ACCOUNT} in {record.region}, and there is no key of it here.",
+                next_step="save or name a credentials block of that account and region",
+                key=record.key,
+            )
+        return found
+
+    def has_key_for(self, record: Intent | Receipt) -> bool:
+        """Whether the provider can be asked about what was bought.
 
         Raises:
             AccountProblem: As for `api_keys`.
         """
+        return self._key_of(record) is not None
+
+    def _key_of(self, record: Intent | Receipt) -> ApiKey | None:
         keys = self.api_keys
         account = record.account or DEFAULT_ACCOUNT
-        own = [key for key in keys if key.fingerprint == record.key_fingerprint]
-        return next(iter(own), next((key for key in keys if key.account == account), keys[0]))
+        own = (key for key in keys if key.fingerprint == record.key_fingerprint)
+        # A key that names no region may be of any.
+        same = (key for key in keys if key.account == account and key.region in (None, record.region))
+        return next(own, next(same, None))
 
     @property
     def clock_offset_s(self) -> float | None:

@@ -6,17 +6,22 @@ import contextlib
 import logging
 import shlex
 import tempfile
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+import httpx
 from prefect.blocks.core import Block
 from prefect.blocks.system import Secret
+from prefect.client.orchestration import get_client
 from prefect.runtime import deployment
 from pydantic import ValidationError
 
 from blocks.credentials import DashScopeCredentials
 from blocks.storage import VideoStorage
+from footage.catalogue import REGION_NAMES
 from footage.concurrency.executors import in_thread
 from footage.context import Context, key_of_environment, open_context
 from footage.credentials import ApiKey, parse_key
@@ -29,6 +34,7 @@ from footage.privacy.display import shown
 from footage.settings import Settings, load_settings
 from tasks.clip_page import log_plainly
 from tasks.crash_limit import give_up_after_crashes
+from tasks.credentials_blocks import credentials_blocks
 from tasks.limits import PrefectRateLimits
 
 B = TypeVar("B", bound=Block)
@@ -48,8 +54,11 @@ async def context_of(
     storage_block: str | None = None,
     *,
     deadline_s: float | None = None,
+    every_account: bool = False,
 ) -> AsyncGenerator[Context]:
     """A context for one flow run; its worker stops beating at the end.
+
+    `every_account`: where no credentials block is named, with the keys of all that work in the default key's region.
 
     Raises:
         GaveUp: The run crashed too often in a row.
@@ -61,18 +70,24 @@ async def context_of(
         if load_settings().emulator:
             url = await in_thread(stack.enter_context, emulated())
             logger.info("Emulator at %s: nothing is bought, and every frame says EMULATED.", url)
-        yield await stack.enter_async_context(_opened(run_id, credentials_block, storage_block, deadline_s))
+        opened = _opened(run_id, credentials_block, storage_block, deadline_s, every_account)
+        yield await stack.enter_async_context(opened)
 
 
 @contextlib.asynccontextmanager
 async def _opened(
-    run_id: str | None, credentials_block: str | None, storage_block: str | None, deadline_s: float | None
+    run_id: str | None,
+    credentials_block: str | None,
+    storage_block: str | None,
+    deadline_s: float | None,
+    every_account: bool,
 ) -> AsyncGenerator[Context]:
     settings = await _settings(storage_block)
     _refuse_vanishing_output(settings)
     if deadline_s is not None:
         settings = settings.model_copy(update={"deadline_s": deadline_s})
-    find_first, *find_more = await _key_sources(credentials_block)
+    sources = await _key_sources(credentials_block, settings, every_account=every_account)
+    find_first, *find_more = sources.find
     context = open_context(
         settings,
         find_api_key=find_first,
@@ -83,8 +98,11 @@ async def _opened(
         flags=_flags(credentials_block, storage_block),
         rate_limits=PrefectRateLimits(settings.queries_per_second),
     )
+    context.key_warnings = sources.warnings
     collect_from("footage", "prefect.flow_runs", "prefect.task_runs")
     log_plainly()
+    for warning in sources.warnings:
+        logger.warning("%s", warning)
     try:
         # What is logged before the clip is known belongs to its run log, too.
         with recorded(RunLog()):
@@ -152,10 +170,96 @@ async def _settings(storage_block: str | None) -> Settings:
     return settings
 
 
-async def _key_sources(credentials_block: str | None) -> list[Callable[[], ApiKey]]:
-    """Where the keys are: one, or one of each block that is named between commas."""
+@dataclass(frozen=True)
+class _KeySources:
+    """Where the keys are, the first one first, and which blocks of the server are left out."""
+
+    find: Sequence[Callable[[], ApiKey]]
+    warnings: tuple[str, ...] = ()
+
+
+async def _key_sources(
+    credentials_block: str | None, settings: Settings, *, every_account: bool
+) -> _KeySources:
+    """One, or one of each block that is named between commas; `every_account`: of all blocks, where none is named."""
     names = [name.strip() for name in (credentials_block or "").split(",") if name.strip()]
-    return [await _key_source(name) for name in names] or [await _key_source(None)]
+    if names:
+        return _KeySources([await _key_source(name) for name in names])
+    # A real key has no business at the emulator.
+    if every_account and not (emulated_here() or emulator_key_given()):
+        return await _keys_of_every_account(settings)
+    return _KeySources([await _key_source(None)])
+
+
+async def _keys_of_every_account(settings: Settings) -> _KeySources:
+    """The default key, and those of all blocks that work in its region; without a default key the blocks alone.
+
+    Raises:
+        InvalidRequest: What is saved in the default block cannot be used, and there is no other one.
+    """
+    warnings: list[str] = []
+    find_default: Callable[[], ApiKey] = key_of_environment
+    default: ApiKey | None = None
+    broken: InvalidRequest | None = None
+    try:
+        find_default = await _key_source(None)
+        default = find_default()
+    except InvalidRequest as error:
+        warnings.append(str(error))
+        broken = error
+    except AccountProblem as error:
+        # Where every account has a block of its own there is no key in the environment.
+        if find_default is not key_of_environment:
+            warnings.append(error.message)
+    blocks = await _named_blocks(warnings)
+    if default is None and not blocks:
+        if broken is not None:
+            raise broken
+        return _KeySources([find_default], tuple(warnings))
+    first = blocks[0][1] if default is None else default
+    region = settings.region or first.region or REGION_NAMES[0]
+    keys = {} if default is None else {default.fingerprint: default}
+    elsewhere: dict[str, list[str]] = {}
+    for name, block in blocks:
+        of_block = block.region or settings.region or REGION_NAMES[0]
+        if of_block != region:
+            elsewhere.setdefault(of_block, []).append(name)
+            continue
+        # The same one in other words: without a region a key is of the first.
+        block.region = region if default is None else default.region
+        try:
+            key = block.get_api_key()
+        except AccountProblem as error:
+            warnings.append(error.message)
+        else:
+            keys.setdefault(key.fingerprint, key)
+    warnings += [
+        f"What was bought in {of_block} is not finished by this run, whose keys are of {region}: run harvest with "
+        f"credentials_block {','.join(names)}."
+        for of_block, names in sorted(elsewhere.items())
+    ]
+    return _KeySources([partial(keys.__getitem__, name) for name in keys] or [find_default], tuple(warnings))
+
+
+async def _named_blocks(warnings: list[str]) -> list[tuple[str, DashScopeCredentials]]:
+    """The credentials blocks of the server but the default one; what cannot be read is added to the warnings."""
+    found: list[tuple[str, DashScopeCredentials]] = []
+    try:
+        async with get_client() as client:
+            names = [block.name or "" for block in await credentials_blocks(client)]
+        for name in names:
+            try:
+                block = None if name == DEFAULT_CREDENTIALS else await _load(DashScopeCredentials, name)
+            except InvalidRequest as error:
+                warnings.append(str(error))
+            else:
+                found += [] if block is None else [(name, block)]
+    except httpx.HTTPError as error:
+        warnings.append(
+            f"The server did not tell its credentials blocks ({type(error).__name__}), so what was bought with the "
+            "key of another account may have to wait for the next run."
+        )
+    return found
 
 
 async def _key_source(credentials_block: str | None) -> Callable[[], ApiKey]:

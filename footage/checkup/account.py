@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from footage.catalogue import CATALOGUE, card
 from footage.checkup.completion_events import event_findings
 from footage.checkup.finding import Finding, examine
-from footage.errors import AccountProblem
+from footage.errors import AccountProblem, FootageError
 from footage.request import VideoRequest
 from footage.steps.probe import ask
 
@@ -37,6 +37,10 @@ def provider_findings(context: Context, *, keep: bool = False) -> Generator[Find
     yield access
     if access.level == "fail":
         return
+    accounts = examine("accounts", lambda: _accounts(context, region)).as_warning()
+    # Of one account all is said.
+    if accounts.level != "ok" or len(context.buying_keys) > 1:
+        yield accounts
     yield examine("clock", lambda: _clock(context))
     yield from event_findings(context)
     yield from _model_findings(context, region, keep=keep)
@@ -71,6 +75,20 @@ def _access(context: Context, region: str) -> Finding:
     return Finding(
         "provider", "ok", f"{endpoint} takes the key and answers in {probe.latency_s * 1000:.0f} ms"
     )
+
+
+def _accounts(context: Context, region: str) -> Finding:
+    """Whether the keys of the other accounts are taken, and whose are not here."""
+    others, wrong = context.buying_keys[1:], list[str]()
+    for key in others:
+        try:
+            ask(context, context.endpoint(region, key), key)
+        except FootageError as error:
+            wrong.append(f"{key.account}, from the {key.source}: {error.message}")
+    if wrong or context.key_warnings:
+        fix = "mend the credentials blocks; what their accounts made waits at the provider for 24 h"
+        return Finding("accounts", "warn", "; ".join([*wrong, *context.key_warnings]), fix)
+    return Finding("accounts", "ok", f"the keys of {len(others)} more accounts are taken")
 
 
 def _region_of_key(context: Context, besides: str) -> str | None:

@@ -133,6 +133,10 @@ def _lives(clip: Clip, attempt: Attempt, receipt: Receipt) -> bool:
     if context.emulated and is_local(receipt.endpoint) and not context.knows(receipt.endpoint, None):
         # An emulator that ran at another port: its tasks are gone with it, and nothing was ever paid.
         return False
+    may_replace = clip.permission.may_replace(attempt.number)
+    if not context.has_key_for(receipt) and (may_replace or context.provider_now() >= _forgotten_at(receipt)):
+        # Another account's key would get to hear nothing else.
+        return False
     answer = client_of(context, receipt).fetch(receipt.task_id)
     if answer.status.value in ("FAILED", "CANCELED"):
         return False
@@ -160,11 +164,10 @@ def _lives(clip: Clip, attempt: Attempt, receipt: Receipt) -> bool:
 
 def _require_person(clip: Clip, attempt: Attempt, receipt: Receipt) -> None:
     """A task that failed or was cancelled is remembered for a day, so one that is not known may be another's."""
-    forgotten_at = max(receipt.submitted_at + TASK_LIFE, receipt.expires_at)
     unbilled = attempt.word is not None and attempt.word.status in ("failed", "canceled")
     if (
         unbilled
-        and clip.context.provider_now() < forgotten_at
+        and clip.context.provider_now() < _forgotten_at(receipt)
         and not clip.permission.may_replace(attempt.number)
     ):
         raise SubmissionUnknown(
@@ -178,3 +181,7 @@ def _require_person(clip: Clip, attempt: Attempt, receipt: Receipt) -> None:
             key=clip.key,
             task_ids=(receipt.task_id,),
         )
+
+
+def _forgotten_at(receipt: Receipt) -> datetime:
+    return max(receipt.submitted_at + TASK_LIFE, receipt.expires_at)

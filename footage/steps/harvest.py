@@ -84,7 +84,7 @@ async def harvest_store(
         InvalidRequest: A key belongs to no clip of the store.
         StorageProblem: The store cannot be listed.
     """
-    report = Harvest()
+    report = Harvest(warnings=[*context.key_warnings])
     found = await in_thread(_open_clips, context, report)
     if keys:
         keys = tuple(key.strip().lower() for key in keys)
@@ -280,6 +280,10 @@ async def _finish(
     except Canceled:
         report.canceled.append(found.key)
     except NotFinished as error:
+        report.waiting[found.key] = str(error)
+    except AccountProblem as error:
+        # What was bought stays booked until there is a key that may ask for it.
+        logger.error("Clip %s: %s", found.key[:12], error)
         report.waiting[found.key] = str(error)
     except FootageError as error:
         logger.error("Clip %s: %s", found.key[:12], error)

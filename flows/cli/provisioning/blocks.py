@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from typing import TYPE_CHECKING, Any
 
 from prefect.blocks.core import Block
@@ -14,6 +13,7 @@ from blocks.credentials import DashScopeCredentials
 from blocks.storage import VideoStorage, is_secret_option
 from flows.cli.provisioning import Done
 from footage.credentials import DEFAULT_ACCOUNT
+from tasks.credentials_blocks import credentials_blocks
 
 if TYPE_CHECKING:
     from footage.credentials import ApiKey
@@ -49,13 +49,7 @@ async def is_there(client: PrefectClient, kind: type[Block], name: str) -> bool:
 
 async def accounts(client: PrefectClient) -> list[str]:
     """The accounts whose keys are in blocks of this server: the default one, then the named ones."""
-    named: set[str] = set()
-    slug, page = DashScopeCredentials.get_block_type_slug(), 100
-    for offset in itertools.count(0, page):
-        found = await client.read_block_documents_by_type(slug, offset, page, include_secrets=False)
-        named |= {document.data.get("account") or DEFAULT_ACCOUNT for document in found}
-        if len(found) < page:
-            break
+    named = {block.data.get("account") or DEFAULT_ACCOUNT for block in await credentials_blocks(client)}
     return [DEFAULT_ACCOUNT, *sorted(named - {DEFAULT_ACCOUNT})]
 
 

@@ -13,6 +13,8 @@ from bench import REGION, Bench, last_attempt, last_receipt
 from plainsteps import PLAIN_STEPS
 
 from footage.catalogue import endpoint
+from footage.checkup import provider_findings
+from footage.context import Context
 from footage.credentials import parse_key
 from footage.emulator import Emulator
 from footage.errors import AccountProblem, BadRecord
@@ -108,19 +110,37 @@ def test_a_lost_purchase_is_looked_for_in_the_account_that_it_was_sent_to(bench:
     assert len(bench.tasks()) == 2
 
 
-def test_what_another_account_bought_is_neither_lost_nor_bought_again_without_its_key(bench: Bench) -> None:
+def test_what_another_account_bought_stays_booked_without_its_key_and_no_other_key_is_asked(
+    bench: Bench,
+) -> None:
     bench.emulator.turn(generation_s=5000.0)
     context = bench.context(more_keys=(OTHER,))
     clips = bench.buy_takes(context, 2)
     # UNKNOWN is not believed of a task that was made just now.
     bench.emulator.advance(120)
 
-    with pytest.raises(AccountProblem, match="this key does not see it"):
+    with pytest.raises(AccountProblem, match=r"of account studio-b in .* no key of it here"):
         bench.make(bench.clip(bench.context(), take=2))
+    report = asyncio.run(harvest_store(bench.context(deadline_s=0.05), PLAIN_STEPS))
+    assert sorted(report.waiting) == sorted(clip.key for clip in clips)
+    assert "of account studio-b" in report.waiting[clips[1].key]
+    assert report.failed == {}
+    assert last_attempt(clips[1]).word is None
     bench.emulator.advance(5000)
     report = asyncio.run(harvest_store(bench.context(more_keys=(OTHER,), deadline_s=300.0), PLAIN_STEPS))
     assert sorted(report.delivered) == sorted(clip.key for clip in clips), report
     assert len(bench.tasks()) == 2
+
+
+@pytest.mark.parametrize("region", ["cn-beijing", None])
+def test_a_key_of_the_same_account_in_another_region_is_not_used(bench: Bench, region: str | None) -> None:
+    bought = bench.buy(bench.clip(bench.context())).model_copy(update={"key_fingerprint": "0" * 12})
+    # It is in the place of the one that bought it.
+    rotated = parse_key("sk-rotated", "block", region=region)
+    context = bench.context()
+    context = type(context)(context.settings, context.store, find_api_key=lambda: rotated)
+
+    assert context.has_key_for(bought) is (region is None)
 
 
 def test_a_clip_is_cancelled_with_a_key_of_the_account_that_bought_it(bench: Bench) -> None:
@@ -149,6 +169,24 @@ def test_what_was_spent_is_told_apart_by_account(bench: Bench) -> None:
 
     lines = context.spending.lines(today - timedelta(days=1), today + timedelta(days=1))
     assert {line.account for line, _ in lines} == {context.api_key.fingerprint, "studio-b"}
+
+
+def test_doctor_says_which_account_s_key_is_refused_and_what_is_not_here(bench: Bench) -> None:
+    def told(context: Context) -> list[tuple[str, str]]:
+        found = provider_findings(context)
+        return [(one.level, one.message) for one in found if one.name == "accounts"]
+
+    alone, both = bench.context(), bench.context(more_keys=(OTHER,))
+    before = told(alone), told(both)
+    bench.emulator.turn(keys=["sk-emulator"])
+    refused = told(both)
+    bench.emulator.turn(keys=None)
+    alone.key_warnings = ("The block far is not covered.",)
+
+    assert before == ([], [("ok", "the keys of 1 more accounts are taken")])
+    assert refused[0][0] == "warn"
+    assert refused[0][1].startswith("studio-b, from the block b: ")
+    assert told(alone) == [("warn", "The block far is not covered.")]
 
 
 def test_keys_of_two_regions_are_refused_before_anything_is_sent(bench: Bench) -> None:

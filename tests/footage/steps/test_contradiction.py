@@ -11,15 +11,15 @@ from countedstore import CountedStore
 
 from footage.clip import Clip
 from footage.emulator import Emulator
-from footage.errors import BadRecord, SubmissionUnknown
+from footage.errors import AccountProblem, BadRecord, SubmissionUnknown
 from footage.evidence.records import Intent, Outcome
 from footage.evidence.state import Permission
 from footage.steps.booking import receipt_of
 from footage.storage import Store
 
 
-def leave_failed(clip: Clip, task_id: str) -> None:
-    """Records that say that a task failed and was not billed."""
+def leave_failed(clip: Clip, task_id: str, account: str | None = None) -> None:
+    """Records that say that a task failed and was not billed; of an account whose key is not here, if named."""
     now = clip.context.provider_now()
     intent = Intent(
         key=clip.key,
@@ -29,7 +29,8 @@ def leave_failed(clip: Clip, task_id: str) -> None:
         model=clip.order.model,
         region=clip.order.region,
         endpoint=clip.endpoint,
-        key_fingerprint=clip.context.api_key.fingerprint,
+        key_fingerprint="0" * 12 if account else clip.context.api_key.fingerprint,
+        account=account,
         written_at=now,
         clock_offset_s=0.0,
     )
@@ -57,6 +58,19 @@ def test_who_may_pay_again_is_not_asked_about_a_task_that_the_provider_does_not_
 
     assert [task["task_id"] for task in bench.tasks()] == [receipt.task_id]
     assert last_attempt(clip).number == 2
+
+
+def test_a_task_of_an_account_whose_key_is_gone_stops_another_purchase_for_a_day(bench: Bench) -> None:
+    leave_failed(bench.clip(), "of-studio-b", account="studio-b")
+
+    with pytest.raises(AccountProblem, match="of account studio-b"):
+        bench.buy()
+    assert bench.tasks() == []
+    bench.emulator.advance(25 * 3600)
+
+    receipt = bench.buy()
+
+    assert [task["task_id"] for task in bench.tasks()] == [receipt.task_id]
 
 
 @pytest.mark.parametrize("also_gone", ["nothing else", "its leases", "the index of all claims", "its note"])
