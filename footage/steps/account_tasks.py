@@ -2,7 +2,8 @@
 
 The provider's list is free and one day long. A task of it whose clip is neither open nor known as finished costs two
 requests: its claim is read, and the clip's files are listed. What was seen to be finished is kept in `harvest.json`,
-which may be lost; so each clip is looked at once after it was finished, and again only then.
+which may be lost; so each clip is looked at once after it was finished, and again only then. A task that is billed and
+whose record calls it lost, failed or cancelled is asked for: one that lives is finished after all.
 """
 
 from __future__ import annotations
@@ -14,12 +15,13 @@ from typing import TYPE_CHECKING
 
 from footage.catalogue import REGION_NAMES, known_models
 from footage.concurrency.executors import STORE_CALLS_AT_ONCE, call_each, in_thread, windows
-from footage.errors import NotThere, StorageProblem
+from footage.errors import FootageError, NotThere, StorageProblem
 from footage.evidence.claims import claim_path
 from footage.evidence.clip_evidence import ClipEvidence
 from footage.evidence.reader import RecordReader
 from footage.evidence.records import Claim
 from footage.evidence.stored_clips import UNREADABLE, attempts_in, names_of
+from footage.steps.contradiction import state_of_listed
 from footage.steps.harvest_memory import keep_finished, remembered
 from footage.steps.open_clips import OpenClips, Unfinished, left_to_finish
 
@@ -70,17 +72,18 @@ def account_tasks(context: Context) -> list[TaskRow]:
     return list(rows.values())
 
 
-async def compare(store: Store, rows: Collection[TaskRow], found: OpenClips) -> Compared:
+async def compare(context: Context, rows: Collection[TaskRow], found: OpenClips) -> Compared:
     """Find the clips of listed tasks that the markers missed, which get them back, and tasks that are not ours.
 
     Raises:
         StorageProblem: The store does not tell what earlier harvests saw.
     """
+    store = context.store
     compared, memory = Compared(), await in_thread(remembered, store)
     over = await in_thread(memory.over, [row.task_id for row in rows])
     known = over | {clip.task_id for clip in found.unfinished}
     unknown = [row for row in rows if row.task_id not in known]
-    judge, verdicts = partial(_judge, store, found.marked), list[_Verdict]()
+    judge, verdicts = partial(_judge, context, found.marked), list[_Verdict]()
     for window in windows(unknown, _WINDOW):
         verdicts += await in_thread(call_each, judge, window, STORE_CALLS_AT_ONCE)
     for row, verdict in zip(unknown, verdicts, strict=True):
@@ -110,8 +113,9 @@ class _Verdict:
     warning: str | None = None
 
 
-def _judge(store: Store, marked: Collection[str], row: TaskRow) -> _Verdict:
+def _judge(context: Context, marked: Collection[str], row: TaskRow) -> _Verdict:
     """Look whether a task is ours and its clip has something left to finish, which then is marked as open."""
+    store = context.store
     try:
         try:
             claim = RecordReader(store).record(claim_path(row.task_id), Claim, task_id=row.task_id)
@@ -127,11 +131,18 @@ def _judge(store: Store, marked: Collection[str], row: TaskRow) -> _Verdict:
                 "same is ordered again."
             )
         clip = left_to_finish(store, claim.key, names)
+        if clip is None and "result.json" not in names:
+            state = state_of_listed(context, claim)
+            if state == "unsettled":
+                return _Verdict()
+            if state == "open":
+                clip = left_to_finish(store, claim.key, names_of(store, claim.key))
+                return _Verdict(unfinished=clip)
         if clip is None:
             return _Verdict(over=True)
         # False: it was bought after the markers were listed, and is left to who bought it.
         return _Verdict(unfinished=clip if ClipEvidence(store, claim.key).mark_open() else None)
-    except StorageProblem as error:
+    except FootageError as error:
         return _Verdict(warning=error.message)
 
 

@@ -1,16 +1,19 @@
-"""Before money is spent again: does the provider still have a task of this clip, whatever its records say?
+"""Does the provider still have a task of a clip, whatever its records say?
 
-Records can be changed, and asking is free. While the provider remembers a task (24 h), its word about it counts
-more than a record that calls the task failed, cancelled or lost.
+Records can be changed, the provider's answers can be wrong for a while, and asking is free. While the provider
+remembers a task (24 h), its word about it counts more than a record that calls the task failed, cancelled or lost. It is
+asked before money is spent again, and where its list shows such a task.
 """
 
 from __future__ import annotations
 
+import logging
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from footage.errors import BadRecord, SubmissionUnknown
 from footage.errors.actions import NextStep, Rerun
+from footage.evidence.clip_evidence import ClipEvidence
 from footage.evidence.records import Outcome, Receipt
 from footage.network.addresses import is_local
 from footage.steps.booking import TASK_LIFE, outcome_of
@@ -20,9 +23,12 @@ from footage.steps.same_prompt import beginning_of_prompt, same_prompt
 
 if TYPE_CHECKING:
     from footage.clip import Clip
+    from footage.context import Context
     from footage.evidence.records import Claim
     from footage.evidence.state import Attempt, ClipState
-    from footage.provider import TaskAnswer
+    from footage.provider import TaskAnswer, TaskStatus
+
+logger = logging.getLogger(__name__)
 
 
 def contradicted(clip: Clip, state: ClipState) -> bool:
@@ -147,19 +153,62 @@ def _lives(clip: Clip, attempt: Attempt, receipt: Receipt) -> bool:
         require_ours(clip, receipt, answer)
         outcome = outcome_of(answer, receipt)
     else:
-        outcome = Outcome(
-            key=receipt.key,
-            attempt=receipt.attempt,
-            status="abandoned",
-            decided_at=datetime.now(UTC),
-            code=answer.status.value,
-            message=f"the provider says that the task is {answer.status.value}",
-        )
+        outcome = _runs_on(receipt, answer.status)
     said = attempt.word.status if attempt.word else "nothing"
     clip.say.warning("task %s is %s, and the record says %s", receipt.task_id, answer.status, said)
     clip.evidence.book(receipt)
     clip.evidence.contradict(outcome)
     return True
+
+
+def _runs_on(receipt: Receipt, status: TaskStatus) -> Outcome:
+    return Outcome(
+        key=receipt.key,
+        attempt=receipt.attempt,
+        status="abandoned",
+        decided_at=datetime.now(UTC),
+        code=status.value,
+        message=f"the provider says that the task is {status.value}",
+    )
+
+
+ListedState = Literal["over", "open", "unsettled"]
+
+
+def state_of_listed(context: Context, claim: Claim) -> ListedState:
+    """Ask for a task that the provider lists as billed and that is over by its clip's records.
+
+    One that lives is written down as that, and its clip is open again: who polls it learns how it ended. "unsettled":
+    list and task say two things, or its records changed meanwhile.
+
+    Raises:
+        StorageProblem: The records do not fit, or cannot be read or written.
+        AccountProblem, Unreachable, Throttled: The provider could not be asked.
+    """
+    evidence = ClipEvidence(context.store, claim.key)
+    attempt = next((one for one in evidence.state().attempts if one.number == claim.attempt), None)
+    if attempt is None or attempt.outcome is None:
+        return "unsettled"
+    if any(word.status == "succeeded" for word in (attempt.outcome, *attempt.settlements)):
+        # The provider made it, and its result could not be had: it says nothing new.
+        return "over"
+    receipt = next((one for one in (attempt.receipt, *attempt.found) if one is not None), None)
+    if receipt is None or receipt.task_id != claim.task_id:
+        return "over"
+    status = client_of(context, receipt).fetch(receipt.task_id).status
+    if status.value in ("FAILED", "CANCELED", "UNKNOWN"):
+        return "unsettled"
+    logger.warning(
+        "Clip %s: task %s is %s, and the record says %s.",
+        claim.key[:12],
+        receipt.task_id,
+        status,
+        (attempt.word or attempt.outcome).status,
+        extra={"clip": claim.key},
+    )
+    evidence.book(receipt)
+    evidence.contradict(_runs_on(receipt, status))
+    return "open"
 
 
 def _require_person(clip: Clip, attempt: Attempt, receipt: Receipt) -> None:

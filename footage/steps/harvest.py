@@ -161,7 +161,7 @@ async def _compare(
         report.warnings.append(f"The tasks of the account could not be listed: {error.message}")
         return [], []
     try:
-        compared = await compare(context.store, rows, found)
+        compared = await compare(context, rows, found)
     except StorageProblem as error:
         report.warnings.append(error.message)
         return [], []

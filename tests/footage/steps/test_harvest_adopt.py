@@ -7,7 +7,7 @@ import json
 import logging
 import shutil
 import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,9 @@ from plainsteps import PLAIN_STEPS
 
 from footage.clip import Clip, follow
 from footage.concurrency.executors import in_thread
-from footage.errors import InvalidRequest, StillRunning, SubmissionUnknown, TakenOver
+from footage.errors import ClipLost, InvalidRequest, StillRunning, SubmissionUnknown, TakenOver
 from footage.evidence.lease import Lease, Worker
+from footage.evidence.records import Outcome
 from footage.evidence.run_log import RunLog, collect_from, recorded
 from footage.evidence.state import Permission, Step
 from footage.steps.adopt import adopt_task
@@ -51,6 +52,66 @@ def test_harvest_finishes_what_was_bought_and_buys_nothing(bench: Bench) -> None
     assert sorted(report.delivered) == sorted(clip.key for clip in clips), report
     assert len(bench.tasks()) == 3
     assert look(bench.context().store).unfinished == []
+
+
+def test_a_clip_that_was_called_lost_in_a_hiccup_is_delivered_once_its_task_is_listed(bench: Bench) -> None:
+    bench.emulator.turn(generation_s=0.0)
+    bench.fault("list-lag", seconds=3600)
+    bench.fault("unknown-at-first", polls=3)
+    clip = bench.clip(bench.context())
+    bench.buy(clip)
+    # UNKNOWN is not believed of a task that was made just now.
+    bench.emulator.advance(120)
+    with pytest.raises(ClipLost):
+        bench.make(bench.clip())
+    assert not clip.evidence.is_marked_open()
+    bench.emulator.advance(3600)
+
+    report = run_harvest(bench)
+
+    assert report.delivered == [clip.key], report
+    assert len(bench.tasks()) == 1
+    assert not clip.evidence.is_marked_open()
+
+
+@pytest.mark.parametrize("said", ["lost", "failed", "canceled"])
+@pytest.mark.parametrize("generation_s", [0.0, 80_000.0])
+def test_a_task_that_is_listed_as_billed_and_over_by_its_record_is_taken_up_again(
+    bench: Bench, said: Any, generation_s: float
+) -> None:
+    bench.emulator.turn(generation_s=generation_s)
+    clip = bench.clip(bench.context())
+    bench.buy(clip)
+    clip.evidence.write_outcome(
+        Outcome(key=clip.key, attempt=1, status=said, decided_at=datetime.now(UTC), billed=False)
+    )
+    clip.evidence.unmark_open()
+    bench.emulator.advance(60)
+
+    report = run_harvest(bench, deadline_s=0.05 if generation_s else 8.0)
+
+    done = [*report.waiting] if generation_s else report.delivered
+    assert done == [clip.key], report
+    assert clip.evidence.is_marked_open() is bool(generation_s)
+    assert len(bench.tasks()) == 1
+
+
+def test_a_result_that_could_not_be_had_is_not_asked_for_by_every_harvest(bench: Bench) -> None:
+    bench.emulator.turn(generation_s=0.0)
+    clip = bench.clip(bench.context())
+    bench.buy(clip)
+    for said in ("succeeded", "lost"):
+        clip.evidence.write_outcome(
+            Outcome(key=clip.key, attempt=1, status=said, decided_at=datetime.now(UTC), billed=True)
+        )
+    clip.evidence.unmark_open()
+    bench.emulator.advance(60)
+    files = clip.context.store.list(clip.evidence.folder)
+
+    report = run_harvest(bench)
+
+    assert (report.delivered, report.waiting, report.failed) == ([], {}, {})
+    assert clip.context.store.list(clip.evidence.folder) == files
 
 
 def test_the_clip_that_expires_first_comes_first(bench: Bench) -> None:
