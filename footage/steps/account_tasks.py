@@ -81,6 +81,7 @@ async def compare(context: Context, rows: Collection[TaskRow], found: OpenClips)
     store = context.store
     compared, memory = Compared(), await in_thread(remembered, store)
     over = await in_thread(memory.over, [row.task_id for row in rows])
+    ended: list[str] = []
     known = over | {clip.task_id for clip in found.unfinished}
     unknown = [row for row in rows if row.task_id not in known]
     judge, verdicts = partial(_judge, context, found.marked), list[_Verdict]()
@@ -88,7 +89,7 @@ async def compare(context: Context, rows: Collection[TaskRow], found: OpenClips)
         verdicts += await in_thread(call_each, judge, window, STORE_CALLS_AT_ONCE)
     for row, verdict in zip(unknown, verdicts, strict=True):
         if verdict.over:
-            over.add(row.task_id)
+            ended.append(row.task_id)
         if verdict.unclaimed:
             compared.unclaimed.append(row)
         if verdict.warning is not None:
@@ -97,7 +98,7 @@ async def compare(context: Context, rows: Collection[TaskRow], found: OpenClips)
             found.marked.add(verdict.unfinished.key)
             compared.unfinished.append(verdict.unfinished)
     try:
-        await in_thread(keep_finished, store, memory, over)
+        await in_thread(keep_finished, store, ended)
     except StorageProblem as error:
         compared.warnings.append(error.message)
     return compared

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from pydantic import Base64UrlBytes
+from pydantic import Base64UrlBytes, Field
 
 from footage.errors import BadRecord, NotThere
 from footage.evidence.reader import RecordReader
@@ -20,19 +21,26 @@ _PATH = "harvest.json"
 MOST_REMEMBERED = MOST_PAGES * PAGE_SIZE
 # Of a hash. One task in thirty million million is taken for one of them, and is missed if its marker is lost as well.
 _BYTES_OF_EACH = 8
+_ONE_DAY = timedelta(days=1)
 # Both parts as text, as full as they get.
 _MOST_BYTES = 2 * MOST_REMEMBERED * _BYTES_OF_EACH * 4 // 3 + 1_000
 
 
 class HarvestMemory(Record):
-    """Listed tasks whose clips have nothing left to finish, and open clips that were called expired: packed hashes."""
+    """Tasks whose clips have nothing left to finish, and open clips that were called expired: packed hashes.
 
+    Each task is kept with the day (UTC) on which somebody saw that: the provider lists it for no more than a day from
+    then on. So what one account's list does not have is kept for the next harvest of the account that it is of.
+    """
+
+    finished_on: dict[date, Base64UrlBytes] = Field(default_factory=dict[date, Base64UrlBytes])
+    # As it was before days were kept.
     finished: Base64UrlBytes = b""
     expired: Base64UrlBytes = b""
 
     def over(self, task_ids: Collection[str]) -> set[str]:
         """Those of the tasks of which nothing was left to finish when somebody looked."""
-        known = _unpacked(self.finished)
+        known = _unpacked(self.finished).union(*map(_unpacked, self.finished_on.values()))
         return {task_id for task_id in task_ids if _short(task_id) in known}
 
 
@@ -44,16 +52,25 @@ def remembered(store: Store) -> HarvestMemory:
         return HarvestMemory()
 
 
-def keep_finished(store: Store, before: HarvestMemory, task_ids: Collection[str]) -> None:
-    """Keep the tasks of which nothing is left to finish, and no others; where nothing changed nothing is written.
+def keep_finished(store: Store, task_ids: Collection[str]) -> None:
+    """Keep these tasks as well, of which nothing is left to finish; those that no list can have any more are forgotten.
 
     Raises:
         StorageProblem: It could not be kept, so they are looked at again.
     """
-    finished = _packed(task_ids)
-    if finished != before.finished:
-        # Read again: minutes have passed, and a harvest that somebody started by hand may have told what expired.
-        _keep(store, remembered(store).model_copy(update={"finished": finished}))
+    if not task_ids:
+        return
+    # Read again: minutes have passed, and another harvest may have told what expired.
+    memory, today = remembered(store), datetime.now(UTC).date()
+    # Tomorrow it is where another worker's clock is ahead.
+    days = {day: _unpacked(kept) for day, kept in memory.finished_on.items() if abs(today - day) <= _ONE_DAY}
+    days[today] = days.get(today, set()) | _unpacked(memory.finished) | {_short(name) for name in task_ids}
+    finished_on: dict[date, bytes] = {}
+    left = MOST_REMEMBERED
+    for day in sorted(days, reverse=True):
+        finished_on[day] = b"".join(sorted(days[day])[:left])
+        left -= min(left, len(days[day]))
+    _keep(store, memory.model_copy(update={"finished_on": finished_on, "finished": b""}))
 
 
 def not_yet_told(store: Store, expired: Collection[str]) -> set[str]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
+from base64 import urlsafe_b64encode
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +75,42 @@ def test_a_finished_clip_costs_two_requests_once_and_then_none_and_a_look_leaves
         # Each open clip is looked at, taken up, asked for and given back.
         assert len(asked_by(second)) <= 10 + 23 * len(open_keys), asked_by(second)
     assert store.list("runs/") == []
+
+
+def test_a_list_of_another_account_leaves_what_is_known_of_the_first(tmp_path: Path, bench: Bench) -> None:
+    store = open_store(str(tmp_path / "store"))
+    accounts = (["a1", "a2", "a3"], ["b1", "b2"])
+    for name in (*accounts[0], *accounts[1]):
+        bought(store, name, "succeeded", sealed=True)
+
+    costs: list[list[int]] = []
+    for _ in range(2):
+        for names in accounts:
+            context = bench.context(wrap=lambda _: CountedStore(store))
+            assert harvest(context, list_tasks=listed(*names)).strangers == []
+            costs.append([sum(_is_about(path, [name]) for _, path in asked_by(context)) for name in names])
+
+    assert costs == [[2, 2, 2], [2, 2], [0, 0, 0], [0, 0]]
+
+
+def test_what_an_earlier_release_remembered_is_taken_over_and_what_no_list_can_have_is_forgotten(
+    tmp_path: Path, bench: Bench
+) -> None:
+    store = open_store(str(tmp_path / "store"))
+    bought(store, "new", "succeeded", sealed=True)
+    old, older, last = (
+        urlsafe_b64encode(hashlib.sha256(name.encode()).digest()[:8]).decode()
+        for name in ("old", "older", "last")
+    )
+    today = datetime.now(UTC).date()
+    days = {str(today - timedelta(days=2)): older, str(today - timedelta(days=1)): last}
+    store.replace("harvest.json", json.dumps({"finished": old, "finished_on": days}).encode())
+
+    # None of the two has a record that could be looked at.
+    report = harvest(bench.context(wrap=lambda _: store), list_tasks=listed("old", "new", "last"))
+
+    assert (report.strangers, report.warnings) == ([], [])
+    assert remembered(store).over(["old", "new", "last", "older"]) == {"old", "new", "last"}
 
 
 def _is_about(path: str, task_ids: list[str]) -> bool:
