@@ -55,21 +55,19 @@ def client_in_use(context: Context, api_key: ApiKey | None = None) -> WanClient:
     return context.client(endpoint, context.workspace_of(api_key), api_key)
 
 
-def account_tasks(context: Context) -> list[TaskRow]:
-    """The video tasks of the last 24 h of all accounts of this run, without those that failed or were cancelled.
+def account_tasks(context: Context, api_key: ApiKey) -> list[TaskRow]:
+    """The video tasks of the last 24 h of a key's account, without those that failed or were cancelled.
 
     Those are not billed, and there is nothing to collect. Keys work in one region, so only that one is asked.
 
     Raises:
         AccountProblem, Unreachable, Throttled: The list could not be read.
     """
-    rows = {
-        row.task_id: row
-        for api_key in context.buying_keys
+    return [
+        row
         for row in context.account_lists.tasks(client_in_use(context, api_key))
         if row.model in known_models() and not row.status.unbilled
-    }
-    return list(rows.values())
+    ]
 
 
 async def compare(context: Context, rows: Collection[TaskRow], found: OpenClips) -> Compared:

@@ -36,6 +36,7 @@ from footage.steps.unknown_purchase import TOO_OLD, unknown_purchase
 
 if TYPE_CHECKING:
     from footage.context import Context
+    from footage.credentials import ApiKey
     from footage.provider import TaskRow
 
 logger = logging.getLogger(__name__)
@@ -45,11 +46,11 @@ EXPIRY_WARNING = timedelta(hours=4)
 # More at once only shorten the wait when downloads are the bottleneck, and they share one link.
 DELIVERIES_AT_ONCE = 8
 
-ListTasks = Callable[["Context"], Awaitable[list["TaskRow"]]]
+ListTasks = Callable[["Context", "ApiKey"], Awaitable[list["TaskRow"]]]
 
 
-async def _list_tasks(context: Context) -> list[TaskRow]:
-    return await in_thread(account_tasks, context)
+async def _list_tasks(context: Context, api_key: ApiKey) -> list[TaskRow]:
+    return await in_thread(account_tasks, context, api_key)
 
 
 @dataclass
@@ -64,7 +65,7 @@ class Harvest:
     # Their time ran out since the harvest before.
     expired: list[Unfinished] = field(default_factory=list[Unfinished])
     strangers: list[str] = field(default_factory=list[str])
-    # Whether the account's tasks could be listed: else nobody knows of strangers.
+    # Whether the tasks of any account could be listed: else nobody knows of strangers.
     account_listed: bool = False
     warnings: list[str] = field(default_factory=list[str])
 
@@ -154,14 +155,18 @@ def _open_clips(context: Context, report: Harvest) -> OpenClips:
 async def _compare(
     context: Context, list_tasks: ListTasks, found: OpenClips, report: Harvest
 ) -> tuple[list[TaskRow], list[Unfinished]]:
-    """Add what the account's tasks tell to what was found: tasks that nobody in this store claims, and clips."""
+    """Add what the accounts' tasks tell to what was found: tasks that nobody in this store claims, and clips."""
     try:
-        rows = await list_tasks(context)
-    except FootageError as error:
+        keys = await in_thread(lambda: context.buying_keys)
+    except AccountProblem as error:
         report.warnings.append(f"The tasks of the account could not be listed: {error.message}")
         return [], []
+    lists = await asyncio.gather(*(_listed(context, key, list_tasks, report) for key in keys))
+    rows = {row.task_id: row for rows in lists for row in rows or ()}
+    if all(rows is None for rows in lists):
+        return [], []
     try:
-        compared = await compare(context, rows, found)
+        compared = await compare(context, rows.values(), found)
     except StorageProblem as error:
         report.warnings.append(error.message)
         return [], []
@@ -169,6 +174,20 @@ async def _compare(
     report.warnings += compared.warnings
     found.unfinished += compared.unfinished
     return compared.unclaimed, compared.unfinished
+
+
+async def _listed(
+    context: Context, api_key: ApiKey, list_tasks: ListTasks, report: Harvest
+) -> list[TaskRow] | None:
+    """The tasks of one account; None where they cannot be listed, which costs no other account its comparison."""
+    try:
+        return await list_tasks(context, api_key)
+    except FootageError as error:
+        report.warnings.append(
+            f"The tasks of the account {api_key.account} could not be listed with the key from the {api_key.source}: "
+            f"{error.message}"
+        )
+        return None
 
 
 def _tell_expiring(

@@ -12,6 +12,7 @@ from plainsteps import PLAIN_STEPS
 
 from footage.clip import Clip
 from footage.context import Context
+from footage.credentials import ApiKey
 from footage.provider import TaskRow
 from footage.provider.results import TaskStatus
 from footage.steps.harvest import Harvest, harvest_store
@@ -38,8 +39,8 @@ def row(task_id: str) -> TaskRow:
     return TaskRow(task_id, None, MODEL, TaskStatus.SUCCEEDED, datetime.now(UTC))
 
 
-def listed(*task_ids: str) -> Callable[[Context], Any]:
-    async def tell(_: Context) -> list[TaskRow]:
+def listed(*task_ids: str) -> Callable[[Context, ApiKey], Any]:
+    async def tell(_: Context, _key: ApiKey) -> list[TaskRow]:
         return [row(task_id) for task_id in task_ids]
 
     return tell

@@ -143,6 +143,27 @@ def test_a_key_of_the_same_account_in_another_region_is_not_used(bench: Bench, r
     assert context.has_key_for(bought) is (region is None)
 
 
+@pytest.mark.parametrize("revoked", ["sk-of-studio-b", "sk-emulator"])
+def test_an_account_whose_key_is_revoked_does_not_switch_off_the_comparison_of_another(
+    bench: Bench, revoked: str
+) -> None:
+    keys = {"sk-emulator": 0, "sk-of-studio-b": 1}
+    harvest_of = bench.context(more_keys=(OTHER,))
+    asyncio.run(harvest_store(harvest_of, PLAIN_STEPS))
+    clips = bench.buy_takes(bench.context(more_keys=(OTHER,)), 2)
+    for clip in clips:
+        clip.evidence.unmark_open()
+    bench.emulator.turn(keys=[key for key in keys if key != revoked])
+
+    report = asyncio.run(harvest_store(harvest_of, PLAIN_STEPS))
+
+    bench.emulator.turn(keys=None)
+    assert report.delivered == [clips[1 - keys[revoked]].key], report
+    name = "studio-b" if keys[revoked] else "default"
+    assert f"The tasks of the account {name} could not be listed" in "".join(report.warnings)
+    assert report.account_listed
+
+
 def test_a_clip_is_cancelled_with_a_key_of_the_account_that_bought_it(bench: Bench) -> None:
     bench.emulator.turn(start_delay_s=5000.0)
     context = bench.context(more_keys=(OTHER,))

@@ -21,6 +21,7 @@ from records import bought
 
 from footage.clip import Clip
 from footage.context import Context
+from footage.credentials import ApiKey
 from footage.emulator import Emulator
 from footage.errors import InvalidRequest
 from footage.evidence.state import Step
@@ -205,7 +206,7 @@ def test_what_is_marked_is_delivered_while_the_account_is_listed(bench: Bench) -
         delivered.set()
         return done
 
-    async def list_slowly(_: Context) -> list[TaskRow]:
+    async def list_slowly(_: Context, _key: ApiKey) -> list[TaskRow]:
         async with asyncio.timeout(20):
             await delivered.wait()
         return [row("of-nobody")]
@@ -221,7 +222,7 @@ def test_a_list_that_breaks_costs_no_delivery(bench: Bench) -> None:
     clip = book(bench, 5_000.0)
     bench.emulator.advance(6_000)
 
-    async def list_wrongly(_: Context) -> list[TaskRow]:
+    async def list_wrongly(_: Context, _key: ApiKey) -> list[TaskRow]:
         raise KeyError("a mistake")
 
     report = harvest(bench.context(), list_tasks=list_wrongly)

@@ -15,6 +15,7 @@ from plainsteps import PLAIN_STEPS
 
 from footage.clip import Clip, follow
 from footage.context import Context
+from footage.credentials import ApiKey
 from footage.errors import StillRunning
 from footage.evidence.lease import NOBODY, Lease, Worker
 from footage.evidence.records import Claim
@@ -26,7 +27,7 @@ def test_a_clip_that_is_found_late_has_the_deadline_of_the_run(bench: Bench) -> 
     clip = book(bench)
     clip.evidence.unmark_open()
 
-    async def list_slowly(_: Context) -> list[TaskRow]:
+    async def list_slowly(_: Context, _key: ApiKey) -> list[TaskRow]:
         await asyncio.sleep(1.5)
         return [row(last_task(clip))]
 
@@ -47,7 +48,7 @@ def test_a_clip_that_is_found_after_the_deadline_still_has_one_whole_question(be
     context = bench.context(lease_s=60.0, deadline_s=3.0)
     bench.fault("latency", seconds=2.5)
 
-    async def list_slowly(_: Context) -> list[TaskRow]:
+    async def list_slowly(_: Context, _key: ApiKey) -> list[TaskRow]:
         await asyncio.sleep(3.1)
         return [row(last_task(clip))]
 

@@ -16,7 +16,7 @@ from plainsteps import PLAIN_STEPS
 from records import bought
 
 from footage.context import Context
-from footage.credentials import parse_key
+from footage.credentials import ApiKey, parse_key
 from footage.errors import FootageError, StillRunning, SubmissionUnknown
 from footage.evidence.lease import Lease, Worker
 from footage.evidence.records import OpenMarker, Outcome
@@ -55,7 +55,7 @@ def row(task_id: str) -> TaskRow:
 def harvest(context: Context, rows: Iterable[TaskRow] = (), **more: Any) -> Harvest:
     """A harvest to which the provider lists `rows`."""
 
-    async def listed(_: Context) -> list[TaskRow]:
+    async def listed(_: Context, _key: ApiKey) -> list[TaskRow]:
         return list(rows)
 
     return asyncio.run(harvest_store(context, PLAIN_STEPS, list_tasks=listed, **more))
