@@ -20,6 +20,7 @@ from footage.evidence.reader import RecordReader
 from footage.evidence.records import Intent, Outcome, Receipt, Record, StoreNote
 from footage.evidence.stored_clips import UNREADABLE, attempts_in, keys_in, last_word_in, names_of, unfinished
 from footage.spending.settle import settle_clip
+from footage.steps.booking import TASK_LIFE
 from footage.steps.unknown_purchase import listed_until
 
 if TYPE_CHECKING:
@@ -164,7 +165,7 @@ def _open_attempt(
     folder = f"attempt-{number}"
     if f"{folder}/receipt.json" not in names:
         intent = _record(reader, key, number, f"{folder}/intent.json", Intent)
-        expires_at = intent.written_at + timedelta(hours=24)
+        expires_at = intent.written_at + timedelta(seconds=intent.clock_offset_s or 0.0) + TASK_LIFE
         if any(name.startswith(f"{folder}/found-") for name in names):
             return Unfinished(key, None, "unknown", expires_at)
         # By a clock that was compared with the provider's; another one may be wrong by days.

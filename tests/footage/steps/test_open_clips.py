@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bench import MODEL, Bench, last_attempt
+from bench import MODEL, Bench, last_attempt, leave_unknown
 from countedstore import CountedStore
 from plainsteps import PLAIN_STEPS
 from records import bought
@@ -125,6 +125,15 @@ def test_a_clip_that_is_not_finished_keeps_its_mark(bench: Bench) -> None:
 
     assert clip.context.store.list("open/") == [f"open/{clip.key}"]
     assert abs(clip.evidence.open_marker().opened_at - datetime.now(UTC)) < timedelta(minutes=10)
+
+
+def test_a_lost_answer_expires_by_the_provider_s_clock(bench: Bench) -> None:
+    clip = bench.clip()
+    leave_unknown(clip, written_at=NOW, clock_offset_s=-3 * 3600.0)
+
+    (found,) = look(clip.context.store).unfinished
+
+    assert found.expires_at == NOW + timedelta(hours=21)
 
 
 def test_a_purchase_that_comes_in_by_a_person_s_word_is_marked(bench: Bench) -> None:
