@@ -58,7 +58,8 @@ async def harvest(
             )
             report.warnings += [f"run {name} was silent and is called crashed now" for name in silent]
             report.warnings += [f"run {name} was crashed and is started again now" for name in started]
-            await publish_status(context)
+            if not keys:
+                await publish_status(context, report.found)
             return await harvested(report)
     except FootageError as error:
         return await stopped("Harvest", error)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +19,7 @@ from tasks.markdown import as_cell
 if TYPE_CHECKING:
     from footage.context import Context
     from footage.steps.harvest import Harvest
+    from footage.steps.open_clips import OpenClips
 
 logger = logging.getLogger("footage.tasks")
 
@@ -51,13 +51,16 @@ async def harvested(report: Harvest) -> State[Any]:
     )
     if rows:
         await published(acreate_table_artifact(table=rows, key="harvest", description=message))
-    return Completed(message=message, data=dataclasses.asdict(report))
+    return Completed(message=message, data=report.to_json())
 
 
-async def publish_status(context: Context) -> None:
-    """The status of the store as one artifact that every harvest renews; it stays as it was where nobody can tell."""
+async def publish_status(context: Context, found: OpenClips) -> None:
+    """The status of the store as one artifact that every harvest renews; it stays as it was where nobody can tell.
+
+    `found` is what the harvest found open.
+    """
     try:
-        now = await in_thread(store_status, context)
+        now = await in_thread(store_status, context, found)
     except FootageError as error:
         logger.warning("The status of the store could not be told: %s", error.message)
         return

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from footage.clip import StepRunner, follow
 from footage.concurrency.boot_clock import boot_clock_s
@@ -68,6 +69,13 @@ class Harvest:
     # Whether the tasks of any account could be listed: else nobody knows of strangers.
     account_listed: bool = False
     warnings: list[str] = field(default_factory=list[str])
+    # What was open, for who looks again.
+    found: OpenClips = field(default_factory=OpenClips)
+
+    def to_json(self) -> dict[str, Any]:
+        """All that is told of it."""
+        told = dataclasses.asdict(dataclasses.replace(self, found=OpenClips()))
+        return {name: value for name, value in told.items() if name != "found"}
 
 
 async def harvest_store(
@@ -81,15 +89,15 @@ async def harvest_store(
 ) -> Harvest:
     """Finish every unfinished clip, or just `keys`; a clip that fails does not hold up the others.
 
+    Where keys are named nothing else is looked at, and the account's tasks are not compared with the store.
+
     Raises:
         InvalidRequest: A key belongs to no clip of the store.
         StorageProblem: The store cannot be listed.
     """
     report = Harvest(warnings=[*context.key_warnings])
-    found = await in_thread(_open_clips, context, report)
-    if keys:
-        keys = tuple(key.strip().lower() for key in keys)
-        await in_thread(_look_for, context, keys, found, report)
+    find = partial(_named_clips, keys) if keys else _open_clips
+    found = report.found = await in_thread(find, context, report)
     gate = PrioritySemaphore(DELIVERIES_AT_ONCE)
     until_s = boot_clock_s() + context.settings.deadline_s
 
@@ -102,13 +110,13 @@ async def harvest_store(
             await in_thread(_learn_clock, context)
         _tell_expiring(context, clips, report, on_expiring)
         # Of all that is open: what is left out would be told again by the next harvest.
-        await in_thread(_tell_expired, context, found.unfinished, report, on_expired)
+        tell_all = partial(_tell_expired, context, found.unfinished, report, on_expired, others=bool(keys))
+        await in_thread(tell_all)
 
     async def compare_and_finish() -> list[TaskRow]:
         unclaimed: list[TaskRow] = []
         try:
             unclaimed, more = await _compare(context, list_tasks, found, report)
-            more = [clip for clip in more if clip.key.startswith(keys or "")]
             if more:
                 await tell(more)
                 await finish(more)
@@ -122,8 +130,11 @@ async def harvest_store(
             report.warnings.append(told)
         return unclaimed
 
-    clips = [clip for clip in found.unfinished if clip.key.startswith(keys or "")]
+    clips = [*found.unfinished]
     await tell(clips)
+    if keys:
+        await finish(clips)
+        return report
     # The list of a busy account takes minutes, and what is marked has no need of it.
     _, unclaimed = await asyncio.gather(finish(clips), compare_and_finish())
     if unclaimed and any(clip.task_id is None for clip in clips):
@@ -218,14 +229,19 @@ def _tell_expired(
     clips: list[Unfinished],
     report: Harvest,
     on_expired: Callable[[Unfinished], None] | None,
+    *,
+    others: bool,
 ) -> None:
-    """Say once of each clip that its time is over; it is harvested all the same, for what the provider still has."""
+    """Say once of each clip that its time is over; it is harvested all the same, for what the provider still has.
+
+    `others`: there may be more that are open.
+    """
     now = context.provider_now()
     expired = {clip.key: clip for clip in clips if clip.expires_within(timedelta(0), now)}
     if not expired:
         return
     try:
-        untold = not_yet_told(context.store, expired)
+        untold = not_yet_told(context.store, expired, others=others)
     except StorageProblem as error:
         report.warnings.append(error.message)
         untold = set(expired)
@@ -244,28 +260,29 @@ def _tell_expired(
             on_expired(clip)
 
 
-def _look_for(context: Context, keys: tuple[str, ...], found: OpenClips, report: Harvest) -> None:
-    """Add clips that a person names and no marker does; say which of the keys have nothing to finish."""
-    others = [
-        key for key in keys if not key or not any(clip.key.startswith(key) for clip in found.unfinished)
-    ]
+def _named_clips(keys: tuple[str, ...], context: Context, report: Harvest) -> OpenClips:
+    """What is left to finish of the clips that are named; says which of the keys have nothing."""
     nowhere: list[str] = []
-    for beginning in others:
+    left: dict[str, Unfinished] = {}
+    for beginning in dict.fromkeys(key.strip().lower() for key in keys):
         named = keys_in(context.store, beginning) if beginning else {}
-        left = [
-            clip
+        of_this = {
+            key: clip
             for key, names in named.items()
             if (clip := left_to_finish(context.store, key, names)) is not None
-        ]
-        found.unfinished += left
+        }
+        left |= of_this
         if not named:
             nowhere.append(beginning)
-        elif not left:
+        elif not of_this:
             report.warnings.append(f"Clip {beginning[:12]} has nothing to finish.")
     if nowhere:
         what, allowed = "No clip in this store begins like this.", f"a key below {context.store.url}/evidence"
         raise InvalidRequest(problems=tuple(Problem("keys", shown(key), what, allowed) for key in nowhere))
+    found = OpenClips(unfinished=[*left.values()])
+    # Which of them have a marker is not known; a second one is refused.
     mark(context.store, found)
+    return found
 
 
 async def _finish(

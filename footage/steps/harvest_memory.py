@@ -68,22 +68,24 @@ def keep_finished(store: Store, task_ids: Collection[str]) -> None:
     finished_on: dict[date, bytes] = {}
     left = MOST_REMEMBERED
     for day in sorted(days, reverse=True):
-        finished_on[day] = b"".join(sorted(days[day])[:left])
+        finished_on[day] = _packed(days[day], left)
         left -= min(left, len(days[day]))
     _keep(store, memory.model_copy(update={"finished_on": finished_on, "finished": b""}))
 
 
-def not_yet_told(store: Store, expired: Collection[str]) -> set[str]:
-    """Those of all expired clips that no harvest called so before; from now on they count as told.
+def not_yet_told(store: Store, expired: Collection[str], *, others: bool = False) -> set[str]:
+    """Those of the expired clips that no harvest called so before; from now on they count as told.
+
+    `others`: these are not all that are open, so what was told of the others is kept.
 
     Raises:
         StorageProblem: It could not be kept, so they are told again.
     """
     before = remembered(store)
-    packed = _packed(expired)
+    told = _unpacked(before.expired)
+    packed = _packed({_short(key) for key in expired} | (told if others else set()))
     if packed != before.expired:
         _keep(store, before.model_copy(update={"expired": packed}))
-    told = _unpacked(before.expired)
     return {key for key in expired if _short(key) not in told}
 
 
@@ -96,8 +98,8 @@ def _short(name: str) -> bytes:
     return hashlib.sha256(name.encode()).digest()[:_BYTES_OF_EACH]
 
 
-def _packed(names: Collection[str]) -> bytes:
-    return b"".join(sorted({_short(name) for name in names})[:MOST_REMEMBERED])
+def _packed(hashes: Collection[bytes], most: int = MOST_REMEMBERED) -> bytes:
+    return b"".join(sorted(hashes)[:most])
 
 
 def _unpacked(packed: bytes) -> set[bytes]:

@@ -77,10 +77,11 @@ def open_keys(store: Store) -> set[str]:
     return {key for key in _below(store.list("open/")) if is_key(key)}
 
 
-def look(store: Store) -> OpenClips:
+def look(store: Store, known: Mapping[str, Unfinished] | None = None) -> OpenClips:
     """Look at every clip that is marked as open, with at most three requests for each; writes nothing.
 
-    The clips that expire first come first, unknown and unreadable ones before them.
+    The clips that expire first come first, unknown and unreadable ones before them. Those that are `known`, because
+    they were looked at a while ago, cost nothing, as long as they are marked.
 
     Raises:
         StorageProblem: The store cannot be listed.
@@ -104,6 +105,9 @@ def look(store: Store) -> OpenClips:
         evidence = keys_in(store)
         candidates |= {key: names for key, names in evidence.items() if unfinished(names)}
     for key, names in candidates.items():
+        if names is None and known and key in known:
+            found.unfinished.append(known[key])
+            continue
         _sort_in(store, key, names_of(store, key) if names is None else names, found)
     never = datetime.min.replace(tzinfo=UTC)
     found.unfinished.sort(key=lambda clip: clip.expires_at or never)

@@ -16,7 +16,7 @@ from footage.retirement.notice import ModelNotice, notices
 from footage.spending.stop_switch import StopOrder, stopped
 from footage.steps.booking import TASK_LIFE
 from footage.steps.check import full_key
-from footage.steps.open_clips import Unfinished, look
+from footage.steps.open_clips import OpenClips, Unfinished, look
 from footage.steps.verify import LastNight, last_night
 from footage.values.money import amount_text
 
@@ -111,15 +111,19 @@ def _plain(sums: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, str]]:
     }
 
 
-def store_status(context: Context) -> StoreStatus:
+def store_status(context: Context, before: OpenClips | None = None) -> StoreStatus:
     """Look at a store; costs what is open in it, and not what ever was. Writes nothing and asks no provider.
+
+    `before` is what a harvest found open a while ago: only what has no task by that, and what came since, is looked at.
 
     Raises:
         BadRecord: The ledger does not fit.
         StorageProblem: The store cannot be read.
     """
-    found = look(context.store)
     now = context.provider_now()
+    seen = before.unfinished if before else []
+    known = {clip.key: clip for clip in seen if clip.task_id is not None or clip.left_to_a_person(now)}
+    found = look(context.store, known)
     return StoreStatus(
         at=now,
         store=context.store.url,

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from bench import Bench
 from emulatedrun import environment, fast_emulator
 
 from flows.cli import run
@@ -30,6 +31,24 @@ def test_a_harvest_is_told_also_where_the_tasks_of_the_account_cannot_be_listed(
     assert "could not be listed" in told.err
     # Renewed by every harvest, also by one that finds nothing.
     assert _status_artifacts(prefect_api) == before + 1
+
+
+def test_a_harvest_of_a_named_clip_does_not_renew_the_status(
+    prefect_api: httpx.Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = _status_artifacts(prefect_api)
+    with fast_emulator(generation_s=0.0) as emulator:
+        for name, value in environment(emulator, tmp_path).items():
+            monkeypatch.setenv(name, value)
+        bench = Bench(emulator, tmp_path)
+        clip = bench.clip()
+        bench.buy(clip)
+        bench.close()
+
+        assert run(["harvest", clip.key[:12]]) == 0
+
+    assert clip.evidence.result() is not None
+    assert _status_artifacts(prefect_api) == before
 
 
 def _status_artifacts(prefect_api: httpx.Client) -> int:

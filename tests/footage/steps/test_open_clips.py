@@ -26,8 +26,10 @@ from footage.provider import TaskRow
 from footage.provider.results import TaskStatus
 from footage.settings import Settings
 from footage.steps.adopt import adopt_task
+from footage.steps.booking import receipt_of
 from footage.steps.harvest import Harvest, harvest_store
 from footage.steps.open_clips import look, mark, repair_markers, unmark
+from footage.steps.store_status import store_status
 from footage.steps.verify import verify_clip
 from footage.storage import Store, open_store
 
@@ -409,6 +411,79 @@ def test_a_night_sets_marks_right_and_prunes_the_leases_of_what_is_not_open(stor
 
 
 # -- what it costs ---------------------------------------------------------------------------------------------
+
+
+def test_a_harvest_and_the_status_after_it_look_once_at_each_open_clip(store: Store) -> None:
+    clips = [bought(store, f"t{number}") for number in range(20)]
+    for clip in clips:
+        clip.mark_open()
+    counted: Any = CountedStore(store)
+
+    with context_of(counted) as context:
+        report = harvest(context)
+        taken_up = min(at for at, (_, path) in enumerate(counted.asked) if path.endswith("/request.json"))
+        harvested = len(counted.asked)
+        # Bought while it ran.
+        new = bought(store, "new")
+        new.mark_open()
+        status = store_status(context, report.found)
+
+    assert sorted(report.failed) == sorted(clip.key for clip in clips)
+    assert {one.key for one in status.waiting} == {clip.key for clip in (*clips, new)}
+    assert taken_up <= 3 * len(clips) + 10
+    assert len(counted.asked) - harvested <= 3 + 10, counted.asked[harvested:]
+
+
+def test_a_status_after_a_harvest_has_nothing_that_was_finished_and_what_was_found_out_meanwhile(
+    bench: Bench,
+) -> None:
+    harvest(bench.context())
+    done, unknown = book(bench, take=1), bench.clip(take=2)
+    leave_unknown(unknown)
+    context = bench.context()
+    before = look(context.store)
+    bench.emulator.advance(6_000)
+    bench.make(bench.clip(take=1))
+    unknown.evidence.book(receipt_of(last_attempt(unknown).intent, "found", None, context.provider_now()))
+
+    status = store_status(context, before)
+
+    assert {one.key for one in before.unfinished} == {done.key, unknown.key}
+    assert [(one.key, one.task_id) for one in status.waiting] == [(unknown.key, "found")]
+
+
+def test_a_harvest_of_named_clips_looks_at_no_other_and_compares_nothing(store: Store) -> None:
+    clips = [bought(store, f"t{number}") for number in range(20)]
+    for clip in clips:
+        clip.mark_open()
+    counted: Any = CountedStore(store)
+    named, others = clips[0], [clip.key for clip in clips[1:]]
+
+    async def listed(_: Context, _key: ApiKey) -> list[TaskRow]:
+        raise AssertionError("the account's tasks were asked for")
+
+    with context_of(counted) as context:
+        report = asyncio.run(harvest_store(context, PLAIN_STEPS, keys=(named.key,), list_tasks=listed))
+
+    assert [*report.failed] == [named.key]
+    assert report.warnings == []
+    assert not [path for _, path in counted.asked if any(key in path for key in others)]
+    assert ("list", "open/") not in counted.asked
+
+
+def test_a_harvest_of_a_named_clip_forgets_of_no_other_that_it_was_called_expired(store: Store) -> None:
+    clips = [bought(store, f"t{number}") for number in range(3)]
+    for clip in clips[:2]:
+        clip.mark_open()
+    told: list[list[str]] = []
+
+    # By their records their time was over on 2026-11-02.
+    for keys in ((), (clips[2].key,), ()):
+        with context_of(store) as context:
+            context.note_clock((datetime(2026, 12, 1, tzinfo=UTC) - datetime.now(UTC)).total_seconds())
+            told.append([one.key for one in harvest(context, keys=keys).expired])
+
+    assert [sorted(keys) for keys in told] == [sorted(clip.key for clip in clips[:2]), [clips[2].key], []]
 
 
 @pytest.mark.slow
