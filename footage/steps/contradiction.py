@@ -35,9 +35,10 @@ def contradicted(clip: Clip, state: ClipState) -> bool:
     """Ask the provider about every task that this clip had; True: one of them lives, which is written down now.
 
     Raises:
-        SubmissionUnknown: The provider should remember a task that was not billed, and does not.
-        BadRecord: The key may not be sent where a receipt says, the task is not this clip's, or all evidence of a
-            delivered clip is gone.
+        SubmissionUnknown: The provider should remember a task that was not billed, and does not; or a task is claimed
+            for the clip that neither its records nor the provider's list tell of.
+        BadRecord: The key may not be sent where a receipt says, the task is not this clip's, or the evidence that a
+            delivered clip was bought is gone.
         AccountProblem, Unreachable, Throttled: The provider could not be asked; nothing is bought without that.
     """
     for attempt in reversed(state.attempts):
@@ -46,13 +47,18 @@ def contradicted(clip: Clip, state: ClipState) -> bool:
                 return True
     # The folder of a clip that nobody held before has lost nothing, so the first purchase costs no list.
     held_before = state.opened > 0 or state.driven or clip.lease.number > 1
-    if not held_before:
+    unlisted: set[str] = set()
+    if held_before and _claimed_before(clip, state, unlisted):
+        return True
+    if not any(attempt.receipt for attempt in state.attempts):
         _require_no_video(clip)
-    return held_before and _claimed_before(clip, state)
+    if unlisted and not clip.permission.buy_again:
+        raise _unlisted_claims(clip, unlisted)
+    return False
 
 
 def _require_no_video(clip: Clip) -> None:
-    """A clip that was delivered once has lost all its evidence; what was bought anew would be given out as that."""
+    """A clip that was delivered once has lost its evidence; that video would be given out as what is bought anew."""
     video = f"videos/{clip.key}.mp4"
     if clip.context.store.facts(video) is not None:
         clip.evidence.reader.refuse(
@@ -60,21 +66,44 @@ def _require_no_video(clip: Clip) -> None:
         )
 
 
-def _claimed_before(clip: Clip, state: ClipState) -> bool:
-    """Find a task that only its claim still knows, in any account of this run, and book it again."""
+def _unlisted_claims(clip: Clip, task_ids: set[str]) -> SubmissionUnknown:
+    """What a person is told of tasks that were bought for this clip, of which nothing is left but the claims."""
+    named = " and ".join(sorted(task_ids))
+    return SubmissionUnknown(
+        f"Clip {clip.key[:12]}: its evidence says nothing of task {named}, which is claimed for it, and the provider "
+        "does not list it.",
+        next_step=NextStep.of(
+            f"restore evidence/{clip.key} from a backup, use the key and region that it was bought with, or ",
+            Rerun(clip.key, buy_again=True),
+            " to pay for a new one",
+        ),
+        key=clip.key,
+        task_ids=tuple(sorted(task_ids)),
+    )
+
+
+def _claimed_before(clip: Clip, state: ClipState, unlisted: set[str]) -> bool:
+    """Find a task that only its claim still knows, in any account of this run, and book it again.
+
+    What is claimed and in no list is added to `unlisted`, but for what is known to be lost.
+    """
     claims = clip.context.claimed_tasks.of_clip(clip.key, clip.context.provider_now())
-    if claims is not None and not any(_unknown(clip, state, claim) for claim in claims.values()):
-        return False
+    if claims is not None:
+        unknown = {task_id: claim for task_id, claim in claims.items() if _unknown(clip, state, claim)}
+        if not unknown:
+            return False
+        unlisted |= {task_id for task_id, claim in unknown.items() if not _lost(state, claim)}
     for api_key in clip.context.buying_keys:
         clip.api_key = api_key
-        if _claimed_in_account(clip, state):
+        if _claimed_in_account(clip, state, unlisted):
             return True
     return False
 
 
-def _claimed_in_account(clip: Clip, state: ClipState) -> bool:
+def _claimed_in_account(clip: Clip, state: ClipState, unlisted: set[str]) -> bool:
     client = clip.client()
     rows = {row.task_id: row for row in clip.context.account_lists.tasks(client, clip.order.model)}
+    unlisted -= rows.keys()
     claims = clip.context.claimed_tasks.of(row.task_id for row in rows.values() if not row.status.unbilled)
     for task_id, claim in claims.items():
         if isinstance(claim, BadRecord):
@@ -111,6 +140,14 @@ def _unknown(clip: Clip, state: ClipState, claim: Claim | BadRecord) -> bool:
         return True
     known = any(one.number == claim.attempt and one.receipt for one in state.attempts)
     return claim.key == clip.key and not known and claim.task_id not in clip.given_up
+
+
+def _lost(state: ClipState, claim: Claim | BadRecord) -> bool:
+    """Whether somebody gave up the attempt that a task is claimed for."""
+    return not isinstance(claim, BadRecord) and any(
+        one.number == claim.attempt and one.ended is not None and one.ended.status == "lost"
+        for one in state.attempts
+    )
 
 
 def _require_another_prompt(clip: Clip, answer: TaskAnswer, broken: BadRecord) -> None:

@@ -6,12 +6,12 @@ import shutil
 from typing import Any
 
 import pytest
-from bench import Bench, last_attempt
+from bench import Bench, last_attempt, leave_unknown
 from countedstore import CountedStore
 
 from footage.clip import Clip
 from footage.emulator import Emulator
-from footage.errors import AccountProblem, BadRecord, SubmissionUnknown
+from footage.errors import AccountProblem, BadRecord, GenerationFailed, SubmissionUnknown
 from footage.evidence.records import Intent, Outcome
 from footage.evidence.state import Permission
 from footage.steps.booking import receipt_of
@@ -131,3 +131,55 @@ def test_a_broken_claim_of_a_clip_whose_records_are_gone_stops_another_purchase(
         bench.make(bench.clip())
 
     assert [task["task_id"] for task in bench.tasks()] == [receipt.task_id]
+
+
+def _lose_the_records_of_a_purchase(bench: Bench, *, and_the_video: bool) -> str:
+    """Make a clip of which a day later only order, log and claim are left, and perhaps the video; its task."""
+    made = bench.make()
+    folder = bench.folder / "alicloud-ai-video-wan-video"
+    evidence = folder / f"evidence/{made.key}"
+    shutil.rmtree(evidence / "attempt-1")
+    for name in ("delivered.json", "result.json"):
+        (evidence / name).unlink()
+    # Flows collect it, and nobody does here.
+    (evidence / "run.log").write_text("a line\n")
+    if and_the_video:
+        (folder / f"videos/{made.key}.mp4").unlink()
+    bench.emulator.advance(25 * 3600)
+    return made.task_id
+
+
+def test_a_clip_is_not_bought_again_whose_video_is_there_and_whose_receipt_is_gone(bench: Bench) -> None:
+    task_id = _lose_the_records_of_a_purchase(bench, and_the_video=False)
+
+    for permission in (Permission(), Permission(buy_again=True)):
+        with pytest.raises(BadRecord, match="nothing in it says that the clip was bought"):
+            bench.make(bench.clip(permission=permission))
+
+    assert [task["task_id"] for task in bench.tasks()] == [task_id]
+
+
+def test_a_claimed_task_that_neither_records_nor_list_tell_of_is_left_to_a_person(bench: Bench) -> None:
+    task_id = _lose_the_records_of_a_purchase(bench, and_the_video=True)
+
+    with pytest.raises(SubmissionUnknown, match=f"nothing of task {task_id}") as unknown:
+        bench.make()
+
+    assert unknown.value.task_ids == (task_id,)
+    assert [task["task_id"] for task in bench.tasks()] == [task_id]
+    again = bench.make(bench.clip(permission=Permission(buy_again=True)))
+    assert [task["task_id"] for task in bench.tasks()] == [task_id, again.task_id]
+
+
+def test_a_claimed_task_that_somebody_gave_up_is_not_asked_about_twice(bench: Bench) -> None:
+    clip = bench.clip()
+    leave_unknown(clip)
+    unlisted = receipt_of(last_attempt(clip).intent, "not-listed", None, clip.context.provider_now())
+    assert clip.evidence.claims.make(unlisted)
+    bench.fault("failed-InternalError.Algo", times=1)
+    with pytest.raises(GenerationFailed):
+        bench.make(bench.clip(bench.context(max_attempts=1), Permission(buy_again=True)))
+
+    response = bench.make(bench.clip(permission=Permission(retry_failed=True)))
+
+    assert [task["task_id"] for task in bench.tasks()][1:] == [response.task_id]
