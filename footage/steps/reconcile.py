@@ -10,7 +10,7 @@ import contextlib
 import time
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from footage.concurrency.boot_clock import boot_clock_s
@@ -32,7 +32,14 @@ from footage.steps.reconcile_decision import (
     candidates_in,
     decide,
 )
-from footage.steps.unknown_purchase import NO_CLOCK, TOO_OLD, listed_until, not_before, unknown_purchase
+from footage.steps.unknown_purchase import (
+    NO_CLOCK,
+    TOO_OLD,
+    listed_until,
+    not_before,
+    surely_listed,
+    unknown_purchase,
+)
 
 if TYPE_CHECKING:
     from footage.clip import Clip
@@ -163,7 +170,7 @@ class _Search:
         context, intent = self.clip.context, self.attempt.intent
         learn_clock(context, self.client)
         compared = context.clock_offset_s is not None and intent.clock_offset_s is not None
-        if context.provider_now() > listed_until(intent):
+        if not surely_listed(intent, context.provider_now(), datetime.now(UTC)):
             raise unknown_purchase(self.clip.key, self.attempt.number, TOO_OLD)
         # This very process knows that it wrote it just now.
         if not compared and intent.owner != context.worker.id:

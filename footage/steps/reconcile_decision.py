@@ -61,7 +61,7 @@ class Lost:
     width: int | None
     height: int | None
     seconds: float | None
-    # By the provider's clock; None when its clock is not known, then every listed task counts.
+    # By the earlier of the provider's clock and ours; None when its clock is not known, then every listed task counts.
     not_before: datetime | None
     # Other unresolved intents in this store with the same model and prompt, as `key/attempt`.
     rivals: tuple[str, ...] = ()

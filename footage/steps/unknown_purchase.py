@@ -14,20 +14,29 @@ if TYPE_CHECKING:
 
 # Our intent may be this much younger by the provider's clock than its task: clocks are read to the second.
 CLOCK_SLACK = timedelta(seconds=120)
+_LISTED = TASK_LIFE - 2 * CLOCK_SLACK
 TOO_OLD = "it is more than a day old, and the provider lists one day"
 NO_CLOCK = "no clock that was compared with the provider's tells its age, and the provider lists one day"
 
 
 def not_before(intent: Intent) -> datetime | None:
-    """From when on, by the provider's clock, its task can have been made; None where that clock was not known."""
+    """From when on its task can have been made, by the earlier of two clocks; None where they were not compared.
+
+    A gateway in between may answer with a clock of its own that is ahead, and a task that is left out may be ours.
+    """
     if intent.clock_offset_s is None:
         return None
-    return intent.written_at + timedelta(seconds=intent.clock_offset_s) - CLOCK_SLACK
+    return intent.written_at + timedelta(seconds=min(intent.clock_offset_s, 0.0)) - CLOCK_SLACK
 
 
 def listed_until(intent: Intent) -> datetime:
     """Until when, by the provider's clock, its list tells of the task; by ours where that clock was not known."""
-    return (not_before(intent) or intent.written_at - CLOCK_SLACK) + TASK_LIFE - CLOCK_SLACK
+    return intent.written_at + timedelta(seconds=intent.clock_offset_s or 0.0) + _LISTED
+
+
+def surely_listed(intent: Intent, provider_now: datetime, now: datetime) -> bool:
+    """Whether the list still tells of its task by the provider's clock and by ours: either may have been set since."""
+    return provider_now <= listed_until(intent) and now <= intent.written_at + _LISTED
 
 
 def unknown_purchase(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -212,6 +212,31 @@ def test_a_list_of_one_day_proves_nothing_about_an_older_create_whose_clock_was_
     clip = bench.clip()
     long_ago = clip.context.provider_now() - timedelta(hours=30)
     leave_unknown(clip, written_at=long_ago, clock_offset_s=None)
+
+    with pytest.raises(SubmissionUnknown, match="more than a day"):
+        bench.buy(clip)
+
+    assert bench.tasks() == []
+
+
+def test_a_task_is_found_whose_provider_seems_to_be_hours_ahead(bench: Bench) -> None:
+    context = bench.context()
+    # A gateway in between answers with its own Date; the times in the list are the provider's.
+    context.note_clock((context.clock_offset_s or 0.0) + 3 * 3600)
+    bench.fault("create-accept-reset")
+
+    receipt = bench.buy(bench.clip(context))
+
+    assert [task["task_id"] for task in bench.tasks()] == [receipt.task_id]
+
+
+def test_a_list_of_one_day_proves_nothing_about_a_create_that_is_older_by_our_clock_alone(
+    bench: Bench,
+) -> None:
+    clip = bench.clip()
+    # The provider seemed to be hours ahead when it was sent, and does not any more.
+    ahead_s = (clip.context.clock_offset_s or 0.0) + 25 * 3600
+    leave_unknown(clip, written_at=datetime.now(UTC) - timedelta(hours=25), clock_offset_s=ahead_s)
 
     with pytest.raises(SubmissionUnknown, match="more than a day"):
         bench.buy(clip)
