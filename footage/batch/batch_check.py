@@ -20,7 +20,7 @@ from footage.concurrency.executors import STORE_CALLS_AT_ONCE, windows
 from footage.errors import MOST_LISTED, InvalidRequest, NotThere, Problem, StorageProblem, Unreachable
 from footage.evidence.clip_evidence import ClipEvidence, is_key
 from footage.evidence.stored_order import stored_order
-from footage.order import Quote
+from footage.order import Quote, priced_anew
 from footage.order.key import rendition_of
 from footage.order.parse import parse_request
 from footage.order.prepared import Prepared
@@ -213,6 +213,7 @@ class _Checker:
         except NotThere:
             why = "no clip in this store has this key"
             raise InvalidRequest(problems=(Problem(_KEY, shown(given), why),)) from None
+        order = priced_anew(order, order.region_for(self._region))
         return _Checked(
             line, shot_id, None, None, (), given, order.model, order.region, order.quote, rendition_of(order.request)
         )  # fmt: skip

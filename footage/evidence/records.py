@@ -7,7 +7,7 @@ its path, its clip and the other records is checked where it is read (footage/ev
 from __future__ import annotations
 
 import json
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
@@ -65,6 +65,18 @@ class SpendingLine(BaseModel):
     seconds: Annotated[Decimal, Field(ge=0, le=100_000, allow_inf_nan=False)]
 
 
+class QuotedPrice(BaseModel):
+    """The price of a create by the price list of its time; `known` is False where the highest one stood in."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    per_second: Money
+    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
+    known: bool
+    source: Annotated[str, Field(max_length=2_000)]
+    read_on: date
+
+
 class Intent(Record):
     """Written before the create is sent: from here on the clip may have been bought."""
 
@@ -86,6 +98,8 @@ class Intent(Record):
     clock_offset_s: Offset | None = None
     # None in evidence that is older than the ledger.
     spending: SpendingLine | None = None
+    # None in older evidence, of which the order alone tells it.
+    price: QuotedPrice | None = None
 
 
 class Receipt(Record):

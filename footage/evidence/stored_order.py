@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _FIELDS = {field.name for field in dataclasses.fields(Order)}
 _MOST_PIXELS = 100_000
+_LONGEST_S = 100_000
 
 
 def stored_order(evidence: ClipEvidence) -> Order:
@@ -83,6 +84,8 @@ def _disagreement(order: Order) -> str | None:
             return f"its {name} is not that of the request in it"
     if not all(0 < side <= _MOST_PIXELS for side in (expected.width, expected.height)):
         return "its expected size is no size"
+    if not all(-1 <= length_s <= _LONGEST_S for length_s in (expected.duration_s, expected.billed_input_s)):
+        return "its expected length is none"
     money = (quote.amount, quote.amount_usd, quote.price_per_second)
     if not all(value.is_finite() and 0 <= value <= 1_000_000 for value in money) or quote.seconds < 0:
         return "its quote is no price"

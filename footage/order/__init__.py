@@ -6,7 +6,7 @@ Nothing here talks to anyone: the same request gives the same order everywhere.
 from __future__ import annotations
 
 from footage.order.document import Action, Expected, FieldReport, ImageFacts, Order, Quote, explain_rows
-from footage.order.planner import plan, request_problems
+from footage.order.planner import plan, priced_anew, request_problems
 
 __all__ = [
     "Action",
@@ -17,5 +17,6 @@ __all__ = [
     "Quote",
     "explain_rows",
     "plan",
+    "priced_anew",
     "request_problems",
 ]

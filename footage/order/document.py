@@ -195,6 +195,11 @@ class Order:
         """Role and SHA-256 of each medium as given: what the key is made of."""
         return tuple((medium.role, medium.source_sha256) for medium in self.media)
 
+    def region_for(self, key_region: str | None) -> str:
+        """Where it is bought with a key of this region: there, unless the request named a region."""
+        named = any(report.field == "region" and report.action == "sent" for report in self.explain)
+        return self.region if named or key_region is None else key_region
+
     @property
     def told_prompt(self) -> str:
         """The prompt that the provider has to tell of this clip's task: as it was sent."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 
-from footage.catalogue import ModelCard, card, tier_of
+from footage.catalogue import ModelCard, card, offered_models, tier_of
 from footage.errors import InvalidRequest, Problem
 from footage.order.document import Expected, FieldReport, ImageFacts, MediumFacts, Order
 from footage.order.geometry import delivered_size, size_of_ratio
@@ -96,6 +96,29 @@ def plan(
         warnings=(*_warnings(found), *((price.note,) if price.note else ())),
         audio_url_sha256=None if signed is None else hashlib.sha256(signed.encode("ascii")).hexdigest(),
         audio_link=signed,
+    )
+
+
+def priced_anew(order: Order, region: str) -> Order:
+    """The same order bought in a region at today's price; as it is where the model is not offered there (any more)."""
+    model = offered_models().get(order.model)
+    if model is None or region not in model.regions:
+        return order
+    price = quote(
+        model,
+        region,
+        order.request.size,
+        audio=order.request.audio is not False,
+        seconds=int(order.request.duration),
+        input_s=order.expected.billed_input_s,
+    )
+    warnings = [warning for warning in order.warnings if warning != order.quote.note]
+    return dataclasses.replace(
+        order,
+        region=region,
+        request=order.request.model_copy(update={"region": region}),
+        quote=price,
+        warnings=(*warnings, *((price.note,) if price.note else ())),
     )
 
 

@@ -21,6 +21,7 @@ from footage.evidence.state import Permission
 from footage.evidence.stored_clips import keys_in
 from footage.evidence.stored_files import damage, videos_of
 from footage.evidence.stored_order import stored_order
+from footage.order import priced_anew
 from footage.order.hand_over import handed_over, with_secrets
 from footage.order.parse import parse_request
 from footage.order.prepared import Prepared
@@ -34,6 +35,7 @@ from footage.values.money import money
 
 if TYPE_CHECKING:
     from footage.context import Context
+    from footage.order import Order
 
 logger = logging.getLogger(__name__)
 
@@ -199,8 +201,24 @@ def reopen(
         )
         _recall(clip)
         if clip.response is None:
+            clip.order = _as_bought(clip)
             _enter(clip)
     return clip
+
+
+def _as_bought(clip: Clip) -> Order:
+    """The stored order as it was bought, or as it is bought now: the first order of a key stays, with its region.
+
+    A key of another region may be here by now, and another price list.
+    """
+    order, state = clip.order, clip.evidence.state(seen_within_s=math.inf)
+    last = state.last if state.unfinished else None
+    if last is None:
+        return priced_anew(order, order.region_for(clip.context.region))
+    if last.intent.price is None and last.intent.region == order.region:
+        # In older evidence the order alone tells the price that it was bought for.
+        return order
+    return priced_anew(order, last.intent.region)
 
 
 def full_key(context: Context, beginning: str) -> str:

@@ -6,12 +6,14 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from footage.errors import OverBudget
+from footage.evidence.records import QuotedPrice
 from footage.spending.ledger_lines import Purchase
 from footage.spending.settle import settle_clip
 
 if TYPE_CHECKING:
     from footage.clip import Clip
     from footage.evidence.records import Promise, SpendingLine
+    from footage.order import Quote
 
 
 def reserve(clip: Clip, number: int) -> SpendingLine:
@@ -81,3 +83,14 @@ def _promised(clip: Clip, number: int, announce: _Announcement) -> SpendingLine:
 def give_back(clip: Clip, spending: SpendingLine) -> None:
     """Take a promise of this worker back, because another one opened the attempt."""
     clip.context.spending.correct(spending, Decimal(0), "unsent", clip.context.provider_now())
+
+
+def quoted_price(quote: Quote) -> QuotedPrice:
+    """What an intent keeps of a quote: whoever seals the clip may know another price list."""
+    return QuotedPrice(
+        per_second=quote.price_per_second,
+        currency=quote.currency,
+        known=quote.known,
+        source=quote.source,
+        read_on=quote.read_on,
+    )

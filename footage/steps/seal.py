@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 from footage.errors import NotFinished
 from footage.evidence.delivered_records import ClipRecord, CostRecord, ResultRecord
 from footage.request import Cost, VideoResponse
+from footage.steps.reservation import quoted_price
 from footage.values.money import amount_text, money
 
 if TYPE_CHECKING:
     from footage.clip import Clip
-    from footage.evidence.records import Outcome
-    from footage.order import Order
+    from footage.evidence.records import Outcome, QuotedPrice
+    from footage.order import Quote
 
 
 def seal_clip(clip: Clip) -> VideoResponse:
@@ -30,7 +31,7 @@ def seal_clip(clip: Clip) -> VideoResponse:
     last = state.last
     if state.delivered is None or last is None or last.receipt is None or last.ended is None:
         raise NotFinished(f"Clip {clip.key[:12]} is not delivered yet.", key=clip.key)
-    cost = cost_of(clip.order, last.ended)
+    cost = cost_of(clip.order.quote, last.intent.price, last.ended)
     paid = f"{money(cost.amount, cost.currency)} for {cost.billed_seconds} s" if cost else "price unknown"
     clip.say.info("clip %s is finished: %s", clip.key[:12], paid)
     clip.log.flush()
@@ -67,18 +68,22 @@ def seal_clip(clip: Clip) -> VideoResponse:
     return clip.response_from(clip.evidence.write_result(result), cached=False)
 
 
-def cost_of(order: Order, outcome: Outcome) -> Cost | None:
-    """What the clip costs: billed seconds times the quoted price; None where no price is known."""
-    if not order.quote.known:
+def cost_of(quote: Quote, price: QuotedPrice | None, outcome: Outcome) -> Cost | None:
+    """What the clip costs: billed seconds times the `price` of its create; None where no price is known.
+
+    Intents of older evidence have no price; that of `quote` stands in.
+    """
+    price = price or quoted_price(quote)
+    if not price.known:
         return None
-    seconds = Decimal(order.quote.seconds) if outcome.billed_seconds is None else outcome.billed_seconds
+    seconds = Decimal(quote.seconds) if outcome.billed_seconds is None else outcome.billed_seconds
     if seconds == (whole := seconds.to_integral_value()):
         # "2.0" of the provider is 2.
         seconds = whole
     return Cost(
-        amount=Decimal(amount_text(order.quote.price_per_second * seconds)),
-        currency=order.quote.currency,
+        amount=Decimal(amount_text(price.per_second * seconds)),
+        currency=price.currency,
         billed_seconds=seconds,
-        source=order.quote.source,
-        read_on=order.quote.read_on,
+        source=price.source,
+        read_on=price.read_on,
     )

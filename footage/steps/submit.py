@@ -47,7 +47,7 @@ from footage.steps.contradiction import contradicted
 from footage.steps.interruption import news_while
 from footage.steps.model_survey import name_successor
 from footage.steps.reconcile import reconcile
-from footage.steps.reservation import give_back, reserve
+from footage.steps.reservation import give_back, quoted_price, reserve
 from footage.values.money import Amount
 
 if TYPE_CHECKING:
@@ -245,6 +245,7 @@ def _open_attempt(clip: Clip, number: int) -> Intent:
         written_at=datetime.now(UTC),
         clock_offset_s=clip.context.clock_offset_s,
         spending=spending,
+        price=quoted_price(clip.order.quote),
     )
     try:
         clip.evidence.write_intent(intent)
