@@ -36,8 +36,12 @@ def still_to_buy(context: Context, plan: BoardPlan, *, buy_again: bool = False) 
     Raises:
         StorageProblem: The evidence cannot be read.
     """
-    paid = paid_shots(context, plan, buy_again)
-    return quote_of({shot.id: shot.quote for shot in plan.takes if shot.same_as is None}, paid)
+    chains = _chains(context, plan)
+    paid = _paid(context, plan, chains, buy_again)
+    due = [take for take in plan.takes if take.same_as is None]
+    if chains is not None:
+        due += chains.made_apart(paid)
+    return quote_of({take.id: take.quote for take in due}, paid)
 
 
 def not_stored(context: Context, plan: BoardPlan) -> tuple[ShotPlan, ...]:
@@ -56,8 +60,17 @@ def paid_shots(context: Context, plan: BoardPlan, buy_again: bool) -> dict[str, 
     Raises:
         StorageProblem: The evidence cannot be read.
     """
+    return _paid(context, plan, _chains(context, plan), buy_again)
+
+
+def _chains(context: Context, plan: BoardPlan) -> _Chains | None:
+    return _Chains(context, plan) if any(take.starts_from for take in plan.takes) else None
+
+
+def _paid(
+    context: Context, plan: BoardPlan, chains: _Chains | None, buy_again: bool
+) -> dict[str, BoughtClip]:
     paid: dict[str, BoughtClip] = {}
-    chains = _Chains(context, plan) if any(take.starts_from for take in plan.takes) else None
 
     def look(take: ShotPlan) -> BoughtClip | None:
         key = take.key if take.key is not None or chains is None else chains.key_of(take, paid)
@@ -96,6 +109,25 @@ class _Chains:
         except NotThere:
             return None
         return prepare(self._context, take.request_from(frame)).key
+
+    def made_apart(self, paid: Mapping[str, BoughtClip]) -> list[ShotPlan]:
+        """Takes that ask for the same as an earlier one and start from another take: each is a clip of its own."""
+        apart: dict[tuple[str, str], ShotPlan] = {}
+        for take in self._plan.takes:
+            if take.same_as is None or take.starts_from is None:
+                continue
+            start = self._start(take, paid)
+            start_of_other = self._start(self._plan.take(take.same_as), paid)
+            if start is not None and start_of_other is not None and start != start_of_other:
+                apart.setdefault((take.same_as, start), take)
+        return list(apart.values())
+
+    def _start(self, take: ShotPlan, paid: Mapping[str, BoughtClip]) -> str | None:
+        """The key of the clip that a take starts from; None where that is not known yet."""
+        record = self._register.paid(take)
+        if record is not None and record.starts_from is not None:
+            return record.starts_from
+        return self._source_key(self._plan.shot(take.starts_from or ""), paid)
 
     def _source_key(self, source: ShotPlan, paid: Mapping[str, BoughtClip]) -> str | None:
         planned = [take for take in self._plan.takes if take.shot.id == source.id]

@@ -244,6 +244,30 @@ async def test_a_shot_whose_source_has_another_pick_is_stale_and_stays_as_it_is(
 
 
 @pytest.mark.slow
+async def test_shots_that_ask_for_the_same_are_quoted_as_two_clips_once_different_takes_are_picked(
+    context: Context, emulator: Emulator
+) -> None:
+    goes_on = {"prompt": "it goes on", "duration": 2}
+    document = film(
+        {"id": "a", "take": 91, "takes": 2},
+        chained("b", "shot:a", **goes_on),
+        {"id": "c", "take": 91, "takes": 2},
+        chained("d", "shot:c", **goes_on),
+    )
+    await make_film(context, document, approve_shots=True)
+    before, plan = accepted(emulator), prepare_board(context, document).plan
+    assert still_to_buy(context, plan).clips == 1
+
+    pick(context.store, "a", 91)
+    pick(context.store, "c", 92)
+    assert still_to_buy(context, plan).clips == 2
+    await make_film(context, document)
+
+    assert accepted(emulator) - before == 2
+    assert still_to_buy(context, plan).clips == 0
+
+
+@pytest.mark.slow
 async def test_with_approval_of_shots_what_starts_from_another_waits_for_a_pick_of_that(
     context: Context, emulator: Emulator
 ) -> None:
