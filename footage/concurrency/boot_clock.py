@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 import time
 
-# Linux stops CLOCK_MONOTONIC while the machine is suspended: a laptop that slept for an hour would believe
-# that it still owns its clips.
-_CLOCK: int | None = getattr(time, "CLOCK_BOOTTIME", None)
+# Linux and macOS stop the clock of time.monotonic() while the machine is suspended: a laptop that slept for an hour
+# would believe that it still owns its clips. On macOS CLOCK_MONOTONIC goes on, too, and is adjusted with the wall clock
+# (clock_gettime(3) of macOS).
+_CLOCK: int | None = (
+    time.CLOCK_MONOTONIC_RAW if sys.platform == "darwin" else getattr(time, "CLOCK_BOOTTIME", None)
+)
 
 
 def boot_clock_s() -> float:
