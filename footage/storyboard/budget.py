@@ -164,6 +164,10 @@ class Ledger:
         if promise is not None:
             self._replace(shot_id, promise, replace(promise, state="released"))
 
+    def has_promised(self, shot_id: str) -> bool:
+        """Whether money is promised for a shot and not settled yet."""
+        return self._promise(shot_id) is not None
+
     def statement(self) -> Statement:
         """Where the run stands now."""
         reserved, used = self._in("reserved"), self._used()

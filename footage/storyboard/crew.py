@@ -105,14 +105,14 @@ async def _make(ledger: Ledger, crew: Crew, name: str, asked: Prepared | VideoRe
         raise
     if response is None:
         raise NotFinished(f"{ledger.noun} {name} is not finished.", key=clip.key)
-    if response.cost is not None or not before.unfinished:
-        # Also where another process bought it anew for this run, without asking this ledger.
-        last = (await clip.state()).last
-        ours = last is not None and (before.last is None or last.number > before.last.number)
-        if crew.here and last is not None and last.intent.owner != clip.context.worker.id:
-            # Another run bought it while this one waited for it.
-            ours = False
-            ledger.release(name)
+    # Another process may have bought it anew for this run, without asking this ledger.
+    last = (await clip.state()).last
+    ours = last is not None and (before.last is None or last.number > before.last.number)
+    if crew.here and last is not None and last.intent.owner != clip.context.worker.id:
+        # Another run bought it while this one waited for it.
+        ours = False
+        ledger.release(name)
+    if response.cost is not None or ledger.has_promised(name):
         ledger.settle(name, response.cost, ours=ours)
     return await _delivered(name, clip, response)
 

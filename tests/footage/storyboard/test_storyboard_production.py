@@ -17,9 +17,10 @@ from footage.context import Context, open_context
 from footage.emulator import Emulator
 from footage.evidence.clip_evidence import ClipEvidence
 from footage.evidence.records import Intent
-from footage.evidence.state import Step
+from footage.evidence.state import Permission, Step
 from footage.request import VideoResponse
 from footage.settings import Settings
+from footage.steps.check import reopen
 from footage.storyboard import Budget, Ledger, ShotOutcome, plan_board
 from footage.storyboard.budget import Statement
 from footage.storyboard.crew import MakeClip, patience_s
@@ -195,6 +196,23 @@ async def test_what_another_process_buys_anew_for_this_run_is_held_against_its_c
 
     assert outcomes["again"].state == "delivered"
     assert ledger.statement().left_seconds == 3
+
+
+async def test_a_clip_that_another_run_bought_and_whose_price_nobody_knows_is_delivered(
+    context: Context, emulator: Emulator
+) -> None:
+    emulator.turn(t2v_flash=True)
+    plan = plan_board(board({"id": "a", "model": "wan2.2-t2v-flash", "size": "832*480"}), no_links)
+
+    async def wait_for_another(clip: Clip) -> VideoResponse | None:
+        with open_context(context.settings, find_api_key=lambda: context.api_key) as other:
+            return await follow(reopen(other, clip.key, Permission()), PLAIN_STEPS)
+
+    ledger = Ledger(Budget(currency="CNY"))
+    outcomes = await produce(context, plan, ledger, plain_crew(context, wait_for_another, here=True))
+
+    assert outcomes["a"].state == "delivered"
+    assert (ledger.statement().bought, ledger.statement().reserved) == (0, 0)
 
 
 def test_a_purchase_that_nobody_knows_of_is_priced_again_only_where_it_may_be_bought_again(
