@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from footage.concurrency.executors import in_heavy_thread, in_thread
 from footage.errors.actions import NextStep, Pick
+from footage.steps.check import prepare
 from footage.steps.last_frame import last_frame_of
 from footage.storyboard.crew import BeforeBuying, Crew, OnOutcome, outcome_of
 from footage.storyboard.cut import ShotOutcome
@@ -93,7 +94,7 @@ class _TakesOfRun:
         # The clip from whose last frame it starts, once that is known.
         starts_from: str | None = None
 
-        async def ask() -> Prepared | VideoRequest | ShotOutcome:
+        async def ask() -> Prepared | VideoRequest | str | ShotOutcome:
             nonlocal starts_from
             if take.starts_from is not None:
                 start = await self._start(take)
@@ -105,9 +106,9 @@ class _TakesOfRun:
             if take.prepared is not None:
                 return take.prepared
             if take.continues:
-                return take.request_after(starts_from or "")
+                return await self._as_paid(take, take.request_after(starts_from or ""))
             frame = await in_heavy_thread(last_frame_of, self._context.store, starts_from or "")
-            return take.request_from(frame)
+            return await self._as_paid(take, take.request_from(frame))
 
         async def check(asked: Prepared | VideoRequest | str, name: str, before_buying: BeforeBuying) -> Clip:
             clip = await self._crew.check(asked, name, before_buying)
@@ -115,6 +116,17 @@ class _TakesOfRun:
             return clip
 
         return await outcome_of(self._context, self._ledger, replace(self._crew, check=check), take.id, ask)
+
+    async def _as_paid(self, take: ShotPlan, asked: VideoRequest) -> Prepared | VideoRequest | str:
+        """What a chained take asks for; of one that is paid and comes out as another clip now, the key of the paid one.
+
+        A last frame that was lost and is decoded anew by another version has other bytes.
+        """
+        record = await in_thread(self._register.paid, take)
+        if record is None:
+            return asked
+        prepared = await in_heavy_thread(prepare, self._context, asked)
+        return prepared if prepared.key == record.key else record.key
 
     async def _of_the_same_clip(self, take: ShotPlan, starts_from: str | None) -> ShotOutcome | None:
         """What became of an earlier take that asks for the same: one clip, paid once and used twice."""

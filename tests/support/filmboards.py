@@ -16,7 +16,7 @@ from footage.emulator import Emulator
 from footage.evidence.state import Permission
 from footage.order.prepared import Prepared
 from footage.request import VideoRequest, VideoResponse
-from footage.steps.check import enter, prepare
+from footage.steps.check import enter, prepare, reopen
 from footage.storage import Store
 from footage.storyboard import Budget, Ledger, ShotOutcome
 from footage.storyboard.crew import BeforeBuying, Crew, MakeClip
@@ -41,7 +41,10 @@ def plain_crew(context: Context, make: MakeClip = follow_plainly, *, here: bool 
     async def check_shot(
         asked: Prepared | VideoRequest | str, name: str, before_buying: BeforeBuying
     ) -> Clip:
-        assert not isinstance(asked, str)
+        if isinstance(asked, str):
+            return await in_thread(
+                reopen, context, asked, Permission(), name=name, before_buying=before_buying
+            )
         if isinstance(asked, VideoRequest):
             asked = await in_thread(prepare, context, asked)
         return await in_thread(enter, context, asked, Permission(), name=name, before_buying=before_buying)

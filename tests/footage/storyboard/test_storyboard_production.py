@@ -6,10 +6,12 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from decimal import Decimal
+from io import BytesIO
 
 import pytest
 from boards import board, chained, no_links
 from filmboards import accepted, follow_plainly, plain_crew
+from PIL import Image
 from plainsteps import PLAIN_STEPS
 
 from footage.clip import Clip, follow
@@ -21,6 +23,7 @@ from footage.evidence.state import Permission, Step
 from footage.request import VideoResponse
 from footage.settings import Settings
 from footage.steps.check import reopen
+from footage.steps.last_frame import last_frame_path
 from footage.storyboard import Budget, Ledger, ShotOutcome, plan_board
 from footage.storyboard.budget import Statement
 from footage.storyboard.crew import MakeClip, patience_s
@@ -213,6 +216,28 @@ async def test_a_clip_that_another_run_bought_and_whose_price_nobody_knows_is_de
 
     assert outcomes["a"].state == "delivered"
     assert (ledger.statement().bought, ledger.statement().reserved) == (0, 0)
+
+
+async def test_a_chained_shot_that_is_paid_is_not_bought_again_when_its_frame_is_decoded_anew(
+    context: Context, emulator: Emulator
+) -> None:
+    plan = plan_board(board({"id": "a"}, chained("b", "shot:a", duration=2)), no_links)
+    first, _ = await _make(context, plan, Budget(currency="CNY"))
+    before = accepted(emulator)
+    source, clip = first["a"].response, first["b"].response
+    assert source is not None
+    assert clip is not None
+    path = last_frame_path(source.key)
+    with Image.open(BytesIO(context.store.read(path))) as frame:
+        # As another version of the library writes it.
+        frame.save(anew := BytesIO(), "PNG", compress_level=0)
+    context.store.replace(path, anew.getvalue())
+
+    again, ledger = await _make(context, plan, Budget(currency="CNY"))
+
+    assert accepted(emulator) == before
+    assert again["b"].response == clip.model_copy(update={"cached": True})
+    assert ledger.statement().bought == 0
 
 
 def test_a_purchase_that_nobody_knows_of_is_priced_again_only_where_it_may_be_bought_again(
