@@ -10,6 +10,7 @@ Requires: what generate.py requires.
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 from prefect import State, flow
 from prefect.runtime import flow_run
@@ -57,6 +58,7 @@ async def generate_videos(
     retry_failed: bool = False,
     buy_again: bool = False,
     board: str | None = None,
+    board_run: UUID | None = None,
 ) -> State[dict[str, Any]]:
     """Make many clips, or return those that are stored already.
 
@@ -75,8 +77,10 @@ async def generate_videos(
         retry_failed: Try again what the provider refused or failed for good.
         buy_again: Pay a second time for clips whose first purchase is lost or unknown.
         board: Title of the storyboard that asks for them, for the ledger.
+        board_run: Id of the run of that storyboard; what a person said was said to that run, and counts once.
     """
-    permission = Permission(retry_failed=retry_failed, buy_again=buy_again)
+    given_to = None if board_run is None else str(board_run)
+    permission = Permission(retry_failed=retry_failed, buy_again=buy_again, given_to=given_to)
     caps = {"max_seconds": max_seconds, "max_cost": max_cost, "approve_above": approve_above}
     try:
         async with context_of(flow_run.id, credentials_block, storage_block) as context:

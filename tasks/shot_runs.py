@@ -79,6 +79,7 @@ async def shot_runs(
         "retry_failed": permission.retry_failed,
         "buy_again": permission.buy_again,
         "board": title,
+        "board_run": str(flow_run.id),
         **blocks,
     }
     sources = {shot.starts_from for shot in plan.shots}

@@ -302,6 +302,13 @@ class ClipEvidence:
         """Note that a run works on this clip, so that cancelling the run finds it; the first note stays."""
         return self._first_at(f"runs/{run_id}/{self.key}", joined)
 
+    def attempts_known_to(self, run_id: str) -> int:
+        """How many attempts there were when a run began to work on this clip; 0 where it never did."""
+        try:
+            return self.reader.record(f"runs/{run_id}/{self.key}", Joined, key=self.key).attempts
+        except NotThere:
+            return 0
+
     def bought_here(self, attempt: int) -> bool:
         """Whether the receipt of an attempt was written here, so that nobody else can have gone on from it before."""
         return self.files.created(f"{self.folder}/attempt-{attempt}/receipt.json")

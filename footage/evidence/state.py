@@ -123,6 +123,8 @@ class Permission:
     retry_failed: bool = False
     # A person accepts that a lost or unknown purchase is paid a second time.
     buy_again: bool = False
+    # The run to which a person said so, where that one started this one: a later child of it repeats nothing.
+    given_to: str | None = None
     # The most that the clip may cost, where its caller said so.
     max_cost: Amount | None = None
     # Harvest finishes what was bought and never buys.

@@ -279,15 +279,19 @@ def _enter(clip: Clip) -> bool:
     last = state.last
     now = datetime.now(UTC)
     mine = joined = Joined(key=clip.key, joined_at=now, attempts=state.opened)
-    run_id = clip.context.run_id
+    run_id, given_to = clip.context.run_id, clip.permission.given_to
     # A run that buys nothing is no reason to cancel anything, and harvest looks at the same clips again and again.
     if run_id is not None and clip.permission.may_buy:
         joined = clip.evidence.join_run(run_id, mine)
-    # A run that is started over speaks for nobody again: its word was about what there was the first time.
+    # A run that is started over speaks for nobody again, and no child of it does: its word was about what there was the
+    # first time.
+    known = joined.attempts
+    if given_to is not None:
+        known = min(known, clip.evidence.attempts_known_to(given_to))
     clip.permission = replace(
-        clip.permission, attempts_known=joined.attempts, max_attempts=clip.context.settings.max_attempts
+        clip.permission, attempts_known=known, max_attempts=clip.context.settings.max_attempts
     )
-    if state.cancel_wanted and clip.permission.may_buy and joined == mine:
+    if state.cancel_wanted and clip.permission.may_buy and joined == mine and given_to is None:
         again = CancelWish(key=clip.key, asked_at=now, by=run_id or "a later request")
         clip.evidence.override_cancel(state.wishes, again)
     if last is not None:

@@ -70,6 +70,10 @@ def _set(api: httpx.Client, child: Child, kind: str, name: str) -> None:
     answer.raise_for_status()
 
 
+def _parent_of(child: Child) -> dict[str, Any]:
+    return {"task_runs": {"id": {"any_": [child["parent_task_run_id"]]}}}
+
+
 def _make(child: Child) -> None:
     """Every clip of the run, as its flow would."""
 
@@ -116,6 +120,8 @@ def test_shots_are_made_several_in_a_run_that_is_named_after_them(
             alone if len(names) == 1 else f"Over workers: {names[0]} to {names[-1]}, 2 shots"
         )
         assert child["parameters"]["board"] == "Over workers"
+        (board,) = prefect_api.post("flow_runs/filter", json=_parent_of(child)).raise_for_status().json()
+        assert child["parameters"]["board_run"] == board["id"]
     assert emulator.ledger()["accepted"] == 5
 
 

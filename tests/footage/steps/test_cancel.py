@@ -184,6 +184,16 @@ def test_a_run_that_is_started_over_after_a_cancel_does_not_override_it(bench: B
     assert bench.tasks() == []
 
 
+def test_a_run_that_another_one_started_does_not_override_a_cancel(bench: Bench) -> None:
+    clip = bench.clip(bench.context(run_id="board"))
+    cancel_clip(bench.context(), clip.key, by="test")
+
+    with pytest.raises(Canceled):
+        bench.make(bench.clip(bench.context(run_id="child"), Permission(given_to="board")))
+
+    assert bench.tasks() == []
+
+
 def test_a_cancel_that_comes_too_late_delivers_the_clip(bench: Bench) -> None:
     clip = bench.clip()
     response = bench.make(clip)

@@ -13,6 +13,7 @@ import pytest
 from bench import Bench, last_attempt, last_outcome, leave_unknown
 from plainsteps import PLAIN_STEPS
 
+from footage.clip import Clip
 from footage.errors import (
     SubmissionUnknown,
     TakenOver,
@@ -173,6 +174,21 @@ def test_a_word_to_buy_again_is_not_repeated_by_a_run_that_is_started_over(bench
 
     assert not again.permission.may_replace(1)
     assert other.permission.may_replace(1)
+
+
+def test_a_word_to_buy_again_is_not_repeated_by_a_later_child_of_the_run_that_has_it(bench: Bench) -> None:
+    def child(run_id: str) -> Clip:
+        return bench.clip(bench.context(run_id=run_id), Permission(buy_again=True, given_to="board"))
+
+    clip = bench.clip()
+    leave_unknown(clip, attempt=1)
+    bench.clip(bench.context(run_id="board"), Permission(buy_again=True))
+    first = child("child-1")
+    leave_unknown(clip, attempt=2)
+    second = child("child-2")
+
+    assert first.permission.may_replace(1)
+    assert not second.permission.may_replace(2)
 
 
 def test_an_intent_whose_create_was_never_sent_is_bought_once(bench: Bench) -> None:
