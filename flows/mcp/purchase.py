@@ -4,12 +4,14 @@
                 nothing is asked twice     nothing is sent      yes, no, cannot be asked
 
 A clip is bought once however often it is asked for: the same request has the same key, and the evidence of a key knows
-its purchase. The price that the person saw is the most that the worker may spend.
+its purchase. The price that the person saw is the most that the worker may spend. Nobody is asked about a booked clip,
+so its worker may spend nothing: where it fails, it is asked about like a new one.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
 from flows.cli.clip_process import start_clip_process, until_bought
@@ -62,9 +64,14 @@ class Offer:
         return Amount(quote.amount, quote.currency)
 
     @property
+    def most(self) -> Amount:
+        """The most that may be spent: what the person saw, and nothing where nobody is asked."""
+        return self.price if self.stands == "new" else Amount(Decimal(0), self.price.currency)
+
+    @property
     def cap(self) -> str:
-        """The price as a cap: what the person saw is the most that may be spent."""
-        return f"{amount_text(self.price.amount)} {self.price.currency}"
+        """The most that may be spent, as commands and runs take it."""
+        return f"{amount_text(self.most.amount)} {self.most.currency}"
 
     @property
     def bound(self) -> str:
@@ -94,7 +101,7 @@ def offer_of(context: Context, request: dict[str, Any]) -> Offer:
     evidence = ClipEvidence(context.store, prepared.key)
     if evidence.result() is not None:
         # Also looks whether its files are whole, and which kind of endpoint made it.
-        stored = enter(context, prepared, Permission()).response is not None
+        stored = enter(context, prepared, Permission(may_buy=False)).response is not None
         return Offer(prepared, "delivered" if stored else "booked")
     return Offer(prepared, "booked" if evidence.state().unfinished else "new")
 
@@ -146,7 +153,8 @@ def _over(offer: Offer, cap: Amount) -> str | None:
 def _needs_approval(server_context: ServerContext, offer: Offer) -> Answer:
     """Keep the order, so that the command needs no more than its key."""
     with server_context.provider() as context:
-        enter(context, offer.prepared, Permission(max_cost=offer.price))
+        # Nobody said yet that a cancelled clip is wanted after all.
+        enter(context, offer.prepared, Permission(may_buy=False))
     command = f"{command_here(Rerun(offer.key))} {typed('--max-cost', offer.cap)}"
     reason = "a person has to agree, and this client cannot ask one; nothing was bought"
     return Answer(_output(offer, "needs_approval", reason=reason, command=command))
@@ -160,7 +168,7 @@ def _bought(call: Call, offer: Offer) -> ClipRow:
     """
     server_context = call.server_context
     with server_context.provider() as context:
-        enter(context, offer.prepared, Permission(max_cost=offer.price))
+        enter(context, offer.prepared, Permission(max_cost=offer.most))
         worker = server_context.workers.start(offer.key, lambda: _worker(server_context, offer))
         now, ended = until_bought(context, offer.key, worker, patience_s=call.left_s)
         if ended is not None and ended.document is None and not now.task_id:

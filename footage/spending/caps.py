@@ -71,13 +71,18 @@ def clip_cap(text: str | None, field: str = "max_cost") -> Amount | None:
         raise InvalidRequest(problems=(Problem(field, text, str(error), allowed),)) from None
 
 
+def is_within(most: Amount | None, price: Amount) -> bool:
+    """Whether a price is no more than that; None: nobody said how much it may be."""
+    return most is None or total({price.currency: price.amount}, most.currency) <= most.amount
+
+
 def require_within(most: Amount | None, price: Amount, key: str) -> None:
     """Whether a clip of this price may be bought at all.
 
     Raises:
         OverBudget: It costs more.
     """
-    if most is None or total({price.currency: price.amount}, most.currency) <= most.amount:
+    if most is None or is_within(most, price):
         return
     rate = rate_in_words({price.currency: price.amount}, most.currency)
     raise OverBudget(

@@ -29,9 +29,10 @@ from footage.privacy.display import shown, shown_reference
 from footage.reference import read_media, read_reference
 from footage.reference.media import CLIP_ADDRESS
 from footage.request import VideoRequest
+from footage.spending.caps import is_within
 from footage.steps.labelled_copy import draw_if_asked
 from footage.steps.mixed_evidence import refuse_mixed_evidence
-from footage.values.money import money
+from footage.values.money import Amount, money
 
 if TYPE_CHECKING:
     from footage.context import Context
@@ -291,7 +292,11 @@ def _enter(clip: Clip) -> bool:
     clip.permission = replace(
         clip.permission, attempts_known=known, max_attempts=clip.context.settings.max_attempts
     )
-    if state.cancel_wanted and clip.permission.may_buy and joined == mine and given_to is None:
+    # Nor does one that may not pay for the clip: it finishes what is bought.
+    may_pay = clip.permission.may_buy and is_within(
+        clip.permission.max_cost, Amount(clip.order.quote.amount, clip.order.quote.currency)
+    )
+    if state.cancel_wanted and may_pay and joined == mine and given_to is None:
         again = CancelWish(key=clip.key, asked_at=now, by=run_id or "a later request")
         clip.evidence.override_cancel(state.wishes, again)
     if last is not None:

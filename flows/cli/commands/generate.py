@@ -247,7 +247,7 @@ def _look_first(
         # Nothing is written yet: the run may know another region, from its block.
         prepared = prepare(context, asked)
         if ClipEvidence(context.store, prepared.key).result() is not None:
-            return prepared, enter(context, prepared, Permission()).response, None
+            return prepared, enter(context, prepared, Permission(max_cost=most)).response, None
         _require_within(context, prepared.order, prepared.key, most)
         return prepared, None, first_contact(context, prepared.order.region) if meet else None
 
@@ -262,7 +262,7 @@ def _look_at_key(
     from footage.steps.probe import first_contact
 
     with open_context() as context:
-        clip = reopen(context, key, Permission())
+        clip = reopen(context, key, Permission(max_cost=most))
         if clip.response is None:
             _require_within(context, clip.order, clip.key, most)
         left = clip.response is None and meet

@@ -17,10 +17,16 @@ from agentclient import CLIP, PRICE, Person, call, client_of
 from mcp.client import Client
 from mcp.client.stdio import StdioServerParameters
 from mcp.shared.exceptions import MCPError
+from waiting import until
 
 from flows.mcp.protocol_server import make_server
 from flows.mcp.server_context import ServerContext
+from footage.context import open_context
 from footage.emulator import Emulator
+from footage.evidence.state import Permission
+from footage.steps.cancel import cancel_clip
+from footage.steps.check import enter, prepare
+from footage.steps.submit import submit_clip
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -51,6 +57,36 @@ async def test_ten_equal_calls_at_once_buy_one_clip(emulator: Emulator) -> None:
     assert {answer["key"] for answer in answers} == {answers[0]["key"]}
     assert {answer["state"] for answer in answers} <= {"booked", "delivered"}
     assert emulator.ledger()["accepted"] == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("cancelled", [False, True], ids=["wanted", "cancelled"])
+async def test_a_booked_clip_that_is_submitted_again_and_fails_is_bought_by_nobody(
+    emulator: Emulator, cancelled: bool
+) -> None:
+    emulator.turn(generation_s=3000)
+    emulator.fault("failed-without-code")
+    server_context, person = ServerContext(), Person("decline")
+    with open_context() as context:
+        clip = await asyncio.to_thread(enter, context, prepare(context, CLIP), Permission())
+        async with clip.held():
+            await submit_clip(clip)
+        if cancelled:
+            while emulator.tasks()[0]["status"] != "RUNNING":
+                emulator.advance(1)
+            assert (await asyncio.to_thread(cancel_clip, context, clip.key, "a person")).became == "abandoned"
+    async with client_of(make_server(server_context), "auto", person) as client:
+        again = await call(client, "submit", request=CLIP, max_cost="0.01", currency="CNY")
+    worker = server_context.workers.of(clip.key)
+    assert worker is not None
+    emulator.advance(3000)
+    await asyncio.to_thread(until, lambda: worker.ended(), "the worker has ended", 120)
+
+    assert again["state"] == "booked"
+    assert person.asked == []
+    assert emulator.tasks()[0]["status"] == "FAILED"
+    assert emulator.ledger()["creates"] == 1
+    assert clip.evidence.state().cancel_wanted is cancelled
 
 
 @asynccontextmanager

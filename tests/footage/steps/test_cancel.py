@@ -19,6 +19,7 @@ from footage.steps.cancel import Cancellation, cancel_clip, cancel_run
 from footage.steps.check import reopen
 from footage.steps.harvest import harvest_store
 from footage.storage import open_store
+from footage.values.money import Amount
 
 
 class Run:
@@ -192,6 +193,18 @@ def test_a_run_that_another_one_started_does_not_override_a_cancel(bench: Bench)
         bench.make(bench.clip(bench.context(run_id="child"), Permission(given_to="board")))
 
     assert bench.tasks() == []
+
+
+@pytest.mark.parametrize(("most", "overrides"), [("0 CNY", False), ("100 CNY", True)])
+def test_a_run_that_may_not_pay_for_a_clip_does_not_override_its_cancel(
+    bench: Bench, most: str, overrides: bool
+) -> None:
+    clip = bench.clip()
+    cancel_clip(bench.context(), clip.key, by="test")
+
+    bench.clip(bench.context(run_id="other"), Permission(max_cost=Amount.parse(most)))
+
+    assert clip.evidence.state().cancel_wanted is not overrides
 
 
 def test_a_cancel_that_comes_too_late_delivers_the_clip(bench: Bench) -> None:
