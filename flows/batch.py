@@ -88,10 +88,11 @@ async def generate_videos(
             batch, bought, due = await plan(context, requests, file, budget, permission)
             with batch:
                 running_tasks = await probe_batch(context, batch, bought)
-                await require_same_as_begun(context, batch, bought)
+                paid_before = await require_same_as_begun(context, batch, bought, due, permission)
                 if not await approved(batch, due):
                     return refused()
-                ledger = Ledger(budget, "Line", "batch")
+                noun, whole = ("Line", "batch") if board is None else ("Shot", "board")
+                ledger = Ledger(budget, noun, whole, paid_before=paid_before)
                 at_once = most_at_once(batch, running_tasks)
                 wait_s = patience_s(at_once, context.settings, running_tasks)
                 crew = crew_here(context, permission, board, wait_s)

@@ -110,10 +110,10 @@ async def storyboard(
             )
             running_tasks = await probe_board(context, board_plan)
             makers = await crew(context, board_plan, run, permission, blocks, shots_per_run, running_tasks)
-            await require_same_as_begun(context, board_plan, due)
+            paid_before = await require_same_as_begun(context, board_plan, due)
             if not await approved(board_plan, due):
                 return refused()
-            ledger = Ledger(board_plan.board.budget)
+            ledger = Ledger(board_plan.board.budget, paid_before=paid_before)
             outcomes = await produce(
                 context, board_plan, ledger, makers, board_progress(board_plan), approve_shots=approve_shots
             )

@@ -24,7 +24,7 @@ from footage.privacy.display import one_line, plain
 from footage.privacy.redact import redact
 from footage.storyboard import check_budget, in_words
 from footage.storyboard.crew import ask_running_tasks
-from footage.storyboard.plan_of_run import require_unchanged
+from footage.storyboard.plan_of_run import is_bounded, paid_at_begin, require_unchanged
 from footage.storyboard.store_limits import limits_in_words
 from footage.values.money import money
 from tasks.approval import approved_price
@@ -66,7 +66,7 @@ async def plan(
         batch = given.for_key_of(context) if given else prepare_batch(context, requests, file, budget)
         try:
             bought = batch.bought(context, buy_again=permission.buy_again)
-            due = batch.due(bought)
+            due = batch.due({*bought, *_paid_at_begin(context, permission)})
             logger.info("%s", in_words(batch.quote, due, budget))
             if doubles := len(batch.entries) - len(batch.clips):
                 logger.warning(
@@ -105,22 +105,39 @@ async def probe_batch(
     return await ask_running_tasks(context, left)
 
 
+def _paid_at_begin(context: Context, permission: Permission) -> frozenset[str]:
+    """What was paid when this run began, or the one that started it: neither's caps are about that."""
+    runs = [str(flow_run.id), *([permission.given_to] if permission.given_to else [])]
+    return frozenset[str]().union(*(paid_at_begin(context.store, run) for run in runs))
+
+
 async def require_same_as_begun(
-    context: Context, batch: PreparedBatch, bought: Mapping[str, BoughtClip]
-) -> None:
+    context: Context,
+    batch: PreparedBatch,
+    bought: Mapping[str, BoughtClip],
+    due: BoardQuote,
+    permission: Permission,
+) -> frozenset[str]:
     """Keep what the run makes; where it was started before, it must have found the same.
+
+    Of a run with a cap or an approval, or whose board has one, it returns what was paid when that began.
 
     Raises:
         InvalidRequest: A request, a picture or a price is not what it was when the run began; nothing more was bought.
     """
-    await in_thread(
-        require_unchanged,
-        context.store,
-        str(flow_run.id),
-        {"requests": batch.fingerprint},
-        makes=any(entry.id not in bought or not bought[entry.id].stored for entry in batch.clips),
-        field="file" if flow_run.parameters.get("file") else "requests",
-    )
+
+    def require_same() -> frozenset[str]:
+        paid = require_unchanged(
+            context.store,
+            str(flow_run.id),
+            {"requests": batch.fingerprint},
+            makes=any(entry.id not in bought or not bought[entry.id].stored for entry in batch.clips),
+            paid=due.paid if is_bounded(batch.budget) else (),
+            field="file" if flow_run.parameters.get("file") else "requests",
+        )
+        return paid | _paid_at_begin(context, permission)
+
+    return await in_thread(require_same)
 
 
 async def approved(batch: PreparedBatch, due: BoardQuote) -> bool:

@@ -24,7 +24,7 @@ from footage.storyboard import BoardPlan, BoardQuote, Reading, check_budget, gro
 from footage.storyboard.crew import Crew, OnOutcome, patience_s
 from footage.storyboard.folder import folder_of
 from footage.storyboard.package import Package, make_package
-from footage.storyboard.plan_of_run import require_same_board
+from footage.storyboard.plan_of_run import paid_at_begin, require_same_board
 from footage.storyboard.preflight import preflight
 from footage.storyboard.prepared_board import PreparedBoard, prepare_board
 from footage.storyboard.read.settlement import Settlement, from_plain
@@ -93,7 +93,8 @@ async def plan(
             )
         board_plan, budget = prepared.plan, prepared.plan.board.budget
         preflight(board_plan)
-        due = still_to_buy(context, board_plan, buy_again=permission.buy_again)
+        before = paid_at_begin(context.store, str(flow_run.id))
+        due = still_to_buy(context, board_plan, buy_again=permission.buy_again, besides=before)
         logger.info("%s", in_words(board_plan.quote, due, budget))
         check_budget(due, budget)
         if given is None:
@@ -115,18 +116,20 @@ def board_name() -> str:
     return one_line(f"storyboard {PurePath(board).stem}")[:200] if isinstance(board, str) else "storyboard"
 
 
-async def require_same_as_begun(context: Context, board_plan: BoardPlan, due: BoardQuote) -> None:
+async def require_same_as_begun(context: Context, board_plan: BoardPlan, due: BoardQuote) -> frozenset[str]:
     """Keep what the run makes; where it was started before, it must have found the same.
+
+    Of a run with a cap or an approval it returns what was paid when it began, which is no part of these.
 
     Raises:
         InvalidRequest: A request, a picture or a price is not what it was when the run began; nothing more was bought.
     """
 
-    def require_same() -> None:
+    def require_same() -> frozenset[str]:
         makes = due.clips > 0 or bool(not_stored(context, board_plan))
-        require_same_board(context.store, str(flow_run.id), board_plan, makes=makes)
+        return require_same_board(context.store, str(flow_run.id), board_plan, makes=makes, paid=due.paid)
 
-    await in_thread(require_same)
+    return await in_thread(require_same)
 
 
 async def approved(board_plan: BoardPlan, due: BoardQuote) -> bool:

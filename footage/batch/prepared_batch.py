@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import pickle
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self
@@ -149,6 +149,6 @@ class PreparedBatch:
                 found |= {entry.id: clip for entry, clip in zip(window, looks, strict=True) if clip}
         return found
 
-    def due(self, bought: Mapping[str, BoughtClip]) -> BoardQuote:
-        """What is still to be paid."""
-        return quote_of({entry.id: entry.quote for entry in self.clips}, bought)
+    def due(self, paid: Collection[str]) -> BoardQuote:
+        """What is still to be paid, without the lines of these ids."""
+        return quote_of({entry.id: entry.quote for entry in self.clips}, paid)

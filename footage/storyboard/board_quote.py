@@ -27,6 +27,8 @@ class BoardQuote:
     sources: tuple[str, ...]
     # Shots whose price no page has; they stand in here at the highest known one.
     unknown: tuple[str, ...]
+    # Ids of what was left out, because it is paid.
+    paid: frozenset[str] = frozenset()
 
     def amount_in(self, currency: str) -> Decimal:
         """The whole amount in CNY or USD, by the price list's own ratio.
@@ -58,6 +60,7 @@ def quote_of(quotes: Mapping[str, Quote], paid: Collection[str] = ()) -> BoardQu
         read_on=min(quote.read_on for quote in quotes.values()),
         sources=tuple(dict.fromkeys(quote.source for quote in quotes.values())),
         unknown=tuple(shot_id for shot_id, quote in due.items() if not quote.known),
+        paid=frozenset(quotes.keys() - due.keys()),
     )
 
 

@@ -8,7 +8,7 @@ Seconds are the cap that lasts: a price list ages, a second does not.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Literal
@@ -118,13 +118,19 @@ class Statement:
 class Ledger:
     """Promises and bills of one run, held under the caps of its board."""
 
-    def __init__(self, budget: Budget, noun: str = "Shot", whole: str = "board") -> None:
+    def __init__(
+        self, budget: Budget, noun: str = "Shot", whole: str = "board", *, paid_before: Collection[str] = ()
+    ) -> None:
         """`noun` and `whole` are what people call one clip and all of them.
+
+        `paid_before` has those that were paid when the run began: its caps and its approval were about the others, so
+        these are never bought.
 
         Raises InvalidRequest when the budget's currency is not one that prices are known in.
         """
         check_currency(budget.currency)
         self.noun, self.whole = noun, whole
+        self._paid_before = frozenset(paid_before)
         self._budget = budget
         self._entries: dict[str, list[Entry]] = {}
 
@@ -132,10 +138,18 @@ class Ledger:
         """Promise a shot's price before it is bought. An open promise is kept as it is.
 
         Raises:
-            OverBudget: With this shot a cap would be passed. Nothing was promised; a smaller shot may fit.
+            OverBudget: With this shot a cap would be passed, or it was paid when the run began. Nothing was promised; a
+                smaller shot may fit.
         """
         if self._promise(shot_id) is not None:
             return
+        if shot_id in self._paid_before:
+            raise OverBudget(
+                f"{self.noun} {shot_id} was paid when this run began, and came to nothing since. Neither the caps of "
+                "this run nor a person's approval were about it. It was not bought again.",
+                next_step=f"start a new run of the {self.whole}, which counts it in; finished clips are kept",
+                shot_id=shot_id,
+            )
         promise = Entry("reserved", Decimal(quote.seconds), quote.amount, quote.currency)
         self._check(shot_id, promise)
         self._entries.setdefault(shot_id, []).append(promise)

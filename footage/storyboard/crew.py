@@ -93,7 +93,9 @@ async def _make(ledger: Ledger, crew: Crew, name: str, asked: Prepared | VideoRe
             ledger.settle(name, clip.response.cost)
         return await _delivered(name, clip, clip.response)
     before = await clip.state()
-    if not before.unfinished:
+    # Also what is stored and damaged: it is brought back, or not at all.
+    paid = before.unfinished or before.result is not None
+    if not paid:
         reserve(clip)
     try:
         response = await crew.make(clip)

@@ -1,6 +1,7 @@
 """What a run of many clips began with, a board's or a batch's, and a person perhaps said yes to.
 
-It buys that, or nothing, however often it is started.
+It buys that, or nothing, however often it is started. What an earlier run had bought is no part of its caps, nor of a
+yes: where it comes to nothing, this run does not buy it anew.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from footage.values.money import exact_money
 
 if TYPE_CHECKING:
     from footage.storage import Store
+    from footage.storyboard.board import Budget
     from footage.storyboard.plan import BoardPlan, ShotPlan
 
 
@@ -34,6 +36,29 @@ class PlanOfRun(Record):
     """
 
     shots: dict[str, Sha256] = Field(max_length=100_000)
+    # Of a run with a cap or an approval: ids of the clips that were paid when it began.
+    paid: tuple[str, ...] = Field(default=(), max_length=100_000)
+
+
+# Ten thousand lines with the longest ids have 3 MB.
+_MAX_BYTES = 8 << 20
+
+
+def paid_at_begin(store: Store, run_id: str) -> frozenset[str]:
+    """Of a run with a cap or an approval, ids of what was paid when it began; none where it has not begun.
+
+    Raises:
+        StorageProblem: The store cannot be read.
+    """
+    try:
+        return frozenset(_begun(store, run_id).paid)
+    except NotThere:
+        return frozenset()
+
+
+def is_bounded(budget: Budget) -> bool:
+    """Whether a cap holds for a run, or a person's approval."""
+    return (budget.max_seconds, budget.max_cost, budget.approve_above) != (None, None, None)
 
 
 def require_unchanged(
@@ -42,18 +67,21 @@ def require_unchanged(
     fingerprints: Mapping[str, str],
     *,
     makes: bool,
+    paid: Collection[str] = (),
     field: str = "shots[{}]",
     asked_since: Collection[str] = (),
-) -> None:
+) -> frozenset[str]:
     """Keep what a run makes; when it goes on after a crash or a person's answer, it must have found the same.
 
-    Else the files could be others by then, and the run would buy within its caps once more, or what nobody approved.
+    Else the files could be others by then, and the run would buy within its caps once more, or what nobody approved. It
+    returns what was paid when the run began, where that was kept.
 
     Args:
         store: The store of the clips.
         run_id: The run.
         fingerprints: SHA-256 of what it makes, by its name.
         makes: Whether something of it is not stored yet; a run that only returns what there is leaves nothing behind.
+        paid: Ids of what is paid now and so no part of its caps, where it has some.
         field: What people are told changed; {} stands for that name.
         asked_since: What people may have asked for since the run began, beside what it began with.
 
@@ -61,16 +89,15 @@ def require_unchanged(
         InvalidRequest: Requests, pictures or prices changed since the run began; nothing more was bought.
         StorageProblem: The store cannot be read or written.
     """
-    path = f"runs/{run_id}/plan.json"
-    now = PlanOfRun(shots=dict(fingerprints))
+    now = PlanOfRun(shots=dict(fingerprints), paid=tuple(sorted(paid)))
     with contextlib.suppress(AlreadyThere):
         if makes:
-            store.create(path, now.to_bytes())
-            return
+            store.create(_path(run_id), now.to_bytes())
+            return frozenset(now.paid)
     try:
-        first = RecordReader(store).record(path, PlanOfRun)
+        first = _begun(store, run_id)
     except NotThere:
-        return
+        return frozenset(now.paid)
     new = {name for name in asked_since if name not in first.shots}
     changed = [
         name
@@ -91,17 +118,34 @@ def require_unchanged(
                 "start a new run for what there is now; what this one has bought is finished by ", Harvest()
             ),
         )
+    return frozenset(first.paid)
 
 
-def require_same_board(store: Store, run_id: str, plan: BoardPlan, *, makes: bool) -> None:
+def require_same_board(
+    store: Store, run_id: str, plan: BoardPlan, *, makes: bool, paid: Collection[str] = ()
+) -> frozenset[str]:
     """`require_unchanged` of a board, to which editors may have added retakes since. Raises as that.
 
     Where a cap or a person's approval holds for the run, it was about what there was then: a new run takes the others.
     """
-    budget = plan.board.budget
-    bounded = (budget.max_seconds, budget.max_cost, budget.approve_above) != (None, None, None)
+    bounded = is_bounded(plan.board.budget)
     retakes = [] if bounded else [take.id for take in plan.takes if take.retake is not None]
-    require_unchanged(store, run_id, fingerprints(plan), makes=makes, asked_since=retakes)
+    return require_unchanged(
+        store,
+        run_id,
+        fingerprints(plan),
+        makes=makes,
+        paid=paid if bounded else (),
+        asked_since=retakes,
+    )
+
+
+def _begun(store: Store, run_id: str) -> PlanOfRun:
+    return RecordReader(store, max_bytes=_MAX_BYTES).record(_path(run_id), PlanOfRun)
+
+
+def _path(run_id: str) -> str:
+    return f"runs/{run_id}/plan.json"
 
 
 def fingerprints(plan: BoardPlan) -> dict[str, str]:

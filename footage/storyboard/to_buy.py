@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -28,10 +28,12 @@ class BoughtClip(NamedTuple):
     stored: bool
 
 
-def still_to_buy(context: Context, plan: BoardPlan, *, buy_again: bool = False) -> BoardQuote:
+def still_to_buy(
+    context: Context, plan: BoardPlan, *, buy_again: bool = False, besides: Collection[str] = ()
+) -> BoardQuote:
     """What the board's shots cost that are neither stored nor bought; nothing is sent or written.
 
-    With `buy_again` a purchase that nobody knows of is counted as still to come.
+    With `buy_again` a purchase that nobody knows of is counted as still to come. `besides`: what else is left out.
 
     Raises:
         StorageProblem: The evidence cannot be read.
@@ -41,7 +43,7 @@ def still_to_buy(context: Context, plan: BoardPlan, *, buy_again: bool = False) 
     due = [take for take in plan.takes if take.same_as is None]
     if chains is not None:
         due += chains.made_apart(paid)
-    return quote_of({take.id: take.quote for take in due}, paid)
+    return quote_of({take.id: take.quote for take in due}, {*paid, *besides})
 
 
 def not_stored(context: Context, plan: BoardPlan) -> tuple[ShotPlan, ...]:

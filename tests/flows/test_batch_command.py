@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -28,6 +29,8 @@ from footage.evidence.state import Permission
 from footage.settings import load_settings
 from footage.spending.stop_switch import stop_buying
 from footage.steps.check import enter, prepare
+from footage.steps.submit import submit_clip
+from footage.storyboard.plan_of_run import require_unchanged
 
 pytestmark = pytest.mark.filterwarnings("default::DeprecationWarning", "ignore:unclosed:ResourceWarning")
 
@@ -183,6 +186,33 @@ def test_what_a_block_s_store_has_and_says_is_heeded_before_the_run(
     for asked in (["generate", "--file", _file(tmp_path, BOAT)], ["storyboard", str(board)]):
         assert command([*asked, "--dry-run"]) == 0
         assert command([*asked, "--dry-run", *block]) == 6
+
+
+async def _bought_and_left(**request: Any) -> str:
+    """The key of a clip that is bought, and nobody works on it."""
+    with open_context() as context:
+        clip = enter(context, prepare(context, request), Permission())
+        async with clip.held():
+            await submit_clip(clip)
+        return clip.key
+
+
+def test_a_run_that_a_board_started_buys_nothing_that_was_no_part_of_the_boards_caps(
+    emulator: Emulator,
+) -> None:
+    emulator.fault("failed-without-code", times=2)
+    keys = {name: asyncio.run(_bought_and_left(**BOAT, take=take)) for name, take in (("a", 1), ("b", 2))}
+    board_run = str(uuid4())
+    with open_context() as context:
+        require_unchanged(context.store, board_run, {}, makes=True, paid={"a"})
+
+    lines = [{"id": name, "key": key} for name, key in keys.items()]
+    ended = run(generate_videos, requests=lines, board="Harbour", board_run=board_run)
+
+    told = {clip["id"]: clip for clip in ended.data.result["clips"]}
+    assert {name: clip["state"] for name, clip in told.items()} == {"a": "held", "b": "delivered"}
+    assert "new run of the board" in told["a"]["next"]
+    assert emulator.ledger()["creates"] == 3
 
 
 def test_a_cap_without_a_file_is_refused(emulator: Emulator) -> None:

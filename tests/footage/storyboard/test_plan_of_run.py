@@ -12,7 +12,7 @@ from footage.errors import InvalidRequest
 from footage.settings import Settings
 from footage.storyboard.folder import claim_folder
 from footage.storyboard.plan import BoardPlan
-from footage.storyboard.plan_of_run import require_same_board
+from footage.storyboard.plan_of_run import paid_at_begin, require_same_board
 from footage.storyboard.prepared_board import prepare_board
 from footage.storyboard.review_records import RetakeRecord
 
@@ -29,6 +29,23 @@ def start(context: Context, board: dict[str, Any] = BOARD) -> BoardPlan:
     plan = prepare_board(context, board).plan
     require_same_board(context.store, "run", plan, makes=True)
     return plan
+
+
+@pytest.mark.parametrize(
+    ("budget", "kept"),
+    [({"max_seconds": 9}, {"a"}), ({"max_cost": 9}, {"a"}), ({"approve_above": 9}, {"a"}), ({}, set[str]())],
+    ids=str,
+)
+def test_what_was_paid_when_a_run_began_stays_out_of_its_caps_however_often_it_is_started(
+    tmp_path: Path, budget: dict[str, int], kept: set[str]
+) -> None:
+    with open_context(Settings(output_dir=str(tmp_path))) as context:
+        plan = prepare_board(context, BOARD | {"budget": budget}).plan
+        first = require_same_board(context.store, "run", plan, makes=True, paid={"a"})
+        again = require_same_board(context.store, "run", plan, makes=True, paid={"b"})
+
+        assert first == again == paid_at_begin(context.store, "run") == kept
+        assert paid_at_begin(context.store, "another-run") == frozenset()
 
 
 def ask_for_a_retake(context: Context, plan: BoardPlan) -> None:

@@ -178,6 +178,22 @@ async def test_a_failure_that_an_earlier_run_left_is_bought_anew_under_the_caps_
     assert ledger.statement().left_seconds == 4
 
 
+async def test_what_was_paid_when_the_run_began_is_brought_back_and_not_bought_anew(
+    context: Context, emulator: Emulator
+) -> None:
+    plan = plan_board(board({"id": "damaged", "take": 41}), no_links)
+    (made,) = (await _make(context, plan, Budget(currency="CNY")))[0].values()
+    assert made.response is not None
+    context.store.delete(f"videos/{made.response.key}.mp4")
+    before = accepted(emulator)
+
+    ledger = Ledger(Budget(max_cost=Decimal(100), currency="CNY"), paid_before={"damaged"})
+    outcomes = await produce(context, plan, ledger, plain_crew(context))
+
+    assert outcomes["damaged"].state == "delivered"
+    assert (ledger.statement().bought, accepted(emulator)) == (0, before)
+
+
 async def test_what_another_process_buys_anew_for_this_run_is_held_against_its_caps(context: Context) -> None:
     plan = plan_board(
         board({"id": "again", "take": 31, "prompt": "No [[emulator: fail=InternalError times=1]]"}), no_links
