@@ -22,6 +22,7 @@ from tasks.context import context_of
 from tasks.events import emit_expired_event, emit_expiring_event
 from tasks.final_states import stopped
 from tasks.harvest_report import harvested, publish_status
+from tasks.late_cancels import cancel_unheard_runs
 from tasks.silent_runs import crash_silent_runs, start_crashed_runs
 from tasks.steps import STEPS
 
@@ -46,6 +47,8 @@ async def harvest(
         async with context_of(
             flow_run.id, credentials_block, storage_block, deadline_s=wait_s, every_account=True
         ) as context:
+            # First: what a cancelled run started is not to be started again.
+            cancelled = await cancel_unheard_runs()
             started = await start_crashed_runs()
             silent = await crash_silent_runs()
             report = await harvest_store(
@@ -57,6 +60,9 @@ async def harvest(
                 list_tasks=account_tasks,
             )
             report.warnings += [f"run {name} was silent and is called crashed now" for name in silent]
+            report.warnings += [
+                f"run {name} was cancelled without a worker; its clips are now" for name in cancelled
+            ]
             report.warnings += [f"run {name} was crashed and is started again now" for name in started]
             if not keys:
                 await publish_status(context, report.found)

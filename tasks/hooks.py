@@ -7,6 +7,7 @@ a concurrency lease is lost, and then the paid work must go on.
 from __future__ import annotations
 
 import logging
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -30,13 +31,24 @@ from tasks.markdown import as_text, slug
 
 logger = logging.getLogger("footage.tasks")
 
+# How the key of the artifact ends that says what became of a cancelled run's clips.
+CANCELLED_PAGE = "-cancelled"
 _CANCEL = Cancelling(message="The run that started it was cancelled.")
 
 
 async def cancel_clips(flow: Any, flow_run: FlowRun, state: Any) -> None:  # noqa: ARG001 - Prefect names them
     """Cancel every clip that the run worked on; called by Prefect, may be repeated."""
+    await cancel_and_tell(flow_run)
+
+
+async def cancel_and_tell(flow_run: FlowRun, *, asked_at: datetime | None = None) -> bool:
+    """Cancel every clip that the run worked on, and say so on its page.
+
+    `asked_at`: when that was asked, where no process of the run heard it. False: the run noted no clip in this store,
+    and nothing is said.
+    """
     try:
-        done = await cancel_work(flow_run.id, flow_run.parameters)
+        done = await cancel_work(flow_run.id, flow_run.parameters, asked_at=asked_at)
     except FootageError as error:
         # The run is cancelled all the same, and its clips are not.
         logger.error(
@@ -49,11 +61,15 @@ async def cancel_clips(flow: Any, flow_run: FlowRun, state: Any) -> None:  # noq
             f"{as_text(error.message, 2_000)} `wan-video cancel` without a key lists what is open."
         ]
     else:
+        if asked_at is not None and not done:
+            # Its clips may be in a store that this process does not know.
+            return False
         told = [f"- clip `{one.key[:12]}`: {as_text(one.message)}" for one in done]
     try:
         await _publish(flow_run, told or ["Nothing was ordered yet, so nothing was bought."])
     except Exception as error:  # noqa: BLE001 - whatever the server's client raises, what was asked is done
         logger.warning("Prefect did not take the page of the cancelled run (%s).", type(error).__name__)
+    return True
 
 
 async def _publish(flow_run: FlowRun, told: list[str]) -> None:
@@ -66,7 +82,7 @@ async def _publish(flow_run: FlowRun, told: list[str]) -> None:
     async with get_client() as client:
         await client.create_artifact(
             ArtifactCreate(
-                key=f"{slug(flow_run.name)}-cancelled",
+                key=f"{slug(flow_run.name)}{CANCELLED_PAGE}",
                 type="markdown",
                 description="Cancelled",
                 data="\n".join([f"## {as_text(flow_run.name)}", "", "**Cancelled.**", "", *told]),
@@ -78,7 +94,9 @@ async def _publish(flow_run: FlowRun, told: list[str]) -> None:
                 await client.update_artifact(bar.id, ArtifactUpdate(description="cancelled", data=bar.data))
 
 
-async def cancel_work(run_id: UUID, parameters: dict[str, Any]) -> list[Cancellation]:
+async def cancel_work(
+    run_id: UUID, parameters: dict[str, Any], *, asked_at: datetime | None = None
+) -> list[Cancellation]:
     """Cancel the runs that this run started and every clip that it worked on, found through the evidence.
 
     Raises:
@@ -90,7 +108,7 @@ async def cancel_work(run_id: UUID, parameters: dict[str, Any]) -> list[Cancella
     ) as context:
         # First: a run that starts later would take the wish to cancel for an old one and override it.
         await _cancel_children(run_id)
-        cancelled = await in_thread(cancel_run, context, str(run_id))
+        cancelled = await in_thread(cancel_run, context, str(run_id), asked_at=asked_at)
     for done in cancelled:
         logger.info("Clip %s: %s.", done.key[:12], done.message)
     return cancelled

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from footage.context import Context
     from footage.provider import WanClient
+    from footage.storage import Store
 
 T = TypeVar("T")
 
@@ -187,18 +188,24 @@ def _became(key: str, outcome: Outcome) -> Cancellation:
             return Cancellation(key, "failed", "the attempt had failed; nothing is billed")
 
 
-def cancel_run(context: Context, run_id: str) -> list[Cancellation]:
+def cancel_run(context: Context, run_id: str, *, asked_at: datetime | None = None) -> list[Cancellation]:
     """Cancel every clip that a run works on, also when one of them cannot be; those that are open come first.
 
     A run of thousands is mostly finished, and what waits at the provider runs and is billed a moment later. A clip that
     is not marked as open may be about to be bought: its worker marks it after its last look for a wish, and before it
     sends. So the wish is left for each that is not finished, and is found before the create, or by who waits for it.
+    `asked_at`: when it was asked, where that is a while ago; what another run asked for since then is left to that run.
 
     Raises:
         StorageProblem: The run's clips cannot be listed; nothing was asked.
     """
     prefix = f"runs/{run_id}/"
     keys = [key for name in context.store.list(prefix) if is_key(key := name[len(prefix) :])]
+    wanted_again = _asked_for_since(context.store, run_id, asked_at) if asked_at and keys else set[str]()
+    kept = [
+        Cancellation(key, "nothing", "another run asked for it later") for key in keys if key in wanted_again
+    ]
+    keys = [key for key in keys if key not in wanted_again]
     try:
         marked = open_keys(context.store)
     except StorageProblem as error:
@@ -214,7 +221,16 @@ def cancel_run(context: Context, run_id: str) -> list[Cancellation]:
     ]
     until_s = time.monotonic() + PATIENCE_S
     call_each(partial(_send_cancel, context, until_s), left, STORE_CALLS_AT_ONCE)
-    return call_each(partial(_settled, context, until_s), left, STORE_CALLS_AT_ONCE)
+    return [*call_each(partial(_settled, context, until_s), left, STORE_CALLS_AT_ONCE), *kept]
+
+
+def _asked_for_since(store: Store, run_id: str, since: datetime) -> set[str]:
+    """The clips that other runs began to work on since then; also those of which the store does not tell when."""
+    return {
+        path.rpartition("/")[2]
+        for path, at in store.list_dated("runs/")
+        if (at is None or at > since) and not path.startswith(f"runs/{run_id}/")
+    }
 
 
 def _wished(context: Context, by: str, key: str) -> Cancellation | Receipt:

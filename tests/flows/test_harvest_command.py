@@ -1,14 +1,23 @@
 """`wan-video harvest` from the outside."""
 
+import asyncio
 import json
 from pathlib import Path
+from uuid import UUID
 
 import httpx
 import pytest
 from bench import Bench
 from emulatedrun import environment, fast_emulator
+from prefect import flow
+from prefect.client.orchestration import get_client
+from prefect.states import AwaitingRetry, Cancelling, Crashed, Running
 
 from flows.cli import run
+from footage.context import open_context
+from footage.evidence.state import Permission, Step
+from footage.steps.check import enter, prepare
+from footage.steps.submit import submit_clip
 
 pytestmark = pytest.mark.filterwarnings("default::DeprecationWarning", "ignore:unclosed:ResourceWarning")
 
@@ -54,3 +63,48 @@ def test_a_harvest_of_a_named_clip_does_not_renew_the_status(
 def _status_artifacts(prefect_api: httpx.Client) -> int:
     asked = {"artifacts": {"key": {"any_": ["wan-video-status"]}}}
     return len(prefect_api.post("artifacts/filter", json=asked).json())
+
+
+@flow(name="generate-video")
+async def clip_flow() -> None: ...
+
+
+async def _cancelled_while_it_waited_for_a_worker() -> UUID:
+    async with get_client() as client:
+        deployment = await client.create_deployment(await client.create_flow(clip_flow), "of-harvest")
+        created = await client.create_flow_run_from_deployment(deployment, name="waited")
+        for state in (Running(), Crashed(), AwaitingRetry(), Cancelling()):
+            await client.set_flow_run_state(created.id, state)
+    return created.id
+
+
+async def _buy(run_id: UUID) -> None:
+    with open_context(run_id=str(run_id)) as context:
+        asked = {"prompt": "A boat", "model": "wan2.2-t2v-plus", "size": "832*480"}
+        clip = enter(context, prepare(context, asked), Permission())
+        async with clip.held():
+            while await clip.next_step() is Step.SUBMIT:
+                await submit_clip(clip)
+
+
+def test_a_harvest_cancels_what_a_run_bought_whose_cancel_no_worker_heard(
+    prefect_api: httpx.Client,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    cancelled = asyncio.run(_cancelled_while_it_waited_for_a_worker())
+    with fast_emulator() as emulator:
+        emulator.turn(start_delay_s=1e6)
+        for name, value in environment(emulator, tmp_path).items():
+            monkeypatch.setenv(name, value)
+        asyncio.run(_buy(cancelled))
+
+        assert run(["harvest", "--wait", "0", "--json"]) == 0
+
+        assert [task["status"] for task in emulator.tasks()] == ["CANCELED"]
+    warnings = json.loads(capsys.readouterr().out)["warnings"]
+    assert "run waited was cancelled without a worker; its clips are now" in warnings
+    deployment = prefect_api.get("deployments/name/generate-video/of-harvest").json()["id"]
+    for left in (f"flow_runs/{cancelled}", f"deployments/{deployment}"):
+        prefect_api.delete(left).raise_for_status()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -281,6 +282,21 @@ def test_cancelling_a_run_that_waits_for_what_an_earlier_one_bought_cancels_that
 
     assert [(one.key, one.became) for one in done] == [(bought.key, "canceled")]
     assert [task["status"] for task in bench.tasks()] == ["CANCELED"]
+
+
+def test_a_cancel_that_is_done_late_leaves_what_another_run_asked_for_since(bench: Bench) -> None:
+    queued(bench)
+    left, wanted_again = (bench.clip(bench.context(run_id="run-1"), take=take) for take in (1, 2))
+    for clip in (left, wanted_again):
+        bench.buy(clip)
+    asked_at = datetime.now(UTC)
+    reopen(bench.context(run_id="run-2"), wanted_again.key, Permission())
+
+    done = cancel_run(bench.context(), "run-1", asked_at=asked_at)
+
+    assert {one.key: one.became for one in done} == {left.key: "canceled", wanted_again.key: "nothing"}
+    assert sorted(task["status"] for task in bench.tasks()) == ["CANCELED", "PENDING"]
+    assert not wanted_again.evidence.cancel_wanted()
 
 
 def test_what_a_run_finished_holds_up_nothing_that_waits_at_the_provider(bench: Bench) -> None:

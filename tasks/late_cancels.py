@@ -1,0 +1,124 @@
+"""Runs that were cancelled while no process had them.
+
+Prefect calls the hook of a cancelled run in the worker that has its process, and only there. Where that worker died or
+the run waited to be started again, the run becomes "Cancelled" all the same, and its clips went on.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime, timedelta
+from itertools import takewhile
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import httpx
+from prefect.client.orchestration import PrefectClient, get_client
+from prefect.client.schemas.filters import (
+    ArtifactFilter,
+    ArtifactFilterFlowRunId,
+    ArtifactFilterKey,
+    DeploymentFilter,
+    DeploymentFilterName,
+    FlowFilter,
+    FlowFilterName,
+    FlowRunFilter,
+    FlowRunFilterEndTime,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+)
+from prefect.client.schemas.objects import StateType
+from prefect.exceptions import PrefectHTTPStatusError
+
+from footage.emulated_environment import emulated_here
+from tasks.hooks import CANCELLED_PAGE, cancel_and_tell
+from tasks.silent_runs import OUR_FLOWS, RECENT, SILENCE
+
+if TYPE_CHECKING:
+    from prefect.client.schemas.objects import FlowRun
+
+logger = logging.getLogger("footage.tasks")
+
+# The others buy nothing.
+_FLOWS = sorted(set(OUR_FLOWS) - {"harvest", "listen", "validate"})
+# So that a harvest is not kept from the clips that expire; the next one takes the rest.
+_AT_MOST = 50
+
+
+async def cancel_unheard_runs(unheard: timedelta = SILENCE) -> list[str]:
+    """Cancel the clips of each run of a deployment whose Cancel no process heard; the runs' names.
+
+    A worker has `unheard` to do it first; that it was done is told by the artifact that says so. To be called within
+    the context of the store. A server that does not answer now is asked by the next harvest.
+    """
+    late: list[str] = []
+    try:
+        async with get_client() as client:
+            for run in await _without_page(client):
+                asked_at = _asked_at(await client.read_flow_run_states(run.id), unheard)
+                if asked_at is not None and await cancel_and_tell(run, asked_at=asked_at):
+                    logger.warning("No worker heard that run %s was cancelled; its clips are now.", run.name)
+                    late.append(run.name)
+                if len(late) == _AT_MOST:
+                    break
+    except (httpx.HTTPError, PrefectHTTPStatusError) as error:
+        logger.warning("Prefect does not tell which runs were cancelled (%s).", type(error).__name__)
+    return late
+
+
+async def _without_page(client: PrefectClient) -> list[FlowRun]:
+    """The runs that were cancelled, of whose clips no page says what became of them."""
+    since: Any = datetime.now(UTC) - RECENT
+    ours = FlowFilter(name=FlowFilterName(any_=_FLOWS))
+    twins = DeploymentFilter(name=DeploymentFilterName(any_=["emulated"]))
+    emulated = {one.id for one in await client.read_deployments(deployment_filter=twins)}
+    found: list[FlowRun] = []
+    for cancelled in (
+        FlowRunFilter(state=_of(StateType.CANCELLING)),
+        FlowRunFilter(state=_of(StateType.CANCELLED), end_time=FlowRunFilterEndTime(after_=since)),
+    ):
+        seen = 0
+        # The server gives 200 at a time.
+        while page := await client.read_flow_runs(flow_filter=ours, flow_run_filter=cancelled, offset=seen):
+            seen += len(page)
+            # The stand-in has a store of its own.
+            here = [
+                run
+                for run in page
+                if run.deployment_id and (run.deployment_id in emulated) == emulated_here()
+            ]
+            begun = [run for run in here if run.run_count > 0]
+            told = await _told(client, [run.id for run in begun])
+            found += [run for run in begun if run.id not in told]
+    return found
+
+
+def _of(kind: StateType) -> FlowRunFilterState:
+    return FlowRunFilterState(type=FlowRunFilterStateType(any_=[kind]))
+
+
+async def _told(client: PrefectClient, runs: list[UUID]) -> set[UUID | None]:
+    """The runs of these that have the page that the hook makes."""
+    pages = ArtifactFilter(
+        flow_run_id=ArtifactFilterFlowRunId(any_=runs), key=ArtifactFilterKey(like_=CANCELLED_PAGE)
+    )
+    return (
+        {page.flow_run_id for page in await client.read_artifacts(artifact_filter=pages)} if runs else set()
+    )
+
+
+def _asked_at(history: list[Any], unheard: timedelta) -> datetime | None:
+    """When Cancel was pressed; None: its worker may be about to cancel the clips, or the run ended so by itself."""
+    newest_first = sorted(history, key=lambda state: state.timestamp, reverse=True)
+    ends = list(
+        takewhile(lambda state: state.type in (StateType.CANCELLING, StateType.CANCELLED), newest_first)
+    )
+    before = newest_first[len(ends)].type if len(newest_first) > len(ends) else None
+    if not ends:
+        return None
+    last, first = ends[0], ends[-1]
+    if last.type == StateType.CANCELLING and datetime.now(UTC) - first.timestamp < unheard:
+        return None
+    # A run ends as cancelled without having been asked to, such as one whose price was refused.
+    by_itself = first.type == StateType.CANCELLED and before in (StateType.RUNNING, StateType.PAUSED)
+    return None if by_itself else first.timestamp

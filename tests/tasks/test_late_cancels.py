@@ -1,0 +1,83 @@
+"""Runs that were cancelled while no process had them: harvest does what their hook would have done."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+from prefect import flow
+from prefect.client.orchestration import PrefectClient, get_client
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
+from prefect.states import AwaitingRetry, Cancelled, Cancelling, Crashed, Running
+
+from footage.settings import ROOM
+from tasks.late_cancels import cancel_unheard_runs
+
+NOW = timedelta(0)
+DEPLOYMENT = "generate-videos/late-cancels"
+
+
+@flow(name="generate-videos")
+async def batch() -> None: ...
+
+
+async def _run(client: PrefectClient, name: str, *history: Any) -> UUID:
+    """A run of a deployment that went through these states, as the server allows them."""
+    flow_id = await client.create_flow(batch)
+    deployment = await client.create_deployment(flow_id, DEPLOYMENT.rpartition("/")[2])
+    run = await client.create_flow_run_from_deployment(deployment, name=name)
+    for state in history:
+        await client.set_flow_run_state(run.id, state)
+    return run.id
+
+
+def _note(store: Path, run: UUID, key: str) -> Path:
+    """Note in the store that the run works on this clip; its first wish to be cancelled."""
+    (store / "runs" / str(run)).mkdir(parents=True)
+    (store / "runs" / str(run) / key).touch()
+    return store / "evidence" / key / "cancel-1.json"
+
+
+async def _page(client: PrefectClient, run: UUID) -> list[str]:
+    of_run = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[run]))
+    return [str(one.data) for one in await client.read_artifacts(artifact_filter=of_run)]
+
+
+def test_a_run_that_was_cancelled_without_a_process_has_its_clips_cancelled_once(
+    prefect_server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OUTPUT_DIR", str(tmp_path))
+
+    async def scenario() -> None:
+        async with get_client() as client:
+            waits = await _run(client, "waits", Running(), Crashed(), AwaitingRetry(), Cancelling())
+            dead = await _run(client, "dead", Running(), Cancelling())
+            ended = await _run(client, "ended", Running(), Cancelled(message="by itself"))
+            elsewhere = await _run(client, "elsewhere", Running(), Cancelling(), Cancelled())
+            # The server itself does this where no process has the run.
+            waiting = await client.read_flow_run(waits)
+            assert waiting.state is not None
+            assert waiting.state.is_cancelled()
+            store = tmp_path / ROOM
+            wish_of_waits, wish_of_dead, wish_of_ended = (
+                _note(store, run, f"{number}" * 64) for number, run in enumerate((waits, dead, ended), 1)
+            )
+
+            assert await cancel_unheard_runs(timedelta(hours=1)) == ["waits"]
+            assert (wish_of_waits.exists(), wish_of_dead.exists()) == (True, False)
+            assert await cancel_unheard_runs(NOW) == ["dead"]
+            assert (wish_of_dead.exists(), wish_of_ended.exists()) == (True, False)
+            assert await cancel_unheard_runs(NOW) == []
+
+            (told,) = await _page(client, waits)
+            assert "clip `111111111111`: nothing was bought for it" in told
+            assert [await _page(client, run) for run in (ended, elsewhere)] == [[], []]
+            for run in (waits, dead, ended, elsewhere):
+                await client.delete_flow_run(run)
+            await client.delete_deployment((await client.read_deployment_by_name(DEPLOYMENT)).id)
+
+    asyncio.run(scenario())
