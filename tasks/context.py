@@ -33,7 +33,7 @@ from footage.evidence.run_log import RunLog, collect_from, recorded
 from footage.privacy.display import shown
 from footage.settings import Settings, load_settings
 from tasks.clip_page import log_plainly
-from tasks.crash_limit import give_up_after_crashes
+from tasks.crash_limit import heed_restart
 from tasks.credentials_blocks import credentials_blocks
 from tasks.limits import PrefectRateLimits
 
@@ -61,11 +61,12 @@ async def context_of(
     `every_account`: where no credentials block is named, with the keys of all that work in the default key's region.
 
     Raises:
+        Canceled: The run was started again, and the run that started it is cancelled.
         GaveUp: The run crashed too often in a row.
         AccountProblem: The named credentials block does not exist.
         InvalidRequest: The named storage block does not exist, or a setting cannot be used.
     """
-    await give_up_after_crashes()
+    await heed_restart()
     async with contextlib.AsyncExitStack() as stack:
         if load_settings().emulator:
             url = await in_thread(stack.enter_context, emulated())

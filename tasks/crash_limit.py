@@ -1,19 +1,22 @@
-"""A run that crashed is started again by an automation; here it is decided when that has been enough.
+"""A run that crashed is started again by an automation; here it is decided whether it goes on.
 
 The automation itself has no count: without a bound, a clip that kills its worker (out of memory, a broken
-disk) would kill workers for ever. What a person starts again after that counts anew.
+disk) would kill workers for ever. What a person starts again after that counts anew. Nor does the automation know
+whether the board that started the run was cancelled since; the run would override that, and buy.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from uuid import UUID
 
-from prefect.client.orchestration import get_client
+from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.objects import StateType
 from prefect.context import FlowRunContext
+from prefect.exceptions import ObjectNotFound
 
-from footage.errors import NotFinished
+from footage.errors import Canceled, NotFinished
 
 logger = logging.getLogger("footage.tasks")
 
@@ -37,17 +40,22 @@ def crashes_in_a_row(states: Iterable[StateType]) -> int:
     return count
 
 
-async def give_up_after_crashes() -> None:
-    """Stop a run that was started again too often without a person's word; outside of a run it does nothing.
+async def heed_restart() -> None:
+    """Stop a run that was started again and should not go on; outside of a run it does nothing.
 
     Raises:
+        Canceled: The run that started it is cancelled.
         GaveUp: It crashed more than CRASHES_AT_MOST times in a row.
     """
     context = FlowRunContext.get()
     flow_run = context.flow_run if context else None
-    if flow_run is None or flow_run.run_count <= CRASHES_AT_MOST:
+    if flow_run is None or flow_run.run_count <= 1:
         return
     async with get_client() as client:
+        if await _parent_is_cancelled(client, flow_run.parent_task_run_id):
+            raise Canceled("The run that started this one was cancelled, so this one does not go on.")
+        if flow_run.run_count <= CRASHES_AT_MOST:
+            return
         states = await client.read_flow_run_states(flow_run.id)
     crashes = crashes_in_a_row(state.type for state in sorted(states, key=lambda state: state.timestamp))
     if crashes > CRASHES_AT_MOST:
@@ -57,3 +65,16 @@ async def give_up_after_crashes() -> None:
             "what was bought is finished by harvest",
         )
     logger.info("This run goes on after %d crashes in a row.", crashes)
+
+
+async def _parent_is_cancelled(client: PrefectClient, parent_task_run_id: UUID | None) -> bool:
+    if parent_task_run_id is None:
+        return False
+    try:
+        task_run = await client.read_task_run(parent_task_run_id)
+        parent = await client.read_flow_run(task_run.flow_run_id) if task_run.flow_run_id else None
+    except ObjectNotFound:
+        # Deleted, which is no word about what it started.
+        return False
+    state = parent.state if parent else None
+    return state is not None and (state.is_cancelling() or state.is_cancelled())

@@ -21,7 +21,7 @@ from prefect.client.schemas.filters import (
     FlowRunFilterParentFlowRunId,
 )
 from prefect.client.schemas.objects import FlowRun
-from prefect.states import Cancelling
+from prefect.states import Cancelled, Cancelling
 
 from footage.concurrency.executors import in_thread
 from footage.errors import FootageError
@@ -33,7 +33,7 @@ logger = logging.getLogger("footage.tasks")
 
 # How the key of the artifact ends that says what became of a cancelled run's clips.
 CANCELLED_PAGE = "-cancelled"
-_CANCEL = Cancelling(message="The run that started it was cancelled.")
+_WHY = "The run that started it was cancelled."
 
 
 async def cancel_clips(flow: Any, flow_run: FlowRun, state: Any) -> None:  # noqa: ARG001 - Prefect names them
@@ -124,6 +124,9 @@ async def _cancel_children(run_id: UUID) -> None:
                 seen += len(children)
                 for child in children:
                     if child.state is None or not child.state.is_final():
-                        await client.set_flow_run_state(child.id, _CANCEL)
+                        await client.set_flow_run_state(child.id, Cancelling(message=_WHY))
+                    elif child.state.is_crashed():
+                        # Else it would be started again; no process has it, so there is nothing to wait for.
+                        await client.set_flow_run_state(child.id, Cancelled(message=_WHY))
     except Exception as error:  # noqa: BLE001 - whatever the server's client raises, the clips come next
         logger.warning("Runs on other workers may go on (%s).", type(error).__name__)

@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from prefect import State, flow
+from prefect import State, flow, task
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import StateType
 from prefect.flow_engine import run_flow
-from prefect.states import Completed, Crashed, Running, Scheduled
+from prefect.states import Cancelling, Completed, Crashed, Running, Scheduled
 
 from footage.errors import FootageError
 from tasks.context import context_of
@@ -50,10 +50,18 @@ async def crash_prone() -> State[Any]:
         return await stopped("The run", error)
 
 
-async def _run_after(*history: State[Any]) -> State[Any]:
-    """The end of a run that comes after these states."""
+@task
+async def started_it() -> None: ...
+
+
+async def _run_after(*history: State[Any], parent: State[Any] | None = None) -> State[Any]:
+    """The end of a run that comes after these states, started by a run that is in a state of its own."""
     async with get_client() as client:
-        created = await client.create_flow_run(crash_prone, state=Scheduled())
+        of_parent = None
+        if parent is not None:
+            board = await client.create_flow_run(crash_prone, state=parent)
+            of_parent = (await client.create_task_run(started_it, board.id, dynamic_key="0")).id
+        created = await client.create_flow_run(crash_prone, state=Scheduled(), parent_task_run_id=of_parent)
         for state in history:
             await client.set_flow_run_state(created.id, state, force=True)
         run = await client.read_flow_run(created.id)
@@ -76,3 +84,14 @@ def test_the_fourth_crash_in_a_row_is_the_last(
         assert end.is_failed()
         assert "4 times in a row" in (end.message or "")
         assert "press Retry" in (end.message or "")
+
+
+@pytest.mark.parametrize(("parent", "name"), [(Cancelling(), "Cancelled"), (Running(), "Completed")])
+def test_a_run_that_is_started_again_does_not_go_on_where_the_run_that_started_it_is_cancelled(
+    prefect_server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, parent: State[Any], name: str
+) -> None:
+    monkeypatch.setenv("OUTPUT_DIR", str(tmp_path))
+
+    end = asyncio.run(_run_after(Running(), Crashed(), Scheduled(), parent=parent))
+
+    assert end.name == name

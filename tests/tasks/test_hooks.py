@@ -11,7 +11,7 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import ArtifactCreate
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
 from prefect.client.schemas.objects import Artifact
-from prefect.states import Completed, Running, Scheduled
+from prefect.states import Completed, Crashed, Running, Scheduled
 
 from footage.settings import ROOM
 from tasks.hooks import cancel_clips, cancel_work
@@ -38,14 +38,14 @@ async def _cancelled_with(*children: Any) -> list[str | None]:
     return [run.state.name for run in ended if run.state is not None]
 
 
-def test_a_run_that_has_not_begun_is_cancelled_with_the_run_that_started_it_and_one_that_ended_is_not(
+def test_runs_that_may_still_begin_are_cancelled_with_the_run_that_started_them_and_one_that_ended_is_not(
     prefect_server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OUTPUT_DIR", str(tmp_path))
 
-    states = asyncio.run(_cancelled_with(Scheduled(), Completed()))
+    states = asyncio.run(_cancelled_with(Scheduled(), Crashed(), Completed()))
 
-    assert states == ["Cancelled", "Completed"]
+    assert states == ["Cancelled", "Cancelled", "Completed"]
 
 
 async def _shown_after_cancel(store: Path) -> dict[str, Artifact]:
