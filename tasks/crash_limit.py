@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from prefect.client.orchestration import PrefectClient, get_client
@@ -18,24 +20,34 @@ from prefect.exceptions import ObjectNotFound
 
 from footage.errors import Canceled, NotFinished
 
+if TYPE_CHECKING:
+    from prefect.client.schemas.objects import State
+
 logger = logging.getLogger("footage.tasks")
 
 # A worker that is updated or moved crashes a run once; four times in a row is the run's own doing.
 CRASHES_AT_MOST = 3
-_ENDS = (StateType.COMPLETED, StateType.FAILED, StateType.CANCELLED, StateType.CRASHED)
+# But a run that is meant to last meets that many in its days. Longer than it takes a harvest to notice a silent run.
+LASTED = timedelta(hours=1)
+_ENDS = (StateType.COMPLETED, StateType.FAILED, StateType.CANCELLED)
 
 
 class GaveUp(NotFinished):
-    """The run crashed too often in a row; nothing is lost, and a person has to look at the cause."""
+    """The run crashed too often, each time soon after its start; nothing is lost, but a person has to look into it."""
 
 
-def crashes_in_a_row(states: Iterable[StateType]) -> int:
-    """How often the run crashed since it last ended in any other way; `states` from the oldest on."""
-    count = 0
-    for state in states:
-        if state == StateType.CRASHED:
-            count += 1
-        elif state in _ENDS:
+def crashes_in_a_row(states: Iterable[State[Any]]) -> int:
+    """How often the run crashed within an hour of a start since it last lasted longer, or ended in any other way."""
+    count, started_at = 0, None
+    for state in sorted(states, key=lambda state: state.timestamp):
+        if state.type == StateType.SCHEDULED:
+            started_at = None
+        elif state.type == StateType.RUNNING:
+            started_at = state.timestamp
+        elif state.type == StateType.CRASHED:
+            lasted = started_at is not None and state.timestamp - started_at >= LASTED
+            count = 0 if lasted else count + 1
+        elif state.type in _ENDS:
             count = 0
     return count
 
@@ -57,10 +69,11 @@ async def heed_restart() -> None:
         if flow_run.run_count <= CRASHES_AT_MOST:
             return
         states = await client.read_flow_run_states(flow_run.id)
-    crashes = crashes_in_a_row(state.type for state in sorted(states, key=lambda state: state.timestamp))
+    crashes = crashes_in_a_row(states)
     if crashes > CRASHES_AT_MOST:
         raise GaveUp(
-            f"This run crashed {crashes} times in a row, so it is not started again by itself.",
+            f"This run crashed {crashes} times in a row, each time within an hour of its start, so it is not started "
+            "again by itself.",
             next_step="look at the log of its worker for the cause (memory, disk, network), then press Retry; "
             "what was bought is finished by harvest",
         )

@@ -1,6 +1,7 @@
 """A run that crashes again and again is stopped, and only that one."""
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,29 +17,43 @@ from tasks.context import context_of
 from tasks.crash_limit import crashes_in_a_row
 from tasks.final_states import stopped
 
-S, R, X, F, C = (
-    StateType.SCHEDULED,
-    StateType.RUNNING,
-    StateType.CRASHED,
-    StateType.FAILED,
-    StateType.COMPLETED,
-)
+KINDS = {
+    "S": StateType.SCHEDULED,
+    "R": StateType.RUNNING,
+    "X": StateType.CRASHED,
+    "F": StateType.FAILED,
+}
+
+
+def _history(written: str) -> list[State[Any]]:
+    """A state for each letter, a minute after the one before, or an hour where a dash is between."""
+    at, states = datetime(2026, 11, 1, tzinfo=UTC), list[State[Any]]()
+    for letter in written:
+        at += timedelta(hours=letter == "-", minutes=letter in KINDS)
+        if letter in KINDS:
+            states.append(State(type=KINDS[letter], timestamp=at))
+    return states
 
 
 @pytest.mark.parametrize(
-    ("states", "crashes"),
+    ("history", "crashes"),
     [
-        ([], 0),
-        ([S, R], 0),
-        ([S, R, X, S, R], 1),
-        ([S, R, X, S, R, X, S, R], 2),
-        ([S, R, X, X, S, R], 2),  # reported twice: by the worker and by the automation
-        ([S, R, X, S, R, X, S, R, F, S, R], 0),  # gave up, and a person pressed Retry
-        ([S, R, F, S, R, X, S, R], 1),
+        ("", 0),
+        ("S R", 0),
+        ("S R X S R", 1),
+        ("S R X S R X S R", 2),
+        ("S R X X S R", 2),  # reported twice: by the worker and by the automation
+        ("S R X S R X S R F S R", 0),  # gave up, and a person pressed Retry
+        ("S R F S R X S R", 1),
+        ("S R-X S R-X S R-X S R-X S R", 0),  # meant to last, and its workers are replaced
+        ("S R X S R-X S R X S R", 1),
+        ("S R-X S X S R", 1),  # the worker could not even start it
+        ("S R X-S-R X S-R X S R", 3),  # waited for a worker
     ],
 )
-def test_crashes_count_since_the_run_last_ended_otherwise(states: list[StateType], crashes: int) -> None:
-    assert crashes_in_a_row(states) == crashes
+def test_crashes_count_since_the_run_last_lasted_or_ended_otherwise(history: str, crashes: int) -> None:
+    assert crashes_in_a_row(_history(history)) == crashes
+    assert crashes_in_a_row(reversed(_history(history))) == crashes
 
 
 @flow(name="crash-prone")

@@ -32,8 +32,8 @@ _DEPLOYMENTS = [
 ]
 
 # Not 0: a run that crashed before its flow began (code or parameters that do not load) would do so for ever.
-# The bound that people see is in the flow; this one is the fence behind it.
-_STARTS = [str(count) for count in range(1, 10)]
+# The bound that people see is in the flow; this one is the fence behind it. A run that lasts is started often.
+_STARTS = [str(count) for count in range(1, 100)]
 
 
 def automations(silence: timedelta = SILENCE, rest: timedelta = REST) -> tuple[AutomationCore, ...]:
@@ -75,7 +75,7 @@ def automations(silence: timedelta = SILENCE, rest: timedelta = REST) -> tuple[A
                 RESTART_AUTOMATION,
                 f"For runs that crashed with their worker: {rest.total_seconds():.0f} s later the run starts again on "
                 "any worker and goes on where its evidence ends, so nothing is bought twice. After four crashes in a "
-                "row it gives up. Harvest and validate are left to their schedules.",
+                "row, each within an hour of its start, it gives up. Harvest and validate are left to their schedules.",
                 resume,
             ),
         )
