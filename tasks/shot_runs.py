@@ -18,7 +18,7 @@ import httpx
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import WorkerStatus, WorkPoolStatus
 from prefect.deployments import arun_deployment
-from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
+from prefect.exceptions import ObjectNotFound
 from prefect.runtime import flow_run
 
 from footage.batch.batch_report import batch_name, read_report
@@ -33,7 +33,6 @@ from tasks.final_states import UNREACHABLE
 from tasks.local_crew import make_here
 
 if TYPE_CHECKING:
-    from prefect.client.orchestration import PrefectClient
     from prefect.client.schemas.objects import FlowRun
 
     from footage.batch.batch_production import ClipReport
@@ -54,6 +53,8 @@ _GATHER_S = 1.0
 _LOOK_EVERY_S = 2.0
 # The automation starts a crashed run after 45 s.
 _RESTARTED_WITHIN_S = 120.0
+# So long a server may give no answer: it is restarted or busy, and the run goes on and buys meanwhile.
+_UNANSWERED_S = 20 * 60.0
 
 
 async def shot_runs(
@@ -176,7 +177,7 @@ class ShotRuns:
         """Start one run, wait for it, and tell each of its shots what became of it."""
         try:
             run = await self._ended(await self._started(shots), shots)
-        except (httpx.HTTPError, PrefectHTTPStatusError) as error:
+        except httpx.HTTPError as error:
             # The run may have been made all the same, and may buy.
             message = f"Prefect does not say what became of the run of this shot ({type(error).__name__})."
             for shot in shots:
@@ -200,18 +201,26 @@ class ShotRuns:
 
     async def _started(self, shots: list[_Wanted]) -> FlowRun:
         lines = [shot.line for shot in shots]
-        return await arun_deployment(
-            self._deployment,
-            parameters={"requests": lines, **self._parameters},
-            flow_run_name=_run_name(shots, self._parameters["board"]),
-            # The same shots of the same attempt of this run are the same child, however often this is asked.
-            idempotency_key=f"{flow_run.id}:{flow_run.run_count}:"
-            + batch_name("requests", (shot.clip.key for shot in shots)),
-            timeout=0,
-        )
+        answered_s = time.monotonic()
+        while True:
+            try:
+                return await arun_deployment(
+                    self._deployment,
+                    parameters={"requests": lines, **self._parameters},
+                    flow_run_name=_run_name(shots, self._parameters["board"]),
+                    # The same shots of the same attempt of this run are the same child, however often this is asked.
+                    idempotency_key=f"{flow_run.id}:{flow_run.run_count}:"
+                    + batch_name("requests", (shot.clip.key for shot in shots)),
+                    timeout=0,
+                )
+            except (httpx.TransportError, httpx.HTTPStatusError) as error:
+                _raise_unless_for_now(error, answered_s)
+                logger.warning("Prefect does not take a run of %d shots (%s).", len(shots), _told_by(error))
+            await asyncio.sleep(_LOOK_EVERY_S)
 
     async def _ended(self, run: FlowRun, shots: list[_Wanted]) -> FlowRun:
         """The run at its end; a shot that others start from is told as soon as it is stored."""
+        answered_s = time.monotonic()
         crashed_since_s: float | None = None
         awaited = [shot for shot in shots if shot.clip.name in self._awaited]
         async with get_client() as client:
@@ -219,7 +228,13 @@ class ShotRuns:
                 await asyncio.sleep(_LOOK_EVERY_S)
                 for shot in awaited:
                     await self._tell_if_stored(shot)
-                run = await _read(client, run)
+                try:
+                    run = await client.read_flow_run(run.id)
+                except (httpx.TransportError, httpx.HTTPStatusError) as error:
+                    _raise_unless_for_now(error, answered_s)
+                    logger.warning("Prefect does not say how run %s is (%s).", run.name, _told_by(error))
+                    continue
+                answered_s = time.monotonic()
                 if run.state is None or not run.state.is_final():
                     crashed_since_s = None
                 elif not run.state.is_crashed():
@@ -257,13 +272,21 @@ class ShotRuns:
         raise NotFinished(why, next_step=go_on, key=clip.key)
 
 
-async def _read(client: PrefectClient, run: FlowRun) -> FlowRun:
-    """The run as it is now; as it was where the server does not answer for a moment."""
-    try:
-        return await client.read_flow_run(run.id)
-    except httpx.TransportError as error:
-        logger.warning("Prefect does not say how run %s is (%s).", run.name, type(error).__name__)
-        return run
+def _raise_unless_for_now(error: httpx.HTTPError, answered_s: float) -> None:
+    """Raise what asking again does not change, and anything once there was no answer for long."""
+    if time.monotonic() - answered_s > _UNANSWERED_S:
+        raise error
+    if isinstance(error, httpx.HTTPStatusError):
+        status = error.response.status_code
+        # The client itself asks again after some of these, and not for long.
+        if status < 500 and status not in (408, 429):
+            raise error
+
+
+def _told_by(error: httpx.HTTPError) -> str:
+    if isinstance(error, httpx.HTTPStatusError):
+        return f"HTTP {error.response.status_code}"
+    return type(error).__name__
 
 
 def _run_name(shots: list[_Wanted], board: str) -> str:

@@ -14,7 +14,9 @@ from typing import Any
 import httpx
 import pytest
 from emulatedrun import environment, fast_emulator
+from failinggateway import FailingGateway
 from plainsteps import PLAIN_STEPS
+from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from flows.cli import run
 from footage.clip import follow
@@ -149,6 +151,32 @@ def test_a_run_that_crashes_is_waited_for_until_it_is_started_again(
     assert code == 0, told.err
     assert [child["id"] for child in taken] == [crashed[0]["id"]] * 2
     assert emulator.ledger()["accepted"] == 2
+
+
+@pytest.mark.slow
+def test_a_gateway_that_fails_once_is_no_end_of_a_run(
+    emulator: Emulator,
+    prefect_api: httpx.Client,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with FailingGateway(str(prefect_api.base_url).rstrip("/")) as gateway:
+
+        def work(child: Child) -> None:
+            gateway.failing = f"/api/flow_runs/{child['id']}"
+            _make(child)
+            assert gateway.failed.wait(120)
+            gateway.failing = None
+            _set(prefect_api, child, "COMPLETED", "Completed")
+
+        monkeypatch.setenv("PREFECT_API_URL", gateway.url)
+        with temporary_settings({PREFECT_API_URL: gateway.url}), worker(prefect_api, work):
+            code = run(["storyboard", _board(tmp_path, *_shots(1)), "--run", "deployments", "--json"])
+
+    told = capsys.readouterr()
+    assert code == 0, told.err
+    assert set(json.loads(told.out)["shots"].values()) == {"delivered"}
 
 
 @pytest.mark.slow

@@ -1,0 +1,53 @@
+"""A gateway in front of a Prefect server that answers the questions it is told to with 504, and passes on the rest."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import socketserver
+import threading
+from typing import Self
+from urllib.parse import urlsplit
+
+
+class FailingGateway:
+    """Listens on a free port of this machine while the context lasts."""
+
+    def __init__(self, url: str) -> None:
+        parts = urlsplit(url)
+        upstream = (str(parts.hostname), parts.port or 80)
+        # The path that gets no answer, and whether it was asked for.
+        self.failing: str | None = None
+        self.failed = threading.Event()
+        gateway = self
+
+        class Handler(socketserver.BaseRequestHandler):
+            def handle(self) -> None:
+                with socket.create_connection(upstream) as there, contextlib.suppress(OSError):
+                    threading.Thread(target=_pass_on, args=(there, self.request), daemon=True).start()
+                    while chunk := self.request.recv(65536):
+                        if gateway.failing and chunk.startswith(f"GET {gateway.failing} ".encode()):
+                            self.request.sendall(b"HTTP/1.1 504 Gateway Timeout\r\nContent-Length: 0\r\n\r\n")
+                            gateway.failed.set()
+                        else:
+                            there.sendall(chunk)
+
+        self._server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}{parts.path}"
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        # Without its connections: the events client of this process keeps one for as long as it lives.
+        self._server.socket.close()
+
+
+def _pass_on(there: socket.socket, here: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        while chunk := there.recv(65536):
+            here.sendall(chunk)
+        here.shutdown(socket.SHUT_WR)
