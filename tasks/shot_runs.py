@@ -31,6 +31,7 @@ from footage.evidence.state import decide
 from footage.privacy.display import one_line
 from tasks.final_states import UNREACHABLE
 from tasks.local_crew import make_here
+from tasks.silent_runs import crashed_runs_go_on
 
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import FlowRun
@@ -51,8 +52,8 @@ MOST_SHOTS = 50
 # Shots become ready one after the other; a run that is not full begins when no further one came for so long.
 _GATHER_S = 1.0
 _LOOK_EVERY_S = 2.0
-# The automation starts a crashed run after 45 s.
-_RESTARTED_WITHIN_S = 120.0
+# The automation starts a crashed run after 45 s; where the server forgot it, the next harvest does, every 15 minutes.
+_RESTARTED_WITHIN_S = 20 * 60.0
 # So long a server may give no answer: it is restarted or busy, and the run goes on and buys meanwhile.
 _UNANSWERED_S = 20 * 60.0
 
@@ -230,6 +231,9 @@ class ShotRuns:
                     await self._tell_if_stored(shot)
                 try:
                     run = await client.read_flow_run(run.id)
+                    crashed = run.state is not None and run.state.is_crashed()
+                    # One that crashed before its flow began would do so again, so nobody starts it.
+                    goes_on = crashed and run.run_count > 0 and await crashed_runs_go_on(client)
                 except (httpx.TransportError, httpx.HTTPStatusError) as error:
                     _raise_unless_for_now(error, answered_s)
                     logger.warning("Prefect does not say how run %s is (%s).", run.name, _told_by(error))
@@ -237,12 +241,10 @@ class ShotRuns:
                 answered_s = time.monotonic()
                 if run.state is None or not run.state.is_final():
                     crashed_since_s = None
-                elif not run.state.is_crashed():
+                    continue
+                crashed_since_s = crashed_since_s or answered_s
+                if not goes_on or answered_s - crashed_since_s > _RESTARTED_WITHIN_S:
                     return run
-                else:
-                    crashed_since_s = crashed_since_s or time.monotonic()
-                    if time.monotonic() - crashed_since_s > _RESTARTED_WITHIN_S:
-                        return run
 
     async def _tell_if_stored(self, shot: _Wanted) -> None:
         if shot.made.done():

@@ -75,8 +75,7 @@ async def start_crashed_runs(unstarted: timedelta = UNSTARTED) -> list[str]:
     """
     try:
         async with get_client() as client:
-            automations = await client.read_automations_by_name(RESTART_AUTOMATION)
-            if not any(one.enabled for one in automations):
+            if not await crashed_runs_go_on(client):
                 return []
             return [
                 run.name
@@ -86,6 +85,11 @@ async def start_crashed_runs(unstarted: timedelta = UNSTARTED) -> list[str]:
     except (httpx.HTTPError, PrefectHTTPStatusError) as error:
         logger.warning("Prefect does not tell which runs are crashed (%s).", type(error).__name__)
         return []
+
+
+async def crashed_runs_go_on(client: PrefectClient) -> bool:
+    """Whether crashed runs are started again here; an operator may have switched that off."""
+    return any(one.enabled for one in await client.read_automations_by_name(RESTART_AUTOMATION))
 
 
 async def _crashed(client: PrefectClient, unstarted: timedelta) -> list[Any]:

@@ -24,6 +24,7 @@ from footage.context import open_context
 from footage.emulator import Emulator
 from footage.evidence.state import Permission
 from footage.steps.check import reopen
+from tasks.silent_runs import RESTART_AUTOMATION
 
 # Third parties' warnings inside a run of ours.
 pytestmark = pytest.mark.filterwarnings("default::DeprecationWarning", "default::ResourceWarning")
@@ -136,6 +137,7 @@ def test_a_run_that_crashes_is_waited_for_until_it_is_started_again(
     def work(child: Child) -> None:
         if not crashed:
             crashed.append(child)
+            _set(prefect_api, child, "RUNNING", "Running")
             _set(prefect_api, child, "CRASHED", "Crashed")
             # The board looks every two seconds, and the automation takes its time.
             time.sleep(5)
@@ -151,6 +153,39 @@ def test_a_run_that_crashes_is_waited_for_until_it_is_started_again(
     assert code == 0, told.err
     assert [child["id"] for child in taken] == [crashed[0]["id"]] * 2
     assert emulator.ledger()["accepted"] == 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("began", [False, True])
+def test_a_run_that_crashed_and_that_nobody_starts_again_is_not_waited_for(
+    emulator: Emulator, prefect_api: httpx.Client, tmp_path: Path, began: bool
+) -> None:
+    asked = {"automations": {"name": {"any_": [RESTART_AUTOMATION]}}}
+    (automation,) = prefect_api.post("automations/filter", json=asked).json()
+
+    crashed_s: list[float] = []
+
+    def work(child: Child) -> None:
+        if began:
+            _set(prefect_api, child, "RUNNING", "Running")
+        crashed_s.append(time.monotonic())
+        _set(prefect_api, child, "CRASHED", "Crashed")
+
+    def restarts(enabled: bool) -> None:
+        prefect_api.patch(f"automations/{automation['id']}", json={"enabled": enabled}).raise_for_status()
+
+    # Where it began, an operator switched that off.
+    restarts(not began)
+    try:
+        with worker(prefect_api, work):
+            code = run(["storyboard", _board(tmp_path, *_shots(1)), "--run", "deployments", "--json"])
+    finally:
+        restarts(True)
+
+    assert code == 5
+    # The next look, and not the minutes in which an automation or a harvest would have started it.
+    assert time.monotonic() - crashed_s[0] < 90
+    assert emulator.ledger()["accepted"] == 0
 
 
 @pytest.mark.slow
