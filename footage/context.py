@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Self
 from zoneinfo import ZoneInfo
 
 from footage.concurrency.boot_clock import boot_clock_s
+from footage.concurrency.shared_answers import SharedAnswers
 from footage.credentials import DEFAULT_ACCOUNT, ApiKey, find_key
 from footage.errors import AccountProblem, BadRecord, StorageProblem
 from footage.errors.actions import Action, NextStep, command
@@ -48,6 +49,8 @@ CALL_LIMIT_S = 120.0
 # last beat, and it is sent within lease_s / 2 of a beat. So it has lease_s / 2 + grace to arrive and to be
 # listed; this share of that is for arriving (with 60 s and 120 s: the whole 120 s).
 CALL_SHARE = 0.8
+# A provider that did not tell its time is not asked for it again meanwhile: an outage reaches all that wait at once.
+_TIME_NOT_TOLD_S = 30.0
 # A clock of the provider that differs more from ours is not believed: no record takes such a time.
 _MOST_OFFSET_S = 0.8e9
 
@@ -86,6 +89,8 @@ class Context:
         # Provider's time and the steady moment at which it was seen: later times follow from the steady clock
         # alone, because ours may be set by hours in the middle of a run.
         self._provider_clock: tuple[float, float] | None = None
+        # By address and key; one asks for all, as long as it is not known.
+        self.clock_question: SharedAnswers[None] = SharedAnswers(_TIME_NOT_TOLD_S)
         self._find_api_key = find_api_key
         self._api_key: ApiKey | None = None
         self._find_more_keys = find_more_keys

@@ -107,7 +107,7 @@ async def harvest_store(
 
     async def tell(clips: list[Unfinished]) -> None:
         if clips:
-            await in_thread(_learn_clock, context)
+            await _learn_clock(context)
         _tell_expiring(context, clips, report, on_expiring)
         # Of all that is open: what is left out would be told again by the next harvest.
         tell_all = partial(_tell_expired, context, found.unfinished, report, on_expired, others=bool(keys))
@@ -332,6 +332,7 @@ async def _finish(
         report.delivered.append(found.key)
 
 
-def _learn_clock(context: Context) -> None:
+async def _learn_clock(context: Context) -> None:
     with contextlib.suppress(AccountProblem):
-        learn_clock(context, client_in_use(context))
+        # That a clip expired is told once, and not taken back.
+        await learn_clock(context, await in_thread(client_in_use, context), needed=True)

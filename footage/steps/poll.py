@@ -84,7 +84,6 @@ async def poll_clip(clip: Clip, on_progress: OnProgress | None = None) -> Outcom
         raise NotFinished(f"Clip {clip.key[:12]} has no task to ask for.", key=clip.key)
     receipt = attempt.receipt
     client = await in_thread(client_of, clip.context, receipt)
-    await in_thread(learn_clock, clip.context, client)
     # An abandoned task is only waited for: its cancel was carried out as far as it can be.
     heed_cancel = attempt.outcome is None or not state.cancel_wanted
     watch = _Watch(clip, client, receipt, heed_cancel=heed_cancel)
@@ -216,6 +215,8 @@ class _Watch:
             asked_s = time.monotonic()
             answer = await in_thread(self.client.fetch, self.receipt.task_id)
             self.asked_s, self.answered_s = asked_s, time.monotonic()
+            # Now that it answers. A task that it does not know is judged by its age.
+            await learn_clock(self.clip.context, self.client, needed=answer.status.value == "UNKNOWN")
             ended = await in_thread(self._judge, answer)
         except (Unreachable, Throttled) as error:
             await self._note_no_answer(error)

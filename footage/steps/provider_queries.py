@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 from typing import TYPE_CHECKING
 
-from footage.errors import Throttled, Unreachable
+from footage.concurrency.executors import in_thread
+from footage.errors import FootageError
 from footage.evidence.reader import RecordReader
 from footage.evidence.records import Intent, Receipt
 from footage.network.endpoints import NOT_KNOWN
@@ -16,6 +18,9 @@ if TYPE_CHECKING:
     from footage.provider import WanClient
 
 logger = logging.getLogger(__name__)
+
+# So long after the question for the provider's time nobody waits for its answer any more who does not need it.
+CLOCK_PATIENCE_S = 5.0
 
 
 def client_of(context: Context, record: Intent | Receipt) -> WanClient:
@@ -34,11 +39,21 @@ def client_of(context: Context, record: Intent | Receipt) -> WanClient:
     return context.client(record.endpoint, record.workspace, context.key_for(record))
 
 
-def learn_clock(context: Context, client: WanClient) -> None:
-    """Learn the provider's time, once for each context; without an answer ours has to do."""
-    if context.clock_offset_s is not None:
-        return
+async def learn_clock(context: Context, client: WanClient, *, needed: bool = False) -> None:
+    """Learn the provider's time, once for each context; without an answer within a moment ours has to do.
+
+    `needed`: a verdict follows from it, so it is waited for, and asked for again where it was not told just now.
+    """
+    if context.clock_offset_s is None:
+        ask = partial(_ask_for_time, context, client)
+        patience_s = None if needed else CLOCK_PATIENCE_S
+        await context.clock_question.ask(client.asks_as, ask, patience_s=patience_s, anew=needed)
+
+
+async def _ask_for_time(context: Context, client: WanClient) -> None:
     try:
-        context.note_clock(client.probe().clock_offset_s)
-    except (Unreachable, Throttled) as error:
+        probe = await in_thread(client.probe)
+    except FootageError as error:
         logger.warning("The provider's clock is not known: %s", error.message)
+    else:
+        context.note_clock(probe.clock_offset_s)

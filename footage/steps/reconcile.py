@@ -73,7 +73,7 @@ async def reconcile(clip: Clip, attempt: Attempt, silent_from_s: float = 0.0) ->
             first="run the same with that key",
         )
     client = await in_thread(client_of, clip.context, intent)
-    await in_thread(learn_clock, clip.context, client)
+    await learn_clock(clip.context, client)
     known_clocks = clip.context.clock_offset_s is not None and intent.clock_offset_s is not None
     if known_clocks and clip.context.provider_now() > listed_until(intent):
         raise unknown_purchase(clip.key, attempt.number, TOO_OLD)
@@ -151,6 +151,7 @@ class _Search:
                     if kept is not None:
                         return kept
                 case NotBought():
+                    await learn_clock(self.clip.context, self.client, needed=True)
                     await in_thread(self._require_young)
                     await in_thread(self.clip.lease.guard)
                     self.clip.say.info("attempt %d was not bought: no task can be it", self.attempt.number)
@@ -168,7 +169,6 @@ class _Search:
     def _require_young(self) -> None:
         """A list of one day proves nothing about a create that may be older."""
         context, intent = self.clip.context, self.attempt.intent
-        learn_clock(context, self.client)
         compared = context.clock_offset_s is not None and intent.clock_offset_s is not None
         if not surely_listed(intent, context.provider_now(), datetime.now(UTC)):
             raise unknown_purchase(self.clip.key, self.attempt.number, TOO_OLD)

@@ -47,11 +47,13 @@ class Bench:
         create_turn: CreateTurn | None = None,
         wrap: Callable[[Store], Any] = lambda store: store,
         more_keys: Sequence[ApiKey] = (),
+        probed: bool = True,
         **settings: Any,
     ) -> Context:
         """A new worker on the same store. Times are scaled down; a request is never longer than 0.8 s.
 
-        `create_turn` is waited for before each create; `wrap` gives the store that the worker sees.
+        `create_turn` is waited for before each create; `wrap` gives the store that the worker sees. Where it is not
+        `probed`, it was started in an outage: the provider's clock is not known.
         """
         scaled: dict[str, Any] = {
             "lease_s": 1.0,
@@ -77,8 +79,9 @@ class Bench:
             run_id=run_id,
             rate_limits=_OwnTurns(create_turn) if create_turn else None,
         )
-        # As every flow does before it sends anything: the provider's clock is known then.
-        probe_provider(context, REGION, MODEL)
+        if probed:
+            # As every flow does before it sends anything: the provider's clock is known then.
+            probe_provider(context, REGION, MODEL)
         self._contexts.append(context)
         return context
 
