@@ -199,14 +199,26 @@ def read_quota(raw: RawAnswer, model: str) -> Quota | None:
             (number for limit in limits if (number := whole(limit.get(field))) is not None), default=None
         )
 
+    requests, period_s = _request_limit(limits)
     return Quota(
         model=model,
-        requests=tightest("request_limit"),
-        request_period_s=whole(limits[0].get("request_limit_period")),
+        requests=requests,
+        request_period_s=period_s,
         concurrent_tasks=tightest("async_user_concurrency_limit"),
         queued_tasks=tightest("async_user_queue_limit"),
         answer=reading.document,
     )
+
+
+def _request_limit(limits: list[dict[str, Any]]) -> tuple[int | None, int | None]:
+    """The limit that allows the fewest requests a second, and its period in seconds."""
+    told: list[tuple[int, int | None]] = []
+    for limit in limits:
+        requests, period_s = whole(limit.get("request_limit")), whole(limit.get("request_limit_period"))
+        # Others are no limit: 0 is told where one does not apply.
+        if requests is not None and requests > 0 and (period_s is None or period_s > 0):
+            told.append((requests, period_s))
+    return min(told, key=lambda limit: limit[0] / (limit[1] or 1), default=(None, None))
 
 
 def read_upload_policy(raw: RawAnswer) -> UploadPolicy:

@@ -120,6 +120,37 @@ def test_the_tighter_of_two_quotas_counts():
 
 
 @pytest.mark.parametrize(
+    ("of_model", "of_workspace", "per_second"),
+    [
+        pytest.param((300, 60), (2, 1), 2.0, id="each number counts with its own period"),
+        pytest.param((2, 1), (300, 60), 2.0, id="in either place"),
+        pytest.param((5, 1), (60, 60), 1.0, id="the larger number may be the smaller rate"),
+        pytest.param((5, 1), (None, None), 5.0, id="a limit without numbers"),
+        pytest.param((5, None), (60, None), 5.0, id="a second where no period is told"),
+        pytest.param((None, 60), (3, 1), 3.0, id="a period alone is no limit"),
+        pytest.param((5, 1), (0, 1), 5.0, id="0 is told where none applies"),
+        pytest.param((5, 1), (7, 0), 5.0, id="nothing is allowed within no time"),
+        pytest.param((None, None), (None, None), None, id="nothing is told"),
+    ],
+)
+def test_of_two_limits_of_creates_the_smaller_rate_counts(
+    of_model: tuple[int | None, int | None],
+    of_workspace: tuple[int | None, int | None],
+    per_second: float | None,
+):
+    limits = [
+        {"request_limit": requests, "request_limit_period": period}
+        for requests, period in (of_model, of_workspace)
+    ]
+    entry = {"model": "wan2.6-i2v", "model_limit": limits[0], "workspace_limit": limits[1]}
+    with service(reply({"output": {"quotas": [entry]}})) as (_, client):
+        quota = client.quotas("wan2.6-i2v")
+
+    assert quota is not None
+    assert quota.creates_per_second == per_second
+
+
+@pytest.mark.parametrize(
     ("body", "status"),
     [
         ({"output": {"quotas": []}}, 200),
