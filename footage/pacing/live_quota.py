@@ -6,15 +6,14 @@ them a moment and no longer. Where the provider does not say, or says nonsense, 
 
 from __future__ import annotations
 
-import asyncio
 import logging
-import threading
-import time
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from footage.catalogue import known_models
 from footage.concurrency.executors import in_thread
+from footage.concurrency.shared_answers import SharedAnswers
 from footage.errors import FootageError
 
 if TYPE_CHECKING:
@@ -39,58 +38,45 @@ class LiveQuota:
     running_tasks: int | None = None
 
 
-@dataclass
-class _Seen:
-    quota: LiveQuota
-    until_s: float
-
-
 _UNKNOWN = LiveQuota()
 _Place = tuple[str, str, str | None, str]
-_seen: dict[_Place, _Seen] = {}
-_asking: dict[_Place, threading.Lock] = {}
-_lock = threading.Lock()
 
 
-async def live_quota(client: WanClient, model: str) -> LiveQuota:
-    """What the model allows now, where that is known within a moment; never raises for the provider's sake."""
-    place = _place(client, model)
-    known = _seen.get(place)
-    if known is not None and time.monotonic() < known.until_s:
-        return known.quota
-    asking = asyncio.ensure_future(in_thread(_ask, client, model, place))
-    done, _ = await asyncio.wait({asking}, timeout=WAITED_FOR_S)
-    return asking.result() if done else known_quota(client, model)
+class LiveQuotas:
+    """What the models allow now, by address, key and workspace; for one event loop after the other."""
 
+    def __init__(self, believed_s: float = BELIEVED_S) -> None:
+        self._answers: SharedAnswers[LiveQuota] = SharedAnswers(believed_s)
+        self._last: dict[_Place, LiveQuota] = {}
 
-def known_quota(client: WanClient, model: str) -> LiveQuota:
-    """What was said last, without asking."""
-    known = _seen.get(_place(client, model))
-    return known.quota if known else _UNKNOWN
+    async def of(self, client: WanClient, model: str) -> LiveQuota:
+        """What the model allows now, where that is known within a moment; never raises for the provider's sake."""
+        place = (*client.asks_as, client.workspace, model)
+        told = await self._answers.ask(
+            place, partial(self._ask, client, model, place), patience_s=WAITED_FOR_S
+        )
+        return self._last.get(place, _UNKNOWN) if told is None else told
 
-
-def _place(client: WanClient, model: str) -> _Place:
-    return *client.asks_as, client.workspace, model
-
-
-def _ask(client: WanClient, model: str, place: _Place) -> LiveQuota:
-    with _lock:
-        asking = _asking.setdefault(place, threading.Lock())
-    # Whoever comes while somebody asks waits for that answer.
-    with asking:
-        before = _seen.get(place)
-        if before is not None and time.monotonic() < before.until_s:
-            return before.quota
+    async def _ask(self, client: WanClient, model: str, place: _Place) -> LiveQuota:
+        before = self._last.get(place, _UNKNOWN)
         try:
-            quota = _sensible(client.quotas(model))
+            quota = _sensible(await in_thread(client.quotas, model))
         except FootageError as error:
             logger.debug("The limits of %s are not known: %s", model, error.message)
             # Silence does not raise a limit that was told.
-            quota = before.quota if before else _UNKNOWN
-        if quota != (before.quota if before else _UNKNOWN):
+            quota = before
+        if quota != before:
             _tell(model, quota)
-        _seen[place] = _Seen(quota, time.monotonic() + BELIEVED_S)
+        self._last[place] = quota
         return quota
+
+
+_of_this_process = LiveQuotas()
+
+
+async def live_quota(client: WanClient, model: str) -> LiveQuota:
+    """What the model allows now, as asked for once in this process; never raises for the provider's sake."""
+    return await _of_this_process.of(client, model)
 
 
 def _sensible(quota: Quota | None) -> LiveQuota:

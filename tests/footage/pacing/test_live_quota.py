@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import threading
 import time
 from typing import Any
 
 import pytest
 from providerside import service
-from rawserver import hang, reply
+from rawserver import Exchange, hang, reply
 
+from footage.concurrency.executors import in_thread
 from footage.credentials import ApiKey, parse_key
 from footage.pacing.live_quota import WAITED_FOR_S, LiveQuota, live_quota
 from footage.pacing.rate_limits import CreatePace, ProcessRateLimits
@@ -77,6 +79,27 @@ def test_many_creates_ask_once() -> None:
     with service(_told(_limits(1, 1, 1))) as (server, _), WanClient(server.base_url, _key()) as client:
         assert asyncio.run(ask(client)) == {LiveQuota(1.0, 1)}
         assert len(server.requests) == 1
+
+
+async def test_a_question_that_hangs_holds_up_nothing_else() -> None:
+    asked = threading.Event()
+
+    def hangs(exchange: Exchange) -> bool:
+        asked.set()
+        return hang()(exchange)
+
+    # More than there are threads for all questions and for the store.
+    with service(hangs) as (server, _), WanClient(server.base_url, _key(), read_timeout_s=600) as client:
+        creates = [asyncio.ensure_future(live_quota(client, MODEL)) for _ in range(30)]
+        await asyncio.to_thread(asked.wait, 30)
+
+        assert await asyncio.wait_for(in_thread(lambda: "read"), 30) == "read"
+        assert set(await asyncio.wait_for(asyncio.gather(*creates), WAITED_FOR_S + 60)) == {LiveQuota()}
+        assert len(server.requests) == 1
+        # Later ones do not wait for it at all.
+        began_s = time.monotonic()
+        assert await live_quota(client, MODEL) == LiveQuota()
+        assert time.monotonic() - began_s < WAITED_FOR_S
 
 
 def test_creates_keep_to_the_pace_that_is_told() -> None:
