@@ -1,7 +1,8 @@
 """The account's own limits for a model, as the provider says them now: creates a second and running tasks.
 
 They are asked for once per model, key and address in a process, are believed for some minutes, and a create waits for
-them a moment and no longer. Where the provider does not say, or says nonsense, the catalogue's figures hold.
+them a moment and no longer. Where the provider does not say, or says nonsense, what it said before holds, else the
+catalogue's figures.
 """
 
 from __future__ import annotations
@@ -60,11 +61,15 @@ class LiveQuotas:
     async def _ask(self, client: WanClient, model: str, place: _Place) -> LiveQuota:
         before = self._last.get(place, _UNKNOWN)
         try:
-            quota = _sensible(await in_thread(client.quotas, model))
+            now = _sensible(await in_thread(client.quotas, model))
         except FootageError as error:
             logger.debug("The limits of %s are not known: %s", model, error.message)
-            # Silence does not raise a limit that was told.
-            quota = before
+            now = _UNKNOWN
+        # Silence does not raise a limit that was told, be it an error, an empty answer or one without this limit.
+        quota = LiveQuota(
+            before.creates_per_second if now.creates_per_second is None else now.creates_per_second,
+            before.running_tasks if now.running_tasks is None else now.running_tasks,
+        )
         if quota != before:
             _tell(model, quota)
         self._last[place] = quota

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import logging
 import threading
 import time
 from typing import Any
@@ -14,7 +15,8 @@ from rawserver import Exchange, hang, reply
 
 from footage.concurrency.executors import in_thread
 from footage.credentials import ApiKey, parse_key
-from footage.pacing.live_quota import WAITED_FOR_S, LiveQuota, live_quota
+from footage.emulator import Emulator
+from footage.pacing.live_quota import WAITED_FOR_S, LiveQuota, LiveQuotas, live_quota
 from footage.pacing.rate_limits import CreatePace, ProcessRateLimits
 from footage.provider import WanClient
 
@@ -100,6 +102,50 @@ async def test_a_question_that_hangs_holds_up_nothing_else() -> None:
         began_s = time.monotonic()
         assert await live_quota(client, MODEL) == LiveQuota()
         assert time.monotonic() - began_s < WAITED_FOR_S
+
+
+@pytest.mark.parametrize(
+    ("silence", "left"),
+    [
+        (reply({"output": {"quotas": []}}), LiveQuota(1.0, 1)),
+        (reply({}, status=404), LiveQuota(1.0, 1)),
+        (reply({}, status=503), LiveQuota(1.0, 1)),
+        (_told(None), LiveQuota(1.0, 1)),
+        # Each limit for itself.
+        (_told(_limits(3, 1, None)), LiveQuota(3.0, 1)),
+        (_told(_limits(0, 1, 4)), LiveQuota(1.0, 4)),
+    ],
+)
+async def test_a_limit_that_was_told_holds_until_another_one_is(silence: Any, left: LiveQuota) -> None:
+    quotas = LiveQuotas(believed_s=0.0)
+    answers = (_told(_limits(1, 1, 1)), silence, silence, _told(_limits(9, 1, 9)))
+    with service(*answers) as (server, _), WanClient(server.base_url, _key()) as client:
+        told = [await quotas.of(client, MODEL) for _ in answers]
+
+    assert told == [LiveQuota(1.0, 1), left, left, LiveQuota(9.0, 9)]
+
+
+async def test_a_run_tells_once_that_limits_shrank(caplog: pytest.LogCaptureFixture) -> None:
+    quotas, model = LiveQuotas(believed_s=0.0), "wan2.2-t2v-plus"
+    with (
+        caplog.at_level(logging.WARNING, "footage.pacing.live_quota"),
+        Emulator(render="tiny", render_workers=1) as emulator,
+        WanClient(emulator.base_url, _key()) as client,
+    ):
+        documented = await quotas.of(client, model)
+        assert caplog.messages == []
+
+        emulator.turn(retiring=[model], retiring_limit=1)
+        shrunk = [await quotas.of(client, model) for _ in range(2)]
+        # It lists no limits of a model that this region does not have.
+        emulator.turn(region="us-east-1")
+        silent = await quotas.of(client, model)
+
+    assert (documented, *shrunk, silent) == (LiveQuota(2.0, 2), *[LiveQuota(1.0, 1)] * 3)
+    assert caplog.messages == [
+        f"{model} takes 1 {what} now instead of the documented 2; this run keeps to it."
+        for what in ("creates a second", "running tasks")
+    ]
 
 
 def test_creates_keep_to_the_pace_that_is_told() -> None:
