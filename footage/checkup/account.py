@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from footage.catalogue import CATALOGUE, card
 from footage.checkup.completion_events import event_findings
 from footage.checkup.finding import Finding, examine
+from footage.credentials import DEFAULT_ACCOUNT
 from footage.errors import AccountProblem, FootageError
 from footage.request import VideoRequest
 from footage.steps.probe import ask
 
 if TYPE_CHECKING:
     from footage.context import Context
+    from footage.credentials import ApiKey
     from footage.provider import ModelListing, Quota
     from footage.retirement.notice import ModelNotice
 
@@ -48,7 +51,7 @@ def provider_findings(context: Context, *, keep: bool = False) -> Generator[Find
 
 
 def _key(context: Context) -> Finding:
-    key = context.api_key
+    key = context.buying_keys[0]
     of = f", of region {context.region}" if context.region else ", region not given"
     return Finding("key", "ok", f"{key.fingerprint}… from the {key.source}{of}")
 
@@ -122,18 +125,38 @@ def _clock(context: Context) -> Finding:
 
 
 def _model_findings(context: Context, region: str, *, keep: bool) -> Generator[Finding]:
+    """What is said of the models to each account, and what is to be told of all that was ever said."""
+    told: Sequence[ModelNotice] | None = None
+    for api_key in context.buying_keys:
+        news = yield from _account_findings(context, region, api_key, keep=keep)
+        told = told if news is None else news
+    if told is not None:
+        yield _retiring(told)
+
+
+def _account_findings(
+    context: Context, region: str, api_key: ApiKey, *, keep: bool
+) -> Generator[Finding, None, Sequence[ModelNotice] | None]:
+    """What is said to one account; returns the notices of all that were seen, or None where it was not answered."""
     from footage.steps.model_survey import ModelSurvey, survey_models
 
     surveys: list[ModelSurvey] = []
 
     def models() -> Finding:
-        surveys.append(survey_models(context, region, keep=keep))
+        surveys.append(survey_models(context, region, api_key, keep=keep))
         return _models(surveys[0].listings, region)
 
-    yield examine("models", models).as_warning()
-    for survey in surveys:
-        yield _quotas(survey.quotas)
-        yield _retiring(survey.notices)
+    yield _of_account(examine("models", models).as_warning(), api_key)
+    if not surveys:
+        return None
+    yield _of_account(_quotas(surveys[0].quotas), api_key)
+    return surveys[0].notices
+
+
+def _of_account(finding: Finding, api_key: ApiKey) -> Finding:
+    if api_key.account == DEFAULT_ACCOUNT:
+        return finding
+    return replace(finding, message=f"account {api_key.account}: {finding.message}")
 
 
 def _models(listings: Mapping[str, ModelListing], region: str) -> Finding:

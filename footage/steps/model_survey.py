@@ -27,6 +27,7 @@ from footage.steps.open_clips import look
 
 if TYPE_CHECKING:
     from footage.context import Context
+    from footage.credentials import ApiKey
     from footage.order import Order
     from footage.provider import ModelListing, Quota, WanClient
 
@@ -44,21 +45,25 @@ _NO_MODEL = frozenset(
 
 @dataclass
 class ModelSurvey:
-    """What the provider said of the models of one region, and what follows from it."""
+    """What the provider said of the models of one region to one account, and what is to be told of all accounts."""
 
     listings: dict[str, ModelListing] = field(default_factory=dict[str, "ModelListing"])
     quotas: dict[str, Quota | None] = field(default_factory=dict[str, "Quota | None"])
     notices: list[ModelNotice] = field(default_factory=list[ModelNotice])
 
 
-def survey_models(context: Context, region: str, *, keep: bool = True) -> ModelSurvey:
-    """Ask about every model of a region, and write down what was said; without `keep` only where it is news.
+def survey_models(
+    context: Context, region: str, api_key: ApiKey | None = None, *, keep: bool = True
+) -> ModelSurvey:
+    """Ask with a key (None: the first) about every model of a region, and write down what was said to its account;
+    without `keep` only where it is news.
 
     Raises:
         AccountProblem, Throttled, Unreachable: The provider does not answer.
         StorageProblem: The store cannot be read or written.
     """
-    client = context.client(context.endpoint(region), context.workspace)
+    api_key = api_key or context.api_key
+    client = context.client(context.endpoint(region, api_key), context.workspace_of(api_key), api_key)
     found = ModelSurvey()
     before = read_models_seen(context.store)
     now = context.provider_now()
@@ -66,7 +71,7 @@ def survey_models(context: Context, region: str, *, keep: bool = True) -> ModelS
     for card in offered_models().values():
         if region not in card.regions:
             continue
-        place = (card.name, region, context.api_key.account)
+        place = (card.name, region, api_key.account)
         listing = found.listings[card.name] = client.model_listing(card.name)
         quota = found.quotas[card.name] = client.quotas(card.name)
         new.append(seen_again(before.of(*place), place, listing, quota, now))

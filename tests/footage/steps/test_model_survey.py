@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 from bench import MODEL, REGION, Bench, last_outcome
 
+from footage.checkup import Finding, provider_findings
 from footage.context import Context
+from footage.credentials import DEFAULT_ACCOUNT, parse_key
 from footage.emulator import Emulator
 from footage.errors import AccountProblem, FootageError
 from footage.retirement.models_seen import PATH, read_models_seen
@@ -19,12 +21,15 @@ from footage.retirement.notice import ModelNotice
 from footage.steps.model_survey import report_changes, survey_models
 from footage.steps.store_status import store_status
 
+OTHER = parse_key("sk-of-studio-b", "block b", account="studio-b")
+
 
 @pytest.fixture
 def retiring(emulator: Emulator) -> Iterator[Emulator]:
     """The emulator, whose knobs of a retirement are turned back afterwards."""
     yield emulator
     emulator.turn(retiring=None, offline_time=None, retiring_limit=None, retired=False)
+    emulator.turn(accounts=None, keys=None)
 
 
 def _night(context: Context) -> list[ModelNotice]:
@@ -93,6 +98,64 @@ def test_a_retirement_is_told_step_by_step_once_each_and_the_last_message_names_
     _night(context)
     kept = {seen.model: seen.dependents for seen in read_models_seen(context.store).models}
     assert kept[MODEL].first_open == []
+
+
+def _findings(context: Context) -> tuple[list[Finding], Finding]:
+    """What a nightly check finds out about the models, by account, and what it tells of all."""
+    found = list(provider_findings(context, keep=True))
+    (told,) = [finding for finding in found if finding.name == "retiring"]
+    return [finding for finding in found if finding.name in ("models", "quotas")], told
+
+
+def test_limits_are_watched_for_each_account_and_told_with_its_name(retiring: Emulator, bench: Bench) -> None:
+    retiring.turn(accounts=["sk-of-studio-b"])
+    context = bench.context(more_keys=(OTHER,))
+
+    of_accounts, told = _findings(context)
+    assert [finding.message.startswith("account studio-b: ") for finding in of_accounts] == [False] * 2 + [
+        True
+    ] * 2
+    assert told.level == "ok"
+
+    retiring.turn(retiring=[MODEL], retiring_limit=1)
+    _, told = _findings(context)
+    words = "takes 1 creates a second instead of 2"
+    assert f"{MODEL} in {REGION} {words}" in told.message
+    assert f"{MODEL} in {REGION}, account studio-b, {words}" in told.message
+    events: list[ModelNotice] = []
+    report_changes(context, events.append)
+    assert {event.to_json()["account"] for event in events} == {DEFAULT_ACCOUNT, "studio-b"}
+
+
+def test_an_account_whose_key_is_refused_leaves_the_others_watched(retiring: Emulator, bench: Bench) -> None:
+    context = bench.context(more_keys=(OTHER,))
+    retiring.turn(keys=["sk-emulator"], retiring=[MODEL], offline_time="2099-12-31 00:00:00")
+
+    of_accounts, told = _findings(context)
+
+    assert [(finding.name, finding.message.startswith("account studio-b: ")) for finding in of_accounts] == [
+        ("models", False),
+        ("quotas", False),
+        ("models", True),
+    ]
+    assert "the key is not accepted" in of_accounts[-1].message
+    assert "stops on 2099-12-31" in told.message
+
+
+def test_keys_of_two_regions_are_one_finding(bench: Bench) -> None:
+    far = parse_key("sk-far", "block far", region="cn-beijing", account="far")
+    near = bench.context()
+    context = Context(
+        near.settings.model_copy(update={"region": None}),
+        near.store,
+        find_api_key=lambda: parse_key("sk-near", "block near", region=REGION),
+        find_more_keys=lambda: (far,),
+    )
+    with context:
+        (found,) = provider_findings(context)
+
+    assert (found.name, found.level, found.exit_code) == ("key", "fail", 3)
+    assert "different regions" in found.message
 
 
 def test_a_model_that_is_gone_before_any_night_saw_it_is_refused_in_the_providers_words(
