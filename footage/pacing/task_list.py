@@ -3,6 +3,9 @@
 The provider lists tasks by status. A task that is listed as RUNNING or PENDING needs no question of its own;
 one that is in neither list has ended, or is too new to be listed, and is asked for by its id. The list is
 never believed about an end.
+
+The tasks of others are listed, too: where all pages would be more questions than there are clips that wait, each clip
+is asked for by its id. The first page is read all the same: it tells how many there are, and an outage to all at once.
 """
 
 from __future__ import annotations
@@ -28,7 +31,7 @@ PAGE_SIZE = 50
 # A list is read so often in each pause, or a clip would be seen up to two pauses late.
 _LISTS_A_PAUSE = 2
 _STATUSES = TaskStatus.PENDING, TaskStatus.RUNNING
-# From here on a list is cheaper than asking for each: it takes one query for every 50 tasks and status.
+# From here on a list may be cheaper than asking for each: it takes one query for every 50 tasks and status.
 WORTH_A_LIST = _LISTS_A_PAUSE * len(_STATUSES) + 1
 
 
@@ -40,13 +43,27 @@ class _Account:
     # The rows by task, or why there are none.
     listed: dict[str, TaskRow] | FootageError = field(default_factory=dict[str, TaskRow])
     listed_at_s: float = float("-inf")
-    # What the last list cost: also those list their tasks there who wait in other processes.
+    # What the last list cost, or would have: also those list their tasks there who wait in other processes.
     pages: int = len(_STATUSES)
     reading: asyncio.Task[None] | None = None
 
     @property
     def being_read(self) -> bool:
         return self.reading is not None and not self.reading.done()
+
+    @property
+    def most_pages(self) -> int:
+        """As many as cost less in a pause than a question for each clip that waits."""
+        return (self.waiting - 1) // _LISTS_A_PAUSE
+
+    @property
+    def questions(self) -> int:
+        """What all that wait cost in a pause."""
+        if self.waiting < WORTH_A_LIST:
+            return self.waiting
+        if self.pages <= self.most_pages:
+            return _LISTS_A_PAUSE * self.pages
+        return self.waiting + _LISTS_A_PAUSE * len(_STATUSES)
 
 
 class TaskList:
@@ -71,11 +88,8 @@ class TaskList:
     def interval_s(self, client: WanClient) -> float:
         """Seconds between two questions about one task of this endpoint, for all that wait for it now."""
         account = self._of(client)
-        waiting = account.waiting
-        questions = waiting if waiting < WORTH_A_LIST else _LISTS_A_PAUSE * account.pages
-        return interval_s(
-            waiting, *self.bounds_s, questions=questions, per_second=_allowed_per_second(client)
-        )
+        per_second = _allowed_per_second(client)
+        return interval_s(account.waiting, *self.bounds_s, questions=account.questions, per_second=per_second)
 
     def few(self, client: WanClient) -> bool:
         """Whether so few wait for this endpoint that each may have a pace of its own."""
@@ -109,7 +123,7 @@ class TaskList:
 async def _read(client: WanClient, account: _Account) -> None:
     """Read the list, or keep why it could not be read: an outage reaches all that wait at once."""
     try:
-        account.listed, account.pages = await in_thread(_open_tasks, client)
+        account.listed, account.pages = await in_thread(_open_tasks, client, account.most_pages)
     except (Unreachable, Throttled, AccountProblem) as error:
         account.listed = error
     account.listed_at_s = time.monotonic()
@@ -119,14 +133,14 @@ def _allowed_per_second(client: WanClient) -> float:
     return pace_of(client.asks_as).per_second()
 
 
-def _open_tasks(client: WanClient) -> tuple[dict[str, TaskRow], int]:
-    """Every queued or running task, and how many pages were read.
+def _open_tasks(client: WanClient, most_pages: int) -> tuple[dict[str, TaskRow], int]:
+    """Every queued or running task, and how many pages that are; no task where they are more than `most_pages`.
 
     RUNNING is read last: what moves on in between is in both lists, not in none.
     """
     rows: dict[str, TaskRow] = {}
     pages = 0
-    for status in _STATUSES:
+    for number, status in enumerate(_STATUSES, start=1):
         page = 1
         while True:
             answer = client.list_tasks(status=status, page=page, page_size=PAGE_SIZE)
@@ -134,5 +148,9 @@ def _open_tasks(client: WanClient) -> tuple[dict[str, TaskRow], int]:
             rows |= {row.task_id: row for row in answer.rows if not row.status.final}
             if page >= answer.total_pages or not answer.rows:
                 break
+            # With one page at least of each status that comes.
+            in_all = pages + answer.total_pages - page + len(_STATUSES) - number
+            if in_all > most_pages:
+                return {}, in_all
             page += 1
     return rows, pages

@@ -143,13 +143,36 @@ async def test_what_a_list_costs_with_the_tasks_of_others_makes_the_pause_longer
     tasks = TaskList(MIN_S, MAX_S)
     with service(*(page(n + 1) for n in range(9)), NOTHING) as (_, client), contextlib.ExitStack() as waiting:
         allowed(client, 20.0)
-        for _ in range(MANY):
+        for _ in range(21):
             waiting.enter_context(tasks.waiting(client))
         before_s = tasks.interval_s(client)
-        await tasks.row(client, "t")
+        assert await tasks.row(client, "9") is not None
 
         # Ten pages twice in a pause, of ten questions a second: the other ten are for what ends.
-        assert (before_s, tasks.interval_s(client)) == pytest.approx((0.4, 2.0))
+        assert (before_s, tasks.interval_s(client)) == pytest.approx((0.42, 2.0))
+
+
+async def test_where_others_have_many_tasks_each_clip_is_asked_for_by_itself() -> None:
+    def page(status: str, of: int) -> Act:
+        row = {"task_id": status, "status": status, "model_name": "m", "gmt_create": 1764547200000}
+        return reply({"data": [row], "page_no": 1, "total_page": of, "total": of * PAGE_SIZE})
+
+    tasks = TaskList(MIN_S, 1000.0)
+    answers = page("PENDING", 1), page("RUNNING", 100)
+    with service(*answers) as (server, client), contextlib.ExitStack() as waiting:
+        allowed(client, 4.0)
+        for _ in range(MANY):
+            waiting.enter_context(tasks.waiting(client))
+
+        # What the first pages tell is enough: 101, twice in a pause, are not read where twelve questions will do.
+        assert [await tasks.row(client, "PENDING") for _ in range(3)] == [None] * 3
+        assert len(server.requests) == 2
+        assert tasks.interval_s(client) == pytest.approx((MANY + 4) / 2.0)
+
+        # For so many the list costs less.
+        for _ in range(203 - MANY):
+            waiting.enter_context(tasks.waiting(client))
+        assert tasks.interval_s(client) == pytest.approx(202 / 2.0)
 
 
 async def test_a_list_that_hangs_holds_up_no_other_account() -> None:
