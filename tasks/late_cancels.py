@@ -69,7 +69,7 @@ async def cancel_unheard_runs(unheard: timedelta = SILENCE) -> list[str]:
 async def _without_page(client: PrefectClient) -> list[FlowRun]:
     """The runs that were cancelled, of whose clips no page says what became of them."""
     since: Any = datetime.now(UTC) - RECENT
-    ours = FlowFilter(name=FlowFilterName(any_=_FLOWS))
+    ours = FlowFilter(name=FlowFilterName(any_=[*_FLOWS]))
     twins = DeploymentFilter(name=DeploymentFilterName(any_=["emulated"]))
     emulated = {one.id for one in await client.read_deployments(deployment_filter=twins)}
     found: list[FlowRun] = []

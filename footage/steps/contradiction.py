@@ -1,8 +1,8 @@
 """Does the provider still have a task of a clip, whatever its records say?
 
 Records can be changed, the provider's answers can be wrong for a while, and asking is free. While the provider
-remembers a task (24 h), its word about it counts more than a record that calls the task failed, cancelled or lost. It is
-asked before money is spent again, and where its list shows such a task.
+remembers a task (24 h), its word about it counts more than a record that calls the task failed, cancelled or lost. It
+is asked before money is spent again, and where its list shows such a task.
 """
 
 from __future__ import annotations
