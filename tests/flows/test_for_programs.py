@@ -95,7 +95,7 @@ def test_help_names_the_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
     for command in ("generate", "storyboard"):
         run([command, "--help"])
 
-        assert "6 over budget" in " ".join(capsys.readouterr().out.split())
+        assert "6 over the budget" in " ".join(capsys.readouterr().out.split())
 
 
 @pytest.mark.slow

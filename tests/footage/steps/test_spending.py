@@ -34,6 +34,15 @@ from footage.steps.store_status import clip_status, store_status
 from footage.values.money import Amount
 
 
+@pytest.fixture(autouse=True)
+def _not_before_midnight(bench: Bench) -> None:
+    """The provider's quick clock is hours away from the next day, so that a test is over on the day it began."""
+    now = bench.context().provider_now()
+    if now.hour >= 18:
+        midnight = now.replace(hour=0, minute=0, second=0) + timedelta(days=1)
+        bench.emulator.advance((midnight - now).total_seconds() + 60)
+
+
 def spent(bench: Bench) -> Decimal:
     """What the ledger has of today and of the days that the provider's quick clock has come to, in CNY."""
     today = datetime.now(UTC).date()
