@@ -80,9 +80,10 @@ def test_a_deployed_run_works_with_the_stand_in_and_remove_leaves_nothing(
 
     assert run["state"]["name"] == "Completed", run["state"]
     (clip,) = (tmp_path / "out" / "emulated").rglob("videos/*[0-9a-f].mp4")
-    (receipt,) = (tmp_path / "out" / "emulated").rglob("receipt.json")
+    # A harvest of the real deployments may come by its schedule, and finds nothing.
+    (receipt,) = (tmp_path / "out").rglob("receipt.json")
+    assert receipt.is_relative_to(tmp_path / "out" / "emulated")
     assert json.loads(receipt.read_text())["endpoint"].startswith("http://127.0.0.1:")
-    assert [path.name for path in (tmp_path / "out").iterdir()] == ["emulated"]
     assert clip.stat().st_size
 
     # What waits for a worker must not be run against the provider one day.
