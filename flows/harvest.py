@@ -61,7 +61,8 @@ async def harvest(
             )
             report.warnings += [f"run {name} was silent and is called crashed now" for name in silent]
             report.warnings += [
-                f"run {name} was cancelled without a worker; its clips are now" for name in cancelled
+                f"run {name} was cancelled while no worker had it; its page tells of its clips"
+                for name in cancelled
             ]
             report.warnings += [f"run {name} was crashed and is started again now" for name in started]
             if not keys:

@@ -148,15 +148,11 @@ class Clip:
 
     def client(self) -> WanClient:
         """The client that this clip is bought with."""
-        return self._client_of(self.api_key)
+        return self.context.client_in(self.order.region, self.api_key)
 
     def clients(self) -> list[WanClient]:
         """One of each account that this clip could be bought with. Raises as `Context.buying_keys`."""
-        return [self._client_of(key) for key in self.context.buying_keys]
-
-    def _client_of(self, api_key: ApiKey | None) -> WanClient:
-        endpoint = self.context.endpoint(self.order.region, api_key)
-        return self.context.client(endpoint, self.context.workspace_of(api_key), api_key)
+        return [self.context.client_in(self.order.region, key) for key in self.context.buying_keys]
 
     @property
     def workspace(self) -> str | None:

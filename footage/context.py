@@ -97,7 +97,6 @@ class Context:
         # Whose clips cannot be asked for here, and why; for reports.
         self.key_warnings: tuple[str, ...] = ()
         self._more_keys: tuple[ApiKey, ...] | None = None
-        # How many purchases each account was given in this process.
         self._clients: dict[tuple[str, str | None, str], WanClient] = {}
         # Endpoints that gave a good answer: what they do from then on is no mistake in a setting.
         self.answered: set[str] = set()
@@ -246,6 +245,10 @@ class Context:
         from footage.catalogue import endpoint
 
         return self.settings.http_base_url or endpoint(region, self.workspace_of(api_key))
+
+    def client_in(self, region: str, api_key: ApiKey | None = None) -> WanClient:
+        """The client of a region and key (None: the first). Raises as `client`."""
+        return self.client(self.endpoint(region, api_key), self.workspace_of(api_key), api_key)
 
     def client(self, endpoint: str, workspace: str | None = None, api_key: ApiKey | None = None) -> WanClient:
         """The client of one endpoint and key (None: the first), closed with the context.

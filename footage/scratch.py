@@ -1,4 +1,4 @@
-"""Folders for temporary files, which may be as large as a film: also a killed process leaves them for minutes only."""
+"""Folders for temporary files, which may be as large as a film; a later process removes what killed ones left."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ _YOUNG_S = 600
 
 @contextmanager
 def scratch_folder() -> Generator[Path]:
-    """A folder that is removed at the end; the first one of a process removes what killed processes left."""
-    remove_leftovers(tempfile.gettempdir())
+    """A folder that is removed at the end; the first one of a process removes what killed ones left ten minutes ago."""
+    _remove_leftovers(tempfile.gettempdir())
     with (
         tempfile.TemporaryDirectory(prefix=_PREFIX, ignore_cleanup_errors=True) as folder,
         # Not of one thread: a folder may be given up by another one than asked for it.
@@ -31,7 +31,7 @@ def scratch_folder() -> Generator[Path]:
 
 
 @functools.cache
-def remove_leftovers(folder: str) -> None:
+def _remove_leftovers(folder: str) -> None:
     """Remove the folders in `folder` that no process holds any more; once for each process."""
     for left in Path(folder).glob(f"{_PREFIX}*"):
         # Of another user, or just removed by another process.

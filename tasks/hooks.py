@@ -44,8 +44,8 @@ async def cancel_clips(flow: Any, flow_run: FlowRun, state: Any) -> None:  # noq
 async def cancel_and_tell(flow_run: FlowRun, *, asked_at: datetime | None = None) -> bool:
     """Cancel every clip that the run worked on, and say so on its page.
 
-    `asked_at`: when that was asked, where no process of the run heard it. False: the run noted no clip in this store,
-    and nothing is said.
+    `asked_at`: when that was asked, where no process of the run heard it. False, and nothing is said: the run noted no
+    clip in this store, or store or key could not be used now.
     """
     try:
         done = await cancel_work(flow_run.id, flow_run.parameters, asked_at=asked_at)
@@ -56,6 +56,9 @@ async def cancel_and_tell(flow_run: FlowRun, *, asked_at: datetime | None = None
             "`wan-video cancel` without a key lists what is open.",
             error,
         )
+        if asked_at is not None:
+            # Without a page the next harvest tries again.
+            return False
         told = [
             f"Clips of this run may go on and be billed, because they could not be cancelled: "
             f"{as_text(error.message, 2_000)} `wan-video cancel` without a key lists what is open."

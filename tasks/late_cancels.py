@@ -28,7 +28,6 @@ from prefect.client.schemas.filters import (
     FlowRunFilterStateType,
 )
 from prefect.client.schemas.objects import StateType
-from prefect.exceptions import PrefectHTTPStatusError
 
 from footage.emulated_environment import emulated_here
 from tasks.hooks import CANCELLED_PAGE, cancel_and_tell
@@ -49,7 +48,8 @@ async def cancel_unheard_runs(unheard: timedelta = SILENCE) -> list[str]:
     """Cancel the clips of each run of a deployment whose Cancel no process heard; the runs' names.
 
     A worker has `unheard` to do it first; that it was done is told by the artifact that says so. To be called within
-    the context of the store. A server that does not answer now is asked by the next harvest.
+    the run's context, which tells whether this is the stand-in. A server that does not answer now is asked by the next
+    harvest.
     """
     late: list[str] = []
     try:
@@ -57,11 +57,14 @@ async def cancel_unheard_runs(unheard: timedelta = SILENCE) -> list[str]:
             for run in await _without_page(client):
                 asked_at = _asked_at(await client.read_flow_run_states(run.id), unheard)
                 if asked_at is not None and await cancel_and_tell(run, asked_at=asked_at):
-                    logger.warning("No worker heard that run %s was cancelled; its clips are now.", run.name)
+                    logger.warning(
+                        "No worker heard that run %s was cancelled; its page tells of its clips.",
+                        run.name,
+                    )
                     late.append(run.name)
                 if len(late) == _AT_MOST:
                     break
-    except (httpx.HTTPError, PrefectHTTPStatusError) as error:
+    except httpx.HTTPError as error:
         logger.warning("Prefect does not tell which runs were cancelled (%s).", type(error).__name__)
     return late
 

@@ -25,7 +25,6 @@ from prefect.client.schemas.filters import (
 )
 from prefect.client.schemas.objects import StateType
 from prefect.client.schemas.responses import SetStateStatus
-from prefect.exceptions import PrefectHTTPStatusError
 from prefect.states import AwaitingRetry, Crashed
 
 logger = logging.getLogger("footage.tasks")
@@ -62,7 +61,7 @@ async def crash_silent_runs(silence: timedelta = SILENCE) -> list[str]:
                 for name in [await _crash(client, run, silence) for run in await _running(client)]
                 if name
             ]
-    except (httpx.HTTPError, PrefectHTTPStatusError) as error:
+    except httpx.HTTPError as error:
         logger.warning("Prefect does not tell which runs are silent (%s).", type(error).__name__)
         return []
 
@@ -82,7 +81,7 @@ async def start_crashed_runs(unstarted: timedelta = UNSTARTED) -> list[str]:
                 for run in await _crashed(client, unstarted)
                 if run.deployment_id is not None and run.run_count > 0 and await _start(client, run)
             ]
-    except (httpx.HTTPError, PrefectHTTPStatusError) as error:
+    except httpx.HTTPError as error:
         logger.warning("Prefect does not tell which runs are crashed (%s).", type(error).__name__)
         return []
 

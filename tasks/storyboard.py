@@ -148,7 +148,7 @@ async def crew(
 ) -> Crew:
     """Who makes the shots of a board: this process, or runs of the `generate-videos` deployment anywhere.
 
-    `running_tasks`: how many of a model the account may run now, where that is known.
+    `running_tasks`: how many of a model the accounts may run now, where that is known.
 
     Raises:
         InvalidRequest: The Prefect server has no such deployment; nothing was bought.

@@ -65,7 +65,7 @@ class Offer:
 
     @property
     def most(self) -> Amount:
-        """The most that may be spent: what the person saw, and nothing where nobody is asked."""
+        """The most that may be spent: the price of a new clip, and nothing for one that is booked or stored."""
         return self.price if self.stands == "new" else Amount(Decimal(0), self.price.currency)
 
     @property

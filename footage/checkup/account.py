@@ -91,7 +91,7 @@ def _accounts(context: Context, region: str) -> Finding:
     if wrong or context.key_warnings:
         fix = "mend the credentials blocks; what their accounts made waits at the provider for 24 h"
         return Finding("accounts", "warn", "; ".join([*wrong, *context.key_warnings]), fix)
-    return Finding("accounts", "ok", f"the keys of {len(others)} more accounts are taken")
+    return Finding("accounts", "ok", f"keys of other accounts that are taken: {len(others)}")
 
 
 def _region_of_key(context: Context, besides: str) -> str | None:

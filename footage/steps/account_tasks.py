@@ -51,8 +51,7 @@ def client_in_use(context: Context, api_key: ApiKey | None = None) -> WanClient:
     Raises:
         AccountProblem: There is no usable key.
     """
-    endpoint = context.endpoint(context.region or REGION_NAMES[0], api_key)
-    return context.client(endpoint, context.workspace_of(api_key), api_key)
+    return context.client_in(context.region or REGION_NAMES[0], api_key)
 
 
 def account_tasks(context: Context, api_key: ApiKey) -> list[TaskRow]:

@@ -73,9 +73,10 @@ class Harvest:
     found: OpenClips = field(default_factory=OpenClips)
 
     def to_json(self) -> dict[str, Any]:
-        """All that is told of it."""
-        told = dataclasses.asdict(dataclasses.replace(self, found=OpenClips()))
-        return {name: value for name, value in told.items() if name != "found"}
+        """The report as plain data, without `found`."""
+        told = dataclasses.asdict(self)
+        del told["found"]
+        return told
 
 
 async def harvest_store(

@@ -63,7 +63,7 @@ def survey_models(
         StorageProblem: The store cannot be read or written.
     """
     api_key = api_key or context.api_key
-    client = context.client(context.endpoint(region, api_key), context.workspace_of(api_key), api_key)
+    client = context.client_in(region, api_key)
     found = ModelSurvey()
     before = read_models_seen(context.store)
     now = context.provider_now()

@@ -155,7 +155,7 @@ def patience_s(
 ) -> float:
     """How long a clip among so many at once is waited for: it may have to wait behind all others of its model.
 
-    `running_tasks` has how many of a model the account may run now, where that is known; else as many as documented.
+    `running_tasks` has how many of a model the accounts may run now, where that is known; else as many as documented.
     """
     known = running_tasks or {}
     turns_s = max(
@@ -175,8 +175,7 @@ async def ask_running_tasks(context: Context, models: Iterable[tuple[str, str]])
         told: list[int | None] = []
         with contextlib.suppress(FootageError):
             for key in context.buying_keys:
-                endpoint, workspace = context.endpoint(region, key), context.workspace_of(key)
-                client = await in_thread(context.client, endpoint, workspace, key)
+                client = await in_thread(context.client_in, region, key)
                 told.append((await live_quota(client, model)).running_tasks)
         if any(told):
             known[model] = sum(running or known_models()[model].concurrent_tasks for running in told)

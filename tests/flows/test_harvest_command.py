@@ -104,7 +104,7 @@ def test_a_harvest_cancels_what_a_run_bought_whose_cancel_no_worker_heard(
 
         assert [task["status"] for task in emulator.tasks()] == ["CANCELED"]
     warnings = json.loads(capsys.readouterr().out)["warnings"]
-    assert "run waited was cancelled without a worker; its clips are now" in warnings
+    assert "run waited was cancelled while no worker had it; its page tells of its clips" in warnings
     deployment = prefect_api.get("deployments/name/generate-video/of-harvest").json()["id"]
     for left in (f"flow_runs/{cancelled}", f"deployments/{deployment}"):
         prefect_api.delete(left).raise_for_status()

@@ -25,11 +25,11 @@ DEPLOYMENT = "generate-videos/late-cancels"
 async def batch() -> None: ...
 
 
-async def _run(client: PrefectClient, name: str, *history: Any) -> UUID:
+async def _run(client: PrefectClient, name: str, *history: Any, **parameters: Any) -> UUID:
     """A run of a deployment that went through these states, as the server allows them."""
     flow_id = await client.create_flow(batch)
     deployment = await client.create_deployment(flow_id, DEPLOYMENT.rpartition("/")[2])
-    run = await client.create_flow_run_from_deployment(deployment, name=name)
+    run = await client.create_flow_run_from_deployment(deployment, name=name, parameters=parameters)
     for state in history:
         await client.set_flow_run_state(run.id, state)
     return run.id
@@ -58,6 +58,7 @@ def test_a_run_that_was_cancelled_without_a_process_has_its_clips_cancelled_once
             dead = await _run(client, "dead", Running(), Cancelling())
             ended = await _run(client, "ended", Running(), Cancelled(message="by itself"))
             elsewhere = await _run(client, "elsewhere", Running(), Cancelling(), Cancelled())
+            broken = await _run(client, "broken", Running(), Cancelling(), storage_block="not-there")
             # The server itself does this where no process has the run.
             waiting = await client.read_flow_run(waits)
             assert waiting.state is not None
@@ -75,8 +76,9 @@ def test_a_run_that_was_cancelled_without_a_process_has_its_clips_cancelled_once
 
             (told,) = await _page(client, waits)
             assert "clip `111111111111`: nothing was bought for it" in told
-            assert [await _page(client, run) for run in (ended, elsewhere)] == [[], []]
-            for run in (waits, dead, ended, elsewhere):
+            # What could not be done is tried again by the next harvest.
+            assert [await _page(client, run) for run in (ended, elsewhere, broken)] == [[], [], []]
+            for run in (waits, dead, ended, elsewhere, broken):
                 await client.delete_flow_run(run)
             await client.delete_deployment((await client.read_deployment_by_name(DEPLOYMENT)).id)
 

@@ -46,7 +46,7 @@ async def test_patience_counts_from_the_beginning_of_the_question_and_the_questi
     slow, answers = _Slow(), SharedAnswers[int](kept_s=60.0)
     assert await answers.ask("a", slow, patience_s=0.5) is None
 
-    # Hours would be waited for otherwise, by each that comes while it hangs.
+    # Its half second began with the question: whoever comes later does not wait for another one.
     first = asyncio.ensure_future(answers.ask("a", slow, patience_s=0.5))
     patient = asyncio.ensure_future(answers.ask("a", slow))
     assert await asyncio.wait_for(first, 0.45) is None

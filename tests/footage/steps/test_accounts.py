@@ -116,8 +116,6 @@ def test_what_another_account_bought_stays_booked_without_its_key_and_no_other_k
     bench.emulator.turn(generation_s=5000.0)
     context = bench.context(more_keys=(OTHER,))
     clips = bench.buy_takes(context, 2)
-    # UNKNOWN is not believed of a task that was made just now.
-    bench.emulator.advance(120)
 
     with pytest.raises(AccountProblem, match=r"of account studio-b in .* no key of it here"):
         bench.make(bench.clip(bench.context(), take=2))
@@ -204,7 +202,7 @@ def test_doctor_says_which_account_s_key_is_refused_and_what_is_not_here(bench: 
     bench.emulator.turn(keys=None)
     alone.key_warnings = ("The block far is not covered.",)
 
-    assert before == ([], [("ok", "the keys of 1 more accounts are taken")])
+    assert before == ([], [("ok", "keys of other accounts that are taken: 1")])
     assert refused[0][0] == "warn"
     assert refused[0][1].startswith("studio-b, from the block b: ")
     assert told(alone) == [("warn", "The block far is not covered.")]
