@@ -10,7 +10,7 @@ from footage.catalogue import CATALOGUE
 from footage.storyboard import FORMATS
 from footage.storyboard.board import MAX_CAP
 from tasks.parameters import number, one_of
-from tasks.shot_runs import MOST_SHOTS
+from tasks.shot_runs import MOST_LINES, MOST_SHOTS
 
 BoardPath = Annotated[str, WithJsonSchema({"type": "string", "minLength": 1, "title": "path"})]
 BoardData = Annotated[
@@ -18,6 +18,7 @@ BoardData = Annotated[
 ]
 BoardFormat = Annotated[str, one_of(*FORMATS)]
 ShotsPerRun = Annotated[int, number("integer", 1, MOST_SHOTS)]
+LinesPerRun = Annotated[int, number("integer", 1, MOST_LINES)]
 # Each is a request, which the core reads; the form has an editor for it.
 Requests = Annotated[
     list[Any], WithJsonSchema({"type": "array", "items": {"type": "object", "additionalProperties": True}})

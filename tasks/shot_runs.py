@@ -1,7 +1,7 @@
-"""Shots of a board made by runs of the `generate-videos` deployment, several in each, on workers of any pool.
+"""Shots of a board, or lines of a batch, made by runs of the `generate-videos` deployment, on workers of any pool.
 
-A run of its own for each shot costs a process of 100 MB and seconds of CPU. The orders and their pictures are in the
-evidence, so a run gets no more than keys, and what became of each shot is read from the evidence again. A run that
+A run of its own for each clip costs a process of 100 MB and seconds of CPU. The orders and their pictures are in the
+evidence, so a run gets no more than keys, and what became of each clip is read from the evidence again. A run that
 crashes is started again by the automation, and goes on by its keys.
 """
 
@@ -49,6 +49,7 @@ DEPLOYMENT = "generate-videos/generate-videos"
 # Its twin of `wan-video setup --emulator`, which works with the emulator and its output.
 EMULATED_DEPLOYMENT = "generate-videos/emulated"
 MOST_SHOTS = 50
+MOST_LINES = 500
 # Shots become ready one after the other; a run that is not full begins when no further one came for so long.
 _GATHER_S = 1.0
 _LOOK_EVERY_S = 2.0
@@ -74,19 +75,42 @@ async def shot_runs(
     if shots_per_run is not None and not 1 <= shots_per_run <= MOST_SHOTS:
         problem = Problem("shots_per_run", str(shots_per_run), "is no number of shots", f"1 to {MOST_SHOTS}")
         raise InvalidRequest(problems=(problem,))
-    deployment = EMULATED_DEPLOYMENT if emulated_here() else DEPLOYMENT
+    deployment = _deployment()
     workers = await workers_of(deployment)
     size = shots_per_run or min(MOST_SHOTS, math.ceil(len(plan.takes) / max(1, workers)))
-    parameters = {
-        "retry_failed": permission.retry_failed,
-        "buy_again": permission.buy_again,
-        "board": title,
-        "board_run": str(flow_run.id),
-        **blocks,
-    }
     sources = {shot.starts_from for shot in plan.shots}
     awaited = frozenset(take.id for take in plan.takes if take.shot.id in sources)
-    return ShotRuns(context, deployment, parameters, size, awaited)
+    parameters = {**_parameters(permission, blocks), "board": title}
+    return ShotRuns(context, deployment, parameters, size, title, awaited)
+
+
+async def line_runs(
+    context: Context, name: str, permission: Permission, blocks: dict[str, Any], lines_per_run: int
+) -> ShotRuns:
+    """What makes the lines of the batch of this name elsewhere, so many in each run.
+
+    Raises:
+        InvalidRequest: The number is none, or the Prefect server has no such deployment; nothing was bought.
+    """
+    if not 1 <= lines_per_run <= MOST_LINES:
+        problem = Problem("lines_per_run", str(lines_per_run), "is no number of lines", f"1 to {MOST_LINES}")
+        raise InvalidRequest(problems=(problem,))
+    deployment = _deployment()
+    await workers_of(deployment)
+    return ShotRuns(context, deployment, _parameters(permission, blocks), lines_per_run, name)
+
+
+def _deployment() -> str:
+    return EMULATED_DEPLOYMENT if emulated_here() else DEPLOYMENT
+
+
+def _parameters(permission: Permission, blocks: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "retry_failed": permission.retry_failed,
+        "buy_again": permission.buy_again,
+        "parent_run": str(flow_run.id),
+        **blocks,
+    }
 
 
 async def workers_of(name: str) -> int:
@@ -127,7 +151,10 @@ class _Wanted:
 
 
 class ShotRuns:
-    """Gathers shots into runs of a deployment, `size` in each; `awaited` are those that other shots start from."""
+    """Gathers clips into runs of a deployment, `size` in each, that are named after `title` and their clips.
+
+    `awaited` are those that others start from.
+    """
 
     def __init__(
         self,
@@ -135,12 +162,14 @@ class ShotRuns:
         deployment: str,
         parameters: dict[str, Any],
         size: int,
-        awaited: frozenset[str],
+        title: str,
+        awaited: frozenset[str] = frozenset(),
     ) -> None:
         self._context = context
         self._deployment = deployment
         self._parameters = parameters
         self._size = size
+        self._title = title
         self._awaited = awaited
         self._gathered: list[_Wanted] = []
         self._timer: asyncio.TimerHandle | None = None
@@ -180,7 +209,7 @@ class ShotRuns:
             run = await self._ended(await self._started(shots), shots)
         except httpx.HTTPError as error:
             # The run may have been made all the same, and may buy.
-            message = f"Prefect does not say what became of the run of this shot ({type(error).__name__})."
+            message = f"Prefect does not say what became of the run of this clip ({type(error).__name__})."
             for shot in shots:
                 go_on = Rerun(shot.clip.key)
                 _tell(shot, NotFinished(message, next_step=go_on, key=shot.clip.key))
@@ -208,7 +237,7 @@ class ShotRuns:
                 return await arun_deployment(
                     self._deployment,
                     parameters={"requests": lines, **self._parameters},
-                    flow_run_name=_run_name(shots, self._parameters["board"]),
+                    flow_run_name=_run_name(shots, self._title),
                     # The same shots of the same attempt of this run are the same child, however often this is asked.
                     idempotency_key=f"{flow_run.id}:{flow_run.run_count}:"
                     + batch_name("requests", (shot.clip.key for shot in shots)),
@@ -216,7 +245,7 @@ class ShotRuns:
                 )
             except (httpx.TransportError, httpx.HTTPStatusError) as error:
                 _raise_unless_for_now(error, answered_s)
-                logger.warning("Prefect does not take a run of %d shots (%s).", len(shots), _told_by(error))
+                logger.warning("Prefect does not take a run of %d clips (%s).", len(shots), _told_by(error))
             await asyncio.sleep(_LOOK_EVERY_S)
 
     async def _ended(self, run: FlowRun, shots: list[_Wanted]) -> FlowRun:
@@ -291,11 +320,11 @@ def _told_by(error: httpx.HTTPError) -> str:
     return type(error).__name__
 
 
-def _run_name(shots: list[_Wanted], board: str) -> str:
+def _run_name(shots: list[_Wanted], title: str) -> str:
     first, last = one_line(shots[0].clip.name), one_line(shots[-1].clip.name)
     if len(shots) == 1:
         return f"{first}: {shots[0].clip.order.model}"
-    return f"{board}: {first} to {last}, {len(shots)} shots"
+    return f"{title}: {first} to {last}, {len(shots)} clips"
 
 
 def _tell(shot: _Wanted, told: VideoResponse | BaseException) -> None:

@@ -48,13 +48,20 @@ class ClipReport:
     same_as: str | None = None
 
 
-def most_at_once(batch: PreparedBatch, running_tasks: Mapping[str, int]) -> dict[str, int]:
+def most_at_once(
+    batch: PreparedBatch, running_tasks: Mapping[str, int], *, elsewhere: bool = False
+) -> dict[str, int]:
     """How many clips of each model are on their way at once, at the most.
 
-    `running_tasks` has how many of a model the accounts may run now, where that is known.
+    `running_tasks` has how many of a model the accounts may run now, where that is known. `elsewhere`: other processes
+    make them, and each of these bounds its own.
     """
     return {
-        model: min(clips, MOST_AT_ONCE, max(AT_ONCE, WINDOW * running_tasks.get(model, 0)))
+        model: min(
+            clips,
+            MOST_AT_ONCE,
+            MOST_AT_ONCE if elsewhere else max(AT_ONCE, WINDOW * running_tasks.get(model, 0)),
+        )
         for model, clips in batch.clips_by_model.items()
     }
 

@@ -207,7 +207,7 @@ def test_a_run_that_a_board_started_buys_nothing_that_was_no_part_of_the_boards_
         require_unchanged(context.store, board_run, {}, makes=True, paid={"a"})
 
     lines = [{"id": name, "key": key} for name, key in keys.items()]
-    ended = run(generate_videos, requests=lines, board="Harbour", board_run=board_run)
+    ended = run(generate_videos, requests=lines, board="Harbour", parent_run=board_run)
 
     told = {clip["id"]: clip for clip in ended.data.result["clips"]}
     assert {name: clip["state"] for name, clip in told.items()} == {"a": "held", "b": "delivered"}

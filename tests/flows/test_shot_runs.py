@@ -14,10 +14,12 @@ from typing import Any
 import httpx
 import pytest
 from emulatedrun import environment, fast_emulator
+from emulatedrun import run as run_flow
 from failinggateway import FailingGateway
 from plainsteps import PLAIN_STEPS
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
+from flows.batch import generate_videos
 from flows.cli import run
 from footage.clip import follow
 from footage.context import open_context
@@ -120,11 +122,11 @@ def test_shots_are_made_several_in_a_run_that_is_named_after_them(
     for child, names in zip(taken, made, strict=True):
         alone = f"{names[0]}: {PLAIN['model']}"
         assert child["name"] == (
-            alone if len(names) == 1 else f"Over workers: {names[0]} to {names[-1]}, 2 shots"
+            alone if len(names) == 1 else f"Over workers: {names[0]} to {names[-1]}, 2 clips"
         )
         assert child["parameters"]["board"] == "Over workers"
         (board,) = prefect_api.post("flow_runs/filter", json=_parent_of(child)).raise_for_status().json()
-        assert child["parameters"]["board_run"] == board["id"]
+        assert child["parameters"]["parent_run"] == board["id"]
     assert emulator.ledger()["accepted"] == 5
 
 
@@ -246,4 +248,31 @@ def test_a_number_of_shots_that_is_none_is_refused(emulator: Emulator, tmp_path:
     board = _board(tmp_path, *_shots(1))
 
     assert run(["storyboard", board, "--run", "deployments", "--shots-per-run", number]) == 2
+    assert emulator.ledger()["creates"] == 0
+
+
+@pytest.mark.slow
+def test_the_lines_of_a_batch_are_made_by_runs_on_workers_and_reported_by_the_one_that_started_them(
+    emulator: Emulator, prefect_api: httpx.Client
+) -> None:
+    def work(child: Child) -> None:
+        _make(child)
+        _set(prefect_api, child, "COMPLETED", "Completed")
+
+    lines = [{"prompt": f"Rain {n}", **PLAIN} for n in range(1, 6)]
+    with worker(prefect_api, work) as taken:
+        ended = run_flow(generate_videos, requests=[*lines, lines[0]], lines_per_run=2)
+
+    told = ended.data.result["clips"]
+    assert [clip["state"] for clip in told] == ["delivered"] * 6
+    assert sorted(len(child["parameters"]["requests"]) for child in taken) == [1, 2, 2]
+    assert {child["parameters"].get("lines_per_run") for child in taken} == {None}
+    assert emulator.ledger()["creates"] == 5
+
+
+@pytest.mark.parametrize("number", [0, 501])
+def test_a_number_of_lines_that_is_none_is_refused(emulator: Emulator, number: int) -> None:
+    ended = run_flow(generate_videos, requests=[{"prompt": "Rain", **PLAIN}], lines_per_run=number)
+
+    assert "lines_per_run" in str(ended.message)
     assert emulator.ledger()["creates"] == 0
