@@ -1,4 +1,4 @@
-"""A list or a file of requests becomes clips, all in one process: a run for each would cost a process for each.
+"""A list or a file of requests becomes clips, many in one process: a run for each would cost a process for each.
 
     read ─► all lines checked and priced ─► probe ─► approval? ─► clips, some at once for each model ─► report.json
                                                                     here, or in further runs of this deployment
@@ -21,12 +21,13 @@ from footage.batch.batch_report import BatchReport
 from footage.errors import FootageError
 from footage.evidence.state import Permission
 from footage.storyboard import Budget, Ledger, capped
-from footage.storyboard.crew import Crew, patience_s
+from footage.storyboard.crew import patience_s
 from tasks.approval import refused
 from tasks.batch import (
     approved,
     batch_progress,
     batch_run_name,
+    crew,
     plan,
     probe_batch,
     require_same_as_begun,
@@ -36,9 +37,7 @@ from tasks.board_parameters import Cap, LinesFile, LinesPerRun, Requests
 from tasks.context import context_of
 from tasks.final_states import stopped
 from tasks.hooks import cancel_clips
-from tasks.local_crew import crew_here
 from tasks.parameters import Currency
-from tasks.shot_runs import line_runs
 
 
 @flow(
@@ -79,13 +78,14 @@ async def generate_videos(
         storage_block: Name of a Video Storage block; empty: OUTPUT_DIR.
         retry_failed: Try again what the provider refused or failed for good.
         buy_again: Pay a second time for clips whose first purchase is lost or unknown.
-        lines_per_run: Make the clips in further runs of this deployment, so many in each, on workers of any pool; this
-            run waits for them. Empty: all in this run.
+        lines_per_run: Make the clips in further runs of this deployment, so many in each, on the workers of its pool;
+            this run waits for them. Empty: all in this run.
         board: Title of the storyboard that asks for them, for the ledger.
         parent_run: Id of the run that asks for them; what a person said was said to that run, and counts once.
     """
     given_to = None if parent_run is None else str(parent_run)
     permission = Permission(retry_failed=retry_failed, buy_again=buy_again, given_to=given_to)
+    blocks = {"credentials_block": credentials_block, "storage_block": storage_block}
     caps = {"max_seconds": max_seconds, "max_cost": max_cost, "approve_above": approve_above}
     try:
         async with context_of(flow_run.id, credentials_block, storage_block) as context:
@@ -93,19 +93,15 @@ async def generate_videos(
             batch, bought, due = await plan(context, requests, file, budget, permission)
             with batch:
                 running_tasks = await probe_batch(context, batch, bought)
+                at_once = most_at_once(batch, running_tasks, elsewhere=lines_per_run is not None)
+                wait_s = patience_s(at_once, context.settings, running_tasks)
+                makers = await crew(context, batch.name, permission, blocks, board, lines_per_run, wait_s)
                 paid_before = await require_same_as_begun(context, batch, bought, due, permission)
                 if not await approved(batch, due):
                     return refused()
                 noun, whole = ("Line", "batch") if board is None else ("Shot", "board")
                 ledger = Ledger(budget, noun, whole, paid_before=paid_before)
-                at_once = most_at_once(batch, running_tasks, elsewhere=lines_per_run is not None)
-                wait_s = patience_s(at_once, context.settings, running_tasks)
-                crew = crew_here(context, permission, board, wait_s)
-                if lines_per_run is not None:
-                    blocks = {"credentials_block": credentials_block, "storage_block": storage_block}
-                    runs = await line_runs(context, batch.name, permission, blocks, lines_per_run)
-                    crew = Crew(crew.check, runs.make)
-                clips = await produce(context, batch, at_once, ledger, crew, batch_progress(batch))
+                clips = await produce(context, batch, at_once, ledger, makers, batch_progress(batch))
                 report = BatchReport.of(batch.name, flow_run.id, clips, ledger.statement())
                 return await wrapped(context, report)
     except FootageError as error:

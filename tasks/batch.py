@@ -23,12 +23,14 @@ from footage.order.hand_over import handed_over
 from footage.privacy.display import one_line, plain
 from footage.privacy.redact import redact
 from footage.storyboard import check_budget, in_words
-from footage.storyboard.crew import ask_running_tasks
+from footage.storyboard.crew import Crew, ask_running_tasks
 from footage.storyboard.plan_of_run import is_bounded, paid_at_begin, require_unchanged
 from footage.storyboard.store_limits import limits_in_words
 from footage.values.money import money
 from tasks.approval import approved_price
 from tasks.artifacts import CountProgress, published
+from tasks.clip_runs import line_runs
+from tasks.local_crew import crew_here
 from tasks.markdown import as_cell, as_link, as_text
 from tasks.probe import probe
 
@@ -109,6 +111,27 @@ def _paid_at_begin(context: Context, permission: Permission) -> frozenset[str]:
     """What was paid when this run began, or the one that started it: neither's caps are about that."""
     runs = [str(flow_run.id), *([permission.given_to] if permission.given_to else [])]
     return frozenset[str]().union(*(paid_at_begin(context.store, run) for run in runs))
+
+
+async def crew(
+    context: Context,
+    name: str,
+    permission: Permission,
+    blocks: dict[str, Any],
+    board: str | None,
+    lines_per_run: int | None,
+    wait_s: float,
+) -> Crew:
+    """Who makes the clips of the batch of this name: this process, or further runs with so many lines in each.
+
+    Raises:
+        InvalidRequest: The number is none, or the Prefect server has no such deployment; nothing was bought.
+    """
+    here = crew_here(context, permission, board, wait_s)
+    if lines_per_run is None:
+        return here
+    runs = await line_runs(context, name, permission, blocks, lines_per_run)
+    return Crew(here.check, runs.make)
 
 
 async def require_same_as_begun(

@@ -9,8 +9,8 @@ from pydantic import WithJsonSchema
 from footage.catalogue import CATALOGUE
 from footage.storyboard import FORMATS
 from footage.storyboard.board import MAX_CAP
+from tasks.clip_runs import MOST_LINES, MOST_SHOTS
 from tasks.parameters import number, one_of
-from tasks.shot_runs import MOST_LINES, MOST_SHOTS
 
 BoardPath = Annotated[str, WithJsonSchema({"type": "string", "minLength": 1, "title": "path"})]
 BoardData = Annotated[

@@ -36,9 +36,9 @@ from footage.storyboard.verdict_log import Words, say
 from footage.values.money import money
 from tasks.approval import approved_price
 from tasks.artifacts import CountProgress, published
+from tasks.clip_runs import shot_runs
 from tasks.local_crew import crew_here
 from tasks.markdown import as_cell, as_link, as_text, slug
-from tasks.shot_runs import shot_runs
 
 if TYPE_CHECKING:
     from prefect import State

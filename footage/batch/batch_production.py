@@ -54,16 +54,13 @@ def most_at_once(
     """How many clips of each model are on their way at once, at the most.
 
     `running_tasks` has how many of a model the accounts may run now, where that is known. `elsewhere`: other processes
-    make them, and each of these bounds its own.
+    make them, each within its own bounds.
     """
-    return {
-        model: min(
-            clips,
-            MOST_AT_ONCE,
-            MOST_AT_ONCE if elsewhere else max(AT_ONCE, WINDOW * running_tasks.get(model, 0)),
-        )
-        for model, clips in batch.clips_by_model.items()
-    }
+
+    def room(model: str) -> int:
+        return MOST_AT_ONCE if elsewhere else max(AT_ONCE, WINDOW * running_tasks.get(model, 0))
+
+    return {model: min(clips, MOST_AT_ONCE, room(model)) for model, clips in batch.clips_by_model.items()}
 
 
 OnReport = Callable[[ClipReport], Awaitable[None]]

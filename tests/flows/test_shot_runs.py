@@ -270,7 +270,7 @@ def test_the_lines_of_a_batch_are_made_by_runs_on_workers_and_reported_by_the_on
     assert emulator.ledger()["creates"] == 5
 
 
-@pytest.mark.parametrize("number", [0, 501])
+@pytest.mark.parametrize("number", [0, 101])
 def test_a_number_of_lines_that_is_none_is_refused(emulator: Emulator, number: int) -> None:
     ended = run_flow(generate_videos, requests=[{"prompt": "Rain", **PLAIN}], lines_per_run=number)
 

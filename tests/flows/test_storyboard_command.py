@@ -23,7 +23,7 @@ from flows.storyboard import storyboard as storyboard_flow
 from footage.emulator import Emulator
 from footage.errors import InvalidRequest
 from footage.values.money import total
-from tasks.shot_runs import workers_of
+from tasks.clip_runs import workers_of
 
 # Third parties' warnings inside a run of ours.
 pytestmark = pytest.mark.filterwarnings("default::DeprecationWarning", "default::ResourceWarning")

@@ -49,8 +49,8 @@ DEPLOYMENT = "generate-videos/generate-videos"
 # Its twin of `wan-video setup --emulator`, which works with the emulator and its output.
 EMULATED_DEPLOYMENT = "generate-videos/emulated"
 MOST_SHOTS = 50
-MOST_LINES = 500
-# Shots become ready one after the other; a run that is not full begins when no further one came for so long.
+MOST_LINES = 100
+# Clips become ready one after the other; a run that is not full begins when no further one came for so long.
 _GATHER_S = 1.0
 _LOOK_EVERY_S = 2.0
 # The automation starts a crashed run after 45 s; where the server forgot it, the next harvest does, every 15 minutes.
@@ -66,7 +66,7 @@ async def shot_runs(
     blocks: dict[str, Any],
     title: str,
     shots_per_run: int | None,
-) -> ShotRuns:
+) -> ClipRuns:
     """What makes the shots of this board elsewhere; without a number, as many in a run as its workers have to share.
 
     Raises:
@@ -81,12 +81,12 @@ async def shot_runs(
     sources = {shot.starts_from for shot in plan.shots}
     awaited = frozenset(take.id for take in plan.takes if take.shot.id in sources)
     parameters = {**_parameters(permission, blocks), "board": title}
-    return ShotRuns(context, deployment, parameters, size, title, awaited)
+    return ClipRuns(context, deployment, parameters, size, title, awaited)
 
 
 async def line_runs(
     context: Context, name: str, permission: Permission, blocks: dict[str, Any], lines_per_run: int
-) -> ShotRuns:
+) -> ClipRuns:
     """What makes the lines of the batch of this name elsewhere, so many in each run.
 
     Raises:
@@ -96,8 +96,8 @@ async def line_runs(
         problem = Problem("lines_per_run", str(lines_per_run), "is no number of lines", f"1 to {MOST_LINES}")
         raise InvalidRequest(problems=(problem,))
     deployment = _deployment()
-    await workers_of(deployment)
-    return ShotRuns(context, deployment, _parameters(permission, blocks), lines_per_run, name)
+    await workers_of(deployment, "lines_per_run", str(lines_per_run), "empty: all in this run")
+    return ClipRuns(context, deployment, _parameters(permission, blocks), lines_per_run, name)
 
 
 def _deployment() -> str:
@@ -113,15 +113,17 @@ def _parameters(permission: Permission, blocks: dict[str, Any]) -> dict[str, Any
     }
 
 
-async def workers_of(name: str) -> int:
-    """How many workers take runs of this deployment now."""
+async def workers_of(
+    name: str, field: str = "run", value: str = "deployments", otherwise: str = "inline"
+) -> int:
+    """How many workers take runs of this deployment now; where there is none, `field` has to be `otherwise`."""
     async with get_client() as client:
         try:
             found = await client.read_deployment_by_name(name)
         except ObjectNotFound:
             message = f"there is no deployment {name} on this Prefect server; nothing was bought"
             raise InvalidRequest(
-                problems=(Problem("run", "deployments", message, "inline"),),
+                problems=(Problem(field, value, message, otherwise),),
                 next_step=NextStep.of(Setup(), ", and start a worker as it says"),
             ) from None
         if found.work_pool_name is None:
@@ -129,7 +131,7 @@ async def workers_of(name: str) -> int:
         pool = await client.read_work_pool(found.work_pool_name)
         if pool.status is not WorkPoolStatus.READY:
             logger.warning(
-                "No worker takes runs of the pool %s now; the shots wait for: prefect worker start --pool %s",
+                "No worker takes runs of the pool %s now; its clips wait for: prefect worker start --pool %s",
                 pool.name,
                 pool.name,
             )
@@ -139,7 +141,7 @@ async def workers_of(name: str) -> int:
 
 @dataclass(frozen=True)
 class _Wanted:
-    """A shot that a run has to make; the number of the last attempt before that run."""
+    """A clip that a run has to make; the number of the last attempt before that run."""
 
     clip: Clip
     attempts: int
@@ -150,7 +152,7 @@ class _Wanted:
         return {"id": self.clip.name, "key": self.clip.key}
 
 
-class ShotRuns:
+class ClipRuns:
     """Gathers clips into runs of a deployment, `size` in each, that are named after `title` and their clips.
 
     `awaited` are those that others start from.
@@ -176,7 +178,7 @@ class ShotRuns:
         self._runs: set[asyncio.Task[None]] = set()
 
     async def make(self, clip: Clip) -> VideoResponse | None:
-        """The shot, made by a run with others that became ready at the same time.
+        """The clip, made by a run with others that became ready at the same time.
 
         Raises:
             FootageError: What the evidence says went wrong.
@@ -203,61 +205,61 @@ class ShotRuns:
         self._runs.add(run)
         run.add_done_callback(self._runs.discard)
 
-    async def _run(self, shots: list[_Wanted]) -> None:
-        """Start one run, wait for it, and tell each of its shots what became of it."""
+    async def _run(self, wanted: list[_Wanted]) -> None:
+        """Start one run, wait for it, and tell each of its clips what became of it."""
         try:
-            run = await self._ended(await self._started(shots), shots)
+            run = await self._ended(await self._started(wanted), wanted)
         except httpx.HTTPError as error:
             # The run may have been made all the same, and may buy.
             message = f"Prefect does not say what became of the run of this clip ({type(error).__name__})."
-            for shot in shots:
-                go_on = Rerun(shot.clip.key)
-                _tell(shot, NotFinished(message, next_step=go_on, key=shot.clip.key))
+            for one in wanted:
+                go_on = Rerun(one.clip.key)
+                _tell(one, NotFinished(message, next_step=go_on, key=one.clip.key))
             return
         except BaseException as error:
-            for shot in shots:
-                _tell(shot, error)
+            for one in wanted:
+                _tell(one, error)
             raise
-        name = batch_name("requests", (shot.clip.key for shot in shots))
+        name = batch_name("requests", (one.clip.key for one in wanted))
         report = await in_thread(read_report, self._context.store, name)
         told = report.clips if report is not None and report.run == str(run.id) else ()
         by_key = {clip.key: clip for clip in told}
-        for shot in shots:
-            if not shot.made.done():
+        for one in wanted:
+            if not one.made.done():
                 try:
-                    _tell(shot, await self._became(shot, run, by_key.get(shot.clip.key)))
+                    _tell(one, await self._became(one, run, by_key.get(one.clip.key)))
                 except FootageError as error:
-                    _tell(shot, error)
+                    _tell(one, error)
 
-    async def _started(self, shots: list[_Wanted]) -> FlowRun:
-        lines = [shot.line for shot in shots]
+    async def _started(self, wanted: list[_Wanted]) -> FlowRun:
+        lines = [one.line for one in wanted]
         answered_s = time.monotonic()
         while True:
             try:
                 return await arun_deployment(
                     self._deployment,
                     parameters={"requests": lines, **self._parameters},
-                    flow_run_name=_run_name(shots, self._title),
-                    # The same shots of the same attempt of this run are the same child, however often this is asked.
+                    flow_run_name=_run_name(wanted, self._title),
+                    # The same wanted of the same attempt of this run are the same child, however often this is asked.
                     idempotency_key=f"{flow_run.id}:{flow_run.run_count}:"
-                    + batch_name("requests", (shot.clip.key for shot in shots)),
+                    + batch_name("requests", (one.clip.key for one in wanted)),
                     timeout=0,
                 )
             except (httpx.TransportError, httpx.HTTPStatusError) as error:
                 _raise_unless_for_now(error, answered_s)
-                logger.warning("Prefect does not take a run of %d clips (%s).", len(shots), _told_by(error))
+                logger.warning("Prefect does not take a run of %d clips (%s).", len(wanted), _told_by(error))
             await asyncio.sleep(_LOOK_EVERY_S)
 
-    async def _ended(self, run: FlowRun, shots: list[_Wanted]) -> FlowRun:
-        """The run at its end; a shot that others start from is told as soon as it is stored."""
+    async def _ended(self, run: FlowRun, wanted: list[_Wanted]) -> FlowRun:
+        """The run at its end; a clip that others start from is told as soon as it is stored."""
         answered_s = time.monotonic()
         crashed_since_s: float | None = None
-        awaited = [shot for shot in shots if shot.clip.name in self._awaited]
+        awaited = [one for one in wanted if one.clip.name in self._awaited]
         async with get_client() as client:
             while True:
                 await asyncio.sleep(_LOOK_EVERY_S)
-                for shot in awaited:
-                    await self._tell_if_stored(shot)
+                for one in awaited:
+                    await self._tell_if_stored(one)
                 try:
                     run = await client.read_flow_run(run.id)
                     crashed = run.state is not None and run.state.is_crashed()
@@ -275,24 +277,24 @@ class ShotRuns:
                 if not goes_on or answered_s - crashed_since_s > _RESTARTED_WITHIN_S:
                     return run
 
-    async def _tell_if_stored(self, shot: _Wanted) -> None:
-        if shot.made.done():
+    async def _tell_if_stored(self, one: _Wanted) -> None:
+        if one.made.done():
             return
         try:
-            document = await in_thread(shot.clip.evidence.result)
+            document = await in_thread(one.clip.evidence.result)
         except FootageError:
             # Said when the run has ended.
             return
         if document is not None:
-            _tell(shot, await in_thread(shot.clip.response_from, document, cached=False))
+            _tell(one, await in_thread(one.clip.response_from, document, cached=False))
 
-    async def _became(self, shot: _Wanted, run: FlowRun, told: ClipReport | None) -> VideoResponse:
-        """The shot's response, or why there is none: from the evidence first, then as its run told it."""
-        clip, go_on = shot.clip, Rerun(shot.clip.key)
+    async def _became(self, one: _Wanted, run: FlowRun, told: ClipReport | None) -> VideoResponse:
+        """The clip's response, or why there is none: from the evidence first, then as its run told it."""
+        clip, go_on = one.clip, Rerun(one.clip.key)
         document = await in_thread(clip.evidence.result)
         if document is not None:
             return await in_thread(clip.response_from, document, cached=False)
-        decide(await clip.state(), replace(clip.permission, attempts_before=shot.attempts))
+        decide(await clip.state(), replace(clip.permission, attempts_before=one.attempts))
         state, message = (run.state.name, run.state.message) if run.state else ("unknown", None)
         why = told.error if told is not None and told.error else f"Run {run.name} ended as {state}: {message}"
         if told is not None and told.state == "held":
@@ -320,17 +322,17 @@ def _told_by(error: httpx.HTTPError) -> str:
     return type(error).__name__
 
 
-def _run_name(shots: list[_Wanted], title: str) -> str:
-    first, last = one_line(shots[0].clip.name), one_line(shots[-1].clip.name)
-    if len(shots) == 1:
-        return f"{first}: {shots[0].clip.order.model}"
-    return f"{title}: {first} to {last}, {len(shots)} clips"
+def _run_name(wanted: list[_Wanted], title: str) -> str:
+    first, last = one_line(wanted[0].clip.name), one_line(wanted[-1].clip.name)
+    if len(wanted) == 1:
+        return f"{first}: {wanted[0].clip.order.model}"
+    return f"{title}: {first} to {last}, {len(wanted)} clips"
 
 
-def _tell(shot: _Wanted, told: VideoResponse | BaseException) -> None:
-    if shot.made.done():
+def _tell(one: _Wanted, told: VideoResponse | BaseException) -> None:
+    if one.made.done():
         return
     if isinstance(told, BaseException):
-        shot.made.set_exception(told)
+        one.made.set_exception(told)
     else:
-        shot.made.set_result(told)
+        one.made.set_result(told)
