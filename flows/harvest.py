@@ -48,7 +48,7 @@ async def harvest(
             flow_run.id, credentials_block, storage_block, deadline_s=wait_s, every_account=True
         ) as context:
             # First: what a cancelled run started is not to be started again.
-            cancelled = await cancel_unheard_runs()
+            cancelled = [] if keys else await cancel_unheard_runs()
             started = await start_crashed_runs()
             silent = await crash_silent_runs()
             report = await harvest_store(

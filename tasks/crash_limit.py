@@ -13,6 +13,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+import httpx
 from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.objects import StateType
 from prefect.context import FlowRunContext
@@ -88,6 +89,10 @@ async def _parent_is_cancelled(client: PrefectClient, parent_task_run_id: UUID |
         parent = await client.read_flow_run(task_run.flow_run_id) if task_run.flow_run_id else None
     except ObjectNotFound:
         # Deleted, which is no word about what it started.
+        return False
+    except httpx.HTTPError as error:
+        # It goes on: what such a run buys is within its parent's word, and a wish to cancel stands.
+        logger.warning("Prefect does not say whether the parent of this run is cancelled (%s).", error)
         return False
     state = parent.state if parent else None
     return state is not None and (state.is_cancelling() or state.is_cancelled())

@@ -7,6 +7,8 @@ the run waited to be started again, the run becomes "Cancelled" all the same, an
 from __future__ import annotations
 
 import logging
+import random
+import time
 from datetime import UTC, datetime, timedelta
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any
@@ -42,6 +44,7 @@ logger = logging.getLogger("footage.tasks")
 _FLOWS = sorted(set(OUR_FLOWS) - {"harvest", "listen", "validate"})
 # So that a harvest is not kept from the clips that expire; the next one takes the rest.
 _AT_MOST = 50
+_WITHIN_S = 120.0
 
 
 async def cancel_unheard_runs(unheard: timedelta = SILENCE) -> list[str]:
@@ -54,28 +57,34 @@ async def cancel_unheard_runs(unheard: timedelta = SILENCE) -> list[str]:
     late: list[str] = []
     try:
         async with get_client() as client:
-            for run in await _without_page(client):
+            until_s = time.monotonic() + _WITHIN_S
+            runs = await _cancelled_runs(client)
+            # What cannot be cancelled here must not stand before the others in each harvest.
+            random.shuffle(runs)
+            for run, told_at in runs[:_AT_MOST]:
                 asked_at = _asked_at(await client.read_flow_run_states(run.id), unheard)
-                if asked_at is not None and await cancel_and_tell(run, asked_at=asked_at):
+                if asked_at is None or (told_at is not None and told_at >= asked_at):
+                    continue
+                if await cancel_and_tell(run, asked_at=asked_at):
                     logger.warning(
                         "No worker heard that run %s was cancelled; its page tells of its clips.",
                         run.name,
                     )
                     late.append(run.name)
-                if len(late) == _AT_MOST:
+                if time.monotonic() > until_s:
                     break
     except httpx.HTTPError as error:
         logger.warning("Prefect does not tell which runs were cancelled (%s).", type(error).__name__)
     return late
 
 
-async def _without_page(client: PrefectClient) -> list[FlowRun]:
-    """The runs that were cancelled, of whose clips no page says what became of them."""
+async def _cancelled_runs(client: PrefectClient) -> list[tuple[FlowRun, datetime | None]]:
+    """The runs that were cancelled and may not have been heard; since when a page says what became of their clips."""
     since: Any = datetime.now(UTC) - RECENT
     ours = FlowFilter(name=FlowFilterName(any_=[*_FLOWS]))
     twins = DeploymentFilter(name=DeploymentFilterName(any_=["emulated"]))
     emulated = {one.id for one in await client.read_deployments(deployment_filter=twins)}
-    found: list[FlowRun] = []
+    found: list[tuple[FlowRun, datetime | None]] = []
     for cancelled in (
         FlowRunFilter(state=_of(StateType.CANCELLING)),
         FlowRunFilter(state=_of(StateType.CANCELLED), end_time=FlowRunFilterEndTime(after_=since)),
@@ -92,7 +101,8 @@ async def _without_page(client: PrefectClient) -> list[FlowRun]:
             ]
             begun = [run for run in here if run.run_count > 0]
             told = await _told(client, [run.id for run in begun])
-            found += [run for run in begun if run.id not in told]
+            # The page of a run that was started again may be of an earlier Cancel.
+            found += [(run, told.get(run.id)) for run in begun if run.id not in told or run.run_count > 1]
     return found
 
 
@@ -100,14 +110,16 @@ def _of(kind: StateType) -> FlowRunFilterState:
     return FlowRunFilterState(type=FlowRunFilterStateType(any_=[kind]))
 
 
-async def _told(client: PrefectClient, runs: list[UUID]) -> set[UUID | None]:
-    """The runs of these that have the page that the hook makes."""
+async def _told(client: PrefectClient, runs: list[UUID]) -> dict[UUID | None, datetime]:
+    """When the hook last made its page for these runs; those without one are left out."""
     pages = ArtifactFilter(
         flow_run_id=ArtifactFilterFlowRunId(any_=runs), key=ArtifactFilterKey(like_=CANCELLED_PAGE)
     )
-    return (
-        {page.flow_run_id for page in await client.read_artifacts(artifact_filter=pages)} if runs else set()
-    )
+    made: dict[UUID | None, datetime] = {}
+    for page in await client.read_artifacts(artifact_filter=pages) if runs else []:
+        if page.created is not None:
+            made[page.flow_run_id] = max(page.created, made.get(page.flow_run_id, page.created))
+    return made
 
 
 def _asked_at(history: list[Any], unheard: timedelta) -> datetime | None:

@@ -14,7 +14,9 @@ from footage.batch.spool import Place, Spool
 from footage.batch.spooled_media import pickled, whole_media, with_bytes
 from footage.concurrency.executors import STORE_CALLS_AT_ONCE, windows
 from footage.errors import InvalidRequest, Problem
-from footage.order import Quote
+from footage.evidence.clip_evidence import ClipEvidence
+from footage.evidence.stored_order import stored_order
+from footage.order import Quote, priced_anew
 from footage.order.prepared import Prepared
 from footage.storyboard.board_quote import BoardQuote, quote_of
 from footage.storyboard.to_buy import BoughtClip, bought_clip
@@ -87,18 +89,20 @@ class PreparedBatch:
         problems: list[Problem] = []
         for entry in self.entries:
             try:
-                entries.append(self._in_region(entry, context.region))
+                entries.append(self._in_region(entry, context))
             except InvalidRequest as error:
                 problems += [replace(p, field=f"lines[{entry.line}].{p.field}") for p in error.problems]
         if problems:
             raise InvalidRequest(problems=tuple(problems))
         return PreparedBatch(self.name, tuple(entries), self._spool, context.region, self.budget)
 
-    def _in_region(self, entry: Entry, region: str | None) -> Entry:
+    def _in_region(self, entry: Entry, context: Context) -> Entry:
         asked = self.asked(entry)
         if isinstance(asked, str):
-            return entry
-        moved = asked.in_region(region)
+            order = stored_order(ClipEvidence(context.store, asked))
+            order = priced_anew(order, order.region_for(context.region))
+            return replace(entry, region=order.region, quote=order.quote)
+        moved = asked.in_region(context.region)
         kept = self._spool.put(pickled(moved))
         return replace(entry, region=moved.order.region, quote=moved.order.quote, order=kept)
 

@@ -201,16 +201,18 @@ def cancel_run(context: Context, run_id: str, *, asked_at: datetime | None = Non
     """
     prefix = f"runs/{run_id}/"
     keys = [key for name in context.store.list(prefix) if is_key(key := name[len(prefix) :])]
-    wanted_again = _asked_for_since(context.store, run_id, asked_at) if asked_at and keys else set[str]()
-    kept = [
-        Cancellation(key, "nothing", "another run asked for it later") for key in keys if key in wanted_again
-    ]
-    keys = [key for key in keys if key not in wanted_again]
     try:
         marked = open_keys(context.store)
     except StorageProblem as error:
         logger.warning("Which clips are open is not known, so they do not come first: %s", error.message)
-        marked = set[str]()
+        marked = {*keys} if asked_at else set[str]()
+    # What another run works on is marked; that list has everything of a month, and most runs are over.
+    look = asked_at is not None and not marked.isdisjoint(keys)
+    wanted_again = _asked_for_since(context.store, run_id, asked_at) if asked_at and look else set[str]()
+    kept = [
+        Cancellation(key, "nothing", "another run asked for it later") for key in keys if key in wanted_again
+    ]
+    keys = [key for key in keys if key not in wanted_again]
     is_open = [key for key in keys if key in marked]
     others = [key for key in keys if key not in marked]
     by = f"run {run_id}"

@@ -123,6 +123,22 @@ def test_submit_only_returns_when_the_clip_is_bought_and_wait_waits_for_it(
 
 @pytest.mark.slow
 @pytest.mark.timeout(240)
+def test_a_stored_clip_that_is_damaged_is_brought_back_by_who_may_spend_nothing(
+    emulator: Emulator, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, made = said(["generate", *CLIP], capsys)
+    (video,) = (tmp_path / "out").rglob(f"videos/{made['key']}.mp4")
+    video.unlink()
+
+    code, again = said(["generate", "--key", made["key"], "--max-cost", "0 CNY"], capsys)
+
+    assert (code, again["key"]) == (0, made["key"])
+    assert video.stat().st_size
+    assert emulator.ledger()["creates"] == 1
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
 def test_what_stops_the_process_that_buys_is_told_by_who_started_it(
     emulator: Emulator, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -76,6 +76,13 @@ def test_a_run_that_was_cancelled_without_a_process_has_its_clips_cancelled_once
 
             (told,) = await _page(client, waits)
             assert "clip `111111111111`: nothing was bought for it" in told
+            # Started again and cancelled once more while nobody had it: its page is about the first time.
+            wish_of_dead.unlink()
+            await client.set_flow_run_state(dead, Cancelled(), force=True)
+            for state in (AwaitingRetry(), Running(), Cancelling()):
+                await client.set_flow_run_state(dead, state, force=True)
+            assert await cancel_unheard_runs(NOW) == ["dead"]
+            assert wish_of_dead.exists()
             # What could not be done is tried again by the next harvest.
             assert [await _page(client, run) for run in (ended, elsewhere, broken)] == [[], [], []]
             for run in (waits, dead, ended, elsewhere, broken):

@@ -174,7 +174,11 @@ def _require_within(context: Context, order: Order, key: str, most: Amount | Non
     """Refuse here what the run would refuse before it buys; what is bought already may have cost more."""
     from footage.evidence.clip_evidence import ClipEvidence
 
-    if most is not None and not ClipEvidence(context.store, key).state().unfinished:
+    if most is None:
+        return
+    state = ClipEvidence(context.store, key).state()
+    # A clip that was stored and is damaged is brought back, and not bought.
+    if not state.unfinished and state.result is None:
         require_within(most, Amount(order.quote.amount, order.quote.currency), key)
 
 

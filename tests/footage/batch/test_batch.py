@@ -35,7 +35,7 @@ from footage.input_roots import InputRoots
 from footage.order.prepared import Prepared
 from footage.request import VideoRequest, VideoResponse
 from footage.settings import Settings
-from footage.steps.check import enter, reopen
+from footage.steps.check import enter, prepare, reopen
 from footage.storyboard import Budget, Ledger
 from footage.storyboard.crew import BeforeBuying, Crew, ask_running_tasks
 
@@ -239,6 +239,22 @@ async def test_a_line_may_name_the_key_of_a_clip_that_was_ordered_before(context
         (again,), _ = await _make(context, batch)
 
     assert (again.id, again.key, again.video_url) == ("again", made.key, made.video_url)
+
+
+def test_a_line_that_names_a_key_is_priced_for_the_region_of_the_key_that_buys(context: Context) -> None:
+    kite = BOAT | {"model": "wan2.2-t2v-plus"}
+    key = enter(context, prepare(context, kite), Permission()).key
+    elsewhere = context.settings.model_copy(update={"region": "ap-southeast-1"})
+    batch = prepare_batch(context, [{"key": key}, kite | {"take": 2}], None, CNY)
+
+    with open_context(elsewhere, find_api_key=lambda: context.api_key) as buyer:
+        moved = batch.for_key_of(buyer)
+
+    assert [entry.region for entry in batch.entries] == ["cn-beijing"] * 2
+    assert [entry.region for entry in moved.entries] == ["ap-southeast-1"] * 2
+    assert len({entry.quote.amount for entry in moved.entries}) == 1
+    assert moved.entries[0].quote.amount != batch.entries[0].quote.amount
+    batch.close()
 
 
 async def test_the_report_says_of_each_line_what_became_of_it(context: Context) -> None:
