@@ -4,10 +4,10 @@
 
 Through the core, or with `--prefect` through deployed runs on workers of a server with PostgreSQL; `--after` has the
 core make as many clips before them, which the provider and the store know then. Sizes are 100, 1,000 and 10,000 unless
-given; 100,000 take two hours. Every hundredth prompt has a fault of the provider in it; workers are killed at moments
-that the seed draws, and what they did is started again. In the end the provider's books are compared with the store:
-exit code 1 if a clip was bought twice, lost, or is not explained, or if what a clip costs grows by more than a fifth
-from one size to the next.
+given; 100,000 take two to three hours. Every hundredth prompt has a fault of the provider in it; workers are killed at
+moments that the seed draws, and what they did is started again. In the end the provider's books are compared with the
+store: exit code 1 if a clip was bought twice, lost, or is not explained, or if what a clip costs grows by more than a
+fifth from one size to the next.
 """
 
 from __future__ import annotations
