@@ -86,6 +86,10 @@ class ClaimedTasks:
         found = {name: self._claim(name) for name in (name.removesuffix(".json") for name in names)}
         return {task_id: claim for task_id, claim in found.items() if claim is not None}
 
+    def all_claimed(self) -> set[str]:
+        """The ids of all tasks that have a claim, readable or not, by one listing. Raises as `of`."""
+        return {path.rpartition("/")[2].removesuffix(".json") for path in self._store.list("claims")}
+
     def note(self, claim: Claim) -> None:
         """Remember a claim that was made here."""
         self._read[claim.task_id] = claim

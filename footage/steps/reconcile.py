@@ -37,6 +37,7 @@ from footage.steps.unknown_purchase import (
     TOO_OLD,
     listed_until,
     not_before,
+    not_before_by_provider,
     surely_listed,
     unknown_purchase,
 )
@@ -47,6 +48,9 @@ if TYPE_CHECKING:
 
 # So many questions in a row without an answer end one call; a later one asks again.
 MAX_SILENCE = 6
+
+# From so many older tasks on one listing of all claims is cheaper than a look at the claim of each.
+_WORTH_A_LIST = 100
 
 
 async def reconcile(clip: Clip, attempt: Attempt, silent_from_s: float = 0.0) -> Receipt | None:
@@ -77,7 +81,7 @@ async def reconcile(clip: Clip, attempt: Attempt, silent_from_s: float = 0.0) ->
     known_clocks = clip.context.clock_offset_s is not None and intent.clock_offset_s is not None
     if known_clocks and clip.context.provider_now() > listed_until(intent):
         raise unknown_purchase(clip.key, attempt.number, TOO_OLD)
-    return await _Search(clip, attempt, client, not_before(intent), silent_from_s).until_settled()
+    return await _Search(clip, attempt, client, silent_from_s).until_settled()
 
 
 class _Search:
@@ -88,7 +92,6 @@ class _Search:
         clip: Clip,
         attempt: Attempt,
         client: WanClient,
-        not_before: datetime | None,
         silent_from_s: float,
     ) -> None:
         self.silent_from_s = silent_from_s
@@ -102,8 +105,10 @@ class _Search:
             width=order.expected.width if order.kind == "t2v" else None,
             height=order.expected.height if order.kind == "t2v" else None,
             seconds=order.told_seconds,
-            not_before=not_before,
+            not_before=not_before(attempt.intent),
         )
+        # Tasks that are older may be ours only where the clock that was told is wrong.
+        self.likely_from = not_before_by_provider(attempt.intent)
         self.rows: dict[str, TaskRow] = {}
         self.answers: dict[str, TaskAnswer] = {}
         self.first_listed_s: float | None = None
@@ -240,6 +245,8 @@ class _Search:
         """
         lost = replace(self.lost, not_before=None) if at_any_time else self.lost
         rows = candidates_in(lost, (*self.rows.values(),))
+        if not at_any_time:
+            self._pass_over_claimed(row for row in rows if row.task_id not in self.claimed)
         wanted = [row.task_id for row in rows if row.task_id not in self.claimed]
         ours: str | None = None
         claims = self.clip.context.claimed_tasks.of(wanted, look_again_within_s=look_again_within_s)
@@ -253,6 +260,14 @@ class _Search:
             else:
                 self.claimed.add(task_id)
         return ours
+
+    def _pass_over_claimed(self, rows: Iterable[TaskRow]) -> None:
+        """Leave out older tasks that others have claimed, without a look at each claim: there may be thousands."""
+        older = [row.task_id for row in rows if self.likely_from and row.created_at < self.likely_from]
+        claimed_tasks, now = self.clip.context.claimed_tasks, self.clip.context.provider_now()
+        if len(older) < _WORTH_A_LIST or (ours := claimed_tasks.of_clip(self.clip.key, now)) is None:
+            return
+        self.claimed |= claimed_tasks.all_claimed().intersection(older) - set(ours)
 
     def _remember(self, rows: Iterable[TaskRow]) -> None:
         # What is listed for the first time after the grace was sent by somebody else since. Without this an

@@ -19,6 +19,13 @@ TOO_OLD = "it is more than a day old, and the provider lists one day"
 NO_CLOCK = "no clock that was compared with the provider's tells its age, and the provider lists one day"
 
 
+def not_before_by_provider(intent: Intent) -> datetime | None:
+    """From when on, by the provider's clock as it was told, its task can have been made."""
+    if intent.clock_offset_s is None:
+        return None
+    return intent.written_at + timedelta(seconds=intent.clock_offset_s) - CLOCK_SLACK
+
+
 def not_before(intent: Intent) -> datetime | None:
     """From when on its task can have been made, by the earlier of two clocks; None where they were not compared.
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from bench import Bench, last_attempt, leave_unknown
+from countedstore import CountedStore
 
 from footage.emulator import Emulator
 from footage.errors import (
@@ -62,6 +63,25 @@ def test_a_claim_that_could_not_be_read_for_a_moment_is_nobody_elses_and_nothing
 
     assert bench.make(bench.clip()) is not None
     assert len(bench.tasks()) == 1
+
+
+async def _at_once(_: str) -> None:
+    """No turn is waited for."""
+
+
+@pytest.mark.slow
+def test_where_the_clocks_are_apart_the_claims_of_others_are_not_read_one_by_one(bench: Bench) -> None:
+    bench.buy_takes(bench.context(create_turn=_at_once), 110)
+    # By our own clock all of them may be the task that is looked for.
+    bench.emulator.advance(3600)
+    context = bench.context(wrap=CountedStore)
+    counted: Any = context.store
+    bench.fault("create-reset")
+
+    assert bench.make(bench.clip(context, take=111))
+
+    assert len([path for name, path in counted.asked if name == "read" and path.startswith("claims/")]) < 10
+    assert len(bench.tasks()) == 111
 
 
 class _Spoiled:
