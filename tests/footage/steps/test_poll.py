@@ -224,6 +224,18 @@ def test_a_deadline_ends_the_run_and_not_the_clip(bench: Bench) -> None:
     assert len(bench.tasks()) == 1
 
 
+def test_no_pause_goes_on_beyond_the_deadline(bench: Bench) -> None:
+    bench.emulator.turn(generation_s=1e6)
+    clip = bench.clip(bench.context(deadline_s=1.0, poll_min_s=60.0, poll_max_s=60.0))
+    bench.buy(clip)
+    began_s = time.monotonic()
+
+    with pytest.raises(StillRunning):
+        bench.make(clip)
+
+    assert time.monotonic() - began_s < 30
+
+
 def test_a_poll_that_is_called_again_counts_on_and_gets_no_new_deadline(bench: Bench) -> None:
     bench.emulator.turn(generation_s=2000.0)
     clip = bench.clip(bench.context(deadline_s=0.4))
