@@ -18,6 +18,7 @@ from manymachines import process
 from prefect.client.orchestration import get_client
 from prefect.flow_engine import run_flow_async
 from prefect.states import Pending
+from purchases import buy_and_leave
 from waiting import until
 
 from blocks.storage import VideoStorage
@@ -29,7 +30,6 @@ from footage.evidence.state import Permission
 from footage.settings import load_settings
 from footage.spending.stop_switch import stop_buying
 from footage.steps.check import enter, prepare
-from footage.steps.submit import submit_clip
 from footage.storyboard.plan_of_run import require_unchanged
 
 pytestmark = pytest.mark.filterwarnings("default::DeprecationWarning", "ignore:unclosed:ResourceWarning")
@@ -188,20 +188,16 @@ def test_what_a_block_s_store_has_and_says_is_heeded_before_the_run(
         assert command([*asked, "--dry-run", *block]) == 6
 
 
-async def _bought_and_left(**request: Any) -> str:
-    """The key of a clip that is bought, and nobody works on it."""
+async def _bought(**request: Any) -> str:
     with open_context() as context:
-        clip = enter(context, prepare(context, request), Permission())
-        async with clip.held():
-            await submit_clip(clip)
-        return clip.key
+        return (await buy_and_leave(context, request)).key
 
 
 def test_a_run_that_a_board_started_buys_nothing_that_was_no_part_of_the_boards_caps(
     emulator: Emulator,
 ) -> None:
     emulator.fault("failed-without-code", times=2)
-    keys = {name: asyncio.run(_bought_and_left(**BOAT, take=take)) for name, take in (("a", 1), ("b", 2))}
+    keys = {name: asyncio.run(_bought(**BOAT, take=take)) for name, take in (("a", 1), ("b", 2))}
     board_run = str(uuid4())
     with open_context() as context:
         require_unchanged(context.store, board_run, {}, makes=True, paid={"a"})

@@ -12,12 +12,10 @@ from emulatedrun import environment, fast_emulator
 from prefect import flow
 from prefect.client.orchestration import get_client
 from prefect.states import AwaitingRetry, Cancelling, Crashed, Running
+from purchases import buy_and_leave
 
 from flows.cli import run
 from footage.context import open_context
-from footage.evidence.state import Permission, Step
-from footage.steps.check import enter, prepare
-from footage.steps.submit import submit_clip
 
 pytestmark = pytest.mark.filterwarnings("default::DeprecationWarning", "ignore:unclosed:ResourceWarning")
 
@@ -80,11 +78,7 @@ async def _cancelled_while_it_waited_for_a_worker() -> UUID:
 
 async def _buy(run_id: UUID) -> None:
     with open_context(run_id=str(run_id)) as context:
-        asked = {"prompt": "A boat", "model": "wan2.2-t2v-plus", "size": "832*480"}
-        clip = enter(context, prepare(context, asked), Permission())
-        async with clip.held():
-            while await clip.next_step() is Step.SUBMIT:
-                await submit_clip(clip)
+        await buy_and_leave(context, {"prompt": "A boat", "model": "wan2.2-t2v-plus", "size": "832*480"})
 
 
 def test_a_harvest_cancels_what_a_run_bought_whose_cancel_no_worker_heard(

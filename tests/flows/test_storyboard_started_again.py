@@ -12,12 +12,10 @@ from emulatedrun import environment, fast_emulator
 from prefect.client.orchestration import get_client
 from prefect.flow_engine import run_flow_async
 from prefect.states import Pending
+from purchases import buy_and_leave
 
 from flows.storyboard import storyboard
 from footage.context import open_context
-from footage.evidence.state import Permission
-from footage.steps.check import enter, prepare
-from footage.steps.submit import submit_clip
 
 pytestmark = pytest.mark.filterwarnings("default::DeprecationWarning", "ignore:unclosed:ResourceWarning")
 
@@ -35,11 +33,8 @@ def _write(board: Path, prompt: str) -> None:
 
 
 async def _buy(prompt: str) -> None:
-    """What an earlier run leaves that was killed once it had bought."""
     with open_context() as context:
-        clip = enter(context, prepare(context, {"prompt": prompt, **PLAIN}), Permission())
-        async with clip.held():
-            await submit_clip(clip)
+        await buy_and_leave(context, {"prompt": prompt, **PLAIN})
 
 
 async def _start(times: int, **parameters: Any) -> list[Any]:

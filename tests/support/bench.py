@@ -9,18 +9,18 @@ from pathlib import Path
 from typing import Any
 
 from plainsteps import PLAIN_STEPS
+from purchases import submit_and_leave
 
 from footage.clip import Clip, follow
 from footage.context import Context
 from footage.credentials import ApiKey, parse_key
 from footage.emulator import Emulator
 from footage.evidence.records import Intent, Outcome, Receipt
-from footage.evidence.state import Attempt, Permission, Step
+from footage.evidence.state import Attempt, Permission
 from footage.pacing.rate_limits import AS_DOCUMENTED, CreatePace, ProcessRateLimits
 from footage.settings import Settings
 from footage.steps.check import enter, prepare
 from footage.steps.probe import probe_provider
-from footage.steps.submit import submit_clip
 from footage.storage import Store, open_store
 from footage.transfer import Limits
 
@@ -98,15 +98,7 @@ class Bench:
 
     def submit(self, clip: Clip) -> Receipt | None:
         """Drive a clip as far as a purchase, if it comes to one, and no further."""
-
-        async def drive() -> Receipt | None:
-            async with clip.held():
-                while await clip.next_step() is Step.SUBMIT:
-                    await submit_clip(clip)
-                last = (await clip.state()).last
-                return last.receipt if last else None
-
-        return asyncio.run(drive())
+        return asyncio.run(submit_and_leave(clip))
 
     def buy(self, clip: Clip | None = None) -> Receipt:
         """Drive a clip until it is bought, and no further."""

@@ -12,14 +12,21 @@ from plainsteps import PLAIN_STEPS
 
 from footage.clip import Clip
 from footage.context import Context
-from footage.credentials import ApiKey
+from footage.credentials import ApiKey, parse_key
 from footage.provider import TaskRow
 from footage.provider.results import TaskStatus
+from footage.settings import Settings
 from footage.steps.harvest import Harvest, harvest_store
 
 
 def harvest(context: Context, **more: Any) -> Harvest:
     return asyncio.run(harvest_store(context, PLAIN_STEPS, **more))
+
+
+def unreachable(store: Any) -> Context:
+    """The context of a worker that cannot reach the provider."""
+    settings = Settings(http_base_url="http://127.0.0.1:9/api/v1", lease_s=1.0)
+    return Context(settings, store, find_api_key=lambda: parse_key("sk-emulator", "test"))
 
 
 def asked_by(context: Context) -> list[tuple[str, str]]:

@@ -17,16 +17,14 @@ from agentclient import CLIP, PRICE, Person, call, client_of
 from mcp.client import Client
 from mcp.client.stdio import StdioServerParameters
 from mcp.shared.exceptions import MCPError
+from purchases import buy_and_leave
 from waiting import until
 
 from flows.mcp.protocol_server import make_server
 from flows.mcp.server_context import ServerContext
 from footage.context import open_context
 from footage.emulator import Emulator
-from footage.evidence.state import Permission
 from footage.steps.cancel import cancel_clip
-from footage.steps.check import enter, prepare
-from footage.steps.submit import submit_clip
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -68,9 +66,7 @@ async def test_a_booked_clip_that_is_submitted_again_and_fails_is_bought_by_nobo
     emulator.fault("failed-without-code")
     server_context, person = ServerContext(), Person("decline")
     with open_context() as context:
-        clip = await asyncio.to_thread(enter, context, prepare(context, CLIP), Permission())
-        async with clip.held():
-            await submit_clip(clip)
+        clip = await buy_and_leave(context, CLIP)
         if cancelled:
             while emulator.tasks()[0]["status"] != "RUNNING":
                 emulator.advance(1)

@@ -9,6 +9,8 @@ import pytest
 from bench import Bench
 
 from footage.emulator import Emulator
+from footage.steps.open_clips import look, mark
+from footage.storage import Store, open_store
 
 
 @pytest.fixture(scope="module")
@@ -18,6 +20,14 @@ def emulator() -> Iterator[Emulator]:
         speed=400, render="tiny", render_workers=1, generation_s=40.0, rate_limits=False, concurrency=1000
     ) as running:
         yield running
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    """A store of this release, in which nobody bought anything yet."""
+    store = open_store(str(tmp_path / "store"))
+    mark(store, look(store))
+    return store
 
 
 @pytest.fixture
