@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import logging
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from prefect.artifacts import acreate_markdown_artifact
+from prefect.client.orchestration import get_client
 from prefect.flow_runs import apause_flow_run, asuspend_flow_run
-from prefect.input import RunInput
+from prefect.input import RunInput, keyset_from_paused_state
+from prefect.input.actions import aread_flow_run_input
 from prefect.runtime import deployment, flow_run
-from prefect.states import Cancelled
+from prefect.states import Cancelled, Suspended
 from pydantic import Field
 
 from footage.errors.actions import Approve, command
 from footage.storyboard import approval_reason
 from tasks.artifacts import published
+from tasks.crash_limit import ENDS
 from tasks.markdown import as_text, slug
 
 if TYPE_CHECKING:
@@ -23,6 +27,9 @@ if TYPE_CHECKING:
     from footage.storyboard import BoardQuote, Budget
 
 logger = logging.getLogger("footage.tasks")
+
+# One in each run. Prefect's own name for it is its number among those of one process.
+_QUESTION = "price"
 
 
 class Approval(RunInput):
@@ -34,6 +41,13 @@ class Approval(RunInput):
 
 async def approved_price(title: str, due: BoardQuote, budget: Budget) -> bool:
     """Whether what is due may be bought; waits for a person's answer where the budget asks for one."""
+    if budget.approve_above is None:
+        return True
+    # A no stands though less is due by now, and a yes is not asked for once more where a worker died.
+    answered = await _answer_before()
+    if answered is not None:
+        logger.info("The price was %s.", "approved" if answered else "refused")
+        return answered
     reason = approval_reason(due, budget)
     if reason is None:
         return True
@@ -57,12 +71,27 @@ async def approved_price(title: str, due: BoardQuote, budget: Budget) -> bool:
     question = Approval.with_initial_data(description=reason)
     # A deployed run gives its worker back while it waits; a run in a terminal has nobody to start it again.
     if deployment.id is not None:
-        answer = await asuspend_flow_run(wait_for_input=question, timeout=24 * 3600)
+        answer = await asuspend_flow_run(wait_for_input=question, timeout=24 * 3600, key=_QUESTION)
     else:
-        answer = await apause_flow_run(wait_for_input=question, timeout=24 * 3600, poll_interval=2)
+        answer = await apause_flow_run(
+            wait_for_input=question, timeout=24 * 3600, poll_interval=2, key=_QUESTION
+        )
     return answer.approve
 
 
+async def _answer_before() -> bool | None:
+    """What a person answered to an earlier process of this run; None: nothing, or the run ended since."""
+    async with get_client() as client:
+        states = await client.read_flow_run_states(UUID(str(flow_run.id)))
+    # Retry may buy again what failed, which is more than the answer was about.
+    if any(state.type in ENDS for state in states):
+        return None
+    # Only a suspended run goes on in another process.
+    keyset = keyset_from_paused_state(Suspended(pause_key=_QUESTION))
+    answer = await aread_flow_run_input(keyset["response"])
+    return None if answer is None else bool(answer["approve"])
+
+
 def refused() -> State[Any]:
-    """Cancelled by a person who did not approve the price; nothing was bought."""
-    return Cancelled(name="Refused", message="The price was not approved; nothing was bought.")
+    """Cancelled by a person who did not approve the price; nothing of it was bought."""
+    return Cancelled(name="Refused", message="The price was not approved; nothing of it was bought.")

@@ -30,7 +30,8 @@ logger = logging.getLogger("footage.tasks")
 CRASHES_AT_MOST = 3
 # But a run that is meant to last meets that many in its days. Longer than it takes a harvest to notice a silent run.
 LASTED = timedelta(hours=1)
-_ENDS = (StateType.COMPLETED, StateType.FAILED, StateType.CANCELLED)
+# Whatever comes after these was asked for by a person.
+ENDS = (StateType.COMPLETED, StateType.FAILED, StateType.CANCELLED)
 
 
 class GaveUp(NotFinished):
@@ -48,7 +49,7 @@ def crashes_in_a_row(states: Iterable[State[Any]]) -> int:
         elif state.type == StateType.CRASHED:
             lasted = started_at is not None and state.timestamp - started_at >= LASTED
             count = 0 if lasted else count + 1
-        elif state.type in _ENDS:
+        elif state.type in ENDS:
             count = 0
     return count
 

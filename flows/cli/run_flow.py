@@ -7,6 +7,7 @@ import contextlib
 import signal
 from collections import Counter
 from dataclasses import dataclass
+from http.client import INTERNAL_SERVER_ERROR
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -18,7 +19,15 @@ from prefect.states import Cancelled
 
 from flows.cli.console import explain_error, show_progress, tell, tell_next
 from flows.cli.server_address import prefect_server
-from footage.errors import Canceled, FootageError, InvalidRequest, OverBudget, Problem, StillRunning
+from footage.errors import (
+    Canceled,
+    FootageError,
+    InvalidRequest,
+    OverBudget,
+    Problem,
+    StillRunning,
+    Unreachable,
+)
 from footage.errors.actions import Harvest, NextStep, Rerun
 from footage.request import VideoResponse
 from tasks.hooks import cancel_clips, cancel_work
@@ -59,7 +68,7 @@ def run_state(flow: Flow[..., Any], parameters: dict[str, Any]) -> State[Any]:
                 ) from None
         again = asyncio.run(run.cancel("Cancelled in Prefect"))
         if run.cancelled and run.waited:
-            raise OverBudget("The price was not approved; nothing was bought.", next_step=again)
+            raise OverBudget("The price was not approved; nothing of it was bought.", next_step=again)
         raise Canceled("The run was cancelled in Prefect.", next_step=again)
 
 
@@ -197,7 +206,15 @@ def approve_run(run_id: str) -> None:
     try:
         with prefect_server():
             asyncio.run(aresume_flow_run(UUID(run_id), run_input={"approve": True}))
-    except (ValueError, ObjectNotFound, FlowPauseTimeout, PrefectHTTPStatusError):
-        problem = Problem("approve", run_id, "there is no run with this id that waits for approval")
+    except (ValueError, ObjectNotFound, FlowPauseTimeout, PrefectHTTPStatusError) as error:
+        if isinstance(error, PrefectHTTPStatusError) and error.response.status_code >= INTERNAL_SERVER_ERROR:
+            raise Unreachable(
+                f"The Prefect server answers {error.response.status_code}; nothing was approved.",
+                next_step="try again once it is well",
+            ) from None
+        problem = Problem(
+            *("approve", run_id, "there is no run with this id that waits for approval"),
+            "the id of a run that is Suspended or Paused: prefect flow-run ls --state PAUSED",
+        )
         raise InvalidRequest(problems=(problem,)) from None
     tell("Approved.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,8 @@ BOARD: dict[str, Any] = {
     "budget": {"approve_above": 0, "currency": "CNY"},
     "shots": [{"id": "a"}],
 }
+# What is due by now, where it is not all of the board.
+DUE: dict[str, Any] = {}
 
 
 @flow(name="asks-for-approval", persist_result=False)
@@ -38,8 +41,9 @@ async def asks() -> bool:
     # In every process of the run a new one.
     with open_context() as context:
         plan = prepare_board(context, BOARD).plan
-        await require_same_as_begun(context, plan, plan.quote)
-        return await approved(plan, plan.quote)
+        due = replace(plan.quote, **DUE)
+        await require_same_as_begun(context, plan, due)
+        return await approved(plan, due)
 
 
 async def _suspended() -> FlowRun:
@@ -124,6 +128,17 @@ def test_a_yes_is_about_the_pictures_that_were_there_when_it_was_asked_for(
 
 def test_a_run_goes_on_after_a_yes_where_its_pictures_are_the_same(approved_run: FlowRun) -> None:
     assert asyncio.run(_goes_on(approved_run)) is True
+
+
+@pytest.mark.parametrize("approve", [False, True])
+def test_an_answer_stands_where_less_is_due_by_the_time_that_the_run_goes_on(
+    waiting: FlowRun, prefect_api: httpx.Client, monkeypatch: pytest.MonkeyPatch, approve: bool
+) -> None:
+    answer = {"run_input": {"approve": approve}}
+    prefect_api.post(f"flow_runs/{waiting.id}/resume", json=answer).raise_for_status()
+    monkeypatch.setitem(DUE, "amounts", {})
+
+    assert asyncio.run(_goes_on(waiting)) is approve
 
 
 @pytest.mark.usefixtures("prefect_api")

@@ -5,11 +5,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
+from failinggateway import FailingGateway
 from prefect import State, flow, task
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import StateType
 from prefect.flow_engine import run_flow
+from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Cancelling, Completed, Crashed, Running, Scheduled
 
 from footage.errors import FootageError
@@ -69,8 +72,13 @@ async def crash_prone() -> State[Any]:
 async def started_it() -> None: ...
 
 
-async def _run_after(*history: State[Any], parent: State[Any] | None = None) -> State[Any]:
-    """The end of a run that comes after these states, started by a run that is in a state of its own."""
+async def _run_after(
+    *history: State[Any], parent: State[Any] | None = None, gateway: FailingGateway | None = None
+) -> State[Any]:
+    """The end of a run that comes after these states, started by a run that is in a state of its own.
+
+    The gateway tells nothing about what started it.
+    """
     async with get_client() as client:
         of_parent = None
         if parent is not None:
@@ -80,6 +88,8 @@ async def _run_after(*history: State[Any], parent: State[Any] | None = None) -> 
         for state in history:
             await client.set_flow_run_state(created.id, state, force=True)
         run = await client.read_flow_run(created.id)
+    if gateway is not None:
+        gateway.failing = f"/api/task_runs/{of_parent}"
     # Typed for every kind of flow at once; that of an async one is awaited.
     ended: Any = run_flow(crash_prone, flow_run=run, return_type="state")
     return await ended
@@ -110,3 +120,17 @@ def test_a_run_that_is_started_again_does_not_go_on_where_the_run_that_started_i
     end = asyncio.run(_run_after(Running(), Crashed(), Scheduled(), parent=parent))
 
     assert end.name == name
+
+
+def test_a_run_goes_on_where_prefect_does_not_say_what_became_of_the_run_that_started_it(
+    prefect_api: httpx.Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OUTPUT_DIR", str(tmp_path))
+    with (
+        FailingGateway(str(prefect_api.base_url).rstrip("/")) as gateway,
+        temporary_settings({PREFECT_API_URL: gateway.url}),
+    ):
+        end = asyncio.run(_run_after(Running(), Crashed(), Scheduled(), parent=Running(), gateway=gateway))
+
+        assert gateway.failed.is_set()
+    assert end.name == "Completed"
