@@ -9,6 +9,7 @@ Requires: a key of each account that bought clips, and the store that holds thei
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated, Any
 
 from prefect import State, flow
@@ -23,6 +24,7 @@ from tasks.events import emit_expired_event, emit_expiring_event
 from tasks.final_states import stopped
 from tasks.harvest_report import harvested, publish_status
 from tasks.late_cancels import cancel_unheard_runs
+from tasks.other_stores import in_other_stores
 from tasks.silent_runs import crash_silent_runs, start_crashed_runs
 from tasks.steps import STEPS
 
@@ -41,7 +43,8 @@ async def harvest(
         wait_s: How long to wait for clips that the provider still works on, in seconds.
         credentials_block: Credentials block, or secret/NAME for a Secret block; several between commas; empty:
             "dashscope" of either kind, else the environment, and with it every credentials block of its region.
-        storage_block: Name of a Video Storage block; empty: OUTPUT_DIR.
+        storage_block: Name of a Video Storage block; empty: OUTPUT_DIR, and the store of every Video Storage block of
+            the server, in a run of its own.
     """
     try:
         async with context_of(
@@ -51,14 +54,23 @@ async def harvest(
             cancelled = [] if keys else await cancel_unheard_runs()
             started = await start_crashed_runs()
             silent = await crash_silent_runs()
-            report = await harvest_store(
-                context,
-                STEPS,
-                keys=tuple(keys or ()),
-                on_expiring=emit_expiring_event,
-                on_expired=emit_expired_event,
-                list_tasks=account_tasks,
-            )
+            others: asyncio.Task[list[str]] | None = None
+            if storage_block is None and not keys:
+                blocks = {"credentials_block": credentials_block}
+                others = asyncio.create_task(in_other_stores(context, harvest, wait_s=wait_s, **blocks))
+            try:
+                report = await harvest_store(
+                    context,
+                    STEPS,
+                    keys=tuple(keys or ()),
+                    on_expiring=emit_expiring_event,
+                    on_expired=emit_expired_event,
+                    list_tasks=account_tasks,
+                )
+            finally:
+                # Whatever this store's trouble is.
+                elsewhere = await others if others is not None else []
+            report.warnings += elsewhere
             report.warnings += [f"run {name} was silent and is called crashed now" for name in silent]
             report.warnings += [
                 f"run {name} was cancelled while no worker had it; its page tells of its clips"
@@ -66,7 +78,7 @@ async def harvest(
             ]
             report.warnings += [f"run {name} was crashed and is started again now" for name in started]
             if not keys:
-                await publish_status(context, report.found)
+                await publish_status(context, report.found, storage_block)
             return await harvested(report)
     except FootageError as error:
         return await stopped("Harvest", error)

@@ -74,6 +74,7 @@ class Context:
         *,
         find_api_key: Callable[[], ApiKey] = key_of_environment,
         find_more_keys: Callable[[], Sequence[ApiKey]] = tuple,
+        key_warnings: Sequence[str] = (),
         run_id: str | None = None,
         input_roots: InputRoots | None = None,
         flags: Sequence[str] = (),
@@ -95,7 +96,7 @@ class Context:
         self._api_key: ApiKey | None = None
         self._find_more_keys = find_more_keys
         # Whose clips cannot be asked for here, and why; for reports.
-        self.key_warnings: tuple[str, ...] = ()
+        self.key_warnings = tuple(key_warnings)
         self._more_keys: tuple[ApiKey, ...] | None = None
         self._clients: dict[tuple[str, str | None, str], WanClient] = {}
         # Endpoints that gave a good answer: what they do from then on is no mistake in a setting.
@@ -358,6 +359,7 @@ def open_context(
     store: Store | None = None,
     find_api_key: Callable[[], ApiKey] = key_of_environment,
     find_more_keys: Callable[[], Sequence[ApiKey]] = tuple,
+    key_warnings: Sequence[str] = (),
     run_id: str | None = None,
     bounded: bool = False,
     flags: Sequence[str] = (),
@@ -387,6 +389,7 @@ def open_context(
         store,
         find_api_key=find_api_key,
         find_more_keys=find_more_keys,
+        key_warnings=key_warnings,
         run_id=run_id,
         input_roots=roots,
         flags=flags,

@@ -28,6 +28,8 @@ SPEED = 20.0
 IDLE_S = 600.0
 # The setting of a deployed run that is to use the emulator.
 WANTED = "WAN_VIDEO_EMULATOR"
+# The name of each flow's deployment of that kind.
+EMULATED_DEPLOYMENT = "emulated"
 # Set where the user set nothing: the provider's pace would make a fast stand-in look slow.
 _PACE = {
     "WAN_VIDEO_POLL_MIN_S": "0.5",

@@ -23,7 +23,7 @@ from prefect.runtime import flow_run
 
 from footage.batch.batch_report import batch_name, read_report
 from footage.concurrency.executors import in_thread
-from footage.emulated_environment import emulated_here
+from footage.emulated_environment import EMULATED_DEPLOYMENT, emulated_here
 from footage.errors import FootageError, InvalidRequest, NotFinished, OverBudget, Problem, Unreachable
 from footage.errors.actions import NextStep, Rerun, Setup
 from footage.evidence.paid import with_what_is_booked
@@ -46,8 +46,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger("footage.tasks")
 
 DEPLOYMENT = "generate-videos/generate-videos"
-# Its twin of `wan-video setup --emulator`, which works with the emulator and its output.
-EMULATED_DEPLOYMENT = "generate-videos/emulated"
 MOST_SHOTS = 50
 MOST_LINES = 100
 # Clips become ready one after the other; a run that is not full begins when no further one came for so long.
@@ -101,7 +99,7 @@ async def line_runs(
 
 
 def _deployment() -> str:
-    return EMULATED_DEPLOYMENT if emulated_here() else DEPLOYMENT
+    return f"generate-videos/{EMULATED_DEPLOYMENT}" if emulated_here() else DEPLOYMENT
 
 
 def _parameters(permission: Permission, blocks: dict[str, Any]) -> dict[str, Any]:

@@ -99,7 +99,7 @@ def rule_of(context: Context) -> Rule:
         ]
         raise InvalidRequest(problems=tuple(missing))
     regions = frozenset({event_region(context)})
-    return Rule(settings.push_url, tokens, regions, (settings.push_account or "").strip() or None)
+    return Rule(settings.push_url, tokens, regions, settings.push_account)
 
 
 def _emulator_origin(context: Context) -> str | None:
@@ -110,7 +110,10 @@ def _emulator_origin(context: Context) -> str | None:
 
 
 def _tell(rule: Rule) -> None:
-    logger.info("Listening for events of %s at %s.", ", ".join(sorted(rule.regions)), rule.url)
+    # Without its path, which nobody should guess.
+    parts = urlsplit(rule.url)
+    address = f"{parts.scheme}://{parts.netloc}/…"
+    logger.info("Listening for events of %s at %s.", ", ".join(sorted(rule.regions)), address)
     logger.info(
         "The rule of the bus default, source acs.dashscope: %s. Its target: HTTP, the complete event, that address "
         "and the token, EXPONENTIAL_DECAY_RETRY.",

@@ -18,13 +18,14 @@ from tasks.markdown import as_cell, as_text, slug
 # Room for a list of everything that is allowed; a page is a row of the server's database.
 LONGEST_LINE = 2_000
 MOST_LINES = 100
+# Of a run that was started again and stopped before it looked at anything.
+_NOT_LOOKED_UP = "not looked up; what the run bought before stays booked"
 
 
 async def publish_failure(name: str, error: FootageError, state: str) -> None:
     """Publish why the run ended as `state`; `name` is what it is called where it has no name of its own."""
     run = one_line(str(flow_run.name or name))
-    # Without it the run stopped before it looked at anything.
-    paid = str(error.details.get("paid", NOTHING))
+    paid = str(error.details.get("paid", NOTHING if int(flow_run.run_count or 1) <= 1 else _NOT_LOOKED_UP))
     lines = [
         f"## {as_text(run)}",
         "",

@@ -14,7 +14,7 @@ from footage.errors import FootageError
 from footage.steps.store_status import store_status
 from footage.steps.store_status_texts import as_rows
 from tasks.artifacts import published
-from tasks.markdown import as_cell
+from tasks.markdown import as_cell, slug
 
 if TYPE_CHECKING:
     from footage.context import Context
@@ -54,10 +54,10 @@ async def harvested(report: Harvest) -> State[Any]:
     return Completed(message=message, data=report.to_json())
 
 
-async def publish_status(context: Context, found: OpenClips) -> None:
+async def publish_status(context: Context, found: OpenClips, storage_block: str | None = None) -> None:
     """The status of the store as one artifact that every harvest renews; it stays as it was where nobody can tell.
 
-    `found` is what the harvest found open.
+    `found` is what the harvest found open; the store of a block has an artifact of its own.
     """
     try:
         now = await in_thread(store_status, context, found)
@@ -67,7 +67,7 @@ async def publish_status(context: Context, found: OpenClips) -> None:
     rows = [{"what": name, "is": as_cell(value)} for name, value in as_rows(now)]
     await published(
         acreate_table_artifact(
-            key="wan-video-status",
+            key="-".join(["wan-video-status", *([slug(storage_block)] if storage_block else [])]),
             table=rows,
             description=f"{as_cell(now.store)} at {now.at:%Y-%m-%d %H:%M} UTC",
         )

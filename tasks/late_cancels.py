@@ -22,8 +22,6 @@ from prefect.client.schemas.filters import (
     ArtifactFilterKey,
     DeploymentFilter,
     DeploymentFilterName,
-    FlowFilter,
-    FlowFilterName,
     FlowRunFilter,
     FlowRunFilterEndTime,
     FlowRunFilterState,
@@ -31,9 +29,9 @@ from prefect.client.schemas.filters import (
 )
 from prefect.client.schemas.objects import StateType
 
-from footage.emulated_environment import emulated_here
+from footage.emulated_environment import EMULATED_DEPLOYMENT, emulated_here
 from tasks.hooks import CANCELLED_PAGE, cancel_and_tell
-from tasks.silent_runs import OUR_FLOWS, RECENT, SILENCE
+from tasks.silent_runs import OUR_FLOWS, RECENT, SILENCE, run_pages
 
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import FlowRun
@@ -81,18 +79,14 @@ async def cancel_unheard_runs(unheard: timedelta = SILENCE) -> list[str]:
 async def _cancelled_runs(client: PrefectClient) -> list[tuple[FlowRun, datetime | None]]:
     """The runs that were cancelled and may not have been heard; since when a page says what became of their clips."""
     since: Any = datetime.now(UTC) - RECENT
-    ours = FlowFilter(name=FlowFilterName(any_=[*_FLOWS]))
-    twins = DeploymentFilter(name=DeploymentFilterName(any_=["emulated"]))
+    twins = DeploymentFilter(name=DeploymentFilterName(any_=[EMULATED_DEPLOYMENT]))
     emulated = {one.id for one in await client.read_deployments(deployment_filter=twins)}
     found: list[tuple[FlowRun, datetime | None]] = []
     for cancelled in (
         FlowRunFilter(state=_of(StateType.CANCELLING)),
         FlowRunFilter(state=_of(StateType.CANCELLED), end_time=FlowRunFilterEndTime(after_=since)),
     ):
-        seen = 0
-        # The server gives 200 at a time.
-        while page := await client.read_flow_runs(flow_filter=ours, flow_run_filter=cancelled, offset=seen):
-            seen += len(page)
+        async for page in run_pages(client, _FLOWS, cancelled):
             # The stand-in has a store of its own.
             here = [
                 run

@@ -8,6 +8,7 @@ server starts anew, and those would stay "Running" or "Crashed" for ever.
 from __future__ import annotations
 
 import logging
+from collections.abc import AsyncIterator, Iterable
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -23,7 +24,7 @@ from prefect.client.schemas.filters import (
     FlowRunFilterState,
     FlowRunFilterStateType,
 )
-from prefect.client.schemas.objects import StateType
+from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.client.schemas.responses import SetStateStatus
 from prefect.states import AwaitingRetry, Crashed
 
@@ -94,13 +95,12 @@ async def crashed_runs_go_on(client: PrefectClient) -> bool:
 async def _crashed(client: PrefectClient, unstarted: timedelta) -> list[Any]:
     now = datetime.now(UTC)
     since: Any = now - RECENT
-    found = await client.read_flow_runs(
-        flow_filter=FlowFilter(name=FlowFilterName(any_=[*set(OUR_FLOWS) - {"harvest", "validate"}])),
-        flow_run_filter=FlowRunFilter(
-            state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.CRASHED])),
-            end_time=FlowRunFilterEndTime(after_=since),
-        ),
+    crashed = FlowRunFilter(
+        state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.CRASHED])),
+        end_time=FlowRunFilterEndTime(after_=since),
     )
+    flows = {*OUR_FLOWS} - {"harvest", "validate"}
+    found = [run async for page in run_pages(client, flows, crashed) for run in page]
     return [run for run in found if run.state is not None and now - run.state.timestamp >= unstarted]
 
 
@@ -112,12 +112,20 @@ async def _start(client: PrefectClient, run: Any) -> bool:
 
 
 async def _running(client: PrefectClient) -> list[Any]:
-    return await client.read_flow_runs(
-        flow_filter=FlowFilter(name=FlowFilterName(any_=list(OUR_FLOWS))),
-        flow_run_filter=FlowRunFilter(
-            state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.RUNNING]))
-        ),
-    )
+    running = FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.RUNNING]))
+    pages = run_pages(client, OUR_FLOWS, FlowRunFilter(state=running))
+    # Of pages that shift meanwhile, a run may be in two.
+    return [*{run.id: run async for page in pages for run in page}.values()]
+
+
+async def run_pages(
+    client: PrefectClient, flows: Iterable[str], wanted: FlowRunFilter
+) -> AsyncIterator[list[FlowRun]]:
+    """The runs of these flows that the filter lets through, as the server gives them: 200 at a time."""
+    named, seen = FlowFilter(name=FlowFilterName(any_=[*flows])), 0
+    while page := await client.read_flow_runs(flow_filter=named, flow_run_filter=wanted, offset=seen):
+        seen += len(page)
+        yield page
 
 
 async def _crash(client: PrefectClient, run: Any, silence: timedelta) -> str | None:

@@ -220,7 +220,7 @@ async def judged(
 
     package = await in_heavy_thread(say_and_cut)
     data = {"verdicts": [dict(verdict) for verdict in verdicts], "links": package.links}
-    return Completed(message=f"{len(verdicts)} verdicts; {package.links['dailies.html']}", data=data)
+    return Completed(message=f"{len(verdicts)} verdicts; {redact(package.links['dailies.html'])}", data=data)
 
 
 async def wrapped(
@@ -235,7 +235,7 @@ async def wrapped(
     total = ", ".join(f"{number} {state}" for state, number in counts.items())
     paid = statement.in_words()
     title = one_line(board_plan.board.title)
-    message = f"{total}; {paid}; {package.links['dailies.html']}"
+    message = f"{total}; {paid}; {redact(package.links['dailies.html'])}"
     review = board_page_url(context.settings, package.folder)
     await published(
         acreate_table_artifact(

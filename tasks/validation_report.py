@@ -8,6 +8,7 @@ from prefect import State
 from prefect.artifacts import acreate_table_artifact
 from prefect.states import Completed, Failed
 
+from footage.privacy.redact import redact
 from tasks.artifacts import published
 from tasks.markdown import as_cell
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 async def validated(findings: list[Finding], report_url: str) -> State[Any]:
     """Completed or Failed, with a table of every check."""
+    # A signed link is the caller's; the server's database keeps it without its signature.
+    shown_url = redact(report_url)
     await published(
         acreate_table_artifact(
             table=[
@@ -29,7 +32,7 @@ async def validated(findings: list[Finding], report_url: str) -> State[Any]:
                 for found in findings
             ],
             key="validate",
-            description=f"{len(findings)} checks, also in {report_url}",
+            description=f"{len(findings)} checks, also in {shown_url}",
         )
     )
     broken = [f"{found.name}: {found.message}" for found in findings if found.level == "fail"]
@@ -37,4 +40,4 @@ async def validated(findings: list[Finding], report_url: str) -> State[Any]:
         return Failed(message="; ".join(broken))
     worries = sum(found.level == "warn" for found in findings)
     data = {"report_url": report_url, "findings": [found.to_json() for found in findings]}
-    return Completed(message=f"{len(findings)} checks, {worries} warnings: {report_url}", data=data)
+    return Completed(message=f"{len(findings)} checks, {worries} warnings: {shown_url}", data=data)

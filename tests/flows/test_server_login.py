@@ -16,7 +16,7 @@ from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
 
 from flows.cli import local_server, run
 from flows.cli.provisioning.health import database_finding
-from tasks.context import _key_source  # pyright: ignore[reportPrivateUsage]
+from tasks.key_sources import key_source
 
 pytestmark = pytest.mark.filterwarnings("default::DeprecationWarning", "ignore:unclosed:ResourceWarning")
 
@@ -153,11 +153,11 @@ async def test_a_block_with_a_real_key_is_not_used_at_the_stand_in(
     block = DashScopeCredentials(api_key=SecretStr(KEY))
     await block.asave("dashscope", overwrite=True)
     try:
-        before = (await _key_source(None))().reveal()
+        before = (await key_source(None))().reveal()
         monkeypatch.setenv("DASHSCOPE_API_KEY", "sk-emulator")
-        default = (await _key_source(None))().reveal()
+        default = (await key_source(None))().reveal()
         monkeypatch.setenv("WAN_VIDEO_EMULATOR", "0")
-        named = (await _key_source("dashscope"))().reveal()
+        named = (await key_source("dashscope"))().reveal()
     finally:
         await DashScopeCredentials.adelete("dashscope")
 

@@ -13,6 +13,7 @@ from cyclopts import Parameter
 
 from flows.cli.console import hold_status, print_json, show_progress, tell
 from flows.cli.flags import BlockName, Switch
+from footage.emulated_environment import EMULATED_DEPLOYMENT
 from footage.errors import InvalidRequest, Problem
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def setup(
             print(f"{one.became:<8}{one.kind:<13}{one.name}{note}")
     if not remove:
         pool = next(one.name for one in done if one.kind == "work pool")
-        _tell_next(ui, pool, "emulated" if emulator else "generate-video")
+        _tell_next(ui, pool, EMULATED_DEPLOYMENT if emulator else "generate-video")
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from prefect.client.orchestration import PrefectClient
 from prefect.events.schemas.automations import AutomationCore
 
 from flows.cli.provisioning import Done
+from footage.emulated_environment import EMULATED_DEPLOYMENT
 from tasks.silent_runs import OUR_FLOWS, RESTART_AUTOMATION, SILENCE
 
 # Prefect 3.8's worker takes a run that is started again within about ten seconds for one it still runs, and
@@ -28,7 +29,7 @@ _DEPLOYMENTS = [
     "finish-video",
     "storyboard",
     "listen",
-    "emulated",
+    EMULATED_DEPLOYMENT,
 ]
 
 # Not 0: a run that crashed before its flow began (code or parameters that do not load) would do so for ever.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from prefect.blocks.core import Block
@@ -13,7 +14,7 @@ from blocks.credentials import DashScopeCredentials
 from blocks.storage import VideoStorage, is_secret_option
 from flows.cli.provisioning import Done
 from footage.credentials import DEFAULT_ACCOUNT
-from tasks.credentials_blocks import credentials_blocks
+from tasks.saved_blocks import saved_blocks
 
 if TYPE_CHECKING:
     from footage.credentials import ApiKey
@@ -49,7 +50,12 @@ async def is_there(client: PrefectClient, kind: type[Block], name: str) -> bool:
 
 async def accounts(client: PrefectClient) -> list[str]:
     """The accounts whose keys are in blocks of this server: the default one, then the named ones."""
-    named = {block.data.get("account") or DEFAULT_ACCOUNT for block in await credentials_blocks(client)}
+    return accounts_in(block.data for block in await saved_blocks(client, DashScopeCredentials))
+
+
+def accounts_in(blocks: Iterable[Mapping[str, Any]]) -> list[str]:
+    """The accounts that these credentials blocks name, after the default one."""
+    named = {block.get("account") or DEFAULT_ACCOUNT for block in blocks}
     return [DEFAULT_ACCOUNT, *sorted(named - {DEFAULT_ACCOUNT})]
 
 

@@ -9,11 +9,10 @@ from typing import Any
 from wan_video import KNOWN_BY
 
 import flows
-from footage.emulated_environment import WANTED
+from footage.emulated_environment import EMULATED_DEPLOYMENT, WANTED
 from footage.errors import InvalidRequest, Problem
 
-# The name of each deployment that works with the stand-in, and the events that start them.
-EMULATED = "emulated"
+# What starts the deployments of `generate-from-event`, the second those that work with the stand-in.
 EVENT = "wan-video.shot.requested"
 EMULATED_EVENT = "wan-video.emulated.shot.requested"
 
@@ -21,12 +20,14 @@ EMULATED_EVENT = "wan-video.emulated.shot.requested"
 @dataclass(frozen=True)
 class Project:
     """What is deployed: `file` is the prefect.yaml, `root` the folder that runs work in, `deployments` every
-    deployment as "flow/deployment"; `emulated` are the same ones once more, for the local stand-in."""
+    deployment as "flow/deployment"; `emulated` are the same ones once more, for the local stand-in; `pull` are
+    the steps before each run, None where the file has none."""
 
     file: Path
     root: Path
     pool: str
     deployments: dict[str, dict[str, Any]]
+    pull: list[Any] | None = None
 
     @property
     def emulated(self) -> dict[str, dict[str, Any]]:
@@ -71,7 +72,7 @@ def _read(file: Path, root: Path) -> Project | None:
         deployments = {_full_name(entry): entry for entry in document["deployments"]}
     except (OSError, KeyError, TypeError, ValueError, yaml.YAMLError):
         return None
-    return Project(file, root, pool, deployments)
+    return Project(file, root, pool, deployments, document.get("pull"))
 
 
 def _refuse_foreign_packages(root: Path, code: Path) -> None:
@@ -101,10 +102,10 @@ def _emulated(entry: dict[str, Any]) -> dict[str, Any]:
     environment = {**variables.get("env", {}), WANTED: "1"}
     twin = {
         **entry,
-        "name": EMULATED,
+        "name": EMULATED_DEPLOYMENT,
         "description": "With the local stand-in: nothing is bought. What it stands in for:\n\n"
         + entry.get("description", "").replace(EVENT, EMULATED_EVENT),
-        "tags": [f"wan-video-{EMULATED}"],
+        "tags": [f"wan-video-{EMULATED_DEPLOYMENT}"],
         "work_pool": {**pool, "job_variables": {**variables, "env": environment}},
     }
     if "schedules" in entry:
@@ -117,7 +118,7 @@ def _emulated(entry: dict[str, Any]) -> dict[str, Any]:
         twin["triggers"] = [
             {
                 **trigger,
-                "name": f"{trigger['name']}, {EMULATED}",
+                "name": f"{trigger['name']}, {EMULATED_DEPLOYMENT}",
                 "description": "With the local stand-in: nothing is bought. "
                 + trigger.get("description", "").replace(EVENT, EMULATED_EVENT),
                 "expect": [event.replace(EVENT, EMULATED_EVENT) for event in trigger["expect"]],
