@@ -279,6 +279,12 @@ class Settings(BaseSettings):
             raise PydanticCustomError("address", "is not an http(s) address with a path")
         return value
 
+    @field_validator("push_account")
+    @classmethod
+    def _strip_push_account(cls, value: str | None) -> str | None:
+        # What was read from a file ends in a newline.
+        return (value or "").strip() or None
+
     @field_validator("c2pa_time_stamps")
     @classmethod
     def _check_time_stamps(cls, value: str | None) -> str | None:

@@ -84,8 +84,8 @@ def test_the_service_for_kubernetes_runs_the_command_and_asks_where_it_answers()
         assert container[probe]["httpGet"] == {"path": "/healthz", "port": port["name"]}
     assert service["spec"]["ports"][0]["targetPort"] == port["name"]
     assert service["spec"]["selector"] == deployment["spec"]["selector"]["matchLabels"]
-    # Key, login and token come from the one Secret that the jobs have.
-    assert container["envFrom"] == [{"secretRef": {"name": "wan-video"}}]
+    # Key and login come from the Secret that the jobs have, the token from one that they do not have.
+    assert container["envFrom"] == [{"secretRef": {"name": name}} for name in ("wan-video", "wan-video-push")]
 
 
 def test_every_setting_of_the_receiver_reaches_its_service() -> None:

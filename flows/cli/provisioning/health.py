@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Generator
 from datetime import timedelta
+from http.client import NOT_FOUND
 from importlib.metadata import version
 from typing import Any
 
@@ -13,13 +15,16 @@ from prefect.client.schemas.objects import WorkerStatus
 from prefect.exceptions import PrefectHTTPStatusError
 from pydantic import TypeAdapter
 
+from blocks.credentials import DashScopeCredentials
 from flows.cli.local_server import database_file, servers_of_database
 from flows.cli.provisioning.automations import automations
+from flows.cli.provisioning.blocks import accounts_in
 from flows.cli.provisioning.prefect_yaml import find_project
 from flows.cli.provisioning.schedules import read_schedules
 from flows.cli.server_address import answers_anybody
 from footage.catalogue import offered_models
 from footage.checkup import Finding, examine
+from footage.credentials import DEFAULT_ACCOUNT
 from footage.privacy.display import shown_reference
 from tasks.limits import PREFIX, submit_limit
 
@@ -183,26 +188,45 @@ def _limits(client: SyncPrefectClient) -> Finding:
             f"nothing is bought now: {', '.join(stopped)} is 0",
             f"prefect global-concurrency-limit update {stopped[0]} --limit N",
         )
-    missing = [name for name in map(submit_limit, offered_models()) if name not in there]
-    if missing:
-        return Finding(
-            "limits",
-            "warn",
-            f"{len(missing)} of {len(offered_models())} models have none, so creates are not paced",
-            _SETUP,
-        )
+    for account in _accounts(client):
+        wanted = [submit_limit(model, account) for model in offered_models()]
+        missing = [name for name in wanted if name not in there]
+        if missing:
+            whose = "" if account == DEFAULT_ACCOUNT else f" for the account {account}"
+            return Finding(
+                "limits",
+                "warn",
+                f"{len(missing)} of {len(wanted)} models have none{whose}, so each process paces creates alone",
+                _SETUP,
+            )
     return Finding("limits", "ok", f"creates of {len(there)} models are paced")
+
+
+def _accounts(client: SyncPrefectClient) -> list[str]:
+    """The accounts whose keys are in blocks of this server; the default one first, whether it has a block or not."""
+    slug = DashScopeCredentials.get_block_type_slug()
+    try:
+        blocks = client.read_block_documents_by_type(slug, include_secrets=False)
+    except PrefectHTTPStatusError as error:
+        if error.response.status_code != NOT_FOUND:
+            raise
+        # Nobody ran setup, or saved a block.
+        return accounts_in([])
+    return accounts_in(block.data for block in blocks if block.name)
 
 
 def _automations(client: SyncPrefectClient) -> Finding:
     answer = client.request("POST", "/automations/filter", json={})
-    on = {automation["name"] for automation in answer.json() if automation["enabled"]}
-    off = [automation.name for automation in automations() if automation.name not in on]
+    there = {automation["name"]: automation["enabled"] for automation in answer.json()}
+    off = [automation.name for automation in automations() if not there.get(automation.name)]
     if off:
+        # Setup leaves what was switched off as it is.
+        switched_off = [f"prefect automation resume {shlex.quote(name)}" for name in off if name in there]
+        setup = [] if len(switched_off) == len(off) else [_SETUP]
         return Finding(
             "automations",
             "warn",
             f"missing or switched off: {', '.join(off)}; a dead worker's runs stay Running",
-            _SETUP,
+            "; ".join([*setup, *switched_off]),
         )
     return Finding("automations", "ok", "runs of a dead worker go on by themselves")

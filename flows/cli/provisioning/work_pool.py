@@ -127,7 +127,8 @@ async def _prefect_deploy(
 
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "prefect.yaml"
-        file.write_text(yaml.safe_dump({"name": "wan-video", "deployments": entries}), "utf-8")
+        document = {"name": "wan-video", "pull": project.pull, "deployments": entries}
+        file.write_text(yaml.safe_dump(document), "utf-8")
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all", "--prefect-file", str(file)),
             cwd=project.root,
