@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from prefect import Flow
 
     from footage.context import Context
+    from footage.settings import Settings
 
 
 async def in_other_stores(context: Context, flow: Flow[..., Any], **parameters: Any) -> list[str]:
@@ -38,7 +40,7 @@ async def _other_stores(context: Context) -> tuple[list[str], list[str]]:
             names = [block.name or "" for block in await saved_blocks(client, VideoStorage)]
         for name in names:
             try:
-                by_store.setdefault((await settings_with(name)).store_url, name)
+                by_store.setdefault(_place_of(await settings_with(name)), name)
             except FootageError as error:
                 warnings.append(str(error))
     except httpx.HTTPError as error:
@@ -46,5 +48,11 @@ async def _other_stores(context: Context) -> tuple[list[str], list[str]]:
             f"The server did not tell its Video Storage blocks ({type(error).__name__}), so what was bought in their "
             "stores waits for the next run."
         )
-    by_store.pop(context.settings.store_url, None)
+    by_store.pop(_place_of(context.settings), None)
     return [*by_store.values()], warnings
+
+
+def _place_of(settings: Settings) -> str:
+    """The store's address; a folder by its whole path, however it was written."""
+    url = settings.store_url.removeprefix("file://")
+    return url if "://" in url else str(Path(url).resolve())

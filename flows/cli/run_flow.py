@@ -200,21 +200,26 @@ def approve_run(run_id: str) -> None:
         InvalidRequest: There is no such run, or it does not wait.
         Unreachable: No Prefect server.
     """
-    from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
+    from prefect.exceptions import PrefectException, PrefectHTTPStatusError
     from prefect.flow_runs import aresume_flow_run
 
     try:
         with prefect_server():
             asyncio.run(aresume_flow_run(UUID(run_id), run_input={"approve": True}))
-    except (ValueError, ObjectNotFound, FlowPauseTimeout, PrefectHTTPStatusError) as error:
-        if isinstance(error, PrefectHTTPStatusError) and error.response.status_code >= INTERNAL_SERVER_ERROR:
-            raise Unreachable(
-                f"The Prefect server answers {error.response.status_code}; nothing was approved.",
-                next_step="try again once it is well",
-            ) from None
-        problem = Problem(
-            *("approve", run_id, "there is no run with this id that waits for approval"),
-            "the id of a run that is Suspended or Paused: prefect flow-run ls --state PAUSED",
-        )
-        raise InvalidRequest(problems=(problem,)) from None
+    except PrefectHTTPStatusError as error:
+        if error.response.status_code < INTERNAL_SERVER_ERROR:
+            raise _nothing_to_approve(run_id) from None
+        raise Unreachable(
+            f"The Prefect server answers {error.response.status_code}; nothing was approved.",
+            next_step="try again once it is well",
+        ) from None
+    # The last: somebody answered it just now.
+    except (ValueError, PrefectException, RuntimeError):
+        raise _nothing_to_approve(run_id) from None
     tell("Approved.")
+
+
+def _nothing_to_approve(run_id: str) -> InvalidRequest:
+    why = "there is no run with this id that waits for approval"
+    allowed = "the id of a run that is Suspended or Paused: prefect flow-run ls --state PAUSED"
+    return InvalidRequest(problems=(Problem("approve", run_id, why, allowed),))

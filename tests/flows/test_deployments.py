@@ -27,6 +27,7 @@ from prefect.flows import load_flow_from_entrypoint
 from flows.cli.provisioning.run_form import run_form
 from flows.generate import generate_from_event, generate_video
 from footage.request import VideoRequest
+from footage.settings import Settings, load_settings
 from tasks.clip_page import POSTER_WIDTH_PX
 
 pytestmark = pytest.mark.filterwarnings("default::DeprecationWarning", "ignore:unclosed:ResourceWarning")
@@ -292,3 +293,26 @@ def test_the_recipe_for_many_machines_has_the_settings_that_are_tried_out() -> N
     }
     same = tried.keys() & told.keys() - {"PREFECT_API_DATABASE_CONNECTION_URL", "PREFECT_SERVER_API_HOST"}
     assert {name: told[name] for name in same} == {name: tried[name] for name in same}
+
+
+def test_every_setting_of_a_run_reaches_the_workers_of_the_recipe(monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = yaml.safe_load((ROOT / ".deploy" / "compose.yaml").read_text("utf-8"))
+    settings = {
+        str(field.validation_alias or f"WAN_VIDEO_{name.upper()}")
+        for name, field in Settings.model_fields.items()
+    }
+    # The receiver has its own; the rest are set for a command or a deployment.
+    elsewhere = {"WAN_VIDEO_EMULATOR", "WAN_VIDEO_MCP_TOKEN"}
+    elsewhere |= {name for name in settings if name.startswith("WAN_VIDEO_PUSH_")}
+
+    given = recipe["services"]["worker"]["environment"]
+
+    assert settings - given.keys() == elsewhere
+    assert given["WAN_VIDEO_MAX_COST_PER_DAY"] == "${WAN_VIDEO_MAX_COST_PER_DAY:-}"
+    # What nobody set arrives as nothing, and is nothing.
+    for name in settings:
+        monkeypatch.setenv(name, "")
+    with_nothing = load_settings()
+    for name in settings:
+        monkeypatch.delenv(name)
+    assert with_nothing == load_settings()

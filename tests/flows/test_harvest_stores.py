@@ -46,7 +46,8 @@ def blocks(tmp_path: Path, prefect_server: Any) -> Iterator[None]:
     (tmp_path / "file").touch()
     bases = {"stores-own": "own", "stores-b": "b", "stores-b-again": "b", "stores-torn": "file"}
     for name, base in bases.items():
-        VideoStorage(base=str(tmp_path / base)).save(name, overwrite=True)
+        # However it is written.
+        VideoStorage(base=str(tmp_path / "written" / ".." / base)).save(name, overwrite=True)
     yield
     for name in bases:
         VideoStorage.delete(name)

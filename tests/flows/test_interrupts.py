@@ -7,6 +7,7 @@ import os
 import signal
 import threading
 import time
+import uuid
 from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -15,6 +16,8 @@ from typing import Any
 import httpx
 import pytest
 from emulatedrun import environment, fast_emulator
+from failinggateway import FailingGateway
+from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from blocks.storage import VideoStorage
 from flows.cli import run
@@ -163,3 +166,24 @@ def test_a_price_that_is_refused_with_cancel_ends_with_the_code_of_a_budget(
 
     assert "The price was not approved" in capsys.readouterr().err
     assert emulator.ledger()["creates"] == 0
+
+
+def test_an_approval_that_the_server_does_not_take_is_no_mistake_of_the_person(
+    prefect_api: httpx.Client, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_id = str(uuid.uuid4())
+    flow = prefect_api.post("flows/", json={"name": "waits-for-nobody"}).json()
+    waits_for_nobody = prefect_api.post("flow_runs/", json={"flow_id": flow["id"]}).json()
+    with FailingGateway(str(prefect_api.base_url).rstrip("/")) as gateway:
+        monkeypatch.setenv("PREFECT_API_URL", gateway.url)
+        with temporary_settings({PREFECT_API_URL: gateway.url}):
+            mistakes = {
+                run(["storyboard", "--approve", wrong]) for wrong in (run_id, waits_for_nobody["id"], "x")
+            }
+            gateway.failing = f"/api/flow_runs/{run_id}"
+            unanswered = run(["storyboard", "--approve", run_id])
+
+    told = capsys.readouterr().err
+    assert (mistakes, unanswered) == ({2}, 8)
+    assert "prefect flow-run ls --state PAUSED" in told
+    assert "The Prefect server answers 504; nothing was approved." in told

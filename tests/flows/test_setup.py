@@ -4,11 +4,13 @@ from typing import Any
 
 import httpx
 import pytest
+from prefect.client.orchestration import get_client
 from pydantic import SecretStr
 
 from blocks.credentials import DashScopeCredentials
 from blocks.storage import VideoStorage
 from flows.cli import run
+from flows.cli.provisioning.health import server_findings
 from footage.catalogue import CATALOGUE, MODEL_NAMES
 
 pytestmark = pytest.mark.filterwarnings("default::DeprecationWarning", "ignore:unclosed:ResourceWarning")
@@ -81,6 +83,11 @@ def test_a_second_setup_leaves_what_an_operator_changed(
     # A second account, as somebody makes it in the UI.
     DashScopeCredentials(api_key=SecretStr("sk-of-studio-b"), account="studio-b").save("studio-b")
 
+    with get_client(sync_client=True) as client:
+        found = {one.name: one for one in server_findings(client)}
+    assert "for the account studio-b" in found["limits"].message
+    assert found["automations"].fix == "prefect automation resume 'wan-video: crashed runs go on'"
+
     again = run_setup_again(set_up.clone, "--credentials-block", "nobody", key=None)
 
     # A written automation forgets which runs it watches.
@@ -101,3 +108,26 @@ def test_a_second_setup_leaves_what_an_operator_changed(
     )
     prefect_api.patch(f"automations/{automation['id']}", json={"enabled": True}).raise_for_status()
     prefect_api.patch(f"v2/concurrency_limits/{name}", json={"limit": 5}).raise_for_status()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(180)
+def test_workers_that_have_the_project_elsewhere_get_no_folder_where_the_file_says_so(
+    set_up: Any, prefect_api: httpx.Client, run_setup_again: Any
+) -> None:
+    file = set_up.clone / "prefect.yaml"
+    as_it_was = file.read_text("utf-8")
+
+    def pull_steps() -> list[Any]:
+        run_setup_again(set_up.clone, "--credentials-block", "nobody", key=None)
+        return prefect_api.get(f"deployments/name/{GENERATE}").json()["pull_steps"]
+
+    try:
+        file.write_text(f"{as_it_was}\npull: []\n", "utf-8")
+        without = pull_steps()
+    finally:
+        file.write_text(as_it_was, "utf-8")
+        with_folder = pull_steps()
+
+    assert not without
+    assert str(set_up.clone) in str(with_folder)

@@ -11,12 +11,12 @@ from typing import Any
 import httpx
 import pytest
 from pictures import GREEN, RED, picture
-from prefect import flow
+from prefect import State, flow
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import FlowRun
 from prefect.exceptions import Pause
 from prefect.flow_engine import run_flow_async
-from prefect.states import Pending
+from prefect.states import AwaitingRetry, Crashed, Failed, Pending, Running
 
 from footage.context import open_context
 from footage.errors import InvalidRequest
@@ -64,6 +64,12 @@ async def _begun() -> FlowRun:
         assert await run_flow_async(asks, flow_run=run)
         await client.set_flow_run_state(run.id, Pending(), force=True)
     return run
+
+
+async def _becomes(run: FlowRun, *states: State[Any]) -> None:
+    async with get_client() as client:
+        for state in states:
+            await client.set_flow_run_state(run.id, state)
 
 
 async def _goes_on(run: FlowRun) -> Any:
@@ -139,6 +145,19 @@ def test_an_answer_stands_where_less_is_due_by_the_time_that_the_run_goes_on(
     monkeypatch.setitem(DUE, "amounts", {})
 
     assert asyncio.run(_goes_on(waiting)) is approve
+
+
+def test_a_yes_stands_where_the_worker_dies_after_it(approved_run: FlowRun) -> None:
+    asyncio.run(_becomes(approved_run, Pending(), Running(), Crashed(), AwaitingRetry(), Pending()))
+
+    assert asyncio.run(_goes_on(approved_run)) is True
+
+
+def test_a_run_that_ended_asks_again_when_it_is_retried(approved_run: FlowRun) -> None:
+    asyncio.run(_becomes(approved_run, Pending(), Running(), Failed(), AwaitingRetry(), Pending()))
+
+    with pytest.raises(Pause):
+        asyncio.run(_goes_on(approved_run))
 
 
 @pytest.mark.usefixtures("prefect_api")

@@ -97,7 +97,7 @@ async def _run_after(
 
 @pytest.mark.parametrize(("crashes", "name"), [(1, "Completed"), (3, "Completed"), (4, "GaveUp")])
 def test_the_fourth_crash_in_a_row_is_the_last(
-    prefect_server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, crashes: int, name: str
+    prefect_api: httpx.Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, crashes: int, name: str
 ) -> None:
     monkeypatch.setenv("OUTPUT_DIR", str(tmp_path))
     history = [state for _ in range(crashes) for state in (Running(), Crashed(), Scheduled())]
@@ -109,6 +109,10 @@ def test_the_fourth_crash_in_a_row_is_the_last(
         assert end.is_failed()
         assert "4 times in a row" in (end.message or "")
         assert "press Retry" in (end.message or "")
+        # It stopped before it looked at what its earlier starts bought.
+        of_run = {"artifacts": {"flow_run_id": {"any_": [str(end.state_details.flow_run_id)]}}}
+        (page,) = prefect_api.post("artifacts/filter", json=of_run).json()
+        assert "Paid:** not looked up" in page["data"]
 
 
 @pytest.mark.parametrize(("parent", "name"), [(Cancelling(), "Cancelled"), (Running(), "Completed")])
