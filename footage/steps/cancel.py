@@ -206,15 +206,18 @@ def cancel_run(context: Context, run_id: str, *, asked_at: datetime | None = Non
     except StorageProblem as error:
         logger.warning("Which clips are open is not known, so they do not come first: %s", error.message)
         marked = {*keys} if asked_at else set[str]()
-    # What another run works on is marked; that list has everything of a month, and most runs are over.
-    look = asked_at is not None and not marked.isdisjoint(keys)
-    wanted_again = _asked_for_since(context.store, run_id, asked_at) if asked_at and look else set[str]()
-    kept = [
-        Cancellation(key, "nothing", "another run asked for it later") for key in keys if key in wanted_again
-    ]
-    keys = [key for key in keys if key not in wanted_again]
-    is_open = [key for key in keys if key in marked]
-    others = [key for key in keys if key not in marked]
+    kept: dict[str, Cancellation] = {}
+    if asked_at is not None:
+        if marked.isdisjoint(keys):
+            # Most runs are over: where all their clips are finished, the runs of a month need not be listed.
+            finished = call_each(partial(_is_finished, context), keys, STORE_CALLS_AT_ONCE)
+            kept = {key: _finished(key) for key, done in zip(keys, finished, strict=True) if done}
+            marked = {*keys} - kept.keys()
+        wanted_again = _asked_for_since(context.store, run_id, asked_at) if marked else set[str]()
+        again = "another run asked for it later"
+        kept |= {key: Cancellation(key, "nothing", again) for key in keys if key in wanted_again}
+    is_open = [key for key in keys if key in marked and key not in kept]
+    others = [key for key in keys if key not in marked and key not in kept]
     by = f"run {run_id}"
     # All wishes and all cancels before it is asked what became of the first: this process may be killed meanwhile.
     left = [
@@ -223,7 +226,7 @@ def cancel_run(context: Context, run_id: str, *, asked_at: datetime | None = Non
     ]
     until_s = time.monotonic() + PATIENCE_S
     call_each(partial(_send_cancel, context, until_s), left, STORE_CALLS_AT_ONCE)
-    return [*call_each(partial(_settled, context, until_s), left, STORE_CALLS_AT_ONCE), *kept]
+    return [*call_each(partial(_settled, context, until_s), left, STORE_CALLS_AT_ONCE), *kept.values()]
 
 
 def _asked_for_since(store: Store, run_id: str, since: datetime) -> set[str]:
@@ -243,8 +246,12 @@ def _wished(context: Context, by: str, key: str) -> Cancellation | Receipt:
 
 
 def _wished_unless_finished(context: Context, by: str, key: str) -> Cancellation | Receipt:
+    return _finished(key) if _is_finished(context, key) else _wished(context, by, key)
+
+
+def _is_finished(context: Context, key: str) -> bool:
     # One listing is all that a finished clip costs.
-    return _finished(key) if "result.json" in names_of(context.store, key) else _wished(context, by, key)
+    return "result.json" in names_of(context.store, key)
 
 
 def _send_cancel(context: Context, until_s: float, left: Cancellation | Receipt) -> None:

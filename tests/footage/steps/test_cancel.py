@@ -299,6 +299,30 @@ def test_a_cancel_that_is_done_late_leaves_what_another_run_asked_for_since(benc
     assert not wanted_again.evidence.cancel_wanted()
 
 
+def test_a_cancel_that_is_done_late_leaves_what_another_run_is_about_to_buy(bench: Bench) -> None:
+    clip = bench.clip(bench.context(run_id="run-1"))
+    asked_at = datetime.now(UTC)
+    # Not marked as open: it waits for its turn.
+    wanted_again = bench.clip(bench.context(run_id="run-2"))
+
+    done = cancel_run(bench.context(), "run-1", asked_at=asked_at)
+
+    assert [(one.key, one.became) for one in done] == [(clip.key, "nothing")]
+    assert bench.make(wanted_again).task_id == bench.tasks()[0]["task_id"]
+
+
+def test_a_cancel_that_is_done_late_lists_no_other_runs_where_all_is_finished(bench: Bench) -> None:
+    made = bench.make(bench.clip(bench.context(run_id="run-1")))
+    asked_at = datetime.now(UTC)
+    counted = CountedStore(bench.context().store)
+
+    done = cancel_run(bench.context(wrap=lambda _: counted), "run-1", asked_at=asked_at)
+
+    assert [(one.key, one.became) for one in done] == [(made.key, "finished")]
+    assert ("list_dated", "runs/") not in counted.asked
+    assert [path for _, path in counted.asked if path.startswith("evidence/")] == [f"evidence/{made.key}/"]
+
+
 def test_what_a_run_finished_holds_up_nothing_that_waits_at_the_provider(bench: Bench) -> None:
     context = bench.context(run_id="run-1")
     finished = [bench.make(bench.clip(context, take=take)).key for take in (1, 2, 3)]
