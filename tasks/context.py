@@ -22,7 +22,7 @@ from footage.evidence.run_log import RunLog, collect_from, recorded
 from footage.privacy.display import shown
 from footage.settings import Settings, load_settings
 from tasks.clip_page import log_plainly
-from tasks.crash_limit import heed_restart
+from tasks.crash_limit import require_wanted
 from tasks.key_sources import key_sources
 from tasks.limits import PrefectRateLimits
 from tasks.saved_blocks import load_block
@@ -47,12 +47,12 @@ async def context_of(
     `every_account`: where no credentials block is named, with the keys of all that work in the default key's region.
 
     Raises:
-        Canceled: The run was started again, and the run that started it is cancelled.
+        Canceled: The run that started this one is cancelled.
         GaveUp: The run crashed too often in a row.
         AccountProblem: The named credentials block does not exist.
         InvalidRequest: The named storage block does not exist, or a setting cannot be used.
     """
-    await heed_restart()
+    await require_wanted()
     async with contextlib.AsyncExitStack() as stack:
         if load_settings().emulator:
             url = await in_thread(stack.enter_context, emulated())

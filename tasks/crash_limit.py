@@ -2,7 +2,8 @@
 
 The automation itself has no count: without a bound, a clip that kills its worker (out of memory, a broken
 disk) would kill workers for ever. What a person starts again after that counts anew. Nor does the automation know
-whether the board that started the run was cancelled since; the run would override that, and buy.
+whether the board that started the run was cancelled since, nor does the queue that a run waits in for its first start:
+the run would buy for nobody.
 """
 
 from __future__ import annotations
@@ -54,8 +55,8 @@ def crashes_in_a_row(states: Iterable[State[Any]]) -> int:
     return count
 
 
-async def heed_restart() -> None:
-    """Stop a run that was started again and should not go on; outside of a run it does nothing.
+async def require_wanted() -> None:
+    """Stop a run that nobody wants any more, or that crashes again and again; outside of a run it does nothing.
 
     Raises:
         Canceled: The run that started it is cancelled.
@@ -63,12 +64,16 @@ async def heed_restart() -> None:
     """
     context = FlowRunContext.get()
     flow_run = context.flow_run if context else None
-    if flow_run is None or flow_run.run_count <= 1:
+    if flow_run is None:
+        return
+    parent, may_have_crashed = flow_run.parent_task_run_id, flow_run.run_count > CRASHES_AT_MOST
+    if parent is None and not may_have_crashed:
         return
     async with get_client() as client:
-        if await _parent_is_cancelled(client, flow_run.parent_task_run_id):
+        # Also at its first start: where the worker of a cancelled run is dead, what waits in the queue is begun.
+        if parent is not None and await _is_cancelled(client, parent):
             raise Canceled("The run that started this one was cancelled, so this one does not go on.")
-        if flow_run.run_count <= CRASHES_AT_MOST:
+        if not may_have_crashed:
             return
         states = await client.read_flow_run_states(flow_run.id)
     crashes = crashes_in_a_row(states)
@@ -82,9 +87,8 @@ async def heed_restart() -> None:
     logger.info("This run goes on after %d crashes in a row.", crashes)
 
 
-async def _parent_is_cancelled(client: PrefectClient, parent_task_run_id: UUID | None) -> bool:
-    if parent_task_run_id is None:
-        return False
+async def _is_cancelled(client: PrefectClient, parent_task_run_id: UUID) -> bool:
+    """Whether the run that this task run is of is cancelled."""
     try:
         task_run = await client.read_task_run(parent_task_run_id)
         parent = await client.read_flow_run(task_run.flow_run_id) if task_run.flow_run_id else None

@@ -110,14 +110,18 @@ async def cancel_work(
         str(run_id), parameters.get("credentials_block"), parameters.get("storage_block")
     ) as context:
         # First: a run that starts later would take the wish to cancel for an old one and override it.
-        await _cancel_children(run_id)
-        cancelled = await in_thread(cancel_run, context, str(run_id), asked_at=asked_at)
+        children = await _cancel_children(run_id)
+        cancelled = await in_thread(
+            cancel_run, context, str(run_id), asked_at=asked_at, children={str(child) for child in children}
+        )
     for done in cancelled:
         logger.info("Clip %s: %s.", done.key[:12], done.message)
     return cancelled
 
 
-async def _cancel_children(run_id: UUID) -> None:
+async def _cancel_children(run_id: UUID) -> set[UUID]:
+    """Cancel the runs that this run started, as far as the server can be reached; their ids."""
+    found: set[UUID] = set()
     mine = FlowRunFilter(parent_flow_run_id=FlowRunFilterParentFlowRunId(any_=[run_id]))
     try:
         async with get_client() as client:
@@ -125,6 +129,7 @@ async def _cancel_children(run_id: UUID) -> None:
             # The server gives 200 at a time.
             while children := await client.read_flow_runs(flow_run_filter=mine, offset=seen):
                 seen += len(children)
+                found |= {child.id for child in children}
                 for child in children:
                     if child.state is None or not child.state.is_final():
                         await client.set_flow_run_state(child.id, Cancelling(message=_WHY))
@@ -133,3 +138,4 @@ async def _cancel_children(run_id: UUID) -> None:
                         await client.set_flow_run_state(child.id, Cancelled(message=_WHY))
     except Exception as error:  # noqa: BLE001 - whatever the server's client raises, the clips come next
         logger.warning("Runs on other workers may go on (%s).", type(error).__name__)
+    return found

@@ -26,7 +26,7 @@ from footage.steps.open_clips import open_keys
 from footage.steps.provider_queries import client_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from footage.context import Context
     from footage.provider import WanClient
@@ -188,13 +188,16 @@ def _became(key: str, outcome: Outcome) -> Cancellation:
             return Cancellation(key, "failed", "the attempt had failed; nothing is billed")
 
 
-def cancel_run(context: Context, run_id: str, *, asked_at: datetime | None = None) -> list[Cancellation]:
+def cancel_run(
+    context: Context, run_id: str, *, asked_at: datetime | None = None, children: Collection[str] = ()
+) -> list[Cancellation]:
     """Cancel every clip that a run works on, also when one of them cannot be; those that are open come first.
 
     A run of thousands is mostly finished, and what waits at the provider runs and is billed a moment later. A clip that
     is not marked as open may be about to be bought: its worker marks it after its last look for a wish, and before it
     sends. So the wish is left for each that is not finished, and is found before the create, or by who waits for it.
-    `asked_at`: when it was asked, where that is a while ago; what another run asked for since then is left to that run.
+    `asked_at`: when it was asked, where that is a while ago; what another run asked for since then is left to that run,
+    unless it is one of the `children` that this run started.
 
     Raises:
         StorageProblem: The run's clips cannot be listed; nothing was asked.
@@ -213,7 +216,8 @@ def cancel_run(context: Context, run_id: str, *, asked_at: datetime | None = Non
             finished = call_each(partial(_is_finished, context), keys, STORE_CALLS_AT_ONCE)
             kept = {key: _finished(key) for key, done in zip(keys, finished, strict=True) if done}
             marked = {*keys} - kept.keys()
-        wanted_again = _asked_for_since(context.store, run_id, asked_at) if marked else set[str]()
+        own = {run_id, *children}
+        wanted_again = _asked_for_since(context.store, own, asked_at) if marked else set[str]()
         again = "another run asked for it later"
         kept |= {key: Cancellation(key, "nothing", again) for key in keys if key in wanted_again}
     is_open = [key for key in keys if key in marked and key not in kept]
@@ -229,12 +233,12 @@ def cancel_run(context: Context, run_id: str, *, asked_at: datetime | None = Non
     return [*call_each(partial(_settled, context, until_s), left, STORE_CALLS_AT_ONCE), *kept.values()]
 
 
-def _asked_for_since(store: Store, run_id: str, since: datetime) -> set[str]:
+def _asked_for_since(store: Store, own: Collection[str], since: datetime) -> set[str]:
     """The clips that other runs began to work on since then; also those of which the store does not tell when."""
     return {
         path.rpartition("/")[2]
         for path, at in store.list_dated("runs/")
-        if (at is None or at > since) and not path.startswith(f"runs/{run_id}/")
+        if (at is None or at > since) and path.split("/")[1] not in own
     }
 
 

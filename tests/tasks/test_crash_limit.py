@@ -115,13 +115,19 @@ def test_the_fourth_crash_in_a_row_is_the_last(
         assert "Paid:** not looked up" in page["data"]
 
 
+@pytest.mark.parametrize("history", [[], [Running(), Crashed(), Scheduled()]], ids=["first start", "again"])
 @pytest.mark.parametrize(("parent", "name"), [(Cancelling(), "Cancelled"), (Running(), "Completed")])
-def test_a_run_that_is_started_again_does_not_go_on_where_the_run_that_started_it_is_cancelled(
-    prefect_server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, parent: State[Any], name: str
+def test_a_run_does_nothing_where_the_run_that_started_it_is_cancelled(
+    prefect_server: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    history: list[State[Any]],
+    parent: State[Any],
+    name: str,
 ) -> None:
     monkeypatch.setenv("OUTPUT_DIR", str(tmp_path))
 
-    end = asyncio.run(_run_after(Running(), Crashed(), Scheduled(), parent=parent))
+    end = asyncio.run(_run_after(*history, parent=parent))
 
     assert end.name == name
 

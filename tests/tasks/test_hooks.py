@@ -1,6 +1,7 @@
 """Cancelling a run reaches its clips and the runs that it started on other workers, and says so."""
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -46,6 +47,30 @@ def test_runs_that_may_still_begin_are_cancelled_with_the_run_that_started_them_
     states = asyncio.run(_cancelled_with(Scheduled(), Crashed(), Completed()))
 
     assert states == ["Cancelled", "Cancelled", "Completed"]
+
+
+async def _told_of_a_clip_that_a_child_began_after_the_cancel(store: Path, key: str) -> list[str]:
+    async with get_client() as client:
+        parent = await client.create_flow_run(board, state=Running())
+        wait = await client.create_task_run(shot, parent.id, dynamic_key="0")
+        child = await client.create_flow_run(board, state=Running(), parent_task_run_id=wait.id)
+    asked_at = datetime.now(UTC) - timedelta(minutes=1)
+    for run in (parent, child):
+        (store / "runs" / str(run.id)).mkdir(parents=True)
+        (store / "runs" / str(run.id) / key).touch()
+    return [done.message for done in await cancel_work(parent.id, {}, asked_at=asked_at)]
+
+
+def test_what_a_child_began_after_its_parent_was_cancelled_is_cancelled_with_the_parent(
+    prefect_server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OUTPUT_DIR", str(tmp_path))
+    key = "c" * 64
+
+    told = asyncio.run(_told_of_a_clip_that_a_child_began_after_the_cancel(tmp_path / ROOM, key))
+
+    assert told == ["nothing was bought for it"]
+    assert (tmp_path / ROOM / "evidence" / key / "cancel-1.json").exists()
 
 
 async def _shown_after_cancel(store: Path) -> dict[str, Artifact]:

@@ -311,6 +311,21 @@ def test_a_cancel_that_is_done_late_leaves_what_another_run_is_about_to_buy(benc
     assert bench.make(wanted_again).task_id == bench.tasks()[0]["task_id"]
 
 
+def test_a_cancel_that_is_done_late_takes_no_run_that_the_cancelled_one_started_for_another(
+    bench: Bench,
+) -> None:
+    queued(bench)
+    clip = bench.clip(bench.context(run_id="board"))
+    asked_at = datetime.now(UTC)
+    # It began after Cancel was pressed.
+    bench.buy(bench.clip(bench.context(run_id="child"), Permission(given_to="board")))
+
+    done = cancel_run(bench.context(), "board", asked_at=asked_at, children={"child"})
+
+    assert [(one.key, one.became) for one in done] == [(clip.key, "canceled")]
+    assert [task["status"] for task in bench.tasks()] == ["CANCELED"]
+
+
 def test_a_cancel_that_is_done_late_lists_no_other_runs_where_all_is_finished(bench: Bench) -> None:
     made = bench.make(bench.clip(bench.context(run_id="run-1")))
     asked_at = datetime.now(UTC)
