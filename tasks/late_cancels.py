@@ -59,17 +59,20 @@ async def cancel_unheard_runs(unheard: timedelta = SILENCE) -> list[str]:
             runs = await _cancelled_runs(client)
             # What cannot be cancelled here must not stand before the others in each harvest.
             random.shuffle(runs)
-            for run, told_at in runs[:_AT_MOST]:
+            # And few of those that have a page were cancelled since.
+            runs.sort(key=lambda one: one[1] is not None)
+            tried = 0
+            for run, told_at in runs:
                 asked_at = _asked_at(await client.read_flow_run_states(run.id), unheard)
-                if asked_at is None or (told_at is not None and told_at >= asked_at):
-                    continue
-                if await cancel_and_tell(run, asked_at=asked_at):
-                    logger.warning(
-                        "No worker heard that run %s was cancelled; its page tells of its clips.",
-                        run.name,
-                    )
-                    late.append(run.name)
-                if time.monotonic() > until_s:
+                if asked_at is not None and (told_at is None or told_at < asked_at):
+                    tried += 1
+                    if await cancel_and_tell(run, asked_at=asked_at):
+                        logger.warning(
+                            "No worker heard that run %s was cancelled; its page tells of its clips.",
+                            run.name,
+                        )
+                        late.append(run.name)
+                if tried >= _AT_MOST or time.monotonic() > until_s:
                     break
     except httpx.HTTPError as error:
         logger.warning("Prefect does not tell which runs were cancelled (%s).", type(error).__name__)

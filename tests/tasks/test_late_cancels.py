@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,18 @@ def _note(store: Path, run: UUID, key: str) -> Path:
     return store / "evidence" / key / "cancel-1.json"
 
 
+def _store(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("OUTPUT_DIR", str(folder))
+    return folder / ROOM
+
+
+async def _delete(client: PrefectClient, runs: Iterable[UUID]) -> None:
+    """Leave nothing to the next test on the same server."""
+    for run in runs:
+        await client.delete_flow_run(run)
+    await client.delete_deployment((await client.read_deployment_by_name(DEPLOYMENT)).id)
+
+
 async def _page(client: PrefectClient, run: UUID) -> list[str]:
     of_run = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[run]))
     return [str(one.data) for one in await client.read_artifacts(artifact_filter=of_run)]
@@ -50,7 +63,7 @@ async def _page(client: PrefectClient, run: UUID) -> list[str]:
 def test_a_run_that_was_cancelled_without_a_process_has_its_clips_cancelled_once(
     prefect_server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("OUTPUT_DIR", str(tmp_path))
+    store = _store(tmp_path, monkeypatch)
 
     async def scenario() -> None:
         async with get_client() as client:
@@ -63,7 +76,6 @@ def test_a_run_that_was_cancelled_without_a_process_has_its_clips_cancelled_once
             waiting = await client.read_flow_run(waits)
             assert waiting.state is not None
             assert waiting.state.is_cancelled()
-            store = tmp_path / ROOM
             wish_of_waits, wish_of_dead, wish_of_ended = (
                 _note(store, run, f"{number}" * 64) for number, run in enumerate((waits, dead, ended), 1)
             )
@@ -85,8 +97,28 @@ def test_a_run_that_was_cancelled_without_a_process_has_its_clips_cancelled_once
             assert wish_of_dead.exists()
             # What could not be done is tried again by the next harvest.
             assert [await _page(client, run) for run in (ended, elsewhere, broken)] == [[], [], []]
-            for run in (waits, dead, ended, elsewhere, broken):
-                await client.delete_flow_run(run)
-            await client.delete_deployment((await client.read_deployment_by_name(DEPLOYMENT)).id)
+            await _delete(client, (waits, dead, ended, elsewhere, broken))
+
+    asyncio.run(scenario())
+
+
+def test_runs_that_ended_by_themselves_keep_no_cancel_from_being_done(
+    prefect_server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = _store(tmp_path, monkeypatch)
+
+    async def scenario() -> None:
+        async with get_client() as client:
+            # More than are cancelled at once, and of ten others some stand behind so many in nearly every order.
+            ended = [
+                await _run(client, "ended", Running(), Cancelled(message="by itself")) for _ in range(60)
+            ]
+            names = [f"dead-{number}" for number in range(10)]
+            dead = [await _run(client, name, Running(), Cancelling()) for name in names]
+            for number, run in enumerate(dead):
+                _note(store, run, f"{number}" * 64)
+
+            assert sorted(await cancel_unheard_runs(NOW)) == names
+            await _delete(client, (*ended, *dead))
 
     asyncio.run(scenario())
