@@ -17,7 +17,15 @@ from footage.batch.prepared_batch import WINDOW, Entry, PreparedBatch
 from footage.batch.spool import Place, Spool
 from footage.batch.spooled_media import bare_media, pickled, whole_media, with_bytes
 from footage.concurrency.executors import STORE_CALLS_AT_ONCE, windows
-from footage.errors import MOST_LISTED, InvalidRequest, NotThere, Problem, StorageProblem, Unreachable
+from footage.errors import (
+    MOST_LISTED,
+    BadRecord,
+    InvalidRequest,
+    NotThere,
+    Problem,
+    StorageProblem,
+    Unreachable,
+)
 from footage.evidence.clip_evidence import ClipEvidence, is_key
 from footage.evidence.stored_order import stored_order
 from footage.order import Quote, priced_anew
@@ -212,6 +220,9 @@ class _Checker:
             order = stored_order(ClipEvidence(self._context.store, given))
         except NotThere:
             why = "no clip in this store has this key"
+            raise InvalidRequest(problems=(Problem(_KEY, shown(given), why),)) from None
+        except BadRecord as error:
+            why = f"its order cannot be used: {error.message} Mend that, or leave the line out."
             raise InvalidRequest(problems=(Problem(_KEY, shown(given), why),)) from None
         order = priced_anew(order, order.region_for(self._region))
         return _Checked(

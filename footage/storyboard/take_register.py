@@ -6,7 +6,7 @@ import contextlib
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from footage.errors import AlreadyThere, InvalidRequest, Problem
+from footage.errors import AlreadyThere, BadRecord, InvalidRequest, Problem
 from footage.evidence.clip_evidence import ClipEvidence
 from footage.evidence.reader import RecordReader
 from footage.storyboard.review_records import TakeRecord
@@ -65,7 +65,11 @@ class TakeRegister:
 
     def _is_paid(self, key: str) -> bool:
         evidence = ClipEvidence(self._store, key)
-        return evidence.result() is not None or evidence.state().unfinished
+        try:
+            return evidence.result() is not None or evidence.state().unfinished
+        except BadRecord:
+            # Nothing is bought for it, and its own shot says what is wrong.
+            return True
 
 
 def order_retakes(store: Store, folder: str, plan: BoardPlan) -> None:

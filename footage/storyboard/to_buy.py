@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, NamedTuple
 
 from footage.concurrency.executors import STORE_CALLS_AT_ONCE
-from footage.errors import NotThere
+from footage.errors import BadRecord, NotThere
 from footage.evidence.clip_evidence import ClipEvidence
 from footage.steps.check import prepare
 from footage.steps.last_frame import last_frame_path
@@ -147,12 +147,17 @@ class _Chains:
 def bought_clip(context: Context, key: str, *, buy_again: bool = False) -> BoughtClip | None:
     """The clip of this key if it is paid, or may be; with `buy_again` only what is known to be.
 
+    One whose records do not fit counts as paid: nothing is bought for it, and it alone ends with what is wrong.
+
     Raises:
         StorageProblem: The evidence cannot be read.
     """
     evidence = ClipEvidence(context.store, key)
-    if evidence.result() is not None:
-        return BoughtClip(key, stored=True)
-    state = evidence.state()
+    try:
+        if evidence.result() is not None:
+            return BoughtClip(key, stored=True)
+        state = evidence.state()
+    except BadRecord:
+        return BoughtClip(key, stored=False)
     doubtful = state.last is not None and state.last.unknown
     return BoughtClip(key, stored=False) if state.unfinished and not (doubtful and buy_again) else None

@@ -216,6 +216,24 @@ def test_a_line_that_names_a_key_is_priced_for_the_region_of_the_key_that_buys(c
     batch.close()
 
 
+async def test_a_record_that_does_not_fit_holds_up_no_other_line(
+    context: Context, emulator: Emulator
+) -> None:
+    before = emulator.ledger()["accepted"]
+    requests = [BOAT | {"prompt": "A damaged boat", "take": take} for take in (1, 2)]
+
+    with prepare_batch(context, requests, None, CNY) as batch:
+        intent = f"evidence/{batch.entries[0].key}/attempt-1/intent.json"
+        context.store.create(intent, b"{")
+        due = batch.due(batch.bought(context))
+        clips, _ = await _make(context, batch)
+
+    assert due.clips == 1
+    assert [clip.state for clip in clips] == ["unfinished", "delivered"]
+    assert f"{intent} does not fit" in (clips[0].error or "")
+    assert emulator.ledger()["accepted"] - before == 1
+
+
 async def test_the_report_says_of_each_line_what_became_of_it(context: Context) -> None:
     with prepare_batch(context, [BOAT | {"take": 8}], None, CNY) as batch:
         clips, ledger = await _make(context, batch)

@@ -117,6 +117,16 @@ def test_lines_whose_picture_nobody_gives_now_are_named_and_each_picture_is_aske
     assert set(wrong) == {"requests[6].size"}
 
 
+def test_a_line_whose_order_does_not_fit_is_named_with_all_that_is_wrong(context: Context) -> None:
+    key = "f" * 64
+    context.store.create(f"evidence/{key}/request.json", b"{")
+
+    problems = _problems(context, [BOAT, {"key": key}, {**BOAT, "size": "big"}], None)
+
+    assert set(problems) == {"requests[2].key", "requests[3].size"}
+    assert f"evidence/{key}/request.json does not fit" in problems["requests[2].key"]
+
+
 def test_a_line_whose_clip_the_store_does_not_tell_is_named(context: Context) -> None:
     class Unread(CountedStore):
         def read(self, path: str, **more: Any) -> Any:

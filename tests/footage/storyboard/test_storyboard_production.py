@@ -256,6 +256,29 @@ async def test_a_chained_shot_that_is_paid_is_not_bought_again_when_its_frame_is
     assert ledger.statement().bought == 0
 
 
+async def test_a_record_that_does_not_fit_holds_up_no_other_shot(
+    context: Context, emulator: Emulator
+) -> None:
+    shots = ({"id": "a", "take": 51}, chained("b", "shot:a", duration=2), {"id": "c", "take": 52})
+    plan = plan_board(board(*shots), no_links)
+    first, _ = await _make(context, plan, Budget(currency="CNY"))
+    before = accepted(emulator)
+    damaged = first["b"].response
+    assert damaged is not None
+    context.store.replace(f"evidence/{damaged.key}/result.json", b"{")
+
+    assert still_to_buy(context, plan).clips == 0
+    outcomes, _ = await _make(context, plan, Budget(currency="CNY"))
+
+    assert {shot_id: outcome.state for shot_id, outcome in outcomes.items()} == {
+        "a": "delivered",
+        "b": "unfinished",
+        "c": "delivered",
+    }
+    assert f"evidence/{damaged.key}/result.json does not fit" in (outcomes["b"].reason or "")
+    assert accepted(emulator) == before
+
+
 def test_a_purchase_that_nobody_knows_of_is_priced_again_only_where_it_may_be_bought_again(
     context: Context,
 ) -> None:
