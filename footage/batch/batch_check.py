@@ -32,18 +32,21 @@ from footage.order import Quote, priced_anew
 from footage.order.key import rendition_of
 from footage.order.parse import parse_request
 from footage.order.prepared import Prepared
+from footage.order.rules import TAKE_MAX
 from footage.privacy.display import shown
 from footage.reference import Medium, ReferenceImage, read_media, read_reference
 from footage.reference.media import media_asked
 from footage.steps.check import reference_fetcher
 from footage.storyboard.budget import check_currency
+from footage.storyboard.graph import MAX_ID_CHARS
 
 if TYPE_CHECKING:
     from footage.context import Context
     from footage.request import VideoRequest
     from footage.storyboard.board import Budget
 
-_ID_CHARS = 64
+# A run that makes the shots of a board gets the takes of them, each with its number behind the longest id.
+_ID_CHARS = MAX_ID_CHARS + len(f":{TAKE_MAX}")
 # What a line may have besides the fields of a request.
 _ID = "id"
 _KEY = "key"

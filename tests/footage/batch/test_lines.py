@@ -10,6 +10,7 @@ from typing import Any
 
 import fsspec
 import pytest
+from boards import planned
 from countedstore import CountedStore
 from linesfile import lines_file
 from rawserver import RawServer, reply
@@ -22,7 +23,9 @@ from footage.context import Context
 from footage.emulator import Emulator
 from footage.errors import MOST_LISTED, InvalidRequest, StorageProblem, Unreachable
 from footage.input_roots import InputRoots
+from footage.order.rules import TAKE_MAX
 from footage.storyboard import Budget
+from footage.storyboard.graph import MAX_ID_CHARS
 
 BOAT = {"prompt": "A paper boat", "model": "wanx2.1-t2v-turbo", "size": "832*480"}
 CNY = Budget(currency="CNY")
@@ -48,6 +51,7 @@ LINES: list[tuple[str, bytes, str]] = [
     ("a part of a key", b'{"key": "ffffff"}', "lines[2].key"),
     ("an id twice", json.dumps({**BOAT, "id": "1"}).encode(), "lines[2].id"),
     ("an id that is a list", json.dumps({**BOAT, "id": []}).encode(), "lines[2].id"),
+    ("an id that is too long", json.dumps({**BOAT, "id": "a" * 73}).encode(), "lines[2].id"),
 ]
 
 
@@ -72,6 +76,15 @@ def test_lines_are_read_as_editors_on_windows_write_them(context: Context, tmp_p
 
     with prepare_batch(context, None, str(file), CNY) as batch:
         assert [entry.line for entry in batch.entries] == [1, 3]
+
+
+def test_a_line_may_have_the_id_of_any_take_of_a_board(context: Context) -> None:
+    shot = {"id": "s" * MAX_ID_CHARS, "take": TAKE_MAX - 1, "takes": 2}
+    takes = planned(shot).takes
+
+    requests = [{**BOAT, "id": take.id, "take": take.take} for take in takes]
+    with prepare_batch(context, requests, None, CNY) as batch:
+        assert [entry.id for entry in batch.entries] == [take.id for take in takes]
 
 
 def test_no_more_is_read_once_enough_is_wrong(context: Context) -> None:
