@@ -28,6 +28,7 @@ from footage.errors import FootageError, InvalidRequest, NotFinished, OverBudget
 from footage.errors.actions import NextStep, Rerun, Setup
 from footage.evidence.paid import with_what_is_booked
 from footage.evidence.state import decide
+from footage.evidence.stored_order import stored_order
 from footage.privacy.display import one_line
 from tasks.final_states import UNREACHABLE
 from tasks.local_crew import make_here
@@ -186,6 +187,8 @@ class ClipRuns:
         if clip.order.audio_link is not None:
             # A link with a signature stays in this process, and the evidence has it without.
             return await make_here(clip)
+        # Its run gets the key alone, and is refused with all of its lines where one of their orders does not fit.
+        await in_thread(stored_order, clip.evidence)
         last = (await clip.state()).last
         made: asyncio.Future[VideoResponse] = asyncio.get_running_loop().create_future()
         self._gathered.append(_Wanted(clip, last.number if last else 0, made))
