@@ -78,13 +78,19 @@ class ClaimedTasks:
         Raises:
             StorageProblem: As for `of`.
         """
-        if not self._indexed:
-            self._indexed = self._is_complete(now)
-        if not self._indexed:
-            return None
+        return self.entered(key) if self.index_is_complete(now) else None
+
+    def entered(self, key: str) -> dict[str, Claim | BadRecord]:
+        """The claims that the index has for a clip, complete or not, by one listing. Raises as `of`."""
         names = (path.rpartition("/")[2] for path in self._store.list(index_of(key)))
         found = {name: self._claim(name) for name in (name.removesuffix(".json") for name in names)}
         return {task_id: claim for task_id, claim in found.items() if claim is not None}
+
+    def index_is_complete(self, now: datetime) -> bool:
+        """Whether the index has at least all claims of the last day; `now` is the provider's time. Raises as `of`."""
+        if not self._indexed:
+            self._indexed = self._is_complete(now)
+        return self._indexed
 
     def all_claimed(self) -> set[str]:
         """The ids of all tasks that have a claim, readable or not, by one listing. Raises as `of`."""

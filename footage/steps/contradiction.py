@@ -45,10 +45,8 @@ def contradicted(clip: Clip, state: ClipState) -> bool:
         for receipt in _tasks_of(clip, attempt):
             if receipt.task_id not in clip.given_up and _lives(clip, attempt, receipt):
                 return True
-    # The folder of a clip that nobody held before has lost nothing, so the first purchase costs no list.
-    held_before = state.opened > 0 or state.driven or clip.lease.number > 1
     unlisted: set[str] = set()
-    if held_before and _claimed_before(clip, state, unlisted):
+    if _claimed_before(clip, state, unlisted):
         return True
     if not any(attempt.receipt for attempt in state.attempts):
         _require_no_video(clip)
@@ -87,12 +85,14 @@ def _claimed_before(clip: Clip, state: ClipState, unlisted: set[str]) -> bool:
 
     What is claimed and in no list is added to `unlisted`, but for what is known to be lost.
     """
-    claims = clip.context.claimed_tasks.of_clip(clip.key, clip.context.provider_now())
-    if claims is not None:
-        unknown = {task_id: claim for task_id, claim in claims.items() if _unknown(clip, state, claim)}
-        if not unknown:
-            return False
-        unlisted |= {task_id for task_id, claim in unknown.items() if not _lost(state, claim)}
+    claimed_tasks = clip.context.claimed_tasks
+    entered = claimed_tasks.entered(clip.key)
+    unknown = {task_id: claim for task_id, claim in entered.items() if _unknown(clip, state, claim)}
+    # Of a clip that nobody seems to have held before the entries have to do: the first purchase costs no list.
+    held_before = state.opened > 0 or state.driven or clip.lease.number > 1
+    if not unknown and (not held_before or claimed_tasks.index_is_complete(clip.context.provider_now())):
+        return False
+    unlisted |= {task_id for task_id, claim in unknown.items() if not _lost(state, claim)}
     for api_key in clip.context.buying_keys:
         clip.api_key = api_key
         if _claimed_in_account(clip, state, unlisted):

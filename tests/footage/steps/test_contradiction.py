@@ -171,6 +171,35 @@ def test_a_claimed_task_that_neither_records_nor_list_tell_of_is_left_to_a_perso
     assert [task["task_id"] for task in bench.tasks()] == [task_id, again.task_id]
 
 
+def _leave_only_the_claim(bench: Bench) -> str:
+    """Make a clip whose evidence and video are gone then, as its lease is since it was sealed; its task."""
+    made = bench.make()
+    folder = bench.folder / "alicloud-ai-video-wan-video"
+    shutil.rmtree(folder / f"evidence/{made.key}")
+    for video in (folder / "videos").glob(f"{made.key}.*"):
+        video.unlink()
+    return made.task_id
+
+
+def test_a_finished_clip_of_which_only_the_claim_is_left_is_found_in_the_list(bench: Bench) -> None:
+    task_id = _leave_only_the_claim(bench)
+
+    assert bench.make().task_id == task_id
+    assert [task["task_id"] for task in bench.tasks()] == [task_id]
+
+
+def test_a_finished_clip_of_which_only_the_claim_is_left_is_left_to_a_person_a_day_later(
+    bench: Bench,
+) -> None:
+    task_id = _leave_only_the_claim(bench)
+    bench.emulator.advance(25 * 3600)
+
+    with pytest.raises(SubmissionUnknown, match=f"nothing of task {task_id}"):
+        bench.make()
+
+    assert [task["task_id"] for task in bench.tasks()] == [task_id]
+
+
 def test_a_claimed_task_that_somebody_gave_up_is_not_asked_about_twice(bench: Bench) -> None:
     clip = bench.clip()
     leave_unknown(clip)
