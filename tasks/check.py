@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from prefect import task
@@ -14,6 +15,7 @@ from footage.concurrency.executors import in_heavy_thread
 from footage.context import Context
 from footage.errors import InvalidRequest, Problem
 from footage.evidence.state import Permission
+from footage.order.clip_by_key import ClipByKey
 from footage.order.event_payload import name_of
 from footage.order.prepared import Prepared
 from footage.privacy.display import one_line
@@ -36,19 +38,20 @@ _GIVE_BACK = (
 @task(name="check", task_run_name="check-{name}", cache_policy=NO_CACHE, persist_result=False)
 async def check(
     context: Context,
-    asked: Prepared | VideoRequest | Mapping[str, Any] | str,
+    asked: Prepared | VideoRequest | Mapping[str, Any] | ClipByKey,
     permission: Permission,
     name: str,
     **more: Any,
 ) -> Clip:
     """Take a prepared request, or validate and price one, and find out what is already there under its key.
 
-    A text is the key of a clip that was ordered before; `more` is what `enter` and `reopen` take.
+    `more` is what `enter` and `reopen` take.
     """
 
     def entered() -> Clip:
-        if isinstance(asked, str):
-            return reopen(context, asked, permission, name=name, **more)
+        if isinstance(asked, ClipByKey):
+            within = replace(permission, max_cost=asked.max_cost or permission.max_cost)
+            return reopen(context, asked.key, within, name=name, region=asked.region, **more)
         return enter(context, _prepared(context, asked), permission, name=name, **more)
 
     return await in_heavy_thread(entered)
@@ -67,9 +70,11 @@ def _prepared(context: Context, asked: Prepared | VideoRequest | Mapping[str, An
 
 
 @task(name="check", task_run_name="check-{key:.12}", cache_policy=NO_CACHE, persist_result=False)
-async def check_again(context: Context, key: str, permission: Permission, board: str | None = None) -> Clip:
+async def check_again(
+    context: Context, key: str, permission: Permission, board: str | None = None, region: str | None = None
+) -> Clip:
     """Take up a clip that was ordered earlier, from its evidence alone."""
-    return await in_heavy_thread(reopen, context, key, permission, board=board)
+    return await in_heavy_thread(reopen, context, key, permission, board=board, region=region)
 
 
 def clip_name() -> str:

@@ -1,8 +1,9 @@
 """Shots of a board, or lines of a batch, made by runs of the `generate-videos` deployment, on workers of any pool.
 
 A run of its own for each clip costs a process of 100 MB and seconds of CPU. The orders and their pictures are in the
-evidence, so a run gets no more than keys, and what became of each clip is read from the evidence again. A run that
-crashes is started again by the automation, and goes on by its keys.
+evidence, so a run gets no more than keys, each with the region and the price that caps and approval were about. What
+became of each clip is read from the evidence again. A run that crashes is started again by the automation, and goes on
+by its keys.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from footage.evidence.paid import with_what_is_booked
 from footage.evidence.state import decide
 from footage.evidence.stored_order import stored_order
 from footage.privacy.display import one_line
+from footage.values.money import amount_text
 from tasks.final_states import UNREACHABLE
 from tasks.local_crew import make_here
 from tasks.silent_runs import crashed_runs_go_on
@@ -148,7 +150,14 @@ class _Wanted:
 
     @property
     def line(self) -> dict[str, str]:
-        return {"id": self.clip.name, "key": self.clip.key}
+        # Whoever makes it may have the key of another region, and prices of another day.
+        order = self.clip.order
+        return {
+            "id": self.clip.name,
+            "key": self.clip.key,
+            "region": order.region,
+            "max_cost": f"{amount_text(order.quote.amount)} {order.quote.currency}",
+        }
 
 
 class ClipRuns:

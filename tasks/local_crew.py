@@ -14,6 +14,7 @@ from tasks.steps import STEPS
 if TYPE_CHECKING:
     from footage.context import Context
     from footage.evidence.state import Permission
+    from footage.order.clip_by_key import ClipByKey
     from footage.order.prepared import Prepared
     from footage.request import VideoRequest, VideoResponse
 
@@ -23,7 +24,7 @@ def crew_here(context: Context, permission: Permission, board: str | None, wait_
     gate = PrioritySemaphore(DELIVERIES_AT_ONCE)
 
     async def check_clip(
-        asked: Prepared | VideoRequest | str, name: str, before_buying: BeforeBuying
+        asked: Prepared | VideoRequest | ClipByKey, name: str, before_buying: BeforeBuying
     ) -> Clip:
         return await check(
             context,

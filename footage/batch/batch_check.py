@@ -16,6 +16,7 @@ from footage.batch.lines import MAX_LINES, Line, listed, open_lines
 from footage.batch.prepared_batch import WINDOW, Entry, PreparedBatch
 from footage.batch.spool import Place, Spool
 from footage.batch.spooled_media import bare_media, pickled, whole_media, with_bytes
+from footage.catalogue import REGION_NAMES
 from footage.concurrency.executors import STORE_CALLS_AT_ONCE, windows
 from footage.errors import (
     MOST_LISTED,
@@ -28,7 +29,8 @@ from footage.errors import (
 )
 from footage.evidence.clip_evidence import ClipEvidence, is_key
 from footage.evidence.stored_order import stored_order
-from footage.order import Quote, priced_anew
+from footage.order import Quote, ordered_in
+from footage.order.clip_by_key import ClipByKey
 from footage.order.key import rendition_of
 from footage.order.parse import parse_request
 from footage.order.prepared import Prepared
@@ -39,6 +41,7 @@ from footage.reference.media import media_asked
 from footage.steps.check import reference_fetcher
 from footage.storyboard.budget import check_currency
 from footage.storyboard.graph import MAX_ID_CHARS
+from footage.values.money import Amount
 
 if TYPE_CHECKING:
     from footage.context import Context
@@ -50,6 +53,9 @@ _ID_CHARS = MAX_ID_CHARS + len(f":{TAKE_MAX}")
 # What a line may have besides the fields of a request.
 _ID = "id"
 _KEY = "key"
+# What it may say beside a key.
+_REGION = "region"
+_MAX_COST = "max_cost"
 
 
 def prepare_batch(
@@ -96,6 +102,7 @@ class _Checked:
     region: str
     quote: Quote
     rendition: tuple[str, str]
+    by_key: ClipByKey | None = None
 
 
 @dataclass(frozen=True)
@@ -174,6 +181,7 @@ class _Checker:
         return Entry(
             checked.line.number, checked.id, checked.key, checked.model, checked.region, quote,
             checked.order, checked.image, same_as, checked.media, same_as is not None and rendered == checked.id,
+            checked.by_key,
         )  # fmt: skip
 
     def _checked(self, line: Line) -> _Checked | _Unanswered | list[Problem]:
@@ -211,7 +219,7 @@ class _Checker:
     def _ordered(self, line: Line, shot_id: str, fields: Mapping[str, Any]) -> _Checked:
         """A line that names a clip of this store by its key."""
         given = fields[_KEY]
-        if others := [name for name in fields if name != _KEY]:
+        if others := [name for name in fields if name not in (_KEY, _REGION, _MAX_COST)]:
             why = "a key stands for a whole request; give one or the other"
             raise InvalidRequest(problems=(Problem(others[0], shown(fields[others[0]]), why),))
         if not isinstance(given, str) or not is_key(given):
@@ -219,6 +227,7 @@ class _Checker:
             raise InvalidRequest(
                 problems=(Problem(_KEY, shown(given), "is no whole key of a clip", allowed),)
             )
+        asked = ClipByKey(given, _region_of(fields.get(_REGION)), _most_of(fields.get(_MAX_COST)))
         try:
             order = stored_order(ClipEvidence(self._context.store, given))
         except NotThere:
@@ -227,9 +236,10 @@ class _Checker:
         except BadRecord as error:
             why = f"its order cannot be used: {error.message} Mend that, or leave the line out."
             raise InvalidRequest(problems=(Problem(_KEY, shown(given), why),)) from None
-        order = priced_anew(order, order.region_for(self._region))
+        order = ordered_in(order, asked.region, self._region)
         return _Checked(
-            line, shot_id, None, None, (), given, order.model, order.region, order.quote, rendition_of(order.request)
+            line, shot_id, None, None, (), given, order.model, order.region, order.quote, rendition_of(order.request),
+            asked,
         )  # fmt: skip
 
     def _image(self, request: VideoRequest) -> tuple[ReferenceImage | None, Place | None]:
@@ -274,6 +284,22 @@ class _Checker:
             except (Unreachable, StorageProblem) as error:
                 self._unanswered[mark] = error
                 raise
+
+
+def _region_of(given: object) -> str | None:
+    if given is None or isinstance(given, str):
+        return given
+    raise InvalidRequest(problems=(Problem(_REGION, shown(given), "is no region", ", ".join(REGION_NAMES)),))
+
+
+def _most_of(given: object) -> Amount | None:
+    if given is None:
+        return None
+    try:
+        return Amount.parse(given if isinstance(given, str) else "")
+    except ValueError as error:
+        allowed = "an amount and its currency, CNY or USD, such as 0.70 CNY"
+        raise InvalidRequest(problems=(Problem(_MAX_COST, shown(given), str(error), allowed),)) from None
 
 
 def _with_lines(unanswered: list[_Unanswered]) -> Unreachable | StorageProblem:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from footage.batch.prepared_batch import Entry, PreparedBatch
     from footage.clip import Clip
     from footage.context import Context
+    from footage.order.clip_by_key import ClipByKey
     from footage.order.prepared import Prepared
     from footage.storyboard.budget import Ledger
 
@@ -109,7 +110,7 @@ async def produce(
 async def _one(
     context: Context, batch: PreparedBatch, entry: Entry, ledger: Ledger, crew: Crew
 ) -> ClipReport:
-    async def asked() -> Prepared | str:
+    async def asked() -> Prepared | ClipByKey:
         return batch.asked(entry)
 
     return _report(entry, await outcome_of(context, ledger, crew, entry.id, asked))

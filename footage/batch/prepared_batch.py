@@ -16,7 +16,8 @@ from footage.concurrency.executors import STORE_CALLS_AT_ONCE, windows
 from footage.errors import InvalidRequest, Problem
 from footage.evidence.clip_evidence import ClipEvidence
 from footage.evidence.stored_order import stored_order
-from footage.order import Quote, priced_anew
+from footage.order import Quote, ordered_in
+from footage.order.clip_by_key import ClipByKey
 from footage.order.prepared import Prepared
 from footage.storyboard.board_quote import BoardQuote, quote_of
 from footage.storyboard.to_buy import BoughtClip, bought_clip
@@ -39,7 +40,7 @@ class Entry:
     model: str
     region: str
     quote: Quote
-    # None: the line names the key of a clip that was ordered before.
+    # None: the line asks for a clip by its key.
     order: Place | None
     image: Place | None
     same_as: str | None
@@ -47,6 +48,7 @@ class Entry:
     media: tuple[Place, ...] = ()
     # Whether it wants another file of that clip, or other notes about it, than the earlier line.
     own_rendition: bool = False
+    by_key: ClipByKey | None = None
 
 
 class PreparedBatch:
@@ -98,9 +100,9 @@ class PreparedBatch:
 
     def _in_region(self, entry: Entry, context: Context) -> Entry:
         asked = self.asked(entry)
-        if isinstance(asked, str):
-            order = stored_order(ClipEvidence(context.store, asked))
-            order = priced_anew(order, order.region_for(context.region))
+        if isinstance(asked, ClipByKey):
+            order = stored_order(ClipEvidence(context.store, asked.key))
+            order = ordered_in(order, asked.region, context.region)
             return replace(entry, region=order.region, quote=order.quote)
         moved = asked.in_region(context.region)
         kept = self._spool.put(pickled(moved))
@@ -124,10 +126,10 @@ class PreparedBatch:
             digest.update(f"{entry.id} {entry.key} {entry.quote.amount} {entry.quote.currency}\n".encode())
         return digest.hexdigest()
 
-    def asked(self, entry: Entry) -> Prepared | str:
-        """What was checked and priced, with its picture; the key alone of a clip that was ordered before."""
+    def asked(self, entry: Entry) -> Prepared | ClipByKey:
+        """What was checked and priced, with its picture; of a clip that was ordered before what the line says."""
         if entry.order is None:
-            return entry.key
+            return entry.by_key or ClipByKey(entry.key)
         # Written by this very process, into a file that nobody else can open.
         prepared: Prepared = pickle.loads(self._spool.get(entry.order))  # noqa: S301
         if prepared.image is not None and entry.image is not None:

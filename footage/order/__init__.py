@@ -6,7 +6,7 @@ Nothing here talks to anyone: the same request gives the same order everywhere.
 from __future__ import annotations
 
 from footage.order.document import Action, Expected, FieldReport, ImageFacts, Order, Quote, explain_rows
-from footage.order.planner import plan, priced_anew, request_problems
+from footage.order.planner import ordered_in, plan, priced_anew, request_problems
 
 __all__ = [
     "Action",
@@ -16,6 +16,7 @@ __all__ = [
     "Order",
     "Quote",
     "explain_rows",
+    "ordered_in",
     "plan",
     "priced_anew",
     "request_problems",

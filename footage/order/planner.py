@@ -122,6 +122,19 @@ def priced_anew(order: Order, region: str) -> Order:
     )
 
 
+def ordered_in(order: Order, region: str | None, key_region: str | None) -> Order:
+    """A stored order as it is bought now: in `region`, or in none given where `Order.region_for` says.
+
+    Raises:
+        InvalidRequest: The model is not offered in `region`.
+    """
+    if region is not None:
+        wanted = order.request.model_copy(update={"region": region})
+        if (problem := ask(wanted, None, None).region_problem) is not None:
+            raise InvalidRequest(problems=(problem,))
+    return priced_anew(order, region or order.region_for(key_region))
+
+
 def _with_defaults(request: VideoRequest, model: ModelCard, region: str) -> VideoRequest:
     """The request with every choice filled in, so that what means the same has the same key."""
     sound = {"switch": request.audio is not False, "always": True, "none": False, "unknown": None}

@@ -21,7 +21,7 @@ from footage.evidence.state import Permission
 from footage.evidence.stored_clips import keys_in
 from footage.evidence.stored_files import damage, videos_of
 from footage.evidence.stored_order import stored_order
-from footage.order import priced_anew
+from footage.order import ordered_in, priced_anew
 from footage.order.hand_over import handed_over, with_secrets
 from footage.order.parse import parse_request
 from footage.order.prepared import Prepared
@@ -175,13 +175,17 @@ def reopen(
     wait_s: float = 0.0,
     until_s: float = math.inf,
     delivery_gate: DeliveryGate = contextlib.nullcontext,
+    region: str | None = None,
 ) -> Clip:
     """A clip from its evidence alone: the request's files need not exist any more.
 
     `until_s` is when the run waits for nothing any more, by `boot_clock_s`, where its clips have one deadline together.
+    `region` is where the clip is bought if it is not yet; None: where its first order was asked for, else in that of
+    the API key.
 
     Raises:
-        InvalidRequest: No clip of this store has a key that begins like this, or several have.
+        InvalidRequest: No clip of this store has a key that begins like this, or several have; or the model is not
+            offered in `region`.
         StorageProblem: The evidence or the finished video cannot be read.
     """
     key = full_key(context, key)
@@ -202,20 +206,20 @@ def reopen(
         )
         _recall(clip)
         if clip.response is None:
-            clip.order = _as_bought(clip)
+            clip.order = _as_bought(clip, region)
             _enter(clip)
     return clip
 
 
-def _as_bought(clip: Clip) -> Order:
+def _as_bought(clip: Clip, region: str | None) -> Order:
     """The stored order as it was bought, or as it is bought now: the first order of a key stays, with its region.
 
-    A key of another region may be here by now, and another price list.
+    Another region may be asked for by now, a key of another one may be here, and another price list.
     """
     order, state = clip.order, clip.evidence.state(seen_within_s=math.inf)
     last = state.last if state.unfinished else None
     if last is None:
-        return priced_anew(order, order.region_for(clip.context.region))
+        return ordered_in(order, region, clip.context.region)
     if last.intent.price is None and last.intent.region == order.region:
         # In older evidence the order alone tells the price that it was bought for.
         return order

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from footage.clip import Clip
     from footage.context import Context
     from footage.evidence.state import ClipState
+    from footage.order.clip_by_key import ClipByKey
     from footage.order.prepared import Prepared
     from footage.request import VideoRequest, VideoResponse
     from footage.settings import Settings
@@ -33,8 +34,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 BeforeBuying = Callable[["Clip"], None]
-# What is asked for is prepared, still to be prepared, or the key of a clip that was ordered before.
-CheckShot = Callable[["Prepared | VideoRequest | str", str, BeforeBuying], Awaitable["Clip"]]
+# What is asked for is prepared, still to be prepared, or was ordered before.
+CheckShot = Callable[["Prepared | VideoRequest | ClipByKey", str, BeforeBuying], Awaitable["Clip"]]
 MakeClip = Callable[["Clip"], Awaitable["VideoResponse | None"]]
 OnOutcome = Callable[[ShotOutcome], Awaitable[None]]
 
@@ -56,7 +57,7 @@ async def outcome_of(
     ledger: Ledger,
     crew: Crew,
     name: str,
-    ask: Callable[[], Awaitable[Prepared | VideoRequest | str | ShotOutcome]],
+    ask: Callable[[], Awaitable[Prepared | VideoRequest | ClipByKey | ShotOutcome]],
 ) -> ShotOutcome:
     """Make one clip, called `name` in the ledger and for people.
 
@@ -82,7 +83,9 @@ async def outcome_of(
             )
 
 
-async def _make(ledger: Ledger, crew: Crew, name: str, asked: Prepared | VideoRequest | str) -> ShotOutcome:
+async def _make(
+    ledger: Ledger, crew: Crew, name: str, asked: Prepared | VideoRequest | ClipByKey
+) -> ShotOutcome:
     def reserve(clip: Clip) -> None:
         ledger.reserve(name, clip.order.quote)
 

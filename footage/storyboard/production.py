@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from footage.concurrency.executors import in_heavy_thread, in_thread
 from footage.errors.actions import NextStep, Pick
+from footage.order.clip_by_key import ClipByKey
 from footage.steps.check import prepare
 from footage.steps.last_frame import last_frame_of
 from footage.storyboard.crew import BeforeBuying, Crew, OnOutcome, outcome_of
@@ -94,7 +95,7 @@ class _TakesOfRun:
         # The clip from whose last frame it starts, once that is known.
         starts_from: str | None = None
 
-        async def ask() -> Prepared | VideoRequest | str | ShotOutcome:
+        async def ask() -> Prepared | VideoRequest | ClipByKey | ShotOutcome:
             nonlocal starts_from
             if take.starts_from is not None:
                 start = await self._start(take)
@@ -110,14 +111,16 @@ class _TakesOfRun:
             frame = await in_heavy_thread(last_frame_of, self._context.store, starts_from or "")
             return await self._as_paid(take, take.request_from(frame))
 
-        async def check(asked: Prepared | VideoRequest | str, name: str, before_buying: BeforeBuying) -> Clip:
+        async def check(
+            asked: Prepared | VideoRequest | ClipByKey, name: str, before_buying: BeforeBuying
+        ) -> Clip:
             clip = await self._crew.check(asked, name, before_buying)
             await in_thread(self._register.add, take, clip.key, starts_from)
             return clip
 
         return await outcome_of(self._context, self._ledger, replace(self._crew, check=check), take.id, ask)
 
-    async def _as_paid(self, take: ShotPlan, asked: VideoRequest) -> Prepared | VideoRequest | str:
+    async def _as_paid(self, take: ShotPlan, asked: VideoRequest) -> Prepared | VideoRequest | ClipByKey:
         """What a chained take asks for; of one that is paid and comes out as another clip now, the key of the paid one.
 
         A last frame that was lost and is decoded anew by another version has other bytes.
@@ -126,7 +129,7 @@ class _TakesOfRun:
         if record is None:
             return asked
         prepared = await in_heavy_thread(prepare, self._context, asked)
-        return prepared if prepared.key == record.key else record.key
+        return prepared if prepared.key == record.key else ClipByKey(record.key)
 
     async def _of_the_same_clip(self, take: ShotPlan, starts_from: str | None) -> ShotOutcome | None:
         """What became of an earlier take that asks for the same: one clip, paid once and used twice."""

@@ -211,6 +211,32 @@ def test_a_run_that_a_board_started_buys_nothing_that_was_no_part_of_the_boards_
     assert emulator.ledger()["creates"] == 3
 
 
+def test_a_line_with_a_key_is_bought_where_it_was_priced_and_for_no_more(
+    emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kite = {**BOAT, "model": "wan2.2-t2v-plus"}
+    with open_context() as context:
+        orders = [
+            enter(context, prepare(context, kite | {"take": take}), Permission()).order for take in (1, 2)
+        ]
+    price = {"max_cost": f"{orders[0].quote.amount} {orders[0].quote.currency}"}
+    here, elsewhere = ({"key": order.key, **price} for order in orders)
+
+    # The worker that makes them has the key of another region, where they cost more.
+    monkeypatch.setenv("WAN_VIDEO_REGION", "ap-southeast-1")
+    lines = [{"id": "as priced", **here, "region": "cn-beijing"}, {"id": "dearer", **elsewhere}]
+    ended = run(generate_videos, requests=lines)
+
+    told = {clip["id"]: clip for clip in ended.data.result["clips"]}
+    assert {name: clip["state"] for name, clip in told.items()} == {
+        "as priced": "delivered",
+        "dearer": "held",
+    }
+    assert told["as priced"]["cost"]["amount"] == str(orders[0].quote.amount)
+    assert price["max_cost"] in told["dearer"]["error"]
+    assert emulator.ledger()["creates"] == 1
+
+
 def test_a_cap_without_a_file_is_refused(emulator: Emulator) -> None:
     assert command(["generate", "--prompt", "a boat", "--model", BOAT["model"], "--max-cost", "1"]) == 2
     assert emulator.ledger()["creates"] == 0

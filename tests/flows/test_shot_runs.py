@@ -25,7 +25,7 @@ from footage.clip import follow
 from footage.context import open_context
 from footage.emulator import Emulator
 from footage.evidence.state import Permission
-from footage.steps.check import reopen
+from footage.steps.check import enter, prepare, reopen
 from tasks.silent_runs import RESTART_AUTOMATION
 
 # Third parties' warnings inside a run of ours.
@@ -268,6 +268,29 @@ def test_the_lines_of_a_batch_are_made_by_runs_on_workers_and_reported_by_the_on
     assert sorted(len(child["parameters"]["requests"]) for child in taken) == [1, 2, 2]
     assert {child["parameters"].get("lines_per_run") for child in taken} == {None}
     assert emulator.ledger()["creates"] == 5
+
+
+@pytest.mark.slow
+def test_lines_are_bought_where_the_run_that_started_theirs_priced_them(
+    emulator: Emulator, prefect_api: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def work(child: Child) -> None:
+        # The worker has the key of another region, where they cost more.
+        monkeypatch.setenv("WAN_VIDEO_REGION", "ap-southeast-1")
+        with temporary_settings({PREFECT_API_URL: str(prefect_api.base_url).rstrip("/")}):
+            run_flow(generate_videos, **child["parameters"])
+        _set(prefect_api, child, "COMPLETED", "Completed")
+
+    kite = {"prompt": "Kite", "model": "wan2.2-t2v-plus", "size": "832*480"}
+    with open_context() as context:
+        # Somebody asked for the other region before, by mistake.
+        enter(context, prepare(context, kite | {"region": "ap-southeast-1"}), Permission())
+    with worker(prefect_api, work):
+        ended = run_flow(generate_videos, requests=[kite], lines_per_run=1, max_cost=0.7, currency="CNY")
+
+    (told,) = ended.data.result["clips"]
+    assert told["state"] == "delivered", told
+    assert (told["cost"]["amount"], told["cost"]["currency"]) == ("0.70", "CNY")
 
 
 @pytest.mark.parametrize("number", [0, 101])

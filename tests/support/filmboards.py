@@ -14,6 +14,7 @@ from footage.concurrency.executors import in_thread
 from footage.context import Context
 from footage.emulator import Emulator
 from footage.evidence.state import Permission
+from footage.order.clip_by_key import ClipByKey
 from footage.order.prepared import Prepared
 from footage.request import VideoRequest, VideoResponse
 from footage.steps.check import enter, prepare, reopen
@@ -39,11 +40,11 @@ def plain_crew(context: Context, make: MakeClip = follow_plainly, *, here: bool 
     """Who makes shots without Prefect."""
 
     async def check_shot(
-        asked: Prepared | VideoRequest | str, name: str, before_buying: BeforeBuying
+        asked: Prepared | VideoRequest | ClipByKey, name: str, before_buying: BeforeBuying
     ) -> Clip:
-        if isinstance(asked, str):
+        if isinstance(asked, ClipByKey):
             return await in_thread(
-                reopen, context, asked, Permission(), name=name, before_buying=before_buying
+                reopen, context, asked.key, Permission(), name=name, before_buying=before_buying
             )
         if isinstance(asked, VideoRequest):
             asked = await in_thread(prepare, context, asked)

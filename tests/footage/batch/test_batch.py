@@ -24,23 +24,27 @@ from footage.concurrency.executors import in_thread
 from footage.context import Context, open_context
 from footage.credentials import parse_key
 from footage.emulator import Emulator
-from footage.errors import Unreachable
+from footage.errors import InvalidRequest, Unreachable
 from footage.evidence.state import Permission
+from footage.order.clip_by_key import ClipByKey
 from footage.order.prepared import Prepared
 from footage.request import VideoRequest, VideoResponse
 from footage.steps.check import enter, prepare, reopen
 from footage.storyboard import Budget, Ledger
 from footage.storyboard.crew import BeforeBuying, Crew, ask_running_tasks
+from footage.values.money import Amount
 
 BOAT = {"prompt": "A paper boat", "model": "wanx2.1-t2v-turbo", "size": "832*480"}
 CNY = Budget(currency="CNY")
 
 
 async def _make(context: Context, batch: PreparedBatch) -> tuple[tuple[ClipReport, ...], Ledger]:
-    async def check(asked: Prepared | VideoRequest | str, name: str, before_buying: BeforeBuying) -> Clip:
+    async def check(
+        asked: Prepared | VideoRequest | ClipByKey, name: str, before_buying: BeforeBuying
+    ) -> Clip:
         more: dict[str, Any] = {"name": name, "before_buying": before_buying}
-        if isinstance(asked, str):
-            return await in_thread(reopen, context, asked, Permission(), **more)
+        if isinstance(asked, ClipByKey):
+            return await in_thread(reopen, context, asked.key, Permission(), region=asked.region, **more)
         assert isinstance(asked, Prepared)
         return await in_thread(enter, context, asked, Permission(), **more)
 
@@ -100,7 +104,9 @@ async def test_as_many_clips_are_on_their_way_as_the_accounts_make_and_queue(
 ) -> None:
     begun, all_begun = 0, asyncio.Event()
 
-    async def check(asked: Prepared | VideoRequest | str, name: str, before_buying: BeforeBuying) -> Clip:
+    async def check(
+        asked: Prepared | VideoRequest | ClipByKey, name: str, before_buying: BeforeBuying
+    ) -> Clip:
         nonlocal begun
         begun += 1
         if begun == at_once:
@@ -232,6 +238,23 @@ async def test_a_record_that_does_not_fit_holds_up_no_other_line(
     assert [clip.state for clip in clips] == ["unfinished", "delivered"]
     assert f"{intent} does not fit" in (clips[0].error or "")
     assert emulator.ledger()["accepted"] - before == 1
+
+
+def test_a_line_may_say_where_a_clip_is_bought_that_was_ordered_before(context: Context) -> None:
+    kite = BOAT | {"model": "wan2.2-t2v-plus"}
+    key = enter(context, prepare(context, kite | {"region": "cn-beijing"}), Permission()).key
+    line = {"key": key, "region": "ap-southeast-1", "max_cost": "0.70 CNY"}
+
+    with prepare_batch(context, [line], None, CNY) as batch, open_context(context.settings) as buyer:
+        (entry,) = batch.entries
+        asked = batch.asked(entry)
+        (moved,) = batch.for_key_of(buyer).entries
+
+    assert asked == ClipByKey(key, "ap-southeast-1", Amount(Decimal("0.70"), "CNY"))
+    assert entry.region == moved.region == "ap-southeast-1"
+    with pytest.raises(InvalidRequest) as caught:
+        prepare_batch(context, [line | {"region": "eu-central-1"}], None, CNY)
+    assert caught.value.problems[0].field == "requests[1].region"
 
 
 async def test_the_report_says_of_each_line_what_became_of_it(context: Context) -> None:

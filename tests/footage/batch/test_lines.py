@@ -49,6 +49,17 @@ LINES: list[tuple[str, bytes, str]] = [
     ("a key and a request", json.dumps({**BOAT, "key": "f" * 64}).encode(), "lines[2].prompt"),
     ("a key that there is not", json.dumps({"key": "f" * 64}).encode(), "lines[2].key"),
     ("a part of a key", b'{"key": "ffffff"}', "lines[2].key"),
+    (
+        "a key and no region",
+        json.dumps({"key": "f" * 64, "region": ["cn-beijing"]}).encode(),
+        "lines[2].region",
+    ),
+    (
+        "a price that is a number",
+        json.dumps({"key": "f" * 64, "max_cost": 0.7}).encode(),
+        "lines[2].max_cost",
+    ),
+    ("a price in nothing", json.dumps({"key": "f" * 64, "max_cost": "0.7"}).encode(), "lines[2].max_cost"),
     ("an id twice", json.dumps({**BOAT, "id": "1"}).encode(), "lines[2].id"),
     ("an id that is a list", json.dumps({**BOAT, "id": []}).encode(), "lines[2].id"),
     ("an id that is too long", json.dumps({**BOAT, "id": "a" * 73}).encode(), "lines[2].id"),
