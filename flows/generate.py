@@ -203,6 +203,7 @@ async def finish_video(
     retry_failed: bool = False,
     buy_again: bool = False,
     board: str | None = None,
+    region: Region | None = None,
 ) -> State[dict[str, Any]]:
     """Go on with a clip that was ordered before, from its evidence alone: its files need not exist any more.
 
@@ -215,11 +216,13 @@ async def finish_video(
         retry_failed: Try again what the provider refused or failed for good.
         buy_again: Pay a second time for a clip whose first purchase is lost or unknown.
         board: Title of the storyboard that asks for it, for the ledger.
+        region: Where the clip is bought, if it is not yet; empty: where its first order asked for, else in the region
+            of the API key.
     """
     try:
         permission = Permission(max_cost=clip_cap(max_cost), retry_failed=retry_failed, buy_again=buy_again)
         async with context_of(flow_run.id, credentials_block, storage_block) as context:
-            clip = await check_again(context, key, permission, board)
+            clip = await check_again(context, key, permission, board, region)
             if clip.response is None:
                 await probe(context, clip.order.region, clip.order.model)
                 await follow(clip, STEPS)

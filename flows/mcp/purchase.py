@@ -74,6 +74,11 @@ class Offer:
         return f"{amount_text(self.most.amount)} {self.most.currency}"
 
     @property
+    def region(self) -> str:
+        """Where it was priced, and is bought if it is not yet."""
+        return self.prepared.order.region
+
+    @property
     def bound(self) -> str:
         """What a person's answer is about."""
         return f"{self.key} {self.cap}"
@@ -155,7 +160,8 @@ def _needs_approval(server_context: ServerContext, offer: Offer) -> Answer:
     with server_context.provider() as context:
         # Nobody said yet that a cancelled clip is wanted after all.
         enter(context, offer.prepared, Permission(may_buy=False))
-    command = f"{command_here(Rerun(offer.key))} {typed('--max-cost', offer.cap)}"
+    within = f"{typed('--region', offer.region)} {typed('--max-cost', offer.cap)}"
+    command = f"{command_here(Rerun(offer.key))} {within}"
     reason = "a person has to agree, and this client cannot ask one; nothing was bought"
     return Answer(_output(offer, "needs_approval", reason=reason, command=command))
 
@@ -189,6 +195,7 @@ def _worker(server_context: ServerContext, offer: Offer) -> ClipWorker:
         parameters = {
             "key": offer.key,
             "max_cost": offer.cap,
+            "region": offer.region,
             "credentials_block": server_context.credentials_block,
             "storage_block": server_context.storage_block,
         }
@@ -198,7 +205,8 @@ def _worker(server_context: ServerContext, offer: Offer) -> ClipWorker:
 
 
 def _process(server_context: ServerContext, offer: Offer) -> ClipWorker:
-    return start_clip_process(offer.key, [*server_context.flags, f"--max-cost={offer.cap}"])
+    flags = [*server_context.flags, f"--region={offer.region}", f"--max-cost={offer.cap}"]
+    return start_clip_process(offer.key, flags)
 
 
 def _output(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -10,10 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from bench import last_receipt
 from emulatedrun import environment
 
 from flows.cli import COMMANDS, run
+from flows.generate import finish_video
+from footage.context import open_context
 from footage.emulator import Emulator
+from footage.evidence.state import Permission
+from footage.steps.check import enter, prepare, reopen
 
 CLIP = ["--prompt", "A kite", "--model", "wan2.2-t2v-plus", "--size", "832*480"]
 
@@ -119,6 +125,51 @@ def test_submit_only_returns_when_the_clip_is_bought_and_wait_waits_for_it(
     code, stored = said(["generate", *CLIP, "--submit-only"], capsys)
     assert (code, stored["video_url"], stored["cached"]) == (0, ended["video_url"], True)
     assert emulator.ledger()["accepted"] == 1
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+def test_a_clip_is_bought_in_the_region_that_is_given_now_and_not_in_that_of_its_first_order(
+    emulator: Emulator, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # By mistake; they cost more there.
+    first, second, third = (_ordered(take, "ap-southeast-1") for take in (1, 2, 3))
+    most = ["--max-cost", "0.70 CNY"]
+
+    code, booked = said(["generate", *CLIP, *most, "--submit-only"], capsys)
+    assert (code, booked["key"]) == (5, first)
+    assert said(["wait", first, "--for", "60"], capsys)[1]["state"] == "finished"
+    assert said(["generate", "--key", second, *most], capsys)[0] == 6
+    assert said(["generate", "--key", second, "--region", "cn-beijing", *most], capsys)[0] == 0
+    asyncio.run(finish_video(third, max_cost="0.70 CNY", region="cn-beijing", return_state=True))
+
+    with open_context() as context:
+        receipts = [last_receipt(reopen(context, key, Permission())) for key in (first, second, third)]
+    assert [receipt.region for receipt in receipts] == ["cn-beijing"] * 3
+
+
+@pytest.mark.usefixtures("nothing_configured")
+@pytest.mark.parametrize(
+    ("flags", "field"),
+    [
+        pytest.param(["--region", "us-east-1"], "region", id="not offered there"),
+        pytest.param(["--region", "cn-beijing", "--take", "2"], "key", id="another field besides"),
+    ],
+)
+def test_what_cannot_be_said_beside_a_key_is_refused(
+    capsys: pytest.CaptureFixture[str], flags: list[str], field: str
+) -> None:
+    code, answer = said(["generate", "--key", _ordered(), *flags], capsys)
+
+    assert code == 2
+    assert [one["field"] for one in answer["error"]["fields"]] == [field]
+
+
+def _ordered(take: int = 1, region: str | None = None) -> str:
+    """The key of a clip that was ordered, and not bought."""
+    request = {"prompt": "A kite", "model": "wan2.2-t2v-plus", "size": "832*480", "take": take}
+    with open_context() as context:
+        return enter(context, prepare(context, request | {"region": region}), Permission()).key
 
 
 @pytest.mark.slow

@@ -54,7 +54,8 @@ def generate(
 
     Args:
         file: The request as a JSON file, or - for stdin. Flags beat what is in it.
-        key: Instead of a request: go on with the clip of this key, from its evidence alone.
+        key: Instead of a request: go on with the clip of this key, from its evidence alone. With --region it is bought
+            there, if it is not yet.
         lines: Instead of one request: many, as JSON lines, in a file, at an address such as s3://bucket/requests.jsonl,
             or - for stdin. All are checked before the first is bought.
         max_seconds: With --file: most seconds of video this run may buy.
@@ -72,7 +73,9 @@ def generate(
         credentials_block: DashScope Credentials block of the Prefect server, or secret/NAME for a Secret block.
         storage_block: Name of a Video Storage block of the Prefect server.
     """
-    if key is not None and (file is not None or request is not None):
+    beside = {} if request is None else request.model_dump(exclude_none=True)
+    region = beside.pop("region", None) if key is not None else None
+    if key is not None and (file is not None or beside):
         raise InvalidRequest(
             problems=(Problem("key", key, "a key stands for a whole request; give one or the other"),)
         )
@@ -113,6 +116,8 @@ def generate(
             show_order(asked, as_json=json)
             return 0
         options["max_cost"] = max_cost
+        if key is not None:
+            options["region"] = region
         if submit_only:
             return _submit(asked, key, options, as_json=json)
         response = _make(asked, key, options, most)
@@ -146,12 +151,14 @@ def _submit(asked: dict[str, Any] | None, key: str | None, options: dict[str, An
     with context_here(options["credentials_block"], options["storage_block"]) as context:
         permission = Permission(max_cost=clip_cap(options["max_cost"]))
         if asked is None:
-            clip = reopen(context, key or "", permission)
+            clip = reopen(context, key or "", permission, region=options["region"])
         else:
             clip = enter(context, prepare(context, asked), permission)
         if clip.response is None:
             _require_within(context, clip.order, clip.key, permission.max_cost)
-            submitted = submit_only(context, clip.key, _flags(options))
+            # Where it was priced, whatever its first order says.
+            flags = _flags(options | {"region": clip.order.region})
+            submitted = submit_only(context, clip.key, flags)
             print_json(submitted.document) if as_json else tell_next(Wait(clip.key))
             return submitted.exit_code
     if as_json:
@@ -193,7 +200,7 @@ def _make(
             return _run(asked, key, options)
     meet = not options["credentials_block"]
     if asked is None:
-        prepared, (stored, contact, key) = None, _look_at_key(key or "", most, meet=meet)
+        prepared, (stored, contact, key) = None, _look_at_key(key or "", most, options["region"], meet=meet)
     else:
         prepared, stored, contact = _look_first(asked, most, meet=meet)
         key = prepared.key
@@ -257,7 +264,7 @@ def _look_first(
 
 
 def _look_at_key(
-    key: str, most: Amount | None, *, meet: bool
+    key: str, most: Amount | None, region: str | None, *, meet: bool
 ) -> tuple[VideoResponse | None, FirstContact | None, str]:
     """The stored clip of this key or its beginning, and the whole key."""
     from footage.context import open_context
@@ -266,7 +273,7 @@ def _look_at_key(
     from footage.steps.probe import first_contact
 
     with open_context() as context:
-        clip = reopen(context, key, Permission(max_cost=most))
+        clip = reopen(context, key, Permission(max_cost=most), region=region)
         if clip.response is None:
             _require_within(context, clip.order, clip.key, most)
         left = clip.response is None and meet

@@ -110,7 +110,10 @@ async def test_where_nobody_can_be_asked_a_command_does_what_a_yes_would(era: Er
         where = await call(client, "status", keys=[answer["key"]])
 
     assert answer["state"] == again["state"] == "needs_approval"
-    assert answer["command"] == f"wan-video generate --key {answer['key']} --max-cost '0.70 CNY'"
+    assert (
+        answer["command"]
+        == f"wan-video generate --key {answer['key']} --region cn-beijing --max-cost '0.70 CNY'"
+    )
     assert answer["command"] in answer["next"]["words"]
     assert (where["clips"][0]["state"], where["clips"][0]["billed"]) == ("ordered", "no")
 

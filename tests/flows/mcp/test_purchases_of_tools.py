@@ -14,6 +14,7 @@ from typing import Any
 import psutil
 import pytest
 from agentclient import CLIP, PRICE, Person, call, client_of
+from bench import last_receipt
 from mcp.client import Client
 from mcp.client.stdio import StdioServerParameters
 from mcp.shared.exceptions import MCPError
@@ -24,7 +25,9 @@ from flows.mcp.protocol_server import make_server
 from flows.mcp.server_context import ServerContext
 from footage.context import open_context
 from footage.emulator import Emulator
+from footage.evidence.state import Permission
 from footage.steps.cancel import cancel_clip
+from footage.steps.check import enter, prepare
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -55,6 +58,22 @@ async def test_ten_equal_calls_at_once_buy_one_clip(emulator: Emulator) -> None:
     assert {answer["key"] for answer in answers} == {answers[0]["key"]}
     assert {answer["state"] for answer in answers} <= {"booked", "delivered"}
     assert emulator.ledger()["accepted"] == 1
+
+
+async def test_a_clip_is_bought_where_it_was_priced_now_and_not_where_it_was_ordered_first(
+    emulator: Emulator,
+) -> None:
+    server_context = ServerContext()
+    with open_context() as context:
+        # By mistake; it costs more there.
+        first = enter(context, prepare(context, {**CLIP, "region": "ap-southeast-1"}), Permission())
+    async with client_of(make_server(server_context), "auto", Person()) as client:
+        booked = await call(client, "submit", request=CLIP, **PRICE)
+        await delivered(client, first.key)
+        server_context.workers.close()
+
+    assert booked["key"] == first.key
+    assert last_receipt(first).region == "cn-beijing"
 
 
 @pytest.mark.slow
