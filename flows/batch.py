@@ -28,6 +28,7 @@ from tasks.batch import (
     batch_progress,
     batch_run_name,
     crew,
+    except_in,
     plan,
     probe_batch,
     require_same_as_begun,
@@ -92,10 +93,11 @@ async def generate_videos(
             budget = capped(Budget(currency=currency), caps)
             batch, bought, due = await plan(context, requests, file, budget, permission)
             with batch:
-                running_tasks = await probe_batch(context, batch, bought)
+                running_tasks, refused_in = await probe_batch(context, batch, bought)
                 at_once = most_at_once(batch, running_tasks, elsewhere=lines_per_run is not None)
                 wait_s = patience_s(at_once, context.settings, running_tasks)
                 makers = await crew(context, batch.name, permission, blocks, board, lines_per_run, wait_s)
+                makers = except_in(refused_in, makers)
                 paid_before = await require_same_as_begun(context, batch, bought, due, permission)
                 if not await approved(batch, due):
                     return refused()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ from footage.batch.batch_check import prepare_batch
 from footage.batch.batch_report import BatchReport, write_report
 from footage.batch.prepared_batch import PreparedBatch
 from footage.concurrency.executors import in_thread
-from footage.errors import Unreachable
+from footage.errors import AccountProblem, Unreachable
 from footage.evidence.paid import with_what_is_booked
 from footage.order.hand_over import handed_over
 from footage.privacy.display import one_line, plain
@@ -38,8 +39,10 @@ if TYPE_CHECKING:
     from prefect import State
 
     from footage.batch.batch_production import ClipReport, OnReport
+    from footage.clip import Clip
     from footage.context import Context
     from footage.evidence.state import Permission
+    from footage.request import VideoResponse
     from footage.storyboard import BoardQuote, Budget
     from footage.storyboard.to_buy import BoughtClip
 
@@ -87,24 +90,50 @@ async def plan(
 
 async def probe_batch(
     context: Context, batch: PreparedBatch, bought: dict[str, BoughtClip]
-) -> dict[str, int]:
+) -> tuple[dict[str, int], dict[str, AccountProblem]]:
     """Probe each region once in which a clip is left to make.
 
-    What comes back says how many tasks of a model the accounts may run now.
+    What comes back says how many tasks of a model the accounts may run now, and why a region refused the key.
+
+    Raises:
+        AccountProblem: All of them refused it.
+        Unreachable, Throttled: One does not answer now.
+        InvalidRequest: The address that the operator set is wrong.
     """
     left = {
         (entry.model, entry.region)
         for entry in batch.clips
         if entry.id not in bought or not bought[entry.id].stored
     }
+    models = {region: model for model, region in sorted(left)}
+    refused: dict[str, AccountProblem] = {}
     try:
-        for region, model in {region: model for model, region in sorted(left)}.items():
-            await probe(context, region, model)
+        for region, model in models.items():
+            try:
+                await probe(context, region, model)
+            except AccountProblem as error:
+                refused[region] = error
     except Unreachable as error:
         # The run works on no clip yet, but an earlier one may have bought some of them.
         keys = [entry.key for entry in batch.clips]
         raise await in_thread(with_what_is_booked, error, context.store, keys) from None
-    return await ask_running_tasks(context, left)
+    for region, error in refused.items():
+        if len(refused) == len(models):
+            raise error
+        logger.error("No line is made in %s: %s", region, error.message)
+    allowed = {(model, region) for model, region in left if region not in refused}
+    return await ask_running_tasks(context, allowed), refused
+
+
+def except_in(refused: Mapping[str, AccountProblem], makers: Crew) -> Crew:
+    """The same makers, with the error of its region for each clip of a region that refused the key."""
+
+    async def make(clip: Clip) -> VideoResponse | None:
+        if (problem := refused.get(clip.order.region)) is not None:
+            raise problem
+        return await makers.make(clip)
+
+    return replace(makers, make=make)
 
 
 def _paid_at_begin(context: Context, permission: Permission) -> frozenset[str]:
