@@ -32,9 +32,9 @@ from footage.evidence.state import decide
 from footage.evidence.stored_order import stored_order
 from footage.privacy.display import one_line
 from footage.values.money import amount_text
+from tasks.awaited_runs import LOOK_EVERY_S, AwaitedRuns
 from tasks.final_states import UNREACHABLE
 from tasks.local_crew import make_here
-from tasks.silent_runs import crashed_runs_go_on
 
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import FlowRun
@@ -53,7 +53,6 @@ MOST_SHOTS = 50
 MOST_LINES = 100
 # Clips become ready one after the other; a run that is not full begins when no further one came for so long.
 _GATHER_S = 1.0
-_LOOK_EVERY_S = 2.0
 # The automation starts a crashed run after 45 s; where the server forgot it, the next harvest does, every 15 minutes.
 _RESTARTED_WITHIN_S = 20 * 60.0
 # So long a server may give no answer: it is restarted or busy, and the run goes on and buys meanwhile.
@@ -184,6 +183,7 @@ class ClipRuns:
         self._gathered: list[_Wanted] = []
         self._timer: asyncio.TimerHandle | None = None
         self._runs: set[asyncio.Task[None]] = set()
+        self._awaited_runs = AwaitedRuns()
 
     async def make(self, clip: Clip) -> VideoResponse | None:
         """The clip, made by a run with others that became ready at the same time.
@@ -258,34 +258,29 @@ class ClipRuns:
             except (httpx.TransportError, httpx.HTTPStatusError) as error:
                 _raise_unless_for_now(error, answered_s)
                 logger.warning("Prefect does not take a run of %d clips (%s).", len(wanted), _told_by(error))
-            await asyncio.sleep(_LOOK_EVERY_S)
+            await asyncio.sleep(LOOK_EVERY_S)
 
     async def _ended(self, run: FlowRun, wanted: list[_Wanted]) -> FlowRun:
         """The run at its end; a clip that others start from is told as soon as it is stored."""
         answered_s = time.monotonic()
         crashed_since_s: float | None = None
         awaited = [one for one in wanted if one.clip.name in self._awaited]
-        async with get_client() as client:
-            while True:
-                await asyncio.sleep(_LOOK_EVERY_S)
-                for one in awaited:
-                    await self._tell_if_stored(one)
-                try:
-                    run = await client.read_flow_run(run.id)
-                    crashed = run.state is not None and run.state.is_crashed()
-                    # One that crashed before its flow began would do so again, so nobody starts it.
-                    goes_on = crashed and run.run_count > 0 and await crashed_runs_go_on(client)
-                except (httpx.TransportError, httpx.HTTPStatusError) as error:
-                    _raise_unless_for_now(error, answered_s)
-                    logger.warning("Prefect does not say how run %s is (%s).", run.name, _told_by(error))
-                    continue
-                answered_s = time.monotonic()
-                if run.state is None or not run.state.is_final():
-                    crashed_since_s = None
-                    continue
-                crashed_since_s = crashed_since_s or answered_s
-                if not goes_on or answered_s - crashed_since_s > _RESTARTED_WITHIN_S:
-                    return run
+        while True:
+            for one in awaited:
+                await self._tell_if_stored(one)
+            try:
+                run, goes_on = await self._awaited_runs.see(run.id)
+            except (httpx.TransportError, httpx.HTTPStatusError) as error:
+                _raise_unless_for_now(error, answered_s)
+                logger.warning("Prefect does not say how run %s is (%s).", run.name, _told_by(error))
+                continue
+            answered_s = time.monotonic()
+            if run.state is None or not run.state.is_final():
+                crashed_since_s = None
+                continue
+            crashed_since_s = crashed_since_s or answered_s
+            if not goes_on or answered_s - crashed_since_s > _RESTARTED_WITHIN_S:
+                return run
 
     async def _tell_if_stored(self, one: _Wanted) -> None:
         if one.made.done():

@@ -201,7 +201,7 @@ def test_a_gateway_that_fails_once_is_no_end_of_a_run(
     with FailingGateway(str(prefect_api.base_url).rstrip("/")) as gateway:
 
         def work(child: Child) -> None:
-            gateway.failing = f"/api/flow_runs/{child['id']}"
+            gateway.method, gateway.failing = "POST", "/api/flow_runs/filter"
             _make(child)
             assert gateway.failed.wait(120)
             gateway.failing = None

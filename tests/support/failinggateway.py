@@ -1,13 +1,17 @@
-"""A gateway in front of a Prefect server that answers the questions it is told to with 504, and passes on the rest."""
+"""A gateway in front of a Prefect server: it answers what it is told to with 504, and notes and passes on the rest."""
 
 from __future__ import annotations
 
 import contextlib
+import re
 import socket
 import socketserver
 import threading
 from typing import Self
 from urllib.parse import urlsplit
+
+_REQUEST = re.compile(rb"([A-Z]+ \S+) HTTP/1\.1\r\n")
+_LENGTH = re.compile(rb"^content-length: *(\d+)\r$", re.IGNORECASE | re.MULTILINE)
 
 
 class FailingGateway:
@@ -16,9 +20,12 @@ class FailingGateway:
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
         upstream = (str(parts.hostname), parts.port or 80)
-        # The path that gets no answer, and whether it was asked for.
+        # The path that gets no answer, by which method, and whether it was asked for.
         self.failing: str | None = None
+        self.method = "GET"
         self.failed = threading.Event()
+        # Method and path of each request that was passed on.
+        self.passed: list[str] = []
         gateway = self
 
         class Handler(socketserver.BaseRequestHandler):
@@ -26,10 +33,14 @@ class FailingGateway:
                 with socket.create_connection(upstream) as there, contextlib.suppress(OSError):
                     threading.Thread(target=_pass_on, args=(there, self.request), daemon=True).start()
                     while chunk := self.request.recv(65536):
-                        if gateway.failing and chunk.startswith(f"GET {gateway.failing} ".encode()):
+                        begins = _REQUEST.match(chunk)
+                        asked = begins[1].decode() if begins else ""
+                        if asked and asked == f"{gateway.method} {gateway.failing}":
+                            _read_on(self.request, chunk)
                             self.request.sendall(b"HTTP/1.1 504 Gateway Timeout\r\nContent-Length: 0\r\n\r\n")
                             gateway.failed.set()
                         else:
+                            gateway.passed += [asked] if asked else []
                             there.sendall(chunk)
 
         self._server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
@@ -44,6 +55,15 @@ class FailingGateway:
         self._server.shutdown()
         # Without its connections: the events client of this process keeps one for as long as it lives.
         self._server.socket.close()
+
+
+def _read_on(here: socket.socket, begun: bytes) -> None:
+    """Read the rest of a request."""
+    head, _, body = begun.partition(b"\r\n\r\n")
+    length = _LENGTH.search(head + b"\r\n")
+    left = int(length[1]) - len(body) if length else 0
+    while left > 0 and (more := here.recv(65536)):
+        left -= len(more)
 
 
 def _pass_on(there: socket.socket, here: socket.socket) -> None:
