@@ -58,6 +58,13 @@ class BoardOffer:
         digest = hashlib.sha256(shots.encode()).hexdigest()
         return f"board {digest} {amount_text(self.price.amount)} {self.price.currency}"
 
+    @property
+    def version(self) -> str:
+        """What tells the board as it was priced, with its pictures, from a changed one of the same folder."""
+        plan = self.prepared.plan
+        shots = json.dumps(fingerprints(plan), sort_keys=True)
+        return hashlib.sha256(f"{plan.board.model_dump_json(by_alias=True)} {shots}".encode()).hexdigest()
+
     def question(self) -> str:
         """What a person is asked before it is bought."""
         board = self.prepared.plan.board

@@ -12,6 +12,8 @@ import os
 import shlex
 import tempfile
 import time
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -23,7 +25,7 @@ from flows.mcp.purchase import RefusedByWorker
 from flows.mcp.tool import Answer, Call
 from flows.mcp.tool_inputs import BoardSubmitInput
 from flows.mcp.tool_outputs import BoardSubmitOutput, Next
-from footage.errors import OverBudget
+from footage.errors import InvalidRequest, OverBudget, Problem
 from footage.errors.actions import ReadBoard
 from footage.library.clip_index import cache_folder
 from footage.spending.stop_switch import require_buying
@@ -33,10 +35,19 @@ from footage.storyboard.to_buy import still_to_buy
 from footage.values.money import amount_text, exact_money, total
 
 if TYPE_CHECKING:
+    from flows.cli.clip_process import ClipWorker
     from flows.mcp.server_context import ServerContext
 
 # How long a board's worker may take to find out that it cannot begin.
 _BEGINNING_S = 20.0
+
+
+class _BoardProcess(ChildProcess):
+    """Makes one version of a board."""
+
+    def __init__(self, arguments: Sequence[str], version: str) -> None:
+        self.version = version
+        super().__init__(arguments)
 
 
 async def storyboard_submit(call: Call, given: BoardSubmitInput) -> Answer:
@@ -56,9 +67,26 @@ async def storyboard_submit(call: Call, given: BoardSubmitInput) -> Answer:
 def _offer(server_context: ServerContext, given: BoardSubmitInput) -> BoardOffer:
     with server_context.provider() as context:
         offer = board_offer(context, given)
+        _require_none_or_same(server_context.workers.of(_name(offer)), offer)
         if offer.due.clips:
             require_buying(context.store)
         return offer
+
+
+def _name(offer: BoardOffer) -> str:
+    return f"board {offer.handle}"
+
+
+def _require_none_or_same(worker: ClipWorker | None, offer: BoardOffer) -> None:
+    """Refuse a board while another version of it is made here: its worker would leave out what is new."""
+    if not isinstance(worker, _BoardProcess) or worker.version == offer.version or worker.ended() is not None:
+        return
+    why = "another version of this board is being made; nothing of this one was bought"
+    raise InvalidRequest(
+        f"Board {offer.handle}: {why}.",
+        problems=(Problem("board", offer.handle, why),),
+        next_step=f"`storyboard_status` with board {offer.handle} until it is made, then the same call again",
+    )
 
 
 def _over(offer: BoardOffer, given: BoardSubmitInput) -> str | None:
@@ -115,6 +143,7 @@ def _begun(server_context: ServerContext, offer: BoardOffer, patience_s: float) 
     """Let a worker make the board; how far it is once it has begun to buy, or ended.
 
     Raises:
+        InvalidRequest: Another version of the board is being made.
         RefusedByWorker: It ended with an error of the board as a whole.
     """
     flags = [f"{name}={value}" for name, value in _caps(offer).items()]
@@ -122,7 +151,10 @@ def _begun(server_context: ServerContext, offer: BoardOffer, patience_s: float) 
         # From here on the board is known by its name.
         claim_folder(context.store, offer.prepared.plan.board)
         arguments = ["storyboard", str(_kept(offer)), "--json", *server_context.flags, *flags]
-        worker = server_context.workers.start(f"board {offer.handle}", lambda: ChildProcess(arguments))
+        begin = partial(_BoardProcess, arguments, offer.version)
+        worker = server_context.workers.start(_name(offer), begin)
+        # Another call may have been quicker.
+        _require_none_or_same(worker, offer)
         until_s = time.monotonic() + patience_s
         while (ended := worker.ended()) is None and time.monotonic() < until_s:
             if offer.due.clips and still_to_buy(context, offer.prepared.plan).clips < offer.due.clips:

@@ -13,7 +13,7 @@ from typing import Any
 
 import psutil
 import pytest
-from agentclient import CLIP, PRICE, Person, call, client_of
+from agentclient import CLIP, PRICE, Person, call, client_of, refusal
 from bench import last_receipt
 from mcp.client import Client
 from mcp.client.stdio import StdioServerParameters
@@ -146,6 +146,44 @@ async def test_a_server_killed_in_a_wait_loses_nothing(emulator: Emulator) -> No
     assert (where["key"], where["task_id"]) == (booked["key"], booked["task_id"])
     assert again["state"] == "delivered"
     assert emulator.ledger()["accepted"] == 1
+
+
+async def _made(emulator: Emulator, server_context: ServerContext, board: str, clips: int) -> None:
+    """Have the clips of a board bought and its worker end."""
+    worker = server_context.workers.of(f"board {board}")
+    assert worker is not None
+    await asyncio.to_thread(until, lambda: len(emulator.tasks()) == clips, f"{clips} clips are bought", 90)
+    emulator.advance(3000)
+    await asyncio.to_thread(until, lambda: worker.ended(), "the worker has ended", 90)
+
+
+@pytest.mark.slow
+async def test_a_board_that_was_changed_is_refused_while_its_first_version_is_made(
+    emulator: Emulator,
+) -> None:
+    emulator.turn(generation_s=3000)
+    one = (
+        "schema: wan-video/storyboard/1\ntitle: Fleet\ndefaults: {model: wan2.2-t2v-plus, size: 832*480}\n"
+        "shots:\n  - {id: s01, prompt: A boat}\n"
+    )
+    two = f"{one}  - {{id: s02, prompt: A harbour}}\n"
+    caps = {"max_cost": 1.4, "currency": "CNY", "max_seconds": 10}
+    server_context, person = ServerContext(), Person()
+    async with client_of(make_server(server_context), "auto", person) as client:
+        begun = await call(client, "storyboard_submit", board=one, **caps)
+        refused = await refusal(client, "storyboard_submit", board=two, **caps)
+        same = await call(client, "storyboard_submit", board=one, **caps)
+        asked = len(person.asked)
+        await _made(emulator, server_context, begun["board"], clips=1)
+        then = await call(client, "storyboard_submit", board=two, **caps)
+        await _made(emulator, server_context, begun["board"], clips=2)
+
+    assert (begun["state"], same["state"], same["board"]) == ("booked", "booked", begun["board"])
+    assert "another version of this board is being made" in refused
+    assert "storyboard_status" in refused
+    assert asked == 1
+    assert (then["board"], then["to_buy"]) == (begun["board"], 1)
+    assert emulator.ledger()["accepted"] == 2
 
 
 @pytest.mark.slow
