@@ -210,7 +210,8 @@ class _Search:
         return context.account_lists.tasks(
             self.client,
             self.attempt.intent.model,
-            since=self.lost.not_before,
+            # Where the clocks are hours apart only the verdict goes back as far as its task can be.
+            since=self.likely_from if glance else self.lost.not_before,
             now=context.provider_now(),
             glance=glance,
         )
