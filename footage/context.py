@@ -25,6 +25,7 @@ from footage.network.emulator_check import emulator_at
 from footage.network.endpoints import NOT_KNOWN, known_endpoint
 from footage.pacing.account_lists import AccountLists
 from footage.pacing.durations import Durations
+from footage.pacing.final_answers import FinalAnswers
 from footage.pacing.in_flight import InFlight
 from footage.pacing.rate_limits import ProcessRateLimits, RateLimits
 from footage.pacing.task_list import TaskList
@@ -115,6 +116,7 @@ class Context:
         self.wake_ups = WakeUps(store)
         self.event_delivery = EventDelivery()
         self.account_lists = AccountLists()
+        self.final_answers = FinalAnswers()
         self.claimed_tasks = ClaimedTasks(store)
         # As old as what was seen of a clip's folder may be, where each look costs a request.
         self.noticed_within_s = LOOK_EVERY_S if store.remote else 0.0

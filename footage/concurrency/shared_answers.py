@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Coroutine, Hashable
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, overload
 
 T = TypeVar("T")
 
@@ -25,11 +25,28 @@ class _Question(Generic[T]):
 class SharedAnswers(Generic[T]):
     """Asks once for all who want to know the same, and keeps the answer for a while."""
 
-    def __init__(self, kept_s: float) -> None:
+    def __init__(self, kept_s: float, keeps: Callable[[T], bool] = lambda _: True) -> None:
+        """`keeps` tells of an answer whether it is worth keeping."""
         self._kept_s = kept_s
+        self._keeps = keeps
         self._questions: dict[Hashable, _Question[T]] = {}
         # Each with the moment from which on it is asked for again.
         self._kept: dict[Hashable, tuple[T, float]] = {}
+
+    @overload
+    async def ask(
+        self, what: Hashable, question: Callable[[], Coroutine[Any, Any, T]], *, anew: bool = False
+    ) -> T: ...
+
+    @overload
+    async def ask(
+        self,
+        what: Hashable,
+        question: Callable[[], Coroutine[Any, Any, T]],
+        *,
+        patience_s: float | None,
+        anew: bool = False,
+    ) -> T | None: ...
 
     async def ask(
         self,
@@ -57,5 +74,6 @@ class SharedAnswers(Generic[T]):
 
     async def _answer(self, what: Hashable, question: Callable[[], Coroutine[Any, Any, T]]) -> T:
         answer = await question()
-        self._kept[what] = answer, time.monotonic() + self._kept_s
+        if self._keeps(answer):
+            self._kept[what] = answer, time.monotonic() + self._kept_s
         return answer

@@ -1,11 +1,12 @@
-"""One call for all threads that ask for the same at about the same time."""
+"""One call for all threads, or all coroutines, that ask for the same at about the same time."""
 
 from __future__ import annotations
 
+import asyncio
 import threading
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Coroutine, Hashable
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeGuard, TypeVar
 
 T = TypeVar("T")
 
@@ -62,3 +63,37 @@ class SharedCalls(Generic[T]):
                 # Who waits for it has it all the same.
                 del self._shared[next(iter(self._shared))]
             return shared, shared.begun
+
+
+class AsyncSharedCalls(Generic[T]):
+    """The same for coroutines, of one event loop after the other: who waits for a call holds no thread."""
+
+    def __init__(self) -> None:
+        # The call that runs, and the one that begins when that one ended: who comes before then shares it.
+        self._running: dict[Hashable, asyncio.Task[T]] = {}
+        self._next: dict[Hashable, asyncio.Task[T]] = {}
+
+    async def ask(self, what: Hashable, call: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """The answer of a call that began after this one came; raises what it raised.
+
+        The call goes on when those who wait for it leave.
+        """
+        following = self._next.get(what)
+        if not _may_end(following):
+            following = self._next[what] = asyncio.create_task(self._call(what, call))
+        return await asyncio.shield(following)
+
+    async def _call(self, what: Hashable, call: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        before = self._running.get(what)
+        if _may_end(before):
+            await asyncio.wait({before})
+        self._running[what] = self._next.pop(what)
+        try:
+            return await call()
+        finally:
+            del self._running[what]
+
+
+def _may_end(task: asyncio.Task[T] | None) -> TypeGuard[asyncio.Task[T]]:
+    """Whether there is such a call, and it may end while this event loop runs."""
+    return task is not None and not task.done() and task.get_loop() is asyncio.get_running_loop()

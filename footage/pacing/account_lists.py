@@ -11,9 +11,11 @@ import threading
 from array import array
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
-from footage.concurrency.shared_calls import SharedCalls
+from footage.concurrency.executors import in_thread
+from footage.concurrency.shared_calls import AsyncSharedCalls, SharedCalls
 from footage.errors import FootageError, Unreachable
 
 if TYPE_CHECKING:
@@ -56,6 +58,7 @@ class AccountLists:
 
     def __init__(self) -> None:
         self._calls: SharedCalls[list[TaskRow]] = SharedCalls(FootageError)
+        self._awaited: AsyncSharedCalls[list[TaskRow]] = AsyncSharedCalls()
         # None: a list came in another order, and none is relied on again.
         self._wholes: dict[_Place, _Whole | None] = {}
         self._keeping = threading.Lock()
@@ -76,11 +79,23 @@ class AccountLists:
         Raises:
             AccountProblem, Unreachable, Throttled: The list could not be read to its end.
         """
-        place = *client.asks_as, client.workspace, model
-        # To the hour: who asks about clips of the same time shares an answer.
-        since = since and since.replace(minute=0, second=0, microsecond=0)
+        place, since = _place(client, model), _hour(since)
         reading = _Reading(client, model, since, now, glance=glance)
         return self._calls.ask((*place, since, glance), lambda: self._read(place, reading))
+
+    async def wait_for_tasks(
+        self,
+        client: WanClient,
+        model: str | None = None,
+        *,
+        since: datetime | None = None,
+        now: datetime | None = None,
+        glance: bool = False,
+    ) -> list[TaskRow]:
+        """As `tasks`; of all that wait for a list only the one that reads it holds a thread."""
+        read = partial(self.tasks, client, model, since=since, now=now, glance=glance)
+        what = (*_place(client, model), _hour(since), glance)
+        return await self._awaited.ask(what, partial(in_thread, read))
 
     def _read(self, place: _Place, reading: _Reading) -> list[TaskRow]:
         known = self._wholes.get(place)
@@ -102,6 +117,15 @@ class AccountLists:
         with self._keeping:
             if self._wholes.get(place, whole) is not None or place not in self._wholes:
                 self._wholes[place] = whole
+
+
+def _place(client: WanClient, model: str | None) -> _Place:
+    return *client.asks_as, client.workspace, model
+
+
+def _hour(since: datetime | None) -> datetime | None:
+    # Who asks about clips of the same time shares an answer.
+    return since and since.replace(minute=0, second=0, microsecond=0)
 
 
 class _Reading:

@@ -19,6 +19,7 @@ from footage.errors import BadRecord, NotThere, StorageProblem, Throttled, Unrea
 from footage.evidence.clip_evidence import ClipEvidence
 from footage.evidence.records import Receipt
 from footage.evidence.state import Attempt
+from footage.provider.results import TaskStatus
 from footage.steps.booking import book, close_unbought, receipt_of
 from footage.steps.open_clips import look, mark
 from footage.steps.provider_queries import client_of, learn_clock
@@ -125,7 +126,7 @@ class _Search:
         silent = refused = 0
         while True:
             try:
-                decision = await in_thread(self._look)
+                decision = await self._look()
                 silent = refused = 0
             except Throttled as error:
                 # The account's matter, whose pace heeds it.
@@ -186,35 +187,46 @@ class _Search:
         pause_s = min(self.settings.poll_min_s, max(0.2, self.settings.reconcile_grace_s / 4))
         return min(self.settings.poll_max_s, pause_s * 2**silent)
 
-    def _look(self) -> Decision:
+    async def _look(self) -> Decision:
         """Read the list once, and what the candidates in it tell."""
         asked_s, silent = time.monotonic(), boot_clock_s() >= self.silent_from_s
         listed_for_s = asked_s - (asked_s if self.first_listed_s is None else self.first_listed_s)
         over = not self.complete and listed_for_s >= self.settings.reconcile_grace_s
         # Money may follow from what is not there now, and a glance may miss something.
-        self._remember(self._list(glance=not over))
+        self._remember(await self._list(glance=not over))
         self.complete = self.complete or over
         if self.first_listed_s is None and silent:
             self.first_listed_s = asked_s
-        decision = self._decide(listed_for_s, final=False)
+        decision = await in_thread(self._decide, listed_for_s, final=False)
         if not isinstance(decision, LookAgain):
-            decision = self._decide(listed_for_s, final=True)
+            decision = await in_thread(self._decide, listed_for_s, final=True)
         if isinstance(decision, LookAgain):
             for task_id in decision.task_ids:
-                self.answers[task_id] = self.client.fetch(task_id)
+                self.answers[task_id] = await self.clip.context.final_answers.of(self.client, task_id)
         # Its create may seem to be older than its intent: a clock was wrong, and the claim is not.
-        return self._claimed_at_any_time() if isinstance(decision, NotBought) else decision
+        return await in_thread(self._claimed_at_any_time) if isinstance(decision, NotBought) else decision
 
-    def _list(self, *, glance: bool) -> list[TaskRow]:
+    async def _list(self, *, glance: bool) -> list[TaskRow]:
         context = self.clip.context
-        return context.account_lists.tasks(
+        return await context.account_lists.wait_for_tasks(
             self.client,
             self.attempt.intent.model,
             # Where the clocks are hours apart only the verdict goes back as far as its task can be.
-            since=self.likely_from if glance else self.lost.not_before,
+            since=self._glanced_from() if glance else self.lost.not_before,
             now=context.provider_now(),
             glance=glance,
         )
+
+    def _glanced_from(self) -> datetime | None:
+        """From when on a glance has to see the tasks: what a verdict found at work is seen to its end."""
+        if self.likely_from is None:
+            return None
+        at_work = (
+            row.created_at
+            for row in self.rows.values()
+            if not row.status.final and row.task_id not in self.claimed
+        )
+        return min([self.likely_from, *at_work])
 
     def _claimed_at_any_time(self) -> Decision:
         """The task that is claimed for this attempt, however old it seems; NotBought: there is none.
@@ -273,7 +285,12 @@ class _Search:
     def _remember(self, rows: Iterable[TaskRow]) -> None:
         # What is listed for the first time after the grace was sent by somebody else since. Without this an
         # account on which others work all the time would never be settled.
-        self.rows.update((row.task_id, row) for row in rows if not self.complete or row.task_id in self.rows)
+        listed = {row.task_id: row for row in rows if not self.complete or row.task_id in self.rows}
+        for task_id, row in self.rows.items():
+            if not row.status.final and task_id not in listed:
+                # It ended, or a look does not reach it: it is asked for.
+                listed[task_id] = replace(row, status=TaskStatus.UNKNOWN)
+        self.rows.update(listed)
 
     def _decide(self, listed_for_s: float, *, final: bool) -> Decision:
         """What follows from what is listed and claimed.

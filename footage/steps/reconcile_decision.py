@@ -36,7 +36,7 @@ class NotBought:
 
 @dataclass(frozen=True)
 class LookAgain:
-    """Not decided yet: fetch `task_ids`, wait, list again."""
+    """Not decided yet: fetch `task_ids`, which ended, wait, list again."""
 
     why: str
     task_ids: tuple[str, ...] = ()
@@ -98,11 +98,15 @@ def decide(
     unlike: list[str] = []
     cut: list[str] = []
     unreadable: list[str] = []
-    pending: list[str] = []
+    pending = 0
+    untold: list[str] = []
     for row in candidates:
         answer = answers.get(row.task_id)
         if answer is None or not answer.status.final or answer.status.value == "UNKNOWN":
-            pending.append(row.task_id)
+            pending += 1
+            # Before its end a task does not tell its prompt, and the list tells when that is.
+            if row.status.final:
+                untold.append(row.task_id)
         elif answer.status.unbilled:
             continue
         elif answer.orig_prompt is None:
@@ -112,7 +116,7 @@ def decide(
         elif beginning_of_prompt(answer.orig_prompt, lost.prompt):
             cut.append(row.task_id)
     if pending:
-        return LookAgain(f"{len(pending)} task(s) of this model are still at work", tuple(pending))
+        return LookAgain(f"{pending} task(s) of this model are still at work", tuple(untold))
     if listed_for_s < grace_s:
         # Even a match waits: a second one may not be listed yet.
         return LookAgain("the list may lag behind")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import weakref
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from footage.concurrency.shared_calls import MOST_KEPT, SharedCalls
+from footage.concurrency.shared_calls import MOST_KEPT, AsyncSharedCalls, SharedCalls
 from footage.errors import Unreachable
 
 ASKING = 8
@@ -92,3 +93,86 @@ def test_of_many_answers_those_are_kept_that_were_asked_for_last() -> None:
         kept[0] = weakref.ref(calls.ask(0, _Answer))
 
     assert [number for number, answer in kept.items() if answer() is None] == [1]
+
+
+class _Awaited:
+    """A call that ends, with its number, when it is let."""
+
+    def __init__(self) -> None:
+        self.begun = 0
+        self.may_end = asyncio.Event()
+
+    async def __call__(self) -> int:
+        self.begun += 1
+        number = self.begun
+        await self.may_end.wait()
+        return number
+
+
+async def _asked(calls: AsyncSharedCalls[int], call: _Awaited) -> asyncio.Task[int]:
+    asking = asyncio.create_task(calls.ask("list", call))
+    # Once for who asks and once for the call, if it may begin.
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    return asking
+
+
+async def test_coroutines_that_come_meanwhile_share_the_next_call_and_no_other_question_waits() -> None:
+    call, calls = _Awaited(), AsyncSharedCalls[int]()
+    first = await _asked(calls, call)
+    meanwhile = [await _asked(calls, call) for _ in range(ASKING)]
+    assert call.begun == 1
+
+    async def another() -> int:
+        return 7
+
+    assert await calls.ask("another list", another) == 7
+    call.may_end.set()
+    assert await first == 1
+    assert await asyncio.gather(*meanwhile) == [2] * ASKING
+    assert await calls.ask("list", call) == 3
+
+
+async def test_a_call_goes_on_for_the_others_when_the_coroutine_that_began_it_leaves() -> None:
+    call, calls = _Awaited(), AsyncSharedCalls[int]()
+    first = await _asked(calls, call)
+    second = await _asked(calls, call)
+    third = await _asked(calls, call)
+    for left in (first, second):
+        left.cancel()
+        await asyncio.wait({left})
+    call.may_end.set()
+
+    assert await third == 2
+
+
+async def test_a_failed_call_is_told_to_all_that_wait_and_made_again_for_who_comes_later() -> None:
+    calls, begun = AsyncSharedCalls[int](), list[int]()
+
+    async def sometimes() -> int:
+        begun.append(0)
+        if len(begun) == 1:
+            raise Unreachable("no answer")
+        return 5
+
+    told = await asyncio.gather(*(calls.ask("list", sometimes) for _ in range(2)), return_exceptions=True)
+
+    assert [type(one) for one in told] == [Unreachable, Unreachable]
+    assert await calls.ask("list", sometimes) == 5
+
+
+def test_a_call_that_ended_with_its_event_loop_is_made_again_in_the_next_one() -> None:
+    calls = AsyncSharedCalls[int]()
+
+    async def leave() -> None:
+        call = _Awaited()
+        for _ in range(2):
+            await _asked(calls, call)
+
+    async def ask() -> int:
+        call = _Awaited()
+        call.may_end.set()
+        return await calls.ask("list", call)
+
+    asyncio.run(leave())
+    assert asyncio.run(ask()) == 1

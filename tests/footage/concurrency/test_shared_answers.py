@@ -42,6 +42,13 @@ async def test_an_answer_that_is_not_kept_is_asked_for_again() -> None:
     assert [await answers.ask("a", slow) for _ in range(3)] == [1, 2, 3]
 
 
+async def test_of_what_is_told_only_that_is_kept_which_is_worth_it() -> None:
+    slow, answers = _Slow(), SharedAnswers[int](kept_s=60.0, keeps=lambda answer: answer > 1)
+    slow.may_answer.set()
+
+    assert [await answers.ask("a", slow) for _ in range(3)] == [1, 2, 2]
+
+
 async def test_patience_counts_from_the_beginning_of_the_question_and_the_question_goes_on() -> None:
     slow, answers = _Slow(), SharedAnswers[int](kept_s=60.0)
     assert await answers.ask("a", slow, patience_s=0.5) is None

@@ -235,7 +235,12 @@ def test_a_list_of_one_day_proves_nothing_about_an_older_create_whose_clock_was_
     assert bench.tasks() == []
 
 
-def test_a_task_is_found_whose_provider_seems_to_be_hours_ahead(bench: Bench) -> None:
+@pytest.mark.parametrize(
+    "generation_s",
+    [pytest.param(40.0, id="it ends within the grace"), pytest.param(800.0, id="it ends after the grace")],
+)
+def test_a_task_is_found_whose_provider_seems_to_be_hours_ahead(bench: Bench, generation_s: float) -> None:
+    bench.emulator.turn(generation_s=generation_s)
     context = bench.context()
     # A gateway in between answers with its own Date; the times in the list are the provider's.
     context.note_clock((context.clock_offset_s or 0.0) + 3 * 3600)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 from typing import Any
 
 from bench import Bench, leave_unknown
+from purchases import submit_and_leave
 
 from footage.pacing.account_lists import PAGE_SIZE, AccountLists
 from footage.provider import TaskRow
@@ -48,3 +50,30 @@ def test_where_the_provider_is_hours_ahead_only_the_verdict_reads_the_list_that_
     assert glances
     assert set(glances) == {1}
     assert next(read for glance, read in lists.looks if not glance) >= pages
+
+
+def test_tasks_of_others_are_asked_for_once_they_ended_and_once_for_all_clips_that_look_among_them(
+    bench: Bench,
+) -> None:
+    # Away from what other tests bought.
+    bench.emulator.advance(600)
+    context = bench.context(reconcile_grace_s=0.5, deadline_s=60.0)
+    clips = [bench.clip(context, take=take) for take in range(1, 4)]
+    for clip in clips:
+        leave_unknown(clip)
+    # They are made for some seconds, in which all clips look again and again.
+    bench.emulator.turn(generation_s=1600.0)
+    others = bench.clip(context, prompt=f"something else than {bench.prompt}")
+    for _ in range(20):
+        others.client().create(others.wire_body())
+    before = bench.emulator.ledger()
+
+    async def settle_all() -> None:
+        await asyncio.gather(*(submit_and_leave(clip) for clip in clips))
+
+    asyncio.run(settle_all())
+
+    after = bench.emulator.ledger()
+    assert after["lists"] - before["lists"] > 5, "they looked more than once"
+    assert after["queries"] - before["queries"] == 20
+    assert len(bench.tasks()) == 3

@@ -177,10 +177,10 @@ def test_an_unknown_submission_is_judged_by_the_list(decision: Decision, expecte
 
 
 def test_look_again_names_what_to_ask_and_ambiguous_what_to_choose_from() -> None:
-    again = judged([row("a"), row("b", "RUNNING")], [answer("a")])
+    again = judged([row("a"), row("b"), row("c", "RUNNING")], [answer("a")])
     doubt = judged([row("a"), row("b")], [answer("a"), answer("b")])
 
     assert isinstance(again, LookAgain)
-    assert again.task_ids == ("b",)
+    assert again.task_ids == ("b",), "one that is at work tells no prompt"
     assert isinstance(doubt, Ambiguous)
     assert doubt.task_ids == ("a", "b")
