@@ -43,7 +43,9 @@ async def harvested(report: Harvest) -> State[Any]:
         ),
         *({"clip": "", "state": "warning", "what to know": as_cell(warning)} for warning in report.warnings),
     ]
-    unclaimed = f"{len(report.strangers)} unclaimed tasks in the account"
+    unclaimed = f"{report.stranger_count} unclaimed tasks in the account"
+    if len(report.strangers) < report.stranger_count:
+        unclaimed += f" ({len(report.strangers)} of them are listed)"
     message = (
         f"{len(report.delivered)} delivered, {len(report.waiting)} waiting, {len(report.failed)} failed, "
         f"{len(report.expiring)} expire soon, {len(report.expired)} expired, "

@@ -17,6 +17,7 @@ UNREADABLE = "?"
 
 # Also one whose folder is a link, which is not looked into.
 _ATTEMPT = re.compile(r"attempt-([1-9][0-9]{0,4})(?:/|\Z)")
+_FOUND = re.compile(r"attempt-[1-9][0-9]{0,4}/found-(.+)\.json")
 _BEGINNING = re.compile(r"[0-9a-f]{0,63}")
 _SETTLEMENT = re.compile(r"settlement(?:-([1-9][0-9]{0,4}))?\.json")
 
@@ -68,6 +69,11 @@ def attempts_in(names: Collection[str]) -> list[int]:
     """The numbers of a clip's attempts, the last one first."""
     found = {int(match[1]) for name in names if (match := _ATTEMPT.match(name))}
     return sorted(found, reverse=True)
+
+
+def tasks_in(names: Collection[str]) -> set[str]:
+    """The tasks that were found for a clip's attempts, claimed or not: each is noted before its receipt is written."""
+    return {match[1] for name in names if (match := _FOUND.fullmatch(name))}
 
 
 def last_word_in(names: Collection[str], attempt: int) -> str | None:

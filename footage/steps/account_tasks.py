@@ -20,7 +20,7 @@ from footage.evidence.claims import claim_path
 from footage.evidence.clip_evidence import ClipEvidence
 from footage.evidence.reader import RecordReader
 from footage.evidence.records import Claim
-from footage.evidence.stored_clips import UNREADABLE, attempts_in, names_of
+from footage.evidence.stored_clips import UNREADABLE, attempts_in, names_of, tasks_in
 from footage.steps.contradiction import state_of_listed
 from footage.steps.harvest_memory import keep_finished, remembered
 from footage.steps.open_clips import OpenClips, Unfinished, left_to_finish
@@ -144,6 +144,6 @@ def _judge(context: Context, marked: Collection[str], row: TaskRow) -> _Verdict:
         return _Verdict(warning=error.message)
 
 
-def still_unclaimed(store: Store, task_ids: Iterable[str]) -> list[str]:
-    """Those of the tasks that nothing in this store claims now."""
-    return [task_id for task_id in task_ids if not store.exists(claim_path(task_id))]
+def tasks_found_for(store: Store, keys: Iterable[str]) -> set[str]:
+    """The tasks that the evidence of these clips tells of, by one request for each."""
+    return set().union(*map(tasks_in, call_each(partial(names_of, store), keys, STORE_CALLS_AT_ONCE)))

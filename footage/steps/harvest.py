@@ -28,7 +28,7 @@ from footage.errors import (
 from footage.evidence.state import Permission, Step, why_stopped
 from footage.evidence.stored_clips import keys_in
 from footage.privacy.display import shown
-from footage.steps.account_tasks import account_tasks, client_in_use, compare, still_unclaimed
+from footage.steps.account_tasks import account_tasks, client_in_use, compare, tasks_found_for
 from footage.steps.check import reopen
 from footage.steps.harvest_memory import not_yet_told
 from footage.steps.open_clips import OpenClips, Unfinished, left_to_finish, look, mark, unmark
@@ -46,6 +46,8 @@ logger = logging.getLogger(__name__)
 EXPIRY_WARNING = timedelta(hours=4)
 # More at once only shorten the wait when downloads are the bottleneck, and they share one link.
 DELIVERIES_AT_ONCE = 8
+# An account that others use has tens of thousands of tasks that this store does not claim.
+MOST_STRANGERS = 500
 
 ListTasks = Callable[["Context", "ApiKey"], Awaitable[list["TaskRow"]]]
 
@@ -65,7 +67,9 @@ class Harvest:
     expiring: list[Unfinished] = field(default_factory=list[Unfinished])
     # Their time ran out since the harvest before.
     expired: list[Unfinished] = field(default_factory=list[Unfinished])
+    # Tasks that no clip of this store claims, at most MOST_STRANGERS of them, and how many there are.
     strangers: list[str] = field(default_factory=list[str])
+    stranger_count: int = 0
     # Whether the tasks of any account could be listed: else nobody knows of strangers.
     account_listed: bool = False
     warnings: list[str] = field(default_factory=list[str])
@@ -136,13 +140,15 @@ async def harvest_store(
     if keys:
         await finish(clips)
         return report
+    unknown = [clip.key for clip in clips if clip.task_id is None and not _left_to_a_person(context, clip)]
     # The list of a busy account takes minutes, and what is marked has no need of it.
     _, unclaimed = await asyncio.gather(finish(clips), compare_and_finish())
-    if unclaimed and any(clip.task_id is None for clip in clips):
+    if unclaimed and unknown:
         # What was unknown may have turned out to be one of them.
-        still = set(await in_thread(still_unclaimed, context.store, [row.task_id for row in unclaimed]))
-        unclaimed = [row for row in unclaimed if row.task_id in still]
-    report.strangers = [f"{row.task_id} {row.model} {row.status}" for row in unclaimed]
+        found_now = await in_thread(tasks_found_for, context.store, unknown)
+        unclaimed = [row for row in unclaimed if row.task_id not in found_now]
+    report.stranger_count = len(unclaimed)
+    report.strangers = [f"{row.task_id} {row.model} {row.status}" for row in unclaimed[:MOST_STRANGERS]]
     return report
 
 
@@ -286,6 +292,11 @@ def _named_clips(keys: tuple[str, ...], context: Context, report: Harvest) -> Op
     return found
 
 
+def _left_to_a_person(context: Context, clip: Unfinished) -> bool:
+    """Whether a harvest leaves a clip alone, because it cannot find out what was bought."""
+    return context.clock_offset_s is not None and clip.left_to_a_person(context.provider_now())
+
+
 async def _finish(
     context: Context,
     found: Unfinished,
@@ -294,8 +305,7 @@ async def _finish(
     until_s: float,
     report: Harvest,
 ) -> None:
-    known_clock = context.clock_offset_s is not None
-    if found.attempt is not None and known_clock and found.left_to_a_person(context.provider_now()):
+    if found.attempt is not None and _left_to_a_person(context, found):
         # Taken up again and again it would only fill its log.
         report.waiting[found.key] = str(unknown_purchase(found.key, found.attempt, TOO_OLD))
         return

@@ -138,6 +138,12 @@ def test_a_harvest_that_could_not_look_at_the_account_does_not_say_that_nothing_
     assert says in (state.message or "")
 
 
+def test_a_harvest_says_how_many_tasks_are_not_ours_where_it_does_not_list_them_all() -> None:
+    state = asyncio.run(harvested(Harvest(account_listed=True, stranger_count=600)))
+
+    assert "600 unclaimed tasks in the account (0 of them are listed)" in (state.message or "")
+
+
 @pytest.mark.parametrize(
     ("given", "is_called"), [("s03: wan2.6-i2v", "s03: wan2.6-i2v"), ("whispering-avocet", "finish ")]
 )

@@ -16,11 +16,23 @@ from footage.evidence.stored_clips import (
     keys_in,
     last_word_in,
     names_of,
+    tasks_in,
     unfinished,
 )
 from footage.storage import Store, open_store
 
 ONE, OTHER = "1a" * 32, "2b" * 32
+
+
+def test_the_tasks_of_a_clip_are_those_that_were_found_for_any_attempt() -> None:
+    names = [
+        "attempt-1/found-t1.json",
+        "attempt-12/found-t-2.json",
+        "attempt-1/receipt.json",
+        "found-t3.json",
+    ]
+
+    assert tasks_in(names) == {"t1", "t-2"}
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ from footage.emulator import Emulator
 from footage.errors import InvalidRequest
 from footage.evidence.state import Step
 from footage.provider import TaskRow
-from footage.steps.harvest import harvest_store
+from footage.steps.harvest import MOST_STRANGERS, harvest_store
 from footage.steps.harvest_memory import remembered
 from footage.storage import open_store
 
@@ -191,6 +191,27 @@ def test_an_old_purchase_whose_task_was_found_is_finished_all_the_same(bench: Be
     report = harvest(bench.context(), list_tasks=listed())
 
     assert report.delivered == [clip.key], report
+
+
+# -- what is not ours ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "age",
+    [pytest.param(timedelta(hours=25), id="left to a person"), pytest.param(timedelta(), id="taken up")],
+)
+def test_a_task_of_others_costs_one_request_also_where_a_clip_has_no_task(
+    bench: Bench, age: timedelta
+) -> None:
+    clip = bench.clip()
+    leave_unknown(clip, written_at=clip.context.provider_now() - age)
+    foreign = [f"foreign-{number}" for number in range(MOST_STRANGERS + 100)]
+    context = bench.context(wrap=CountedStore, deadline_s=0.05)
+
+    report = harvest(context, list_tasks=listed(*foreign))
+
+    assert sum("foreign-" in path for _, path in asked_by(context)) == len(foreign)
+    assert (len(report.strangers), report.stranger_count) == (MOST_STRANGERS, len(foreign))
 
 
 # -- what comes first ------------------------------------------------------------------------------------------
