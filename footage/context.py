@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 from footage.concurrency.boot_clock import boot_clock_s
 from footage.concurrency.shared_answers import SharedAnswers
+from footage.concurrency.shared_calls import AsyncSharedCalls
 from footage.credentials import DEFAULT_ACCOUNT, ApiKey, find_key
 from footage.errors import AccountProblem, BadRecord, StorageProblem
 from footage.errors.actions import Action, NextStep, command
@@ -118,6 +119,8 @@ class Context:
         self.account_lists = AccountLists()
         self.final_answers = FinalAnswers()
         self.claimed_tasks = ClaimedTasks(store)
+        # Of the open clips without a receipt, by key (footage/steps/rivals.py).
+        self.unbooked_prompts: AsyncSharedCalls[dict[str, str | None]] = AsyncSharedCalls()
         # As old as what was seen of a clip's folder may be, where each look costs a request.
         self.noticed_within_s = LOOK_EVERY_S if store.remote else 0.0
 

@@ -5,6 +5,7 @@ A claim lies outside of the clip's folder and outlives it. It never changes: eac
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
@@ -38,6 +39,11 @@ class ClaimedTasks:
         # Tasks without a claim: when that was seen first, and last.
         self._missed: dict[str, tuple[float, float]] = {}
         self._indexed = False
+        # Tasks that were compared with a list of all claims, and those of them that were in it.
+        self._compared: set[str] = set()
+        self._listed: set[str] = set()
+        # One reads for all that ask for the same claims at the same time.
+        self._reading = threading.Lock()
 
     def of(
         self, task_ids: Iterable[str], *, look_again_within_s: float = 0.0
@@ -45,29 +51,33 @@ class ClaimedTasks:
         """The claim of each task that has one, or what is wrong with it; tasks without a claim are left out.
 
         A task that has had no claim for n seconds is looked for again after n more, but after `look_again_within_s` at
-        the latest; 0: each time. Tasks of this store get theirs as soon as they are listed, those of others never.
+        the latest; 0: unless somebody did so since this call began. Tasks of this store get theirs as soon as they are
+        listed, those of others never.
 
         Raises:
             StorageProblem: The store does not tell, so that nothing may be concluded.
         """
         found: dict[str, Claim | BadRecord] = {}
         there: set[str] | None = None
-        missing = 0
+        listed_s = 0.0
+        missing, came_s = 0, self._clock()
         for task_id in task_ids:
-            if self._missed_lately(task_id, look_again_within_s):
-                continue
-            asked_s = self._clock()
-            if task_id not in self._read and missing >= _WORTH_A_LIST:
-                there = set(self._store.list("claims")) if there is None else there
-                claim = self._claim(task_id) if claim_path(task_id) in there else None
-            else:
-                claim = self._claim(task_id)
-            if claim is None:
-                missing += 1
-                first_s, _ = self._missed.get(task_id, (asked_s, asked_s))
-                self._missed[task_id] = first_s, asked_s
-            else:
-                found[task_id] = claim
+            with self._reading:
+                if self._missed_lately(task_id, came_s, look_again_within_s):
+                    continue
+                asked_s = self._clock()
+                if task_id not in self._read and missing >= _WORTH_A_LIST:
+                    if there is None:
+                        there, listed_s = self._all_claimed(), asked_s
+                    claim, asked_s = (self._claim(task_id) if task_id in there else None), listed_s
+                else:
+                    claim = self._claim(task_id)
+                if claim is None:
+                    missing += 1
+                    first_s, _ = self._missed.get(task_id, (asked_s, asked_s))
+                    self._missed[task_id] = first_s, asked_s
+                else:
+                    found[task_id] = claim
         return found
 
     def of_clip(self, key: str, now: datetime) -> dict[str, Claim | BadRecord] | None:
@@ -92,19 +102,30 @@ class ClaimedTasks:
             self._indexed = self._is_complete(now)
         return self._indexed
 
-    def all_claimed(self) -> set[str]:
-        """The ids of all tasks that have a claim, readable or not, by one listing. Raises as `of`."""
+    def claimed_among(self, task_ids: set[str]) -> set[str]:
+        """Those of the tasks that had a claim, readable or not, when they were first asked for: by one listing.
+
+        Raises:
+            StorageProblem: As for `of`.
+        """
+        with self._reading:
+            if new := task_ids - self._compared:
+                self._listed |= new & self._all_claimed()
+                self._compared |= new
+            return task_ids & self._listed
+
+    def _all_claimed(self) -> set[str]:
         return {path.rpartition("/")[2].removesuffix(".json") for path in self._store.list("claims")}
 
     def note(self, claim: Claim) -> None:
         """Remember a claim that was made here."""
         self._read[claim.task_id] = claim
 
-    def _missed_lately(self, task_id: str, look_again_within_s: float) -> bool:
+    def _missed_lately(self, task_id: str, came_s: float, look_again_within_s: float) -> bool:
         if task_id in self._read or task_id not in self._missed:
             return False
         first_s, last_s = self._missed[task_id]
-        return self._clock() - last_s < min(last_s - first_s, look_again_within_s)
+        return last_s > came_s or came_s - last_s < min(last_s - first_s, look_again_within_s)
 
     def _is_complete(self, now: datetime) -> bool:
         try:

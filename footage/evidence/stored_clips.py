@@ -65,6 +65,17 @@ def unfinished(names: set[str]) -> bool:
     )
 
 
+def unbooked(names: Collection[str]) -> bool:
+    """Whether a clip with these files may have an attempt without receipt and outcome; may err towards True."""
+    return "result.json" not in names and (
+        UNREADABLE in names
+        or any(
+            f"attempt-{number}/receipt.json" not in names and f"attempt-{number}/outcome.json" not in names
+            for number in attempts_in(names)
+        )
+    )
+
+
 def attempts_in(names: Collection[str]) -> list[int]:
     """The numbers of a clip's attempts, the last one first."""
     found = {int(match[1]) for name in names if (match := _ATTEMPT.match(name))}

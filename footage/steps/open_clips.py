@@ -11,14 +11,24 @@ import contextlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Literal, TypeVar
 
+from footage.concurrency.executors import STORE_CALLS_AT_ONCE, call_each
 from footage.errors import AlreadyThere, NotThere, StorageProblem, TakenOver
 from footage.evidence.clip_evidence import ClipEvidence, is_key
 from footage.evidence.lease import Lease, prune_leases
 from footage.evidence.reader import RecordReader
 from footage.evidence.records import Intent, Outcome, Receipt, Record, StoreNote
-from footage.evidence.stored_clips import UNREADABLE, attempts_in, keys_in, last_word_in, names_of, unfinished
+from footage.evidence.stored_clips import (
+    UNREADABLE,
+    attempts_in,
+    keys_in,
+    last_word_in,
+    names_of,
+    unbooked,
+    unfinished,
+)
 from footage.spending.settle import settle_clip
 from footage.steps.booking import TASK_LIFE
 from footage.steps.unknown_purchase import listed_until
@@ -86,6 +96,42 @@ def look(store: Store, known: Mapping[str, Unfinished] | None = None) -> OpenCli
     Raises:
         StorageProblem: The store cannot be listed.
     """
+    found, candidates = _candidates(store)
+    for key, names in candidates.items():
+        if names is None and known and key in known:
+            found.unfinished.append(known[key])
+            continue
+        _sort_in(store, key, names_of(store, key) if names is None else names, found)
+    never = datetime.min.replace(tzinfo=UTC)
+    found.unfinished.sort(key=lambda clip: clip.expires_at or never)
+    return found
+
+
+def look_for_unbooked(store: Store) -> list[str]:
+    """The open clips with an attempt that has neither receipt nor outcome, by one request for each open clip.
+
+    Markers are set right where all evidence had to be looked at.
+
+    Raises:
+        StorageProblem: The store cannot be listed.
+    """
+    found, candidates = _candidates(store)
+    listed = [key for key, names in candidates.items() if names is None]
+    names_now = dict(
+        zip(listed, call_each(partial(names_of, store), listed, STORE_CALLS_AT_ONCE), strict=True)
+    )
+    files = {key: names_now[key] if names is None else names for key, names in candidates.items()}
+    if found.walked:
+        for key, names in files.items():
+            _sort_in(store, key, names, found)
+        # So that it was the last walk over all clips there ever were; who asks does not need it.
+        with contextlib.suppress(StorageProblem):
+            mark(store, found)
+    return [key for key, names in files.items() if unbooked(names)]
+
+
+def _candidates(store: Store) -> tuple[OpenClips, dict[str, set[str] | None]]:
+    """What is to be looked at, with its files where they are known, and how that was found out."""
     found = OpenClips()
     try:
         found.marked = open_keys(store)
@@ -104,14 +150,7 @@ def look(store: Store, known: Mapping[str, Unfinished] | None = None) -> OpenCli
     if found.walked:
         evidence = keys_in(store)
         candidates |= {key: names for key, names in evidence.items() if unfinished(names)}
-    for key, names in candidates.items():
-        if names is None and known and key in known:
-            found.unfinished.append(known[key])
-            continue
-        _sort_in(store, key, names_of(store, key) if names is None else names, found)
-    never = datetime.min.replace(tzinfo=UTC)
-    found.unfinished.sort(key=lambda clip: clip.expires_at or never)
-    return found
+    return found, candidates
 
 
 def _below(names: Collection[str]) -> list[str]:

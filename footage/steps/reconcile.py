@@ -6,7 +6,6 @@ How it is judged is in reconcile_decision.py.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Iterable
 from dataclasses import replace
@@ -15,13 +14,11 @@ from typing import TYPE_CHECKING
 
 from footage.concurrency.boot_clock import boot_clock_s
 from footage.concurrency.executors import in_thread
-from footage.errors import BadRecord, NotThere, StorageProblem, Throttled, Unreachable
-from footage.evidence.clip_evidence import ClipEvidence
+from footage.errors import BadRecord, Throttled, Unreachable
 from footage.evidence.records import Receipt
 from footage.evidence.state import Attempt
 from footage.provider.results import TaskStatus
 from footage.steps.booking import book, close_unbought, receipt_of
-from footage.steps.open_clips import look, mark
 from footage.steps.provider_queries import client_of, learn_clock
 from footage.steps.reconcile_decision import (
     Adopt,
@@ -33,6 +30,7 @@ from footage.steps.reconcile_decision import (
     candidates_in,
     decide,
 )
+from footage.steps.rivals import Rivals
 from footage.steps.unknown_purchase import (
     NO_CLOCK,
     TOO_OLD,
@@ -118,6 +116,7 @@ class _Search:
         # Tasks that belong to somebody else: their claims say so, and do not change.
         self.claimed: set[str] = set()
         self.told: set[str] = set()
+        self.rivals = Rivals(clip, attempt)
 
     async def until_settled(self) -> Receipt | None:
         # One wait with that for the task, if it turns out to be bought; and one with the same question asked again.
@@ -197,9 +196,9 @@ class _Search:
         self.complete = self.complete or over
         if self.first_listed_s is None and silent:
             self.first_listed_s = asked_s
-        decision = await in_thread(self._decide, listed_for_s, final=False)
+        decision = await in_thread(self._decide, listed_for_s)
         if not isinstance(decision, LookAgain):
-            decision = await in_thread(self._decide, listed_for_s, final=True)
+            decision = await self._verdict(listed_for_s)
         if isinstance(decision, LookAgain):
             for task_id in decision.task_ids:
                 self.answers[task_id] = await self.clip.context.final_answers.of(self.client, task_id)
@@ -276,11 +275,11 @@ class _Search:
 
     def _pass_over_claimed(self, rows: Iterable[TaskRow]) -> None:
         """Leave out older tasks that others have claimed, without a look at each claim: there may be thousands."""
-        older = [row.task_id for row in rows if self.likely_from and row.created_at < self.likely_from]
+        older = {row.task_id for row in rows if self.likely_from and row.created_at < self.likely_from}
         claimed_tasks, now = self.clip.context.claimed_tasks, self.clip.context.provider_now()
         if len(older) < _WORTH_A_LIST or (ours := claimed_tasks.of_clip(self.clip.key, now)) is None:
             return
-        self.claimed |= claimed_tasks.all_claimed().intersection(older) - set(ours)
+        self.claimed |= claimed_tasks.claimed_among(older) - set(ours)
 
     def _remember(self, rows: Iterable[TaskRow]) -> None:
         # What is listed for the first time after the grace was sent by somebody else since. Without this an
@@ -292,54 +291,22 @@ class _Search:
                 listed[task_id] = replace(row, status=TaskStatus.UNKNOWN)
         self.rows.update(listed)
 
-    def _decide(self, listed_for_s: float, *, final: bool) -> Decision:
-        """What follows from what is listed and claimed.
+    def _decide(self, listed_for_s: float) -> Decision:
+        """What follows from what is listed, and from the claims as they were looked for within the grace."""
+        claimed = self._claimed_by_us(look_again_within_s=self.settings.reconcile_grace_s)
+        return self._judged(self.lost, listed_for_s) if claimed is None else Adopt(claimed)
 
-        Where that is not `final`, claims may be missing that were made since they were looked for, and rivals do not
-        count, because looking at all open clips is slow.
-        """
-        grace_s = self.settings.reconcile_grace_s
-        claimed = self._claimed_by_us(look_again_within_s=0.0 if final else grace_s)
+    async def _verdict(self, listed_for_s: float) -> Decision:
+        """What follows from what is listed, from the claims that there are now, and from rivals."""
+        claimed = await in_thread(self._claimed_by_us)
         if claimed is not None:
             return Adopt(claimed)
-
-        def judged(lost: Lost) -> Decision:
-            return decide(lost, (*self.rows.values(),), self.claimed, self.answers, listed_for_s, grace_s)
-
-        decision = judged(self.lost)
-        if isinstance(decision, Adopt) and final:
-            decision = judged(replace(self.lost, rivals=_rivals(self.clip, self.attempt)))
+        decision = await in_thread(self._judged, self.lost, listed_for_s)
+        if isinstance(decision, Adopt):
+            lost = replace(self.lost, rivals=await self.rivals.unsettled())
+            decision = await in_thread(self._judged, lost, listed_for_s)
         return decision
 
-
-def _rivals(clip: Clip, attempt: Attempt) -> tuple[str, ...]:
-    """Other submissions of this store that are as unknown as ours, with the same model and prompt.
-
-    What it finds without a marker gets one.
-    """
-    rivals: list[str] = []
-    found = look(clip.context.store)
-    if found.walked:
-        # So that it was the last walk over all clips there ever were; the verdict does not need it.
-        with contextlib.suppress(StorageProblem):
-            mark(clip.context.store, found)
-    for open_clip in found.unfinished:
-        key = open_clip.key
-        if key == clip.key or open_clip.task_id is not None:
-            continue
-        evidence = ClipEvidence(clip.context.store, key)
-        try:
-            same = (
-                str(evidence.order()["request"].get("prompt", "")).split()
-                == clip.order.request.prompt.split()
-            )
-            last = evidence.state().last if same else None
-        except NotThere:
-            continue
-        except StorageProblem as error:
-            # What is wrong with another clip is told when it is taken up, and does not stop this one.
-            clip.say.warning("clip %s cannot be compared: %s", key[:12], error.message)
-            continue
-        if last is not None and last.unknown and last.intent.model == attempt.intent.model:
-            rivals.append(f"{key[:12]}/{last.number}")
-    return tuple(rivals)
+    def _judged(self, lost: Lost, listed_for_s: float) -> Decision:
+        grace_s = self.settings.reconcile_grace_s
+        return decide(lost, (*self.rows.values(),), self.claimed, self.answers, listed_for_s, grace_s)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -109,6 +112,55 @@ def test_who_waits_looks_less_and_less_often_for_the_claim_of_a_task_that_has_no
     mine = Claim(task_id="foreign", key=KEY, attempt=1)
     store.create("claims/foreign.json", mine.to_bytes())
     assert tasks.of(["foreign"]) == {"foreign": mine}, "who decides something waits for nothing"
+
+
+class _Meeting:
+    """A store whose first answer about a claim comes when three have asked which tasks are claimed."""
+
+    def __init__(self, store: Any) -> None:
+        self._store = store
+        self.reading, self.all_came = threading.Event(), threading.Event()
+
+    def read(self, path: str, **named: Any) -> bytes:
+        self.reading.set()
+        assert self.all_came.wait(30)
+        return self._store.read(path, **named)
+
+
+def test_who_comes_while_a_claim_is_read_shares_the_next_look_for_it(tmp_path: Path) -> None:
+    store, moments = _store(tmp_path), itertools.count()
+    meeting, came = _Meeting(store), threading.Semaphore(0)
+
+    def clock() -> float:
+        came.release()
+        return float(next(moments))
+
+    tasks = ClaimedTasks(meeting, clock)  # type: ignore[arg-type]
+    with ThreadPoolExecutor(3) as pool:
+        looks = [pool.submit(tasks.of, ["foreign"])]
+        assert meeting.reading.wait(30)
+        while came.acquire(blocking=False):
+            """Those of the first one are of no interest."""
+        looks += [pool.submit(tasks.of, ["foreign"]) for _ in range(2)]
+        for _ in range(2):
+            assert came.acquire(timeout=30)
+        meeting.all_came.set()
+
+        assert [look.result(30) for look in looks] == [{}] * 3
+    assert store.asked == [("read", "claims/foreign.json")] * 2
+
+
+def test_which_of_many_tasks_are_claimed_is_listed_once_for_all_that_ask(tmp_path: Path) -> None:
+    store = _store(tmp_path, one=Claim(task_id="one", key=KEY, attempt=1).to_bytes(), broken=b"{")
+    tasks = ClaimedTasks(store)
+    store.asked.clear()
+
+    for _ in range(2):
+        assert tasks.claimed_among({"one", "broken", "foreign"}) == {"one", "broken"}
+    assert tasks.claimed_among({"foreign"}) == set()
+    assert store.asked == [("list", "claims")]
+    assert tasks.claimed_among({"one", "new"}) == {"one"}
+    assert store.asked == [("list", "claims")] * 2
 
 
 NOON = datetime(2026, 11, 29, 12, tzinfo=UTC)

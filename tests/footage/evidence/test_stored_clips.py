@@ -17,11 +17,31 @@ from footage.evidence.stored_clips import (
     last_word_in,
     names_of,
     tasks_in,
+    unbooked,
     unfinished,
 )
 from footage.storage import Store, open_store
 
 ONE, OTHER = "1a" * 32, "2b" * 32
+
+
+@pytest.mark.parametrize(
+    ("names", "may_be_unknown"),
+    [
+        (["request.json"], False),
+        (["attempt-1/intent.json"], True),
+        (["attempt-1/intent.json", "attempt-1/found-t1.json"], True),
+        (["attempt-1/intent.json", "attempt-1/receipt.json"], False),
+        (["attempt-1/intent.json", "attempt-1/outcome.json"], False),
+        (["attempt-1/intent.json", "attempt-1/outcome.json", "attempt-2/intent.json"], True),
+        (["attempt-1/intent.json", "result.json"], False),
+        ([UNREADABLE], True),
+    ],
+)
+def test_an_attempt_without_receipt_and_outcome_may_have_bought(
+    names: list[str], may_be_unknown: bool
+) -> None:
+    assert unbooked(names) is may_be_unknown
 
 
 def test_the_tasks_of_a_clip_are_those_that_were_found_for_any_attempt() -> None:

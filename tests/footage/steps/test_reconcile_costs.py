@@ -6,11 +6,17 @@ import asyncio
 from datetime import UTC, datetime
 from typing import Any
 
-from bench import Bench, leave_unknown
+from bench import Bench, last_attempt, leave_unknown
+from countedstore import CountedStore
 from purchases import submit_and_leave
+from records import bought
 
+from footage.errors import Unreachable
 from footage.pacing.account_lists import PAGE_SIZE, AccountLists
 from footage.provider import TaskRow
+from footage.steps.booking import close_unbought
+from footage.steps.open_clips import look, mark
+from footage.steps.rivals import Rivals
 
 
 class _PagesRead(AccountLists):
@@ -77,3 +83,46 @@ def test_tasks_of_others_are_asked_for_once_they_ended_and_once_for_all_clips_th
     assert after["lists"] - before["lists"] > 5, "they looked more than once"
     assert after["queries"] - before["queries"] == 20
     assert len(bench.tasks()) == 3
+
+
+def test_rivals_cost_one_look_at_each_open_clip_for_all_lost_creates_together(bench: Bench) -> None:
+    context = bench.context(wrap=CountedStore)
+    store: Any = context.store
+    booked = [bought(store, f"task-{number}") for number in range(50)]
+    mark(store, look(store))
+    takes = [bench.clip(context, take=take) for take in (1, 2)]
+    other = bench.clip(context, prompt=f"something else than {bench.prompt}")
+    for clip in (*takes, other):
+        leave_unknown(clip)
+    store.asked.clear()
+    searches = [Rivals(clip, last_attempt(clip)) for clip in (*takes, other)]
+    names = [(f"{takes[1].key[:12]}/1",), (f"{takes[0].key[:12]}/1",), ()]
+
+    async def all_rivals() -> list[tuple[str, ...]]:
+        return await asyncio.gather(*(rivals.unsettled() for rivals in searches))
+
+    assert asyncio.run(all_rivals()) == names
+    of_booked = [(name, path) for name, path in store.asked if any(one.key in path for one in booked)]
+    assert sorted(of_booked) == sorted(("list", f"{one.folder}/") for one in booked)
+    assert len(store.asked) < 80
+
+    # While rivals are waited for only they are looked at.
+    store.asked.clear()
+    assert asyncio.run(all_rivals()) == names
+    assert len(store.asked) < 20
+    close_unbought(takes[1], 1, Unreachable("never sent"), may_retry=True)
+    assert asyncio.run(searches[0].unsettled()) == ()
+
+
+def test_a_clip_whose_order_cannot_be_read_is_no_rival_and_stops_none(bench: Bench) -> None:
+    clip, damaged = bench.clip(take=1), bench.clip(take=2)
+    for one in (clip, damaged):
+        leave_unknown(one)
+    request = f"{damaged.evidence.folder}/request.json"
+    ordered = damaged.context.store.read(request)
+    damaged.context.store.replace(request, b"{")
+    rivals = Rivals(clip, last_attempt(clip))
+
+    assert asyncio.run(rivals.unsettled()) == ()
+    damaged.context.store.replace(request, ordered)
+    assert asyncio.run(rivals.unsettled()) == (f"{damaged.key[:12]}/1",)
