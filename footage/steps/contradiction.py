@@ -103,7 +103,7 @@ def _claimed_before(clip: Clip, state: ClipState, unlisted: set[str]) -> bool:
 def _claimed_in_account(clip: Clip, state: ClipState, unlisted: set[str]) -> bool:
     client = clip.client()
     rows = {row.task_id: row for row in clip.context.account_lists.tasks(client, clip.order.model)}
-    unlisted -= rows.keys()
+    unlisted.difference_update(rows)
     claims = clip.context.claimed_tasks.of(row.task_id for row in rows.values() if not row.status.unbilled)
     for task_id, claim in claims.items():
         if isinstance(claim, BadRecord):

@@ -200,6 +200,19 @@ def test_a_finished_clip_of_which_only_the_claim_is_left_is_left_to_a_person_a_d
     assert [task["task_id"] for task in bench.tasks()] == [task_id]
 
 
+def test_a_claimed_task_that_the_list_calls_failed_keeps_nothing_from_being_bought(bench: Bench) -> None:
+    bench.fault("failed-InternalError.Algo", times=1)
+    failed = bench.clip(bench.context(max_attempts=1))
+    with pytest.raises(GenerationFailed):
+        bench.make(failed)
+    shutil.rmtree(bench.folder / f"alicloud-ai-video-wan-video/evidence/{failed.key}")
+
+    response = bench.make()
+
+    assert [task["status"] for task in bench.tasks()] == ["FAILED", "SUCCEEDED"]
+    assert bench.tasks()[1]["task_id"] == response.task_id
+
+
 def test_a_claimed_task_that_somebody_gave_up_is_not_asked_about_twice(bench: Bench) -> None:
     clip = bench.clip()
     leave_unknown(clip)
