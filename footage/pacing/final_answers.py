@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from functools import partial
 from typing import TYPE_CHECKING
 
 from footage.concurrency.executors import in_thread
@@ -26,7 +25,7 @@ class FinalAnswers:
         Raises:
             AccountProblem, Unreachable, Throttled: The provider could not be asked.
         """
-        return await self._answers.ask((*client.asks_as, task_id), partial(in_thread, client.fetch, task_id))
+        return await self._answers.ask((*client.asks_as, task_id), lambda: in_thread(client.fetch, task_id))
 
 
 def _never_changes(answer: TaskAnswer) -> bool:

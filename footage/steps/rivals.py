@@ -5,7 +5,6 @@ One walk over the open clips is shared by all that ask at about the same time: a
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
 from footage.concurrency.executors import STORE_CALLS_AT_ONCE, call_each, in_thread
@@ -36,8 +35,9 @@ class Rivals:
         """
         context = self._clip.context
         if self._keys is None:
-            walk = partial(in_thread, _prompts_of_unbooked, context.store)
-            prompts = await context.unbooked_prompts.ask("all", walk)
+            prompts = await context.unbooked_prompts.ask(
+                "all", lambda: in_thread(_prompts_of_unbooked, context.store)
+            )
             self._keys = [
                 key
                 for key, prompt in prompts.items()
