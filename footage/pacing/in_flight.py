@@ -41,11 +41,8 @@ class _Window:
     most_running: int = 0
     # Since when all that are inside run, so that none of them is queued (monotonic).
     all_run_since_s: float | None = None
-    waiting: dict[object, asyncio.Future[None]] = field(default_factory=dict[object, "asyncio.Future[None]"])
-    waited: bool = False
-    # The clips that are to be bought here, or were; how many were so far; whether the account refused one.
-    chosen: set[object] = field(default_factory=set[object])
-    ever_chosen: int = 0
+    # How many clips were let in so far; whether the account refused one.
+    ever_let_in: int = 0
     refused: bool = False
 
     @property
@@ -55,18 +52,8 @@ class _Window:
 
     @property
     def load(self) -> float:
-        """How many clips it has and is to get, as a share of its size."""
-        return len(self.inside | self.chosen) / self.size
-
-    def let_in(self) -> None:
-        """Let in as many as there is room for, in the order in which they came."""
-        while self.waiting and len(self.inside) < self.size:
-            clip = next(iter(self.waiting))
-            turn = self.waiting.pop(clip)
-            # Else it was cancelled, and did not notice yet.
-            if not turn.done():
-                self.inside.add(clip)
-                turn.set_result(None)
+        """How many clips it has, as a share of its size."""
+        return len(self.inside) / self.size
 
     def note_running(self, clip: object, at_s: float) -> None:
         self.running.add(clip)
@@ -79,12 +66,45 @@ class _Window:
             self.all_run_since_s = None
 
     def leave(self, clip: object) -> None:
-        self.chosen.discard(clip)
         if clip in self.inside:
             self.inside.discard(clip)
             self.running.discard(clip)
             self.all_run_since_s = None
-        self.let_in()
+
+
+@dataclass
+class _Line:
+    """The clips that wait for a place with any of some accounts, in the order in which they came."""
+
+    windows: dict[_Queue, _Window]
+    waiting: dict[object, asyncio.Future[_Queue]] = field(
+        default_factory=dict[object, "asyncio.Future[_Queue]"]
+    )
+    waited: bool = False
+
+    def let_in(self) -> None:
+        """Let in as many as there is room for, each where the most room is."""
+        while self.waiting:
+            queue = self._roomiest()
+            window = self.windows[queue]
+            if window.load >= 1:
+                return
+            clip = next(iter(self.waiting))
+            turn = self.waiting.pop(clip)
+            # Else it was cancelled, and did not notice yet.
+            if not turn.done():
+                window.inside.add(clip)
+                window.ever_let_in += 1
+                turn.set_result(queue)
+
+    def _roomiest(self) -> _Queue:
+        """Of the accounts that refused nothing; where all did, of all of them."""
+        selling = [queue for queue, window in self.windows.items() if not window.refused]
+
+        def rank(queue: _Queue) -> tuple[float, int]:
+            return self.windows[queue].load, self.windows[queue].ever_let_in
+
+        return min(selling or self.windows, key=rank)
 
 
 class InFlight:
@@ -92,52 +112,49 @@ class InFlight:
 
     def __init__(self) -> None:
         self._windows: dict[_Queue, _Window] = {}
+        # By the accounts that their clips can be bought with.
+        self._lines: dict[tuple[_Queue, ...], _Line] = {}
 
     def allow(self, client: WanClient, model: str, running_tasks: int | None) -> None:
         """Note how many clips of a model the provider says it makes at once; None: it does not say."""
-        window = self._window(client, model)
-        window.told = running_tasks
-        window.let_in()
-
-    def choose(self, clients: Sequence[WanClient], model: str, clip: object) -> WanClient:
-        """Where to buy a clip: of the accounts that refused none the one with the most room for it."""
-        self.leave(clip)
-
-        def rank(client: WanClient) -> tuple[bool, float, int]:
-            window = self._window(client, model)
-            return window.refused, window.load, window.ever_chosen
-
-        chosen = min(clients, key=rank)
-        window = self._window(chosen, model)
-        window.chosen.add(clip)
-        window.ever_chosen += 1
-        return chosen
+        self._window(client, model).told = running_tasks
+        self._let_in()
 
     def note_refusal(self, client: WanClient, model: str) -> None:
-        """Note that an account does not sell clips of a model: others of the run are bought elsewhere."""
+        """Note that an account does not sell clips of a model: as long as another one does, none gets a place there."""
         self._window(client, model).refused = True
+        self._let_in()
 
-    async def enter(self, client: WanClient, model: str, clip: object) -> None:
-        """Wait until one more clip may be sent, however long that takes; who has entered has until it leaves."""
-        window = self._window(client, model)
-        if clip in window.inside:
-            return
-        # Of an earlier attempt, with another account.
-        for other in self._windows.values():
-            if other is not window:
-                other.leave(clip)
-        turn = window.waiting[clip] = asyncio.get_running_loop().create_future()
-        window.let_in()
-        if not turn.done() and not window.waited:
-            window.waited = True
+    def sold_elsewhere(self, client: WanClient, clients: Sequence[WanClient], model: str) -> bool:
+        """Whether an account refused clips of a model, and another one of `clients` refused none."""
+        others = (self._window(other, model) for other in clients)
+        return self._window(client, model).refused and any(not other.refused for other in others)
+
+    async def enter(self, clients: Sequence[WanClient], model: str, clip: object) -> WanClient:
+        """Wait until one more clip may be sent, however long that takes; where to buy it.
+
+        Of the accounts that refused none it is the one with the most room. The clip has its place there until it
+        leaves, or enters anew.
+        """
+        self.leave(clip)
+        by_queue = {_queue(client, model): client for client in clients}
+        line = self._lines.get(tuple(by_queue))
+        if line is None:
+            line = self._lines[tuple(by_queue)] = _Line(
+                {queue: self._window(client, model) for queue, client in by_queue.items()}
+            )
+        turn = line.waiting[clip] = asyncio.get_running_loop().create_future()
+        line.let_in()
+        if not turn.done() and not line.waited:
+            line.waited = True
             logger.info(
                 "%d clips of %s are at the provider; the others of this run wait until one of them has ended.",
-                *(len(window.inside), model),
+                *(sum(len(window.inside) for window in line.windows.values()), model),
             )
         try:
-            await turn
+            return by_queue[await turn]
         except asyncio.CancelledError:
-            window.waiting.pop(clip, None)
+            line.waiting.pop(clip, None)
             self.leave(clip)
             raise
 
@@ -147,16 +164,25 @@ class InFlight:
         window.inside.add(clip)
         if running:
             window.note_running(clip, at_s)
-            window.let_in()
+            self._let_in()
 
     def leave(self, clip: object) -> None:
         """Note that the provider has done its part for a clip, or does not get it."""
         for window in self._windows.values():
             window.leave(clip)
+        self._let_in()
+
+    def _let_in(self) -> None:
+        for line in self._lines.values():
+            line.let_in()
 
     def _window(self, client: WanClient, model: str) -> _Window:
-        queue = client.base_url, client.api_key.account, model
+        queue = _queue(client, model)
         if queue not in self._windows:
             card = known_models().get(model)
             self._windows[queue] = _Window(card.concurrent_tasks if card else 1)
         return self._windows[queue]
+
+
+def _queue(client: WanClient, model: str) -> _Queue:
+    return client.base_url, client.api_key.account, model

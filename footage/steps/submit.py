@@ -51,7 +51,7 @@ from footage.steps.reservation import give_back, quoted_price, reserve
 from footage.values.money import Amount
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from footage.clip import Clip
     from footage.provider import WanClient
@@ -106,17 +106,20 @@ async def _buy(clip: Clip, number: int) -> Receipt | None:
     require_within(clip.permission.max_cost, Amount(quote.amount, quote.currency), clip.key)
     await in_thread(require_buying, clip.context.store)
     clients = await in_thread(clip.clients)
-    client = clip.context.in_flight.choose(clients, clip.order.model, clip)
-    clip.api_key = client.api_key
     # Not within the seconds in which this worker may send.
-    await in_thread(client.load_sdk)
-    # Before anything is read or uploaded for it: of a board of hundreds most wait here.
-    await _take_place(clip, client)
-    body = await _patiently(clip, clip.wire_body)
-    await _take_turn(clip, client)
-    if await _cancel_wanted(clip):
-        # In a queue of hundreds the turn comes minutes later.
-        raise _canceled(clip)
+    await in_thread(clients[0].load_sdk)
+    while True:
+        # Before anything is read or uploaded for it: of a board of hundreds most wait here.
+        client = await _take_place(clip, clients)
+        clip.api_key = client.api_key
+        body = await _patiently(clip, clip.wire_body)
+        await _take_turn(clip, client)
+        if await _cancel_wanted(clip):
+            # In a queue of hundreds the turn comes minutes later.
+            raise _canceled(clip)
+        if not clip.context.in_flight.sold_elsewhere(client, clients, clip.order.model):
+            break
+        clip.say.info("account %s refused another clip meanwhile; buying elsewhere", client.api_key.account)
     if clip.before_buying is not None:
         clip.before_buying(clip)
     intent = await in_thread(_open_attempt, clip, number)
@@ -168,16 +171,17 @@ async def _patiently(clip: Clip, ask: Callable[[], T]) -> T:
             await asyncio.sleep(wait_s)
 
 
-async def _take_place(clip: Clip, client: WanClient) -> None:
-    """Wait until the provider has room for one more clip of this run, or somebody wants this one cancelled."""
-    await _learn_quota(clip, client)
-    entering = asyncio.ensure_future(clip.context.in_flight.enter(client, clip.order.model, clip))
+async def _take_place(clip: Clip, clients: Sequence[WanClient]) -> WanClient:
+    """Wait until an account has room for one more clip of this run, or somebody wants this one cancelled."""
+    # Of all accounts before the first clip has a place: each gets clips by how many it makes at once.
+    await asyncio.gather(*(_learn_quota(clip, client) for client in clients))
+    entering = asyncio.ensure_future(clip.context.in_flight.enter(clients, clip.order.model, clip))
     try:
         while not entering.done():
             news = await news_while(clip, entering, _LISTENS_FOR_S)
             if News.TO_CANCEL in news and await _cancel_wanted(clip, 0.0):
                 raise _canceled(clip)
-        await entering
+        return await entering
     finally:
         entering.cancel()
 

@@ -5,22 +5,27 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+from collections import Counter
 from collections.abc import AsyncGenerator, Iterator
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from bench import MODEL, Bench
 from countedstore import CountedStore
 from plainsteps import PLAIN_STEPS
+from rawserver import Act, Exchange, RawServer, reply
 from waiting import until
 
 from footage.clip import Clip, follow
 from footage.credentials import parse_key
 from footage.emulator import Emulator
-from footage.errors import Canceled, Refused
+from footage.errors import AccountProblem, Canceled, Refused
 from footage.evidence.state import Permission
 from footage.pacing.in_flight import InFlight
+from footage.pacing.rate_limits import AS_DOCUMENTED, CreatePace, ProcessRateLimits
 from footage.provider import WanClient
 from footage.push.wake_ups import wake
 from footage.steps.cancel import cancel_clip
@@ -28,6 +33,7 @@ from footage.steps.check import enter, prepare
 from footage.storage import open_store
 
 SLOTS = 2
+OTHER = parse_key("sk-of-studio-b", "block b", account="studio-b")
 
 
 @pytest.fixture
@@ -204,6 +210,114 @@ def test_a_clip_that_waits_for_a_place_asks_the_store_for_nothing(emulator: Emul
     bench.close()
 
 
+def test_each_account_gets_clips_by_its_quota_from_the_first_one_on(
+    emulator: Emulator, tmp_path: Path
+) -> None:
+    emulator.turn(generation_s=1e9, accounts=[OTHER.reveal()])
+    bench = Bench(emulator, tmp_path)
+    bought, accounts = asyncio.Event(), list[str | None]()
+
+    def count(clip: Clip) -> None:
+        accounts.append(clip.account)
+        if len(accounts) == 12:
+            bought.set()
+
+    with RawServer(_with_quotas(emulator, {"sk-emulator": 5, OTHER.reveal(): 1})) as gateway:
+        plain = bench.context(more_keys=(OTHER,))
+        settings = plain.settings.model_copy(update={"http_base_url": gateway.base_url})
+        with type(plain)(
+            settings,
+            plain.store,
+            find_api_key=lambda: plain.api_key,
+            find_more_keys=lambda: (OTHER,),
+        ) as context:
+            clips = [
+                enter(context, prepare(context, _asked(bench, take)), Permission(), before_buying=count)
+                for take in range(1, 13)
+            ]
+
+            async def buy_all() -> None:
+                driven = [asyncio.create_task(follow(clip, PLAIN_STEPS)) for clip in clips]
+                await asyncio.wait_for(bought.wait(), 60)
+                for task in driven:
+                    task.cancel()
+                await asyncio.gather(*driven, return_exceptions=True)
+
+            asyncio.run(buy_all())
+
+    assert Counter(accounts) == {None: 10, OTHER.account: 2}
+    bench.close()
+
+
+def _with_quotas(emulator: Emulator, running_tasks: dict[str, int]) -> Act:
+    """The emulator, where each key makes so many clips at once."""
+    port = urlsplit(emulator.base_url).port
+
+    def act(exchange: Exchange) -> bool:
+        asked = exchange.request
+        if "/quotas" in asked.target:
+            tasks = running_tasks[asked.headers["authorization"].removeprefix("Bearer ")]
+            limits = {
+                "request_limit": 1000,
+                "request_limit_period": 1,
+                "async_user_concurrency_limit": tasks,
+            }
+            return reply({"output": {"quotas": [{"model": MODEL, "model_limit": limits}]}})(exchange)
+        with contextlib.closing(HTTPConnection("127.0.0.1", port)) as there:
+            headers = {name: text for name, text in asked.headers.items() if name != "accept-encoding"}
+            there.request(asked.method, asked.target, asked.body, headers)
+            answer = there.getresponse()
+            kept = {
+                name: text
+                for name, text in answer.getheaders()
+                if name.lower() not in ("connection", "content-length", "transfer-encoding")
+            }
+            return reply(answer.read(), answer.status, kept)(exchange)
+
+    return act
+
+
+def test_an_account_that_refuses_costs_the_clips_that_were_sent_to_it_and_no_others(
+    emulator: Emulator, tmp_path: Path
+) -> None:
+    bench = Bench(emulator, tmp_path)
+    context = bench.context(more_keys=(OTHER,), deadline_s=60.0)
+    turns = context.rate_limits = _OneBeforeRefusal(1000.0)
+    emulator.turn(accounts=[OTHER.reveal()], keys=["sk-emulator"])
+    clips = [bench.clip(context, take=take) for take in range(1, 13)]
+
+    async def make(clip: Clip) -> bool:
+        try:
+            return await follow(clip, PLAIN_STEPS) is not None
+        except AccountProblem:
+            turns.refused.set()
+            return False
+
+    async def make_all() -> list[bool]:
+        return await asyncio.wait_for(asyncio.gather(*(make(clip) for clip in clips)), 120)
+
+    made = asyncio.run(make_all())
+
+    # Others had a place there, or waited for one.
+    assert made.count(False) == 1
+    assert len(bench.tasks()) == 11
+    bench.close()
+
+
+class _OneBeforeRefusal(ProcessRateLimits):
+    """Gives the other account's first clip its turn, and the others one when that was refused."""
+
+    def __init__(self, queries_per_second: float) -> None:
+        super().__init__(queries_per_second)
+        self.refused = asyncio.Event()
+        self._first = True
+
+    async def create_turn(self, model: str, pace: CreatePace = AS_DOCUMENTED) -> None:
+        first, self._first = self._first, self._first and pace.account != OTHER.account
+        if pace.account == OTHER.account and not first:
+            await self.refused.wait()
+
+
 def _sent_s(task: dict[str, float]) -> float:
     return task["submitted_s"]
 
@@ -214,8 +328,8 @@ def client() -> Iterator[WanClient]:
         yield made
 
 
-async def _enter(flight: InFlight, client: WanClient, names: str) -> list[asyncio.Task[None]]:
-    tasks = [asyncio.create_task(flight.enter(client, MODEL, name)) for name in names]
+async def _enter(flight: InFlight, client: WanClient, names: str) -> list[asyncio.Task[WanClient]]:
+    tasks = [asyncio.create_task(flight.enter((client,), MODEL, name)) for name in names]
     await _turns()
     return tasks
 
@@ -225,7 +339,7 @@ async def _turns() -> None:
         await asyncio.sleep(0)
 
 
-def _inside(tasks: list[asyncio.Task[None]], names: str) -> str:
+def _inside(tasks: list[asyncio.Task[WanClient]], names: str) -> str:
     return "".join(name for name, task in zip(names, tasks, strict=True) if task.done())
 
 
@@ -236,31 +350,73 @@ def other_account() -> Iterator[WanClient]:
         yield made
 
 
-def test_an_account_is_given_as_many_clips_as_it_has_room_for(
+async def test_an_account_is_given_as_many_clips_as_it_has_room_for(
     client: WanClient, other_account: WanClient
 ) -> None:
-    flight = InFlight()
+    flight, names = InFlight(), "abcdefghijklmn"
     flight.allow(client, MODEL, 5)
     flight.allow(other_account, MODEL, 1)
 
-    chosen = [flight.choose((client, other_account), MODEL, clip) for clip in range(12)]
+    tasks = [asyncio.create_task(flight.enter((client, other_account), MODEL, name)) for name in names]
+    await _turns()
 
-    assert chosen.count(other_account) == 2
-    for clip in range(12):
-        if chosen[clip] is other_account:
-            flight.leave(clip)
-    assert [flight.choose((client, other_account), MODEL, clip) for clip in (12, 13)] == [other_account] * 2
+    assert _inside(tasks, names) == names[:12]
+    theirs = [
+        name for name, task in zip(names[:12], tasks[:12], strict=True) if task.result() is other_account
+    ]
+    assert len(theirs) == 2
+    # Who waits is given to whichever account has room first.
+    for name in theirs:
+        flight.leave(name)
+    await _turns()
+    assert [task.result() for task in tasks[12:]] == [other_account] * 2
 
 
-def test_an_account_that_refuses_is_given_nothing_while_another_one_does_not(
+async def test_clips_that_wait_go_to_an_account_that_turns_out_to_have_more_room(
     client: WanClient, other_account: WanClient
 ) -> None:
-    flight = InFlight()
+    flight, names = InFlight(), "abcdefghijkl"
+    tasks = [asyncio.create_task(flight.enter((client, other_account), MODEL, name)) for name in names]
+    await _turns()
+    # Two at once are documented for each.
+    assert _inside(tasks, names) == names[:8]
+
+    flight.allow(client, MODEL, 1)
+    flight.allow(other_account, MODEL, 20)
+    await _turns()
+
+    assert [task.result() for task in tasks[8:]] == [other_account] * 4
+
+
+async def test_an_account_that_refuses_is_given_nothing_while_another_one_does_not(
+    client: WanClient, other_account: WanClient
+) -> None:
+    both = client, other_account
+    flight, names = InFlight(), "abcdefghijkl"
+    tasks = [asyncio.create_task(flight.enter(both, MODEL, name)) for name in names]
+    await _turns()
+    refused = [
+        name for name, task in zip(names[:8], tasks[:8], strict=True) if task.result() is other_account
+    ]
+    assert len(refused) == 4
     flight.note_refusal(other_account, MODEL)
 
-    assert {flight.choose((client, other_account), MODEL, clip) for clip in range(6)} == {client}
+    assert flight.sold_elsewhere(other_account, both, MODEL)
+    assert not flight.sold_elsewhere(client, both, MODEL)
+    # Those that wait do not go there, and neither does one that comes again, whatever room it has.
+    for name in refused[1:]:
+        flight.leave(name)
+    again = asyncio.create_task(flight.enter(both, MODEL, refused[0]))
+    await _turns()
+    assert not any(task.done() for task in (*tasks[8:], again))
+    for name in (*(set(names[:8]) - set(refused)), names[8]):
+        flight.leave(name)
+        await _turns()
+    assert [task.result() for task in (*tasks[8:], again)] == [client] * 5
+    # Where no account sells any, each clip gets a refusal of its own.
     flight.note_refusal(client, MODEL)
-    assert flight.choose((client, other_account), MODEL, 6) is other_account
+    assert not flight.sold_elsewhere(client, both, MODEL)
+    assert await flight.enter(both, MODEL, "m") is other_account
 
 
 def test_as_many_as_are_documented_are_sent_and_as_many_again_for_the_queue(client: WanClient) -> None:
@@ -338,7 +494,7 @@ def test_two_clips_of_one_key_have_a_place_each(client: WanClient) -> None:
     async def play() -> None:
         flight = InFlight()
         one, other, *more = (object() for _ in range(6))
-        tasks = [asyncio.create_task(flight.enter(client, MODEL, clip)) for clip in (one, other, *more)]
+        tasks = [asyncio.create_task(flight.enter((client,), MODEL, clip)) for clip in (one, other, *more)]
         await _turns()
         assert [task.done() for task in tasks] == [True] * 4 + [False] * 2
         tasks[4].cancel()
