@@ -20,6 +20,7 @@ from footage.steps.booking import TASK_LIFE, outcome_of
 from footage.steps.ownership import require_ours
 from footage.steps.provider_queries import client_of
 from footage.steps.same_prompt import beginning_of_prompt, same_prompt
+from footage.steps.task_life import forgotten_at
 
 if TYPE_CHECKING:
     from footage.clip import Clip
@@ -177,7 +178,7 @@ def _lives(clip: Clip, attempt: Attempt, receipt: Receipt) -> bool:
         # An emulator that ran at another port: its tasks are gone with it, and nothing was ever paid.
         return False
     may_replace = clip.permission.may_replace(attempt.number)
-    if not context.has_key_for(receipt) and (may_replace or context.provider_now() >= _forgotten_at(receipt)):
+    if not context.has_key_for(receipt) and (may_replace or context.provider_now() >= forgotten_at(receipt)):
         # Another account's key would get to hear nothing else.
         return False
     answer = client_of(context, receipt).fetch(receipt.task_id)
@@ -253,7 +254,7 @@ def _require_person(clip: Clip, attempt: Attempt, receipt: Receipt) -> None:
     unbilled = attempt.word is not None and attempt.word.status in ("failed", "canceled")
     if (
         unbilled
-        and clip.context.provider_now() < _forgotten_at(receipt)
+        and clip.context.provider_now() < forgotten_at(receipt)
         and not clip.permission.may_replace(attempt.number)
     ):
         raise SubmissionUnknown(
@@ -267,7 +268,3 @@ def _require_person(clip: Clip, attempt: Attempt, receipt: Receipt) -> None:
             key=clip.key,
             task_ids=(receipt.task_id,),
         )
-
-
-def _forgotten_at(receipt: Receipt) -> datetime:
-    return max(receipt.submitted_at + TASK_LIFE, receipt.expires_at)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from footage.concurrency.executors import in_heavy_thread
+from footage.credentials import DEFAULT_ACCOUNT
 from footage.errors import BadDelivery, BadRecord, ClipLost, NotFinished, Unanswered
 from footage.errors.actions import NextStep, Rerun
 from footage.evidence.delivered_records import DeliveredRecord
@@ -17,6 +18,7 @@ from footage.steps.labelled_copy import draw_if_asked
 from footage.steps.ownership import require_ours
 from footage.steps.provider_queries import client_of
 from footage.steps.rendition import temporary_files
+from footage.steps.task_life import surely_forgotten
 
 if TYPE_CHECKING:
     from footage.clip import Clip
@@ -71,7 +73,7 @@ def _deliver(clip: Clip, receipt: Receipt, billed_s: float | None) -> DeliveredR
     with temporary_files(clip.key):
         return fetch_and_publish(
             clip.order.expected,
-            lambda: _result_url(clip, receipt),
+            lambda: _result_url(clip, receipt, given_up=clip.permission.may_replace(receipt.attempt)),
             clip.context.store,
             clip.key,
             conform=clip.order.request.conform,
@@ -155,8 +157,17 @@ def _what_now(
     return Unanswered(error.message, next_step=next_step, key=clip.key)
 
 
-def _result_url(clip: Clip, receipt: Receipt) -> str:
-    """A fresh result URL, asked from the task; asking is free."""
+def _result_url(clip: Clip, receipt: Receipt, *, given_up: bool = False) -> str:
+    """A fresh result URL, asked from the task; asking is free.
+
+    `given_up`: a person does without it where no key may ask for it.
+    """
+    over = given_up or surely_forgotten(clip.context, receipt)
+    if over and not clip.context.has_key_for(receipt):
+        account = receipt.account or DEFAULT_ACCOUNT
+        raise ClipLost(
+            f"There is no key of account {account} to ask for task {receipt.task_id} with. It was billed."
+        )
     answer = client_of(clip.context, receipt).fetch(receipt.task_id)
     line = PollLine(at=datetime.now(UTC).isoformat(), purpose="delivery", answer=redact(answer.answer))
     clip.evidence.log_poll(receipt.attempt, line)

@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from footage.concurrency.executors import in_thread
+from footage.credentials import DEFAULT_ACCOUNT
 from footage.errors import (
     AccountProblem,
     Canceled,
@@ -32,6 +33,7 @@ from footage.steps.cancel import settle
 from footage.steps.interruption import news_while
 from footage.steps.ownership import require_ours
 from footage.steps.provider_queries import client_of, learn_clock
+from footage.steps.task_life import forgotten_at, surely_forgotten
 
 if TYPE_CHECKING:
     from footage.clip import Clip
@@ -75,7 +77,8 @@ async def poll_clip(clip: Clip, on_progress: OnProgress | None = None) -> Outcom
         StillRunning: The deadline passed; the clip stays booked.
         Canceled: Somebody cancelled the clip.
         Unanswered: The provider did not answer several times in a row; call again.
-        AccountProblem: The key is not accepted, or cannot see this task.
+        AccountProblem: The key is not accepted, or does not see this task, or there is no key of its account; once its
+            time is over, or a person gives it up, it is lost.
         BadRecord: The key may not be sent where the receipt says, or the task is not this clip's.
     """
     state = await clip.followed()
@@ -83,6 +86,9 @@ async def poll_clip(clip: Clip, on_progress: OnProgress | None = None) -> Outcom
     if attempt is None or attempt.receipt is None:
         raise NotFinished(f"Clip {clip.key[:12]} has no task to ask for.", key=clip.key)
     receipt = attempt.receipt
+    lost = await _lost_without_key(clip, receipt)
+    if lost is not None:
+        return lost
     client = await in_thread(client_of, clip.context, receipt)
     # An abandoned task is only waited for: its cancel was carried out as far as it can be.
     heed_cancel = attempt.outcome is None or not state.cancel_wanted
@@ -95,6 +101,33 @@ async def poll_clip(clip: Clip, on_progress: OnProgress | None = None) -> Outcom
         finally:
             # In a thread of its own right: what was answered is kept also when this task is being cancelled.
             await asyncio.shield(in_thread(watch.answers.close))
+
+
+async def _lost_without_key(clip: Clip, receipt: Receipt) -> Outcome | None:
+    """The end of a task that no key here may ask for, once its time is over or a person gives it up."""
+    context = clip.context
+    if await in_thread(context.has_key_for, receipt):
+        return None
+    # Any key is told the time.
+    await learn_clock(context, await in_thread(clip.client))
+    if surely_forgotten(context, receipt):
+        why = "its time at the provider is over"
+    elif clip.permission.may_replace(receipt.attempt):
+        why = "a person gave it up"
+    else:
+        return None
+    account = receipt.account or DEFAULT_ACCOUNT
+    message = f"{why}, and there is no key of account {account} to ask for task {receipt.task_id} with"
+    clip.say.warning("attempt %d counts as lost: %s", receipt.attempt, message)
+    lost = Outcome(
+        key=receipt.key,
+        attempt=receipt.attempt,
+        status="lost",
+        decided_at=datetime.now(UTC),
+        code="AccountProblem",
+        message=message,
+    )
+    return await in_thread(clip.evidence.write_outcome, lost)
 
 
 class _Answers:
@@ -297,21 +330,34 @@ class _Watch:
             return None
         if any(row.task_id == self.receipt.task_id for row in self._listed()):
             return None
-        if self.receipt.key_fingerprint != self.client.api_key.fingerprint:
-            # UNKNOWN is also what a key of another account gets to hear.
-            raise AccountProblem(
-                f"Task {self.receipt.task_id} was bought with key {self.receipt.key_fingerprint}…, and this key "
-                "does not see it.",
-                next_step="use a key of the same account",
-                key=self.clip.key,
-            )
+        message = f"the provider no longer knows task {self.receipt.task_id}"
+        own = self.receipt.key_fingerprint == self.client.api_key.fingerprint
+        if not own and not surely_forgotten(self.clip.context, self.receipt):
+            self._require_given_up()
+            message = f"key {self.client.api_key.fingerprint}… does not see task {self.receipt.task_id}"
         return Outcome(
             key=self.receipt.key,
             attempt=self.receipt.attempt,
             status="lost",
             decided_at=datetime.now(UTC),
             code="UNKNOWN",
-            message=f"the provider no longer knows task {self.receipt.task_id}",
+            message=message,
+        )
+
+    def _require_given_up(self) -> None:
+        """UNKNOWN is also what a key of another account gets to hear, as long as the task may live."""
+        receipt = self.receipt
+        if self.clip.permission.may_replace(receipt.attempt):
+            return
+        raise AccountProblem(
+            f"Task {receipt.task_id} was bought with key {receipt.key_fingerprint}…, and key "
+            f"{self.client.api_key.fingerprint}… does not see it: that one is of another account, or the task is gone.",
+            next_step=NextStep.of(
+                f"use the key that bought it; from {forgotten_at(receipt):%F %H:%M} UTC on it counts as lost; or ",
+                Rerun(self.clip.key, buy_again=True),
+                " to pay for a new one",
+            ),
+            key=self.clip.key,
         )
 
     def _listed(self) -> list[TaskRow]:

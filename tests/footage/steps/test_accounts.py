@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
-from bench import REGION, Bench, last_attempt, last_receipt
+from bench import REGION, Bench, last_attempt, last_outcome, last_receipt
 from plainsteps import PLAIN_STEPS
 
 from footage.catalogue import endpoint
@@ -17,9 +17,11 @@ from footage.checkup import provider_findings
 from footage.context import Context
 from footage.credentials import parse_key
 from footage.emulator import Emulator
-from footage.errors import AccountProblem, BadRecord
+from footage.errors import AccountProblem, BadRecord, ClipLost
+from footage.evidence.state import Permission
 from footage.steps.cancel import cancel_clip
 from footage.steps.harvest import harvest_store
+from footage.steps.poll import poll_clip
 from footage.steps.probe import probe_provider
 from footage.steps.provider_queries import client_of
 
@@ -127,6 +129,50 @@ def test_what_another_account_bought_stays_booked_without_its_key_and_no_other_k
     bench.emulator.advance(5000)
     report = asyncio.run(harvest_store(bench.context(more_keys=(OTHER,), deadline_s=300.0), PLAIN_STEPS))
     assert sorted(report.delivered) == sorted(clip.key for clip in clips), report
+    assert len(bench.tasks()) == 2
+
+
+def test_without_a_key_of_its_account_a_clip_is_lost_once_its_time_is_over(bench: Bench) -> None:
+    bench.emulator.turn(generation_s=5000.0)
+    clips = bench.buy_takes(bench.context(more_keys=(OTHER,)), 2)
+    bench.emulator.advance(25 * 3600)
+
+    with pytest.raises(ClipLost, match="no key of account studio-b"):
+        bench.make(bench.clip(bench.context(), take=2))
+
+    assert last_outcome(clips[1]).billed is None
+    assert len(bench.tasks()) == 2
+
+
+@pytest.mark.parametrize("made", [False, True])
+def test_a_person_can_give_up_a_clip_of_an_account_without_a_key(bench: Bench, made: bool) -> None:
+    bench.emulator.turn(generation_s=5000.0)
+    clip = bench.buy_takes(bench.context(more_keys=(OTHER,)), 2)[1]
+    if made:
+        bench.emulator.advance(5000)
+        asyncio.run(poll_clip(clip))
+    with pytest.raises(AccountProblem, match="no key of it here"):
+        bench.make(bench.clip(bench.context(), take=2))
+    bench.emulator.turn(generation_s=40.0)
+
+    response = bench.make(bench.clip(bench.context(), Permission(buy_again=True), take=2))
+
+    assert [task["task_id"] for task in bench.tasks()][2:] == [response.task_id]
+    first = clip.evidence.state().attempts[0].ended
+    assert first is not None
+    assert (first.status, first.billed) == ("lost", True if made else None)
+
+
+def test_a_clip_that_was_made_is_lost_without_a_key_once_its_result_is_gone(bench: Bench) -> None:
+    clip = bench.buy_takes(bench.context(more_keys=(OTHER,)), 2)[1]
+    bench.emulator.advance(600)
+    asyncio.run(poll_clip(clip))
+    bench.emulator.advance(25 * 3600)
+
+    with pytest.raises(ClipLost, match=r"no key of account studio-b .* 24 hours are over"):
+        bench.make(bench.clip(bench.context(), take=2))
+
+    assert last_outcome(clip).status == "lost"
     assert len(bench.tasks()) == 2
 
 

@@ -8,23 +8,25 @@ import itertools
 import json
 import statistics
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from bench import Bench, last_attempt
+from bench import Bench, last_attempt, last_outcome
 from waiting import until
 
 from footage.clip import Clip
 from footage.errors import AccountProblem, Canceled, ClipLost, GenerationFailed, StillRunning, Unreachable
 from footage.evidence.records import CancelWish, Receipt
+from footage.evidence.state import Permission
 from footage.pacing.interval import FEW
 from footage.provider.results import TaskAnswer, TaskStatus, Usage
 from footage.push.wake_ups import wake, wake_to_cancel
 from footage.steps.booking import outcome_of
 from footage.steps.poll import MAX_SILENCE, Progress, poll_clip
 from footage.steps.submit import submit_clip
+from footage.steps.task_life import surely_forgotten
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 
@@ -351,6 +353,55 @@ def test_a_key_of_another_account_does_not_make_a_clip_lost(bench: Bench) -> Non
         bench.make(bench.clip(bench.context(key="sk-another")))
 
     assert last_attempt(bench.clip()).outcome is None
+
+
+def test_a_person_can_give_up_a_task_that_another_key_does_not_see(bench: Bench) -> None:
+    bench.fault("unknown-forever")
+    bench.buy()
+    bench.emulator.advance(300)
+    with pytest.raises(AccountProblem) as unseen:
+        bench.make(bench.clip(bench.context(key="sk-another")))
+
+    response = bench.make(bench.clip(bench.context(key="sk-another"), Permission(buy_again=True)))
+
+    assert "--buy-again" in str(unseen.value.next_step)
+    assert [task["task_id"] for task in bench.tasks()][1:] == [response.task_id]
+
+
+def test_a_task_that_expired_is_lost_also_by_the_word_of_another_key(bench: Bench) -> None:
+    bench.buy()
+    bench.emulator.advance(25 * 3600)
+    # The key was changed meanwhile.
+    with pytest.raises(ClipLost):
+        bench.make(bench.clip(bench.context(key="sk-another")))
+
+    assert last_outcome(bench.clip()).billed is None
+    assert len(bench.tasks()) == 1
+    response = bench.make(bench.clip(bench.context(key="sk-another"), Permission(buy_again=True)))
+    assert [task["task_id"] for task in bench.tasks()][1:] == [response.task_id]
+
+
+@pytest.mark.parametrize(
+    ("over_for", "clock_offset_s", "forgotten"),
+    [
+        (timedelta(hours=-1), 0.0, False),
+        (timedelta(hours=1), 0.0, True),
+        # By a clock of ours that is three hours slow.
+        (timedelta(hours=-2), 3 * 3600.0, True),
+        # By a clock that may be wrong.
+        (timedelta(hours=1), None, False),
+        (timedelta(hours=25), None, True),
+    ],
+)
+def test_the_time_of_a_task_is_over_by_the_clock_of_the_provider(
+    bench: Bench, over_for: timedelta, clock_offset_s: float | None, forgotten: bool
+) -> None:
+    context = bench.context(probed=False)
+    context.note_clock(clock_offset_s)
+    expired_at = datetime.now(UTC) - over_for
+    times = {"submitted_at": expired_at - timedelta(days=1), "expires_at": expired_at}
+
+    assert surely_forgotten(context, RECEIPT.model_copy(update=times)) is forgotten
 
 
 def test_a_failure_by_chance_is_tried_again_and_only_the_good_one_is_billed(bench: Bench) -> None:
