@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
+from collections import deque
 from collections.abc import Generator
 from contextvars import ContextVar
 from datetime import UTC, datetime
@@ -21,6 +22,9 @@ from footage.privacy.redact import redact
 if TYPE_CHECKING:
     from footage.storage import Store
 
+# So many of the newest lines are kept of what has no file: a run may go on for months.
+MOST_LINES_KEPT = 1000
+
 _current: ContextVar[RunLog | None] = ContextVar("footage_run_log", default=None)
 
 
@@ -29,9 +33,9 @@ class RunLog:
 
     def __init__(self, store: Store | None = None, path: str = "") -> None:
         self._file = GrowingFile(store, path) if store else None
-        self._lines: list[str] = []
+        self._lines: deque[str] = deque()
         # What was said before the first clip was driven, by nobody in particular; see `opening`.
-        self._opening: list[str] = []
+        self._opening: deque[str] = deque(maxlen=MOST_LINES_KEPT)
         self._opened = False
         self._lock = threading.Lock()
 
@@ -44,6 +48,8 @@ class RunLog:
         line = f"{at} {record.levelname:<7} {plain(redact(text))}\n".replace("\n", "\n    ").rstrip(" ")
         with self._lock:
             self._lines.append(line)
+            if self._file is None and len(self._lines) > MOST_LINES_KEPT:
+                self._lines.popleft()
             if not self._opened and step is None and not hasattr(record, "clip"):
                 self._opening.append(line)
 
@@ -57,7 +63,7 @@ class RunLog:
         """Take over what the run said before any of its clips."""
         lines = run.opening()
         with self._lock:
-            self._lines = lines + self._lines
+            self._lines.extendleft(reversed(lines))
 
     def keep_at(self, store: Store, path: str, *, new: bool = False) -> None:
         """Say where the lines belong, once that is known; `new`: where there is no such file yet."""
@@ -68,7 +74,7 @@ class RunLog:
         if self._file is None:
             return
         with self._lock:
-            lines, self._lines = self._lines, []
+            lines, self._lines = self._lines, deque()
         if lines:
             with contextlib.suppress(StorageProblem):
                 self._file.add("".join(lines).encode())

@@ -79,6 +79,30 @@ def test_a_store_that_is_away_costs_no_line(store: Store, tmp_path: Path) -> Non
     ]
 
 
+def test_a_log_without_a_file_keeps_the_newest_lines(store: Store) -> None:
+    log = RunLog()
+    with recorded(log):
+        for number in range(5000):
+            logger.info("line %d", number)
+
+    opening = log.opening()
+    log.keep_at(store, "run.log")
+    log.flush()
+    kept = store.read("run.log").decode().splitlines()
+    for lines in (opening, kept):
+        assert [int(line.split()[-1]) for line in lines] == list(range(4000, 5000))
+
+
+def test_a_log_with_a_file_keeps_every_line(store: Store) -> None:
+    log = RunLog(store, "run.log")
+    with recorded(log):
+        for number in range(5000):
+            logger.info("line %d", number)
+    log.flush()
+
+    assert len(store.read("run.log").decode().splitlines()) == 5000
+
+
 def test_lines_outside_of_a_clip_belong_to_nobody(store: Store) -> None:
     log = RunLog(store, "run.log")
     with recorded(log):
