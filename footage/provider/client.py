@@ -88,6 +88,11 @@ class WanClient:
         """Address and key's fingerprint: what the provider's limits and lists are told apart by."""
         return self.base_url, self.api_key.fingerprint
 
+    @property
+    def call_limit_s(self) -> float:
+        """The longest that one call may take, once it has its turn."""
+        return self._limit_s
+
     def __enter__(self) -> Self:
         return self
 

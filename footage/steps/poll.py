@@ -213,15 +213,17 @@ class _Watch:
 
     async def _ask_within_deadline(self) -> Outcome | None:
         """One question; None, too, where the deadline passes before its answer comes. A wish to cancel is heeded."""
-        # Where the run's time is over already, a clip that was found late still has a whole question.
-        first, self.asked_before = not self.asked_before, True
+        # What has ended is noticed also by a run that waits for nothing, or whose time is over: the first question has
+        # as long as a call may take.
+        whole_until_s = time.monotonic() + (0.0 if self.asked_before else self.client.call_limit_s)
+        self.asked_before = True
         while True:
             asking, ended_meanwhile = asyncio.ensure_future(self._ask_once()), False
             try:
                 await asyncio.wait({asking}, timeout=_SLOW_ANSWER_S)
                 while not asking.done():
-                    left_s = self.began + self.clip.deadline_s - time.monotonic()
-                    if (left_s if first else self.clip.left_s(self.began)) <= 0:
+                    left_s = max(self.clip.left_s(self.began), whole_until_s - time.monotonic())
+                    if left_s <= 0:
                         return None
                     news = await news_while(self.clip, asking, left_s)
                     self.end.note(news)

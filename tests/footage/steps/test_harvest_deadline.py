@@ -55,6 +55,37 @@ def test_a_clip_that_is_found_after_the_deadline_still_has_one_whole_question(be
     assert harvest(context, list_tasks=list_slowly).delivered == [clip.key]
 
 
+def test_a_harvest_that_waits_for_nothing_delivers_what_is_made_however_slow_the_answer(bench: Bench) -> None:
+    harvest(bench.context())
+    clip = book(bench, generation_s=40.0)
+    bench.emulator.advance(600)
+    context = bench.context(lease_s=60.0)
+    # As `--wait 0` does: no setting can be 0.
+    context.settings = context.settings.model_copy(update={"deadline_s": 0.0})
+    bench.fault("latency", route="query", seconds=2.5)
+
+    assert harvest(context).delivered == [clip.key]
+
+
+@pytest.mark.slow
+def test_a_clip_that_is_found_late_is_not_asked_for_beyond_the_deadline_of_the_run(bench: Bench) -> None:
+    harvest(bench.context())
+    clip = book(bench)
+    clip.evidence.unmark_open()
+    # All but the first.
+    bench.fault("query-hang", times=None, after=1)
+
+    async def list_slowly(_: Context, _key: ApiKey) -> list[TaskRow]:
+        await asyncio.sleep(3.0)
+        return [row(last_task(clip))]
+
+    began_s = time.monotonic()
+    report = harvest(bench.context(lease_s=60.0, deadline_s=6.0), list_tasks=list_slowly)
+
+    assert "still" in report.waiting[clip.key]
+    assert time.monotonic() - began_s < 8.5
+
+
 def test_a_clip_of_a_worker_that_died_elsewhere_is_taken_over_in_a_harvest_shorter_than_its_lease(
     bench: Bench,
 ) -> None:
