@@ -39,9 +39,9 @@ class ClaimedTasks:
         # Tasks without a claim: when that was seen first, and last.
         self._missed: dict[str, tuple[float, float]] = {}
         self._indexed = False
-        # Tasks that were compared with a list of all claims, and those of them that were in it.
-        self._compared: set[str] = set()
+        # The last list of all claims, and tasks that were not in it.
         self._listed: set[str] = set()
+        self._unlisted: set[str] = set()
         # One reads for all that ask for the same claims at the same time.
         self._reading = threading.Lock()
 
@@ -109,9 +109,9 @@ class ClaimedTasks:
             StorageProblem: As for `of`.
         """
         with self._reading:
-            if new := task_ids - self._compared:
-                self._listed |= new & self._all_claimed()
-                self._compared |= new
+            if task_ids - self._listed - self._unlisted:
+                self._listed = self._all_claimed()
+                self._unlisted |= task_ids - self._listed
             return task_ids & self._listed
 
     def _all_claimed(self) -> set[str]:

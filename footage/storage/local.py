@@ -131,31 +131,32 @@ class LocalStore(Store):
         return sha256_of(file)
 
     def _list(self, folder: str) -> list[str]:
-        # os.walk leaves out what it cannot list, unless it is told to say so; and it follows no links, so that a link
-        # to a folder is named like any file.
-        return [self._path_of(file) for file in self._walk(folder)]
+        return list(self._walk(folder))
 
     def _list_beginning(self, folder: str, beginning: str) -> list[str]:
-        return [self._path_of(file) for file in self._walk(folder, beginning)]
+        return list(self._walk(folder, beginning))
 
     def _list_dated(self, folder: str) -> Iterator[tuple[str, datetime | None]]:
-        for file in self._walk(folder):
+        for path in self._walk(folder):
             # Deleted since: it is not there any more.
             with contextlib.suppress(FileNotFoundError):
-                written_s = file.lstat().st_mtime
-                yield self._path_of(file), datetime.fromtimestamp(written_s, UTC)
+                yield path, datetime.fromtimestamp((self._root / path).lstat().st_mtime, UTC)
 
-    def _walk(self, folder: str, beginning: str = "") -> Iterator[Path]:
-        top = self._root / folder
-        for parent, folders, names in os.walk(top, onerror=self._refuse_to_skip):
-            below = "" if Path(parent) != top else beginning
+    def _walk(self, folder: str, beginning: str = "") -> Iterator[str]:
+        """The paths below the root; a folder may have a hundred thousand, so none of them becomes a Path."""
+        # os.walk leaves out what it cannot list, unless it is told to say so; and it follows no links, so that a link
+        # to a folder is named like any file.
+        for parent, folders, names in os.walk(self._root / folder, onerror=self._refuse_to_skip):
+            place = Path(parent).relative_to(self._root)
+            below = beginning if place == Path(folder) else ""
+            prefix = "" if place == Path() else f"{place.as_posix()}/"
             folders[:] = [name for name in folders if name.startswith(below)]
-            for name in (*names, *(name for name in folders if Path(parent, name).is_symlink())):
-                if name.startswith(below) and not _PART.fullmatch(name):
-                    yield Path(parent, name)
-
-    def _path_of(self, file: Path) -> str:
-        return file.relative_to(self._root).as_posix()
+            links = (name for name in folders if Path(parent, name).is_symlink())
+            for name in (*names, *links):
+                # Most names begin otherwise.
+                part = name.startswith(".") and _PART.fullmatch(name)
+                if name.startswith(below) and not part:
+                    yield prefix + name
 
     def _folders(self, folder: str) -> list[str]:
         try:
@@ -296,7 +297,7 @@ class LocalStore(Store):
         with contextlib.suppress(OSError), os.scandir(folder) as entries:
             for entry in entries:
                 with contextlib.suppress(OSError):
-                    left = _LEFT_PART.fullmatch(entry.name) is not None
+                    left = entry.name.startswith(".") and _LEFT_PART.fullmatch(entry.name) is not None
                     if left and written_s - entry.stat().st_mtime > _STALE_PART_S:
                         Path(entry.path).unlink()
 
