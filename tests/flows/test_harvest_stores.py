@@ -44,6 +44,7 @@ def emulator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, prefect_server: An
 def blocks(tmp_path: Path, prefect_server: Any) -> Iterator[None]:
     # The store of OUTPUT_DIR once more, another one twice, and one that is no folder.
     (tmp_path / "file").touch()
+    (tmp_path / "written").mkdir()
     bases = {"stores-own": "own", "stores-b": "b", "stores-b-again": "b", "stores-torn": "file"}
     for name, base in bases.items():
         # However it is written.
