@@ -55,10 +55,13 @@ class CoreProof(Proof):
         }
 
 
-def prove(size: int, workers: int, chunk: int, chance: random.Random, folder: Path) -> CoreProof:
-    """Make `size` clips through the core, and compare the books."""
+def prove(
+    size: int, workers: int, chunk: int, chance: random.Random, folder: Path, first: int = 0
+) -> CoreProof:
+    """Make `size` clips through the core, from prompt number `first` on, and compare the books."""
     proof = CoreProof(size)
-    prompts = [prompt_of(number) for number in range(size)]
+    prompts = [prompt_of(number) for number in range(first, first + size)]
+    before = evidence_bytes(folder / "output")
     began = time.monotonic()
     with emulator_of(folder / "provider") as emulator:
         starts = range(0, size, chunk)
@@ -72,7 +75,7 @@ def prove(size: int, workers: int, chunk: int, chance: random.Random, folder: Pa
             proof.harvest_requests += harvest.requests
         compare(proof, prompts, ends, emulator.ledger()["tasks"], sealed_tasks(folder / "output"))
     proof.wall_s = time.monotonic() - began
-    proof.store_bytes = evidence_bytes(folder / "output")
+    proof.store_bytes = evidence_bytes(folder / "output") - before
     return proof
 
 

@@ -121,14 +121,20 @@ class _Workers:
 
 
 def prove(
-    size: int, workers: int, chunk: int, chance: random.Random, folder: Path, after: int = 0
+    size: int,
+    workers: int,
+    chunk: int,
+    chance: random.Random,
+    folder: Path,
+    first: int = 0,
+    after: int = 0,
 ) -> PrefectProof:
     """Make `size` clips through deployed runs, after `after` older ones through the core, and compare."""
     proof = PrefectProof(size)
-    prompts = [prompt_of(number) for number in range(size)]
+    prompts = [prompt_of(number) for number in range(first, first + size)]
     with contextlib.ExitStack() as stack:
         emulator = stack.enter_context(emulator_of(folder / "provider"))
-        older = [prompt_of(number) for number in range(size, size + after)]
+        older = [prompt_of(number) for number in range(first + size, first + size + after)]
         through_core.make(older, workers, chunk, emulator, folder, through_core.CoreProof(after), kills={})
         older_bytes = evidence_bytes(folder / "output")
         began = time.monotonic()
