@@ -127,11 +127,17 @@ def main() -> None:
     report = {
         "ends": ends,
         "cpu_s": sum(each.ru_utime + each.ru_stime for each in spent),
-        "memory_mb": spent[0].ru_maxrss / 1024,
+        "memory_mb": _peak_mb(),
         "asked": len(store.asked),
     }
     _asked_file(chunk, os.getpid()).unlink(missing_ok=True)
     print(json.dumps(report))
+
+
+def _peak_mb() -> float:
+    # Not ru_maxrss, which begins with that of the process that started this one.
+    status = Path("/proc/self/status").read_text().splitlines()
+    return int(next(line for line in status if line.startswith("VmHWM")).split()[1]) / 1024
 
 
 if __name__ == "__main__":
