@@ -148,8 +148,13 @@ def test_every_option_that_is_named_exists() -> None:
         for one in app[command].assemble_argument_collection()
         for name in one.names
     }
-    # Of every command; of Prefect's commands; of `python -m footage.emulator`.
-    known |= {"--help", "--version", "--install-completion"} | {"--no-prompt", "--limit"} | {"--knobs"}
+    # Of every command; of Prefect's commands; of `python -m footage.emulator`; of `python benchmarks/scale`.
+    known |= (
+        {"--help", "--version", "--install-completion"}
+        | {"--no-prompt", "--limit"}
+        | {"--knobs"}
+        | {"--into"}
+    )
     pages = [page for page in PAGES if page.name.startswith("README")]
     named = {option for page in pages for word in Page.read(page).code for option in _OPTION.findall(word)}
 
