@@ -176,3 +176,8 @@ def leave_unknown(clip: Any, attempt: int = 1, **changes: Any) -> None:
         clock_offset_s=0.0,
     )
     clip.evidence.write_intent(intent.model_copy(update=changes))
+
+
+def queued(bench: Bench) -> None:
+    """From now on tasks wait at the provider, and none begins."""
+    bench.emulator.turn(start_delay_s=1e6)
