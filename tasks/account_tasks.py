@@ -8,6 +8,7 @@ from prefect.cache_policies import NO_CACHE
 from footage.concurrency.executors import in_thread
 from footage.context import Context
 from footage.credentials import ApiKey
+from footage.evidence.hashed_names import HashedNames
 from footage.provider import TaskRow
 from footage.steps import account_tasks as step
 from tasks.retries import tries_again
@@ -22,6 +23,6 @@ from tasks.retries import tries_again
     cache_policy=NO_CACHE,
     persist_result=False,
 )
-async def account_tasks(context: Context, api_key: ApiKey) -> list[TaskRow]:
-    """List the video tasks of the last 24 h of a key's account that are billed or will be."""
-    return await in_thread(step.account_tasks, context, api_key)
+async def account_tasks(context: Context, api_key: ApiKey, over: HashedNames) -> list[TaskRow]:
+    """List the billed video tasks of the last 24 h of a key's account, but for those that are over."""
+    return await in_thread(step.account_tasks, context, api_key, over)

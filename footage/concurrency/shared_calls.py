@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Coroutine, Hashable
+from collections.abc import Callable, Coroutine, Generator, Hashable
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeGuard, TypeVar
 
@@ -14,15 +15,13 @@ T = TypeVar("T")
 @dataclass
 class _Shared(Generic[T]):
     lock: threading.Lock = field(default_factory=threading.Lock)
+    # How many want to know it. When none is left the answer goes, which may be a list of a whole day.
+    waiting: int = 0
     begun: int = 0
     # Which call the answer is of; 0: there is none.
     answered: int = 0
     answer: T | None = None
     error: Exception | None = None
-
-
-# So many answers are kept: of what was asked for last.
-MOST_KEPT = 32
 
 
 class SharedCalls(Generic[T]):
@@ -39,8 +38,7 @@ class SharedCalls(Generic[T]):
 
     def ask(self, what: Hashable, call: Callable[[], T]) -> T:
         """The answer of a call that began after this one came; raises what it raised."""
-        shared, came = self._of(what)
-        with shared.lock:
+        with self._share(what) as (shared, came), shared.lock:
             if shared.answered <= came:
                 shared.begun += 1
                 number = shared.begun
@@ -54,15 +52,20 @@ class SharedCalls(Generic[T]):
                 raise shared.error
             return shared.answer  # pyright: ignore[reportReturnType]
 
-    def _of(self, what: Hashable) -> tuple[_Shared[T], int]:
+    @contextmanager
+    def _share(self, what: Hashable) -> Generator[tuple[_Shared[T], int]]:
         """What is shared by those who ask for this, and how many calls of it began until now."""
         with self._lock:
-            shared = self._shared.pop(what, None) or _Shared[T]()
-            self._shared[what] = shared
-            while len(self._shared) > MOST_KEPT:
-                # Who waits for it has it all the same.
-                del self._shared[next(iter(self._shared))]
-            return shared, shared.begun
+            shared = self._shared.setdefault(what, _Shared[T]())
+            shared.waiting += 1
+            came = shared.begun
+        try:
+            yield shared, came
+        finally:
+            with self._lock:
+                shared.waiting -= 1
+                if not shared.waiting:
+                    del self._shared[what]
 
 
 class AsyncSharedCalls(Generic[T]):

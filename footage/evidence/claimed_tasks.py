@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from footage.errors import BadRecord, NotThere
 from footage.evidence.claims import INDEX_NOTE, claim_path, index_of
+from footage.evidence.hashed_names import HashedNames
 from footage.evidence.reader import RecordReader
 from footage.evidence.records import Claim, ClaimIndexNote
 
 if TYPE_CHECKING:
+    from footage.provider import TaskRow
     from footage.storage import Store
 
 # After so many tasks without a claim one listing tells which of the others have one: a store that shares its account
@@ -40,8 +43,12 @@ class ClaimedTasks:
         self._missed: dict[str, tuple[float, float]] = {}
         self._indexed = False
         # The last list of all claims, and tasks that were not in it.
-        self._listed: set[str] = set()
+        self._listed = HashedNames()
         self._unlisted: set[str] = set()
+        # The clips whose tasks somebody looks for, with the provider's time, and what the index had for them after
+        # that list.
+        self._sought: dict[str, datetime] = {}
+        self._entered: dict[str, set[str]] = {}
         # One reads for all that ask for the same claims at the same time.
         self._reading = threading.Lock()
 
@@ -58,7 +65,7 @@ class ClaimedTasks:
             StorageProblem: The store does not tell, so that nothing may be concluded.
         """
         found: dict[str, Claim | BadRecord] = {}
-        there: set[str] | None = None
+        there: HashedNames | None = None
         listed_s = 0.0
         missing, came_s = 0, self._clock()
         for task_id in task_ids:
@@ -92,8 +99,7 @@ class ClaimedTasks:
 
     def entered(self, key: str) -> dict[str, Claim | BadRecord]:
         """The claims that the index has for a clip, complete or not, by one listing. Raises as `of`."""
-        names = (path.rpartition("/")[2] for path in self._store.list(index_of(key)))
-        found = {name: self._claim(name) for name in (name.removesuffix(".json") for name in names)}
+        found = {task_id: self._claim(task_id) for task_id in self._entries(key)}
         return {task_id: claim for task_id, claim in found.items() if claim is not None}
 
     def index_is_complete(self, now: datetime) -> bool:
@@ -102,20 +108,51 @@ class ClaimedTasks:
             self._indexed = self._is_complete(now)
         return self._indexed
 
-    def claimed_among(self, task_ids: set[str]) -> set[str]:
-        """Those of the tasks that had a claim, readable or not, when they were first asked for: by one listing.
+    @contextmanager
+    def sought(self, key: str, now: datetime) -> Generator[None]:
+        """Meanwhile the tasks of this clip are nobody else's for `of_others`; `now` is the provider's time."""
+        self._sought[key] = now
+        try:
+            yield
+        finally:
+            self._sought.pop(key, None)
+
+    def of_others(self, task_ids: Iterable[str]) -> set[str]:
+        """Those of the tasks that have a claim, readable or not, and are of no clip that is sought; by one listing.
+
+        Few whose claims nobody looked for yet are left out, and so are all where the index may lack some.
 
         Raises:
             StorageProblem: As for `of`.
         """
+        asked, sought = set(task_ids), self._sought.copy()
         with self._reading:
-            if task_ids - self._listed - self._unlisted:
+            new = {task_id for task_id in asked - self._unlisted if task_id not in self._listed}
+            many = len(new) >= _WORTH_A_LIST
+            if not sought or not (many or self._listed) or not self.index_is_complete(max(sought.values())):
+                return set()
+            if many:
                 self._listed = self._all_claimed()
-                self._unlisted |= task_ids - self._listed
-            return task_ids & self._listed
+                self._unlisted |= {task_id for task_id in new if task_id not in self._listed}
+                self._entered.clear()
+            # Each has its entry before its claim: what was listed and is of a clip that is sought is found now.
+            for key in sought.keys() - self._entered.keys():
+                self._entered[key] = self._entries(key)
+            ours = set[str]().union(*(self._entered[key] for key in sought))
+            return {task_id for task_id in asked - ours if task_id in self._listed}
 
-    def _all_claimed(self) -> set[str]:
-        return {path.rpartition("/")[2].removesuffix(".json") for path in self._store.list("claims")}
+    def without_others(self, rows: list[TaskRow]) -> list[TaskRow]:
+        """The rows but for those of `of_others`; raises as that."""
+        others = self.of_others(row.task_id for row in rows)
+        return [row for row in rows if row.task_id not in others] if others else rows
+
+    def _entries(self, key: str) -> set[str]:
+        """The tasks that the index has for a clip."""
+        return {_task_in(path) for path in self._store.list(index_of(key))}
+
+    def _all_claimed(self) -> HashedNames:
+        # One at a time: all paths together take more than what is kept.
+        return HashedNames(_task_in(path) for path, _ in self._store.list_dated("claims"))
 
     def note(self, claim: Claim) -> None:
         """Remember a claim that was made here."""
@@ -145,3 +182,7 @@ class ClaimedTasks:
             return broken
         self._read[task_id] = claim
         return claim
+
+
+def _task_in(path: str) -> str:
+    return path.rpartition("/")[2].removesuffix(".json")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from array import array
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -31,8 +32,13 @@ _MARGIN = timedelta(seconds=60)
 # Younger tasks are all still listed, whatever the provider's day begins with.
 _STILL_LISTED = timedelta(hours=23)
 
+# So many rows are read before those are left out that nobody wants.
+_SIFTED_AT_ONCE = 1_000
+
 # Address, key, workspace, model: what a list is of.
 _Place = tuple[str, str, str | None, str | None]
+# Leaves out rows that nobody wants who asks with this very function.
+Sift = Callable[[list["TaskRow"]], list["TaskRow"]]
 
 
 @dataclass(frozen=True)
@@ -71,17 +77,19 @@ class AccountLists:
         since: datetime | None = None,
         now: datetime | None = None,
         glance: bool = False,
+        sift: Sift | None = None,
     ) -> list[TaskRow]:
         """The listed tasks, of one model or of all, as of now or later; with `since` none that is an hour older.
 
         `now` is the provider's time, for those who give `since`. A `glance` may miss what a list shows out of order.
+        A long list is given to `sift` while it is read, so that it is nowhere as a whole.
 
         Raises:
             AccountProblem, Unreachable, Throttled: The list could not be read to its end.
         """
         place, since = _place(client, model), _hour(since)
-        reading = _Reading(client, model, since, now, glance=glance)
-        return self._calls.ask((*place, since, glance), lambda: self._read(place, reading))
+        reading = _Reading(client, model, since, now, glance=glance, sift=sift)
+        return self._calls.ask((*place, since, glance, sift), lambda: self._read(place, reading))
 
     async def wait_for_tasks(
         self,
@@ -91,10 +99,11 @@ class AccountLists:
         since: datetime | None = None,
         now: datetime | None = None,
         glance: bool = False,
+        sift: Sift | None = None,
     ) -> list[TaskRow]:
         """As `tasks`; of all that wait for a list only the one that reads it holds a thread."""
-        read = partial(self.tasks, client, model, since=since, now=now, glance=glance)
-        what = (*_place(client, model), _hour(since), glance)
+        read = partial(self.tasks, client, model, since=since, now=now, glance=glance, sift=sift)
+        what = (*_place(client, model), _hour(since), glance, sift)
         return await self._awaited.ask(what, partial(in_thread, read))
 
     def _read(self, place: _Place, reading: _Reading) -> list[TaskRow]:
@@ -139,9 +148,11 @@ class _Reading:
         now: datetime | None,
         *,
         glance: bool,
+        sift: Sift | None,
     ) -> None:
         self.client, self.model, self.since, self.now, self.glance = client, model, since, now, glance
         self.rows: list[TaskRow] = []
+        self._sift, self._sifted = sift, 0
         self._made_s = array("d")
         self._page: TaskPage | None = None
         self._number = 0
@@ -167,6 +178,9 @@ class _Reading:
             self.newest_first &= not self._made_s or made_s <= self._made_s[-1]
             self._made_s.append(made_s)
         self.rows.extend(row for row in new if self.since is None or row.created_at >= self.since)
+        if self._sift is not None and len(self.rows) - self._sifted >= _SIFTED_AT_ONCE:
+            self.rows[self._sifted :] = self._sift(self.rows[self._sifted :])
+            self._sifted = len(self.rows)
         self._last_ids, self._page = {row.task_id for row in page.rows}, page
         return True
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import email.utils
 import json
 import re
+import sys
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, TypeGuard, cast
@@ -53,7 +54,8 @@ def task_row(row: Any) -> TaskRow | None:
         return None
     if not FIRST_YEAR <= created_at.year <= LAST_YEAR:
         return None
-    return TaskRow(task_id, text(entry.get("request_id")), model, status, created_at)
+    # All rows of a model have one name between them.
+    return TaskRow(task_id, text(entry.get("request_id")), sys.intern(model), status, created_at)
 
 
 def is_task_id(value: Any) -> TypeGuard[str]:

@@ -85,7 +85,8 @@ class TaskAnswer:
     answer: dict[str, Any]
 
 
-@dataclass(frozen=True)
+# Slots: of a busy account there are a hundred thousand.
+@dataclass(frozen=True, slots=True)
 class TaskRow:
     """One task of the account's list, which tells no prompt, no seed and no result."""
 

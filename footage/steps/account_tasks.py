@@ -22,12 +22,13 @@ from footage.evidence.reader import RecordReader
 from footage.evidence.records import Claim
 from footage.evidence.stored_clips import UNREADABLE, attempts_in, names_of, tasks_in
 from footage.steps.contradiction import state_of_listed
-from footage.steps.harvest_memory import keep_finished, remembered
+from footage.steps.harvest_memory import keep_finished
 from footage.steps.open_clips import OpenClips, Unfinished, left_to_finish
 
 if TYPE_CHECKING:
     from footage.context import Context
     from footage.credentials import ApiKey
+    from footage.evidence.hashed_names import HashedNames
     from footage.provider import TaskRow, WanClient
     from footage.storage import Store
 
@@ -54,32 +55,31 @@ def client_in_use(context: Context, api_key: ApiKey | None = None) -> WanClient:
     return context.client_in(context.region or REGION_NAMES[0], api_key)
 
 
-def account_tasks(context: Context, api_key: ApiKey) -> list[TaskRow]:
-    """The video tasks of the last 24 h of a key's account, without those that failed or were cancelled.
+def account_tasks(context: Context, api_key: ApiKey, over: HashedNames) -> list[TaskRow]:
+    """The video tasks of the last 24 h of a key's account, but for those that are `over` and those that are not billed.
 
-    Those are not billed, and there is nothing to collect. Keys work in one region, so only that one is asked.
+    Of what failed or was cancelled there is nothing to collect. Keys work in one region, so only that one is asked.
 
     Raises:
         AccountProblem, Unreachable, Throttled: The list could not be read.
     """
-    return [
-        row
-        for row in context.account_lists.tasks(client_in_use(context, api_key))
-        if row.model in known_models() and not row.status.unbilled
-    ]
+
+    def left(rows: list[TaskRow]) -> list[TaskRow]:
+        return [
+            row
+            for row in rows
+            if row.model in known_models() and not row.status.unbilled and row.task_id not in over
+        ]
+
+    # Once more for what came after it was asked last.
+    return left(context.account_lists.tasks(client_in_use(context, api_key), sift=left))
 
 
 async def compare(context: Context, rows: Collection[TaskRow], found: OpenClips) -> Compared:
-    """Find the clips of listed tasks that the markers missed, which get them back, and tasks that are not ours.
-
-    Raises:
-        StorageProblem: The store does not tell what earlier harvests saw.
-    """
-    store = context.store
-    compared, memory = Compared(), await in_thread(remembered, store)
-    over = await in_thread(memory.over, [row.task_id for row in rows])
+    """Find the clips of listed tasks that the markers missed, which get them back, and tasks that are not ours."""
+    store, compared = context.store, Compared()
     ended: list[str] = []
-    known = over | {clip.task_id for clip in found.unfinished}
+    known = {clip.task_id for clip in found.unfinished}
     unknown = [row for row in rows if row.task_id not in known]
     judge, verdicts = partial(_judge, context, found.marked), list[_Verdict]()
     for window in windows(unknown, _WINDOW):

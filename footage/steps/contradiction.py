@@ -18,7 +18,7 @@ from footage.evidence.records import Outcome, Receipt
 from footage.network.addresses import is_local
 from footage.steps.booking import TASK_LIFE, outcome_of
 from footage.steps.ownership import require_ours
-from footage.steps.provider_queries import client_of
+from footage.steps.provider_queries import client_of, tasks_for
 from footage.steps.same_prompt import beginning_of_prompt, same_prompt
 from footage.steps.task_life import forgotten_at
 
@@ -91,19 +91,22 @@ def _claimed_before(clip: Clip, state: ClipState, unlisted: set[str]) -> bool:
     unknown = {task_id: claim for task_id, claim in entered.items() if _unknown(clip, state, claim)}
     # Of a clip that nobody seems to have held before the entries have to do: the first purchase costs no list.
     held_before = state.opened > 0 or state.driven or clip.lease.number > 1
-    if not unknown and (not held_before or claimed_tasks.index_is_complete(clip.context.provider_now())):
+    complete = (unknown or held_before) and claimed_tasks.index_is_complete(clip.context.provider_now())
+    if not unknown and (not held_before or complete):
         return False
     unlisted |= {task_id for task_id, claim in unknown.items() if not _lost(state, claim)}
     for api_key in clip.context.buying_keys:
         clip.api_key = api_key
-        if _claimed_in_account(clip, state, unlisted):
+        if _claimed_in_account(clip, state, unlisted, {*entered} if complete else None):
             return True
     return False
 
 
-def _claimed_in_account(clip: Clip, state: ClipState, unlisted: set[str]) -> bool:
+def _claimed_in_account(clip: Clip, state: ClipState, unlisted: set[str], entered: set[str] | None) -> bool:
+    """As `_claimed_before`, in one account; `entered`: no other task is claimed for this clip."""
     client = clip.client()
-    rows = {row.task_id: row for row in clip.context.account_lists.tasks(client, clip.order.model)}
+    listed = tasks_for(clip, client, clip.order.model)
+    rows = {row.task_id: row for row in listed if entered is None or row.task_id in entered}
     unlisted.difference_update(rows)
     claims = clip.context.claimed_tasks.of(row.task_id for row in rows.values() if not row.status.unbilled)
     for task_id, claim in claims.items():

@@ -30,7 +30,7 @@ from footage.evidence.stored_clips import keys_in
 from footage.privacy.display import shown
 from footage.steps.account_tasks import account_tasks, client_in_use, compare, tasks_found_for
 from footage.steps.check import reopen
-from footage.steps.harvest_memory import not_yet_told
+from footage.steps.harvest_memory import not_yet_told, remembered
 from footage.steps.open_clips import OpenClips, Unfinished, left_to_finish, look, mark, unmark
 from footage.steps.provider_queries import learn_clock
 from footage.steps.unknown_purchase import TOO_OLD, unknown_purchase
@@ -38,6 +38,7 @@ from footage.steps.unknown_purchase import TOO_OLD, unknown_purchase
 if TYPE_CHECKING:
     from footage.context import Context
     from footage.credentials import ApiKey
+    from footage.evidence.hashed_names import HashedNames
     from footage.provider import TaskRow
 
 logger = logging.getLogger(__name__)
@@ -49,11 +50,11 @@ DELIVERIES_AT_ONCE = 8
 # An account that others use has tens of thousands of tasks that this store does not claim.
 MOST_STRANGERS = 500
 
-ListTasks = Callable[["Context", "ApiKey"], Awaitable[list["TaskRow"]]]
+ListTasks = Callable[["Context", "ApiKey", "HashedNames"], Awaitable[list["TaskRow"]]]
 
 
-async def _list_tasks(context: Context, api_key: ApiKey) -> list[TaskRow]:
-    return await in_thread(account_tasks, context, api_key)
+async def _list_tasks(context: Context, api_key: ApiKey, over: HashedNames) -> list[TaskRow]:
+    return await in_thread(account_tasks, context, api_key, over)
 
 
 @dataclass
@@ -179,15 +180,16 @@ async def _compare(
     except AccountProblem as error:
         report.warnings.append(f"The tasks of the account could not be listed: {error.message}")
         return [], []
-    lists = await asyncio.gather(*(_listed(context, key, list_tasks, report) for key in keys))
-    rows = {row.task_id: row for rows in lists for row in rows or ()}
-    if all(rows is None for rows in lists):
-        return [], []
     try:
-        compared = await compare(context, rows.values(), found)
+        over = (await in_thread(remembered, context.store)).over()
     except StorageProblem as error:
         report.warnings.append(error.message)
         return [], []
+    lists = await asyncio.gather(*(_listed(context, key, list_tasks, over, report) for key in keys))
+    rows = {row.task_id: row for rows in lists for row in rows or ()}
+    if all(rows is None for rows in lists):
+        return [], []
+    compared = await compare(context, rows.values(), found)
     report.account_listed = True
     report.warnings += compared.warnings
     found.unfinished += compared.unfinished
@@ -195,11 +197,11 @@ async def _compare(
 
 
 async def _listed(
-    context: Context, api_key: ApiKey, list_tasks: ListTasks, report: Harvest
+    context: Context, api_key: ApiKey, list_tasks: ListTasks, over: HashedNames, report: Harvest
 ) -> list[TaskRow] | None:
     """The tasks of one account; None where they cannot be listed, which costs no other account its comparison."""
     try:
-        return await list_tasks(context, api_key)
+        return await list_tasks(context, api_key, over)
     except FootageError as error:
         report.warnings.append(
             f"The tasks of the account {api_key.account} could not be listed with the key from the {api_key.source}: "

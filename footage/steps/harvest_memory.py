@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 from pydantic import Base64UrlBytes, Field
 
 from footage.errors import BadRecord, NotThere
+from footage.evidence.hashed_names import BYTES_OF_EACH, HashedNames
 from footage.evidence.reader import RecordReader
 from footage.evidence.records import Record
 from footage.pacing.account_lists import MOST_PAGES, PAGE_SIZE
@@ -19,11 +19,9 @@ if TYPE_CHECKING:
 
 _PATH = "harvest.json"
 MOST_REMEMBERED = MOST_PAGES * PAGE_SIZE
-# Of a hash. One task in thirty million million is taken for one of them, and is missed if its marker is lost as well.
-_BYTES_OF_EACH = 8
 _ONE_DAY = timedelta(days=1)
 # Both parts as text, as full as they get.
-_MOST_BYTES = 2 * MOST_REMEMBERED * _BYTES_OF_EACH * 4 // 3 + 1_000
+_MOST_BYTES = 2 * MOST_REMEMBERED * BYTES_OF_EACH * 4 // 3 + 1_000
 
 
 class HarvestMemory(Record):
@@ -38,10 +36,12 @@ class HarvestMemory(Record):
     finished: Base64UrlBytes = b""
     expired: Base64UrlBytes = b""
 
-    def over(self, task_ids: Collection[str]) -> set[str]:
-        """Those of the tasks of which nothing was left to finish when somebody looked."""
-        known = _unpacked(self.finished).union(*map(_unpacked, self.finished_on.values()))
-        return {task_id for task_id in task_ids if _short(task_id) in known}
+    def over(self) -> HashedNames:
+        """The tasks of which nothing was left to finish when somebody looked."""
+        over = HashedNames.unpacked(self.finished)
+        for kept in self.finished_on.values():
+            over |= HashedNames.unpacked(kept)
+        return over
 
 
 def remembered(store: Store) -> HarvestMemory:
@@ -63,12 +63,17 @@ def keep_finished(store: Store, task_ids: Collection[str]) -> None:
     # Read again: minutes have passed, and another harvest may have told what expired.
     memory, today = remembered(store), datetime.now(UTC).date()
     # Tomorrow it is where another worker's clock is ahead.
-    days = {day: _unpacked(kept) for day, kept in memory.finished_on.items() if abs(today - day) <= _ONE_DAY}
-    days[today] = days.get(today, set()) | _unpacked(memory.finished) | {_short(name) for name in task_ids}
+    days = {
+        day: HashedNames.unpacked(kept)
+        for day, kept in memory.finished_on.items()
+        if abs(today - day) <= _ONE_DAY
+    }
+    new = HashedNames(task_ids) | HashedNames.unpacked(memory.finished)
+    days[today] = days.get(today, HashedNames()) | new
     finished_on: dict[date, bytes] = {}
     left = MOST_REMEMBERED
     for day in sorted(days, reverse=True):
-        finished_on[day] = _packed(days[day], left)
+        finished_on[day] = days[day].packed(left)
         left -= min(left, len(days[day]))
     _keep(store, memory.model_copy(update={"finished_on": finished_on, "finished": b""}))
 
@@ -82,25 +87,13 @@ def not_yet_told(store: Store, expired: Collection[str], *, others: bool = False
         StorageProblem: It could not be kept, so they are told again.
     """
     before = remembered(store)
-    told = _unpacked(before.expired)
-    packed = _packed({_short(key) for key in expired} | (told if others else set()))
+    told, now = HashedNames.unpacked(before.expired), HashedNames(expired)
+    packed = (now | told if others else now).packed(MOST_REMEMBERED)
     if packed != before.expired:
         _keep(store, before.model_copy(update={"expired": packed}))
-    return {key for key in expired if _short(key) not in told}
+    return {key for key in expired if key not in told}
 
 
 def _keep(store: Store, memory: HarvestMemory) -> None:
     # Compact: a busy account has hundreds of thousands.
     store.replace(_PATH, memory.model_dump_json().encode())
-
-
-def _short(name: str) -> bytes:
-    return hashlib.sha256(name.encode()).digest()[:_BYTES_OF_EACH]
-
-
-def _packed(hashes: Collection[bytes], most: int = MOST_REMEMBERED) -> bytes:
-    return b"".join(sorted(hashes)[:most])
-
-
-def _unpacked(packed: bytes) -> set[bytes]:
-    return {packed[at : at + _BYTES_OF_EACH] for at in range(0, len(packed), _BYTES_OF_EACH)}

@@ -32,12 +32,12 @@ from footage.steps.booking import outcome_of
 from footage.steps.cancel import settle
 from footage.steps.interruption import news_while
 from footage.steps.ownership import require_ours
-from footage.steps.provider_queries import client_of, learn_clock
+from footage.steps.provider_queries import client_of, learn_clock, tasks_for
 from footage.steps.task_life import forgotten_at, surely_forgotten
 
 if TYPE_CHECKING:
     from footage.clip import Clip
-    from footage.provider import TaskAnswer, TaskRow, TaskStatus, WanClient
+    from footage.provider import TaskAnswer, TaskStatus, WanClient
 
 # A task may be known a little later than it was accepted, and be forgotten for a moment. So UNKNOWN is believed after
 # so many answers in a row, over as long as the task list, too, has to stay without a task (`reconcile_grace_s`), and
@@ -330,7 +330,8 @@ class _Watch:
         for_s = time.monotonic() - self.unknown_since_s
         if self.unknown_answers < UNKNOWN_ANSWERS or (alive and for_s < self.settings.reconcile_grace_s):
             return None
-        if any(row.task_id == self.receipt.task_id for row in self._listed()):
+        listed = tasks_for(self.clip, self.client, self.receipt.model)
+        if any(row.task_id == self.receipt.task_id for row in listed):
             return None
         message = f"the provider no longer knows task {self.receipt.task_id}"
         own = self.receipt.key_fingerprint == self.client.api_key.fingerprint
@@ -361,9 +362,6 @@ class _Watch:
             ),
             key=self.clip.key,
         )
-
-    def _listed(self) -> list[TaskRow]:
-        return self.clip.context.account_lists.tasks(self.client, self.receipt.model)
 
     async def _stop_if_cancelled(self, seen_within_s: float) -> None:
         """Look for a wish to cancel and carry it out."""

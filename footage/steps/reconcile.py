@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -19,7 +19,7 @@ from footage.evidence.records import Receipt
 from footage.evidence.state import Attempt
 from footage.provider.results import TaskStatus
 from footage.steps.booking import book, close_unbought, receipt_of
-from footage.steps.provider_queries import client_of, learn_clock
+from footage.steps.provider_queries import client_of, learn_clock, tasks_for
 from footage.steps.reconcile_decision import (
     Adopt,
     Ambiguous,
@@ -47,9 +47,6 @@ if TYPE_CHECKING:
 
 # So many questions in a row without an answer end one call; a later one asks again.
 MAX_SILENCE = 6
-
-# From so many older tasks on one listing of all claims is cheaper than a look at the claim of each.
-_WORTH_A_LIST = 100
 
 
 async def reconcile(clip: Clip, attempt: Attempt, silent_from_s: float = 0.0) -> Receipt | None:
@@ -119,6 +116,11 @@ class _Search:
         self.rivals = Rivals(clip, attempt)
 
     async def until_settled(self) -> Receipt | None:
+        claimed_tasks, now = self.clip.context.claimed_tasks, self.clip.context.provider_now()
+        with claimed_tasks.sought(self.clip.key, now):
+            return await self._until_settled()
+
+    async def _until_settled(self) -> Receipt | None:
         # One wait with that for the task, if it turns out to be bought; and one with the same question asked again.
         waiting, wait = self.clip.waiting_since, f"attempt-{self.attempt.number}"
         began_s = waiting.setdefault(wait, time.monotonic())
@@ -214,6 +216,7 @@ class _Search:
             since=self._glanced_from() if glance else self.lost.not_before,
             now=context.provider_now(),
             glance=glance,
+            sift=context.claimed_tasks.without_others,
         )
 
     def _glanced_from(self) -> datetime | None:
@@ -243,8 +246,9 @@ class _Search:
                 ours.append(task_id)
         if known is not None and not ours:
             return NotBought()
-        for row in context.account_lists.tasks(self.client, self.attempt.intent.model):
-            self.rows.setdefault(row.task_id, row)
+        for row in tasks_for(self.clip, self.client, self.attempt.intent.model):
+            if known is None or row.task_id in ours:
+                self.rows.setdefault(row.task_id, row)
         claimed = self._claimed_by_us(at_any_time=True)
         if claimed is None and (unlisted := tuple(set(ours) - set(self.rows))):
             return Ambiguous("a task is claimed for it that the provider does not list", unlisted)
@@ -257,8 +261,9 @@ class _Search:
         """
         lost = replace(self.lost, not_before=None) if at_any_time else self.lost
         rows = candidates_in(lost, (*self.rows.values(),))
-        if not at_any_time:
-            self._pass_over_claimed(row for row in rows if row.task_id not in self.claimed)
+        self.claimed |= self.clip.context.claimed_tasks.of_others(
+            row.task_id for row in rows if row.task_id not in self.claimed
+        )
         wanted = [row.task_id for row in rows if row.task_id not in self.claimed]
         ours: str | None = None
         claims = self.clip.context.claimed_tasks.of(wanted, look_again_within_s=look_again_within_s)
@@ -273,18 +278,11 @@ class _Search:
                 self.claimed.add(task_id)
         return ours
 
-    def _pass_over_claimed(self, rows: Iterable[TaskRow]) -> None:
-        """Leave out older tasks that others have claimed, without a look at each claim: there may be thousands."""
-        older = {row.task_id for row in rows if self.likely_from and row.created_at < self.likely_from}
-        claimed_tasks, now = self.clip.context.claimed_tasks, self.clip.context.provider_now()
-        if len(older) < _WORTH_A_LIST or (ours := claimed_tasks.of_clip(self.clip.key, now)) is None:
-            return
-        self.claimed |= claimed_tasks.claimed_among(older) - set(ours)
-
-    def _remember(self, rows: Iterable[TaskRow]) -> None:
+    def _remember(self, rows: Sequence[TaskRow]) -> None:
         # What is listed for the first time after the grace was sent by somebody else since. Without this an
         # account on which others work all the time would never be settled.
-        listed = {row.task_id: row for row in rows if not self.complete or row.task_id in self.rows}
+        new = () if self.complete else candidates_in(self.lost, rows)
+        listed = {row.task_id: row for row in (*new, *(row for row in rows if row.task_id in self.rows))}
         for task_id, row in self.rows.items():
             if not row.status.final and task_id not in listed:
                 # It ended, or a look does not reach it: it is asked for.

@@ -19,6 +19,7 @@ from footage.evidence.records import Intent, Outcome, Receipt
 from footage.evidence.state import Attempt, Permission
 from footage.pacing.rate_limits import AS_DOCUMENTED, CreatePace, ProcessRateLimits
 from footage.settings import Settings
+from footage.steps.booking import receipt_of
 from footage.steps.check import enter, prepare
 from footage.steps.probe import probe_provider
 from footage.storage import Store, open_store
@@ -176,6 +177,16 @@ def leave_unknown(clip: Any, attempt: int = 1, **changes: Any) -> None:
         clock_offset_s=0.0,
     )
     clip.evidence.write_intent(intent.model_copy(update=changes))
+
+
+def leave_claimed(clip: Any, task_id: str) -> None:
+    """A task that is claimed for the last attempt, of which nothing else is left."""
+    attempt = last_attempt(clip)
+    assert (
+        clip.evidence.book(receipt_of(attempt.intent, task_id, None, clip.context.provider_now())) is not None
+    )
+    for name in (f"found-{task_id}.json", "receipt.json"):
+        clip.context.store.delete(f"{clip.evidence.folder}/attempt-{attempt.number}/{name}")
 
 
 def queued(bench: Bench) -> None:

@@ -13,6 +13,7 @@ from plainsteps import PLAIN_STEPS
 from footage.clip import Clip
 from footage.context import Context
 from footage.credentials import ApiKey, parse_key
+from footage.evidence.hashed_names import HashedNames
 from footage.provider import TaskRow
 from footage.provider.results import TaskStatus
 from footage.settings import Settings
@@ -46,9 +47,9 @@ def row(task_id: str) -> TaskRow:
     return TaskRow(task_id, None, MODEL, TaskStatus.SUCCEEDED, datetime.now(UTC))
 
 
-def listed(*task_ids: str) -> Callable[[Context, ApiKey], Any]:
-    async def tell(_: Context, _key: ApiKey) -> list[TaskRow]:
-        return [row(task_id) for task_id in task_ids]
+def listed(*task_ids: str) -> Callable[[Context, ApiKey, HashedNames], Any]:
+    async def tell(_: Context, _key: ApiKey, over: HashedNames) -> list[TaskRow]:
+        return [row(task_id) for task_id in task_ids if task_id not in over]
 
     return tell
 

@@ -102,6 +102,9 @@ def test_a_receiver_that_is_told_to_end_does_first_what_it_is_at(tmp_path: Path)
         code = started.wait(120)
 
     assert "ended with 2" in log.read_text()
+    # Where it listens is said without its path, which nobody should guess.
+    assert "at https://videos.example/…" in log.read_text()
+    assert "secret-path" not in log.read_text()
     assert code == -signal.SIGTERM
 
 
@@ -113,6 +116,6 @@ def _answers(port: int) -> bool:
 
 
 def _settings(folder: Path, **more: str | None) -> Settings:
-    url = "https://videos.example/events"
+    url = "https://videos.example/secret-path"
     given: dict[str, Any] = {"output_dir": str(folder), "push_url": url, "push_token": "a-token", **more}
     return Settings(**given)

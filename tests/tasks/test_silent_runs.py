@@ -11,11 +11,12 @@ import httpx
 import pytest
 from prefect import flow
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterName
 from prefect.events import emit_event
 from prefect.events.worker import EventsWorker
 from prefect.states import Running
 
-from tasks.silent_runs import crash_silent_runs
+from tasks.silent_runs import crash_silent_runs, run_pages
 
 pytestmark = pytest.mark.filterwarnings("default::DeprecationWarning", "default::ResourceWarning")
 
@@ -64,3 +65,26 @@ def test_a_run_that_has_beaten_and_is_silent_is_crashed_and_one_that_never_beat_
     ]
     assert states == ["CRASHED", "RUNNING"]
     prefect_api.delete(f"flow_runs/{without_beats}").raise_for_status()
+
+
+@flow(name="many-runs")
+def _one_of_many() -> None:
+    pass
+
+
+def test_runs_beyond_the_first_page_of_the_server_are_found(prefect_api: httpx.Client) -> None:
+    flow_id = prefect_api.post("flows/", json={"name": _one_of_many.name}).raise_for_status().json()["id"]
+    body = {"name": "one of 201", "flow_id": flow_id, "state": {"type": "PENDING"}}
+    made = {prefect_api.post("flow_runs/", json=body).raise_for_status().json()["id"] for _ in range(201)}
+
+    async def found() -> list[list[str]]:
+        wanted = FlowRunFilter(name=FlowRunFilterName(any_=["one of 201"]))
+        async with get_client() as client:
+            pages = run_pages(client, [_one_of_many.name], wanted)
+            return [[str(run.id) for run in page] async for page in pages]
+
+    pages = asyncio.run(found())
+
+    prefect_api.delete(f"flows/{flow_id}").raise_for_status()
+    assert [len(page) for page in pages] == [200, 1]
+    assert {*pages[0], *pages[1]} == made

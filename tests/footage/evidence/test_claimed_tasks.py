@@ -68,7 +68,7 @@ def test_of_many_tasks_one_listing_tells_which_have_a_claim_to_be_read(tmp_path:
 
     assert found == {"one": claim}
     # The first hundred were looked for one by one.
-    assert [method for method, _ in store.asked] == ["read"] * 100 + ["list", "read"]
+    assert [method for method, _ in store.asked] == ["read"] * 100 + ["list_dated", "read"]
 
 
 def test_of_many_that_are_all_claimed_no_listing_is_made_and_what_was_claimed_here_is_not_read(
@@ -150,19 +150,6 @@ def test_who_comes_while_a_claim_is_read_shares_the_next_look_for_it(tmp_path: P
     assert store.asked == [("read", "claims/foreign.json")] * 2
 
 
-def test_which_of_many_tasks_are_claimed_is_listed_once_for_all_that_ask(tmp_path: Path) -> None:
-    store = _store(tmp_path, one=Claim(task_id="one", key=KEY, attempt=1).to_bytes(), broken=b"{")
-    tasks = ClaimedTasks(store)
-    store.asked.clear()
-
-    for _ in range(2):
-        assert tasks.claimed_among({"one", "broken", "foreign"}) == {"one", "broken"}
-    assert tasks.claimed_among({"foreign"}) == set()
-    assert store.asked == [("list", "claims")]
-    assert tasks.claimed_among({"one", "new"}) == {"one"}
-    assert store.asked == [("list", "claims")] * 2
-
-
 NOON = datetime(2026, 11, 29, 12, tzinfo=UTC)
 
 
@@ -211,3 +198,59 @@ def test_an_index_that_began_among_claims_may_lack_some_for_a_day(tmp_path: Path
     # What proves nothing is not there.
     store.replace("claimed/since.json", b"{")
     assert ClaimedTasks(store).of_clip(KEY, now + timedelta(hours=73)) is None
+
+
+OTHER = "cd" * 32
+FOREIGN = [f"foreign-{number}" for number in range(100)]
+
+
+def test_which_of_many_tasks_are_of_others_is_listed_once_for_all_that_ask(tmp_path: Path) -> None:
+    store = _store(tmp_path)
+    _claim(store, OTHER, "theirs")
+    store.create("claims/broken.json", b"{")
+    tasks = ClaimedTasks(store)
+    store.asked.clear()
+
+    with tasks.sought(KEY, NOON):
+        for _ in range(2):
+            assert tasks.of_others(["theirs", "broken", *FOREIGN]) == {"theirs", "broken"}
+        assert tasks.of_others(FOREIGN) == set()
+        assert [path for method, path in store.asked if method == "list_dated"] == ["claims"]
+        _claim(store, OTHER, "later")
+        assert tasks.of_others(["theirs", "later"]) == {"theirs"}, "few are looked for one by one"
+        assert tasks.of_others([*(f"more-{task}" for task in FOREIGN), "later"]) == {"later"}
+    assert [path for method, path in store.asked if method == "list_dated"] == ["claims"] * 2
+
+
+def test_what_is_claimed_for_a_clip_that_is_sought_is_nobody_elses_whenever_it_was_claimed(
+    tmp_path: Path,
+) -> None:
+    store = _store(tmp_path)
+    for name in ("theirs", "more"):
+        _claim(store, OTHER, name)
+    _claim(store, KEY, "mine")
+    tasks = ClaimedTasks(store)
+
+    with tasks.sought(KEY, NOON):
+        assert tasks.of_others(["theirs", "mine", *FOREIGN]) == {"theirs"}
+        _claim(store, KEY, "since")
+        # The claims are listed again.
+        new = [*(f"more-{task}" for task in FOREIGN), "since", "mine", "more"]
+        assert tasks.of_others(new) == {"more"}
+        with tasks.sought(OTHER, NOON):
+            assert tasks.of_others(["theirs", "mine", "more"]) == set()
+    with tasks.sought("ef" * 32, NOON):
+        assert tasks.of_others(["theirs", "mine", "since"]) == {"theirs", "mine", "since"}
+
+
+def test_where_the_index_may_lack_claims_or_nobody_seeks_one_no_task_is_of_others(tmp_path: Path) -> None:
+    store = _store(tmp_path, older=Claim(task_id="older", key=OTHER, attempt=1).to_bytes())
+    _claim(store, OTHER, "newer")
+    tasks, names = ClaimedTasks(store), ["older", "newer", *FOREIGN]
+    now = datetime.now(UTC)
+
+    assert tasks.of_others(names) == set()
+    with tasks.sought(KEY, now + timedelta(hours=71)):
+        assert tasks.of_others(names) == set()
+    with tasks.sought(KEY, now + timedelta(hours=73)):
+        assert tasks.of_others(names) == {"older", "newer"}

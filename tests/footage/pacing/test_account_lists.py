@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,7 +16,7 @@ from providerside import service
 from rawserver import Exchange, RawServer, reply
 
 from footage.pacing.account_lists import PAGE_SIZE, AccountLists
-from footage.provider import WanClient
+from footage.provider import TaskRow, WanClient
 
 NOW = datetime(2026, 11, 29, 12, 0, 30, tzinfo=UTC)
 PAGES = 6
@@ -149,3 +151,54 @@ def test_the_new_tasks_are_counted_as_far_back_as_the_last_whole_list() -> None:
 
     assert provider.pages == [1, 2, 3, 4]
     assert len(rows) == 61
+
+
+def test_a_long_list_is_sifted_while_it_is_read_and_each_row_once() -> None:
+    provider, lists = _Provider(), AccountLists()
+    provider.made = [NOW - timedelta(seconds=age) for age in range(2_050)]
+    sifted: list[int] = []
+
+    def sift(rows: list[TaskRow]) -> list[TaskRow]:
+        sifted.append(len(rows))
+        return [row for row in rows if row.created_at.second == 0]
+
+    with listing(provider) as (_, client):
+        rows = lists.tasks(client, sift=sift)
+        assert len(lists.tasks(client)) == 2_050, "an answer to another question"
+
+    assert sifted == [1_000, 1_000]
+    wanted = [made for made in provider.made[:2_000] if made.second == 0]
+    # Few are left as they are.
+    assert [row.created_at for row in rows] == [*wanted, *provider.made[2_000:]]
+
+
+def test_who_sifts_shares_no_list_with_who_does_not() -> None:
+    provider, lists = _Provider(), AccountLists()
+    provider.made = [NOW - timedelta(seconds=age) for age in range(1_000)]
+    came = threading.Barrier(4)
+
+    def nothing(_: list[TaskRow]) -> list[TaskRow]:
+        return []
+
+    with listing(provider) as (_, client), ThreadPoolExecutor(4) as pool:
+
+        def ask(sift: Any) -> int:
+            came.wait(30)
+            return len(lists.tasks(client, sift=sift))
+
+        asked = [pool.submit(ask, sift) for sift in (None, nothing, None, nothing)]
+        told = [one.result(30) for one in asked]
+
+    assert told == [1_000, 0, 1_000, 0]
+
+
+def test_a_sifted_list_tells_as_well_as_a_whole_one_how_far_the_next_is_read() -> None:
+    provider, lists = _Provider(), AccountLists()
+    provider.made = [NOW - timedelta(minutes=age) for age in range(1_100)]
+    since = NOW - timedelta(minutes=60)
+    with listing(provider) as (_, client):
+        lists.tasks(client, since=NOW - timedelta(days=1), sift=lambda _: [])
+        provider.pages.clear()
+        lists.tasks(client, since=since, glance=True, sift=lambda _: [])
+
+    assert provider.pages == [1, 2, 3]

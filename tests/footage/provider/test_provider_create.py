@@ -156,7 +156,7 @@ def test_an_answer_with_a_task_id_is_a_purchase_however_odd_it_looks(act: Act):
     ],
 )
 def test_anything_else_after_sending_leaves_the_purchase_unknown_and_is_sent_once(act: Act):
-    with service(act, read_timeout_s=0.4, call_limit_s=0.7) as (server, client):
+    with service(act, read_timeout_s=0.4, call_limit_s=2.0) as (server, client):
         with pytest.raises(SubmissionUnknown) as caught:
             client.create(t2v_order())
 

@@ -37,3 +37,14 @@ def bench(emulator: Emulator, tmp_path: Path) -> Iterator[Bench]:
     made = Bench(emulator, tmp_path)
     yield made
     made.close()
+
+
+@pytest.fixture
+def alone(tmp_path: Path) -> Iterator[Bench]:
+    """A bench on an account that nobody else uses."""
+    with Emulator(
+        speed=400, render="tiny", render_workers=1, generation_s=0.0, rate_limits=False, concurrency=1000
+    ) as emulator:
+        bench = Bench(emulator, tmp_path)
+        yield bench
+        bench.close()

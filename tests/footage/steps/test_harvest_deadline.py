@@ -17,6 +17,7 @@ from footage.clip import Clip, follow
 from footage.context import Context
 from footage.credentials import ApiKey
 from footage.errors import StillRunning
+from footage.evidence.hashed_names import HashedNames
 from footage.evidence.lease import NOBODY, Lease, Worker
 from footage.evidence.records import Claim
 from footage.provider import TaskRow
@@ -27,7 +28,7 @@ def test_a_clip_that_is_found_late_has_the_deadline_of_the_run(bench: Bench) -> 
     clip = book(bench)
     clip.evidence.unmark_open()
 
-    async def list_slowly(_: Context, _key: ApiKey) -> list[TaskRow]:
+    async def list_slowly(_: Context, _key: ApiKey, _over: HashedNames) -> list[TaskRow]:
         await asyncio.sleep(1.5)
         return [row(last_task(clip))]
 
@@ -48,7 +49,7 @@ def test_a_clip_that_is_found_after_the_deadline_still_has_one_whole_question(be
     context = bench.context(lease_s=60.0, deadline_s=3.0)
     bench.fault("latency", seconds=2.5)
 
-    async def list_slowly(_: Context, _key: ApiKey) -> list[TaskRow]:
+    async def list_slowly(_: Context, _key: ApiKey, _over: HashedNames) -> list[TaskRow]:
         await asyncio.sleep(3.1)
         return [row(last_task(clip))]
 
@@ -75,7 +76,7 @@ def test_a_clip_that_is_found_late_is_not_asked_for_beyond_the_deadline_of_the_r
     # All but the first.
     bench.fault("query-hang", times=None, after=1)
 
-    async def list_slowly(_: Context, _key: ApiKey) -> list[TaskRow]:
+    async def list_slowly(_: Context, _key: ApiKey, _over: HashedNames) -> list[TaskRow]:
         await asyncio.sleep(3.0)
         return [row(last_task(clip))]
 

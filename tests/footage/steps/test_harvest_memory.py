@@ -19,13 +19,16 @@ def test_as_many_are_remembered_as_an_account_makes_in_a_day_with_what_comes_aft
 
     keep_finished(store, day)
     told = [len(not_yet_told(store, expired)) for _ in range(2)]
-    kept = remembered(store).over([*day, "another"])
+    kept = remembered(store).over()
     keep_finished(store, ["another"])
 
     assert MOST_REMEMBERED >= 500_000
     assert told == [1_500, 0]
-    assert kept == set(day)
-    assert remembered(store).over([*day, "another", "a third"]) == {*day, "another"}
+    assert all(task in kept for task in day)
+    assert "another" not in kept
+    later = remembered(store).over()
+    assert all(task in later for task in [*day, "another"])
+    assert "a third" not in later
     assert not_yet_told(store, expired[:5]) == set()
     # Those that are not open any more were forgotten.
     assert not_yet_told(store, expired[5:10]) == set(expired[5:10])
@@ -41,7 +44,7 @@ def test_of_too_many_those_of_the_day_before_give_way() -> None:
     keep_finished(store, ["a", "b"])
 
     memory = remembered(store)
-    assert memory.over(["a", "b"]) == {"a", "b"}
+    assert {"a", "b"} <= {task for task in ("a", "b", "c") if task in memory.over()}
     assert sum(map(len, memory.finished_on.values())) == len(full)
 
 
@@ -53,6 +56,6 @@ def test_a_memory_of_another_shape_is_none(kept: bytes) -> None:
     store = open_store("memory://other-memory")
     store.replace("harvest.json", kept)
 
-    assert remembered(store).over(["task"]) == set()
+    assert "task" not in remembered(store).over()
     assert not_yet_told(store, ["clip"]) == {"clip"}
     assert not_yet_told(store, ["clip"]) == set()

@@ -15,6 +15,7 @@ from records import bought
 
 from footage.context import Context
 from footage.credentials import ApiKey
+from footage.evidence.hashed_names import HashedNames
 from footage.provider import TaskRow
 from footage.steps.booking import receipt_of
 from footage.steps.harvest import harvest_store
@@ -69,7 +70,7 @@ def test_a_harvest_of_named_clips_looks_at_no_other_and_compares_nothing(store: 
     counted: Any = CountedStore(store)
     named, others = clips[0], [clip.key for clip in clips[1:]]
 
-    async def refuse(_: Context, _key: ApiKey) -> list[TaskRow]:
+    async def refuse(_: Context, _key: ApiKey, _over: HashedNames) -> list[TaskRow]:
         raise AssertionError("the account's tasks were asked for")
 
     with unreachable(counted) as context:

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bench import Bench, last_attempt, leave_unknown
-from countedstore import CountedStore
+from bench import Bench, last_attempt, leave_claimed, leave_unknown
 
 from footage.emulator import Emulator
 from footage.errors import (
@@ -22,17 +21,6 @@ from footage.errors import (
 )
 from footage.evidence.records import Claim
 from footage.evidence.state import Permission
-from footage.steps.booking import receipt_of
-
-
-def _leave_claimed(clip: Any, task_id: str) -> None:
-    """A task that is claimed for the last attempt, of which nothing else is left."""
-    attempt = last_attempt(clip)
-    assert (
-        clip.evidence.book(receipt_of(attempt.intent, task_id, None, clip.context.provider_now())) is not None
-    )
-    for name in (f"found-{task_id}.json", "receipt.json"):
-        clip.context.store.delete(f"{clip.evidence.folder}/attempt-{attempt.number}/{name}")
 
 
 class _Silent:
@@ -63,27 +51,6 @@ def test_a_claim_that_could_not_be_read_for_a_moment_is_nobody_elses_and_nothing
 
     assert bench.make(bench.clip()) is not None
     assert len(bench.tasks()) == 1
-
-
-async def _at_once(_: str) -> None:
-    """No turn is waited for."""
-
-
-@pytest.mark.slow
-def test_where_the_clocks_are_apart_the_claims_of_others_are_not_read_one_by_one(bench: Bench) -> None:
-    # They end without anything that would have to be rendered.
-    bench.fault("failed-DataInspectionFailed", times=110)
-    bench.buy_takes(bench.context(create_turn=_at_once), 110)
-    # By our own clock all of them may be the task that is looked for.
-    bench.emulator.advance(3600)
-    context = bench.context(wrap=CountedStore)
-    counted: Any = context.store
-    bench.fault("create-reset")
-
-    assert bench.make(bench.clip(context, take=111))
-
-    assert len([path for name, path in counted.asked if name == "read" and path.startswith("claims/")]) < 10
-    assert len(bench.tasks()) == 111
 
 
 class _Spoiled:
@@ -182,7 +149,7 @@ def test_a_claim_that_is_older_than_the_second_lease_and_its_intent_is_found_bef
     task_id = first.client().create(first.wire_body()).task_id
     [row] = [row for row in first.client().list_tasks().rows if row.task_id == task_id]
     leave_unknown(first, written_at=row.created_at + timedelta(hours=2), clock_offset_s=0.0)
-    _leave_claimed(first, task_id)
+    leave_claimed(first, task_id)
     first.lease.release()
 
     assert bench.buy(bench.clip()).task_id == task_id
@@ -192,7 +159,7 @@ def test_a_claim_that_is_older_than_the_second_lease_and_its_intent_is_found_bef
 def test_a_claimed_task_that_the_provider_does_not_list_is_left_to_a_person(bench: Bench) -> None:
     clip = bench.clip()
     leave_unknown(clip)
-    _leave_claimed(clip, "not-listed")
+    leave_claimed(clip, "not-listed")
 
     with pytest.raises(SubmissionUnknown, match="claimed for it") as unknown:
         bench.buy(bench.clip())
@@ -204,7 +171,7 @@ def test_a_claimed_task_that_the_provider_does_not_list_is_left_to_a_person(benc
 def test_a_broken_claim_of_this_attempt_is_told_before_it_is_bought_again(bench: Bench) -> None:
     clip = bench.clip()
     leave_unknown(clip)
-    _leave_claimed(clip, "not-listed")
+    leave_claimed(clip, "not-listed")
     clip.context.store.replace("claims/not-listed.json", b"{")
 
     with pytest.raises(BadRecord, match="claims/not-listed"):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from bench import Bench, last_attempt, leave_unknown
+import pytest
+from bench import Bench, last_attempt, leave_claimed, leave_unknown
 from countedstore import CountedStore
 from purchases import submit_and_leave
 from records import bought
@@ -126,3 +127,28 @@ def test_a_clip_whose_order_cannot_be_read_is_no_rival_and_stops_none(bench: Ben
     assert asyncio.run(rivals.unsettled()) == ()
     damaged.context.store.replace(request, ordered)
     assert asyncio.run(rivals.unsettled()) == (f"{damaged.key[:12]}/1",)
+
+
+@pytest.mark.parametrize("left", ["nothing", "an intent and a claim", "a claim"])
+def test_the_claims_of_many_others_are_not_read_one_by_one(alone: Bench, left: str) -> None:
+    # All are at work, and any of them may be the task that is looked for.
+    alone.emulator.turn(generation_s=80_000.0)
+    context = alone.context(wrap=CountedStore, reconcile_grace_s=0.5)
+    store: Any = context.store
+    clip = alone.clip(context)
+    others = [clip.client().create(clip.wire_body()).task_id for _ in range(150)]
+    for task_id in others:
+        bought(store, task_id)
+    leave_unknown(clip, written_at=context.provider_now() - timedelta(hours=2))
+    if left != "nothing":
+        leave_claimed(clip, clip.client().create(clip.wire_body()).task_id)
+    if left == "a claim":
+        store.delete(f"{clip.evidence.folder}/attempt-1/intent.json")
+    store.asked.clear()
+
+    receipt = asyncio.run(submit_and_leave(alone.clip(context)))
+
+    assert receipt is not None
+    assert receipt.task_id not in others
+    assert len(alone.tasks()) == 151
+    assert len([path for name, path in store.asked if name == "read" and path.startswith("claims/")]) < 10
