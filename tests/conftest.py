@@ -71,25 +71,26 @@ def pytest_make_parametrize_id(val: object) -> str | None:
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Keep together what shares a server, a file at the least, and begin with the longest."""
-    # Two servers: all of these tests behind one another would be the last to end by minutes. By size, so that both
-    # have about as much to do.
+    # Several servers: all of these tests behind one another would be the last to end by minutes. By size, so that all
+    # have about as much to do. Slow tests wait more than they compute, so that one more server is worth its start.
+    servers = 2 if "not slow" in config.option.markexpr else 3
     with_server = sorted(
         {item.path for item in items if _needs_server(item)}, key=lambda path: path.stat().st_size
     )
-    groups = {item: _group(item, with_server) for item in items}
+    groups = {item: _group(item, with_server, servers) for item in items}
     items.sort(key=lambda item: _ORDER.index(groups[item]) if groups[item] in _ORDER else len(_ORDER))
     for item, group in groups.items():
         item.add_marker(pytest.mark.xdist_group(group))
 
 
-_ORDER = ("prefect-0", "prefect-1", "machine")
+_ORDER = ("prefect-0", "prefect-1", "prefect-2", "machine")
 
 
-def _group(item: pytest.Item, with_server: list[Path]) -> str:
+def _group(item: pytest.Item, with_server: list[Path], servers: int) -> str:
     if _needs_server(item):
-        return f"prefect-{with_server.index(item.path) % 2}"
+        return f"prefect-{with_server.index(item.path) % servers}"
     # SeaweedFS opens a fixed port, so only one can run on a machine; chaos wants the machine for itself.
     if item.get_closest_marker("s3") or "chaos" in item.path.parts:
         return "machine"
@@ -102,7 +103,7 @@ def _needs_server(item: pytest.Item) -> bool:
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     wanted = any(_needs_server(item) for item in session.items)
-    # Of several processes only two run the tests that need one, and which ones shows when they come to them.
+    # Of several processes only some run the tests that need one, and which ones shows when they come to them.
     alone = "PYTEST_XDIST_WORKER" not in os.environ
     if wanted and alone and not session.config.option.collectonly:
         session.config.stash[_SERVER] = _start_server(session.config)

@@ -5,10 +5,12 @@ A claim lies outside of the clip's folder and outlives it. It never changes: eac
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -22,12 +24,23 @@ if TYPE_CHECKING:
     from footage.provider import TaskRow
     from footage.storage import Store
 
-# After so many tasks without a claim one listing tells which of the others have one: a store that shares its account
-# with others meets thousands of theirs, and a listing has a thousand names a request.
+# After so many tasks without a claim, or whose claims nobody looked for yet, one listing tells which of the others
+# have one: a store that shares its account meets thousands of tasks, and a listing has a thousand names a request.
 _WORTH_A_LIST = 100
+# A list of all claims stays right, because claims do not change; it only lacks new ones.
+_LISTED_AGAIN_S = 60.0
 # So old must an index be that began in a store with claims: the provider remembers its tasks for a day, and until a day
 # after the upgrade a worker of the release before may claim without an entry; the third is for clocks.
 _INDEX_AGE = timedelta(hours=72)
+
+
+@dataclass(frozen=True)
+class _Sought:
+    """A clip whose tasks somebody looks for, when that began by the provider's clock, and from when on they may be."""
+
+    key: str
+    now: datetime
+    likely_from: datetime | None
 
 
 class ClaimedTasks:
@@ -42,12 +55,12 @@ class ClaimedTasks:
         # Tasks without a claim: when that was seen first, and last.
         self._missed: dict[str, tuple[float, float]] = {}
         self._indexed = False
-        # The last list of all claims, and tasks that were not in it.
+        # The last list of all claims, and when it began.
         self._listed = HashedNames()
-        self._unlisted: set[str] = set()
-        # The clips whose tasks somebody looks for, with the provider's time, and what the index had for them after
-        # that list.
-        self._sought: dict[str, datetime] = {}
+        self._listed_s = -math.inf
+        # One for each search, because two may be for the same clip.
+        self._sought: dict[object, _Sought] = {}
+        # What the index had for clips that are sought, after that list.
         self._entered: dict[str, set[str]] = {}
         # One reads for all that ask for the same claims at the same time.
         self._reading = threading.Lock()
@@ -109,41 +122,53 @@ class ClaimedTasks:
         return self._indexed
 
     @contextmanager
-    def sought(self, key: str, now: datetime) -> Generator[None]:
-        """Meanwhile the tasks of this clip are nobody else's for `of_others`; `now` is the provider's time."""
-        self._sought[key] = now
+    def sought(self, key: str, now: datetime, likely_from: datetime | None) -> Generator[None]:
+        """Meanwhile no task of this clip, and none that was made from `likely_from` on, is called one of others.
+
+        `now` is the provider's time; None: any task may be the clip's.
+        """
+        search = object()
+        self._sought[search] = _Sought(key, now, likely_from)
         try:
             yield
         finally:
-            self._sought.pop(key, None)
+            del self._sought[search]
 
-    def of_others(self, task_ids: Iterable[str]) -> set[str]:
-        """Those of the tasks that have a claim, readable or not, and are of no clip that is sought; by one listing.
+    def of_others(self, rows: Iterable[TaskRow]) -> set[str]:
+        """Those of the older tasks that are claimed for clips which nobody seeks now, without a look at each claim.
 
-        Few whose claims nobody looked for yet are left out, and so are all where the index may lack some.
+        A claim that cannot be read counts, because its clip is known by the index. None is told where the index may
+        lack some, and of few whose claims were not listed yet.
 
         Raises:
             StorageProblem: As for `of`.
         """
-        asked, sought = set(task_ids), self._sought.copy()
+        sought = [*self._sought.values()]
+        bounds = [one.likely_from for one in sought if one.likely_from is not None]
+        if not sought or len(bounds) < len(sought):
+            return set()
+        older = {row.task_id for row in rows if row.created_at < min(bounds)}
         with self._reading:
-            new = {task_id for task_id in asked - self._unlisted if task_id not in self._listed}
-            many = len(new) >= _WORTH_A_LIST
-            if not sought or not (many or self._listed) or not self.index_is_complete(max(sought.values())):
+            new = sum(task_id not in self._read and task_id not in self._listed for task_id in older)
+            worth = new >= _WORTH_A_LIST and self._clock() - self._listed_s >= _LISTED_AGAIN_S
+            if not (worth or self._listed) or not self.index_is_complete(min(one.now for one in sought)):
                 return set()
-            if many:
+            if worth:
+                self._listed_s = self._clock()
                 self._listed = self._all_claimed()
-                self._unlisted |= {task_id for task_id in new if task_id not in self._listed}
-                self._entered.clear()
+                self._entered = {}
             # Each has its entry before its claim: what was listed and is of a clip that is sought is found now.
-            for key in sought.keys() - self._entered.keys():
-                self._entered[key] = self._entries(key)
-            ours = set[str]().union(*(self._entered[key] for key in sought))
-            return {task_id for task_id in asked - ours if task_id in self._listed}
+            before = self._entered
+            self._entered = {
+                key: before[key] if key in before else self._entries(key)
+                for key in {one.key for one in sought}
+            }
+            ours = set[str]().union(*self._entered.values())
+            return {task_id for task_id in older - ours if task_id in self._listed}
 
     def without_others(self, rows: list[TaskRow]) -> list[TaskRow]:
         """The rows but for those of `of_others`; raises as that."""
-        others = self.of_others(row.task_id for row in rows)
+        others = self.of_others(rows)
         return [row for row in rows if row.task_id not in others] if others else rows
 
     def _entries(self, key: str) -> set[str]:
@@ -151,8 +176,7 @@ class ClaimedTasks:
         return {_task_in(path) for path in self._store.list(index_of(key))}
 
     def _all_claimed(self) -> HashedNames:
-        # One at a time: all paths together take more than what is kept.
-        return HashedNames(_task_in(path) for path, _ in self._store.list_dated("claims"))
+        return HashedNames(_task_in(path) for path in self._store.walk("claims"))
 
     def note(self, claim: Claim) -> None:
         """Remember a claim that was made here."""

@@ -33,7 +33,7 @@ _MARGIN = timedelta(seconds=60)
 _STILL_LISTED = timedelta(hours=23)
 
 # So many rows are read before those are left out that nobody wants.
-_SIFTED_AT_ONCE = 1_000
+_SIFTED_AT_ONCE = 10_000
 
 # Address, key, workspace, model: what a list is of.
 _Place = tuple[str, str, str | None, str | None]

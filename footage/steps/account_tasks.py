@@ -71,7 +71,7 @@ def account_tasks(context: Context, api_key: ApiKey, over: HashedNames) -> list[
             if row.model in known_models() and not row.status.unbilled and row.task_id not in over
         ]
 
-    # Once more for what came after it was asked last.
+    # Once more for the end of the list, and for a short one.
     return left(context.account_lists.tasks(client_in_use(context, api_key), sift=left))
 
 

@@ -18,7 +18,7 @@ from footage.evidence.records import Outcome, Receipt
 from footage.network.addresses import is_local
 from footage.steps.booking import TASK_LIFE, outcome_of
 from footage.steps.ownership import require_ours
-from footage.steps.provider_queries import client_of, tasks_for
+from footage.steps.provider_queries import client_of
 from footage.steps.same_prompt import beginning_of_prompt, same_prompt
 from footage.steps.task_life import forgotten_at
 
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from footage.provider import TaskAnswer, TaskStatus
 
 logger = logging.getLogger(__name__)
+
+# The index tells which tasks are the clip's, however new they are.
+_NO_BOUND = datetime.max.replace(tzinfo=UTC)
 
 
 def contradicted(clip: Clip, state: ClipState) -> bool:
@@ -104,11 +107,13 @@ def _claimed_before(clip: Clip, state: ClipState, unlisted: set[str]) -> bool:
 
 def _claimed_in_account(clip: Clip, state: ClipState, unlisted: set[str], entered: set[str] | None) -> bool:
     """As `_claimed_before`, in one account; `entered`: no other task is claimed for this clip."""
-    client = clip.client()
-    listed = tasks_for(clip, client, clip.order.model)
+    client, context = clip.client(), clip.context
+    claimed_tasks = context.claimed_tasks
+    with claimed_tasks.sought(clip.key, context.provider_now(), _NO_BOUND):
+        listed = context.account_lists.tasks(client, clip.order.model, sift=claimed_tasks.without_others)
     rows = {row.task_id: row for row in listed if entered is None or row.task_id in entered}
     unlisted.difference_update(rows)
-    claims = clip.context.claimed_tasks.of(row.task_id for row in rows.values() if not row.status.unbilled)
+    claims = claimed_tasks.of(row.task_id for row in rows.values() if not row.status.unbilled)
     for task_id, claim in claims.items():
         if isinstance(claim, BadRecord):
             clip.say.warning("%s", claim.message)

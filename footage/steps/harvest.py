@@ -181,7 +181,7 @@ async def _compare(
         report.warnings.append(f"The tasks of the account could not be listed: {error.message}")
         return [], []
     try:
-        over = (await in_thread(remembered, context.store)).over()
+        over = await in_thread(lambda: remembered(context.store).over())
     except StorageProblem as error:
         report.warnings.append(error.message)
         return [], []

@@ -32,7 +32,7 @@ from footage.steps.booking import outcome_of
 from footage.steps.cancel import settle
 from footage.steps.interruption import news_while
 from footage.steps.ownership import require_ours
-from footage.steps.provider_queries import client_of, learn_clock, tasks_for
+from footage.steps.provider_queries import client_of, learn_clock
 from footage.steps.task_life import forgotten_at, surely_forgotten
 
 if TYPE_CHECKING:
@@ -330,7 +330,7 @@ class _Watch:
         for_s = time.monotonic() - self.unknown_since_s
         if self.unknown_answers < UNKNOWN_ANSWERS or (alive and for_s < self.settings.reconcile_grace_s):
             return None
-        listed = tasks_for(self.clip, self.client, self.receipt.model)
+        listed = self.clip.context.account_lists.tasks(self.client, self.receipt.model)
         if any(row.task_id == self.receipt.task_id for row in listed):
             return None
         message = f"the provider no longer knows task {self.receipt.task_id}"

@@ -14,9 +14,8 @@ from footage.network.endpoints import NOT_KNOWN
 from footage.privacy.display import shown
 
 if TYPE_CHECKING:
-    from footage.clip import Clip
     from footage.context import Context
-    from footage.provider import TaskRow, WanClient
+    from footage.provider import WanClient
 
 logger = logging.getLogger(__name__)
 
@@ -38,18 +37,6 @@ def client_of(context: Context, record: Intent | Receipt) -> WanClient:
             path, f"the key is not sent to its endpoint {shown(record.endpoint)}, because {NOT_KNOWN}"
         )
     return context.client(record.endpoint, record.workspace, context.key_for(record))
-
-
-def tasks_for(clip: Clip, client: WanClient, model: str) -> list[TaskRow]:
-    """The listed tasks of a model; of a long list those are left out that are known to be of other clips.
-
-    Raises:
-        AccountProblem, Unreachable, Throttled: The list could not be read.
-        StorageProblem: The store does not tell whose they are.
-    """
-    claimed_tasks = clip.context.claimed_tasks
-    with claimed_tasks.sought(clip.key, clip.context.provider_now()):
-        return clip.context.account_lists.tasks(client, model, sift=claimed_tasks.without_others)
 
 
 async def learn_clock(context: Context, client: WanClient, *, needed: bool = False) -> None:

@@ -19,7 +19,7 @@ from footage.evidence.records import Receipt
 from footage.evidence.state import Attempt
 from footage.provider.results import TaskStatus
 from footage.steps.booking import book, close_unbought, receipt_of
-from footage.steps.provider_queries import client_of, learn_clock, tasks_for
+from footage.steps.provider_queries import client_of, learn_clock
 from footage.steps.reconcile_decision import (
     Adopt,
     Ambiguous,
@@ -81,7 +81,7 @@ async def reconcile(clip: Clip, attempt: Attempt, silent_from_s: float = 0.0) ->
 
 
 class _Search:
-    """The loop's memory: everything that the list ever showed, because pages shift while they are read."""
+    """The loop's memory: all that may be it and that the list ever showed, because pages shift while they are read."""
 
     def __init__(
         self,
@@ -117,10 +117,10 @@ class _Search:
 
     async def until_settled(self) -> Receipt | None:
         claimed_tasks, now = self.clip.context.claimed_tasks, self.clip.context.provider_now()
-        with claimed_tasks.sought(self.clip.key, now):
-            return await self._until_settled()
+        with claimed_tasks.sought(self.clip.key, now, self.likely_from):
+            return await self._look_again_and_again()
 
-    async def _until_settled(self) -> Receipt | None:
+    async def _look_again_and_again(self) -> Receipt | None:
         # One wait with that for the task, if it turns out to be bought; and one with the same question asked again.
         waiting, wait = self.clip.waiting_since, f"attempt-{self.attempt.number}"
         began_s = waiting.setdefault(wait, time.monotonic())
@@ -246,13 +246,19 @@ class _Search:
                 ours.append(task_id)
         if known is not None and not ours:
             return NotBought()
-        for row in tasks_for(self.clip, self.client, self.attempt.intent.model):
-            if known is None or row.task_id in ours:
-                self.rows.setdefault(row.task_id, row)
-        claimed = self._claimed_by_us(at_any_time=True)
-        if claimed is None and (unlisted := tuple(set(ours) - set(self.rows))):
+        sift, model = context.claimed_tasks.without_others, self.attempt.intent.model
+        listed = {row.task_id: row for row in context.account_lists.tasks(self.client, model, sift=sift)}
+        if known is None:
+            self.rows = listed | self.rows
+            claimed = self._claimed_by_us(at_any_time=True)
+            return NotBought() if claimed is None else Adopt(claimed)
+        self.rows |= {task_id: listed[task_id] for task_id in ours if task_id in listed}
+        for task_id in ours:
+            if task_id in self.rows and not self.rows[task_id].status.unbilled:
+                return Adopt(task_id)
+        if unlisted := tuple(set(ours) - set(self.rows)):
             return Ambiguous("a task is claimed for it that the provider does not list", unlisted)
-        return NotBought() if claimed is None else Adopt(claimed)
+        return NotBought()
 
     def _claimed_by_us(self, *, at_any_time: bool = False, look_again_within_s: float = 0.0) -> str | None:
         """A listed task whose claim names this very attempt: only the records that follow a claim were lost.
@@ -261,8 +267,9 @@ class _Search:
         """
         lost = replace(self.lost, not_before=None) if at_any_time else self.lost
         rows = candidates_in(lost, (*self.rows.values(),))
+        # Of older tasks there may be thousands.
         self.claimed |= self.clip.context.claimed_tasks.of_others(
-            row.task_id for row in rows if row.task_id not in self.claimed
+            row for row in rows if row.task_id not in self.claimed
         )
         wanted = [row.task_id for row in rows if row.task_id not in self.claimed]
         ours: str | None = None

@@ -134,6 +134,12 @@ class Store(ABC):
         with self._doing("list", folder):
             return sorted(self._list_beginning(folder, beginning))
 
+    def walk(self, prefix: str) -> Iterator[str]:
+        """Yield every path below a folder in any order, for those who need not have all at once."""
+        folder = prefix.strip("/")
+        with self._doing("list", folder):
+            yield from self._paths(folder)
+
     def list_dated(self, prefix: str) -> Iterator[tuple[str, datetime | None]]:
         """Yield every path below a folder and when it was written last, by the store's clock; None: it does not tell.
 
@@ -298,6 +304,10 @@ class Store(ABC):
 
     @abstractmethod
     def _list_dated(self, folder: str) -> Iterator[tuple[str, datetime | None]]: ...
+
+    def _paths(self, folder: str) -> Iterator[str]:
+        return (path for path, _ in self._list_dated(folder))
+
     @abstractmethod
     def _folders(self, folder: str) -> list[str]: ...
     @abstractmethod

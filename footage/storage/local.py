@@ -136,6 +136,9 @@ class LocalStore(Store):
     def _list_beginning(self, folder: str, beginning: str) -> list[str]:
         return list(self._walk(folder, beginning))
 
+    def _paths(self, folder: str) -> Iterator[str]:
+        return self._walk(folder)
+
     def _list_dated(self, folder: str) -> Iterator[tuple[str, datetime | None]]:
         for path in self._walk(folder):
             # Deleted since: it is not there any more.

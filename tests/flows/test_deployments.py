@@ -189,6 +189,7 @@ def test_an_event_starts_a_run_that_a_worker_somewhere_else_finishes(
     _assert_shown(api, run["id"], clip.stem)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(180)
 def test_an_event_that_asks_for_more_than_a_request_starts_a_run_that_buys_nothing(
     api: httpx.Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -231,6 +232,7 @@ def _assert_shown(api: httpx.Client, run_id: str, key: str) -> None:
     assert Image.open(io.BytesIO(base64.b64decode(poster.partition(",")[2]))).width == POSTER_WIDTH_PX
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(180)
 def test_nothing_in_a_payload_is_filled_in_by_the_server(api: httpx.Client) -> None:
     api.post("variables/", json={"name": "their_secret", "value": "of-the-server"}).raise_for_status()
@@ -256,6 +258,7 @@ def test_nothing_in_a_payload_is_filled_in_by_the_server(api: httpx.Client) -> N
         api.delete(f"flow_runs/{run['id']}").raise_for_status()
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(180)
 def test_a_payload_that_is_too_large_starts_nothing_and_the_server_says_so(api: httpx.Client) -> None:
     _request_shot(api, {"prompt": "x" * 600_000})

@@ -291,6 +291,7 @@ def test_validate_says_which_part_of_the_project_is_broken(
     assert "RESULT: BROKEN, 1 of" in report(findings)
 
 
+@pytest.mark.slow
 def test_the_nightly_check_writes_the_same_report_and_shows_it(out: Path, prefect_server: Any) -> None:
     from emulatedrun import run as run_flow
 
@@ -320,6 +321,7 @@ def test_doctor_names_the_day_on_which_a_model_stops_and_what_to_order_then(
     assert (told["model"], told["successor"]) == ("wan2.6-i2v-flash", "wan3.0-video")
 
 
+@pytest.mark.slow
 def test_the_nightly_check_tells_of_a_model_that_stops_in_its_report_and_as_an_event(
     emulator: Emulator, out: Path, prefect_server: Any, prefect_api: httpx.Client
 ) -> None:

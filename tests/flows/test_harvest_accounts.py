@@ -38,6 +38,7 @@ def _blocks(prefect_server: Any) -> Iterator[None]:
         DashScopeCredentials.delete(name)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_blocks")
 def test_it_finishes_what_each_account_of_its_region_bought_and_names_the_blocks_that_it_does_not_use(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

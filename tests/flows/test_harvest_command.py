@@ -81,6 +81,7 @@ async def _buy(run_id: UUID) -> None:
         await buy_and_leave(context, {"prompt": "A boat", "model": "wan2.2-t2v-plus", "size": "832*480"})
 
 
+@pytest.mark.slow
 def test_a_harvest_cancels_what_a_run_bought_whose_cancel_no_worker_heard(
     prefect_api: httpx.Client,
     tmp_path: Path,

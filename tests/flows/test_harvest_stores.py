@@ -59,6 +59,7 @@ async def _bought(output: Path) -> Clip:
         return await buy_and_leave(context, BOAT)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("blocks")
 def test_it_finishes_what_was_bought_in_the_store_of_each_block_once_and_names_a_store_that_cannot_be_used(
     emulator: Emulator, tmp_path: Path, prefect_api: httpx.Client, capsys: pytest.CaptureFixture[str]

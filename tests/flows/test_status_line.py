@@ -134,6 +134,7 @@ def test_a_command_says_that_it_waits_for_a_provider_that_never_answers(
     assert told.endswith("\n") is not on_terminal
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["cancel", "adopt"])
 def test_what_settles_a_booked_clip_is_not_silent_either(command: str, tmp_path: Path) -> None:
     asked = threading.Event()

@@ -16,6 +16,7 @@ _READS = (
     "list",
     "folders",
     "list_dated",
+    "walk",
     "list_beginning",
 )
 

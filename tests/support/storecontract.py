@@ -137,6 +137,8 @@ class StoreContract:
         now = datetime.now(UTC)
         assert all(at is not None and abs(now - at) < timedelta(minutes=2) for at in told.values())
         assert list(store.list_dated("nothing/")) == []
+        assert sorted(store.walk("runs/")) == sorted(told)
+        assert list(store.walk("nothing/")) == []
 
     def test_what_is_missing_is_said_to_be_missing(self, store: Store, tmp_path: Path) -> None:
         assert not store.exists("no/such")

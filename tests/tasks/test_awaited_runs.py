@@ -30,6 +30,7 @@ async def _runs() -> list[UUID]:
         return [(await client.create_flow_run(_one_of_ours, state=state)).id for state in states]
 
 
+@pytest.mark.slow
 def test_however_many_runs_are_waited_for_they_are_asked_about_in_pages(prefect_api: httpx.Client) -> None:
     runs = asyncio.run(_runs())
     unknown = [uuid4() for _ in range(220)]

@@ -60,6 +60,7 @@ async def _page(client: PrefectClient, run: UUID) -> list[str]:
     return [str(one.data) for one in await client.read_artifacts(artifact_filter=of_run)]
 
 
+@pytest.mark.slow
 def test_a_run_that_was_cancelled_without_a_process_has_its_clips_cancelled_once(
     prefect_server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -102,6 +103,7 @@ def test_a_run_that_was_cancelled_without_a_process_has_its_clips_cancelled_once
     asyncio.run(scenario())
 
 
+@pytest.mark.slow
 def test_runs_that_ended_by_themselves_keep_no_cancel_from_being_done(
     prefect_server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -72,6 +72,7 @@ def _one_of_many() -> None:
     pass
 
 
+@pytest.mark.slow
 def test_runs_beyond_the_first_page_of_the_server_are_found(prefect_api: httpx.Client) -> None:
     flow_id = prefect_api.post("flows/", json={"name": _one_of_many.name}).raise_for_status().json()["id"]
     body = {"name": "one of 201", "flow_id": flow_id, "state": {"type": "PENDING"}}

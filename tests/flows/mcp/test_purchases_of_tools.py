@@ -48,6 +48,7 @@ async def delivered(client: Client, key: str) -> dict[str, Any]:
     return where
 
 
+@pytest.mark.slow
 async def test_ten_equal_calls_at_once_buy_one_clip(emulator: Emulator) -> None:
     server_context, person = ServerContext(), Person()
     async with client_of(make_server(server_context), "auto", person) as client:
@@ -60,6 +61,7 @@ async def test_ten_equal_calls_at_once_buy_one_clip(emulator: Emulator) -> None:
     assert emulator.ledger()["accepted"] == 1
 
 
+@pytest.mark.slow
 async def test_a_clip_is_bought_where_it_was_priced_now_and_not_where_it_was_ordered_first(
     emulator: Emulator,
 ) -> None:

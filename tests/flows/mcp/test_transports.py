@@ -115,7 +115,7 @@ def http_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 async def test_over_http_both_eras_work(http_server: str) -> None:
     for era in ERAS:
         person = Person("decline")
-        async with httpx2.AsyncClient(headers={"Authorization": f"Bearer {TOKEN}"}) as http:
+        async with httpx2.AsyncClient(headers={"Authorization": f"Bearer {TOKEN}"}, timeout=60) as http:
             transport = streamable_http_client(http_server, http_client=http)
             async with client_of(transport, era, person) as client:
                 quote = await call(client, "quote", request=CLIP)
@@ -128,7 +128,7 @@ def test_over_http_nobody_gets_in_without_the_token_nor_from_a_web_page(http_ser
 
     def code(**headers: str) -> int:
         accept = {"Accept": "application/json, text/event-stream"}
-        return httpx.post(http_server, json=body, headers={**accept, **headers}).status_code
+        return httpx.post(http_server, json=body, headers={**accept, **headers}, timeout=60).status_code
 
     good = f"Bearer {TOKEN}"
     assert code() == 401

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from footage.evidence.claimed_tasks import ClaimedTasks
 from footage.evidence.claims import Claims
 from footage.evidence.reader import RecordReader
 from footage.evidence.records import Claim
+from footage.provider import TaskRow
+from footage.provider.results import TaskStatus
 from footage.steps.booking import receipt_of
 from footage.storage import open_store
 
@@ -68,7 +71,7 @@ def test_of_many_tasks_one_listing_tells_which_have_a_claim_to_be_read(tmp_path:
 
     assert found == {"one": claim}
     # The first hundred were looked for one by one.
-    assert [method for method, _ in store.asked] == ["read"] * 100 + ["list_dated", "read"]
+    assert [method for method, _ in store.asked] == ["read"] * 100 + ["walk", "read"]
 
 
 def test_of_many_that_are_all_claimed_no_listing_is_made_and_what_was_claimed_here_is_not_read(
@@ -201,56 +204,112 @@ def test_an_index_that_began_among_claims_may_lack_some_for_a_day(tmp_path: Path
 
 
 OTHER = "cd" * 32
+# By the provider's clock.
+SENT = NOON - timedelta(hours=1)
 FOREIGN = [f"foreign-{number}" for number in range(100)]
 
 
-def test_which_of_many_tasks_are_of_others_is_listed_once_for_all_that_ask(tmp_path: Path) -> None:
-    store = _store(tmp_path)
+def _rows(*task_ids: str, made_at: datetime = SENT - timedelta(minutes=1)) -> list[TaskRow]:
+    return [TaskRow(task_id, None, "m", TaskStatus.RUNNING, made_at) for task_id in task_ids]
+
+
+def test_which_of_many_tasks_are_of_others_is_listed_once_a_minute_for_all_that_ask(tmp_path: Path) -> None:
+    store, now_s = _store(tmp_path), [0.0]
     _claim(store, OTHER, "theirs")
     store.create("claims/broken.json", b"{")
-    tasks = ClaimedTasks(store)
+    tasks = ClaimedTasks(store, lambda: now_s[0])
     store.asked.clear()
 
-    with tasks.sought(KEY, NOON):
+    def listings() -> int:
+        return [method for method, _ in store.asked].count("walk")
+
+    with tasks.sought(KEY, NOON, SENT):
         for _ in range(2):
-            assert tasks.of_others(["theirs", "broken", *FOREIGN]) == {"theirs", "broken"}
-        assert tasks.of_others(FOREIGN) == set()
-        assert [path for method, path in store.asked if method == "list_dated"] == ["claims"]
+            assert tasks.of_others(_rows("theirs", "broken", *FOREIGN)) == {"theirs", "broken"}
+        assert tasks.of_others(_rows(*FOREIGN)) == set()
+        assert listings() == 1
         _claim(store, OTHER, "later")
-        assert tasks.of_others(["theirs", "later"]) == {"theirs"}, "few are looked for one by one"
-        assert tasks.of_others([*(f"more-{task}" for task in FOREIGN), "later"]) == {"later"}
-    assert [path for method, path in store.asked if method == "list_dated"] == ["claims"] * 2
+        now_s[0] = 59.0
+        assert tasks.of_others(_rows("theirs", "later", *FOREIGN)) == {"theirs"}
+        now_s[0] = 61.0
+        assert tasks.of_others(_rows("theirs", "later")) == {"theirs"}, "few are looked for one by one"
+        assert listings() == 1
+        assert tasks.of_others(_rows("later", *FOREIGN)) == {"later"}
+    assert listings() == 2
+
+
+def test_tasks_whose_claims_were_read_are_no_reason_to_list_all(tmp_path: Path) -> None:
+    store = _store(tmp_path)
+    claims = [_claim(store, OTHER, task_id) for task_id in FOREIGN]
+    tasks = ClaimedTasks(store)
+    for claim in claims:
+        tasks.note(claim)
+    store.asked.clear()
+
+    with tasks.sought(KEY, NOON, SENT):
+        assert tasks.of_others(_rows(*FOREIGN, "one more")) == set()
+
+    assert store.asked == []
 
 
 def test_what_is_claimed_for_a_clip_that_is_sought_is_nobody_elses_whenever_it_was_claimed(
     tmp_path: Path,
 ) -> None:
-    store = _store(tmp_path)
+    store, now_s = _store(tmp_path), [0.0]
     for name in ("theirs", "more"):
         _claim(store, OTHER, name)
     _claim(store, KEY, "mine")
-    tasks = ClaimedTasks(store)
+    tasks = ClaimedTasks(store, lambda: now_s[0])
 
-    with tasks.sought(KEY, NOON):
-        assert tasks.of_others(["theirs", "mine", *FOREIGN]) == {"theirs"}
+    with tasks.sought(KEY, NOON, SENT):
+        assert tasks.of_others(_rows("theirs", "mine", *FOREIGN)) == {"theirs"}
         _claim(store, KEY, "since")
         # The claims are listed again.
-        new = [*(f"more-{task}" for task in FOREIGN), "since", "mine", "more"]
-        assert tasks.of_others(new) == {"more"}
-        with tasks.sought(OTHER, NOON):
-            assert tasks.of_others(["theirs", "mine", "more"]) == set()
-    with tasks.sought("ef" * 32, NOON):
-        assert tasks.of_others(["theirs", "mine", "since"]) == {"theirs", "mine", "since"}
+        now_s[0] = 61.0
+        assert tasks.of_others(_rows(*FOREIGN, "since", "mine", "more")) == {"more"}
+        # Of two searches for the same clip one ends.
+        with tasks.sought(KEY, NOON, SENT), tasks.sought(OTHER, NOON, SENT):
+            assert tasks.of_others(_rows("theirs", "mine", "more")) == set()
+        assert tasks.of_others(_rows("theirs", "mine", "more")) == {"theirs", "more"}
+    with tasks.sought("ef" * 32, NOON, SENT):
+        assert tasks.of_others(_rows("theirs", "mine", "since")) == {"theirs", "mine", "since"}
 
 
-def test_where_the_index_may_lack_claims_or_nobody_seeks_one_no_task_is_of_others(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("bounds", "told"),
+    [
+        pytest.param([SENT], {"theirs"}, id="older ones"),
+        pytest.param([SENT, SENT - timedelta(hours=3)], set[str](), id="not what another search may find"),
+        pytest.param([SENT, None], set[str](), id="nor where any may be the clip's"),
+        pytest.param([], set[str](), id="nor where nobody seeks one"),
+    ],
+)
+def test_tasks_that_may_be_a_clip_s_by_the_clock_have_their_claims_read(
+    tmp_path: Path, bounds: list[datetime | None], told: set[str]
+) -> None:
+    store = _store(tmp_path)
+    for name in ("theirs", "new"):
+        _claim(store, OTHER, name)
+    tasks = ClaimedTasks(store)
+    rows = [*_rows("theirs", *FOREIGN), *_rows("new", made_at=SENT)]
+
+    with ExitStack() as searches:
+        for number, bound in enumerate(bounds):
+            searches.enter_context(tasks.sought(f"{number:064x}", NOON, bound))
+        assert tasks.of_others(rows) == told
+        assert [row.task_id for row in tasks.without_others(rows) if row.task_id not in FOREIGN] == [
+            name for name in ("theirs", "new") if name not in told
+        ]
+
+
+def test_where_the_index_may_lack_claims_no_task_is_of_others(tmp_path: Path) -> None:
     store = _store(tmp_path, older=Claim(task_id="older", key=OTHER, attempt=1).to_bytes())
     _claim(store, OTHER, "newer")
-    tasks, names = ClaimedTasks(store), ["older", "newer", *FOREIGN]
+    tasks, rows = ClaimedTasks(store), _rows("older", "newer", *FOREIGN)
     now = datetime.now(UTC)
 
-    assert tasks.of_others(names) == set()
-    with tasks.sought(KEY, now + timedelta(hours=71)):
-        assert tasks.of_others(names) == set()
-    with tasks.sought(KEY, now + timedelta(hours=73)):
-        assert tasks.of_others(names) == {"older", "newer"}
+    # By a clock that is days ahead it would be old enough.
+    with tasks.sought(KEY, now + timedelta(hours=71), SENT), tasks.sought(KEY, now + timedelta(days=9), SENT):
+        assert tasks.of_others(rows) == set()
+    with tasks.sought(KEY, now + timedelta(hours=73), SENT):
+        assert tasks.of_others(rows) == {"older", "newer"}

@@ -93,6 +93,7 @@ def test_a_log_without_a_file_keeps_the_newest_lines(store: Store) -> None:
         assert [int(line.split()[-1]) for line in lines] == list(range(4000, 5000))
 
 
+@pytest.mark.slow
 def test_a_log_with_a_file_keeps_every_line(store: Store) -> None:
     log = RunLog(store, "run.log")
     with recorded(log):

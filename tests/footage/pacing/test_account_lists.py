@@ -155,7 +155,7 @@ def test_the_new_tasks_are_counted_as_far_back_as_the_last_whole_list() -> None:
 
 def test_a_long_list_is_sifted_while_it_is_read_and_each_row_once() -> None:
     provider, lists = _Provider(), AccountLists()
-    provider.made = [NOW - timedelta(seconds=age) for age in range(2_050)]
+    provider.made = [NOW - timedelta(seconds=age) for age in range(20_050)]
     sifted: list[int] = []
 
     def sift(rows: list[TaskRow]) -> list[TaskRow]:
@@ -164,17 +164,17 @@ def test_a_long_list_is_sifted_while_it_is_read_and_each_row_once() -> None:
 
     with listing(provider) as (_, client):
         rows = lists.tasks(client, sift=sift)
-        assert len(lists.tasks(client)) == 2_050, "an answer to another question"
+        assert len(lists.tasks(client)) == 20_050, "an answer to another question"
 
-    assert sifted == [1_000, 1_000]
-    wanted = [made for made in provider.made[:2_000] if made.second == 0]
+    assert sifted == [10_000, 10_000]
+    wanted = [made for made in provider.made[:20_000] if made.second == 0]
     # Few are left as they are.
-    assert [row.created_at for row in rows] == [*wanted, *provider.made[2_000:]]
+    assert [row.created_at for row in rows] == [*wanted, *provider.made[20_000:]]
 
 
 def test_who_sifts_shares_no_list_with_who_does_not() -> None:
     provider, lists = _Provider(), AccountLists()
-    provider.made = [NOW - timedelta(seconds=age) for age in range(1_000)]
+    provider.made = [NOW - timedelta(seconds=age) for age in range(10_000)]
     came = threading.Barrier(4)
 
     def nothing(_: list[TaskRow]) -> list[TaskRow]:
@@ -189,15 +189,15 @@ def test_who_sifts_shares_no_list_with_who_does_not() -> None:
         asked = [pool.submit(ask, sift) for sift in (None, nothing, None, nothing)]
         told = [one.result(30) for one in asked]
 
-    assert told == [1_000, 0, 1_000, 0]
+    assert told == [10_000, 0, 10_000, 0]
 
 
 def test_a_sifted_list_tells_as_well_as_a_whole_one_how_far_the_next_is_read() -> None:
     provider, lists = _Provider(), AccountLists()
-    provider.made = [NOW - timedelta(minutes=age) for age in range(1_100)]
+    provider.made = [NOW - timedelta(minutes=age) for age in range(10_100)]
     since = NOW - timedelta(minutes=60)
     with listing(provider) as (_, client):
-        lists.tasks(client, since=NOW - timedelta(days=1), sift=lambda _: [])
+        lists.tasks(client, since=NOW - timedelta(days=8), sift=lambda _: [])
         provider.pages.clear()
         lists.tasks(client, since=since, glance=True, sift=lambda _: [])
 

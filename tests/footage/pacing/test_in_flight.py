@@ -50,6 +50,7 @@ async def _make_all(clips: list[Clip]) -> None:
     await asyncio.gather(*(follow(clip, PLAIN_STEPS) for clip in clips))
 
 
+@pytest.mark.slow
 def test_a_short_board_does_not_wait_behind_all_of_a_long_one(emulator: Emulator, tmp_path: Path) -> None:
     long, short = (Bench(emulator, tmp_path / name) for name in ("long", "short"))
     contexts = [bench.context(deadline_s=60.0) for bench in (long, short)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from datetime import timedelta
 from pathlib import Path
@@ -9,6 +10,8 @@ from typing import Any
 
 import pytest
 from bench import Bench, last_attempt, leave_claimed, leave_unknown
+from purchases import submit_and_leave
+from records import bought
 
 from footage.emulator import Emulator
 from footage.errors import (
@@ -139,6 +142,32 @@ def test_a_task_that_is_claimed_for_this_attempt_is_ours_whenever_the_clock_says
     assert [task["task_id"] for task in bench.tasks()] == [task_id]
     # Nobody wrote down meanwhile that it was not bought.
     assert (last_attempt(clip).number, last_attempt(clip).outcome) == (1, None)
+
+
+def test_it_is_ours_as_well_while_another_clip_is_looked_for_among_many_tasks_of_others(alone: Bench) -> None:
+    alone.emulator.turn(generation_s=80_000.0)
+    context = alone.context(reconcile_grace_s=0.5)
+    first, second = (alone.clip(context, take=take) for take in (1, 2))
+    for _ in range(120):
+        bought(context.store, first.client().create(first.wire_body()).task_id)
+    ours = first.client().create(first.wire_body()).task_id
+    # By the clock of its worker the task of the first was there before its create; by that of the second's worker all
+    # may be its, and by the provider's none.
+    leave_unknown(first, written_at=context.provider_now() + timedelta(hours=2))
+    leave_claimed(first, ours)
+    leave_unknown(
+        second,
+        written_at=context.provider_now() - timedelta(hours=2),
+        clock_offset_s=3 * 3600,
+    )
+
+    async def settle() -> list[Any]:
+        return await asyncio.gather(*(submit_and_leave(alone.clip(context, take=take)) for take in (1, 2)))
+
+    receipt, another = asyncio.run(settle())
+
+    assert (receipt.task_id, last_attempt(first).number, last_attempt(first).outcome) == (ours, 1, None)
+    assert (another.attempt, len(alone.tasks())) == (2, 122)
 
 
 def test_a_claim_that_is_older_than_the_second_lease_and_its_intent_is_found_before_it_is_bought_again(
