@@ -25,7 +25,7 @@ from tasks.final_states import stopped
 from tasks.harvest_report import harvested, publish_status
 from tasks.late_cancels import cancel_unheard_runs
 from tasks.other_stores import in_other_stores
-from tasks.silent_runs import crash_silent_runs, start_crashed_runs
+from tasks.silent_runs import crash_silent_runs, start_crashed_runs, start_unbegun_runs
 from tasks.steps import STEPS
 
 
@@ -53,6 +53,7 @@ async def harvest(
             # First: what a cancelled run started is not to be started again.
             cancelled = [] if keys else await cancel_unheard_runs()
             started = await start_crashed_runs()
+            unbegun = await start_unbegun_runs()
             silent = await crash_silent_runs()
             others: asyncio.Task[list[str]] | None = None
             if storage_block is None and not keys:
@@ -77,6 +78,9 @@ async def harvest(
                 for name in cancelled
             ]
             report.warnings += [f"run {name} was crashed and is started again now" for name in started]
+            report.warnings += [
+                f"run {name} was taken by a worker that died before it began" for name in unbegun
+            ]
             if not keys:
                 await publish_status(context, report.found, storage_block)
             return await harvested(report)

@@ -2,7 +2,8 @@
 
 One automation crashes a run that stops beating, another one starts crashed runs again
 (flows/cli/provisioning/automations.py). Both forget the runs that they watched when they are changed and when the
-server starts anew, and those would stay "Running" or "Crashed" for ever.
+server starts anew, and those would stay "Running" or "Crashed" for ever. A run whose worker died between taking it and
+starting its process beats never, is seen by neither, and would stay "Pending", with its place in the pool.
 """
 
 from __future__ import annotations
@@ -36,17 +37,20 @@ SILENCE = timedelta(seconds=180)
 RESTART_AUTOMATION = "wan-video: crashed runs go on"
 # It does so after 45 s.
 UNSTARTED = timedelta(seconds=120)
+# Longer than any infrastructure takes for a process: Prefect's workers give up a pod or a task after minutes.
+UNBEGUN = timedelta(minutes=15)
 # What is older than the provider's memory is left to a person.
 RECENT = timedelta(hours=24)
+# The next of them comes by itself.
+ON_SCHEDULE = ("harvest", "validate")
 OUR_FLOWS = (
     "generate-video",
     "generate-videos",
     "generate-from-event",
     "finish-video",
     "storyboard",
-    "harvest",
     "listen",
-    "validate",
+    *ON_SCHEDULE,
 )
 
 
@@ -87,19 +91,54 @@ async def start_crashed_runs(unstarted: timedelta = UNSTARTED) -> list[str]:
         return []
 
 
+async def start_unbegun_runs(unbegun: timedelta = UNBEGUN) -> list[str]:
+    """Give each run back to the workers that one took `unbegun` ago and never began; their names.
+
+    One that comes back on schedule is called crashed instead. A server that does not answer now is asked by the next
+    harvest.
+    """
+    pending = FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.PENDING]))
+    try:
+        async with get_client() as client:
+            if not await crashed_runs_go_on(client):
+                return []
+            now, told = await _server_time(client), list[str]()
+            for flows, state in (({*OUR_FLOWS} - {*ON_SCHEDULE}, AwaitingRetry), (ON_SCHEDULE, Crashed)):
+                found = run_pages(client, flows, FlowRunFilter(state=pending))
+                runs = {run.id: run async for page in found for run in page}
+                told += [
+                    run.name for run in runs.values() if await _give_back(client, run, state, now, unbegun)
+                ]
+            return told
+    except httpx.HTTPError as error:
+        logger.warning("Prefect does not tell which runs were never begun (%s).", type(error).__name__)
+        return []
+
+
+async def _give_back(client: PrefectClient, run: Any, state: Any, now: datetime, unbegun: timedelta) -> bool:
+    taken_for = now - run.state.timestamp
+    # A flow that is called by another one has no worker.
+    if run.deployment_id is None or run.run_count or taken_for < unbegun:
+        return False
+    message = f"A worker took it {taken_for.total_seconds():.0f} s ago and never began it: it died."
+    answer = await client.set_flow_run_state(run.id, state(message=message))
+    logger.warning("Run %s was taken by a worker that never began it.", run.name)
+    return answer.status == SetStateStatus.ACCEPT
+
+
 async def crashed_runs_go_on(client: PrefectClient) -> bool:
     """Whether crashed runs are started again here; an operator may have switched that off."""
     return any(one.enabled for one in await client.read_automations_by_name(RESTART_AUTOMATION))
 
 
 async def _crashed(client: PrefectClient, unstarted: timedelta) -> list[Any]:
-    now = datetime.now(UTC)
+    now = await _server_time(client)
     since: Any = now - RECENT
     crashed = FlowRunFilter(
         state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.CRASHED])),
         end_time=FlowRunFilterEndTime(after_=since),
     )
-    flows = {*OUR_FLOWS} - {"harvest", "validate"}
+    flows = {*OUR_FLOWS} - {*ON_SCHEDULE}
     found = [run async for page in run_pages(client, flows, crashed) for run in page]
     return [run for run in found if run.state is not None and now - run.state.timestamp >= unstarted]
 
@@ -149,5 +188,13 @@ async def _silent_for(client: PrefectClient, run_id: UUID) -> timedelta | None:
     events = answer.json()["events"]
     if not events:
         return None
-    now = parsedate_to_datetime(answer.headers["date"]) if "date" in answer.headers else datetime.now(UTC)
-    return now - datetime.fromisoformat(events[0]["received"])
+    return _time_of(answer) - datetime.fromisoformat(events[0]["received"])
+
+
+async def _server_time(client: PrefectClient) -> datetime:
+    """The server's clock wrote the times that it tells, and this machine's may be hours from it."""
+    return _time_of(await client.request("GET", "/health"))
+
+
+def _time_of(answer: httpx.Response) -> datetime:
+    return parsedate_to_datetime(answer.headers["date"]) if "date" in answer.headers else datetime.now(UTC)

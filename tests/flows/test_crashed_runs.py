@@ -9,7 +9,9 @@ from typing import Any
 import httpx
 import pytest
 
-from tasks.silent_runs import RESTART_AUTOMATION, start_crashed_runs
+from tasks.silent_runs import RESTART_AUTOMATION, start_crashed_runs, start_unbegun_runs
+
+NAME = "crashed and forgotten"
 
 pytestmark = pytest.mark.filterwarnings("default::DeprecationWarning", "default::ResourceWarning")
 
@@ -32,17 +34,46 @@ def test_a_crashed_run_that_nobody_started_again_is_started_unless_an_operator_s
     prefect_api.patch(f"automations/{automation['id']}", json={"enabled": False}).raise_for_status()
     assert asyncio.run(start_crashed_runs(timedelta(seconds=-5))) == []
     prefect_api.patch(f"automations/{automation['id']}", json={"enabled": True}).raise_for_status()
-    assert "crashed and forgotten" in asyncio.run(start_crashed_runs(timedelta(seconds=-5)))
+    assert NAME in asyncio.run(start_crashed_runs(timedelta(seconds=-5)))
 
     assert (state(crashed), state(never_began)) == ("AwaitingRetry", "Crashed")
     for run_id in (crashed, never_began):
         prefect_api.delete(f"flow_runs/{run_id}").raise_for_status()
 
 
+@pytest.mark.slow
+def test_a_run_that_a_worker_took_and_never_began_is_given_back(
+    prefect_api: httpx.Client, set_up: Any
+) -> None:
+    def deployment(name: str) -> str:
+        return prefect_api.get(f"deployments/name/{name}/{name}").json()["id"]
+
+    taken = _run_in(prefect_api, deployment("generate-video"), "PENDING")
+    harvest = _run_in(prefect_api, deployment("harvest"), "PENDING", parameters={})
+    begun = _run_in(prefect_api, deployment("generate-video"), "RUNNING", "PENDING")
+
+    assert asyncio.run(start_unbegun_runs()) == []
+    assert asyncio.run(start_unbegun_runs(timedelta(seconds=-5))).count(NAME) == 2
+
+    states = [prefect_api.get(f"flow_runs/{run_id}").json()["state"] for run_id in (taken, harvest, begun)]
+    assert [state["name"] for state in states] == ["AwaitingRetry", "Crashed", "Pending"]
+    assert "never began it" in states[0]["message"]
+    for run_id in (taken, harvest, begun):
+        prefect_api.delete(f"flow_runs/{run_id}").raise_for_status()
+
+
 def _crashed_run(api: httpx.Client, deployment: str, *, began: bool) -> str:
-    asked = {"name": "crashed and forgotten", "parameters": {"prompt": "A boat", "model": "wan2.2-t2v-plus"}}
+    return _run_in(api, deployment, *(("RUNNING", "CRASHED") if began else ("CRASHED",)))
+
+
+def _run_in(
+    api: httpx.Client, deployment: str, *states: str, parameters: dict[str, Any] | None = None
+) -> str:
+    """A run of a deployment that went through these states."""
+    clip = {"prompt": "A boat", "model": "wan2.2-t2v-plus"} if parameters is None else parameters
+    asked = {"name": NAME, "parameters": clip}
     run_id = api.post(f"deployments/{deployment}/create_flow_run", json=asked).raise_for_status().json()["id"]
-    for kind in ("RUNNING", "CRASHED") if began else ("CRASHED",):
+    for kind in states:
         body = {"state": {"type": kind, "name": kind.title()}, "force": True}
         api.post(f"flow_runs/{run_id}/set_state", json=body).raise_for_status()
     return str(run_id)
