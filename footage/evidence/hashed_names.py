@@ -16,7 +16,8 @@ BYTES_OF_EACH = 8
 class HashedNames:
     """A set of names by the beginning of their SHA-256.
 
-    One name in 10^13 is taken for one of a million others.
+    Of 10^13 names that are not in a set of a million, one is said to be in it: a task without a claim would be taken
+    for somebody else's, or one that is left to finish for finished.
     """
 
     def __init__(self, names: Iterable[str] = ()) -> None:
