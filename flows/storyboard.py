@@ -23,10 +23,10 @@ from footage.storyboard import Ledger
 from footage.storyboard.production import produce
 from tasks.approval import refused
 from tasks.board_parameters import BoardData, BoardFormat, BoardPath, Cap, Retakes, ShotsPerRun, Verdicts
-from tasks.board_probe import probe_board
 from tasks.context import context_of
 from tasks.final_states import stopped
 from tasks.hooks import cancel_clips
+from tasks.region_probes import probe_board
 from tasks.storyboard import (
     Answers,
     approved,

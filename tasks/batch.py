@@ -18,8 +18,7 @@ from footage.batch.batch_check import prepare_batch
 from footage.batch.batch_report import BatchReport, write_report
 from footage.batch.prepared_batch import PreparedBatch
 from footage.concurrency.executors import in_thread
-from footage.errors import AccountProblem, Unreachable
-from footage.evidence.paid import with_what_is_booked
+from footage.errors import AccountProblem
 from footage.order.hand_over import handed_over
 from footage.privacy.display import one_line, plain
 from footage.privacy.redact import redact
@@ -33,7 +32,7 @@ from tasks.artifacts import CountProgress, published
 from tasks.clip_runs import line_runs
 from tasks.local_crew import crew_here
 from tasks.markdown import as_cell, as_link, as_text
-from tasks.probe import probe
+from tasks.region_probes import probe_regions
 
 if TYPE_CHECKING:
     from prefect import State
@@ -97,8 +96,7 @@ async def probe_batch(
 
     Raises:
         AccountProblem: All of them refused it.
-        Unreachable, Throttled: One does not answer now.
-        InvalidRequest: The address that the operator set is wrong.
+        Unreachable, Throttled, InvalidRequest: As `probe_regions`.
     """
     left = {
         (entry.model, entry.region)
@@ -106,17 +104,7 @@ async def probe_batch(
         if entry.id not in bought or not bought[entry.id].stored
     }
     models = {region: model for model, region in sorted(left)}
-    refused: dict[str, AccountProblem] = {}
-    try:
-        for region, model in models.items():
-            try:
-                await probe(context, region, model)
-            except AccountProblem as error:
-                refused[region] = error
-    except Unreachable as error:
-        # The run works on no clip yet, but an earlier one may have bought some of them.
-        keys = [entry.key for entry in batch.clips]
-        raise await in_thread(with_what_is_booked, error, context.store, keys) from None
+    refused = await probe_regions(context, models, (entry.key for entry in batch.clips))
     for region, error in refused.items():
         if len(refused) == len(models):
             raise error

@@ -19,8 +19,8 @@ from footage.errors import Unreachable
 from footage.evidence.clip_evidence import ClipEvidence
 from footage.settings import Settings
 from footage.storage import open_store
-from tasks.board_probe import probe_board
 from tasks.probe import probe
+from tasks.region_probes import probe_board
 
 GOOD = reply({"data": [], "total": 0, "total_page": 0, "page_no": 1})
 AWAY = reply(b"<html>Bad gateway</html>", 502, {"Content-Type": "text/html"})
