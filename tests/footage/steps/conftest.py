@@ -42,9 +42,19 @@ def bench(emulator: Emulator, tmp_path: Path) -> Iterator[Bench]:
 @pytest.fixture
 def alone(tmp_path: Path) -> Iterator[Bench]:
     """A bench on an account that nobody else uses."""
+    yield from _bench_alone(tmp_path, speed=400)
+
+
+@pytest.fixture
+def unhurried(tmp_path: Path) -> Iterator[Bench]:
+    """The same at a provider whose hours are as long as ours, for what is about clocks."""
+    yield from _bench_alone(tmp_path, speed=1)
+
+
+def _bench_alone(folder: Path, speed: float) -> Iterator[Bench]:
     with Emulator(
-        speed=400, render="tiny", render_workers=1, generation_s=0.0, rate_limits=False, concurrency=1000
+        speed=speed, render="tiny", render_workers=1, generation_s=0.0, rate_limits=False, concurrency=1000
     ) as emulator:
-        bench = Bench(emulator, tmp_path)
+        bench = Bench(emulator, folder)
         yield bench
         bench.close()

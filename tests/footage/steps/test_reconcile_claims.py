@@ -144,10 +144,12 @@ def test_a_task_that_is_claimed_for_this_attempt_is_ours_whenever_the_clock_says
     assert (last_attempt(clip).number, last_attempt(clip).outcome) == (1, None)
 
 
-def test_it_is_ours_as_well_while_another_clip_is_looked_for_among_many_tasks_of_others(alone: Bench) -> None:
-    alone.emulator.turn(generation_s=80_000.0)
-    context = alone.context(reconcile_grace_s=0.5)
-    first, second = (alone.clip(context, take=take) for take in (1, 2))
+def test_it_is_ours_as_well_while_another_clip_is_looked_for_among_many_tasks_of_others(
+    unhurried: Bench,
+) -> None:
+    unhurried.emulator.turn(generation_s=80_000.0)
+    context = unhurried.context(reconcile_grace_s=0.5)
+    first, second = (unhurried.clip(context, take=take) for take in (1, 2))
     for _ in range(120):
         bought(context.store, first.client().create(first.wire_body()).task_id)
     ours = first.client().create(first.wire_body()).task_id
@@ -162,12 +164,14 @@ def test_it_is_ours_as_well_while_another_clip_is_looked_for_among_many_tasks_of
     )
 
     async def settle() -> list[Any]:
-        return await asyncio.gather(*(submit_and_leave(alone.clip(context, take=take)) for take in (1, 2)))
+        return await asyncio.gather(
+            *(submit_and_leave(unhurried.clip(context, take=take)) for take in (1, 2))
+        )
 
     receipt, another = asyncio.run(settle())
 
     assert (receipt.task_id, last_attempt(first).number, last_attempt(first).outcome) == (ours, 1, None)
-    assert (another.attempt, len(alone.tasks())) == (2, 122)
+    assert (another.attempt, len(unhurried.tasks())) == (2, 122)
 
 
 def test_a_claim_that_is_older_than_the_second_lease_and_its_intent_is_found_before_it_is_bought_again(

@@ -130,12 +130,12 @@ def test_a_clip_whose_order_cannot_be_read_is_no_rival_and_stops_none(bench: Ben
 
 
 @pytest.mark.parametrize("left", ["nothing", "an intent and a claim", "a claim"])
-def test_the_claims_of_many_others_are_not_read_one_by_one(alone: Bench, left: str) -> None:
+def test_the_claims_of_many_others_are_not_read_one_by_one(unhurried: Bench, left: str) -> None:
     # All are at work, and by the clock of the dead worker any of them may be the task that is looked for.
-    alone.emulator.turn(generation_s=80_000.0)
-    context = alone.context(wrap=CountedStore, reconcile_grace_s=0.5)
+    unhurried.emulator.turn(generation_s=80_000.0)
+    context = unhurried.context(wrap=CountedStore, reconcile_grace_s=0.5)
     store: Any = context.store
-    clip = alone.clip(context)
+    clip = unhurried.clip(context)
     others = [clip.client().create(clip.wire_body()).task_id for _ in range(150)]
     for task_id in others:
         bought(store, task_id)
@@ -146,9 +146,9 @@ def test_the_claims_of_many_others_are_not_read_one_by_one(alone: Bench, left: s
         store.delete(f"{clip.evidence.folder}/attempt-1/intent.json")
     store.asked.clear()
 
-    receipt = asyncio.run(submit_and_leave(alone.clip(context)))
+    receipt = asyncio.run(submit_and_leave(unhurried.clip(context)))
 
     assert receipt is not None
     assert receipt.task_id not in others
-    assert len(alone.tasks()) == 151
+    assert len(unhurried.tasks()) == 151
     assert len([path for name, path in store.asked if name == "read" and path.startswith("claims/")]) < 10
