@@ -23,9 +23,8 @@ from tasks.context import context_of
 from tasks.events import emit_expired_event, emit_expiring_event
 from tasks.final_states import stopped
 from tasks.harvest_report import harvested, publish_status
-from tasks.late_cancels import cancel_unheard_runs
 from tasks.other_stores import in_other_stores
-from tasks.silent_runs import crash_silent_runs, start_crashed_runs, start_unbegun_runs
+from tasks.run_repair import repair_runs
 from tasks.steps import STEPS
 
 
@@ -50,11 +49,8 @@ async def harvest(
         async with context_of(
             flow_run.id, credentials_block, storage_block, deadline_s=wait_s, every_account=True
         ) as context:
-            # First: what a cancelled run started is not to be started again.
-            cancelled = [] if keys else await cancel_unheard_runs()
-            started = await start_crashed_runs()
-            unbegun = await start_unbegun_runs()
-            silent = await crash_silent_runs()
+            # A harvest of named clips is of those alone.
+            repaired = [] if keys else await repair_runs()
             others: asyncio.Task[list[str]] | None = None
             if storage_block is None and not keys:
                 blocks = {"credentials_block": credentials_block}
@@ -72,15 +68,7 @@ async def harvest(
                 # Whatever this store's trouble is.
                 elsewhere = await others if others is not None else []
             report.warnings += elsewhere
-            report.warnings += [f"run {name} was silent and is called crashed now" for name in silent]
-            report.warnings += [
-                f"run {name} was cancelled while no worker had it; its page tells of its clips"
-                for name in cancelled
-            ]
-            report.warnings += [f"run {name} was crashed and is started again now" for name in started]
-            report.warnings += [
-                f"run {name} was taken by a worker that died before it began" for name in unbegun
-            ]
+            report.warnings += repaired
             if not keys:
                 await publish_status(context, report.found, storage_block)
             return await harvested(report)

@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tasks.run_repair import repair_runs
 from tasks.silent_runs import RESTART_AUTOMATION, start_crashed_runs, start_unbegun_runs
 
 NAME = "crashed and forgotten"
@@ -34,7 +35,8 @@ def test_a_crashed_run_that_nobody_started_again_is_started_unless_an_operator_s
     prefect_api.patch(f"automations/{automation['id']}", json={"enabled": False}).raise_for_status()
     assert asyncio.run(start_crashed_runs(timedelta(seconds=-5))) == []
     prefect_api.patch(f"automations/{automation['id']}", json={"enabled": True}).raise_for_status()
-    assert NAME in asyncio.run(start_crashed_runs(timedelta(seconds=-5)))
+    told = asyncio.run(repair_runs(unstarted=timedelta(seconds=-5)))
+    assert f"run {NAME} was crashed and is started again now" in told
 
     assert (state(crashed), state(never_began)) == ("AwaitingRetry", "Crashed")
     for run_id in (crashed, never_began):
@@ -53,7 +55,8 @@ def test_a_run_that_a_worker_took_and_never_began_is_given_back(
     begun = _run_in(prefect_api, deployment("generate-video"), "RUNNING", "PENDING")
 
     assert asyncio.run(start_unbegun_runs()) == []
-    assert asyncio.run(start_unbegun_runs(timedelta(seconds=-5))).count(NAME) == 2
+    told = asyncio.run(repair_runs(unbegun=timedelta(seconds=-5)))
+    assert told.count(f"run {NAME} was taken by a worker that died before it began") == 2
 
     states = [prefect_api.get(f"flow_runs/{run_id}").json()["state"] for run_id in (taken, harvest, begun)]
     assert [state["name"] for state in states] == ["AwaitingRetry", "Crashed", "Pending"]

@@ -16,6 +16,7 @@ from prefect.events import emit_event
 from prefect.events.worker import EventsWorker
 from prefect.states import Running
 
+from tasks.run_repair import repair_runs
 from tasks.silent_runs import crash_silent_runs, run_pages
 
 pytestmark = pytest.mark.filterwarnings("default::DeprecationWarning", "default::ResourceWarning")
@@ -58,7 +59,8 @@ def test_a_run_that_has_beaten_and_is_silent_is_crashed_and_one_that_never_beat_
 
     assert asyncio.run(crash_silent_runs(timedelta(hours=1))) == []
     # The runs that other tests killed are found, too.
-    assert "of a dead worker" in asyncio.run(crash_silent_runs(timedelta(seconds=-5)))
+    told = asyncio.run(repair_runs(silence=timedelta(seconds=-5)))
+    assert "run of a dead worker was silent and is called crashed now" in told
 
     states = [
         prefect_api.get(f"flow_runs/{run_id}").json()["state"]["type"] for run_id in (silent, without_beats)
