@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import json
 import os
 import subprocess
@@ -47,7 +46,7 @@ LONG_GRACE_S, SHORT_GRACE_S = 60.0, 0.5
 @pytest.fixture
 def emulator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, prefect_server: Any) -> Iterator[Emulator]:
     # One after the other, so that events come for a while.
-    with Emulator(speed=30, rate_limits=False, concurrency=1, render="tiny", generation_s=18.0) as emulator:
+    with Emulator(speed=30, rate_limits=False, concurrency=1, render="tiny", generation_s=36.0) as emulator:
         port = free_port()
         address = f"http://127.0.0.1:{port}/events"
         more = {
@@ -82,18 +81,17 @@ def _counts() -> Counter[str] | None:
 
 @contextmanager
 def flood(emulator: Emulator) -> Iterator[None]:
-    """Within this block events go wrong in every way, one way after the other, and strangers send rubbish."""
+    """Within this block events go wrong in every way, each event in the next one, and strangers send rubbish."""
     ended = threading.Event()
 
     def pour(client: httpx.Client) -> None:
-        for mode in itertools.cycle(MODES):
-            emulator.turn(push_mode=mode)
+        while not ended.wait(0.25):
+            over = sum(task["status"] in ("SUCCEEDED", "FAILED") for task in emulator.tasks())
+            emulator.turn(push_mode=MODES[over % len(MODES)])
             for _ in range(20):
                 # Nobody listens for a while.
                 with suppress(httpx.HTTPError):
                     client.post(os.environ["WAN_VIDEO_PUSH_URL"], content=b"{}")
-            if ended.wait(0.25):
-                return
 
     with httpx.Client(trust_env=False) as client:
         thread = threading.Thread(target=pour, args=[client])

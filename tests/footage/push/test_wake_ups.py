@@ -45,6 +45,23 @@ async def test_without_a_note_a_pause_lasts_as_long_as_it_says(store: Store) -> 
     assert time.monotonic() - began >= 0.3
 
 
+async def test_a_cancel_is_heard_also_in_the_moment_in_which_a_note_comes(store: Store) -> None:
+    unheard = 0
+    # One of so many turns of the loop is that moment.
+    for turns in range(40):
+        wake(store, KEY)
+        pause = asyncio.create_task(WakeUps(store).pause(KEY, 60))
+        while store.list("wakeups"):  # noqa: ASYNC110 - turns of the loop are what this is about
+            await asyncio.sleep(0)
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        asked = pause.cancel()
+        await asyncio.wait([pause])
+        unheard += asked and not pause.cancelled()
+
+    assert unheard == 0
+
+
 def test_a_note_is_taken_once(store: Store) -> None:
     wake(store, KEY)
     wake(store, KEY)
