@@ -47,6 +47,8 @@ logger = logging.getLogger(__name__)
 EXPIRY_WARNING = timedelta(hours=4)
 # More at once only shorten the wait when downloads are the bottleneck, and they share one link.
 DELIVERIES_AT_ONCE = 8
+# A clip that is worked on takes a quarter of a megabyte in a run of Prefect.
+CLIPS_AT_ONCE = 200
 # An account that others use has tens of thousands of tasks that this store does not claim.
 MOST_STRANGERS = 500
 
@@ -92,6 +94,7 @@ async def harvest_store(
     on_expiring: Callable[[Unfinished], None] | None = None,
     on_expired: Callable[[Unfinished], None] | None = None,
     list_tasks: ListTasks = _list_tasks,
+    at_once: int = CLIPS_AT_ONCE,
 ) -> Harvest:
     """Finish every unfinished clip, or just `keys`; a clip that fails does not hold up the others.
 
@@ -108,8 +111,14 @@ async def harvest_store(
     until_s = boot_clock_s() + context.settings.deadline_s
 
     async def finish(clips: list[Unfinished]) -> None:
-        # All are asked for at once, so that none that is made waits for one that is not.
-        await asyncio.gather(*(_finish(context, clip, steps, gate, until_s, report) for clip in clips))
+        # All are asked for at once, so that none that is made waits for one that is not. Of more than may be worked on
+        # at once, all are asked for once before any is waited for.
+        if len(clips) > at_once:
+            clips = await _each(sorted(clips, key=_expiry_s), finish_one(boot_clock_s()), at_once)
+        await _each(clips, finish_one(until_s), at_once)
+
+    def finish_one(until_s: float) -> Callable[[Unfinished], Awaitable[bool]]:
+        return lambda clip: _finish(context, clip, steps, gate, until_s, report)
 
     async def tell(clips: list[Unfinished]) -> None:
         if clips:
@@ -151,6 +160,24 @@ async def harvest_store(
     report.stranger_count = len(unclaimed)
     report.strangers = [f"{row.task_id} {row.model} {row.status}" for row in unclaimed[:MOST_STRANGERS]]
     return report
+
+
+async def _each(
+    clips: list[Unfinished], finish_one: Callable[[Unfinished], Awaitable[bool]], at_once: int
+) -> list[Unfinished]:
+    """Finish each of them, so many at once; those that are not made yet."""
+    room = asyncio.Semaphore(at_once)
+
+    async def finished(clip: Unfinished) -> bool:
+        async with room:
+            return await finish_one(clip)
+
+    over = await asyncio.gather(*map(finished, clips))
+    return [clip for clip, is_over in zip(clips, over, strict=True) if not is_over]
+
+
+def _expiry_s(clip: Unfinished) -> float:
+    return clip.expires_at.timestamp() if clip.expires_at else 0.0
 
 
 def _open_clips(context: Context, report: Harvest) -> OpenClips:
@@ -306,13 +333,15 @@ async def _finish(
     gate: PrioritySemaphore,
     until_s: float,
     report: Harvest,
-) -> None:
+) -> bool:
+    """Bring one clip to its end, or say in the report why it has none; False: it may have one a little later."""
+    report.waiting.pop(found.key, None)
     if found.attempt is not None and _left_to_a_person(context, found):
         # Taken up again and again it would only fill its log.
         report.waiting[found.key] = str(unknown_purchase(found.key, found.attempt, TOO_OLD))
-        return
+        return True
     # Of those that could be delivered the one comes first that the provider deletes first.
-    rank = found.expires_at.timestamp() if found.expires_at else 0.0
+    rank = _expiry_s(found)
     try:
         clip = await in_thread(
             partial(reopen, delivery_gate=lambda: gate.opened(rank), until_s=until_s),
@@ -324,12 +353,13 @@ async def _finish(
             last = (await clip.state()).last
             if last is None or last.ended is None:
                 report.warnings.append(f"Clip {found.key[:12]} has nothing to finish.")
-                return
+                return True
             raise why_stopped(last, last.ended)
     except Canceled:
         report.canceled.append(found.key)
     except NotFinished as error:
         report.waiting[found.key] = str(error)
+        return False
     except AccountProblem as error:
         # What was bought stays booked until there is a key that may ask for it.
         logger.error("Clip %s: %s", found.key[:12], error)
@@ -343,6 +373,7 @@ async def _finish(
         report.failed[found.key] = f"{type(error).__name__}: {error}"
     else:
         report.delivered.append(found.key)
+    return True
 
 
 async def _learn_clock(context: Context) -> None:

@@ -14,6 +14,7 @@ import pytest
 from bench import Bench, last_receipt
 from countedstore import CountedStore
 from plainsteps import PLAIN_STEPS
+from waiting import until
 
 from footage.clip import Clip, follow
 from footage.concurrency.executors import in_thread
@@ -22,7 +23,7 @@ from footage.evidence.lease import Lease, Worker
 from footage.evidence.records import Outcome
 from footage.evidence.run_log import RunLog, collect_from, recorded
 from footage.evidence.state import Permission, Step
-from footage.steps.harvest import harvest_store
+from footage.steps.harvest import CLIPS_AT_ONCE, harvest_store
 from footage.steps.open_clips import look
 from footage.storage import open_store
 
@@ -322,25 +323,41 @@ def test_the_log_of_each_clip_begins_with_what_its_run_said_before(bench: Bench)
 
 
 @pytest.mark.slow
-async def test_a_clip_that_is_made_does_not_wait_for_many_that_are_not(bench: Bench) -> None:
-    for take in range(1, 13):
+@pytest.mark.parametrize(("waiting", "at_once"), [(12, CLIPS_AT_ONCE), (4, 2)])
+async def test_a_clip_that_is_made_does_not_wait_for_many_that_are_not(
+    bench: Bench, waiting: int, at_once: int
+) -> None:
+    for take in range(1, waiting + 1):
         await in_thread(book, bench, generation_s=80_000.0, take=take)
     bench.emulator.turn(generation_s=0.0)
     # Bought last, so it expires last and has its turn last.
     ready = bench.clip(bench.context(), take=99)
     await in_thread(bench.buy, ready)
+    await in_thread(until, lambda: bench.tasks()[-1]["status"] == "SUCCEEDED", "it is made")
     delivered = asyncio.Event()
+    asked = set[str]()
+    most = 0
 
     async def deliver(clip: Clip) -> Any:
         await PLAIN_STEPS[Step.DELIVER](clip)
         assert clip.key == ready.key
         delivered.set()
 
-    steps = {**PLAIN_STEPS, Step.DELIVER: deliver}
-    harvest = asyncio.create_task(harvest_store(bench.context(deadline_s=60.0), steps))
+    async def poll(clip: Clip) -> Any:
+        nonlocal most
+        asked.add(clip.key)
+        most = max(most, len(asked))
+        try:
+            await PLAIN_STEPS[Step.POLL](clip)
+        finally:
+            asked.remove(clip.key)
+
+    steps = {**PLAIN_STEPS, Step.DELIVER: deliver, Step.POLL: poll}
+    harvest = asyncio.create_task(harvest_store(bench.context(deadline_s=60.0), steps, at_once=at_once))
     try:
         async with asyncio.timeout(20):
             await delivered.wait()
+        assert 1 < most <= at_once
     finally:
         harvest.cancel()
         await asyncio.gather(harvest, return_exceptions=True)
