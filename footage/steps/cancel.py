@@ -117,44 +117,54 @@ def settle(
     """
     client = client_of(context, receipt)
     try:
-        outcome = _ask(client, receipt, until_s, sent=sent)
+        found = _ask(client, receipt, until_s, sent=sent)
     except (Unreachable, Throttled) as error:
         return Cancellation(
             receipt.key, "noted", f"the provider could not be asked ({error.message}); it is asked again"
         )
-    if outcome is None:
-        return Cancellation(
-            receipt.key,
-            "noted",
-            "the provider did not cancel the task, which does not run yet; it is asked again",
-        )
-    kept = evidence.write_outcome(outcome)
+    if not isinstance(found, Outcome):
+        return Cancellation(receipt.key, "noted", _not_cancelled(found, client, receipt))
+    kept = evidence.write_outcome(found)
     logger.info("Clip %s: cancel asked, now %s.", receipt.key[:12], kept.status)
     return _became(receipt.key, kept)
 
 
-def _ask(client: WanClient, receipt: Receipt, until_s: float, *, sent: bool) -> Outcome | None:
-    """What became of the task; None while it neither ended nor runs, and the provider does not cancel it."""
+def _not_cancelled(status: str, client: WanClient, receipt: Receipt) -> str:
+    if status != "UNKNOWN":
+        return f"the provider did not cancel the task, which is {status}; it is asked again"
+    asked_with = client.api_key.fingerprint
+    if asked_with == receipt.key_fingerprint:
+        return f"the provider does not know task {receipt.task_id} now; it is asked again"
+    return (
+        f"key {asked_with}… does not see task {receipt.task_id}, which was bought with key {receipt.key_fingerprint}…: "
+        "it is not cancelled until a run or a harvest with a key of that account is there"
+    )
+
+
+def _ask(client: WanClient, receipt: Receipt, until_s: float, *, sent: bool) -> Outcome | str:
+    """What became of the task, or its last status where it neither ended nor runs, and is not cancelled."""
+    status = ""
     for pause_s in (*PAUSES_S, None):
         if not sent:
             _patiently(partial(client.cancel, receipt.task_id), until_s)
         sent = False
         # Believe the task, not the answer to the cancel.
         answer = _patiently(partial(client.fetch, receipt.task_id), until_s)
-        if answer.status.value in ("SUCCEEDED", "FAILED", "CANCELED"):
+        status = answer.status.value
+        if status in ("SUCCEEDED", "FAILED", "CANCELED"):
             return outcome_of(answer, receipt)
-        if answer.status.value == "RUNNING":
+        if status == "RUNNING":
             return Outcome(
                 key=receipt.key,
                 attempt=receipt.attempt,
                 status="abandoned",
                 decided_at=datetime.now(UTC),
-                code=answer.status.value,
+                code=status,
                 message="the task was RUNNING and can no longer be cancelled; it will be billed",
             )
         if pause_s is not None:
             time.sleep(pause_s)
-    return None
+    return status
 
 
 def _patiently(ask: Callable[[], T], until_s: float) -> T:

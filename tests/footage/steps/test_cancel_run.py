@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from bench import Bench, last_attempt, queued
+from bench import Bench, last_attempt, last_receipt, queued
 from countedstore import CountedStore
 from meetingstore import MeetingStore
 from waiting import until
@@ -222,4 +222,17 @@ def test_a_task_that_waits_and_is_never_cancelled_is_not_called_abandoned(bench:
     done = cancel_clip(bench.context(), clip.key, by="test")
 
     assert done.became == "noted"
+    assert last_attempt(clip).outcome is None
+
+
+def test_a_key_that_does_not_see_the_task_is_named_where_it_should_cancel_it(bench: Bench) -> None:
+    bench.emulator.turn(start_delay_s=5000.0, accounts=["sk-another"])
+    clip = bench.clip()
+    bench.buy(clip)
+
+    done = cancel_clip(bench.context(key="sk-another"), clip.key, by="test")
+
+    bought_with = last_receipt(clip).key_fingerprint
+    assert done.became == "noted"
+    assert f"which was bought with key {bought_with}…" in done.message
     assert last_attempt(clip).outcome is None
