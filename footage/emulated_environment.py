@@ -94,6 +94,12 @@ def below(output: str) -> str:
     return f"{output}emulated" if output.endswith("/") else f"{output}/emulated"
 
 
+def base_of_emulated(output: str) -> str:
+    """The folder or URL that these emulated clips are below."""
+    base = output.removesuffix("emulated")
+    return base if base.endswith("://") else base.removesuffix("/")
+
+
 def state_folder(output: str) -> Path:
     """Where the emulator keeps what belongs to this output: beside the clips, or here if they are elsewhere."""
     if "://" not in output:

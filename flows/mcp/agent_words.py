@@ -9,8 +9,8 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from flows.cli.console import command_here
 from flows.cli.error_json import billed
+from flows.mcp.command_anywhere import command_anywhere
 from footage.errors import FootageError, InvalidRequest, Problem
 from footage.errors.actions import Action, Harvest, ReadBoard, Rerun, Wait
 from footage.privacy.display import shown
@@ -58,7 +58,7 @@ def _written(action: Action) -> str:
         case Rerun(key, False, False):
             return f"the tool `submit` with the same request (clip {key[:12]})"
         case _:
-            return f"`{command_here(action)}` (for the person, in a terminal)"
+            return f"`{command_anywhere(action)}` (for the person, in a terminal)"
 
 
 def _answers(options: Sequence[str]) -> str:

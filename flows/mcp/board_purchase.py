@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import shlex
 import tempfile
 import time
 from collections.abc import Sequence
@@ -18,15 +17,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from flows.cli.clip_process import ChildProcess
-from flows.cli.console import command_here
 from flows.mcp.agent_words import of_command
 from flows.mcp.board_offer import BoardOffer, board_offer
+from flows.mcp.command_anywhere import command_anywhere
 from flows.mcp.purchase import RefusedByWorker
 from flows.mcp.tool import Answer, Call
 from flows.mcp.tool_inputs import BoardSubmitInput
 from flows.mcp.tool_outputs import BoardSubmitOutput, Next
 from footage.errors import InvalidRequest, OverBudget, Problem
-from footage.errors.actions import ReadBoard
+from footage.errors.actions import ReadBoard, typed
 from footage.library.clip_index import cache_folder
 from footage.spending.stop_switch import require_buying
 from footage.storyboard import approval_reason, check_budget
@@ -115,8 +114,8 @@ def _has_to_be_asked(server_context: ServerContext, offer: BoardOffer) -> bool:
 
 
 def _needs_approval(offer: BoardOffer) -> Answer:
-    options = [f"{name} {shlex.quote(value)}" for name, value in _caps(offer).items()]
-    command = " ".join([command_here(ReadBoard(str(_kept(offer)))), *options])
+    options = [typed(name, value) for name, value in _caps(offer).items()]
+    command = command_anywhere(ReadBoard(str(_kept(offer))), *options)
     reason = "a person has to agree, and this client cannot ask one; nothing was bought"
     return Answer(_output(offer, "needs_approval", reason=reason, command=command))
 

@@ -12,15 +12,20 @@ from flows.mcp.clip_report import short
 from flows.mcp.tool import Answer, Call
 from flows.mcp.tool_inputs import BoardStatusInput
 from flows.mcp.tool_outputs import BoardShotRow, BoardStatusOutput, Money, Next
-from footage.errors import NotThere
+from footage.errors import InvalidRequest, NotThere, Unreachable
+from footage.storyboard.cut import file_name
 from footage.storyboard.folder import ROOT, folder_of, kept_board
 from footage.storyboard.prepared_board import prepare_board
-from footage.storyboard.to_buy import paid_shots
+from footage.storyboard.take_list import read_takes
+from footage.storyboard.to_buy import bought_clip, paid_shots
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from flows.mcp.server_context import ServerContext
     from footage.context import Context
     from footage.storyboard import BoardPlan
+    from footage.storyboard.to_buy import BoughtClip
 
 _MOST_REPORT_BYTES = 20_000_000
 
@@ -36,10 +41,19 @@ async def storyboard_status(call: Call, given: BoardStatusInput) -> Answer:
 
 
 def _status(server_context: ServerContext, context: Context, given: BoardStatusInput) -> BoardStatusOutput:
-    plan = prepare_board(context, kept_board(context.store, given.board)).plan
-    handle = folder_of(context.store, plan.board).removeprefix(f"{ROOT}/")
+    board = kept_board(context.store, given.board)
+    try:
+        plan = prepare_board(context, board).plan
+    except (InvalidRequest, Unreachable):
+        # It is kept without secrets, so a picture inside of it or behind a signed link cannot be read again; nor can
+        # one that is gone by now.
+        plan = None
+        handle = file_name(given.board, otherwise="storyboard")
+    else:
+        handle = folder_of(context.store, plan.board).removeprefix(f"{ROOT}/")
     report = _report(context, handle)
-    rows, links = _rows(context, plan, report), _links(context, handle)
+    rows = _ordered(context, board, handle, report) if plan is None else _rows(context, plan, report)
+    links = _links(context, handle)
     worker = server_context.workers.of(f"board {handle}")
     ended = worker.ended() if worker is not None else None
     working = worker is not None and ended is None
@@ -72,21 +86,35 @@ def _status(server_context: ServerContext, context: Context, given: BoardStatusI
 def _rows(context: Context, plan: BoardPlan, report: dict[str, Any]) -> list[BoardShotRow]:
     """Each take of the board."""
     paid = paid_shots(context, plan, buy_again=False)
-    told: dict[str, Any] = report.get("shots", {})
-    rows: list[BoardShotRow] = []
-    for take in plan.takes:
-        clip = paid.get(take.same_as or take.id)
-        state = "missing" if clip is None else "delivered" if clip.stored else "booked"
-        reason = told.get(take.id, {}).get("reason") if state == "missing" else None
-        rows.append(
-            BoardShotRow(
-                id=short(take.id, 80),
-                state=state,
-                key=clip.key if clip is not None else None,
-                reason=short(reason) if reason else None,
-            )
-        )
+    return [_row(take.id, paid.get(take.same_as or take.id), report) for take in plan.takes]
+
+
+def _ordered(
+    context: Context, board: Mapping[str, Any], handle: str, report: dict[str, Any]
+) -> list[BoardShotRow]:
+    """Each take that was ordered, and the shots of which none was, where the board cannot be planned again."""
+    takes, rows = read_takes(context.store, f"{ROOT}/{handle}"), list[BoardShotRow]()
+    for shot in (str(shot["id"]) for shot in board["shots"]):
+        newest = {take.number: take.key for take in takes.get(shot, ())}
+        first = min(newest, default=None)
+        if first is None:
+            rows.append(_row(shot, None, report))
+        for number, key in newest.items():
+            clip = bought_clip(context, key)
+            rows.append(_row(shot if number == first else f"{shot}:{number}", clip, report))
     return rows
+
+
+def _row(take_id: str, clip: BoughtClip | None, report: dict[str, Any]) -> BoardShotRow:
+    state = "missing" if clip is None else "delivered" if clip.stored else "booked"
+    told: dict[str, Any] = report.get("shots", {})
+    reason = told.get(take_id, {}).get("reason") if state == "missing" else None
+    return BoardShotRow(
+        id=short(take_id, 80),
+        state=state,
+        key=clip.key if clip is not None else None,
+        reason=short(reason) if reason else None,
+    )
 
 
 def _report(context: Context, handle: str) -> dict[str, Any]:

@@ -15,9 +15,9 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
 from flows.cli.clip_process import start_clip_process, until_bought
-from flows.cli.console import command_here
 from flows.mcp.agent_words import of_command
 from flows.mcp.clip_report import clip_row, next_of, price_of, short
+from flows.mcp.command_anywhere import command_anywhere
 from flows.mcp.tool import Answer, Call
 from flows.mcp.tool_inputs import SubmitInput
 from flows.mcp.tool_outputs import Next, SubmitOutput
@@ -160,8 +160,8 @@ def _needs_approval(server_context: ServerContext, offer: Offer) -> Answer:
     with server_context.provider() as context:
         # Nobody said yet that a cancelled clip is wanted after all.
         enter(context, offer.prepared, Permission(may_buy=False))
-    within = f"{typed('--region', offer.region)} {typed('--max-cost', offer.cap)}"
-    command = f"{command_here(Rerun(offer.key))} {within}"
+    within = typed("--region", offer.region), typed("--max-cost", offer.cap)
+    command = command_anywhere(Rerun(offer.key), *within)
     reason = "a person has to agree, and this client cannot ask one; nothing was bought"
     return Answer(_output(offer, "needs_approval", reason=reason, command=command))
 

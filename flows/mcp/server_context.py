@@ -97,10 +97,15 @@ class ServerContext:
             yield context
 
     def server(self) -> str | None:
-        """The address of the Prefect server that answers now."""
+        """The address of the Prefect server that answers now; the local one is started where only it may have a key."""
         # Prefect takes a second to load, and several threads must not begin with it at once.
         with self._lock, contextlib.suppress(Unreachable):
-            from flows.cli.server_address import found_server
+            from flows.cli.server_address import found_server, key_needs_server
 
-            return found_server()
+            url = found_server()
+            if url is None and key_needs_server():
+                from flows.cli.local_server import start_local_server
+
+                url = start_local_server()
+            return url
         return None

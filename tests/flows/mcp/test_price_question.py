@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import os
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -110,12 +113,25 @@ async def test_where_nobody_can_be_asked_a_command_does_what_a_yes_would(era: Er
         where = await call(client, "status", keys=[answer["key"]])
 
     assert answer["state"] == again["state"] == "needs_approval"
-    assert (
-        answer["command"]
-        == f"wan-video generate --key {answer['key']} --region cn-beijing --max-cost '0.70 CNY'"
+    assert answer["command"].endswith(
+        f"wan-video generate --key {answer['key']} --region cn-beijing --max-cost '0.70 CNY'"
     )
     assert answer["command"] in answer["next"]["words"]
     assert (where["clips"][0]["state"], where["clips"][0]["billed"]) == ("ordered", "no")
+
+
+@pytest.mark.slow
+async def test_the_command_for_a_person_finds_the_clip_from_any_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with client_of(make_server(ServerContext()), "auto") as client:
+        answer = await call(client, "submit", request=CLIP, **PRICE)
+    monkeypatch.delenv("OUTPUT_DIR")
+
+    typed = await asyncio.create_subprocess_shell(answer["command"], cwd=tmp_path)
+
+    # The key is missing, and not the clip.
+    assert await typed.wait() == 3
 
 
 async def test_the_models_own_yes_is_no_argument() -> None:
@@ -238,6 +254,7 @@ async def test_a_board_is_asked_about_as_a_whole_and_kept_for_a_person_who_canno
     assert (declined["state"], unasked["state"]) == ("declined", "needs_approval")
     assert "2 clips" in person.asked[0]
     assert "1.40 CNY" in person.asked[0]
-    _, _, path, *options = unasked["command"].split()
+    place, _, _, path, *options = shlex.split(unasked["command"])
+    assert place == f"OUTPUT_DIR={os.environ['OUTPUT_DIR']}"
     assert title_of_private_file(path) == "Boats"
     assert options == ["--max-cost", "1.40", "--max-seconds", "10", "--approve-above", "1.40"]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import json
 import os
 import signal
 import sys
@@ -18,6 +20,7 @@ from bench import last_receipt
 from mcp.client import Client
 from mcp.client.stdio import StdioServerParameters
 from mcp.shared.exceptions import MCPError
+from pictures import picture
 from purchases import buy_and_leave
 from waiting import until
 
@@ -189,6 +192,35 @@ async def test_a_board_that_was_changed_is_refused_while_its_first_version_is_ma
     assert asked == 1
     assert (then["board"], then["to_buy"]) == (begun["board"], 1)
     assert emulator.ledger()["accepted"] == 2
+
+
+@pytest.mark.slow
+async def test_a_board_whose_picture_cannot_be_read_again_is_followed_all_the_same(
+    emulator: Emulator,
+) -> None:
+    emulator.turn(generation_s=3000)
+    image = "data:image/png;base64," + base64.b64encode(picture(640, 480)).decode()
+    board = json.dumps(
+        {
+            "schema": "wan-video/storyboard/1",
+            "title": "Pictures",
+            "shots": [
+                {"id": "s01", "prompt": "A boat", "model": "wan2.6-i2v-flash", "reference_image": image},
+                {"id": "s02", "prompt": "A harbour", "model": "wan2.2-t2v-plus", "size": "832*480"},
+            ],
+        }
+    )
+    caps = {"max_cost": 9, "currency": "CNY", "max_seconds": 20}
+    server_context = ServerContext()
+    async with client_of(make_server(server_context), "auto", Person()) as client:
+        begun = await call(client, "storyboard_submit", board=board, **caps)
+        await asyncio.to_thread(until, lambda: emulator.ledger()["accepted"] == 2, "they are bought", 120)
+        how_far = await call(client, "storyboard_status", board=begun["board"])
+        await _made(emulator, server_context, begun["board"], clips=2)
+        made = await call(client, "storyboard_status", board=begun["board"])
+
+    assert (how_far["state"], how_far["counts"]) == ("booked", {"booked": 2})
+    assert (made["state"], [shot["id"] for shot in made["shots"]]) == ("delivered", ["s01", "s02"])
 
 
 @pytest.mark.slow
