@@ -42,6 +42,7 @@ def test_setup_says_what_to_start_next(set_up: Any, prefect_server: Any) -> None
     assert f"export PREFECT_API_URL={prefect_server.url}" in set_up.stderr
     assert "prefect worker start --pool wan-video" in set_up.stderr
     assert "prefect deployment run generate-video/generate-video" in set_up.stderr
+    assert "--param credentials_block=setup --param storage_block=setup" in set_up.stderr
 
 
 def test_the_storage_block_has_the_base_of_the_environment(set_up: Any) -> None:
@@ -73,6 +74,10 @@ def test_a_second_setup_leaves_what_an_operator_changed(
     assert all(one["description"].startswith("For ") for one in automations.values()), "what each is for"
     automation = automations["wan-video: crashed runs go on"]
     prefect_api.patch(f"automations/{automation['id']}", json={"enabled": False}).raise_for_status()
+    requested = "wan-video: a requested shot starts generate-from-event"
+    prefect_api.patch(
+        f"automations/{automations[requested]['id']}", json={"enabled": False}
+    ).raise_for_status()
     prefect_api.patch("work_pools/wan-video", json={"concurrency_limit": 4}).raise_for_status()
     assert run(["schedule", "resume", GENERATE]) == 0
     (switched,) = prefect_api.get(f"deployments/name/{GENERATE}").json()["schedules"]
@@ -103,9 +108,10 @@ def test_a_second_setup_leaves_what_an_operator_changed(
     (kept,) = prefect_api.get(f"deployments/name/{GENERATE}").json()["schedules"]
     assert (kept["active"], kept["parameters"]) == (True, switched["parameters"])
     assert run(["schedule", "pause", GENERATE]) == 0
-    assert len(prefect_api.post("automations/filter", json={}).json()) == 3, (
-        "two of ours, one of the event trigger"
-    )
+    afterwards = {one["name"]: one for one in prefect_api.post("automations/filter", json={}).json()}
+    assert len(afterwards) == 3, "two of ours, one of the event trigger"
+    assert afterwards[requested]["enabled"] is False
+    prefect_api.patch(f"automations/{afterwards[requested]['id']}", json={"enabled": True}).raise_for_status()
     prefect_api.patch(f"automations/{automation['id']}", json={"enabled": True}).raise_for_status()
     prefect_api.patch(f"v2/concurrency_limits/{name}", json={"limit": 5}).raise_for_status()
 

@@ -6,6 +6,7 @@ import asyncio
 import os
 import re
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
@@ -71,7 +72,10 @@ def setup(
             print(f"{one.became:<8}{one.kind:<13}{one.name}{note}")
     if not remove:
         pool = next(one.name for one in done if one.kind == "work pool")
-        _tell_next(ui, pool, EMULATED_DEPLOYMENT if emulator else "generate-video")
+        if emulator:
+            _tell_next(ui, pool, EMULATED_DEPLOYMENT)
+        else:
+            _tell_next(ui, pool, "generate-video", _blocks(done))
 
 
 @dataclass(frozen=True)
@@ -85,7 +89,17 @@ class Wishes:
     replace: bool
 
 
-def _tell_next(ui: str, pool: str, deployment: str) -> None:
+def _blocks(done: Sequence[Done]) -> list[str]:
+    """What a run has to be told to use the blocks that are there; the usual one of the key it finds by itself."""
+    there = {one.kind: one.name for one in done if one.became != "skipped"}
+    credentials, storage = there.get("credentials"), there.get("storage")
+    return [
+        *([f"--param credentials_block={credentials}"] if credentials not in (None, "dashscope") else []),
+        *([f"--param storage_block={storage}"] if storage is not None else []),
+    ]
+
+
+def _tell_next(ui: str, pool: str, deployment: str, blocks: Sequence[str] = ()) -> None:
     from flows.cli.local_server import PROFILE, is_local_server
     from flows.cli.server_address import ui_line
 
@@ -96,7 +110,7 @@ def _tell_next(ui: str, pool: str, deployment: str) -> None:
     tell(f"  export PREFECT_PROFILE={PROFILE}" if profile else f"  export PREFECT_API_URL={api_url}")
     tell(f"  prefect worker start --pool {pool}")
     tell(f"  prefect deployment run generate-video/{deployment} --param 'prompt=A paper boat' \\")
-    tell("      --param model=wan2.2-t2v-plus --param 'size=832*480'")
+    tell(" ".join(["      --param model=wan2.2-t2v-plus --param 'size=832*480'", *blocks]))
     tell(f"  {ui_line(ui)}")
 
 

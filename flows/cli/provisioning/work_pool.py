@@ -91,18 +91,21 @@ async def deploy(
     """Deploy as `prefect --no-prompt deploy --all` does, and complete the forms: what a form can know is wrong is
     refused when a run is asked for, not in a failure of the run.
 
-    The schedules of a deployment that is there already are left as they are: Prefect would make them anew, and
-    so switch on or off what a person switched.
+    Schedules and triggers of a deployment that is there already stay on or off as they are: Prefect would make them
+    anew, and so switch on or off what a person switched.
 
     Raises:
         FootageError: Prefect refused; its own words are in the message.
     """
     before = {name for name in wanted if await _find(client, name)}
-    entries = [
-        {field: value for field, value in entry.items() if field != "schedules" or name not in before}
+    entries = {
+        name: {
+            **{field: value for field, value in entry.items() if field != "schedules" or name not in before},
+            **await _triggers(client, entry),
+        }
         for name, entry in wanted.items()
-    ]
-    output, code = await _prefect_deploy(project, entries, api_url)
+    }
+    output, code = await _prefect_deploy(project, [*entries.values()], api_url)
     deployed = {name: await _find(client, name) for name in wanted}
     missing = [name for name, found in deployed.items() if found is None]
     if code or missing:
@@ -115,8 +118,17 @@ async def deploy(
             await _complete_form(client, found)
     return [
         Done("deployment", name, "updated" if name in before else "made", _when(entry, deployed[name]))
-        for name, entry in wanted.items()
+        for name, entry in entries.items()
     ]
+
+
+async def _triggers(client: PrefectClient, entry: dict[str, Any]) -> dict[str, Any]:
+    """The triggers of a deployment, on or off as they are on the server."""
+    triggers: list[dict[str, Any]] = []
+    for trigger in entry.get("triggers", ()):
+        there = await client.read_automations_by_name(trigger["name"]) if "name" in trigger else []
+        triggers.append({**trigger, "enabled": any(one.enabled for one in there)} if there else trigger)
+    return {"triggers": triggers} if triggers else {}
 
 
 async def _prefect_deploy(
@@ -173,5 +185,9 @@ def _when(entry: dict[str, Any], deployed: DeploymentResponse | None) -> str:
         else "on a schedule"
         for plan in active
     ]
-    events = [event for trigger in entry.get("triggers", ()) for event in trigger["expect"]]
-    return ", ".join([*starts, *(f"for each event {event}" for event in events)]) or "when asked"
+    events = [
+        f"for each event {event}{'' if trigger.get('enabled', True) else ' (switched off)'}"
+        for trigger in entry.get("triggers", ())
+        for event in trigger["expect"]
+    ]
+    return ", ".join([*starts, *events]) or "when asked"
