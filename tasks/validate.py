@@ -20,6 +20,7 @@ from footage.checkup import Finding, Level, examine, local_findings, provider_fi
 from footage.checkup.finding import fix_of
 from footage.concurrency.executors import in_heavy_thread, in_thread
 from footage.errors import AccountProblem, StorageProblem
+from footage.errors.actions import Verify
 from footage.evidence.stored_clips import keys_in
 from footage.steps.model_survey import report_changes
 from footage.steps.open_clips import open_keys, repair_markers
@@ -157,7 +158,7 @@ def open_clips_finding(context: Context, known: Mapping[str, set[str]]) -> Findi
         "clips pruned"
     )
     if done.warnings:
-        return Finding("open clips", "warn", f"{message}; {done.warnings[0]}", "wan-video verify --all")
+        return Finding("open clips", "warn", f"{message}; {done.warnings[0]}", context.command(Verify()))
     return Finding("open clips", "ok", message)
 
 
@@ -177,7 +178,7 @@ def clips_finding(context: Context, known: Mapping[str, set[str]] | None = None)
         message = (
             f"{len(night.damaged)} of {night.clips} clips are damaged; {first.key[:12]}: {first.problems[0]}"
         )
-        return Finding("clips", "fail", message, "wan-video verify --all names all of them", 7)
+        return Finding("clips", "fail", message, f"{context.command(Verify())} names all of them", 7)
     return Finding(
         "clips", "ok", f"{night.clips} stored clips are as delivered ({night.read_bytes:,} bytes read)"
     )

@@ -120,6 +120,11 @@ def remember_flags(arguments: list[str]) -> None:
             _flags.append(f"{name} {shlex.quote(value or following)}")
 
 
+def flags_here() -> tuple[str, ...]:
+    """The flags of this command that say where its clips are."""
+    return tuple(_flags)
+
+
 def command_here(action: Action) -> str:
     """The command for an action, so that it finds this command's clips."""
     return command(action, _flags)

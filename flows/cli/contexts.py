@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import Generator
 
+from flows.cli.console import flags_here
 from footage.context import Context, open_context
 from footage.errors import Unreachable
 from footage.errors.actions import Setup
@@ -39,7 +40,7 @@ def context_alone(credentials_block: str | None, storage_block: str | None) -> G
     """
     if credentials_block or storage_block:
         raise Unreachable("Blocks are on a Prefect server, and none is running.", next_step=Setup())
-    with open_context() as context:
+    with open_context(flags=flags_here()) as context:
         yield context
 
 
@@ -64,7 +65,7 @@ def context_before_run(credentials_block: str | None, storage_block: str | None)
         Unreachable: A block was named, and there is no Prefect server.
     """
     if credentials_block is None and storage_block is None:
-        with open_context() as context:
+        with open_context(flags=flags_here()) as context:
             yield context
         return
     with context_here(credentials_block, storage_block) as context:
@@ -73,24 +74,27 @@ def context_before_run(credentials_block: str | None, storage_block: str | None)
 
 @contextlib.contextmanager
 def context_here(credentials_block: str | None, storage_block: str | None) -> Generator[Context]:
-    """With the server's blocks where one answers, else alone; a server is started only for a block that is named.
+    """With the server's blocks where one answers, else alone; a server is started for a block that is named, and where
+    the only key may be in a block of the local one.
 
     Raises:
         AccountProblem, InvalidRequest: There is no such block.
         Unreachable: A block was named, and there is no Prefect server.
     """
-    from flows.cli.server_address import found_server, prefect_server, talking_to
+    from flows.cli.server_address import found_server, key_needs_server, prefect_server, talking_to
 
-    if credentials_block or storage_block:
+    url, has_to_run = None, bool(credentials_block or storage_block)
+    if not has_to_run:
+        # What is paid for must be cancelled also while Prefect is away; then the key is the environment's.
+        with contextlib.suppress(Unreachable):
+            url = found_server()
+            has_to_run = url is None and key_needs_server()
+    if has_to_run:
         with prefect_server(), context_with_blocks(credentials_block, storage_block) as context:
             yield context
         return
-    url = None
-    # What is paid for must be cancelled also while Prefect is away; then the key is the environment's.
-    with contextlib.suppress(Unreachable):
-        url = found_server()
     if url is None:
-        with open_context() as context:
+        with open_context(flags=flags_here()) as context:
             yield context
         return
     with talking_to(url), context_with_blocks(None, None) as context:

@@ -221,5 +221,5 @@ def approve_run(run_id: str) -> None:
 
 def _nothing_to_approve(run_id: str) -> InvalidRequest:
     why = "there is no run with this id that waits for approval"
-    allowed = "the id of a run that is Suspended or Paused: prefect flow-run ls --state PAUSED"
+    allowed = "the id of a run that is Suspended or Paused: prefect flow-run ls --state-type PAUSED"
     return InvalidRequest(problems=(Problem("approve", run_id, why, allowed),))

@@ -150,6 +150,15 @@ def _login(settings: Settings, local: str | None) -> dict[str, str]:
     return {**settings.client.custom_headers, **({"Authorization": f"Bearer {key}"} if key else {})}
 
 
+def key_needs_server() -> bool:
+    """Whether there is no key here, and one may be in a block of the local server, which does not run."""
+    try:
+        key_of_environment()
+    except AccountProblem:
+        return may_keep_a_key()
+    return False
+
+
 def require_key() -> None:
     """Look for a key here before a server is started in vain; a stopped one may keep a key in a block.
 

@@ -28,10 +28,10 @@ DESCRIPTION = (
     "当用户想用阿里云通义万相（Wan）模型生成视频片段或分镜短片（文生视频、图生视频），或询问价格、进度、取回或取消片段时使用："
     "先校验并报价，经本人同意后在上限内只购买一次，再等待并交付经校验的文件。不用于剪辑、修改或描述已有的视频。"
 )
-# What buys is never among them: the host asks its person.
+# What buys is never among them: the host asks its person. A host may take each for the beginning of a line, so a
+# command that can buy is none of them, whatever option stands first.
 ALLOWED_TOOLS = (
-    "Bash(wan-video models:*) Bash(wan-video explain:*) Bash(wan-video doctor:*) Bash(wan-video status:*) "
-    "Bash(wan-video storyboard --dry-run:*)"
+    "Bash(wan-video models:*) Bash(wan-video explain:*) Bash(wan-video doctor:*) Bash(wan-video status:*)"
 )
 EXAMPLE_REQUEST = {
     "prompt": "A paper boat sails down a rainy street, low camera, soft light",

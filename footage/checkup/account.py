@@ -12,6 +12,7 @@ from footage.checkup.completion_events import event_findings
 from footage.checkup.finding import Finding, examine
 from footage.credentials import DEFAULT_ACCOUNT
 from footage.errors import AccountProblem, FootageError
+from footage.errors.actions import Harvest
 from footage.request import VideoRequest
 from footage.steps.probe import ask
 
@@ -220,6 +221,6 @@ def _unfinished(context: Context) -> Finding:
             "unfinished",
             "warn",
             f"{len(soon)} of {len(left)} unfinished clips expire within {EXPIRY_WARNING.seconds // 3600} hours",
-            "wan-video harvest",
+            context.command(Harvest()),
         )
     return Finding("unfinished", "ok", f"{len(left)} bought and on their way")

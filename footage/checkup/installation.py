@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from footage.catalogue import CATALOGUE, offered_models
 from footage.checkup.finding import Finding, examine
 from footage.errors import BuyingStopped, OverBudget, StorageProblem
+from footage.errors.actions import ResumeBuying
 from footage.network.proxies import proxy_for, shown_proxy
 from footage.spending.stop_switch import stopped
 
@@ -193,7 +194,9 @@ def buying_finding(context: Context) -> Finding:
 def _buying(context: Context) -> Finding:
     name = "buying"
     if (order := stopped(context.store)) is not None:
-        return Finding(name, "fail", order.in_words(), "wan-video resume-buying", BuyingStopped.exit_code)
+        return Finding(
+            name, "fail", order.in_words(), context.command(ResumeBuying()), BuyingStopped.exit_code
+        )
     spent = context.spending.spent(context.provider_now())
     reached = [cap for cap in context.caps if cap.left(spent) <= 0]
     told = "; ".join(cap.left_in_words(spent) for cap in context.caps) or "no cap is set for a day or a month"

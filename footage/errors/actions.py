@@ -135,13 +135,16 @@ Action = (
 # Those that look for clips need to be told where they are.
 _ABOUT_TAKES = (Pick, Keep, Reject, Retake)
 _ABOUT_CLIPS = (Rerun, AdoptTask, Harvest, Wait, Verify, ResumeBuying, Spending, ReadBoard, *_ABOUT_TAKES)
+# The others ask the provider nothing, and their commands know no such option.
+_ASK_PROVIDER = (Rerun, AdoptTask, Harvest, ReadBoard, Retake)
 
 
 def command(action: Action, flags: Sequence[str] = ()) -> str:
     """The command line for an action, with the `flags` that say where this call's clips are."""
     words = ["wan-video", *_words(action)]
     if isinstance(action, _ABOUT_CLIPS):
-        words[2:2] = flags
+        asks = isinstance(action, _ASK_PROVIDER)
+        words[2:2] = [flag for flag in flags if asks or not flag.startswith("--credentials-block")]
     return " ".join(words)
 
 

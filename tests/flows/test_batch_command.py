@@ -237,6 +237,18 @@ def test_a_line_with_a_key_is_bought_where_it_was_priced_and_for_no_more(
     assert emulator.ledger()["creates"] == 1
 
 
+def test_caps_in_two_currencies_are_refused(
+    emulator: Emulator, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "requests.jsonl"
+    file.write_text(json.dumps(BOAT))
+    caps = ["--max-cost", "14 USD", "--approve-above", "50", "--currency", "CNY"]
+
+    assert command(["generate", "--file", str(file), *caps]) == 2
+    assert "currency = CNY" in capsys.readouterr().err
+    assert emulator.ledger()["creates"] == 0
+
+
 def test_a_cap_without_a_file_is_refused(emulator: Emulator) -> None:
     assert command(["generate", "--prompt", "a boat", "--model", BOAT["model"], "--max-cost", "1"]) == 2
     assert emulator.ledger()["creates"] == 0

@@ -15,7 +15,7 @@ from prefect.blocks.system import Secret
 from pydantic import SecretStr
 
 from flows.cli import run
-from footage.checkup import exit_code, provider_findings
+from footage.checkup import buying_finding, exit_code, provider_findings
 from footage.context import Context, open_context
 from footage.credentials import parse_key
 from footage.emulator import Emulator
@@ -148,6 +148,8 @@ def test_doctor_names_the_switch_and_the_caps_that_stop_buying(
     assert code == 6
     assert "somebody stopped all buying" in findings["buying"]["message"]
     assert findings["buying"]["fix"] == "wan-video resume-buying"
+    with open_context(flags=["--storage-block films"]) as context:
+        assert buying_finding(context).fix == "wan-video resume-buying --storage-block films"
 
 
 def test_a_cap_of_one_model_that_is_reached_stops_no_other(

@@ -200,6 +200,9 @@ def test_what_stops_the_process_that_buys_is_told_by_who_started_it(
     code, answer = said(["generate", *CLIP, "--submit-only"], capsys)
 
     assert (code, answer["error"]["kind"]) == (3, "AccountProblem")
+    emulator.fault("create-refused-InvalidApiKey")
+    assert run(["generate", *CLIP, "--submit-only"]) == 3
+    assert "AccountProblem: " in capsys.readouterr().err
 
 
 @pytest.mark.slow

@@ -185,5 +185,5 @@ def test_an_approval_that_the_server_does_not_take_is_no_mistake_of_the_person(
 
     told = capsys.readouterr().err
     assert (mistakes, unanswered) == ({2}, 8)
-    assert "prefect flow-run ls --state PAUSED" in told
+    assert "prefect flow-run ls --state-type PAUSED" in told
     assert "The Prefect server answers 504; nothing was approved." in told

@@ -25,7 +25,7 @@ from prefect.settings.models.logging import LoggingSettings
 
 from flows.cli import guarded, run
 from flows.cli.local_server import running_server
-from flows.cli.server_address import found_server, require_key
+from flows.cli.server_address import found_server, key_needs_server, require_key
 from flows.cli.server_health import wait_for_server
 from footage.errors import AccountProblem, Unreachable
 
@@ -166,10 +166,12 @@ def test_without_a_key_no_server_is_started_unless_a_stopped_one_keeps_a_key(
             database.commit()
             with pytest.raises(AccountProblem, match="No Model Studio API key was found"):
                 require_key()
+            assert not key_needs_server()
 
             database.execute("INSERT INTO block_document VALUES ('dashscope')")
             database.commit()
             require_key()
+            assert key_needs_server()
 
 
 def _wrong_level() -> object:

@@ -65,7 +65,7 @@ def test_nothing_that_buys_is_allowed_beforehand(skill: Path) -> None:
     front, _ = _parts(skill)
 
     allowed = re.findall(r"Bash\(wan-video ([^:]+):\*\)", front["allowed-tools"])
-    assert set(allowed) == {"models", "explain", "doctor", "status", "storyboard --dry-run"}
+    assert set(allowed) == {"models", "explain", "doctor", "status"}
 
 
 def test_every_command_of_the_skill_is_understood_and_every_name_is_one_of_today(skill: Path) -> None:

@@ -287,6 +287,10 @@ def test_a_price_above_the_limit_waits_for_a_persons_yes(
     assert empty.json()["status"] == "REJECT"
     assert emulator.ledger()["creates"] == 0
 
+    # What a host allows because of its first option approves nothing.
+    assert run(["storyboard", "--dry-run", "--approve", run_id]) == 2
+    assert emulator.ledger()["creates"] == 0
+
     assert run(["storyboard", "--approve", run_id]) == 0
     told, _ = waiting.communicate(timeout=90)
     assert json.loads(told)["shots"] == {"a": "delivered"}

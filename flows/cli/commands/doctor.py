@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from flows.cli.console import show_progress, tell
 from flows.cli.emulator_client import emulated
@@ -46,7 +46,7 @@ def doctor(
 def _doctor(credentials_block: str | None, storage_block: str | None) -> Iterator[Finding]:
     from flows.cli.contexts import context_alone, context_with_blocks
     from flows.cli.provisioning.health import database_finding, server_findings
-    from flows.cli.server_address import found_server, talking_to
+    from flows.cli.server_address import found_server, key_needs_server, prefect_server, talking_to
     from footage.checkup import Finding, examine
     from footage.privacy.display import shown_reference
 
@@ -63,10 +63,16 @@ def _doctor(credentials_block: str | None, storage_block: str | None) -> Iterato
     yield examine("prefect", look)
     yield examine("database", database_finding).as_warning()
     url = addresses[0] if addresses else None
-    if url is None:
+    stopped = bool(addresses) and url is None
+    if stopped and (credentials_block or storage_block or key_needs_server()):
+        # A run would start it, too: what it needs is in its blocks.
+        place: AbstractContextManager[Any] = prefect_server()
+    elif url is not None:
+        place = talking_to(url)
+    else:
         yield from _work_findings(context_alone(credentials_block, storage_block))
         return
-    with talking_to(url):
+    with place:
         from prefect.client.orchestration import get_client
 
         with get_client(sync_client=True) as client:

@@ -40,7 +40,7 @@ def generate(
     max_seconds: Annotated[float | None, Parameter(metavar="SECONDS")] = None,
     max_cost: Annotated[str | None, Parameter(metavar="AMOUNT")] = None,
     approve_above: Annotated[float | None, Parameter(metavar="AMOUNT")] = None,
-    currency: Literal["USD", "CNY"] = "USD",
+    currency: Literal["USD", "CNY"] | None = None,
     dry_run: Switch = False,
     emulator: Switch = False,
     json: Switch = False,
@@ -62,7 +62,8 @@ def generate(
         max_cost: The most that the clip may cost, or with --file the run may spend, such as "0.70 CNY" or "0.10 USD";
             what is dearer is not bought.
         approve_above: With --file: above this price a person has to approve.
-        currency: With --file: currency of --approve-above, and of a --max-cost that names none.
+        currency: With --file: currency of --approve-above, and of a --max-cost that names none; else that of
+            --max-cost, or USD.
         dry_run: Check, explain and price the request; send nothing, store nothing.
         emulator: Use the local stand-in instead of the provider; no key needed, nothing is bought.
         json: Print the response as JSON, alone on stdout.
@@ -98,11 +99,11 @@ def generate(
         if submit_only:
             why = "a file of many requests is made by this process, or by the deployment generate-videos"
             raise InvalidRequest(problems=(Problem("submit_only", "true", why),))
-        most_of_run, currency = _run_cap(max_cost, currency)
+        most_of_run, currency_of_run = _run_cap(max_cost, currency)
         caps = {"max_seconds": max_seconds, "max_cost": most_of_run, "approve_above": approve_above}
         show_progress()
         with emulated(emulator):
-            return make_batch(lines, caps, currency, options, dry_run=dry_run, as_json=json)
+            return make_batch(lines, caps, currency_of_run, options, dry_run=dry_run, as_json=json)
     over_many = {"max_seconds": max_seconds, "approve_above": approve_above}
     if wrong := [Problem(name, f"{cap:g}", _ONLY_MANY) for name, cap in over_many.items() if cap is not None]:
         raise InvalidRequest(problems=tuple(wrong))
@@ -128,17 +129,23 @@ def generate(
     return 0
 
 
-def _run_cap(text: str | None, currency: Literal["USD", "CNY"]) -> tuple[float | None, Literal["USD", "CNY"]]:
-    """The cap over a run, and its currency: what the text names beats the option."""
+def _run_cap(
+    text: str | None, currency: Literal["USD", "CNY"] | None
+) -> tuple[float | None, Literal["USD", "CNY"]]:
+    """The cap over a run, and the currency of all its caps."""
     if text is None:
-        return None, currency
+        return None, currency or "USD"
     try:
-        return float(text), currency
+        return float(text), currency or "USD"
     except ValueError:
         most = clip_cap(text)
     if most is None:
-        return None, currency
-    return float(most.amount), "CNY" if most.currency == "CNY" else "USD"
+        return None, currency or "USD"
+    named: Literal["USD", "CNY"] = "CNY" if most.currency == "CNY" else "USD"
+    if currency not in (None, named):
+        why = f"--max-cost is in {named}, and all caps of a run are in one currency"
+        raise InvalidRequest(problems=(Problem("currency", currency, why, named),))
+    return float(most.amount), named
 
 
 def _submit(asked: dict[str, Any] | None, key: str | None, options: dict[str, Any], *, as_json: bool) -> int:
@@ -159,7 +166,14 @@ def _submit(asked: dict[str, Any] | None, key: str | None, options: dict[str, An
             # Where it was priced, whatever its first order says.
             flags = _flags(options | {"region": clip.order.region})
             submitted = submit_only(context, clip.key, flags)
-            print_json(submitted.document) if as_json else tell_next(Wait(clip.key))
+            if as_json:
+                print_json(submitted.document)
+            elif (error := submitted.document.get("error")) is not None:
+                tell(f"{error['kind']}: {error['message']}", "bold red")
+                if error.get("next"):
+                    tell(f"→ {error['next']}")
+            else:
+                tell_next(Wait(clip.key))
             return submitted.exit_code
     if as_json:
         print_json(clip.response)

@@ -54,7 +54,8 @@ def schedule(
         )
         return
     for one in found:
-        note = "  its parameters are lost: wan-video schedule resume gives them back" if one.lost else ""
+        again = f"wan-video schedule {'resume' if one.active else 'pause'} {one.deployment} {one.slug}"
+        note = f"  its parameters are lost: {again} gives them back" if one.lost else ""
         print(f"{'on' if one.active else 'off':<5}{one.deployment:<32}{one.slug:<24}{one.when}{note}")
     if not found:
         tell("There are no schedules on this server; wan-video setup makes them.")

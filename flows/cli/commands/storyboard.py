@@ -91,6 +91,9 @@ def storyboard(
     if approve is not None:
         from flows.cli.run_flow import approve_run
 
+        if board is not None or dry_run:
+            why = "it says yes to the price of a run that waits, and stands alone"
+            raise InvalidRequest(problems=(Problem("approve", approve, why),))
         approve_run(approve)
         return 0
     if board is None:
