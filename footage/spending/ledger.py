@@ -101,7 +101,8 @@ class SpendingLedger:
             while True:
                 line = self._next_line(last, purchase, day, now)
                 if check is not None:
-                    check(purchase, self._with_corrections(line))
+                    # A correction of its number is of a line that somebody else wrote meanwhile.
+                    check(purchase, self._with_corrections(line, day, known=line.number - 1))
                 place = SpendingLine(month=month, number=line.number, seconds=line.seconds)
                 if announce is not None:
                     announce(Promise(attempt=purchase.attempt, line=place, token=line.token))
@@ -167,7 +168,7 @@ class SpendingLedger:
         """
         day = self.day_of(now)
         last = self._newest(f"{day:%Y-%m}")
-        return Spent(day, {}, {}) if last is None else self._with_corrections(last, day)
+        return Spent(day, {}, {}) if last is None else self._with_corrections(last, day, known=last.number)
 
     def lines(self, first: date, last: date) -> Iterator[tuple[LedgerLine, CorrectionName | None]]:
         """Every line of these days in its order, with the last word about what it costs in truth, where there is one.
@@ -238,13 +239,14 @@ class SpendingLedger:
             # Its number or its sums are as high as they may be.
             self._reader.refuse(_path(f"{last.day:%Y-%m}", last.number), "no line can follow it")
 
-    def _with_corrections(self, line: LedgerLine, day: date | None = None) -> Spent:
-        day, month = day or line.day, f"{line.day:%Y-%m}"
+    def _with_corrections(self, line: LedgerLine, day: date, *, known: int) -> Spent:
+        """The sums of a line as they are by the corrections of the lines up to `known`."""
+        month = f"{line.day:%Y-%m}"
         of_day, of_month = copied(line.day_sums.get(str(day), {})), copied(line.month_sums)
         corrected: Counter[Why] = Counter()
         for found in self._newest_corrections(month).values():
-            if found.line > line.number:
-                # About a line that was added since this one was read.
+            if found.line > known:
+                # Of a line that was added since this one was read.
                 continue
             for sums in (of_month, of_day) if found.day == str(day) else (of_month,):
                 add(sums, found.model, found.currency, found.delta)

@@ -24,7 +24,7 @@ from footage.evidence.records import Promise
 from footage.settings import load_settings
 from footage.spending.caps import Caps
 from footage.spending.ledger import LINES_A_FOLDER, SpendingLedger
-from footage.spending.ledger_lines import LedgerLine, Why
+from footage.spending.ledger_lines import LedgerLine, Purchase, Why
 from footage.spending.summary import spending_report
 from footage.storage import Store, open_store
 
@@ -169,6 +169,28 @@ def test_what_cost_nothing_makes_room_for_another(store: Store) -> None:
     spent = ledger.spent(NOON)
     assert spent.of_day == {MODEL: {"CNY": Decimal("0.70")}}
     assert (spent.creates, dict(spent.corrected)) == (2, {"refused": 1})
+
+
+@pytest.mark.parametrize(
+    ("theirs", "seconds", "why", "days_later"),
+    [
+        pytest.param(purchase(2, OTHER), "0", "failed", 0, id="the first of its model"),
+        pytest.param(purchase(2, price="9"), "0", "refused", 1, id="a dear one, the first of its day"),
+        pytest.param(purchase(2, price="9"), "0.1", "billed", 1, id="billed for less"),
+    ],
+)
+def test_what_another_worker_bought_for_nothing_stops_nobody(
+    store: Store, theirs: Purchase, seconds: str, why: Why, days_later: int
+) -> None:
+    ours, others, limit = SpendingLedger(store), SpendingLedger(store), caps(max_cost_per_month="99 CNY")
+    ours.reserve(purchase(1), NOON, limit.check)
+    now = NOON + timedelta(days=days_later)
+    others.correct(others.reserve(theirs, now, limit.check), Decimal(seconds), why, now)
+
+    line = ours.reserve(purchase(3), now, limit.check)
+
+    assert line.number == 3
+    assert ours.spent(now) == others.spent(now)
 
 
 def test_the_last_word_about_a_line_counts_and_saying_it_twice_changes_nothing(store: Store) -> None:
