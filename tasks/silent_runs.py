@@ -3,7 +3,8 @@
 One automation crashes a run that stops beating, another one starts crashed runs again
 (flows/cli/provisioning/automations.py). Both forget the runs that they watched when they are changed and when the
 server starts anew, and those would stay "Running" or "Crashed" for ever. A run whose worker died between taking it and
-starting its process beats never, is seen by neither, and would stay "Pending", with its place in the pool.
+starting its process is seen by neither, and would stay "Pending", with its place in the pool, whether it ran before or
+not.
 """
 
 from __future__ import annotations
@@ -37,7 +38,9 @@ SILENCE = timedelta(seconds=180)
 RESTART_AUTOMATION = "wan-video: crashed runs go on"
 # It does so after 45 s.
 UNSTARTED = timedelta(seconds=120)
-# Longer than any infrastructure takes for a process: Prefect's workers give up a pod or a task after minutes.
+# Longer than infrastructure takes for a process: Prefect's workers give up a pod or a task after minutes. Where it
+# takes longer all the same, two processes work on one run, and nothing is bought twice: who has a clip's lease drives
+# it, each attempt is created by one alone, and each task is claimed for one attempt.
 UNBEGUN = timedelta(minutes=15)
 # What is older than the provider's memory is left to a person.
 RECENT = timedelta(hours=24)
@@ -117,8 +120,8 @@ async def start_unbegun_runs(unbegun: timedelta = UNBEGUN) -> list[str]:
 
 async def _give_back(client: PrefectClient, run: Any, state: Any, now: datetime, unbegun: timedelta) -> bool:
     taken_for = now - run.state.timestamp
-    # A flow that is called by another one has no worker.
-    if run.deployment_id is None or run.run_count or taken_for < unbegun:
+    # A flow that is called by another one has no worker. How often a run was begun before this says nothing.
+    if run.deployment_id is None or taken_for < unbegun:
         return False
     message = f"A worker took it {taken_for.total_seconds():.0f} s ago and never began it: it died."
     answer = await client.set_flow_run_state(run.id, state(message=message))

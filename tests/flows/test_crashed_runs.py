@@ -52,16 +52,21 @@ def test_a_run_that_a_worker_took_and_never_began_is_given_back(
 
     taken = _run_in(prefect_api, deployment("generate-video"), "PENDING")
     harvest = _run_in(prefect_api, deployment("harvest"), "PENDING", parameters={})
-    begun = _run_in(prefect_api, deployment("generate-video"), "RUNNING", "PENDING")
+    again = _run_in(prefect_api, deployment("generate-video"), "RUNNING", "CRASHED", "PENDING")
+    runs = {"a worker died": taken, "on schedule": harvest, "and another one": again}
 
     assert asyncio.run(start_unbegun_runs()) == []
     told = asyncio.run(repair_runs(unbegun=timedelta(seconds=-5)))
-    assert told.count(f"run {NAME} was taken by a worker that died before it began") == 2
+    assert told.count(f"run {NAME} was taken by a worker that died before it began") == 3
 
-    states = [prefect_api.get(f"flow_runs/{run_id}").json()["state"] for run_id in (taken, harvest, begun)]
-    assert [state["name"] for state in states] == ["AwaitingRetry", "Crashed", "Pending"]
-    assert "never began it" in states[0]["message"]
-    for run_id in (taken, harvest, begun):
+    states = {name: prefect_api.get(f"flow_runs/{run_id}").json()["state"] for name, run_id in runs.items()}
+    assert {name: state["name"] for name, state in states.items()} == {
+        "a worker died": "AwaitingRetry",
+        "on schedule": "Crashed",
+        "and another one": "AwaitingRetry",
+    }
+    assert all("never began it" in state["message"] for state in states.values())
+    for run_id in runs.values():
         prefect_api.delete(f"flow_runs/{run_id}").raise_for_status()
 
 
