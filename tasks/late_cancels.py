@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import random
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -31,7 +31,7 @@ from prefect.client.schemas.objects import StateType
 
 from footage.emulated_environment import EMULATED_DEPLOYMENT, emulated_here
 from tasks.hooks import CANCELLED_PAGE, cancel_and_tell
-from tasks.silent_runs import OUR_FLOWS, RECENT, SILENCE, run_pages
+from tasks.silent_runs import OUR_FLOWS, RECENT, SILENCE, run_pages, server_time
 
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import FlowRun
@@ -56,14 +56,15 @@ async def cancel_unheard_runs(unheard: timedelta = SILENCE) -> list[str]:
     try:
         async with get_client() as client:
             until_s = time.monotonic() + _WITHIN_S
-            runs = await _cancelled_runs(client)
+            now = await server_time(client)
+            runs = await _cancelled_runs(client, now)
             # What cannot be cancelled here must not stand before the others in each harvest.
             random.shuffle(runs)
             # And few of those that have a page were cancelled since.
             runs.sort(key=lambda one: one[1] is not None)
             tried = 0
             for run, told_at in runs:
-                asked_at = _asked_at(await client.read_flow_run_states(run.id), unheard)
+                asked_at = _asked_at(await client.read_flow_run_states(run.id), now, unheard)
                 if asked_at is not None and (told_at is None or told_at < asked_at):
                     tried += 1
                     if await cancel_and_tell(run, asked_at=asked_at):
@@ -79,9 +80,9 @@ async def cancel_unheard_runs(unheard: timedelta = SILENCE) -> list[str]:
     return late
 
 
-async def _cancelled_runs(client: PrefectClient) -> list[tuple[FlowRun, datetime | None]]:
+async def _cancelled_runs(client: PrefectClient, now: datetime) -> list[tuple[FlowRun, datetime | None]]:
     """The runs that were cancelled and may not have been heard; since when a page says what became of their clips."""
-    since: Any = datetime.now(UTC) - RECENT
+    since: Any = now - RECENT
     twins = DeploymentFilter(name=DeploymentFilterName(any_=[EMULATED_DEPLOYMENT]))
     emulated = {one.id for one in await client.read_deployments(deployment_filter=twins)}
     found: list[tuple[FlowRun, datetime | None]] = []
@@ -119,7 +120,7 @@ async def _told(client: PrefectClient, runs: list[UUID]) -> dict[UUID | None, da
     return made
 
 
-def _asked_at(history: list[Any], unheard: timedelta) -> datetime | None:
+def _asked_at(history: list[Any], now: datetime, unheard: timedelta) -> datetime | None:
     """When Cancel was pressed; None: its worker may be about to cancel the clips, or the run ended so by itself."""
     newest_first = sorted(history, key=lambda state: state.timestamp, reverse=True)
     ends = list(
@@ -129,7 +130,7 @@ def _asked_at(history: list[Any], unheard: timedelta) -> datetime | None:
     if not ends:
         return None
     last, first = ends[0], ends[-1]
-    if last.type == StateType.CANCELLING and datetime.now(UTC) - first.timestamp < unheard:
+    if last.type == StateType.CANCELLING and now - first.timestamp < unheard:
         return None
     # A run ends as cancelled without having been asked to, such as one whose price was refused.
     by_itself = first.type == StateType.CANCELLED and before in (StateType.RUNNING, StateType.PAUSED)

@@ -105,7 +105,7 @@ async def start_unbegun_runs(unbegun: timedelta = UNBEGUN) -> list[str]:
         async with get_client() as client:
             if not await crashed_runs_go_on(client):
                 return []
-            now, told = await _server_time(client), list[str]()
+            now, told = await server_time(client), list[str]()
             for flows, state in (({*OUR_FLOWS} - {*ON_SCHEDULE}, AwaitingRetry), (ON_SCHEDULE, Crashed)):
                 found = run_pages(client, flows, FlowRunFilter(state=pending))
                 runs = {run.id: run async for page in found for run in page}
@@ -135,7 +135,7 @@ async def crashed_runs_go_on(client: PrefectClient) -> bool:
 
 
 async def _crashed(client: PrefectClient, unstarted: timedelta) -> list[Any]:
-    now = await _server_time(client)
+    now = await server_time(client)
     since: Any = now - RECENT
     crashed = FlowRunFilter(
         state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.CRASHED])),
@@ -194,7 +194,7 @@ async def _silent_for(client: PrefectClient, run_id: UUID) -> timedelta | None:
     return _time_of(answer) - datetime.fromisoformat(events[0]["received"])
 
 
-async def _server_time(client: PrefectClient) -> datetime:
+async def server_time(client: PrefectClient) -> datetime:
     """The server's clock wrote the times that it tells, and this machine's may be hours from it."""
     return _time_of(await client.request("GET", "/health"))
 

@@ -1,4 +1,7 @@
-"""A gateway in front of a Prefect server: it answers what it is told to with 504, and notes and passes on the rest."""
+"""A gateway in front of a Prefect server: it answers what it is told to with 504, and notes and passes on the rest.
+
+Seen through it, the server's clock may be another one.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,14 @@ import re
 import socket
 import socketserver
 import threading
+from datetime import timedelta
+from email.utils import format_datetime, parsedate_to_datetime
 from typing import Self
 from urllib.parse import urlsplit
 
 _REQUEST = re.compile(rb"([A-Z]+ \S+) HTTP/1\.1\r\n")
 _LENGTH = re.compile(rb"^content-length: *(\d+)\r$", re.IGNORECASE | re.MULTILINE)
+_DATE = re.compile(rb"(?<=\r\ndate: )[^\r]+", re.IGNORECASE)
 
 
 class FailingGateway:
@@ -26,12 +32,14 @@ class FailingGateway:
         self.failed = threading.Event()
         # Method and path of each request that was passed on.
         self.passed: list[str] = []
+        # What is added to the date of each answer.
+        self.clock_ahead = timedelta()
         gateway = self
 
         class Handler(socketserver.BaseRequestHandler):
             def handle(self) -> None:
                 with socket.create_connection(upstream) as there, contextlib.suppress(OSError):
-                    threading.Thread(target=_pass_on, args=(there, self.request), daemon=True).start()
+                    threading.Thread(target=gateway._pass_on, args=(there, self.request), daemon=True).start()
                     while chunk := self.request.recv(65536):
                         begins = _REQUEST.match(chunk)
                         asked = begins[1].decode() if begins else ""
@@ -56,6 +64,17 @@ class FailingGateway:
         # Without its connections: the events client of this process keeps one for as long as it lives.
         self._server.socket.close()
 
+    def _pass_on(self, there: socket.socket, here: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while chunk := there.recv(65536):
+                here.sendall(_DATE.sub(self._date, chunk) if self.clock_ahead else chunk)
+            here.shutdown(socket.SHUT_WR)
+
+    def _date(self, found: re.Match[bytes]) -> bytes:
+        return format_datetime(
+            parsedate_to_datetime(found[0].decode()) + self.clock_ahead, usegmt=True
+        ).encode()
+
 
 def _read_on(here: socket.socket, begun: bytes) -> None:
     """Read the rest of a request."""
@@ -64,10 +83,3 @@ def _read_on(here: socket.socket, begun: bytes) -> None:
     left = int(length[1]) - len(body) if length else 0
     while left > 0 and (more := here.recv(65536)):
         left -= len(more)
-
-
-def _pass_on(there: socket.socket, here: socket.socket) -> None:
-    with contextlib.suppress(OSError):
-        while chunk := there.recv(65536):
-            here.sendall(chunk)
-        here.shutdown(socket.SHUT_WR)

@@ -10,15 +10,18 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from failinggateway import FailingGateway
 from prefect import flow
 from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
+from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import AwaitingRetry, Cancelled, Cancelling, Crashed, Running
 
 from footage.settings import ROOM
 from tasks.late_cancels import cancel_unheard_runs
 
-NOW = timedelta(0)
+# The date in an answer may be of the second before.
+NOW = timedelta(seconds=-5)
 DEPLOYMENT = "generate-videos/late-cancels"
 
 
@@ -83,7 +86,13 @@ def test_a_run_that_was_cancelled_without_a_process_has_its_clips_cancelled_once
 
             assert await cancel_unheard_runs(timedelta(hours=1)) == ["waits"]
             assert (wish_of_waits.exists(), wish_of_dead.exists()) == (True, False)
-            assert await cancel_unheard_runs(NOW) == ["dead"]
+            # It is late by the server's clock, which wrote when it was cancelled.
+            with (
+                FailingGateway(prefect_server.url) as gateway,
+                temporary_settings({PREFECT_API_URL: gateway.url}),
+            ):
+                gateway.clock_ahead = timedelta(hours=2)
+                assert await cancel_unheard_runs(timedelta(hours=1)) == ["dead"]
             assert (wish_of_dead.exists(), wish_of_ended.exists()) == (True, False)
             assert await cancel_unheard_runs(NOW) == []
 
