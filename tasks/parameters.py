@@ -10,11 +10,10 @@ from typing import Annotated, Any
 
 from pydantic import WithJsonSchema
 
-from footage.catalogue import CATALOGUE, REGION_NAMES, offered_models, offered_names
+from footage.catalogue import CATALOGUE, CURRENCIES, REGION_NAMES, offered_models, offered_names
 from footage.order.rules import FPS_MAX, TAKE_MAX
 from footage.order.size_rules import SIZE
 from footage.order.text import COLOR
-from footage.values.money import CURRENCIES
 
 
 def one_of(*values: str) -> WithJsonSchema:

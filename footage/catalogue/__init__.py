@@ -19,12 +19,21 @@ from footage.catalogue.offered import (
     switch_problems,
     switchable,
 )
-from footage.catalogue.table import Catalogue, ImageLimits, ModelCard, Price, ReferenceLimits, Region
+from footage.catalogue.table import (
+    CURRENCIES,
+    Catalogue,
+    ImageLimits,
+    ModelCard,
+    Price,
+    ReferenceLimits,
+    Region,
+)
 from footage.errors import AccountProblem, InvalidRequest, Problem
 from footage.privacy.display import shown
 
 __all__ = [
     "CATALOGUE",
+    "CURRENCIES",
     "IMAGE",
     "MODEL_NAMES",
     "OWN_FILE",

@@ -12,6 +12,8 @@ from typing import Any, Literal
 
 from pydantic import ConfigDict, TypeAdapter, with_config
 
+from footage.privacy.display import shown
+
 _PATH = Path(__file__).with_name("catalogue.toml")
 _SUCCESSORS = Path(__file__).with_name("successors.toml")
 # A misspelt key in the table must not be read as "not given".
@@ -29,6 +31,10 @@ class Region:
     source: str
     read_on: datetime.date
     shared_base_url: str | None = None
+
+
+# The price list is printed in CNY, and its own page converts to USD. There is no third currency.
+CURRENCIES: tuple[str, ...] = ("CNY", "USD")
 
 
 @dataclass(frozen=True)
@@ -260,6 +266,9 @@ def read_models(
 
 def _prices(row: dict[str, Any], page: dict[str, Any]) -> list[tuple[str, Price]]:
     """One printed row is a price per tier, and for a model whose sound can be switched off two of them."""
+    if page["currency"] not in CURRENCIES:
+        allowed = " or ".join(CURRENCIES)
+        raise ValueError(f"[prices] has currency = {shown(page['currency'])}, and a price is in {allowed}")
     silent = row.get("silent_per_second")
     columns = [(None if silent is None else True, row["per_second"]), (False, silent or {})]
     dollars = row.get("usd_per_second", {})

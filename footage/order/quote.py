@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from footage.catalogue import CATALOGUE, ModelCard, Price, offered_models, tier_of
 from footage.order.document import Quote
+from footage.values.money import total
 
 _MICRO = Decimal("0.000001")
 
@@ -50,6 +51,8 @@ def quote(
 
 
 def _in_usd(price: Price, amount: Decimal, seconds: int) -> Decimal:
+    if price.currency == "USD":
+        return amount
     printed = price.usd_per_second
     return amount / CATALOGUE.cny_per_usd if printed is None else printed * seconds
 
@@ -57,6 +60,10 @@ def _in_usd(price: Price, amount: Decimal, seconds: int) -> Decimal:
 def _highest(card: ModelCard, tier: str, *, audio: bool) -> tuple[Price, str]:
     own = [p for p in card.prices if p.tier == tier and (p.audio is None or p.audio == audio)]
     if own:
-        return max(own, key=lambda price: price.per_second), "this model elsewhere"
+        return max(own, key=_in_cny), "this model elsewhere"
     every = [price for other in offered_models().values() for price in other.prices]
-    return max(every, key=lambda price: price.per_second), "any model"
+    return max(every, key=_in_cny), "any model"
+
+
+def _in_cny(price: Price) -> Decimal:
+    return total({price.currency: price.per_second}, "CNY")

@@ -15,12 +15,13 @@ from typing import Literal
 
 from pydantic import ValidationError
 
+from footage.catalogue import CURRENCIES
 from footage.errors import InvalidRequest, OverBudget, Problem
 from footage.order import Quote
 from footage.privacy.display import shown
 from footage.request import Cost
 from footage.storyboard.board import MAX_CAP, Budget
-from footage.values.money import CURRENCIES, amount_text, by_currency, exact_money, money, money_left, total
+from footage.values.money import amount_text, by_currency, exact_money, money, money_left, total
 
 EntryState = Literal["reserved", "settled", "released"]
 

@@ -11,10 +11,7 @@ from collections.abc import Iterable, Mapping
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import NamedTuple
 
-from footage.catalogue import CATALOGUE
-
-# The price list is printed in CNY, and its own page converts to USD (catalogue). There is no third currency.
-CURRENCIES: tuple[str, ...] = ("CNY", "USD")
+from footage.catalogue import CATALOGUE, CURRENCIES
 
 _AMOUNT = re.compile(r"(?P<amount>\d{1,9}(?:\.\d{1,6})?)\s*(?P<currency>[A-Za-z]{3})")
 _CENT = Decimal("0.01")

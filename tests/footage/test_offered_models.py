@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -136,6 +137,19 @@ def test_a_row_of_the_operators_own_is_checked_priced_and_sent_like_ours(own: Pa
     load_settings()
 
 
+def test_prices_of_the_operators_own_in_dollars_are_dollars(own: Path):
+    own.write_text(OWN.replace('"CNY"', '"USD"').replace('["720P"]', '["720P", "1080P"]'), "utf-8")
+
+    known, unknown = (
+        plan(VideoRequest(prompt="a boat", model="wan3.5-video", duration=4, size=size)).quote
+        for size in ("1280*720", "1920*1080")
+    )
+
+    assert (known.amount, known.currency, known.amount_usd) == (Decimal("3.20"), "USD", Decimal("3.20"))
+    # Dearer than any rate in CNY, though its number is lower.
+    assert (unknown.price_per_second, unknown.currency) == (Decimal("0.80"), "USD")
+
+
 @pytest.mark.parametrize(
     ("before", "after", "said"),
     [
@@ -146,6 +160,8 @@ def test_a_row_of_the_operators_own_is_checked_priced_and_sent_like_ours(own: Pa
         ("prompt_max = 900", "prompt_maximum = 900", "prompt_max"),
         ('regions = ["cn-beijing"]', 'regions = ["mars"]', "mars"),
         ('"0.80"', '"-1"', "a price"),
+        ('"CNY"', '"EUR"', "[prices] has currency = 'EUR', and a price is in CNY or USD"),
+        ('"CNY"', '"usd"', "currency = 'usd'"),
         ("[prices]", "[prizes]", "prizes"),
         ("read_on = 2026-10-09\n\n[[price]]", "read_on = 2999-01-01\n\n[[price]]", "read_on"),
         ("[[model]]", "[[model", "Expected"),

@@ -10,13 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from footage.catalogue import CATALOGUE
+from footage.catalogue import CATALOGUE, CURRENCIES
 from footage.errors import InvalidRequest, OverBudget
 from footage.order import Quote
 from footage.request import Cost
 from footage.storyboard import Budget, Ledger, check_budget
 from footage.storyboard.board_quote import quote_of
-from footage.values.money import CURRENCIES
 
 READ_ON = datetime.date(2026, 10, 11)
 # As price lists print them, per second.
