@@ -7,7 +7,7 @@ Lines are numbered, created exclusively and never changed: whoever adds line n h
 carries the sums up to itself. So a cap is exact however many workers buy at once, and a new process finds the sums
 with two listings and one read, however long the month is. A line counts in full until a correction says otherwise: a
 create that was not sent or refused, a task that failed, seconds that were billed differently. All that a cap needs of
-a correction is in its name; with a cap, those of the month are listed before each create, a listing for each day.
+a correction is in its name; with a cap, those of the month are listed before each create, by a request for a thousand.
 
 A promise belongs to the worker that made it. Whoever finds one that no attempt was opened with (the clip's open marker
 names it) gives it back and makes its own.
@@ -18,7 +18,7 @@ from __future__ import annotations
 import re
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, date, datetime, tzinfo
 from decimal import ROUND_CEILING, Decimal
 from typing import TYPE_CHECKING, cast
@@ -139,7 +139,8 @@ class SpendingLedger:
         """
         line = self._line(spending.month, spending.number)
         amount = line.price_per_second * seconds
-        given = [found for found in self._corrections(str(line.day)) if found.line == line.number]
+        of_line = self._store.list_beginning(f"{CORRECTIONS}/{line.day}", f"{line.number:07}_")
+        given = [*self._corrections(of_line)]
         newest = max(given, key=lambda found: (found.count, found.delta), default=None)
         # Rounded to what is dearer.
         delta = (amount - line.amount).quantize(_FINEST, ROUND_CEILING)
@@ -258,19 +259,19 @@ class SpendingLedger:
     def _newest_corrections(self, month: str) -> dict[int, CorrectionName]:
         """The last word about each line of a month that has one."""
         newest: dict[int, CorrectionName] = {}
-        for day in self._store.folders(CORRECTIONS):
-            if not day.startswith(month) or not _DAY.fullmatch(day):
-                continue
-            for found in self._corrections(day):
-                known = newest.get(found.line)
-                # Two of the same count were decided at once by two workers: the dearer one is believed.
-                if known is None or (found.count, found.delta) > (known.count, known.delta):
-                    newest[found.line] = found
+        for found in self._corrections(self._store.list_beginning(CORRECTIONS, month)):
+            known = newest.get(found.line)
+            # Two of the same count were decided at once by two workers: the dearer one is believed.
+            if known is None or (found.count, found.delta) > (known.count, known.delta):
+                newest[found.line] = found
         return newest
 
-    def _corrections(self, day: str) -> Iterator[CorrectionName]:
-        for path in self._store.list(f"{CORRECTIONS}/{day}"):
-            match = CORRECTION.fullmatch(path.rpartition("/")[2])
+    def _corrections(self, paths: Iterable[str]) -> Iterator[CorrectionName]:
+        for path in paths:
+            day, _, name = path.removeprefix(f"{CORRECTIONS}/").partition("/")
+            if not name or not _DAY.fullmatch(day):
+                continue
+            match = CORRECTION.fullmatch(name)
             if match is None:
                 self._reader.refuse(path, "its name is not that of a correction")
             yield CorrectionName(

@@ -68,6 +68,19 @@ class FsspecStore(Store):
         rows = self._walk(start) if _finds_by_walking(self._fs) else self._fs.find(start)
         return [self._path_of(name) for name in rows]
 
+    def _list_beginning(self, folder: str, beginning: str) -> list[str]:
+        self._fs.invalidate_cache()
+        try:
+            rows = self._fs.ls(self._name(folder).rstrip("/"), detail=True)
+        except FileNotFoundError:
+            return []
+        found: list[str] = []
+        for row in rows:
+            path = self._path_of(row["name"]).rstrip("/")
+            if path.startswith(f"{folder}/{beginning}"):
+                found += self._list(path) if row["type"] == "directory" else [path]
+        return found
+
     def _list_dated(self, folder: str) -> Iterator[tuple[str, datetime | None]]:
         self._fs.invalidate_cache()
         start = self._name(folder).rstrip("/")

@@ -171,6 +171,19 @@ def test_what_cost_nothing_makes_room_for_another(store: Store) -> None:
     assert (spent.creates, dict(spent.corrected)) == (2, {"refused": 1})
 
 
+def test_however_many_days_of_a_month_had_corrections_they_are_listed_with_one_request(store: Store) -> None:
+    ledger, limit = SpendingLedger(store), caps(max_cost_per_month="9 CNY")
+    days = [NOON - timedelta(days=age) for age in (40, 3, 2, 1, 0)]
+    for number, now in enumerate(days):
+        ledger.correct(ledger.reserve(purchase(number), now), Decimal(4), "billed", now)
+    counted: Any = CountedStore(store)
+
+    SpendingLedger(counted).reserve(purchase(9), NOON, limit.check)
+
+    assert sum("corrections" in path for _, path in counted.asked) == 1
+    assert ledger.spent(NOON).of_month == {MODEL: {"CNY": Decimal("2.94")}}
+
+
 @pytest.mark.parametrize(
     ("theirs", "seconds", "why", "days_later"),
     [
