@@ -8,6 +8,7 @@ unless the number of tasks proves that nothing new is hidden behind what was rea
 from __future__ import annotations
 
 import threading
+import time
 from array import array
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,7 +18,8 @@ from typing import TYPE_CHECKING
 
 from footage.concurrency.executors import in_thread
 from footage.concurrency.shared_calls import AsyncSharedCalls, SharedCalls
-from footage.errors import FootageError, Unreachable
+from footage.errors import FootageError, Throttled, Unreachable
+from footage.pacing.queries import LONGEST_WAIT_S, WINDOW_S
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -169,7 +171,7 @@ class _Reading:
         self._number += 1
         if self._number > MOST_PAGES:
             raise Unreachable(f"The task list does not end after {MOST_PAGES} pages.")
-        page = self.client.list_tasks(model=self.model, page=self._number, page_size=PAGE_SIZE)
+        page = self._read_page()
         if self._number == 1:
             self.listed = page.total
         new = [row for row in page.rows if row.task_id not in self._last_ids]
@@ -183,6 +185,19 @@ class _Reading:
             self._sifted = len(self.rows)
         self._last_ids, self._page = {row.task_id for row in page.rows}, page
         return True
+
+    def _read_page(self) -> TaskPage:
+        """The page; asked for again where it is refused, so that those before it need not be."""
+        give_up_s = time.monotonic() + LONGEST_WAIT_S
+        while True:
+            try:
+                return self.client.list_tasks(model=self.model, page=self._number, page_size=PAGE_SIZE)
+            except Throttled as refusal:
+                pause_s = max(refusal.retry_after_s or 0.0, WINDOW_S)
+                # Before the first page nothing is lost, and who asks for the list waits as for any other question.
+                if self._number == 1 or time.monotonic() + pause_s > give_up_s:
+                    raise
+            time.sleep(pause_s)
 
     def saw_all_that_is_new(self, known: _Whole) -> bool:
         """Whether nothing that is asked about can come behind this page, if the list goes on newest first."""

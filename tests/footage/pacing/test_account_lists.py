@@ -15,6 +15,7 @@ import pytest
 from providerside import service
 from rawserver import Exchange, RawServer, reply
 
+from footage.errors import Throttled
 from footage.pacing.account_lists import PAGE_SIZE, AccountLists
 from footage.provider import TaskRow, WanClient
 
@@ -82,6 +83,27 @@ def test_a_list_in_another_order_is_read_to_its_end_each_time(disorder: str) -> 
             rows = lists.tasks(client, since=since, glance=True)
             assert provider.pages == [1, 2, 3, 4, 5, 6]
             assert {row.created_at for row in rows} == {made for made in provider.made if made >= since}
+
+
+def test_a_page_that_is_refused_is_asked_for_again_and_those_before_it_are_not() -> None:
+    provider, lists, refused = _Provider(), AccountLists(), [3]
+
+    def listed(exchange: Exchange) -> bool:
+        page = int(parse_qs(urlsplit(exchange.request.target).query)["page_no"][0])
+        if page in refused:
+            refused.remove(page)
+            return reply({"code": "Throttling", "message": "too many"}, 429)(exchange)
+        return provider(exchange)
+
+    with listing(listed) as (_, client):
+        rows = lists.tasks(client)
+
+        assert len(rows) == PAGES * PAGE_SIZE
+        assert provider.pages == [1, 2, 3, 4, 5, 6]
+        # Of a list that nothing is known of yet nothing is lost.
+        refused.append(1)
+        with pytest.raises(Throttled):
+            lists.tasks(client)
 
 
 def test_without_a_moment_everything_is_told_however_the_list_came() -> None:
