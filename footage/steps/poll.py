@@ -253,6 +253,8 @@ class _Watch:
             # Now that it answers. A task that it does not know is judged by its age.
             await learn_clock(self.clip.context, self.client, needed=answer.status.value == "UNKNOWN")
             ended = await in_thread(self._judge, answer)
+            if ended is None and self._may_be_gone():
+                ended = await self._judge_unknown()
         except (Unreachable, Throttled) as error:
             await self._note_no_answer(error)
             return None
@@ -319,19 +321,24 @@ class _Watch:
             if self.unknown_answers == 0:
                 self.unknown_since_s = time.monotonic()
             self.unknown_answers += 1
-            return self._judge_unknown()
+            return None
         if answer.status.value == "SUCCEEDED":
             require_ours(self.clip, self.receipt, answer)
         return outcome_of(answer, self.receipt) if answer.status.final else None
 
-    def _judge_unknown(self) -> Outcome | None:
+    def _may_be_gone(self) -> bool:
+        """Whether UNKNOWN was answered so often, and for so long, that the list decides."""
+        if self.unknown_answers < UNKNOWN_ANSWERS:
+            return False
         # What has expired is gone, and nothing is waited for.
         alive = self.clip.context.provider_now() < self.receipt.expires_at
-        for_s = time.monotonic() - self.unknown_since_s
-        if self.unknown_answers < UNKNOWN_ANSWERS or (alive and for_s < self.settings.reconcile_grace_s):
-            return None
-        listed = self.clip.context.account_lists.tasks(self.client, self.receipt.model)
+        return not alive or time.monotonic() - self.unknown_since_s >= self.settings.reconcile_grace_s
+
+    async def _judge_unknown(self) -> Outcome | None:
+        listed = await self.clip.context.account_lists.wait_for_tasks(self.client, self.receipt.model)
         if any(row.task_id == self.receipt.task_id for row in listed):
+            # It is known after all: the list of a whole day is not read again at the next answer.
+            self.unknown_answers = 0
             return None
         message = f"the provider no longer knows task {self.receipt.task_id}"
         own = self.receipt.key_fingerprint == self.client.api_key.fingerprint

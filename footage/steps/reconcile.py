@@ -205,7 +205,7 @@ class _Search:
             for task_id in decision.task_ids:
                 self.answers[task_id] = await self.clip.context.final_answers.of(self.client, task_id)
         # Its create may seem to be older than its intent: a clock was wrong, and the claim is not.
-        return await in_thread(self._claimed_at_any_time) if isinstance(decision, NotBought) else decision
+        return await self._claimed_at_any_time() if isinstance(decision, NotBought) else decision
 
     async def _list(self, *, glance: bool) -> list[TaskRow]:
         context = self.clip.context
@@ -230,14 +230,14 @@ class _Search:
         )
         return min([self.likely_from, *at_work])
 
-    def _claimed_at_any_time(self) -> Decision:
+    async def _claimed_at_any_time(self) -> Decision:
         """The task that is claimed for this attempt, however old it seems; NotBought: there is none.
 
         Raises:
             BadRecord: The claim of a task that may be this clip's cannot be read.
         """
         context = self.clip.context
-        known = context.claimed_tasks.of_clip(self.clip.key, context.provider_now())
+        known = await in_thread(context.claimed_tasks.of_clip, self.clip.key, context.provider_now())
         ours: list[str] = []
         for task_id, claim in (known or {}).items():
             if isinstance(claim, BadRecord):
@@ -247,10 +247,11 @@ class _Search:
         if known is not None and not ours:
             return NotBought()
         sift, model = context.claimed_tasks.without_others, self.attempt.intent.model
-        listed = {row.task_id: row for row in context.account_lists.tasks(self.client, model, sift=sift)}
+        rows = await context.account_lists.wait_for_tasks(self.client, model, sift=sift)
+        listed = {row.task_id: row for row in rows}
         if known is None:
             self.rows = listed | self.rows
-            claimed = self._claimed_by_us(at_any_time=True)
+            claimed = await in_thread(self._claimed_by_us, at_any_time=True)
             return NotBought() if claimed is None else Adopt(claimed)
         self.rows |= {task_id: listed[task_id] for task_id in ours if task_id in listed}
         for task_id in ours:

@@ -17,6 +17,7 @@ from bench import Bench, last_attempt, last_outcome
 from waiting import until
 
 from footage.clip import Clip
+from footage.concurrency.executors import in_thread
 from footage.errors import AccountProblem, Canceled, ClipLost, GenerationFailed, StillRunning, Unreachable
 from footage.evidence.records import CancelWish, Receipt
 from footage.evidence.state import Permission
@@ -24,7 +25,7 @@ from footage.pacing.interval import FEW
 from footage.provider.results import TaskAnswer, TaskStatus, Usage
 from footage.push.wake_ups import wake, wake_to_cancel
 from footage.steps.booking import outcome_of
-from footage.steps.poll import MAX_SILENCE, Progress, poll_clip
+from footage.steps.poll import MAX_SILENCE, UNKNOWN_ANSWERS, Progress, poll_clip
 from footage.steps.submit import submit_clip
 from footage.steps.task_life import surely_forgotten
 
@@ -266,8 +267,36 @@ def test_unknown_is_not_believed_while_the_list_has_the_task(bench: Bench) -> No
     # By the provider's clock the task is older now than the minute after which UNKNOWN could be believed.
     bench.emulator.advance(300)
 
-    assert bench.make().task_id == bench.tasks()[0]["task_id"]
+    context = bench.context(reconcile_grace_s=0.0, deadline_s=60.0)
+    lists = bench.emulator.ledger(tasks=False)["lists"]
+    assert bench.make(bench.clip(context)).task_id == bench.tasks()[0]["task_id"]
     assert len(bench.tasks()) == 1
+    # It may be a day long, and is read at each third answer only.
+    assert bench.emulator.ledger(tasks=False)["lists"] - lists <= 12 / UNKNOWN_ANSWERS
+
+
+@pytest.mark.slow
+def test_clips_that_wait_for_the_list_hold_up_nothing_else(bench: Bench) -> None:
+    bench.fault("unknown-forever", times=None)
+    context = bench.context(deadline_s=60.0, submit_patience_s=30.0)
+    clips = bench.buy_takes(context, 30)
+    bench.emulator.advance(25 * 3600)
+    list_s, longest_s = 0.7, 0.0
+    bench.fault("latency", route="list", seconds=list_s, times=None)
+
+    async def wait_for_all() -> None:
+        nonlocal longest_s
+        waiting = asyncio.gather(*(poll_clip(clip) for clip in clips))
+        while not waiting.done():
+            began_s = time.monotonic()
+            await in_thread(int)
+            longest_s = max(longest_s, time.monotonic() - began_s)
+            await asyncio.sleep(0.01)
+        assert {outcome.status for outcome in waiting.result()} == {"lost"}
+
+    asyncio.run(wait_for_all())
+
+    assert longest_s < 0.9 * list_s
 
 
 async def _at_once(model: str) -> None:
