@@ -14,7 +14,6 @@ from collections.abc import AsyncIterator, Iterable
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
-from uuid import UUID
 
 import httpx
 from prefect.client.orchestration import PrefectClient, get_client
@@ -124,9 +123,10 @@ async def _give_back(client: PrefectClient, run: Any, state: Any, now: datetime,
     if run.deployment_id is None or taken_for < unbegun:
         return False
     message = f"A worker took it {taken_for.total_seconds():.0f} s ago and never began it: it died."
-    answer = await client.set_flow_run_state(run.id, state(message=message))
+    if not await _taken(client, run, state(message=message)):
+        return False
     logger.warning("Run %s was taken by a worker that never began it.", run.name)
-    return answer.status == SetStateStatus.ACCEPT
+    return True
 
 
 async def crashed_runs_go_on(client: PrefectClient) -> bool:
@@ -148,8 +148,15 @@ async def _crashed(client: PrefectClient, unstarted: timedelta) -> list[Any]:
 
 async def _start(client: PrefectClient, run: Any) -> bool:
     message = "Started again by harvest: the clip goes on where its evidence ends."
-    answer = await client.set_flow_run_state(run.id, AwaitingRetry(message=message))
+    if not await _taken(client, run, AwaitingRetry(message=message)):
+        return False
     logger.warning("Run %s crashed and was not started again; it is now.", run.name)
+    return True
+
+
+async def _taken(client: PrefectClient, run: Any, state: Any) -> bool:
+    """Whether the server took the state; the run may have ended or gone on meanwhile."""
+    answer = await client.set_flow_run_state(run.id, state)
     return answer.status == SetStateStatus.ACCEPT
 
 
@@ -171,27 +178,32 @@ async def run_pages(
 
 
 async def _crash(client: PrefectClient, run: Any, silence: timedelta) -> str | None:
-    silent_for = await _silent_for(client, run.id)
+    silent_for = await _silent_for(client, run)
     if silent_for is None or silent_for < silence:
         return None
     message = f"No heartbeat for {silent_for.total_seconds():.0f} s: the worker died or lost its network."
-    await client.set_flow_run_state(run.id, Crashed(message=message))
+    if not await _taken(client, run, Crashed(message=message)):
+        return None
     logger.warning("Run %s is silent and now counts as crashed.", run.name)
     return run.name
 
 
-async def _silent_for(client: PrefectClient, run_id: UUID) -> timedelta | None:
-    """How long ago the run's last beat came, by the server's clock alone; None: it never beat."""
+async def _silent_for(client: PrefectClient, run: Any) -> timedelta | None:
+    """How long ago the run's last beat came, by the server's clock alone; None: it never beat.
+
+    The last beat of a run that was started again may be of the process before: the new one's comes after its start.
+    """
     wanted = {
         "event": {"name": ["prefect.flow-run.heartbeat"]},
-        "resource": {"id": [f"prefect.flow-run.{run_id}"]},
+        "resource": {"id": [f"prefect.flow-run.{run.id}"]},
         "order": "DESC",
     }
     answer = await client.request("POST", "/events/filter", json={"filter": wanted, "limit": 1})
     events = answer.json()["events"]
     if not events:
         return None
-    return _time_of(answer) - datetime.fromisoformat(events[0]["received"])
+    beat = datetime.fromisoformat(events[0]["received"])
+    return _time_of(answer) - max(beat, run.state.timestamp)
 
 
 async def server_time(client: PrefectClient) -> datetime:

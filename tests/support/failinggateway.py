@@ -1,6 +1,6 @@
 """A gateway in front of a Prefect server: it answers what it is told to with 504, and notes and passes on the rest.
 
-Seen through it, the server's clock may be another one.
+Seen through it, the server's clock may be another one, and something may happen just before a request arrives.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import re
 import socket
 import socketserver
 import threading
+from collections.abc import Callable
 from datetime import timedelta
 from email.utils import format_datetime, parsedate_to_datetime
 from typing import Self
@@ -32,6 +33,8 @@ class FailingGateway:
         self.failed = threading.Event()
         # Method and path of each request that was passed on.
         self.passed: list[str] = []
+        # Is told method and path of each of them before.
+        self.on_request: Callable[[str], object] = lambda asked: None
         # What is added to the date of each answer.
         self.clock_ahead = timedelta()
         gateway = self
@@ -48,7 +51,9 @@ class FailingGateway:
                             self.request.sendall(b"HTTP/1.1 504 Gateway Timeout\r\nContent-Length: 0\r\n\r\n")
                             gateway.failed.set()
                         else:
-                            gateway.passed += [asked] if asked else []
+                            if asked:
+                                gateway.on_request(asked)
+                                gateway.passed.append(asked)
                             there.sendall(chunk)
 
         self._server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)

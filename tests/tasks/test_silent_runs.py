@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import time
-from datetime import timedelta
+from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import Any
 from uuid import UUID
 
 import httpx
 import pytest
+from failinggateway import FailingGateway
 from prefect import flow
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterName
 from prefect.events import emit_event
 from prefect.events.worker import EventsWorker
+from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Running
 
 from tasks.run_repair import repair_runs
@@ -67,6 +71,39 @@ def test_a_run_that_has_beaten_and_is_silent_is_crashed_and_one_that_never_beat_
     ]
     assert states == ["CRASHED", "RUNNING"]
     prefect_api.delete(f"flow_runs/{without_beats}").raise_for_status()
+
+
+@pytest.mark.slow
+def test_a_run_that_was_started_again_or_has_ended_meanwhile_is_not_called_crashed(
+    prefect_server: Any, prefect_api: httpx.Client
+) -> None:
+    again, ending = asyncio.run(_running_run("started again")), asyncio.run(_running_run("just ending"))
+    for run_id in (again, ending):
+        asyncio.run(_beat(run_id))
+        beaten = datetime.fromisoformat(_until_heard(prefect_api, run_id, "heartbeat")["heartbeat"])
+    silence = timedelta(seconds=4)
+    while parsedate_to_datetime(prefect_api.get("health").headers["date"]) - beaten < silence:
+        time.sleep(0.2)
+    _set(prefect_api, again, "CRASHED", "RUNNING")
+
+    def end(asked: str) -> None:
+        if asked.endswith(f"{ending}/set_state"):
+            _set(prefect_api, ending, "COMPLETED")
+
+    with FailingGateway(prefect_server.url) as gateway, temporary_settings({PREFECT_API_URL: gateway.url}):
+        gateway.on_request = end
+        told = asyncio.run(crash_silent_runs(silence))
+
+    assert not {"started again", "just ending"} & {*told}
+    states = [prefect_api.get(f"flow_runs/{run_id}").json()["state"]["type"] for run_id in (again, ending)]
+    assert states == ["RUNNING", "COMPLETED"]
+    prefect_api.delete(f"flow_runs/{again}").raise_for_status()
+
+
+def _set(api: httpx.Client, run_id: UUID, *states: str) -> None:
+    for kind in states:
+        body = {"state": {"type": kind, "name": kind.title()}, "force": True}
+        api.post(f"flow_runs/{run_id}/set_state", json=body).raise_for_status()
 
 
 @flow(name="many-runs")
