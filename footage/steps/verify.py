@@ -34,6 +34,9 @@ CLIPS_A_NIGHT = 1_000
 # By so many characters of its key a clip is known to have been looked at, and so many clips fit into the record.
 _SHORT = 8
 MOST_SEEN = 120_000
+# More damaged clips are not kept in mind: it is the store that is damaged, and the row comes by all of them.
+MOST_DAMAGED = 1_000
+_STILL_DAMAGED = "was damaged on an earlier night, and had no turn in this one"
 
 
 @dataclass
@@ -200,7 +203,7 @@ def _differences(evidence: ClipEvidence) -> list[str]:
 
 @dataclass(frozen=True)
 class Night:
-    """What one nightly look found."""
+    """What one nightly look found; `clips` are those that it knows something of, with the damaged ones of before."""
 
     clips: int
     read_bytes: int
@@ -219,10 +222,11 @@ class _Memory(Record):
 
 
 def verify_tonight(store: Store, most_bytes: int, known: Mapping[str, set[str]] | None = None) -> Night:
-    """Check what was finished since the last night, then go on where that one stopped, for at most `most_bytes`.
+    """Check what was damaged and what is new, then go on where the last night stopped, for at most `most_bytes`.
 
-    `known` is what `keys_in` told of this store, where that was asked already. A video whose SHA-256 the store keeps
-    beside it is not read. The first clip is always checked.
+    `known` is what `keys_in` told of this store, where that was asked already. The video of a clip that is new is not
+    read where the store keeps its SHA-256 beside it. One clip of each kind is always checked. A clip that was damaged
+    counts as that until it was found whole.
 
     Raises:
         StorageProblem: The store cannot be listed or written.
@@ -230,30 +234,46 @@ def verify_tonight(store: Store, most_bytes: int, known: Mapping[str, set[str]] 
     finished = sorted(key for key, names in (known or keys_in(store)).items() if "result.json" in names)
     memory = _remembered(store)
     seen = {memory.seen[at : at + _SHORT] for at in range(0, len(memory.seen), _SHORT)}
+    there = set(finished)
+    # Half of the night at most, so that the others have their turn whatever is damaged.
+    known_damaged = dict.fromkeys(key for key in memory.damaged if key in there)
+    looked_at = _look(store, known_damaged, most_bytes // 2, CLIPS_A_NIGHT // 2)
     # In a store of more clips than can be remembered all have their turn in the row.
     new = [key for key in finished if key[:_SHORT] not in seen] if len(finished) <= MOST_SEEN else []
     row = [key for key in finished if key > memory.cursor] + [key for key in finished if key <= memory.cursor]
-    cursor, read_bytes, checked, damaged = memory.cursor, 0, set[str](), list[Verified]()
-    for key in dict.fromkeys([*new, *row]):
-        if checked and (read_bytes >= most_bytes or len(checked) >= CLIPS_A_NIGHT):
-            break
-        found = verify_clip(store, key, read_videos=False)
-        checked.add(key)
-        read_bytes += found.read_bytes
-        if key[:_SHORT] in seen or not new:
-            cursor = key
-        if found.problems:
-            damaged.append(found)
-    checked_now = [key[:_SHORT] for key in finished if key[:_SHORT] in seen or key in checked]
+    others = [key for key in dict.fromkeys([*new, *row]) if key not in looked_at]
+    left_bytes = most_bytes - sum(found.read_bytes for found in looked_at.values())
+    looked_at |= _look(store, others, left_bytes, CLIPS_A_NIGHT - len(looked_at), unread=frozenset(new))
+
+    went_by = [key for key in others if key in looked_at and (key[:_SHORT] in seen or not new)]
+    damaged = [found for found in looked_at.values() if found.problems]
+    # Those whose turn it was not are the first of the next night.
+    still = [Verified(key, True, [_STILL_DAMAGED]) for key in known_damaged if key not in looked_at]
+    checked_now = [key[:_SHORT] for key in finished if key[:_SHORT] in seen or key in looked_at]
     memory = _Memory(
         at=datetime.now(UTC),
-        cursor=cursor,
+        cursor=went_by[-1] if went_by else memory.cursor,
         seen="".join(checked_now) if len(finished) <= MOST_SEEN else "",
-        clips=len(checked),
-        damaged=[clip.key for clip in damaged],
+        clips=len(looked_at),
+        damaged=[clip.key for clip in (*still, *damaged)][:MOST_DAMAGED],
     )
     store.replace(_NIGHTS, memory.model_dump_json().encode())
-    return Night(len(checked), read_bytes, tuple(damaged))
+    read_bytes = sum(found.read_bytes for found in looked_at.values())
+    return Night(len(looked_at) + len(still), read_bytes, (*damaged, *still))
+
+
+def _look(
+    store: Store, keys: Iterable[str], most_bytes: int, most: int, unread: frozenset[str] = frozenset()
+) -> dict[str, Verified]:
+    """What is found about the first of `keys`, at least about one; the videos of `unread` are not read if possible."""
+    looked_at: dict[str, Verified] = {}
+    read_bytes = 0
+    for key in keys:
+        if looked_at and (read_bytes >= most_bytes or len(looked_at) >= most):
+            break
+        looked_at[key] = found = verify_clip(store, key, read_videos=key not in unread)
+        read_bytes += found.read_bytes
+    return looked_at
 
 
 @dataclass(frozen=True)

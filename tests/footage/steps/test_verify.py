@@ -70,7 +70,27 @@ def test_a_night_checks_what_is_new_and_the_next_goes_on_where_it_stopped(root: 
     assert [night.clips for night in nights] == [1, 1, 1, 1]
     assert all(night.read_bytes > 0 and night.damaged == () for night in nights)
     # In three nights each of three clips had its turn.
-    assert [damaged.key for night in later for damaged in night.damaged] == [FINISHED[1]]
+    assert {damaged.key for night in later for damaged in night.damaged} == {FINISHED[1]}
+
+
+def test_a_clip_is_told_as_damaged_until_it_is_whole_again(root: Path, store: Store) -> None:
+    one_clip = 1
+    for key in FINISHED[1:]:
+        spoil_video(root, key)
+    verify_tonight(store, PLENTY)
+
+    night = verify_tonight(store, one_clip)
+    told = last_night(store)
+    for key in FINISHED[1:]:
+        spoil_video(root, key)
+    mended = verify_tonight(store, one_clip)
+
+    # One of the two had its turn, and one that was whole.
+    assert {damaged.key for damaged in night.damaged} == set(FINISHED[1:])
+    assert night.clips == 3
+    assert told is not None
+    assert set(told.damaged) == set(FINISHED[1:])
+    assert mended.damaged == ()
 
 
 def test_a_night_without_a_limit_checks_every_finished_clip_once(root: Path, store: Store) -> None:

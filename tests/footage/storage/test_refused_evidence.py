@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from s3proxy import S3Proxy, Seen
@@ -82,3 +83,19 @@ def test_a_refused_video_is_no_whole_video_and_the_night_goes_on(
     assert not any("is gone" in problem for problem in one.problems)
     assert night.clips == 2
     assert [damaged.key for damaged in night.damaged] == [KEYS["t2v"]]
+
+
+def test_a_night_reads_the_videos_of_clips_that_are_no_longer_new(
+    store: Store, moto_client: Any, bucket: str
+) -> None:
+    verify_tonight(store, 1 << 40)
+    # What is noted beside it stays, as on a server that lost the bytes alone.
+    video = {"Bucket": bucket, "Key": f"base/videos/{KEYS['t2v']}.mp4"}
+    whole = moto_client.get_object(**video)
+    spoilt = bytes(whole["ContentLength"])
+    moto_client.put_object(**video, Body=spoilt, Metadata=whole["Metadata"])
+
+    night = verify_tonight(store, 1 << 40)
+
+    assert [damaged.key for damaged in night.damaged] == [KEYS["t2v"]]
+    assert night.read_bytes > len(spoilt)
