@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 from footage.concurrency.boot_clock import boot_clock_s
 from footage.concurrency.executors import in_thread
 from footage.credentials import DEFAULT_ACCOUNT
-from footage.errors import FootageError, StillRunning, StorageProblem, TakenOver
+from footage.errors import BadRecord, FootageError, StillRunning, StorageProblem, TakenOver
 from footage.errors.actions import Rerun
 from footage.evidence.clip_evidence import ClipEvidence
 from footage.evidence.lease import NOBODY, DeadWatch, Holding, Lease
@@ -275,6 +275,11 @@ class Clip:
             try:
                 await self._take()
                 yield
+            except BadRecord:
+                if not self.permission.may_buy:
+                    # Harvest meets and tells it every quarter of an hour, and would only fill the clip's log.
+                    self.log.drop()
+                raise
             except (StillRunning, TakenOver, StorageProblem):
                 raise
             except FootageError:

@@ -23,7 +23,7 @@ from footage.evidence.claimed_tasks import ClaimedTasks
 from footage.evidence.lease import Worker
 from footage.input_roots import InputRoots
 from footage.network.emulator_check import emulator_at
-from footage.network.endpoints import NOT_KNOWN, known_endpoint
+from footage.network.endpoints import NOT_KNOWN, SET_ENDPOINT, known_endpoint
 from footage.pacing.account_lists import AccountLists
 from footage.pacing.durations import Durations
 from footage.pacing.final_answers import FinalAnswers
@@ -193,13 +193,17 @@ class Context:
             )
         return found
 
-    def has_key_for(self, record: Intent | Receipt) -> bool:
-        """Whether the provider can be asked about what was bought.
+    def why_unasked(self, record: Intent | Receipt) -> str | None:
+        """Why the provider cannot be asked about what was bought; None: it can.
 
         Raises:
             AccountProblem: As for `api_keys`.
         """
-        return self._key_of(record) is not None
+        if self.knows(record.endpoint, record.workspace) is None:
+            return f"the key is not sent to {shown(record.endpoint)}, because {NOT_KNOWN}"
+        if self._key_of(record) is None:
+            return f"there is no key of account {record.account or DEFAULT_ACCOUNT}"
+        return None
 
     def _key_of(self, record: Intent | Receipt) -> ApiKey | None:
         keys = self.api_keys
@@ -285,7 +289,7 @@ class Context:
         if known is None:
             raise BadRecord(
                 f"The key is not sent to {shown(endpoint)}: {NOT_KNOWN}.",
-                next_step="set DASHSCOPE_HTTP_BASE_URL if it is a proxy of yours or an emulator",
+                next_step=f"{SET_ENDPOINT} if it is a gateway of yours or an emulator",
             )
         return known
 

@@ -79,6 +79,11 @@ class RunLog:
             with contextlib.suppress(StorageProblem):
                 self._file.add("".join(lines).encode())
 
+    def drop(self) -> None:
+        """Forget what has gathered and is not written yet."""
+        with self._lock:
+            self._lines.clear()
+
     def close(self) -> None:
         """Append what has gathered now: another worker may write there next."""
         self.flush()

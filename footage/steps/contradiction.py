@@ -186,8 +186,8 @@ def _lives(clip: Clip, attempt: Attempt, receipt: Receipt) -> bool:
         # An emulator that ran at another port: its tasks are gone with it, and nothing was ever paid.
         return False
     may_replace = clip.permission.may_replace(attempt.number)
-    if not context.has_key_for(receipt) and (may_replace or context.provider_now() >= forgotten_at(receipt)):
-        # Another account's key would get to hear nothing else.
+    if context.why_unasked(receipt) and (may_replace or context.provider_now() >= forgotten_at(receipt)):
+        # Another account's key would get to hear nothing else, and another provider knows nothing of it.
         return False
     answer = client_of(context, receipt).fetch(receipt.task_id)
     if answer.status.value in ("FAILED", "CANCELED"):

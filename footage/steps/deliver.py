@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from footage.concurrency.executors import in_heavy_thread
-from footage.credentials import DEFAULT_ACCOUNT
 from footage.errors import BadDelivery, BadRecord, ClipLost, NotFinished, Unanswered
 from footage.errors.actions import NextStep, Rerun
 from footage.evidence.delivered_records import DeliveredRecord
@@ -107,7 +106,8 @@ def restore(clip: Clip, state: ClipState) -> None:
             raise ClipLost("No receipt says which task it was.")
         fetch_and_compare(
             clip.order.expected,
-            lambda: _result_url(clip, receipt),
+            # Later each harvest may ask again, and would fill the log with the same answer.
+            lambda: _result_url(clip, receipt, kept=not surely_forgotten(clip.context, receipt)),
             clip.context.store,
             videos,
             conform=clip.order.request.conform,
@@ -157,20 +157,19 @@ def _what_now(
     return Unanswered(error.message, next_step=next_step, key=clip.key)
 
 
-def _result_url(clip: Clip, receipt: Receipt, *, given_up: bool = False) -> str:
+def _result_url(clip: Clip, receipt: Receipt, *, given_up: bool = False, kept: bool = True) -> str:
     """A fresh result URL, asked from the task; asking is free.
 
-    `given_up`: a person does without it where no key may ask for it.
+    `given_up`: a person does without it where it cannot be asked for from here. `kept`: the answer goes into the
+    evidence.
     """
     over = given_up or surely_forgotten(clip.context, receipt)
-    if over and not clip.context.has_key_for(receipt):
-        account = receipt.account or DEFAULT_ACCOUNT
-        raise ClipLost(
-            f"There is no key of account {account} to ask for task {receipt.task_id} with. It was billed."
-        )
+    if over and (unasked := clip.context.why_unasked(receipt)):
+        raise ClipLost(f"Task {receipt.task_id} cannot be asked for: {unasked}. It was billed.")
     answer = client_of(clip.context, receipt).fetch(receipt.task_id)
     line = PollLine(at=datetime.now(UTC).isoformat(), purpose="delivery", answer=redact(answer.answer))
-    clip.evidence.log_poll(receipt.attempt, line)
+    if kept:
+        clip.evidence.log_poll(receipt.attempt, line)
     if answer.status.value == "SUCCEEDED" and answer.video_url:
         require_ours(clip, receipt, answer)
         return answer.video_url

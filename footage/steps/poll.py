@@ -11,7 +11,6 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from footage.concurrency.executors import in_thread
-from footage.credentials import DEFAULT_ACCOUNT
 from footage.errors import (
     AccountProblem,
     Canceled,
@@ -79,14 +78,15 @@ async def poll_clip(clip: Clip, on_progress: OnProgress | None = None) -> Outcom
         Unanswered: The provider did not answer several times in a row; call again.
         AccountProblem: The key is not accepted, or does not see this task, or there is no key of its account; once its
             time is over, or a person gives it up, it is lost.
-        BadRecord: The key may not be sent where the receipt says, or the task is not this clip's.
+        BadRecord: The key may not be sent where the receipt says, which ends as without a key; or the task is not this
+            clip's.
     """
     state = await clip.followed()
     attempt = state.last
     if attempt is None or attempt.receipt is None:
         raise NotFinished(f"Clip {clip.key[:12]} has no task to ask for.", key=clip.key)
     receipt = attempt.receipt
-    lost = await _lost_without_key(clip, receipt)
+    lost = await _lost_unasked(clip, receipt)
     if lost is not None:
         return lost
     client = await in_thread(client_of, clip.context, receipt)
@@ -103,10 +103,11 @@ async def poll_clip(clip: Clip, on_progress: OnProgress | None = None) -> Outcom
             await asyncio.shield(in_thread(watch.answers.close))
 
 
-async def _lost_without_key(clip: Clip, receipt: Receipt) -> Outcome | None:
-    """The end of a task that no key here may ask for, once its time is over or a person gives it up."""
+async def _lost_unasked(clip: Clip, receipt: Receipt) -> Outcome | None:
+    """The end of a task that cannot be asked for from here, once its time is over or a person gives it up."""
     context = clip.context
-    if await in_thread(context.has_key_for, receipt):
+    unasked = await in_thread(context.why_unasked, receipt)
+    if unasked is None:
         return None
     # Any key is told the time.
     await learn_clock(context, await in_thread(clip.client))
@@ -116,8 +117,7 @@ async def _lost_without_key(clip: Clip, receipt: Receipt) -> Outcome | None:
         why = "a person gave it up"
     else:
         return None
-    account = receipt.account or DEFAULT_ACCOUNT
-    message = f"{why}, and there is no key of account {account} to ask for task {receipt.task_id} with"
+    message = f"{why}, and task {receipt.task_id} cannot be asked for: {unasked}"
     clip.say.warning("attempt %d counts as lost: %s", receipt.attempt, message)
     lost = Outcome(
         key=receipt.key,

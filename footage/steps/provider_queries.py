@@ -7,11 +7,12 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from footage.concurrency.executors import in_thread
-from footage.errors import FootageError
-from footage.evidence.reader import RecordReader
+from footage.errors import BadRecord, FootageError
+from footage.errors.actions import NextStep, Rerun
 from footage.evidence.records import Intent, Receipt
-from footage.network.endpoints import NOT_KNOWN
+from footage.network.endpoints import NOT_KNOWN, SET_ENDPOINT
 from footage.privacy.display import shown
+from footage.steps.task_life import forgotten_at
 
 if TYPE_CHECKING:
     from footage.context import Context
@@ -31,10 +32,20 @@ def client_of(context: Context, record: Intent | Receipt) -> WanClient:
         AccountProblem: There is no usable key.
     """
     if context.knows(record.endpoint, record.workspace) is None:
-        name = "receipt" if isinstance(record, Receipt) else "intent"
+        name, lost = "intent", ""
+        if isinstance(record, Receipt):
+            name, lost = "receipt", f"; from {forgotten_at(record):%F %H:%M} UTC on it counts as lost"
         path = f"evidence/{record.key}/attempt-{record.attempt}/{name}.json"
-        RecordReader(context.store).refuse(
-            path, f"the key is not sent to its endpoint {shown(record.endpoint)}, because {NOT_KNOWN}"
+        raise BadRecord(
+            f"{context.store.url}/{path}: the key is not sent to its endpoint {shown(record.endpoint)}, because "
+            f"{NOT_KNOWN}.",
+            next_step=NextStep.of(
+                f"{SET_ENDPOINT} if it is a gateway of yours or an emulator{lost}; or ",
+                Rerun(record.key, buy_again=True),
+                " to pay for a new one",
+            ),
+            key=record.key,
+            path=path,
         )
     return context.client(record.endpoint, record.workspace, context.key_for(record))
 

@@ -17,6 +17,8 @@ from footage.concurrency.executors import in_thread
 from footage.errors import BadRecord, Throttled, Unreachable
 from footage.evidence.records import Receipt
 from footage.evidence.state import Attempt
+from footage.network.endpoints import NOT_KNOWN, SET_ENDPOINT
+from footage.privacy.display import shown
 from footage.provider.results import TaskStatus
 from footage.steps.booking import book, close_unbought, receipt_of
 from footage.steps.provider_queries import client_of, learn_clock
@@ -71,6 +73,13 @@ async def reconcile(clip: Clip, attempt: Attempt, silent_from_s: float = 0.0) ->
             attempt.number,
             f"it was sent with key {intent.key_fingerprint}…, and this is another key",
             first="run the same with that key",
+        )
+    if clip.context.knows(intent.endpoint, intent.workspace) is None:
+        raise unknown_purchase(
+            clip.key,
+            attempt.number,
+            f"the key is not sent to {shown(intent.endpoint)}, because {NOT_KNOWN}",
+            first=f"{SET_ENDPOINT} if it is a gateway of yours or an emulator",
         )
     client = await in_thread(client_of, clip.context, intent)
     await learn_clock(clip.context, client)

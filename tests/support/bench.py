@@ -68,9 +68,8 @@ class Bench:
             "queries_per_second": 1000.0,
             "region": REGION,
         }
-        chosen = Settings(
-            http_base_url=self.emulator.base_url, output_dir=str(self.folder), **(scaled | settings)
-        )
+        scaled |= {"http_base_url": self.emulator.base_url, "output_dir": str(self.folder)}
+        chosen = Settings(**(scaled | settings))
         store = wrap(open_store(chosen.store_url))
         context = _Quick(
             chosen,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,13 @@ from urllib.parse import urlsplit
 
 import pytest
 from bench import Bench, last_outcome
+from plainsteps import PLAIN_STEPS
 
 from footage.context import Context
 from footage.credentials import parse_key
 from footage.errors import BadDelivery, ClipLost, InvalidRequest, StorageProblem, Unreachable
 from footage.evidence.state import Permission
+from footage.steps.harvest import harvest_store
 
 
 def video(response: Any) -> Path:
@@ -138,6 +141,23 @@ def test_a_finished_clip_whose_video_is_gone_here_and_there_is_not_called_finish
 
     assert "restore" in str(problem.value.next_step)
     assert len(bench.tasks()) == 1
+
+
+def test_a_harvest_that_cannot_bring_a_video_back_fills_no_log(bench: Bench) -> None:
+    clip = bench.clip()
+    response = bench.make(clip)
+    video(response).unlink()
+    store = clip.context.store
+    # Not sealed yet.
+    store.delete(f"evidence/{clip.key}/result.json")
+    clip.evidence.mark_open()
+    bench.emulator.advance(25 * 3600)
+    before = {name: store.read(name) for name in store.list(f"evidence/{clip.key}")}
+
+    report = asyncio.run(harvest_store(bench.context(), PLAIN_STEPS))
+
+    assert "no longer in" in report.failed[clip.key]
+    assert {name: store.read(name) for name in store.list(f"evidence/{clip.key}")} == before
 
 
 def test_evidence_alone_is_enough_to_finish(bench: Bench) -> None:
