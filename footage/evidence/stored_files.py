@@ -34,7 +34,8 @@ def _bytes_of(videos: Iterable[StoredFile]) -> list[tuple[str, str, int]]:
 def damage(store: Store, videos: Iterable[StoredFile], *, hashed: bool = False) -> str | None:
     """What is wrong with the first stored video that is not as it was delivered; None: nothing.
 
-    The size is always compared, the SHA-256 where the store tells it; `hashed` reads the bytes where it does not.
+    The SHA-256 is compared, too: as a remote store noted it, else of the bytes. Where a remote store noted none they
+    are read only if they have to be `hashed`.
     """
     for video in videos:
         facts = store.facts(video.path)
@@ -42,7 +43,7 @@ def damage(store: Store, videos: Iterable[StoredFile], *, hashed: bool = False) 
             return f"{video.path} is no longer in {store.url}"
         if facts.size_bytes != video.size_bytes:
             return f"{video.path} has {facts.size_bytes:,} bytes, and {video.size_bytes:,} were delivered"
-        sha256 = facts.sha256 or (store.sha256(video.path) if hashed else None)
+        sha256 = facts.sha256 or (store.sha256(video.path) if hashed or not store.remote else None)
         if sha256 is not None and sha256 != video.sha256:
             return f"{video.path} has other bytes than were delivered"
     return None

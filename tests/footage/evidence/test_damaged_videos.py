@@ -17,12 +17,17 @@ def swapped(path: Path, world: World) -> None:
     path.write_bytes(path.with_name(f"{other}.mp4").read_bytes() + b"\0")
 
 
+def overwritten(path: Path, world: World) -> None:
+    path.write_bytes(bytes(path.stat().st_size))
+
+
 VIDEOS: dict[str, Damage] = {
     "deleted": DAMAGES["deleted"],
     "emptied": DAMAGES["emptied"],
     "torn": DAMAGES["torn"],
     "a folder": a_folder,
     "swapped": swapped,
+    "overwritten": overwritten,
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shutil
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from keptstore import spoil_video
 
 from footage.context import Context
 from footage.credentials import parse_key
@@ -50,6 +52,17 @@ def test_a_clip_of_it_is_returned_and_not_bought(context: Context, what: str) ->
     assert clip.response is not None
     assert clip.response.cached
     assert clip.response.key == KEYS[what]
+
+
+def test_a_clip_of_it_whose_video_has_other_bytes_by_now_is_brought_back_and_not_returned(
+    context: Context,
+) -> None:
+    spoil_video(Path(context.settings.store_url), KEYS["t2v"])
+
+    clip = reopen(context, KEYS["t2v"], Permission(may_buy=False))
+
+    assert clip.response is None
+    assert asyncio.run(clip.next_step()) is Step.DELIVER
 
 
 @pytest.mark.parametrize(("what", "step"), [("abandoned", Step.POLL), ("unfinished", Step.POLL)])

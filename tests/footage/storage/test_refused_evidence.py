@@ -99,3 +99,4 @@ def test_a_night_reads_the_videos_of_clips_that_are_no_longer_new(
 
     assert [damaged.key for damaged in night.damaged] == [KEYS["t2v"]]
     assert night.read_bytes > len(spoilt)
+    assert "delete it" in night.damaged[0].problems[0]
