@@ -30,6 +30,7 @@ from footage.reference import read_media, read_reference
 from footage.reference.media import CLIP_ADDRESS
 from footage.request import VideoRequest
 from footage.spending.caps import is_within
+from footage.steps.delivered_bytes import clip_as_delivered, require_delivered_bytes
 from footage.steps.labelled_copy import draw_if_asked
 from footage.steps.mixed_evidence import refuse_mixed_evidence
 from footage.values.money import Amount, money
@@ -98,18 +99,20 @@ def finished_clip(context: Context, beginning: str, max_bytes: int) -> bytes:
 
     Raises:
         InvalidRequest: There is no such clip, it is not finished, or it is too large.
-        StorageProblem: The store cannot be read.
+        StorageProblem: The store cannot be read, or has other bytes than were delivered.
     """
     key = full_key(context, beginning)
-    path = f"videos/{key}.mp4"
-    facts = context.store.facts(path)
-    if facts is None:
+    evidence = ClipEvidence(context.store, key)
+    clip = clip_as_delivered(evidence)
+    if clip is None:
         problem = Problem("key", key[:12], "is not finished yet, so nothing can go on from it.")
         raise InvalidRequest(problems=(problem,))
-    if facts.size_bytes > max_bytes:
+    if clip.size_bytes > max_bytes:
         problem = Problem("key", key[:12], "is too large.", f"at most {max_bytes // 1_000_000} MB")
         raise InvalidRequest(problems=(problem,))
-    return context.store.read(path)
+    data = context.store.read(clip.path)
+    require_delivered_bytes(evidence, clip, data)
+    return data
 
 
 def enter(

@@ -20,6 +20,7 @@ from footage.marks import Marks, NotSignedError, Signing, Statement, read_marks,
 from footage.marks.visible_label import SHOWN_S, visible_label
 from footage.media import conform, inspect
 from footage.scratch import scratch_folder
+from footage.steps.delivered_bytes import clip_as_delivered, require_delivered_bytes
 from footage.steps.rendition import temporary_files, verified_rendition
 from footage.storage.sha256 import sha256_of
 
@@ -56,7 +57,9 @@ def labelled_copy(evidence: ClipEvidence, signing: Signing | None = None) -> Lab
         BadDelivery: It cannot be drawn.
         StorageProblem: The clip is not in the store as it was delivered, or the copy cannot be stored.
     """
-    clip = _clip_of(evidence)
+    clip = clip_as_delivered(evidence)
+    if clip is None:
+        raise StorageProblem(f"Clip {evidence.key[:12]} has no video yet.", key=evidence.key)
     record = evidence.labelled()
     if (
         record is not None
@@ -67,20 +70,10 @@ def labelled_copy(evidence: ClipEvidence, signing: Signing | None = None) -> Lab
     with temporary_files(evidence.key), scratch_folder() as folder:
         source = folder / "clip.mp4"
         evidence.store.get_file(clip.path, source)
-        if sha256_of(source) != clip.sha256:
-            raise StorageProblem(
-                f"{evidence.store.url}/{clip.path} has other bytes than were delivered.", key=evidence.key
-            )
+        require_delivered_bytes(evidence, clip, source)
         file, record = _drawn(evidence.key, source, clip, signing)
         evidence.store.replace_file(record.file.path, file)
     return evidence.write_labelled(record)
-
-
-def _clip_of(evidence: ClipEvidence) -> StoredFile:
-    stored = evidence.delivered() or evidence.result()
-    if stored is None:
-        raise StorageProblem(f"Clip {evidence.key[:12]} has no video yet.", key=evidence.key)
-    return stored.videos[0]
 
 
 def _drawn(key: str, source: Path, clip: StoredFile, signing: Signing | None) -> tuple[Path, LabelledRecord]:

@@ -6,7 +6,9 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from footage.errors import AlreadyThere, NotThere
+from footage.evidence.clip_evidence import ClipEvidence
 from footage.scratch import scratch_folder
+from footage.steps.delivered_bytes import clip_as_delivered, require_delivered_bytes
 
 if TYPE_CHECKING:
     from footage.storage import Store
@@ -24,18 +26,23 @@ def last_frame_of(store: Store, key: str) -> bytes:
     make a chain that is paid for look like a new one.
 
     Raises:
-        NotThere: There is no such clip.
+        NotThere: There is no such clip, or it is not delivered.
         BadDelivery: The clip cannot be decoded.
-        StorageProblem: The store cannot be read or written.
+        StorageProblem: The store cannot be read or written, or the clip in it is not the one that was delivered.
     """
     from footage.media import last_frame
 
     path = last_frame_path(key)
     with contextlib.suppress(NotThere):
         return store.read(path)
+    evidence = ClipEvidence(store, key)
+    delivered = clip_as_delivered(evidence)
+    if delivered is None:
+        raise NotThere(f"Clip {key[:12]} has no video yet.", key=key)
     with scratch_folder() as folder:
         clip, frame = folder / "clip.mp4", folder / "frame.png"
-        store.get_file(f"videos/{key}.mp4", clip)
+        store.get_file(delivered.path, clip)
+        require_delivered_bytes(evidence, delivered, clip)
         last_frame(clip, frame)
         with contextlib.suppress(AlreadyThere):
             store.create(path, frame.read_bytes())
