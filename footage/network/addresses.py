@@ -16,6 +16,21 @@ def is_address(text: str) -> bool:
         return False
 
 
+def host_of(url: str) -> str:
+    """The host of an http(s) address, in lower case.
+
+    Raises:
+        ValueError: It is no address, or one of two hosts: what opens it ends a host at a backslash, for one, where the
+            standard library does not.
+    """
+    from urllib3.util import parse_url
+
+    host = urlsplit(url).hostname or ""
+    if (parse_url(url).host or "").strip("[]").lower() != host:
+        raise ValueError("it is read as two hosts")
+    return host
+
+
 def endpoint_fault(url: str) -> str | None:
     """What is certainly wrong with the path of a base address; a reverse proxy may have paths of its own."""
     parts = urlsplit(url)

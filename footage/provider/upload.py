@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from footage.errors import Unreachable
+from footage.network.addresses import host_of, is_local
 from footage.network.proxies import is_loopback, proxy_for
 from footage.privacy.redact import Discreet
 
@@ -88,9 +89,9 @@ def _post(policy: UploadPolicy, key: str, name: str, data: bytes) -> requests.Re
 def _require_provider(base_url: str, host: str) -> None:
     """Raises Unreachable for an address that is not the provider's: https, or this machine beside its stand-in."""
     try:
-        parts, base = urlsplit(host), urlsplit(base_url)
-        own = parts.scheme == "https" and (parts.hostname or "").endswith(_PROVIDERS_HOSTS)
-        emulated = is_loopback(base.hostname or "") and is_loopback(parts.hostname or "")
+        parts, named = urlsplit(host), host_of(host)
+        own = parts.scheme == "https" and named.endswith(_PROVIDERS_HOSTS)
+        emulated = is_local(base_url) and is_loopback(named)
         usable = (own or emulated) and not parts.username and not parts.password
     except ValueError:
         usable = False

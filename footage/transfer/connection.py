@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
 
 from footage.errors import Unanswered
+from footage.network.addresses import host_of
 from footage.network.proxies import is_socks, proxy_for
 from footage.network.socket_deadline import under_deadline
 from footage.privacy.display import shown_url
@@ -124,7 +125,7 @@ def checked(url: str, *, allowed_hosts: tuple[str, ...], allow_loopback: bool) -
     """
     try:
         parts = urlsplit(url)
-        host = (parts.hostname or "").lower()
+        host = host_of(url)
     except ValueError:
         raise _no_address(url) from None
     loopback = host in _LOOPBACK and allow_loopback

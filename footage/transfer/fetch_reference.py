@@ -101,6 +101,9 @@ def _opened(url: str, allow_private: bool, allow_nets: tuple[Net, ...]) -> Gener
     import requests
     from requests_hardened.ip_filter import InvalidIPAddress
 
+    if urlsplit(url).scheme in {"http", "https"}:
+        # What is opened is what is looked at: requests ends a host at a backslash, for one, where urlsplit does not.
+        url = requests.Request("GET", url).prepare().url or ""
     parts = urlsplit(url)
     host = parts.hostname
     if parts.scheme not in {"http", "https"} or parts.username is not None or not host:

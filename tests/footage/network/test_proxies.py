@@ -180,6 +180,8 @@ def test_a_result_comes_through_the_proxy(
         "db.internal",
         "metadata.google.internal",
         "metadata.tencentyun.com",
+        # What is opened ends a host here.
+        "10.0.0.1\\.public.example/..",
         "198.18.0.7",
     ],
 )

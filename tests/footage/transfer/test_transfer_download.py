@@ -243,6 +243,8 @@ def test_a_redirect_is_followed_to_an_allowed_host_only(tmp_path: Path) -> None:
         "https://evil-aliyuncs.com/clip.mp4",
         "https://aliyuncs.com.evil.example/clip.mp4",
         "https://user:pw@x.aliyuncs.com/clip.mp4",
+        # What is opened ends a host at a backslash.
+        "https://evil.example\\.aliyuncs.com/clip.mp4",
         "ftp://x.aliyuncs.com/clip.mp4",
         "file:///etc/passwd",
         "",
