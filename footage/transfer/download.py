@@ -199,7 +199,7 @@ class _Download:
                     raise _DamagedError("the answer contradicts itself: a header is there twice")
                 match next_move(response.status, names, self.begun):
                     case Take() as take:
-                        self._take(response, names, take)
+                        self._take(response, names, take, deadline)
                         return None
                     case Restart(reason):
                         raise _DamagedError(reason)
@@ -217,7 +217,13 @@ class _Download:
     def _left_s(self) -> float:
         return max(self.started + self.limits.deadline_s - time.monotonic(), 0.001)
 
-    def _take(self, response: urllib3.BaseHTTPResponse, headers: dict[str, str], take: Take) -> None:
+    def _take(
+        self,
+        response: urllib3.BaseHTTPResponse,
+        headers: dict[str, str],
+        take: Take,
+        deadline: SocketDeadline,
+    ) -> None:
         if take.offset == 0:
             self._forget()
         self.begun = Begun(take.offset, take.total_bytes, headers.get("etag") or self.begun.etag)
@@ -244,6 +250,9 @@ class _Download:
             rate.add(len(chunk))
             if time.monotonic() - self.started > self.limits.deadline_s:
                 raise self._unreachable("the time for the download is up")
+        if deadline.expired and self.begun.total_bytes is None and self.expected_crc64 is None:
+            # Nothing tells that the end which came is not ours.
+            raise self._unreachable("the time for the download is up")
         if first:
             raise _DamagedError(f"the link gives {len(first)} bytes")
         total = self.begun.total_bytes

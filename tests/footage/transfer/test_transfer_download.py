@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from fastcrc import crc64
-from rawserver import Act, RawServer, reply, verbatim
+from rawserver import Act, RawServer, hang, reply, verbatim
 from rawserver import drip as raw_drip
 from resultserver import (
     Fault,
@@ -295,6 +295,13 @@ def test_a_download_in_drips_ends_at_its_deadline(tmp_path: Path) -> None:
         answered(tmp_path, slow, deadline_s=0.5)
 
     assert time.monotonic() - started < 5
+
+
+def test_what_our_own_deadline_cut_is_not_taken_for_whole(tmp_path: Path) -> None:
+    without_length = hang(b"HTTP/1.1 200 OK\r\n\r\n" + BODY[:1000])
+
+    with pytest.raises(Unanswered, match="time for the download is up"):
+        answered(tmp_path, without_length, deadline_s=0.5, silence_s=5)
 
 
 @pytest.mark.parametrize(
