@@ -9,11 +9,14 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
+from footage.catalogue import known_models
 from footage.errors import FootageError
 from footage.evidence.reader import RecordReader
 from footage.order import Order, plan
-from footage.order.key import VERSION, seed_and_key
+from footage.order.key import VERSION, seed_and_key, unsigned
+from footage.privacy.redact import GONE
 from footage.reference import Medium, PreparedImage, PreparedMedium, ReferenceImage
 from footage.reference.media import media_asked
 from footage.request import VideoRequest
@@ -42,8 +45,7 @@ def stored_order(evidence: ClipEvidence) -> Order:
         reader.refuse(path, f"it is no order ({type(error).__name__})")
     if problem := _disagreement(order):
         reader.refuse(path, problem)
-    # A link is kept without its signature, and other parts of it may be missing with that.
-    if order.audio_url_sha256 is None and _key_of(order) != evidence.key:
+    if _key_of(order) != evidence.key and not _lacks_part_of_the_key(order):
         if set(document["request"]) - set(VideoRequest.model_fields):
             reader.refuse_newer(path)
         reader.refuse(path, "the request in it is not the one of this key")
@@ -67,15 +69,31 @@ def _key_of(order: Order) -> str | None:
         return None
 
 
+def _lacks_part_of_the_key(order: Order) -> bool:
+    """Whether something that the key has was left out of the kept link, because it may open it."""
+    link, model = order.request.audio_url, known_models().get(order.model)
+    if order.audio_url_sha256 is None or link is None or (model is not None and not model.audio_url):
+        return False
+    try:
+        return GONE in unquote(unsigned(link))
+    except ValueError:
+        return GONE in link
+
+
 def _disagreement(order: Order) -> str | None:
     """What of the order contradicts its own request."""
     request, expected, quote = order.request, order.expected, order.quote
+    exact = order.image is None or request.fit != "keep"
+    size = request.size if exact else f"{expected.delivered_width}*{expected.delivered_height}"
     same = (
         (order.model, request.model, "model"),
         (order.seed, request.seed, "seed"),
         (order.region, request.region, "region"),
         (expected.duration_s, request.duration, "expected.duration_s"),
         (expected.fps, request.fps, "expected.fps"),
+        (expected.exact_size, exact, "expected.exact_size"),
+        (f"{expected.width}*{expected.height}", size, "expected size"),
+        (expected.audio, request.audio, "expected.audio"),
         ([one.role for one in order.media], [one[0] for one in media_asked(request)], "media"),
         (order.audio_url_sha256 is not None and request.audio_url is None, False, "audio_url_sha256"),
     )

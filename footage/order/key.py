@@ -54,7 +54,7 @@ def seed_and_key(
         "prompt_extend": request.prompt_extend,
         "shot_type": request.shot_type,
         "audio": request.audio,
-        "audio_url": None if request.audio_url is None else _unsigned(request.audio_url),
+        "audio_url": None if request.audio_url is None else unsigned(request.audio_url),
         "watermark": request.asks_watermark,
         "fit": request.fit if pictured else None,
         "pad_color": request.pad_color if pictured else None,
@@ -79,7 +79,8 @@ def _digest(material: dict[str, Any]) -> bytes:
     return hashlib.sha256(canonical.encode("ascii")).digest()
 
 
-def _unsigned(url: str) -> str:
+def unsigned(url: str) -> str:
+    """A link as the key has it, without what signs it."""
     parts = urlsplit(url)
     asked = parse_qsl(parts.query, keep_blank_values=True)
     azure = any(name == "sig" for name, _ in asked)

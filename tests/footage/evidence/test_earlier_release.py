@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import shutil
 from collections.abc import Iterator
@@ -14,10 +15,13 @@ from keptstore import spoil_video
 
 from footage.context import Context
 from footage.credentials import parse_key
-from footage.errors import FootageError, GenerationFailed
+from footage.errors import BadRecord, FootageError, GenerationFailed
 from footage.evidence.clip_evidence import ClipEvidence
 from footage.evidence.state import Permission, Step, decide
 from footage.evidence.stored_clips import keys_in
+from footage.evidence.stored_order import stored_order
+from footage.order import plan
+from footage.order.parse import parse_request
 from footage.settings import Settings
 from footage.steps.check import reopen
 from footage.steps.verify import verify_clip
@@ -78,6 +82,58 @@ def test_what_failed_there_has_failed(context: Context) -> None:
     with pytest.raises(GenerationFailed) as failed:
         decide(state, Permission(attempts_before=1))
     assert isinstance(failed.value, FootageError)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"expected": {"width": 416, "height": 240}},
+        {"expected": {"exact_size": False}},
+        {"expected": {"audio": True}},
+        # Its model takes no sound, and a signature that is left out would make the key prove nothing.
+        {
+            "seed": 1,
+            "audio_url_sha256": "0" * 64,
+            "request": {"seed": 1, "audio_url": "https://x/[redacted]"},
+        },
+    ],
+)
+def test_an_order_that_is_not_what_its_key_proves_is_not_believed(
+    context: Context, change: dict[str, Any]
+) -> None:
+    path = f"evidence/{KEYS['unfinished']}/request.json"
+    document: dict[str, Any] = json.loads(context.store.read(path))
+    for name, value in change.items():
+        document[name] = {**document[name], **value} if isinstance(value, dict) else value
+    context.store.replace(path, json.dumps(document).encode())
+
+    with pytest.raises(BadRecord, match="does not fit"):
+        reopen(context, KEYS["unfinished"], Permission(may_buy=False))
+
+
+@pytest.mark.parametrize(
+    ("link", "proven"),
+    [
+        ("https://b.oss-cn-beijing.aliyuncs.com/a.mp3?Expires=1&Signature=abcDEF123456", True),
+        # No signature by the rules of the key, and too secret to be kept.
+        ("https://x.example/a.mp3?token=abcDEF123456", False),
+    ],
+)
+def test_the_order_of_a_signed_sound_is_believed_as_far_as_the_key_proves_it(
+    context: Context, link: str, proven: bool
+) -> None:
+    order = plan(parse_request({"prompt": "a cat", "model": "wan2.6-t2v-us", "audio_url": link}))
+    evidence = ClipEvidence(context.store, order.key)
+    changed = {**order.to_json(), "seed": order.seed + 1}
+    changed["request"]["seed"] = order.seed + 1
+
+    evidence.write_order(order.to_json(), {})
+    believed = stored_order(evidence)
+    context.store.replace(f"{evidence.folder}/request.json", json.dumps(changed).encode())
+
+    assert (believed.key, believed.seed) == (order.key, order.seed)
+    with pytest.raises(BadRecord) if proven else contextlib.nullcontext():
+        stored_order(ClipEvidence(context.store, order.key))
 
 
 def test_an_edited_prompt_is_not_bought_under_the_old_key(context: Context) -> None:
