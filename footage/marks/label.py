@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any, NamedTuple, cast
 
@@ -106,8 +107,8 @@ def known_fields(fields: dict[str, Any]) -> dict[str, str]:
 
 def _parsed(text: str, repeated: list[str]) -> Any:
     def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
-        names = [name for name, _ in items]
-        repeated.extend(sorted({_quoted(name) for name in names if names.count(name) > 1}))
+        times = Counter(name for name, _ in items)
+        repeated.extend(sorted({_quoted(name) for name, many in times.items() if many > 1}))
         return dict(items)
 
     try:

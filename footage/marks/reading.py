@@ -6,11 +6,12 @@ import base64
 import hashlib
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
 from footage.child import Bounds, ChildError, call
-from footage.marks.label import known_fields, read_label
+from footage.marks.label import LabelReading, known_fields, read_label
 
 # Finding them takes a few milliseconds, whatever the size of the file.
 _FIND = Bounds(30.0, 10, data_bytes=200 << 20)
@@ -31,12 +32,16 @@ class Label:
     place: str
     value: bytes
 
+    @cached_property
+    def _reading(self) -> LabelReading:
+        return read_label(self.value)
+
     @property
     def problems(self) -> tuple[str, ...]:
-        return read_label(self.value).problems
+        return self._reading.problems
 
     def to_json(self) -> dict[str, Any]:
-        fields, problems, remarks = read_label(self.value)
+        fields, problems, remarks = self._reading
         return {
             "place": self.place,
             "sha256": hashlib.sha256(self.value).hexdigest(),

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 from labels import CODE, WAN_LIKE
 
-from footage.marks import made_label, producer_fault
+from footage.marks import Marks, made_label, producer_fault
 from footage.marks.label import known_fields, read_label
+from footage.marks.reading import Label
 
 FIELDS = {"Label": "1", "ContentProducer": "TEST", "ProduceID": "7"}
 
@@ -117,3 +119,15 @@ def test_a_name_or_a_code_can_be_the_producer(producer: str) -> None:
 )
 def test_what_is_nobodys_name_or_somebody_elses_is_refused(producer: str, why: str) -> None:
     assert why in (producer_fault(producer) or "")
+
+
+def test_a_label_of_thousands_of_fields_is_read_once_and_in_no_time() -> None:
+    many = ",".join(f'"{number}":0' for number in range(15_000))
+    marks = Marks((Label("moov/udta", f"{{{many}}}".encode()),) * 4)
+    began_s = time.process_time()
+
+    for _ in range(10):
+        marks.problems()
+        marks.to_json()
+
+    assert time.process_time() - began_s < 1
