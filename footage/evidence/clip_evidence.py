@@ -1,7 +1,7 @@
 """The evidence of one clip on a store: its write-ahead log, readable from any machine.
 
     evidence/<key>/request.json                 what was ordered, with explain report, quote and image hash
-    evidence/<key>/reference.png|jpg|…          the prepared image, so that the original may disappear
+    evidence/<key>/reference-<sha256>.png|jpg|… the prepared image, so that the original may disappear
     evidence/<key>/medium-<sha256>.mp4|wav|…    what else is sent, for the same reason
     evidence/<key>/cancel-<k>.json              somebody wants it cancelled
     evidence/<key>/override-<k>.json            and later somebody wants it after all
@@ -73,6 +73,8 @@ R = TypeVar("R", bound=Record)
 D = TypeVar("D", DeliveredRecord, ResultRecord)
 
 _LABELLED_FILE = re.compile(r"/labelled-(\d{1,18})\.json$")
+# What earlier releases do not have in its name.
+_HASH_OF_IMAGE = re.compile(r"\Areference-[0-9a-f]{16}(?=\.)")
 _KEY = re.compile(r"[0-9a-f]{64}")
 # More numbered files of one kind than any run, person or provider makes.
 MOST_FILES = 100
@@ -160,7 +162,12 @@ class ClipEvidence:
 
     def kept_file(self, name: str) -> bytes:
         """A picture, clip or sound that is sent, as `request.json` names it."""
-        return self.store.read(f"{self.folder}/{name}")
+        try:
+            return self.store.read(f"{self.folder}/{name}")
+        except NotThere:
+            if (before := _HASH_OF_IMAGE.sub("reference", name)) == name:
+                raise
+            return self.store.read(f"{self.folder}/{before}")
 
     def cancel_wanted(self, *, seen_within_s: float = 0.0) -> bool:
         """Whether the last word about this clip was to cancel it; at most one listing, no reading."""

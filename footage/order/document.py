@@ -159,8 +159,10 @@ class ImageFacts:
 
     @property
     def file_name(self) -> str:
-        """Name under which the prepared image is kept."""
-        return f"reference.{self.mime.removeprefix('image/').replace('jpeg', 'jpg')}"
+        """Name under which the prepared image is kept; another release may prepare other bytes from the same image."""
+        return (
+            f"reference-{self.prepared_sha256[:16]}.{self.mime.removeprefix('image/').replace('jpeg', 'jpg')}"
+        )
 
     def data_uri(self, prepared: bytes) -> str:
         """The prepared image in the form in which it is sent."""

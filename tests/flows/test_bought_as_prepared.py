@@ -55,7 +55,8 @@ def bought_pictures(out: Path) -> dict[str, str]:
     for receipt in out.glob("**/attempt-1/receipt.json"):
         folder = receipt.parents[1]
         prompt = json.loads((folder / "request.json").read_text())["request"]["prompt"]
-        picture = decoded((folder / "reference.png").read_bytes()).convert("RGB")
+        (image,) = folder.glob("reference-*.png")
+        picture = decoded(image.read_bytes()).convert("RGB")
         found[prompt] = "#" + picture.tobytes()[:3].hex()
     return found
 

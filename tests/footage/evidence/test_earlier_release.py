@@ -22,6 +22,8 @@ from footage.evidence.stored_clips import keys_in
 from footage.evidence.stored_order import stored_order
 from footage.order import plan
 from footage.order.parse import parse_request
+from footage.order.prepared import Prepared
+from footage.reference import PreparedImage, ReferenceImage
 from footage.settings import Settings
 from footage.steps.check import reopen
 from footage.steps.verify import verify_clip
@@ -134,6 +136,25 @@ def test_the_order_of_a_signed_sound_is_believed_as_far_as_the_key_proves_it(
     assert (believed.key, believed.seed) == (order.key, order.seed)
     with pytest.raises(BadRecord) if proven else contextlib.nullcontext():
         stored_order(ClipEvidence(context.store, order.key))
+
+
+def test_what_another_release_prepared_from_the_image_and_did_not_order_is_not_taken_for_what_is_sent(
+    context: Context,
+) -> None:
+    def prepared(data: bytes) -> Prepared:
+        image = PreparedImage(data, "image/png", 832, 480, ())
+        asked = parse_request({"prompt": "a cat", "model": "wan2.6-i2v", "reference_image": "a.png"})
+        return Prepared.of(asked, ReferenceImage("a.png", "0" * 64, image, ()), None)
+
+    first, second = prepared(b"as one zlib packs it"), prepared(b"as another one does")
+    evidence = ClipEvidence(context.store, first.order.key)
+    for name, data in first.kept_files.items():
+        context.store.create(f"{evidence.folder}/{name}", data)
+
+    evidence.write_order(second.order.to_json(), second.kept_files)
+
+    assert second.order.key == first.order.key
+    assert verify_clip(context.store, second.order.key).problems == []
 
 
 def test_an_edited_prompt_is_not_bought_under_the_old_key(context: Context) -> None:

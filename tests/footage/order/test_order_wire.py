@@ -283,7 +283,7 @@ def test_the_order_names_the_hash_of_the_image_as_given():
     assert image is not None
     assert image.source_sha256 == hashlib.sha256(IMAGE).hexdigest()
     assert image.prepared_sha256 != image.source_sha256
-    assert image.file_name == "reference.png"
+    assert image.file_name == f"reference-{image.prepared_sha256[:16]}.png"
     assert image.data_uri(b"\0") == "data:image/png;base64,AA=="
 
 
