@@ -20,6 +20,7 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import BinaryIO
 
 from footage.storage.base import ObjectFacts, Store
 from footage.storage.exclusive_create import ClaimedBySomebodyError, publish
@@ -31,6 +32,9 @@ _PART = re.compile(r"\..+\.(?:[0-9a-f]{16}\.part|claim-[0-9]+)")
 # A part this old belongs to a killed process: publishing takes seconds, on a slow network disk minutes.
 _STALE_PART_S = 6 * 3600
 _LEFT_PART = re.compile(r"\..+\.[0-9a-f]{16}\.part")
+# Folders of single runs and clips, which are soon empty for good: the nightly check walks all that there are.
+_PASSING = re.compile(r"(?:runs|leases)/[^/]+/[^/]+\Z")
+_TRIES = 20
 # Folders of which is known when they were swept.
 _MOST_SWEPT = 64
 
@@ -222,7 +226,12 @@ class LocalStore(Store):
             _fsync_folder(target.parent)
 
     def _delete(self, path: str) -> None:
-        (self._root / path).unlink(missing_ok=True)
+        target = self._root / path
+        target.unlink(missing_ok=True)
+        if _PASSING.match(path):
+            # Not while anything is in it.
+            with contextlib.suppress(OSError):
+                target.parent.rmdir()
 
     def _plain_url(self, path: str) -> str:
         return (self._root / path).as_uri()
@@ -232,11 +241,9 @@ class LocalStore(Store):
 
     def _write_part(self, target: Path, body: bytes | Path) -> Path:
         """Write a whole, synced, unpublished file beside the target."""
-        self._make_folder(target.parent)
         part = target.with_name(f".{target.name}.{secrets.token_hex(8)}.part")
         try:
-            # Not mkstemp: its mode 0600 would publish clips that nobody else can read.
-            with part.open("xb") as file:
+            with self._opened_new(part) as file:
                 if isinstance(body, bytes):
                     file.write(body)
                 else:
@@ -249,6 +256,15 @@ class LocalStore(Store):
             part.unlink(missing_ok=True)
             raise
         return part
+
+    def _opened_new(self, file: Path) -> BinaryIO:
+        for _ in range(_TRIES):
+            self._make_folder(file.parent)
+            # Who deleted the last file of a passing folder may have taken that away just now.
+            with contextlib.suppress(FileNotFoundError):
+                # Not mkstemp: its mode 0600 would publish clips that nobody else can read.
+                return file.open("xb")
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(file))
 
     def _make_folder(self, folder: Path) -> None:
         missing: list[Path] = []
@@ -316,7 +332,11 @@ def _fsync_folder(folder: Path) -> None:
     """Make new names in the folder survive a power cut."""
     if os.name == "nt":  # Windows opens no folders, and keeps new names by itself
         return
-    handle = os.open(folder, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
+    try:
+        handle = os.open(folder, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
+    except FileNotFoundError:
+        # Gone already, with all that was in it.
+        return
     try:
         os.fsync(handle)
     except OSError as error:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -24,6 +25,29 @@ class TestLocalStore(StoreContract):
     @pytest.fixture
     def store(self, tmp_path: Path) -> Store:
         return open_store(str(tmp_path / "not" / "yet" / "there"))
+
+
+def test_folders_of_runs_and_leases_go_with_their_last_file_and_come_back(tmp_path: Path) -> None:
+    store = open_store(str(tmp_path))
+    for name in ("runs/r/a", "runs/r/b", "leases/k/1.json", "evidence/k/a.json"):
+        store.create(name, b"1")
+
+    def come_and_go(worker: int) -> None:
+        for number in range(50):
+            store.create(f"leases/n/{worker}-{number}.json", b"1")
+            store.delete(f"leases/n/{worker}-{number}.json")
+
+    store.delete("runs/r/a")
+    kept = (tmp_path / "runs/r").exists()
+    for name in ("runs/r/b", "leases/k/1.json", "evidence/k/a.json"):
+        store.delete(name)
+    with ThreadPoolExecutor(4) as workers:
+        list(workers.map(come_and_go, range(4)))
+
+    assert kept
+    assert sorted(path.name for path in (tmp_path / "runs").iterdir()) == []
+    assert sorted(path.name for path in (tmp_path / "leases").iterdir()) == []
+    assert (tmp_path / "evidence/k").is_dir()
 
 
 class TestLocalStoreWithoutHardLinks(StoreContract):
