@@ -23,7 +23,6 @@ def finish(parsed: Parsed, settlement: Settlement, defaults: Mapping[str, Any]) 
     _check_names(parsed, settlement)
     parsed.defaults.update(defaults)
     parsed.drafts = [draft for draft in parsed.drafts if not settlement.shots.get(draft.id, {}).get("skip")]
-    kept = {draft.id for draft in parsed.drafts}
     for draft in parsed.drafts:
         said = settlement.shots.get(draft.id, {})
         _set(draft, said)
@@ -31,10 +30,10 @@ def finish(parsed: Parsed, settlement: Settlement, defaults: Mapping[str, Any]) 
         # Once for what the board says, once more because a model may have been doubted, too.
         fit(draft, parsed.defaults)
         draft.parts = [part for part in draft.parts if part.field not in said]
-    parts = [part for part in parsed.parts if part.shot_id is None or part.shot_id in kept]
+    # Without a look at whether its shot is there: a doubt that got lost would be bought.
     parts = [
         part
-        for part in parts
+        for part in parsed.parts
         if not (part.field == "shots" and "skip" in settlement.shots.get(part.shot_id or "", {}))
     ]
     settled = [part for part in parts if not (part.sureness == "guessed" and _is_settled(part, settlement))]

@@ -30,11 +30,12 @@ def classify(cells: Mapping[str, str], roles: Mapping[str, str | None], usual: i
     """What a line of a list is.
 
     Args:
-        cells: The cells that are not empty, by column.
+        cells: The cells of the line, by column.
         roles: What each column's name means; None for unknown ones.
         usual: How many cells most lines have.
     """
-    texts = [str(cell).strip() for cell in cells.values() if not words.nothing(cell)]
+    cells = {name: cell for name, cell in cells.items() if not words.nothing(cell)}
+    texts = [str(cell).strip() for cell in cells.values()]
     if not texts or texts[0].startswith(("# ", "//", "##", "/*", "%%")) or texts[0] == "#":
         return Line("comment")
     if len(cells) >= 2 and all(words.plain(str(cell)) == words.plain(name) for name, cell in cells.items()):

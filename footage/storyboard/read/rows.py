@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from footage.errors.actions import typed
 from footage.storyboard.board import REQUEST_FIELDS
@@ -28,9 +28,8 @@ has_head = table.has_head
 
 
 def read_table(found: table.Table, base: Path | None, settlement: Settlement) -> Parsed:
-    rows, parts, skipped = _shots_alone(found)
-    parsed = _read_rows(rows, base, FORMAT, settlement)
-    parsed.parts += parts
+    rows, unsure, skipped = _shots_alone(found)
+    parsed = _read_rows(rows, base, FORMAT, settlement, unsure=unsure)
     parsed.shape = tuple(found.head)
     parsed.guesses += skipped
     if found.above:
@@ -39,15 +38,23 @@ def read_table(found: table.Table, base: Path | None, settlement: Settlement) ->
     return parsed
 
 
-def _shots_alone(found: table.Table) -> tuple[list[dict[str, Any]], list[Part], list[Guess]]:
-    """The lines that are shots, each with its scene; what is not certain to be one or none is doubted."""
+class _Unsure(NamedTuple):
+    """A line that may be no shot."""
+
+    line: int
+    cells: Mapping[str, str]
+    why: str
+
+
+def _shots_alone(found: table.Table) -> tuple[list[dict[str, Any]], dict[int, _Unsure], list[Guess]]:
+    """The lines that are shots, each with its scene; by place, those that are not certain to be one; what is none."""
     usual = not_shots.usual_count([cells for _, cells in found.rows])
     roles = {
         name: column_roles.role_of(name, [c[name] for _, c in found.rows if name in c]) for name in found.head
     }
     scene_column = next((name for name, role in roles.items() if role == "scene"), None)
     rows: list[dict[str, Any]] = []
-    parts: list[Part] = []
+    unsure: dict[int, _Unsure] = {}
     skipped: list[Guess] = []
     scene = next((text for text in reversed(found.above) if not_shots.is_heading(text)), None)
     for line, cells in found.rows:
@@ -65,22 +72,22 @@ def _shots_alone(found: table.Table) -> tuple[list[dict[str, Any]], list[Part], 
                 scene = cells.get(scene_column)
             elif scene:
                 row["scene"] = scene
-            rows.append(row)
-            said_id = cells.get(next((n for n, r in roles.items() if r == "id"), ""))
             if kind == "unsure":
-                why = "one cell alone is a remark, or no finished shot"
-                parts.append(_perhaps_no_shot(said_id or f"row{len(rows)}", cells, line, why))
+                unsure[len(rows)] = _Unsure(line, cells, "one cell alone is a remark, or no finished shot")
             elif line in found.hidden:
-                why = "the line is hidden or struck through in the workbook"
-                parts.append(_perhaps_no_shot(said_id or f"row{len(rows)}", cells, line, why))
+                unsure[len(rows)] = _Unsure(
+                    line, cells, "the line is hidden or struck through in the workbook"
+                )
+            rows.append(row)
             continue
         skipped.append(Guess(None, "shots", f"line {line}", None, f"a {kind}, not a shot"))
-    return rows, parts, skipped
+    return rows, unsure, skipped
 
 
-def _perhaps_no_shot(shot_id: str, cells: Mapping[str, str], line: int, why: str) -> Part:
+def _perhaps_no_shot(shot_id: str, unsure: _Unsure) -> Part:
     return Part(
-        f"line {line}, {next(iter(cells))}", "shots", "guessed", why, shot_id, samples(cells.values()), NO_SHOT,
+        f"line {unsure.line}, {next(iter(unsure.cells))}", "shots", "guessed", unsure.why, shot_id,
+        samples(unsure.cells.values()), NO_SHOT,
         others=(typed("--set", f"{shot_id}.skip=false"),), settle=("--set", f"{shot_id}.skip=true"),
     )  # fmt: skip
 
@@ -118,12 +125,20 @@ def _read_rows(
     format: str,
     settlement: Settlement,
     rate: float | None = None,
+    unsure: Mapping[int, _Unsure] | None = None,
 ) -> Parsed:
     columns = column_roles.assign(rows, settlement)
     source, parts = shot_text.find(rows, columns)
     ids = _ids(rows, columns)
+    # Only here it has the id that everything else calls it by.
+    perhaps = [_perhaps_no_shot(ids[place][0], line) for place, line in (unsure or {}).items()]
     rows, ids, out, doubts = _made(rows, ids, not_shots.marked_columns(rows) if format == FORMAT else ())
-    parts += [*doubts, *_again(rows, ids, columns, source)]
+    made = {shot_id for shot_id, _ in ids}
+    parts += [
+        *(part for part in perhaps if part.shot_id in made),
+        *doubts,
+        *_again(rows, ids, columns, source),
+    ]
     drafts: list[Draft] = []
     for row, (shot_id, why) in zip(rows, ids, strict=True):
         draft = _shot(row, shot_id, why, columns, base)
