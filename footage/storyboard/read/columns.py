@@ -51,8 +51,11 @@ class Columns:
     # Written in the words of our requests: then a value that a field cannot have is a mistake, not a crew's word.
     of_requests: bool = False
 
+    def all(self, role: str) -> Sequence[str]:
+        return self.roles.get(role, ())
+
     def first(self, role: str) -> str | None:
-        return next(iter(self.roles.get(role, ())), None)
+        return next(iter(self.all(role)), None)
 
 
 def assign(rows: Sequence[Row], settlement: Settlement) -> Columns:

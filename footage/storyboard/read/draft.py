@@ -74,6 +74,14 @@ class Draft:
             if found := self.find(name):
                 self._carried[found[0]] = None
 
+    def complete(self, other: Draft) -> None:
+        """Take over all that another draft of the same row has."""
+        self.fields |= other.fields
+        self.guesses += other.guesses
+        self.parts += other.parts
+        self._carried |= other._carried
+        self.no_length = self.no_length or other.no_length
+
     def guess(self, field: str, value: Any, taken_from: str, why: str) -> None:
         """Set a field that the source did not say outright, and report it."""
         self.fields[field] = value

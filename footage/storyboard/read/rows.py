@@ -262,20 +262,17 @@ def _shot(
     if why:
         draft.report("id", shot_id, columns.first("id") or "position", why)
     for role in columns.roles:
-        name = columns.first(role) or ""
-        found = draft.find(name)
-        if found is None or words.nothing(found[1]):
+        # Of two columns that are half filled each, the one that says something of this shot.
+        names = [name for name in columns.all(role) if not words.nothing(row.get(name))]
+        if (found := draft.find(*names)) is None:
             continue
         if role in _STORY:
             draft.take(role, found[0], column_roles.text_of(found[1]) or "")
         elif role in REQUEST_FIELDS and role not in _HANDLED:
             draft.take(role, found[0], column_roles.typed(role, found[1]))
-    if name := columns.first("transition"):
-        draft.transition(name)
-    if name := columns.first("reference_image"):
-        draft.image(base, name)
-    if name := columns.first("start_from"):
-        _start(draft, name)
+    draft.transition(*columns.all("transition"))
+    draft.image(base, *columns.all("reference_image"))
+    _start(draft, columns.all("start_from"))
     _model(draft, columns)
     _size(draft, columns)
     _rate(draft, columns)
@@ -283,7 +280,7 @@ def _shot(
 
 
 def _model(draft: Draft, columns: Columns) -> None:
-    found = draft.find(columns.first("model") or "")
+    found = draft.find(*columns.all("model"))
     if found and (
         columns.of_requests
         or column_roles.is_video_model(found[1])
@@ -293,14 +290,14 @@ def _model(draft: Draft, columns: Columns) -> None:
 
 
 def _size(draft: Draft, columns: Columns) -> None:
-    if found := draft.find(columns.first("size") or ""):
+    if found := draft.find(*columns.all("size")):
         size = sizes.pixels(found[1])
         draft.take("size", found[0], size or found[1])
         if size and size != str(found[1]).strip():
             draft.report("size", size, found[0], "written with an asterisk")
-    elif (found := draft.find(columns.first("aspect_ratio") or "")) and (size := sizes.size_of(found[1])):
+    elif (found := draft.find(*columns.all("aspect_ratio"))) and (size := sizes.size_of(found[1])):
         draft.guess("size", size, found[0], f"{found[1]} at 720P")
-    if (found := draft.find(columns.first("resolution") or "")) and (tier := sizes.tier_in(found[1])):
+    if (found := draft.find(*columns.all("resolution"))) and (tier := sizes.tier_in(found[1])):
         if "size" not in draft.fields and (size := sizes.pixels(found[1])):
             draft.guess("size", size, found[0], "written as width and height")
         draft.tier = found[0], tier
@@ -308,25 +305,24 @@ def _size(draft: Draft, columns: Columns) -> None:
 
 def _rate(draft: Draft, columns: Columns) -> None:
     """A rate that the request can have; `24 fps` and 23.976 are what the crew's camera runs at."""
-    if columns.of_requests and (found := draft.find(columns.first("fps") or "")):
+    if columns.of_requests and (found := draft.find(*columns.all("fps"))):
         draft.take("fps", found[0], column_roles.typed("fps", found[1]))
         return
-    name = columns.first("rate") or ""
-    found = draft.find(name)
+    found = draft.find(*columns.all("rate"))
     if (
         found
-        and words.plain(name) in ("fps", "framerate")
+        and words.plain(found[0]) in ("fps", "framerate")
         and isinstance(found[1], int)
         and 1 <= found[1] <= 60
     ):
         draft.take("fps", found[0], found[1])
 
 
-def _start(draft: Draft, column: str) -> None:
-    found = draft.find(column)
-    if found is None or words.nothing(found[1]):
+def _start(draft: Draft, columns: Sequence[str]) -> None:
+    found = draft.find(*(name for name in columns if not words.nothing(draft.row.get(name))))
+    if found is None:
         return
-    text = str(found[1]).strip()
+    column, text = found[0], str(found[1]).strip()
     draft.forget(column)
     if text in ("none", "prev_last_frame") or text.startswith("shot:"):
         draft.fields["start_from"] = text

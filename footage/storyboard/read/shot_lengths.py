@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -30,18 +31,60 @@ def put(
         rate: Frames per second that the board says outside of its rows.
     """
     rates = [_rate(row, columns, rate) for row in rows]
-    name = columns.first("duration") or columns.first("frames")
-    if name is not None:
-        parts = _from_column(name, drafts, rows, columns, rates)
-        return [*parts, *_contradicted(name, drafts, rows, columns, rates)]
+    sources = _sources(rows, columns, rates)
+    if not sources:
+        return _unnamed(rows, columns)
+    parts: list[Part] = []
+    for place, read in enumerate(sources):
+        if all(map(_has_length, drafts)):
+            break
+        # A column is read as a whole: whether its numbers are lengths or start times, all of them say.
+        of_source = [Draft(draft.id, draft.row) for draft in drafts]
+        found = read(of_source)
+        if place == 0:
+            parts = found
+        for draft, other in zip(drafts, of_source, strict=True):
+            if not _has_length(draft):
+                _complete(draft, other, [] if place == 0 else found)
+    if named := [*columns.all("duration"), *columns.all("frames")]:
+        parts += _contradicted(named, drafts, rows, columns, rates)
+    return parts
+
+
+def _sources(
+    rows: Sequence[Row], columns: Columns, rates: Sequence[float | None]
+) -> list[Callable[[Sequence[Draft]], list[Part]]]:
+    """What can say how long shots are, the best first: a further one is for shots of which those before say nothing."""
+    sources: list[Callable[[Sequence[Draft]], list[Part]]] = [
+        partial(_from_column, name, rows=rows, columns=columns, rates=rates)
+        for name in (*columns.all("duration"), *columns.all("frames"))
+    ]
     if (first := columns.first("frame_in")) and (last := columns.first("frame_out")):
-        return _from_frames(first, last, drafts, rows, rates)
+        sources.append(partial(_from_frames, first, last, rows=rows, rates=rates))
     if first := columns.first("start"):
         ranges = [lengths.parse(row.get(first), None, rate) for row, rate in zip(rows, rates, strict=True)]
         if columns.first("end") is None and all(length and length.start is not None for length in ranges):
-            return _from_column(first, drafts, rows, columns, rates)
-        return _from_starts(first, columns.first("end"), drafts, rows, rates)
-    return _unnamed(rows, columns)
+            sources.append(partial(_from_column, first, rows=rows, columns=columns, rates=rates))
+        else:
+            sources.append(partial(_from_starts, first, columns.first("end"), rows=rows, rates=rates))
+    return sources
+
+
+def _has_length(draft: Draft) -> bool:
+    return "duration" in draft.fields or any(part.field == "duration" for part in draft.parts)
+
+
+def _complete(draft: Draft, other: Draft, doubts: Sequence[Part]) -> None:
+    """Take over the length that another draft of the same row has; a doubt about the column is one about this shot."""
+    draft.complete(other)
+    length = draft.fields.get("duration")
+    for part in (part for part in doubts if part.sureness == "guessed"):
+        if length is not None and not any(part.field == "duration" for part in draft.parts):
+            draft.doubt(
+                "duration", length, part.source, draft.row.get(part.source), part.why,
+                settle=("--set", f"{draft.id}.duration={length}"),
+                others=(typed("--set", f"{draft.id}.duration=SECONDS"),),
+            )  # fmt: skip
 
 
 def _unnamed(rows: Sequence[Row], columns: Columns) -> list[Part]:
@@ -68,19 +111,23 @@ def _has_unit(text: str) -> bool:
 
 
 def _contradicted(
-    name: str, drafts: Sequence[Draft], rows: Sequence[Row], columns: Columns, rates: Sequence[float | None]
+    named: Sequence[str],
+    drafts: Sequence[Draft],
+    rows: Sequence[Row],
+    columns: Columns,
+    rates: Sequence[float | None],
 ) -> list[Part]:
     """Shots to which another column gives another length; which one holds is a person's to say."""
-    if name in columns.settled:
+    if named[0] in columns.settled:
         return []
-    others = [*columns.roles.get("duration", []), *columns.roles.get("frames", [])]
     for draft, row, rate in zip(drafts, rows, rates, strict=True):
         mine = draft.fields.get("duration")
         if mine is None or any(part.field == "duration" for part in draft.parts):
             continue
+        name, *others = [name for name in named if not words.nothing(row.get(name))] or [named[0]]
         for other in others:
-            unit = "frames" if other in columns.roles.get("frames", []) else lengths.unit_of(other)
-            length = None if other == name else lengths.parse(row.get(other), unit, rate)
+            unit = "frames" if other in columns.all("frames") else lengths.unit_of(other)
+            length = lengths.parse(row[other], unit, rate)
             if length and not length.doubt and length.start is None and 0 < length.seconds < _LONGEST_SHOT_S:
                 _doubt_if_other(draft, mine, length.seconds, f"{name}, {other}")
         first, last = columns.first("start"), columns.first("end")
@@ -107,17 +154,15 @@ def _doubt_if_other(draft: Draft, mine: int, seconds: float, source: str) -> Non
 
 
 def _rate(row: Row, columns: Columns, otherwise: float | None) -> float | None:
-    for role in ("rate", "fps"):
-        if (name := columns.first(role)) and (rate := lengths.rate_of(row.get(name))):
-            return rate
-    return otherwise
+    names = [*columns.all("rate"), *columns.all("fps")]
+    return next((rate for name in names if (rate := lengths.rate_of(row.get(name)))), otherwise)
 
 
 def _from_column(
     name: str, drafts: Sequence[Draft], rows: Sequence[Row], columns: Columns, rates: Sequence[float | None]
 ) -> list[Part]:
     said, _, given_rate = (columns.units.get(name) or "").partition("@")
-    unit = said or ("frames" if name in columns.roles.get("frames", []) else lengths.unit_of(name))
+    unit = said or ("frames" if name in columns.all("frames") else lengths.unit_of(name))
     if given_rate:
         rates = [lengths.rate_of(given_rate)] * len(rows)
     cells = [None if words.nothing(row.get(name)) else row[name] for row in rows]

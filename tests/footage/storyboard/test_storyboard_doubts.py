@@ -31,7 +31,7 @@ def workbook(hidden: int, *lines: str) -> bytes:
 def doubts(data: bytes) -> dict[str, str | None]:
     """The fields that are asked about, with what is said of each."""
     with pytest.raises(InvalidRequest) as refused:
-        read_board(data, name="list")
+        read_board(data, name="list", defaults=MODEL)
     return {problem.field: problem.allowed for problem in refused.value.problems}
 
 
@@ -39,6 +39,8 @@ def guessed(data: bytes) -> Board:
     return read_board(data, name="list", settled=Settlement(accept_guesses=True)).board
 
 
+# Makes clips of 5 and of 10 s.
+MODEL = {"model": "wan2.6-t2v-us"}
 REMARK = "Everything from here is at night"
 NO_SHOT_FOR_SURE = {
     "shots count from 1 in each scene": (
@@ -79,3 +81,45 @@ def test_a_line_that_may_be_no_shot_is_asked_about_by_the_id_that_it_would_have(
     assert f"{shot}.skip=true" in str(asked)
     assert [one.id for one in made.shots if one.request["prompt"] == REMARK] == [shot]
     assert [one.id for one in guessed(data).shots] == [one.id for one in made.shots if one.id != shot]
+
+
+HALF_FILLED = {
+    "two lengths": ("Duration,Est. time", "10,10", ",10", "-,10 s"),
+    "a length and frames": ("Duration,Frames,FPS", "10,240,24", ",240,24", ",240,24"),
+    "a length, and where it starts and ends": ("Length,Start,End", "10,0:00,0:10", ",0:10,0:20", ",0:20,0:30"),
+    "frame numbers, and where it starts and ends": (
+        "Frame in,Frame out,FPS,Start,End", "1,240,24,0:00,0:10", ",,24,0:10,0:20", ",,24,0:20,0:30",
+    ),
+    "a length, and start times that rise": ("Duration,Time", ",0:00", "10,0:10"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("lines", HALF_FILLED.values(), ids=HALF_FILLED)
+def test_a_length_that_only_another_column_gives_is_the_shots(lines: tuple[str, ...]):
+    head, *cells = lines
+    data = table(f"Description,{head}", *(f"Rain falls on roof {n},{text}" for n, text in enumerate(cells)))
+
+    board = read_board(data, name="list", defaults=MODEL).board
+
+    assert [shot.request["duration"] for shot in board.shots] == [10] * len(cells)
+
+
+def test_a_doubt_about_the_other_column_is_asked_of_the_shots_that_need_it_alone():
+    data = table("Shot,Description,Duration,Frames", "1,Rain falls,10,250", "2,Rain stops,,240")
+
+    assert list(doubts(data)) == ["shots[2].duration"]
+    assert "2.duration=10" in str(doubts(data))
+
+
+def test_a_picture_that_only_another_column_gives_is_the_shots():
+    data = table(
+        "Shot,Description,First frame,Image,Negative prompt,Negative", "1,Rain falls,https://x.test/a.png,,fog,",
+        "2,Rain stops,-,https://x.test/b.png,-,snow",
+    )  # fmt: skip
+
+    board = read_board(data, name="list").board
+
+    assert [shot.request["reference_image"] for shot in board.shots] == [
+        "https://x.test/a.png", "https://x.test/b.png",
+    ]  # fmt: skip
+    assert [shot.request["negative_prompt"] for shot in board.shots] == ["fog", "snow"]
