@@ -126,7 +126,9 @@ class Draft:
         length = lengths.parse(value, "s")
         if words.nothing(value):
             self.no_length = f"{key} says nothing"
-        elif length is None or length.seconds <= 0 or length.doubt or length.start is not None:
+        elif (
+            length is None or length.seconds < lengths.SHORTEST_S or length.doubt or length.start is not None
+        ):
             self.doubt(
                 "duration", None, key, value, "it is no length in seconds",
                 settle=("--set", f"{self.id}.duration=5"), others=(typed("--set", f"{self.id}.duration=SECONDS"),),

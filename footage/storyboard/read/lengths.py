@@ -22,6 +22,9 @@ USUAL_RATE = 24.0
 # No length is written in more characters; patterns need not look at whole prompts.
 _LONGEST_TEXT = 80
 
+# Two frames. What is read as less was written in another unit, or with another mark for thousands.
+SHORTEST_S = 0.08
+
 _NUMBER = r"(\d{1,9}(?:[.,]\d{1,6})?)"
 _SECONDS = (
     "", "s", "sec", "secs", "second", "seconds", "sek", "sekunden", "seg", "segundos", "secondes", "秒", "秒钟", "초",
@@ -29,14 +32,14 @@ _SECONDS = (
 )  # fmt: skip
 _MILLISECONDS = ("ms", "msec", "millisecond", "milliseconds", "毫秒")
 _MINUTES = ("m", "min", "mins", "minute", "minutes", "分", "分钟", "minuten", "minutos", "분")
-_UNITS: dict[str, float] = {
-    **dict.fromkeys(_SECONDS, 1.0), **dict.fromkeys(_MILLISECONDS, 0.001), **dict.fromkeys(_MINUTES, 60.0),
-}  # fmt: skip
+_UNITS: dict[str, float] = {**dict.fromkeys(_SECONDS, 1.0), **dict.fromkeys(_MINUTES, 60.0)}
 _FRAMES = ("f", "fr", "frame", "frames", "帧", "幀", "格", "コマ", "프레임", "images", "fotogramas")
 _ABOUT = (
     r"(?:~|≈|±|ca\.?|circa|approx\.?|approximately|about|around|etwa|ungefähr|env\.?|environ|aprox\.?|unos|"
     "大约|大約|约|約|およそ|약)"
 )
+# What is counted in frames or milliseconds has no decimals: its mark is one of thousands.
+_THOUSANDS = re.compile(r"[1-9]\d{0,2}[.,]\d{3}")
 _LENGTH = re.compile(rf"^{_NUMBER}\s*([^\d\s.()（）]*)\.?$", re.IGNORECASE)
 _ANY_MINUTES, _ANY_SECONDS = "|".join(_MINUTES), "|".join(filter(None, _SECONDS))
 _MINUTES_AND_SECONDS = re.compile(
@@ -98,12 +101,17 @@ def parse(value: object, unit: str | None = None, rate: float | None = None) -> 
         return None
     text = re.sub(rf"^{_ABOUT}\s*(?=\d|:)", "", str(value).strip(), flags=re.IGNORECASE)
     if match := _LENGTH.match(text):
-        return _with_unit(_float(match[1]), match[2].casefold(), unit, rate)
+        return _with_unit(match[1], match[2].casefold(), unit, rate)
     return _of_several_numbers(text, rate) or _in_brackets(text, unit, rate) or _from_to(text, unit, rate)
 
 
 def _float(number: str) -> float:
     return float(number.replace(",", "."))
+
+
+def _count(number: str) -> float:
+    """A number of frames or milliseconds."""
+    return float(re.sub("[.,]", "", number)) if _THOUSANDS.fullmatch(number) else _float(number)
 
 
 def _of_several_numbers(text: str, rate: float | None) -> Length | None:
@@ -126,7 +134,7 @@ def _in_brackets(text: str, unit: str | None, rate: float | None) -> Length | No
         and (count := _LENGTH.match(match[1]))
         and count[2].casefold() in _FRAMES
     ):
-        return _frames(_float(count[1]), rate_of(match[2]))
+        return _frames(_count(count[1]), rate_of(match[2]))
     if (match := re.match(r"^([^()（）]+?)\s*[(（]([^()（）]*)[)）]$", text)) is None:
         return None
     length, again = parse(match[1], unit, rate), parse(match[2], None, rate)
@@ -141,18 +149,16 @@ def _from_to(text: str, unit: str | None, rate: float | None) -> Length | None:
     return None
 
 
-def _with_unit(count: float, written: str, unit: str | None, rate: float | None) -> Length | None:
-    if written in _FRAMES:
-        return _frames(count, rate)
-    if written:
-        return Length(count * _UNITS[written]) if written in _UNITS else None
-    if unit == "frames":
-        return _frames(count, rate)
-    if unit is not None:
-        return Length(count * _UNITS[unit])
-    if count > MAX_BARE_S:
-        return Length(count / USUAL_RATE, "unit")
-    return Length(count)
+def _with_unit(number: str, written: str, unit: str | None, rate: float | None) -> Length | None:
+    named = written or unit
+    if named is None:
+        bare = _float(number)
+        return Length(bare / USUAL_RATE, "unit") if bare > MAX_BARE_S else Length(bare)
+    if named in _FRAMES:
+        return _frames(_count(number), rate)
+    if named in _MILLISECONDS:
+        return Length(_count(number) / 1000)
+    return Length(_float(number) * _UNITS[named]) if named in _UNITS else None
 
 
 def _frames(count: float, rate: float | None, before: float = 0.0) -> Length:

@@ -188,7 +188,7 @@ def _from_column(
     for draft, cell, length, rate in zip(drafts, cells, read, rates, strict=True):
         if cell is None:
             continue
-        if length is None or length.seconds <= 0:
+        if length is None or length.seconds < lengths.SHORTEST_S:
             # No length is suggested: any would be invented.
             draft.doubt(
                 "duration", None, name, cell, "it is no length that we can read",

@@ -100,6 +100,9 @@ def test_the_text_is_found_under_the_words_of_each_language(language: str, name:
         ("2,5 s", None, None, 2.5), ("1 min", None, None, 60), ("5000", "ms", None, 5), ("0:05", None, None, 5),
         ("00:00:05:00", None, None, 5), ("00:00:05:12", None, 24.0, 5.5), ("240f", None, 24.0, 10),
         ("120 frames", None, 25.0, 4.8), ("125", "frames", 25.0, 5), ("0:05-0:09", None, None, 4),
+        # Nobody counts parts of a millisecond or of a frame: that is a mark of thousands.
+        ("5,000", "ms", None, 5), ("12.500 ms", None, None, 12.5), ("1.200 frames @ 24", None, None, 50),
+        ("1,200", "frames", 24.0, 50), ("5.000", "s", None, 5),
     ],
 )  # fmt: skip
 def test_lengths_as_people_write_them(written: str, unit: str | None, rate: float | None, seconds: float):

@@ -123,3 +123,16 @@ def test_a_picture_that_only_another_column_gives_is_the_shots():
         "https://x.test/a.png", "https://x.test/b.png",
     ]  # fmt: skip
     assert [shot.request["negative_prompt"] for shot in board.shots] == ["fog", "snow"]
+
+
+@pytest.mark.parametrize(
+    ("head", "cell"),
+    [("Duration", "0,005"), ("Duration", "1,5 ms"), ("Duration (ms)", "5"), ("Frames", "1f@24")],
+)
+def test_what_is_too_short_for_a_shot_is_asked_about_and_not_bought_as_the_shortest(head: str, cell: str):
+    cells = [cell, "10 s", "10 s"]
+    data = table(
+        f"Shot;Description;{head}", *(f"{n};Rain falls;{text}" for n, text in enumerate(cells, start=1))
+    )
+
+    assert list(doubts(data)) == ["shots[1].duration"]
