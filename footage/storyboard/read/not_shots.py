@@ -88,26 +88,37 @@ def taken_out(row: Mapping[str, Any], marked: Collection[str] = ()) -> tuple[str
         marked: Columns in which other shots have a yes, so that an empty cell can be a no.
     """
     for name in dict.fromkeys((*row, *marked)):
-        said, word = words.plain(str(row.get(name, ""))), words.plain(name)
-        no = said in words.VALUES["no"]
-        if word in words.VALUES["asks_whether_out"] and said in words.VALUES["yes"]:
-            return name, True
-        if word in words.VALUES["asks_whether_in"] and (no or (name in marked and not said)):
-            return name, no
-        if word in words.VALUES["perhaps_whether_in"] and (no or (name in marked and not said)):
+        answer, word = _answer(row.get(name)), words.plain(name)
+        blank = answer == "nothing" and name in marked
+        if word in words.VALUES["asks_whether_out"] and answer in ("yes", "unclear"):
+            return name, answer == "yes"
+        if word in words.VALUES["asks_whether_in"] and (answer in ("no", "unclear") or blank):
+            return name, answer == "no"
+        unclear = answer == "unclear" and name in marked
+        if word in words.VALUES["perhaps_whether_in"] and (answer == "no" or blank or unclear):
             return name, False
+        said = words.plain(str(row.get(name, "")))
         if word in words.VALUES["asks_state"] and (words.is_omitted(said) or said in words.VALUES["dropped"]):
             return name, words.is_omitted(said)
     return None
+
+
+def _answer(value: Any) -> Literal["yes", "no", "nothing", "unclear"]:
+    """What a cell answers to a question of yes or no; `no, cut for time` is not clear."""
+    said = words.plain(str(value))
+    if said in words.VALUES["yes"]:
+        return "yes"
+    if said in words.VALUES["no"]:
+        return "no"
+    # Lists and objects of JSON are no answers.
+    return "nothing" if words.nothing(value) or not isinstance(value, str | int | float) else "unclear"
 
 
 def marked_columns(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """Columns that ask whether a shot is made, and are answered with a yes for some."""
     asks = words.VALUES["asks_whether_in"] | words.VALUES["perhaps_whether_in"]
     names = dict.fromkeys(name for row in rows for name in row if words.plain(name) in asks)
-    return [
-        name for name in names if any(words.plain(str(row.get(name))) in words.VALUES["yes"] for row in rows)
-    ]
+    return [name for name in names if any(_answer(row.get(name)) == "yes" for row in rows)]
 
 
 def usual_count(rows: Sequence[Mapping[str, str]]) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 
 import openpyxl
 import pytest
@@ -136,3 +137,34 @@ def test_what_is_too_short_for_a_shot_is_asked_about_and_not_bought_as_the_short
     )
 
     assert list(doubts(data)) == ["shots[1].duration"]
+
+
+# Left out; asked about. All others of the four shots are made.
+ANSWERS = {
+    "Include": (["[x]", "[ ]", "-", "no - cut for time"], [], ["2", "3", "4"]),
+    "Use?": (["yes", "no", "maybe", "ja"], ["2"], ["3"]),
+    "Approved": (["yes", "Anna", "-", "y"], [], ["2", "3"]),
+    "Omit": (["-", "yes, cut", "[ ]", "x"], ["4"], ["2"]),
+    # Of a column in which nobody says yes nothing is empty.
+    "Selected": (["[ ]", "-", "Anna", ""], [], []),
+}
+
+
+@pytest.mark.parametrize(("name", "said", "out", "asked"), [(name, *rest) for name, rest in ANSWERS.items()])
+def test_an_answer_whether_a_shot_is_made_that_is_neither_yes_nor_no_is_asked_about(
+    name: str, said: list[str], out: list[str], asked: list[str]
+):
+    shots = [f"{n},Rain falls on roof {n},{answer}" for n, answer in enumerate(said, start=1)]
+    data = table(f"Shot,Description,{name}", *(line.replace(", cut", "; cut") for line in shots))
+
+    assert list(doubts(data) if asked else []) == [f"shots[{shot}].shots" for shot in asked]
+    made = [shot for shot in "1234" if shot not in (*out, *asked)]
+    assert [shot.id for shot in guessed(data).shots] == made
+
+
+def test_an_answer_of_json_that_is_neither_yes_nor_no_is_asked_about():
+    shots = [
+        {"id": n, "prompt": f"Rain {n}", "omit": said} for n, said in enumerate([True, "yes, cut", {}, False])
+    ]
+
+    assert list(doubts(json.dumps(shots).encode())) == ["shots[1].shots"]
