@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,6 @@ from footage.errors import InvalidRequest
 if TYPE_CHECKING:
     from footage.context import Context
     from footage.storyboard.prepared_board import PreparedBoard
-    from footage.storyboard.read import Settlement
     from footage.storyboard.review_records import Verdict, VerdictRecord
 
 Note = Annotated[str | None, Parameter(metavar="TEXT")]
@@ -63,16 +63,29 @@ def who(by: str | None) -> str:
         return "somebody"
 
 
-def reviewed_board(context: Context, board: str, settled: Settlement | None = None) -> PreparedBoard:
+def reviewed_board(context: Context, board: str) -> PreparedBoard:
     """The board of a file, or of the folder of that name in the store, planned without asking anybody.
+
+    Of a file that asks for other clips than were made of it, such as one that was made with options which it does not
+    say itself, it is the board that the store keeps.
 
     Raises:
         InvalidRequest: There is neither, or the board cannot be made.
     """
-    from footage.storyboard.folder import kept_board
+    from footage.storyboard.folder import asks_the_same, folder_of, kept_board
     from footage.storyboard.prepared_board import prepare_board
+    from footage.storyboard.read import Settlement, read_board
 
-    given = board if Path(board).is_file() else kept_board(context.store, board)
+    # Nothing is bought, so nobody has to say yes to a guess.
+    settled = Settlement(accept_guesses=True)
+    given: str | dict[str, Any] = board
+    if Path(board).is_file():
+        read = read_board(board, roots=context.input_roots, settled=settled).board
+        with contextlib.suppress(InvalidRequest):
+            kept = kept_board(context.store, folder_of(context.store, read).rpartition("/")[2])
+            given = board if asks_the_same(read, kept) else kept
+    else:
+        given = kept_board(context.store, board)
     return prepare_board(context, given, settled=settled, film_as_kept=True)
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from footage.errors import InvalidRequest, NotThere, Problem
 from footage.privacy.display import shown
 from footage.privacy.redact import redact
+from footage.storyboard.board import REQUEST_FIELDS
 from footage.storyboard.cut import file_name
 from footage.storyboard.film_options import FilmOptions
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from footage.storyboard.board import Board
 
 ROOT = "storyboards"
+# What a shot says beside it is for the cut alone.
+_OF_CLIPS = REQUEST_FIELDS | {"id", "start_from", "takes", "characters"}
 
 
 def claim_folder(store: Store, board: Board) -> str:
@@ -48,6 +51,16 @@ def kept_board(store: Store, name: str) -> dict[str, Any]:
         problem = Problem("board", shown(name), "is neither a file nor a board of this store", known)
         raise InvalidRequest(problems=(problem,)) from None
     return found
+
+
+def asks_the_same(board: Board, kept: Mapping[str, Any]) -> bool:
+    """Whether a board asks for the very clips for which the one asks that is kept."""
+    return _asked(json.loads(board_json(board))) == _asked(kept)
+
+
+def _asked(board: Mapping[str, Any]) -> list[Any]:
+    shots = [{name: shot[name] for name in shot if name in _OF_CLIPS} for shot in board["shots"]]
+    return [board.get("defaults"), board.get("characters"), shots]
 
 
 def kept_film(store: Store, folder: str) -> FilmOptions | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from decimal import Decimal
 from pathlib import Path
@@ -16,7 +17,7 @@ from footage.context import Context
 from footage.emulator import Emulator
 from footage.errors import InvalidRequest
 from footage.storyboard import Budget, plan_board
-from footage.storyboard.folder import kept_board
+from footage.storyboard.folder import claim_folder, kept_board
 from footage.storyboard.prepared_board import prepare_board
 from footage.storyboard.read.settlement import settle
 from footage.storyboard.recut import recut
@@ -319,3 +320,30 @@ async def test_a_verdict_on_a_table_keeps_what_was_said_of_its_film(context: Con
     assert context.store.exists(f"{FOLDER}/film.480x832.mp4")
     # Made anew without a word of the film, it has none.
     assert prepare_board(context, str(table)).plan.board.film.size is None
+
+
+def test_a_verdict_by_a_file_is_about_the_board_that_was_made_of_it(context: Context, tmp_path: Path) -> None:
+    table = tmp_path / "Film.csv"
+    table.write_text(
+        "Shot,Beat,Model\na,A bell rings in the square,wanx2.1-t2v-turbo\nb,It is quiet,wan2.6-t2v-us\n"
+    )
+    said = settle(maps=["Beat=description"], sets=["a.seed=7", "b.model=wanx2.1-t2v-turbo"])
+    made = prepare_board(context, str(table), settled=said).plan
+    claim_folder(context.store, made.board)
+
+    # Without the options with which it was made.
+    plan = reviewed_board(context, str(table)).plan
+
+    assert [shot.shot_sha256 for shot in plan.shots] == [shot.shot_sha256 for shot in made.shots]
+
+
+def test_what_a_file_says_of_the_cut_alone_is_in_the_cut_that_follows_a_verdict(
+    context: Context, tmp_path: Path
+) -> None:
+    document = film({"id": "a", "dialogue": "Listen!"})
+    claim_folder(context.store, prepare_board(context, document).plan.board)
+    file = tmp_path / "film.json"
+
+    file.write_text(json.dumps(document).replace("Listen!", "Hear!"))
+
+    assert reviewed_board(context, str(file)).plan.shot("a").shot.dialogue == "Hear!"
