@@ -29,13 +29,10 @@ def shape_of(ratio: object) -> float | None:
     return int(match[1]) / int(match[2]) if match and int(match[1]) and int(match[2]) else None
 
 
-def size_of(ratio: object, tier: object = None) -> str | None:
-    """Width*height of the tier (720P if it is none) nearest to a shape such as 9:16; None for no shape."""
+def size_of(ratio: object) -> str | None:
+    """Width*height at 720P nearest to a shape such as 9:16; None for no shape."""
     shape = shape_of(ratio)
-    if shape is None:
-        return None
-    sizes = CATALOGUE.tiers.get(str(tier or "").upper()) or CATALOGUE.tiers["720P"]
-    return nearest_shape(shape, sizes)
+    return None if shape is None else nearest_shape(shape, CATALOGUE.tiers["720P"])
 
 
 def nearest_shape(shape: float, sizes: Sequence[str]) -> str | None:

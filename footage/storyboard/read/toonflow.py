@@ -87,8 +87,10 @@ def _old_shot(row: Mapping[str, Any], segments: Mapping[str, Mapping[str, Any]],
             "segment.action, cells[].prompt",
             "there is no video prompt; put together",
         )
-    if tier := config.get("resolution"):
-        ratio = config.get("ratio") or config.get("aspectRatio") or "16:9"
-        draft.guess("size", sizes.size_of(ratio, tier), "videoConfig.resolution", f"{tier} at {ratio}")
+    ratio = config.get("ratio") or config.get("aspectRatio")
+    if size := sizes.size_of(ratio):
+        draft.guess("size", size, "videoConfig.ratio", f"{ratio} at 720P")
+    if tier := sizes.tier_in(config.get("resolution")):
+        draft.tier = "videoConfig.resolution", tier
     draft.image(base, "first cell")
     return draft

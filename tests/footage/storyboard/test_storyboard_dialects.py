@@ -192,6 +192,31 @@ def test_toonflow_takes_the_clips_description_and_not_the_stills():
     assert old.metadata["cells"] == TOONFLOW_OLD["shots"][0]["cells"]
 
 
+@pytest.mark.parametrize(
+    ("config", "size"),
+    [
+        ({"resolution": "1080p", "ratio": "adaptive"}, "1920*1080"),
+        ({"resolution": "1080p", "aspectRatio": "9:16"}, "1080*1920"),
+        ({"ratio": "9:16"}, "720*1280"),
+        ({"resolution": "4K"}, None),
+        ({"resolution": "1440p", "ratio": "16:9"}, None),
+        ({"resolution": "2K"}, None),
+    ],
+)
+def test_a_resolution_of_toonflow_is_what_the_model_makes_or_asked_about(
+    config: dict[str, str], size: str | None
+):
+    shot = {**TOONFLOW_OLD["shots"][0], "videoConfig": {"duration": 5, **config}}
+    source = {**TOONFLOW_OLD, "shots": [shot]}
+
+    if size is None:
+        with pytest.raises(InvalidRequest) as refused:
+            read_board(source)
+        assert [problem.field for problem in refused.value.problems] == ["shots[31].size"]
+    else:
+        assert read_board(source).board.shots[0].request["size"] == size
+
+
 def test_arcreel_scenes_follow_its_breaks_and_its_prompt_parts_become_one():
     reading = read_board(ARCREEL)
     first, second = reading.board.shots
