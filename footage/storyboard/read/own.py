@@ -22,6 +22,10 @@ FORMAT = "wan-video"
 # Where a timeline of ours keeps what it was made from.
 OURS = "wan_video"
 # A clip of the store; a file that is called so is written ./abcdef.
+_MEDIA = ("image", "video", "voice")
+_MEDIUM = re.compile(
+    r"^(?:https?://|data:)|\.(?:png|jpe?g|webp|bmp|gif|mp4|mov|webm|wav|mp3)$", re.IGNORECASE
+)
 _CLIP_KEY = re.compile(r"[0-9a-f]{6,64}")
 
 
@@ -90,7 +94,7 @@ def read(data: object, base: Path | None) -> tuple[dict[str, Any], list[Guess], 
         )
     # Boards of earlier releases may have their own `film`, such as its name; without characters that word is what
     # other tools and people note, as it always was.
-    less = frozenset[str]() if _has_characters(outer, base) else frozenset({"characters"})
+    less = frozenset[str]() if _has_characters(outer, base, problems) else frozenset({"characters"})
     without = less if film is not None else less | {"film"}
     known = tuple(name for name in BOARD_FIELDS if name not in without)
     _sort_out(outer, known, None, "", guesses, problems)
@@ -213,13 +217,31 @@ def _local_reference(reference: object, base: Path | None) -> object:
     return reference if given is None else {name: path_below(value, base) for name, value in given.items()}
 
 
-def _has_characters(outer: dict[str, Any], base: Path | None) -> bool:
+def _has_characters(outer: dict[str, Any], base: Path | None, problems: list[Problem]) -> bool:
     """Whether the board has characters as ours have them, whose paths it gets; notes about people are none."""
-    people = {name: as_mapping(one) for name, one in (as_mapping(outer.get("characters")) or {}).items()}
-    if not any(one is not None and one.keys() & {"image", "video", "voice"} for one in people.values()):
-        return False
-    outer["characters"] = {name: _local_reference(one, base) for name, one in people.items()}
-    return True
+    people = as_mapping(outer.get("characters")) or {}
+    known = {name: as_mapping(one) for name, one in people.items()}
+    if any(one is not None and one.keys() & set(_MEDIA) for one in known.values()):
+        outer["characters"] = {name: _local_reference(one, base) for name, one in known.items()}
+        return True
+    shots = [shot or {} for shot in map(as_mapping, as_list(outer.get("shots")) or [])]
+    named = {name for shot in shots for name in _names(shot.get("characters"))}
+    # A picture under another word is no note where shots name who it is of.
+    slips = {name: one for name, one in people.items() if name in named and _holds_medium(one)}
+    message = "a character is one picture or one clip, and perhaps a voice, as a mapping"
+    problems += [
+        Problem(f"characters.{n}", _short(one), message, ", ".join(_MEDIA)) for n, one in slips.items()
+    ]
+    return False
+
+
+def _holds_medium(one: object) -> bool:
+    values = (as_mapping(one) or {"": one}).values()
+    return any(isinstance(value, str) and _MEDIUM.search(value.strip()) for value in values)
+
+
+def _names(said: object) -> list[str]:
+    return [name for name in as_list(said) or [said] if isinstance(name, str)]
 
 
 def _short(value: object) -> str:

@@ -148,6 +148,17 @@ def test_a_field_that_nobody_knows_is_kept_as_metadata_and_reported():
     assert [(guess.shot_id, guess.field) for guess in read.guesses] == [("a", "metadata.mood")]
 
 
+@pytest.mark.parametrize("one", ["ella.png", {"picture": "ella.png"}, {"url": "https://example.com/ella"}])
+@pytest.mark.parametrize("named", [["Ella"], "Ella"])
+def test_a_character_whose_picture_has_another_word_is_refused_and_not_left_out(one: object, named: object):
+    shot = {"id": "1", "prompt": "They meet", "characters": named}
+
+    with pytest.raises(InvalidRequest) as refused:
+        read_board({"schema": "wan-video/storyboard/1", "characters": {"Ella": one}, "shots": [shot]})
+
+    assert [problem.field for problem in refused.value.problems] == ["characters.Ella"]
+
+
 def test_a_shot_without_an_id_gets_one_and_that_is_reported():
     read = read_board({"schema": "wan-video/storyboard/1", "shots": [{"prompt": "x"}, {"prompt": "y"}]})
 
