@@ -29,7 +29,9 @@ logger = logging.getLogger(__name__)
 
 # More than this is worth a word before it is done.
 _MANY = 500
-_TAKE = re.compile(r"takes/(?P<shot>[^/]+)/(?P<take>[1-9][0-9]{0,5})-(?P<key>[0-9a-f]{64})\.json")
+_TAKE = re.compile(
+    r"takes/(?P<shot>[^/]+)/(?P<take>[1-9][0-9]{0,5})-(?P<key>[0-9a-f]{64})(?:-[0-9a-f]{8})?\.json"
+)
 
 
 @dataclass(frozen=True)
@@ -160,5 +162,6 @@ def _places(store: Store) -> dict[str, list[BoardTake]]:
             for path in paths:
                 if match := _TAKE.fullmatch(path.removeprefix(f"{ROOT}/{board}/")):
                     place = BoardTake(board, match["shot"], int(match["take"]))
-                    found.setdefault(match["key"], []).append(place)
+                    places = found.setdefault(match["key"], [])
+                    places += [place] if place not in places else []
     return found

@@ -1,6 +1,7 @@
 """What is written down about the takes of a board, in its folder of the store; each file is created once.
 
-    takes/<shot>/<take>-<key>.json    a take was ordered: which clip it is, and from which clip it starts
+    takes/<shot>/<take>-<key>.json    a take was ordered: which clip it is, and from which clip it starts; with a hash
+                                      behind the key, the same clip as a take of something else that the board asked
     retakes/<shot>/<take>.json        a person asked for a further take
     verdicts/<shot>/<n>.json          what a person says of a take; the last word counts, and a note changes no other
 

@@ -13,7 +13,7 @@ import hashlib
 import logging
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Literal, TypeVar
@@ -50,6 +50,8 @@ class Take:
     verdict: VerdictRecord | None = None
     # Everything that was said of these bytes, notes too, in the order in which it was said.
     words: tuple[VerdictRecord, ...] = ()
+    # Of everything that a board asked of the shot when it ordered this take.
+    asked: frozenset[str] = frozenset()
 
     @property
     def number(self) -> int:
@@ -58,6 +60,11 @@ class Take:
     @property
     def key(self) -> str:
         return self.record.key
+
+    def is_of(self, shot_sha256: str) -> bool:
+        """Whether it is a take of what the board asks of the shot."""
+        # The key of a take that starts on its own is the hash of the shot whose first take it is.
+        return shot_sha256 in {*self.asked, self.record.shot_sha256, self.key}
 
 
 def provider_sha256(result: ResultRecord) -> str:
@@ -71,8 +78,14 @@ def chosen(takes: Sequence[Take], shot_sha256: str) -> Take | None:
     for take in there:
         if take.state == "pick":
             return take
-    usable = [take for take in there if take.record.shot_sha256 == shot_sha256 and take.state != "reject"]
+    usable = [take for take in there if take.is_of(shot_sha256) and take.state != "reject"]
     return max(usable, key=_newest, default=None)
+
+
+def all_rejected(takes: Sequence[Take], shot_sha256: str) -> bool:
+    """Whether every take of what the board asks now is there, and nobody wants any of them."""
+    asked = [take for take in takes if take.is_of(shot_sha256)]
+    return bool(asked) and all(take.result is not None and take.state == "reject" for take in asked)
 
 
 def state_of_shot(takes: Sequence[Take], shot_sha256: str) -> ReviewState:
@@ -98,13 +111,20 @@ def read_takes(store: Store, folder: str, shot_id: str | None = None) -> dict[st
         StorageProblem: The folder cannot be listed.
     """
     records = _records(store, f"{folder}/takes", TakeRecord, shot_id)
-    verdicts = read_verdicts(store, folder, shot_id)
+    verdicts: dict[str, list[VerdictRecord]] = {}
+    for verdict in read_verdicts(store, folder, shot_id):
+        verdicts.setdefault(verdict.shot, []).append(verdict)
     keys = sorted({record.key for record in records})
     with ThreadPoolExecutor(STORE_CALLS_AT_ONCE) as pool:
         results = dict(zip(keys, pool.map(partial(_result, store), keys), strict=True))
-    takes: dict[str, list[Take]] = {}
+    same: dict[tuple[str, int, str], list[TakeRecord]] = {}
     for record in records:
-        takes.setdefault(record.shot, []).append(_judged(record, results[record.key], verdicts))
+        same.setdefault((record.shot, record.take, record.key), []).append(record)
+    takes: dict[str, list[Take]] = {}
+    for (shot, _, key), of_take in same.items():
+        take = _judged(max(of_take, key=_ordered_when), results[key], verdicts.get(shot, ()))
+        asked = frozenset(record.shot_sha256 for record in of_take)
+        takes.setdefault(shot, []).append(replace(take, asked=asked))
     return {shot: tuple(sorted(found, key=_newest)) for shot, found in takes.items()}
 
 
@@ -115,6 +135,10 @@ def read_verdicts(store: Store, folder: str, shot_id: str | None = None) -> tupl
         StorageProblem: The folder cannot be listed.
     """
     return tuple(sorted(_records(store, f"{folder}/verdicts", VerdictRecord, shot_id), key=_said_when))
+
+
+def _ordered_when(record: TakeRecord) -> datetime:
+    return record.ordered_at
 
 
 def _said_when(verdict: VerdictRecord) -> tuple[int, str]:
@@ -130,9 +154,13 @@ def read_retakes(store: Store, folder: str) -> tuple[RetakeRecord, ...]:
     return tuple(_records(store, f"{folder}/retakes", RetakeRecord, None))
 
 
-def take_path(folder: str, shot_id: str, take: int, key: str) -> str:
-    """Where the record of a take is."""
-    return f"{folder}/takes/{shot_folder(shot_id)}/{take}-{key}.json"
+def take_paths(folder: str, record: TakeRecord) -> tuple[str, str]:
+    """Where the record of a take is, and where it is if the same clip is there as a take of something else."""
+    first, other = _names(record)
+    return (
+        f"{folder}/takes/{shot_folder(record.shot)}/{first}",
+        f"{folder}/takes/{shot_folder(record.shot)}/{other}",
+    )
 
 
 def shot_folder(shot_id: str) -> str:
@@ -151,7 +179,7 @@ def _records(store: Store, folder: str, kind: type[R], shot_id: str | None) -> l
         except (NotThere, StorageProblem) as error:
             logger.warning("%s It is left out.", error.message)
             return None
-        if path != f"{folder}/{shot_folder(record.shot)}/{_name(record)}":
+        if path not in [f"{folder}/{shot_folder(record.shot)}/{name}" for name in _names(record)]:
             logger.warning("%s/%s is not where it belongs. It is left out.", store.url.rstrip("/"), path)
             return None
         return record
@@ -160,14 +188,15 @@ def _records(store: Store, folder: str, kind: type[R], shot_id: str | None) -> l
         return [record for record in pool.map(read, store.list(prefix)) if record is not None]
 
 
-def _name(record: Record) -> str:
+def _names(record: Record) -> tuple[str, ...]:
     match record:
         case TakeRecord():
-            return f"{record.take}-{record.key}.json"
+            name = f"{record.take}-{record.key}"
+            return f"{name}.json", f"{name}-{record.shot_sha256[:8]}.json"
         case RetakeRecord():
-            return f"{record.take}.json"
+            return (f"{record.take}.json",)
         case VerdictRecord():
-            return f"{record.number}.json"
+            return (f"{record.number}.json",)
         case _:
             raise TypeError(type(record))
 
@@ -181,15 +210,16 @@ def _result(store: Store, key: str) -> ResultRecord | None:
 
 
 def _judged(record: TakeRecord, result: ResultRecord | None, verdicts: Sequence[VerdictRecord]) -> Take:
+    """A take with what was said of it; `verdicts` are those of its shot."""
     if result is None:
         return Take(record, None)
-    bytes_now = (record.shot, record.key, provider_sha256(result))
-    words = tuple(v for v in verdicts if (v.shot, v.key, v.sha256) == bytes_now)
+    bytes_now = (record.key, provider_sha256(result))
+    words = tuple(v for v in verdicts if (v.key, v.sha256) == bytes_now)
     said = [v for v in words if v.verdict != "note"]
     if not said:
         return Take(record, result, words=words)
     last = said[-1]
-    picks = [v for v in verdicts if v.shot == record.shot and v.verdict == "pick"]
+    picks = [v for v in verdicts if v.verdict == "pick"]
     # A later pick of another take says of this one that it was good.
     state: TakeState = (
         "keep" if last.verdict == "pick" and last != picks[-1] else _STATES.get(last.verdict, "new")

@@ -6,11 +6,11 @@ import contextlib
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from footage.errors import AlreadyThere, BadRecord, InvalidRequest, Problem
+from footage.errors import AlreadyThere, BadRecord, InvalidRequest, NotThere, Problem
 from footage.evidence.clip_evidence import ClipEvidence
 from footage.evidence.reader import RecordReader
 from footage.storyboard.review_records import TakeRecord
-from footage.storyboard.take_list import shot_folder, take_path
+from footage.storyboard.take_list import shot_folder, take_paths
 
 if TYPE_CHECKING:
     from footage.storage import Store
@@ -32,9 +32,6 @@ class TakeRegister:
         Raises:
             StorageProblem: The store cannot be written.
         """
-        path = take_path(self.folder, take.shot.id, take.take, key)
-        if path in self._paths:
-            return
         record = TakeRecord(
             shot=take.shot.id,
             take=take.take,
@@ -43,9 +40,21 @@ class TakeRegister:
             starts_from=starts_from,
             ordered_at=datetime.now(UTC),
         )
-        # Whoever was first said the same.
-        with contextlib.suppress(AlreadyThere):
-            self._store.create(path, record.to_bytes())
+        path, otherwise = take_paths(self.folder, record)
+        if path not in self._paths:
+            with contextlib.suppress(AlreadyThere):
+                self._store.create(path, record.to_bytes())
+                return
+        # A further take that is the shot's first one now is a take of what is asked now, too.
+        if otherwise not in self._paths and not self._says_the_same(path, record):
+            with contextlib.suppress(AlreadyThere):
+                self._store.create(otherwise, record.to_bytes())
+
+    def _says_the_same(self, path: str, record: TakeRecord) -> bool:
+        try:
+            return RecordReader(self._store).record(path, TakeRecord).shot_sha256 == record.shot_sha256
+        except (NotThere, BadRecord):
+            return False
 
     def paid(self, take: ShotPlan) -> TakeRecord | None:
         """The order of this take by an earlier run, where its clip is stored or booked; the newest one of several.

@@ -77,7 +77,7 @@ def _row(take: Take, used: bool, now: str, request: Mapping[str, Any], beside: M
         key=take.key,
         state=take.state if clip is not None else "not delivered",
         used=used,
-        current=take.record.shot_sha256 == now,
+        current=take.is_of(now),
         seed=clip.seed if clip is not None else None,
         price=None if cost is None else money(cost.amount, cost.currency),
         ordered_at=f"{take.record.ordered_at:%Y-%m-%d %H:%M} UTC",

@@ -45,7 +45,8 @@ def say(store: Store, folder: str, shot_id: str, take: str, words: Words) -> Ver
         InvalidRequest: There is no such take, it is not delivered, or the words are not a verdict.
         StorageProblem: The store cannot be read or written; nothing was said.
     """
-    found = find_take(read_takes(store, folder), shot_id, take)
+    # All others are listed only for who named a shot that there is not.
+    found = find_take(read_takes(store, folder, shot_id) or read_takes(store, folder), shot_id, take)
     if found.result is None:
         raise refusal(
             "take", take, f"take {found.number} of shot {shot_id} is not delivered", "a delivered take"

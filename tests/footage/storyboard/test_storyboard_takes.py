@@ -16,6 +16,7 @@ from flows.cli.verdicts import reviewed_board
 from footage.context import Context
 from footage.emulator import Emulator
 from footage.errors import InvalidRequest
+from footage.storage import open_store
 from footage.storyboard import Budget, plan_board
 from footage.storyboard.folder import claim_folder, kept_board
 from footage.storyboard.prepared_board import prepare_board
@@ -23,7 +24,7 @@ from footage.storyboard.read.settlement import settle
 from footage.storyboard.recut import recut
 from footage.storyboard.retake_wish import RetakeWish
 from footage.storyboard.take_list import read_takes, state_of_shot
-from footage.storyboard.take_register import order_retakes
+from footage.storyboard.take_register import TakeRegister, order_retakes
 from footage.storyboard.to_buy import still_to_buy
 from footage.storyboard.verdict_log import Words, say
 
@@ -54,6 +55,39 @@ def test_takes_of_two_shots_that_ask_for_the_same_are_paid_once() -> None:
         "b:2": "a:2",
         "d": "c",
     }
+
+
+def test_a_further_take_that_the_board_asks_for_as_its_first_one_is_a_take_of_both(tmp_path: Path) -> None:
+    store = open_store(str(tmp_path))
+    plans = [
+        plan_board(board({"id": "a", "seed": 7, "takes": 3}), no_links),
+        plan_board(board({"id": "a", "seed": 8, "take": 2, "takes": 2}), no_links),
+    ]
+
+    for plan in [*plans, *plans]:
+        register = TakeRegister(store, FOLDER)
+        for take in plan.takes:
+            register.add(take, take.key or "", None)
+
+    takes = read_takes(store, FOLDER)["a"]
+    of_plans = [[take.number for take in takes if take.is_of(p.shots[0].shot_sha256)] for p in plans]
+    assert of_plans == [[1, 2, 3], [2, 3]]
+    assert len(list(store.list(f"{FOLDER}/takes"))) == 5
+
+
+def test_a_verdict_reads_the_takes_of_its_own_shot_alone(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    store, plan = open_store(str(tmp_path)), plan_board(board({"id": "a"}), no_links)
+    TakeRegister(store, FOLDER).add(plan.takes[0], plan.takes[0].key or "", None)
+    store.create(f"{FOLDER}/takes/b/1-{'0' * 64}.json", b"no JSON")
+
+    with pytest.raises(InvalidRequest, match="is not delivered"):
+        say(store, FOLDER, "a", "1", Words("keep", "ana"))
+    assert caplog.messages == []
+
+    with pytest.raises(InvalidRequest, match=r"no take of it is known here.* a\b"):
+        say(store, FOLDER, "c", "1", Words("keep", "ana"))
 
 
 @pytest.mark.parametrize("takes", [0, 101, True, "3", 1.5, None, [2]])
