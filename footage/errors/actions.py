@@ -103,10 +103,15 @@ class Reject:
     take: str
 
 
+# In the place of the file of a board, where only its folder in the store is known.
+BOARD_FILE = "BOARD_FILE"
+
+
 @dataclass(frozen=True)
 class Retake:
     """Ask for a further take of a shot; where there is no note, the person says what to change."""
 
+    # Its file: what is kept of it in a store has no secrets, which a request may need.
     board: str
     shot: str
     take: str

@@ -94,7 +94,7 @@ class ReviewedBoards:
         store, plan = self._context.store, self.plan(name)
         folder = f"{ROOT}/{name}"
         takes = read_takes(store, folder)
-        outcomes = selected(store, folder, plan, {}, takes)
+        outcomes = selected(store, plan, {}, takes)
         board = self._file.path if self._file is not None and name == self.own else None
         return review_document(store, plan, folder, takes, outcomes, _AppLinks(name), self._write, board)
 

@@ -106,7 +106,7 @@ def make_package(
     # First, because it says whose folder this is.
     folder = claim_folder(store, plan.board)
     takes = read_takes(store, folder)
-    shots = selected(store, folder, plan, outcomes, takes)
+    shots = selected(store, plan, outcomes, takes)
     notices = [*notices, *_about_takes(plan, outcomes, shots)]
     with scratch_folder() as scratch:
         return _Packing(store, plan, shots, takes, folder, scratch, labelling, signing).run(

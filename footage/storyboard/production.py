@@ -19,7 +19,7 @@ from footage.steps.last_frame import last_frame_of
 from footage.storyboard.crew import BeforeBuying, Crew, OnOutcome, outcome_of
 from footage.storyboard.cut import ShotOutcome
 from footage.storyboard.preflight import preflight, prove_store
-from footage.storyboard.take_list import chosen, read_takes
+from footage.storyboard.take_list import all_rejected, chosen, read_takes
 from footage.storyboard.take_register import TakeRegister, order_retakes
 
 if TYPE_CHECKING:
@@ -156,8 +156,7 @@ class _TakesOfRun:
         takes = found.get(source.id, ())
         used = chosen(takes, source.shot_sha256)
         if used is None:
-            rejected = any(one.state == "reject" for one in takes)
-            why = "has only rejected takes" if rejected else "has no clip"
+            why = "has only rejected takes" if all_rejected(takes, source.shot_sha256) else "has no clip"
             return ShotOutcome(take.id, "skipped", reason=f"shot {source.id}, which it starts from, {why}")
         if self._approve_shots and used.state != "pick":
             board = self._register.folder.rpartition("/")[2]

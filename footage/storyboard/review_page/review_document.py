@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from footage.errors import FootageError
-from footage.errors.actions import Keep, Pick, Reject, Retake, command
+from footage.errors.actions import BOARD_FILE, Keep, Pick, Reject, Retake, command
 from footage.evidence.clip_evidence import ClipEvidence
 from footage.evidence.stored_order import stored_order
 from footage.privacy.redact import redact
@@ -69,12 +69,12 @@ def review_document(
         outcomes: What the cut has of each shot, by its id.
         links: Where the page finds clips, posters and the film.
         write: How a command is written for a person.
-        board: What commands call the board; the name of its folder, if not given.
+        board: The board's file, where it is known; else commands call it by its folder where they can.
 
     Raises:
         StorageProblem: A request cannot be read.
     """
-    name = board or folder.rpartition("/")[2]
+    name = folder.rpartition("/")[2]
     budget = plan.board.budget
     after: dict[str, list[str]] = {}
     for shot in plan.shots:
@@ -83,12 +83,12 @@ def review_document(
     above = budget.approve_above
     return {
         "title": plan.board.title,
-        "folder": folder.rpartition("/")[2],
+        "folder": name,
         "approve_above": None if above is None else exact_money(above, budget.currency),
         "film": links.film(),
         "shots": [
             _shot(shot, takes.get(shot.id, ()), outcomes.get(shot.id), after.get(shot.id, []))
-            | {"takes": _takes(store, shot, takes.get(shot.id, ()), links, write, name)}
+            | {"takes": _takes(store, shot, takes.get(shot.id, ()), links, write, name, board)}
             for shot in plan.shots
         ],
     }
@@ -123,10 +123,14 @@ def _takes(
     takes: Sequence[Take],
     links: Links,
     write: Callable[[Action], str],
-    board: str,
+    folder: str,
+    board: str | None,
 ) -> list[dict[str, Any]]:
     rows = take_rows(store, takes, shot.shot_sha256)
-    return [_take(store, shot, take, row, links, write, board) for take, row in zip(takes, rows, strict=True)]
+    return [
+        _take(store, shot, take, row, links, write, folder, board)
+        for take, row in zip(takes, rows, strict=True)
+    ]
 
 
 def _take(
@@ -136,12 +140,13 @@ def _take(
     row: TakeRow,
     links: Links,
     write: Callable[[Action], str],
-    board: str,
+    folder: str,
+    board: str | None,
 ) -> dict[str, Any]:
     clip = take.result.clip if take.result is not None else None
     fps = None if clip is None else float(exact_rate(clip.fps))
     there = take.result is not None
-    named = (board, shot.id, str(take.number))
+    named = (board or folder, shot.id, str(take.number))
     return {
         **row.to_json(),
         "prompt": _prompt(store, take, shot),
@@ -158,14 +163,14 @@ def _take(
             "pick": write(Pick(*named)),
             "keep": write(Keep(*named)),
             "reject": write(Reject(*named)),
-            "retake": write(Retake(*named)),
+            "retake": write(Retake(board or BOARD_FILE, *named[1:])),
         },
     }
 
 
 def _prompt(store: Store, take: Take, shot: ShotPlan) -> str:
     own = range(shot.take, shot.take + shot.shot.takes)
-    if take.record.shot_sha256 == shot.shot_sha256 and take.number in own:
+    if take.is_of(shot.shot_sha256) and take.number in own:
         # The board's own; on a store over the network each look at a request takes its time.
         return redact(shot.request.prompt)
     try:

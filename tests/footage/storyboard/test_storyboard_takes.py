@@ -4,26 +4,33 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from boards import board, chained, no_links
 from filmboards import FOLDER, accepted, film, in_cut, make_film, pick, report_of
+from libraryclips import DAY, finished
 from soundfiles import make_music
 
 from flows.cli.verdicts import reviewed_board
 from footage.context import Context
 from footage.emulator import Emulator
 from footage.errors import InvalidRequest
+from footage.evidence.clip_evidence import ClipEvidence
+from footage.evidence.response import response_of
 from footage.storage import open_store
-from footage.storyboard import Budget, plan_board
+from footage.storyboard import Budget, ShotOutcome, plan_board
 from footage.storyboard.folder import claim_folder, kept_board
 from footage.storyboard.prepared_board import prepare_board
 from footage.storyboard.read.settlement import settle
 from footage.storyboard.recut import recut
 from footage.storyboard.retake_wish import RetakeWish
-from footage.storyboard.take_list import read_takes, state_of_shot
+from footage.storyboard.review_records import TakeRecord
+from footage.storyboard.selection import selected
+from footage.storyboard.take_list import Take, read_takes, state_of_shot
 from footage.storyboard.take_register import TakeRegister, order_retakes
 from footage.storyboard.to_buy import still_to_buy
 from footage.storyboard.verdict_log import Words, say
@@ -73,6 +80,35 @@ def test_a_further_take_that_the_board_asks_for_as_its_first_one_is_a_take_of_bo
     of_plans = [[take.number for take in takes if take.is_of(p.shots[0].shot_sha256)] for p in plans]
     assert of_plans == [[1, 2, 3], [2, 3]]
     assert len(list(store.list(f"{FOLDER}/takes"))) == 5
+
+
+def test_a_shot_is_rejected_where_all_takes_of_what_is_asked_now_are_and_else_told_why_it_is_missing(
+    tmp_path: Path,
+) -> None:
+    store, plan = open_store(str(tmp_path)), plan_board(board({"id": "a", "takes": 2}), no_links)
+    key = finished(store, "Another harbour")
+    result = ClipEvidence(store, key).result()
+    assert result is not None
+    record = TakeRecord(shot="a", take=1, key=key, shot_sha256=plan.shots[0].shot_sha256, ordered_at=DAY)
+    rejected = Take(record, result, "reject")
+    older = Take(record.model_copy(update={"shot_sha256": "0" * 64}), result, "reject")
+    ordered = Take(record.model_copy(update={"take": 2, "key": "1" * 64}), None)
+    delivered = ShotOutcome("a", "delivered", response_of(store, result, cached=True))
+    refused = ShotOutcome("a", "failed", reason="the provider says no", command="do this")
+
+    def outcome(takes: Sequence[Take], **outcomes: ShotOutcome) -> ShotOutcome:
+        return selected(
+            store, plan, {name.replace("_", ":"): o for name, o in outcomes.items()}, {"a": takes}
+        )["a"]
+
+    gone = outcome([rejected], a=delivered)
+    assert (gone.state, gone.reason) == ("rejected", "all its takes are rejected")
+    assert "wan-video retake BOARD_FILE a 1" in str(gone.command)
+    assert outcome([older], a=refused) == refused
+    assert outcome([rejected, ordered], a=delivered, a_2=replace(refused, shot_id="a:2")) == refused
+    coming = outcome([rejected, ordered], a=delivered)
+    assert (coming.state, coming.response) == ("unfinished", None)
+    assert "ordered" in str(coming.reason)
 
 
 def test_a_verdict_reads_the_takes_of_its_own_shot_alone(
@@ -181,7 +217,7 @@ async def test_the_last_word_about_a_take_counts_and_a_shot_without_a_take_that_
     recut(store, plan)
     facts = report_of(context)["shots"]["a"]
     assert (facts["state"], facts["response"]) == ("rejected", None)
-    assert "wan-video retake Film a 2 --note" in facts["command"]
+    assert "wan-video retake BOARD_FILE a 2 --note" in facts["command"]
 
 
 @pytest.mark.slow
