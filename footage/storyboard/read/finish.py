@@ -26,10 +26,11 @@ def finish(parsed: Parsed, settlement: Settlement, defaults: Mapping[str, Any]) 
     for draft in parsed.drafts:
         said = settlement.shots.get(draft.id, {})
         _set(draft, said)
+        # What is doubtful of the value that a person said is asked, too.
+        draft.parts = [part for part in draft.parts if part.field not in said]
         _require_text(draft, parsed.defaults)
         # Once for what the board says, once more because a model may have been doubted, too.
         fit(draft, parsed.defaults)
-        draft.parts = [part for part in draft.parts if part.field not in said]
     # Without a look at whether its shot is there: a doubt that got lost would be bought.
     parts = [
         part

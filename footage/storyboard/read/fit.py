@@ -30,7 +30,7 @@ def fit(draft: Draft, defaults: dict[str, Any]) -> None:
 
 def _model(draft: Draft, defaults: dict[str, Any]) -> ModelCard | None:
     named = draft.fields.get("model")
-    if named is not None and named not in offered_models():
+    if named is not None and str(named) not in offered_models():
         del draft.fields["model"]
         if "model" not in defaults:
             draft.doubt(
@@ -112,7 +112,9 @@ def _duration(draft: Draft, defaults: dict[str, Any], card: ModelCard) -> None:
         why = draft.no_length or ("the board's default" if given is not None else "the source says no length")
         draft.report("duration", length, "nothing", why)
         return
-    possible = card.durations_of(draft.fields.get("region", defaults.get("region")))
+    region = draft.fields.get("region", defaults.get("region"))
+    # What is no name of a region, the plan refuses.
+    possible = card.durations_of(region if isinstance(region, str) else None)
     if not isinstance(asked, int) or asked in possible or not possible:
         return
     made = min((length for length in possible if length > asked), default=None)

@@ -6,10 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from boards import no_links
 
 from footage.errors import InvalidRequest
-from footage.storyboard import read_board
+from footage.storyboard import plan_board, read_board
 from footage.storyboard.read.settlement import from_plain, settle
+
+ONE_SHOT = b"Shot,Description\n1,A bell rings in the square\n"
 
 
 @pytest.mark.parametrize(
@@ -67,6 +70,25 @@ def test_a_value_typed_into_a_form_means_what_it_means_as_an_option(answer: Any)
 def test_whether_a_shot_is_skipped_is_answered_with_true_or_false(answer: Any) -> None:
     with pytest.raises(InvalidRequest, match="true, false"):
         from_plain({"set": {"2": {"skip": answer}}}, "mapping")
+
+
+@pytest.mark.parametrize("value", ["model=wan9-t2v", "duration=99"])
+def test_a_value_that_a_person_said_and_no_model_has_is_asked_about_and_not_replaced(value: str) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        read_board(ONE_SHOT, name="list", settled=settle(sets=[f"1.{value}"]))
+
+    assert [problem.field for problem in refused.value.problems] == [f"shots[1].{value.partition('=')[0]}"]
+
+
+@pytest.mark.parametrize("field", ["model", "region", "size", "duration"])
+@pytest.mark.parametrize("value", [["wan2.6-t2v-us"], {"a": 1}], ids=["list", "mapping"])
+def test_a_list_in_the_place_of_one_value_is_refused_by_the_field(field: str, value: Any) -> None:
+    said = from_plain({"set": {"1": {field: value}}}, "mapping")
+
+    with pytest.raises(InvalidRequest) as refused:
+        plan_board(read_board(ONE_SHOT, name="list", settled=said).board, no_links)
+
+    assert [problem.field for problem in refused.value.problems] == [f"shots[1].{field}"]
 
 
 def test_no_answers_about_shots_are_none() -> None:
