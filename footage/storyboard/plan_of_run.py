@@ -172,8 +172,10 @@ def require_quoted(plan: BoardPlan, quote: str) -> None:
 
 
 def _fingerprint(shot: ShotPlan) -> str:
-    # A shot that starts from another has no picture yet; the other's own request decides that one.
+    # A shot that starts from another has no picture yet; the other's own request decides that one. Those that it has
+    # beside it are paths in the request, and by their bytes in the hash of the shot.
     unused = {name for name in MEDIA_FIELDS if not getattr(shot.request, name)}
-    what = shot.key or f"{shot.starts_from} {shot.request.model_dump_json(exclude=unused)}"
+    media = shot.shot_sha256 if len(unused) < len(MEDIA_FIELDS) else ""
+    what = shot.key or f"{shot.starts_from} {shot.request.model_dump_json(exclude=unused)}{media}"
     price = exact_money(shot.quote.amount, shot.quote.currency)
     return hashlib.sha256(f"{what} {price}".encode()).hexdigest()

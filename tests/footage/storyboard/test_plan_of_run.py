@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pictures import BLUE, picture
 
+from footage.catalogue import SWITCHES
 from footage.context import Context, open_context
 from footage.errors import InvalidRequest
 from footage.settings import Settings
@@ -46,6 +48,30 @@ def test_what_was_paid_when_a_run_began_stays_out_of_its_caps_however_often_it_i
 
         assert first == again == paid_at_begin(context.store, "run") == kept
         assert paid_at_begin(context.store, "another-run") == frozenset()
+
+
+def test_the_other_pictures_of_a_shot_that_starts_from_another_are_part_of_what_it_began_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(SWITCHES, "+wan2.7-i2v")
+    end = tmp_path / "end.png"
+    end.write_bytes(picture(1280, 720))
+    second = {
+        "id": "b",
+        "model": "wan2.7-i2v",
+        "size": "1280*720",
+        "start_from": "shot:a",
+        "last_frame": str(end),
+    }
+    board = BOARD | {"shots": [{"id": "a"}, second]}
+    with open_context(Settings(output_dir=str(tmp_path / "out"))) as context:
+        start(context, board)
+        start(context, board)
+
+        end.write_bytes(picture(1280, 720, BLUE))
+
+        with pytest.raises(InvalidRequest, match="nothing more was bought"):
+            start(context, board)
 
 
 def ask_for_a_retake(context: Context, plan: BoardPlan) -> None:
