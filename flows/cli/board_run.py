@@ -44,7 +44,10 @@ def run_board(
     tell("Starting the run …", "dim")
     from flows.cli.run_flow import board_result
     from flows.storyboard import storyboard as storyboard_flow
+    from footage.privacy.redact import redact
 
+    # Parameters are stored, and the run takes the board that was prepared with the links themselves.
+    parameters = {**parameters, "mapping": redact(parameters["mapping"])}
     keys = [take.key for take in prepared.plan.takes if take.key is not None]
     # What is booked in a block's store cannot be looked up without the server.
     about = about_what_is_booked() if parameters["storage_block"] else about_clips(keys)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from emulatedrun import environment, fast_emulator
 from pictures import decoded, encoded
@@ -76,18 +77,32 @@ def test_the_image_of_a_link_is_fetched_once_and_bought_as_it_was_then(
 
 @pytest.mark.slow
 def test_the_images_of_a_board_are_those_that_its_price_was_for(
-    emulator: Emulator, pictures: RawServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    emulator: Emulator,
+    pictures: RawServer,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    prefect_api: httpx.Client,
 ) -> None:
     shots = [
         {"id": name, "prompt": f"boat {name}", "reference_image": link(pictures, name)} for name in "abc"
     ]
+    # What opens a link is nobody's who looks at the server.
+    signed = f"{shots[2].pop('reference_image')}?Expires=1999999999&Signature=c2lnbmF0dXJlLW9mLWE"
     board = tmp_path / "board.json"
     board.write_text(
         json.dumps({"schema": "wan-video/storyboard/1", "title": "T", "defaults": I2V, "shots": shots})
     )
 
-    assert run(["storyboard", str(board), "--json"]) == 0, capsys.readouterr().err
+    said = f"c.reference_image={signed}"
 
-    assert sorted(request.target for request in pictures.requests) == ["/a.png", "/b.png", "/c.png"]
+    assert run(["storyboard", str(board), "--json", "--set", said]) == 0, capsys.readouterr().err
+
+    assert sorted(request.target[:6] for request in pictures.requests) == ["/a.png", "/b.png", "/c.png"]
+    runs = prefect_api.post("/flow_runs/filter", json={}).json()
+    (mapping,) = [
+        one["parameters"]["mapping"] for one in runs if one["parameters"].get("board") == str(board)
+    ]
+    assert mapping["set"]["c"].keys() == {"reference_image"}
+    assert "c2lnbmF0dXJlLW9mLWE" not in json.dumps(runs)
     first = dict(zip([request.target[1] for request in pictures.requests], COLORS, strict=False))
     assert bought_pictures(tmp_path) == {f"boat {name}": color for name, color in first.items()}
