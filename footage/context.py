@@ -289,7 +289,7 @@ class Context:
         if known is None:
             raise BadRecord(
                 f"The key is not sent to {shown(endpoint)}: {NOT_KNOWN}.",
-                next_step=f"{SET_ENDPOINT} if it is a gateway of yours or an emulator",
+                next_step=SET_ENDPOINT,
             )
         return known
 

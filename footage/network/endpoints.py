@@ -13,7 +13,7 @@ from footage.catalogue import endpoint as catalogue_endpoint
 from footage.errors import AccountProblem
 
 NOT_KNOWN = "it is neither an address of the provider nor the configured one"
-SET_ENDPOINT = "set DASHSCOPE_HTTP_BASE_URL to this address"
+SET_ENDPOINT = "set DASHSCOPE_HTTP_BASE_URL to this address if it is a gateway of yours or an emulator"
 
 _PORTS = {"http": 80, "https": 443}
 

@@ -40,7 +40,7 @@ def client_of(context: Context, record: Intent | Receipt) -> WanClient:
             f"{context.store.url}/{path}: the key is not sent to its endpoint {shown(record.endpoint)}, because "
             f"{NOT_KNOWN}.",
             next_step=NextStep.of(
-                f"{SET_ENDPOINT} if it is a gateway of yours or an emulator{lost}; or ",
+                f"{SET_ENDPOINT}{lost}; or ",
                 Rerun(record.key, buy_again=True),
                 " to pay for a new one",
             ),

@@ -79,7 +79,7 @@ async def reconcile(clip: Clip, attempt: Attempt, silent_from_s: float = 0.0) ->
             clip.key,
             attempt.number,
             f"the key is not sent to {shown(intent.endpoint)}, because {NOT_KNOWN}",
-            first=f"{SET_ENDPOINT} if it is a gateway of yours or an emulator",
+            first=SET_ENDPOINT,
         )
     client = await in_thread(client_of, clip.context, intent)
     await learn_clock(clip.context, client)

@@ -21,11 +21,11 @@ from footage.storyboard.read.plain_data import MAX_NAMES, as_list, as_mapping
 FORMAT = "wan-video"
 # Where a timeline of ours keeps what it was made from.
 OURS = "wan_video"
-# A clip of the store; a file that is called so is written ./abcdef.
 _MEDIA = ("image", "video", "voice")
 _MEDIUM = re.compile(
     r"^(?:https?://|data:)|\.(?:png|jpe?g|webp|bmp|gif|mp4|mov|webm|wav|mp3)$", re.IGNORECASE
 )
+# A clip of the store; a file that is called so is written ./abcdef.
 _CLIP_KEY = re.compile(r"[0-9a-f]{6,64}")
 
 

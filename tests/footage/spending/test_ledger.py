@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
@@ -18,7 +17,7 @@ from moto.server import ThreadedMotoServer
 from purchases import MODEL, purchase
 from storecontract import s3_options
 
-from footage.errors import BadRecord, InvalidRequest, NotAFile, NotThere, OverBudget
+from footage.errors import InvalidRequest, NotThere, OverBudget
 from footage.evidence.reader import RecordReader
 from footage.evidence.records import Promise
 from footage.settings import load_settings
@@ -60,11 +59,6 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, dict[str
         region_name="us-east-1",
     ).create_bucket(Bucket=bucket)
     return f"s3://{bucket}/store", options
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return open_store(str(tmp_path / "store"))
 
 
 def caps(**settings: str) -> Caps:
@@ -280,112 +274,6 @@ def test_odd_seconds_of_the_provider_leave_a_ledger_that_is_read(store: Store, s
 
     billed = of_day(SpendingLedger(store))[MODEL]["CNY"]
     assert Decimal(0) <= billed - Decimal("0.14") * Decimal(seconds) < Decimal("1e-9")
-
-
-@pytest.mark.parametrize("damage", ["line", "correction"])
-def test_a_ledger_that_does_not_fit_stops_buying(store: Store, damage: str) -> None:
-    ledger = SpendingLedger(store)
-    line = ledger.reserve(purchase(1), NOON)
-    if damage == "line":
-        store.replace("spending/2026-11/0000/0000001.json", b"{}")
-    else:
-        store.replace(f"spending/corrections/{TODAY}/free.json", b"{}")
-    assert line.number == 1
-
-    with pytest.raises(BadRecord) as error:
-        SpendingLedger(store).reserve(purchase(2), NOON, caps(max_cost_per_day="9 CNY").check)
-
-    assert "nothing is bought in this store" in str(error.value)
-
-
-@pytest.mark.parametrize(
-    ("field", "value"),
-    [
-        ("month_sums", {MODEL: {"CNY": "1E+999999999"}}),
-        ("month_sums", {MODEL: {"CNY": "-1E+30"}}),
-        ("day_sums", {str(TODAY): {MODEL: {"CNY": "-5"}}}),
-        ("day_sums", {str(TODAY): {MODEL: {"CNY": "0.69"}}}),
-        ("day_sums", {}),
-        ("month_sums", {MODEL: {"USD": "0.70"}}),
-        ("month_sums", {MODEL: {"CNY": "1e15"}}),
-    ],
-    ids=str,
-)
-def test_sums_that_cannot_be_stop_buying(store: Store, field: str, value: Any) -> None:
-    path = f"spending/{TODAY:%Y-%m}/0000/0000001.json"
-    SpendingLedger(store).reserve(purchase(1), NOON)
-    store.replace(path, json.dumps({**json.loads(store.read(path)), field: value}).encode())
-
-    with pytest.raises(BadRecord):
-        SpendingLedger(store).reserve(purchase(2), NOON)
-
-
-def test_the_highest_number_is_followed_by_an_error(store: Store) -> None:
-    path = f"spending/{TODAY:%Y-%m}/0000/0000001.json"
-    SpendingLedger(store).reserve(purchase(1), NOON)
-    last = {**json.loads(store.read(path)), "number": 999_999_999}
-    store.create(f"spending/{TODAY:%Y-%m}/999999/999999999.json", json.dumps(last).encode())
-
-    with pytest.raises(BadRecord, match="no line can follow"):
-        SpendingLedger(store).reserve(purchase(2), NOON)
-
-
-@pytest.mark.timeout(10)
-def test_a_writer_that_died_at_a_new_folder_stops_nobody(tmp_path: Path) -> None:
-    store = open_store(str(tmp_path))
-    SpendingLedger(store).reserve(purchase(1), NOON)
-    (tmp_path / f"spending/{TODAY:%Y-%m}/0001").mkdir()
-
-    line = SpendingLedger(store).reserve(purchase(2), NOON)
-
-    assert line.number == 2
-    assert SpendingLedger(store).spent(NOON).creates == 2
-
-
-@pytest.mark.timeout(10)
-@pytest.mark.parametrize("what", ["a folder", "a link to nothing"])
-def test_what_is_in_the_place_of_the_next_line_ends_the_search(tmp_path: Path, what: str) -> None:
-    store = open_store(str(tmp_path))
-    SpendingLedger(store).reserve(purchase(1), NOON)
-    place = tmp_path / f"spending/{TODAY:%Y-%m}/0000/0000002.json"
-    if what == "a folder":
-        place.mkdir()
-    else:
-        place.symlink_to("nothing")
-
-    with pytest.raises(NotAFile):
-        SpendingLedger(store).reserve(purchase(2), NOON)
-
-
-def test_a_correction_that_nobody_could_read_is_not_written(store: Store) -> None:
-    ledger = SpendingLedger(store)
-    line = ledger.reserve(purchase(1, model="a/model_of ours"), NOON)
-    dear = ledger.reserve(purchase(2, price="200000"), NOON)
-
-    for spending, seconds in ((line, 0), (dear, 6)):
-        with pytest.raises(BadRecord):
-            ledger.correct(spending, Decimal(seconds), "billed", NOON)
-
-    assert ledger.spent(NOON).creates == 2
-
-
-def test_corrections_that_take_back_more_than_was_promised_stop_buying(store: Store) -> None:
-    SpendingLedger(store).reserve(purchase(1), NOON)
-    store.create(f"spending/corrections/{TODAY}/0000001_1_{MODEL}_CNY_-1.41_billed.json", b"{}")
-
-    with pytest.raises(BadRecord):
-        SpendingLedger(store).reserve(purchase(2), NOON, caps(max_cost_per_day="9 CNY").check)
-
-
-def test_a_line_that_is_another_ones_copy_is_not_counted(store: Store) -> None:
-    ledger = SpendingLedger(store)
-    ledger.reserve(purchase(1), NOON)
-    ledger.reserve(purchase(2), NOON)
-    first, second = (f"spending/{TODAY:%Y-%m}/0000/000000{number}.json" for number in (1, 2))
-    store.replace(second, store.read(first))
-
-    with pytest.raises(BadRecord):
-        list(ledger.lines(TODAY, TODAY))
 
 
 def test_the_newest_lines_are_those_from_the_day_on(store: Store) -> None:
