@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import json
+import os
 import sqlite3
 import subprocess
 import sys
@@ -15,6 +17,7 @@ from typing import Any
 
 import httpx
 import pytest
+from emulatedrun import environment, fast_emulator
 from prefect.settings import (
     PREFECT_API_DATABASE_CONNECTION_URL,
     PREFECT_API_URL,
@@ -220,3 +223,46 @@ def test_a_server_of_another_home_that_has_the_port_by_now_is_not_ours(
 
     with temporary_settings({PREFECT_HOME: tmp_path}, restore_defaults={PREFECT_API_URL}):
         assert found_server() is None
+
+
+_SAVE_KEY = """
+from blocks.credentials import DashScopeCredentials
+from flows.cli.server_address import prefect_server
+with prefect_server():
+    DashScopeCredentials(api_key="sk-emulator").save("dashscope")
+"""
+_LOOKERS = {
+    "doctor": "from flows.cli import run; run(['doctor', '--json'])",
+    "a command that asks the provider": (
+        "from flows.cli.contexts import context_here\n"
+        "with context_here(None, None) as context: print(context.api_key.source)"
+    ),
+    "the tools for agents": (
+        "from flows.mcp.server_context import ServerContext\n"
+        "with ServerContext().provider() as context: print(context.api_key.source)"
+    ),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_a_key_that_only_the_stopped_local_server_has_is_found_by_whoever_needs_one(tmp_path: Path) -> None:
+    def program(text: str) -> str:
+        done = subprocess.run([sys.executable, "-c", text], env=settings, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    with fast_emulator() as emulator:
+        given = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
+        settings = given | environment(emulator, tmp_path / "out") | {"HOME": str(tmp_path)}
+        del settings["DASHSCOPE_API_KEY"]
+        program(_SAVE_KEY)
+        told: dict[str, str] = {}
+        for name, looks in _LOOKERS.items():
+            program("from flows.cli import run; run(['server', 'stop'])")
+            told[name] = program(looks)
+        program("from flows.cli import run; run(['server', 'stop'])")
+
+    levels = {one["name"]: one["level"] for one in json.loads(told.pop("doctor"))}
+    assert levels["provider"] == "ok"
+    assert set(told.values()) == {"block dashscope\n"}
