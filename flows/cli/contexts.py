@@ -64,11 +64,8 @@ def context_before_run(credentials_block: str | None, storage_block: str | None)
         AccountProblem, InvalidRequest: There is no such block.
         Unreachable: A block was named, and there is no Prefect server.
     """
-    if credentials_block is None and storage_block is None:
-        with open_context(flags=flags_here()) as context:
-            yield context
-        return
-    with context_here(credentials_block, storage_block) as context:
+    where = context_here if credentials_block or storage_block else context_alone
+    with where(credentials_block, storage_block) as context:
         yield context
 
 
@@ -94,7 +91,7 @@ def context_here(credentials_block: str | None, storage_block: str | None) -> Ge
             yield context
         return
     if url is None:
-        with open_context(flags=flags_here()) as context:
+        with context_alone(None, None) as context:
             yield context
         return
     with talking_to(url), context_with_blocks(None, None) as context:

@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,10 +13,14 @@ import pytest
 from emulatedrun import stop_shared_emulator
 
 from flows.cli import guarded, run
+from flows.cli.console import remember_flags
 from flows.cli.emulator_client import emulated
-from footage.emulated_environment import EMULATOR_KEY, below, state_folder
+from flows.mcp.command_anywhere import command_anywhere
+from footage.emulated_environment import EMULATOR_KEY, base_of_emulated, below, state_folder
 from footage.emulator import DEMO_KEY
+from footage.errors.actions import Harvest
 
+COMMAND = [sys.executable, "-c", "from flows.cli import main; main()"]
 EXPLAIN = ["explain", "--model", "wan2.2-t2v-plus", "--size", "832*480", "--prompt", "a cat", "--json"]
 
 
@@ -30,6 +36,7 @@ def output(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         chosen.append(place)
 
     yield choose
+    remember_flags([])
     for place in chosen:
         stop_shared_emulator(state_folder(below(place)))
 
@@ -48,6 +55,45 @@ def test_the_emulator_of_a_store_elsewhere_keeps_its_state_here(
     assert os.environ["WAN_VIDEO_PUBLIC_BASE_URL"] == "https://clips.example/"
     assert os.environ["OUTPUT_DIR"] == "memory://"
     assert "DASHSCOPE_HTTP_BASE_URL" not in os.environ
+
+
+@pytest.mark.parametrize("place", ["memory://", "memory://films", "s3://bucket/films", "out", "/out"])
+def test_the_place_of_emulated_clips_tells_where_the_others_are(place: str) -> None:
+    assert base_of_emulated(below(place)) == place
+
+
+def test_a_command_for_a_person_finds_the_emulated_clips(output: Any, tmp_path: Path) -> None:
+    output(str(tmp_path / "out"))
+
+    # As each command does with its own words.
+    remember_flags(["mcp", "--emulator"])
+    with emulated():
+        told = command_anywhere(Harvest())
+
+    # The flag leads from there to the emulated ones.
+    assert f"OUTPUT_DIR={tmp_path}/out " in told
+    assert told.endswith("wan-video harvest --emulator")
+
+
+@pytest.mark.parametrize("server", [True, False])
+def test_what_doctor_says_to_do_about_emulated_clips_is_about_those(
+    server: bool, output: Any, tmp_path: Path, prefect_server: Any
+) -> None:
+    output(str(tmp_path / "out"))
+    assert run(["stop-buying", "--emulator"]) == 0
+    surroundings = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
+    own = prefect_server.environment if server else {"HOME": str(tmp_path)}
+
+    done = subprocess.run(
+        [*COMMAND, "doctor", "--emulator", "--json"],
+        env=surroundings | own | {"OUTPUT_DIR": str(tmp_path / "out")},
+        capture_output=True,
+        text=True,
+    )
+
+    findings = json.loads(done.stdout)
+    (buying,) = (one for one in findings if one["name"] == "buying")
+    assert buying["fix"] == "wan-video resume-buying --emulator"
 
 
 def test_a_proxy_does_not_stand_between(output: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -76,9 +76,12 @@ async def _cancelled_while_it_waited_for_a_worker() -> UUID:
     return created.id
 
 
-async def _buy(run_id: UUID) -> None:
+async def _buy(run_id: UUID) -> str:
     with open_context(run_id=str(run_id)) as context:
-        await buy_and_leave(context, {"prompt": "A boat", "model": "wan2.2-t2v-plus", "size": "832*480"})
+        clip = await buy_and_leave(
+            context, {"prompt": "A boat", "model": "wan2.2-t2v-plus", "size": "832*480"}
+        )
+    return clip.key
 
 
 @pytest.mark.slow
@@ -93,8 +96,12 @@ def test_a_harvest_cancels_what_a_run_bought_whose_cancel_no_worker_heard(
         emulator.turn(start_delay_s=1e6)
         for name, value in environment(emulator, tmp_path).items():
             monkeypatch.setenv(name, value)
-        asyncio.run(_buy(cancelled))
+        key = asyncio.run(_buy(cancelled))
 
+        # One of a named clip is of that alone, and looks after no runs.
+        run(["harvest", key, "--wait", "0"])
+        assert [task["status"] for task in emulator.tasks()] == ["PENDING"]
+        capsys.readouterr()
         assert run(["harvest", "--wait", "0", "--json"]) == 0
 
         assert [task["status"] for task in emulator.tasks()] == ["CANCELED"]

@@ -42,18 +42,29 @@ def test_a_schedule_is_switched_with_its_parameters_kept(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("switch", ["resume", "pause"])
 def test_parameters_that_prefects_own_command_takes_away_are_seen_and_given_back(
-    set_up: Any, prefect_api: httpx.Client, prefect_server: Any, capsys: pytest.CaptureFixture[str]
+    switch: str,
+    set_up: Any,
+    prefect_api: httpx.Client,
+    prefect_server: Any,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
+    # Prefect pauses none that is paused.
+    run(["schedule", "pause" if switch == "resume" else "resume", NAME])
     before = _schedule(prefect_api)
-    command = [sys.executable, "-m", "prefect", "deployment", "schedule", "resume", NAME, before["id"]]
+    command = [sys.executable, "-m", "prefect", "deployment", "schedule", switch, NAME, before["id"]]
     subprocess.run(command, env=prefect_server.environment, check=True, capture_output=True)
     assert _schedule(prefect_api)["parameters"] == {}
 
+    # Both tell the command that leaves it on or off, as it is.
+    again = f"wan-video schedule {switch} {NAME} {SLUG}"
     run(["doctor"])
     told = capsys.readouterr().out
     assert f"without parameters: {SLUG} of {NAME}" in told
-    assert f"wan-video schedule resume {NAME} {SLUG}" in told
+    assert again in told
+    run(["schedule"])
+    assert f"its parameters are lost: {again} gives them back" in capsys.readouterr().out
 
     assert run(["schedule", "pause", NAME]) == 0
     after = _schedule(prefect_api)

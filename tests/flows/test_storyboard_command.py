@@ -287,8 +287,9 @@ def test_a_price_above_the_limit_waits_for_a_persons_yes(
     assert empty.json()["status"] == "REJECT"
     assert emulator.ledger()["creates"] == 0
 
-    # What a host allows because of its first option approves nothing.
+    # What a host allows because of its first words approves nothing.
     assert run(["storyboard", "--dry-run", "--approve", run_id]) == 2
+    assert run(["storyboard", board, "--approve", run_id]) == 2
     assert emulator.ledger()["creates"] == 0
 
     assert run(["storyboard", "--approve", run_id]) == 0
