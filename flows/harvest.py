@@ -64,6 +64,11 @@ async def harvest(
                     on_expired=emit_expired_event,
                     list_tasks=account_tasks,
                 )
+            except asyncio.CancelledError:
+                # Ctrl-C means all of it.
+                if others is not None:
+                    others.cancel()
+                raise
             finally:
                 # Whatever this store's trouble is.
                 elsewhere = await others if others is not None else []

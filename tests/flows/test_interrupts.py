@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -18,15 +19,19 @@ import pytest
 from emulatedrun import environment, fast_emulator
 from failinggateway import FailingGateway
 from prefect.settings import PREFECT_API_URL, temporary_settings
+from purchases import buy_and_leave
 
 from blocks.storage import VideoStorage
 from flows.cli import run
+from footage.context import open_context
 from footage.emulator import Emulator
+from footage.settings import load_settings
 
 # Third parties' warnings inside a run of ours.
 pytestmark = pytest.mark.filterwarnings("default::DeprecationWarning", "default::ResourceWarning")
 
 BLOCK = "interrupted-films"
+BOAT = {"prompt": "A boat", "model": "wan2.2-t2v-plus", "size": "832*480"}
 CLIP = ["--prompt", "A quiet harbour", "--model", "wan2.2-t2v-plus", "--size", "832*480"]
 
 
@@ -151,6 +156,28 @@ def test_sigterm_and_ctrl_c_of_harvest_leave_a_clip_booked_and_cancel_in_prefect
     told = capsys.readouterr().err
     assert "canceled: the task was cancelled before it ran" in told
     assert "nothing to settle" in told
+
+
+@pytest.mark.slow
+def test_ctrl_c_of_a_harvest_waits_for_no_other_store(emulator: Emulator, tmp_path: Path) -> None:
+    async def buy(folder: str) -> None:
+        with open_context(load_settings(output_dir=str(tmp_path / folder))) as context:
+            await buy_and_leave(context, BOAT)
+
+    # The one of OUTPUT_DIR, and the one of a block.
+    for folder in ("elsewhere", "block"):
+        asyncio.run(buy(folder))
+    pressed: list[float] = []
+
+    def both_wait() -> bool:
+        if emulator.ledger()["queries"] > 10:
+            pressed.append(time.monotonic())
+        return bool(pressed)
+
+    with sent(signal.SIGINT, both_wait):
+        assert run(["harvest", "--wait", "60"]) == 130
+
+    assert time.monotonic() - pressed[0] < 30
 
 
 def test_a_price_that_is_refused_with_cancel_ends_with_the_code_of_a_budget(
