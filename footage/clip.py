@@ -31,7 +31,7 @@ from footage.evidence.response import labelled_response, response_of
 from footage.evidence.run_log import RunLog, current, recorded
 from footage.evidence.state import ClipState, Permission, Step, decide
 from footage.evidence.stored_files import damage, videos_of
-from footage.evidence.stored_order import require_same_body
+from footage.evidence.stored_order import require_same_body, stored_order
 from footage.request import VideoResponse
 from footage.spending.settle import settle_clip
 
@@ -121,7 +121,8 @@ class Clip:
         self.api_key: ApiKey | None = None
         # What is sent beside the text, by the name under which it is kept.
         self._files = dict(files or {})
-        self._reopened = reopened
+        # An order of an earlier run stays, and what it prepared is what is sent.
+        self._ordered_before = reopened
         # What the evidence said when it was last read: nothing is left to finish; and it is finished for good.
         self._over = self._sealed = False
         # Its stored videos were looked at since this run has the clip.
@@ -135,6 +136,10 @@ class Clip:
         """Say that the creation of this clip's order proved that there was none before."""
         self._first_order = True
         self.log.keep_at(self.context.store, f"{self.evidence.folder}/run.log", new=True)
+
+    def note_earlier_order(self) -> None:
+        """Say that the store has an order of this clip from before."""
+        self._ordered_before = True
 
     @property
     def endpoint(self) -> str:
@@ -172,11 +177,15 @@ class Clip:
             BadRecord: The order was read from its evidence, which says two things.
             Unreachable, Throttled, AccountProblem, Refused: Something could not be uploaded; nothing was bought.
         """
+        if self._ordered_before and (self.order.image or self.order.media):
+            # Another release prepares other bytes from the same image, and the evidence has those of the first order.
+            first = stored_order(self.evidence)
+            self.order = dataclasses.replace(self.order, image=first.image, media=first.media)
         image, media = self.order.image, self.order.media
         for facts in (*([image] if image else ()), *media):
             if facts.file_name not in self._files:
                 self._files[facts.file_name] = self.evidence.kept_file(facts.file_name)
-        if self._reopened:
+        if self._ordered_before:
             require_same_body(self.order, self._files, self.evidence.reader)
         addresses: dict[str, str] = {}
         for medium in media:

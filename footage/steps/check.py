@@ -160,6 +160,8 @@ def enter(
             "wire": order.wire_preview(),
         }
         first_order = clip.evidence.write_order(document, prepared.kept_files)
+        if not first_order:
+            clip.note_earlier_order()
         if not _enter(clip) and first_order:
             clip.note_first_order()
         for warning in order.warnings:

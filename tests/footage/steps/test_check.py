@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
 import json
 from decimal import Decimal
 from pathlib import Path
@@ -9,6 +11,7 @@ from typing import Any
 
 import pytest
 from bench import Bench, last_attempt, last_receipt
+from pictures import GREEN, picture
 
 from footage.catalogue import card
 from footage.clip import Clip
@@ -17,7 +20,8 @@ from footage.errors import BadRecord
 from footage.evidence.state import Permission
 from footage.request import VideoRequest
 from footage.settings import Settings
-from footage.steps.check import prepare, reopen
+from footage.order.prepared import Prepared
+from footage.steps.check import enter, prepare, reopen
 
 
 @pytest.mark.parametrize("region", card("wan2.2-t2v-plus").regions)
@@ -108,3 +112,26 @@ def test_an_order_whose_length_cannot_be_is_refused_by_its_path(bench: Bench) ->
 
     with pytest.raises(BadRecord, match=r"request\.json does not fit: its expected length"):
         reopen(bench.context(), ordered.key, Permission())
+
+
+def test_what_is_sent_is_the_picture_of_the_first_order_whatever_a_later_release_makes_of_the_same(
+    bench: Bench, tmp_path: Path
+) -> None:
+    photo = tmp_path / "photo.png"
+    photo.write_bytes(picture())
+    asked = VideoRequest(prompt=bench.prompt, model="wan2.6-i2v-flash", reference_image=str(photo))
+    before = prepare(bench.context(), asked)
+    assert before.image is not None and before.image.prepared is not None
+    other = dataclasses.replace(before.image.prepared, data=picture(color=GREEN))
+    earlier = Prepared.of(asked, dataclasses.replace(before.image, prepared=other), before.order.region)
+    assert earlier.key == before.key
+    enter(bench.context(), earlier, Permission())
+
+    bench.make(enter(bench.context(), before, Permission()))
+
+    (task,) = bench.tasks()
+    kept = reopen(bench.context(), before.key, Permission()).order.image
+    assert kept is not None and kept.prepared_sha256 == other.sha256
+    # The emulator keeps the hash of so long a text.
+    sent = hashlib.sha256(kept.data_uri(other.data).encode()).hexdigest()
+    assert sent in task["body"]["input"]["img_url"]
