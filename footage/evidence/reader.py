@@ -22,7 +22,7 @@ R = TypeVar("R", bound=Record)
 
 # The largest that we write, an order whose prompts are as long as they may be, has some twenty thousand.
 MAX_BYTES = 1 << 20
-# Ours are five deep; what a provider reports as usage is kept as it came.
+# Ours are five deep; of what a provider reports as usage no more is kept than fits (footage/provider/answer_values.py).
 MAX_DEPTH = 32
 
 _SEALED_BY = re.compile(r"wan-video (\d+)\.(\d+)")

@@ -20,6 +20,12 @@ FIRST_YEAR, LAST_YEAR = 2000, 2998
 
 TASK_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
+# So much of a text is read, and so large and deep may what is told of the usage be, that a record of the evidence has
+# room for all of it: one that is written and cannot be read again would hold up a clip that is paid.
+MOST_CHARS = 50_000
+MOST_CODE_CHARS = 200
+_MOST_DEEP = 8
+
 
 def parsed_json(text: str) -> Any:
     """What a JSON text holds; None when it is none."""
@@ -95,7 +101,7 @@ def usage(value: Any) -> Usage | None:
         sr=whole(given.get("SR")),
         audio={"true": True, "false": False}.get(str(audio).lower()),
         fps=number(given.get("fps")),
-        raw=given,
+        raw=given if _is_small(given) else {},
     )
 
 
@@ -104,11 +110,11 @@ def mapping(value: Any) -> dict[str, Any]:
     return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
 
 
-def text(value: Any) -> str | None:
-    """A text that is not empty, or an id that came as a number."""
+def text(value: Any, most: int = MOST_CHARS) -> str | None:
+    """The beginning of a text that is not empty, or an id that came as a number."""
     if isinstance(value, str):
-        return value or None
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else None
+        return value[:most] or None
+    return str(value)[:most] if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def number(value: Any) -> Decimal | None:
@@ -137,3 +143,18 @@ def http_date(value: str | None) -> datetime | None:
         return parsed.astimezone(UTC) if parsed.tzinfo else parsed.replace(tzinfo=UTC)
     except (ValueError, OverflowError):
         return None
+
+
+def _is_small(value: Any) -> bool:
+    """Whether it is neither too deep nor too large to be kept."""
+    level: list[Any] = [value]
+    for _ in range(_MOST_DEEP):
+        level = [
+            inner
+            for outer in level
+            if isinstance(outer, dict | list)
+            for inner in (mapping(outer).values() if isinstance(outer, dict) else cast("list[Any]", outer))
+        ]
+        if not level:
+            return len(json.dumps(value)) <= MOST_CHARS
+    return False

@@ -17,6 +17,7 @@ from typing import Any, cast
 
 from footage.errors import FootageError, InvalidRequest, Problem, Refused, SubmissionUnknown, Unreachable
 from footage.provider.answer_values import (
+    MOST_CODE_CHARS,
     TASK_ID,
     http_date,
     is_task_id,
@@ -106,7 +107,7 @@ def read_task(raw: RawAnswer, task_id: str) -> TaskAnswer:
         status=status,
         video_url=video_url(output.get("video_url")),
         usage=usage(reading.document.get("usage")),
-        code=text(output.get("code")),
+        code=text(output.get("code"), MOST_CODE_CHARS),
         message=text(output.get("message")),
         orig_prompt=text(output.get("orig_prompt")),
         actual_prompt=text(output.get("actual_prompt")),
@@ -284,7 +285,7 @@ class _Reading:
         # OpenAI's envelope appears on some paths: {"error": {"message", "type", "code"}}.
         inner = mapping(self.document.get("error"))
         said = inner or self.document
-        self.code = text(said.get("code")) or text(inner.get("type"))
+        self.code = text(said.get("code"), MOST_CODE_CHARS) or text(inner.get("type"), MOST_CODE_CHARS)
         message = text(said.get("message")) or text(said.get("msg")) or text(said.get("error"))
         self.message = message if message or self.understood else self.text or None
         self.request_id = text(self.document.get("request_id")) or raw.headers.get("x-request-id")
