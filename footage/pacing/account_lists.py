@@ -160,8 +160,8 @@ class _Reading:
         self._number = 0
         # Tasks that came while it was read push others to the next page once more.
         self._last_ids: set[str] = set()
-        # How many tasks there were when the first page was read.
-        self.listed = 0
+        # How many tasks there were when the first page was read, and how many of them it had, as each but the last has.
+        self.listed = self._page_rows = 0
         self.newest_first = True
 
     def next_page(self) -> bool:
@@ -173,7 +173,13 @@ class _Reading:
             raise Unreachable(f"The task list does not end after {MOST_PAGES} pages.")
         page = self._read_page()
         if self._number == 1:
-            self.listed = page.total
+            self.listed, self._page_rows = page.total, len(page.rows)
+        if self._hides_something(page):
+            raise Unreachable(
+                f"The task list contradicts itself: page {page.page} of {page.total_pages} came for page "
+                f"{self._number}, with {len(page.rows)} tasks of {page.total}.",
+                next_step="nothing; it is asked again later",
+            )
         new = [row for row in page.rows if row.task_id not in self._last_ids]
         for row in new:
             made_s = row.created_at.timestamp()
@@ -185,6 +191,18 @@ class _Reading:
             self._sifted = len(self.rows)
         self._last_ids, self._page = {row.task_id for row in page.rows}, page
         return True
+
+    def _hides_something(self, page: TaskPage) -> bool:
+        """Whether there are tasks, by what the page says itself, that neither it has nor those before it can have.
+
+        What is not shown may have been bought.
+        """
+        before = (self._number - 1) * self._page_rows
+        if self._number < page.total_pages:
+            whole = self._page_rows > 0 and len(page.rows) >= self._page_rows
+        else:
+            whole = before + len(page.rows) >= page.total
+        return page.page != self._number or not whole
 
     def _read_page(self) -> TaskPage:
         """The page; asked for again where it is refused, so that those before it need not be."""

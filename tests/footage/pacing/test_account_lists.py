@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -15,7 +14,7 @@ import pytest
 from providerside import service
 from rawserver import Exchange, RawServer, reply
 
-from footage.errors import Throttled
+from footage.errors import Throttled, Unreachable
 from footage.pacing.account_lists import PAGE_SIZE, AccountLists
 from footage.provider import TaskRow, WanClient
 
@@ -29,6 +28,8 @@ class _Provider:
     def __init__(self) -> None:
         self.made = [NOW - timedelta(minutes=age) for age in range(PAGES * PAGE_SIZE)]
         self.pages: list[int] = []
+        # What becomes of the answer for a page.
+        self.changed: Callable[[dict[str, Any], int], dict[str, Any]] = lambda answer, _: answer
 
     def __call__(self, exchange: Exchange) -> bool:
         page = int(parse_qs(urlsplit(exchange.request.target).query)["page_no"][0])
@@ -44,7 +45,7 @@ class _Provider:
         ]
         total = len(self.made)
         answer = {"data": rows, "page_no": page, "total_page": -(-total // PAGE_SIZE), "total": total}
-        return reply(json.dumps(answer).encode(), headers={"Content-Type": "application/json"})(exchange)
+        return reply(self.changed(answer, page))(exchange)
 
 
 @contextmanager
@@ -224,3 +225,47 @@ def test_a_sifted_list_tells_as_well_as_a_whole_one_how_far_the_next_is_read() -
         lists.tasks(client, since=since, glance=True, sift=lambda _: [])
 
     assert provider.pages == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("page", "says"),
+    [
+        (1, {"data": []}),
+        (1, {"data": [], "total_page": 1}),
+        (1, {"total_page": 1}),
+        (2, {"page_no": 1}),
+        (2, {"data": []}),
+        (3, {"data": ["one row less"]}),
+        (6, {"data": ["one row less"]}),
+        (6, {"data": [], "total_page": 6}),
+    ],
+    ids=str,
+)
+def test_a_list_that_has_less_than_it_says_is_none(page: int, says: dict[str, Any]) -> None:
+    provider, lists = _Provider(), AccountLists()
+
+    def answered(answer: dict[str, Any], asked: int) -> dict[str, Any]:
+        if asked != page:
+            return answer
+        changed = answer | says
+        return changed | ({"data": answer["data"][1:]} if changed["data"] == ["one row less"] else {})
+
+    provider.changed = answered
+    with listing(provider) as (_, client), pytest.raises(Unreachable, match="contradicts itself"):
+        lists.tasks(client)
+
+
+def test_a_list_that_ends_before_the_page_that_is_asked_for_is_read_to_its_end() -> None:
+    provider, lists = _Provider(), AccountLists()
+    left = [*provider.made[: 5 * PAGE_SIZE]]
+
+    def forgotten(answer: dict[str, Any], asked: int) -> dict[str, Any]:
+        if asked == 5:
+            # What the sixth page had is more than a day old by now.
+            provider.made = left
+        return answer
+
+    provider.changed = forgotten
+    with listing(provider) as (_, client):
+        assert {row.created_at for row in lists.tasks(client)} == {*left}
+    assert provider.pages == [1, 2, 3, 4, 5, 6]
