@@ -343,8 +343,9 @@ class _Reading:
         value = self.raw.headers.get("retry-after")
         seconds = number(value)
         if seconds is None:
-            at = http_date(value)
-            seconds = None if at is None else Decimal(str((at - self.raw.received_at).total_seconds()))
+            # By the clock of whoever says it: ours may be hours from that.
+            at, now = http_date(value), http_date(self.raw.headers.get("date")) or self.raw.received_at
+            seconds = None if at is None else Decimal(str((at - now).total_seconds()))
         return None if seconds is None else min(max(float(seconds), 0.0), 3600.0)
 
 

@@ -249,6 +249,18 @@ def test_the_wish_of_a_throttling_answer_is_passed_on_within_reason(value: str |
     assert caught.value.retry_after_s == seconds
 
 
+@pytest.mark.parametrize("date", ["Thu, 01 Jan 1970 00:00:00 GMT", "Fri, 01 Jan 2900 00:00:00 GMT"])
+def test_a_throttling_answer_that_names_a_time_means_it_by_its_own_clock(date: str):
+    headers = {"Date": date, "Retry-After": date.replace("00:00:00", "00:00:07")}
+    with (
+        service(reply(refused("Throttling"), 429, headers)) as (_, client),
+        pytest.raises(Throttled) as caught,
+    ):
+        client.create(t2v_order())
+
+    assert caught.value.retry_after_s == 7.0
+
+
 def test_a_refused_connection_has_bought_nothing():
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
