@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import email.utils
 import json
+import math
 import re
 import sys
 from datetime import UTC, datetime
@@ -31,7 +32,7 @@ def parsed_json(text: str) -> Any:
     """What a JSON text holds; None when it is none."""
     try:
         # NaN and Infinity are not JSON and would make the evidence unreadable for others.
-        document = json.loads(text, parse_constant=lambda _: None)
+        document = json.loads(text, parse_constant=lambda _: None, parse_float=_finite)
         # A prompt cut in the middle of an emoji leaves half a character, which cannot be written as UTF-8.
         try:
             json.dumps(document, ensure_ascii=False).encode()
@@ -40,6 +41,12 @@ def parsed_json(text: str) -> Any:
     except (ValueError, RecursionError):
         return None
     return document
+
+
+def _finite(digits: str) -> float | None:
+    # 1e999 is JSON, and would be kept as Infinity.
+    value = float(digits)
+    return value if math.isfinite(value) else None
 
 
 def task_status(word: Any) -> TaskStatus | None:
