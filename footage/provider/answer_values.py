@@ -88,7 +88,7 @@ def video_url(value: Any) -> str | None:
     if parts.scheme == "http" and parts.hostname.endswith(".aliyuncs.com"):
         # Some models of the family hand out http addresses; the store behind them speaks https, and the
         # signature covers neither scheme nor port.
-        return parts._replace(scheme="https").geturl()
+        return parts._replace(scheme="https", netloc=parts.netloc.removesuffix(":80")).geturl()
     return url
 
 

@@ -78,6 +78,7 @@ def test_numbers_are_read_in_every_shape_that_models_and_versions_give_them(usag
     ("given", "expected"),
     [
         ("http://b.oss-cn-beijing.aliyuncs.com/a.mp4?Signature=x%2B", "https://b.oss-cn-beijing.aliyuncs.com/a.mp4?Signature=x%2B"),
+        ("http://b.aliyuncs.com:80/a.mp4?x=:80", "https://b.aliyuncs.com/a.mp4?x=:80"),
         ("https://b.aliyuncs.com/a.mp4", "https://b.aliyuncs.com/a.mp4"),
         ("http://127.0.0.1:8000/a.mp4", "http://127.0.0.1:8000/a.mp4"),
         ("http://aliyuncs.com.evil.example/a.mp4", "http://aliyuncs.com.evil.example/a.mp4"),
