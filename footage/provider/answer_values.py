@@ -102,7 +102,8 @@ def usage(value: Any) -> Usage | None:
     size = re.fullmatch(r"(\d{1,5})[*x](\d{1,5})", str(given.get("size") or given.get("video_ratio") or ""))
     audio = given.get("audio")
     return Usage(
-        billed_seconds=next((one for one in seconds if one is not None and one <= MOST_SECONDS), None),
+        # 0 is a field that nobody filled in.
+        billed_seconds=next((one for one in seconds if one is not None and 0 < one <= MOST_SECONDS), None),
         width=int(size[1]) if size else None,
         height=int(size[2]) if size else None,
         sr=whole(given.get("SR")),

@@ -60,6 +60,9 @@ def test_a_finished_task_of_version_2_6_is_read():
         ),
         ({"duration": 100_001, "output_video_duration": 5}, (Decimal(5), None, None, None, None, None)),
         ({"duration": 1e14}, (None, None, None, None, None, None)),
+        # Nothing that was made costs nothing: it is a value that nobody filled in.
+        ({"duration": 0, "video_duration": 5}, (Decimal(5), None, None, None, None, None)),
+        ({"duration": 0}, (None, None, None, None, None, None)),
         ({"output_video_duration": 5}, (Decimal(5), None, None, None, None, None)),
         ({"duration": 5.04}, (Decimal("5.04"), None, None, None, None, None)),
         ({"duration": None, "SR": "HD", "audio": 1, "fps": True}, (None,) * 6),
