@@ -66,6 +66,8 @@ class Worker:
         self._stop = threading.Event()
         self._starting = threading.Lock()
         self._beating = threading.Lock()
+        # Leases that nobody here holds and that may still be in the store, by their paths.
+        self._to_give_back: dict[str, bytes] = {}
 
     @property
     def path(self) -> str:
@@ -99,12 +101,21 @@ class Worker:
             with contextlib.suppress(StorageProblem):
                 self.store.delete(self.path)
 
+    def give_back_later(self, path: str, lease: bytes) -> None:
+        """Give back a lease that the store does not take back now: while this worker lives, nobody would take it."""
+        self._to_give_back[path] = lease
+
     def _run(self) -> None:
         while not self._stop.wait(self.lease_s / 3):
             try:
                 self.beat()
             except StorageProblem as error:
                 logger.warning("This worker could not show that it is alive: %s", error.message)
+                continue
+            for path, lease in [*self._to_give_back.items()]:
+                with contextlib.suppress(StorageProblem):
+                    _give_back(self.store, path, lease)
+                    self._to_give_back.pop(path, None)
 
 
 @dataclass(frozen=True)
@@ -192,6 +203,10 @@ class Lease:
             self.store.create(self._path(number, "json"), mine)
         except AlreadyThere:
             return False
+        except StorageProblem:
+            # It may have been written all the same.
+            self.worker.give_back_later(self._path(number, "json"), mine)
+            raise
         self.number, self._mine, self._before = number, mine, after
         self._taken_s = boot_clock_s()
         return True
@@ -269,12 +284,13 @@ class Lease:
         if not self.number:
             return
         number, self.number = self.number, 0
-        # If the store is away, others wait out `lease_s` instead.
-        with contextlib.suppress(StorageProblem):
+        try:
             self.store.create(self._path(number, "released"), self._mine)
             # However often a clip is looked at, only the last who had it leaves something behind.
             for path in self._before.files:
                 self.store.delete(path)
+        except StorageProblem:
+            self.worker.give_back_later(self._path(number, "json"), self._mine)
 
     def discard(self) -> None:
         """Give back a clip of which nothing is left to do: who wants it finds it finished, and needs no lease."""
@@ -282,9 +298,11 @@ class Lease:
             return
         number, self.number = self.number, 0
         # What stays behind is pruned. Ours goes last: until then nobody else takes an older one over.
-        with contextlib.suppress(StorageProblem):
+        try:
             for path in (*self._before.files, self._path(number, "json")):
                 self.store.delete(path)
+        except StorageProblem:
+            self.worker.give_back_later(self._path(number, "json"), self._mine)
 
 
 def prune_leases(store: Store, worker: Worker, keep: Collection[str]) -> int:
@@ -320,6 +338,13 @@ class DeadWatch:
         if seen != self._seen:
             self._seen, self._since = seen, now_s
         return now_s - self._since >= max(self.lease_s, holding.lease_s)
+
+
+def _give_back(store: Store, path: str, lease: bytes) -> None:
+    """Say that a lease is given back, where it is there."""
+    with contextlib.suppress(NotThere, AlreadyThere):
+        if store.read(path, max_bytes=len(lease) + 1) == lease:
+            store.create(f"{path.removesuffix('.json')}.released", lease)
 
 
 def _read(store: Store, path: str, kind: type[R], **expected: Any) -> R | None:

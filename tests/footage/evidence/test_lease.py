@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from records import INTENT
+from waiting import until
 
 from footage.concurrency.boot_clock import boot_clock_s
 from footage.errors import BadRecord, StorageProblem, TakenOver
@@ -246,6 +247,71 @@ def test_giving_back_a_lease_that_was_deleted_frees_nobody_else_s(store: Store, 
 
     assert not third.look().vacant
     theirs.guard()
+
+
+class _Failing:
+    """A store that fails once at a lease, after it did what it was asked for or before."""
+
+    def __init__(self, store: Store, method: str, ending: str, *, done: bool) -> None:
+        self._store, self._failing, self._done = store, (method, ending), done
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._store, name)
+
+        def call(path: str, *more: Any, **named: Any) -> Any:
+            fails = (name, path.rpartition(".")[2]) == self._failing and path.startswith("leases/")
+            told = found(path, *more, **named) if self._done or not fails else None
+            if fails:
+                self._failing = ("", "")
+                raise StorageProblem("no answer")
+            return told
+
+        return call if name in ("create", "delete") else found
+
+
+@pytest.mark.parametrize(
+    ("method", "ending", "done"),
+    [
+        pytest.param("create", "json", True, id="taken, and nobody was told"),
+        pytest.param("create", "released", False, id="not given back"),
+        pytest.param("delete", "json", False, id="not taken away"),
+    ],
+)
+def test_a_lease_that_nobody_holds_becomes_free_though_its_worker_lives(
+    store: Store, workers: Workers, method: str, ending: str, done: bool
+) -> None:
+    lease = workers.lease(0.3, _Failing(store, method, ending, done=done))
+    other = workers.lease()
+    if done:
+        with pytest.raises(StorageProblem):
+            lease.take(lease.look())
+    else:
+        assert lease.take(lease.look())
+        (lease.release if ending == "released" else lease.discard)()
+    assert not other.look().vacant
+
+    until(lambda: other.look().vacant, "the lease is free")
+
+    assert other.take(other.look())
+
+
+def test_a_lease_that_was_not_taken_takes_none_from_who_has_its_number(
+    store: Store, workers: Workers
+) -> None:
+    lease = workers.lease(0.3, _Failing(store, "create", "json", done=False))
+    other, third = workers.lease(), workers.lease()
+    with pytest.raises(StorageProblem):
+        lease.take(lease.look())
+    assert other.take(other.look())
+
+    # What is left of the first one is given back after a beat, and before the next.
+    for _ in range(2):
+        seen = store.read(lease.worker.path)
+        until(lambda seen=seen: store.read(lease.worker.path) != seen, "a beat")
+
+    assert not third.look().vacant
+    other.release()
+    assert third.look().vacant
 
 
 def test_a_clip_that_is_over_keeps_no_lease_of_anybody(store: Store, workers: Workers) -> None:
