@@ -178,7 +178,8 @@ class _Download:
         headers = {"Accept": "*/*", "Accept-Encoding": "identity", "User-Agent": "wan-video"}
         if self.begun.size_bytes:
             headers["Range"] = f"bytes={self.begun.size_bytes}-"
-            if self.begun.etag:
+            # A weak one matches nothing here (RFC 9110 §13.1.1); it is compared in the answer all the same.
+            if self.begun.etag and not self.begun.etag.startswith("W/"):
                 headers["If-Match"] = self.begun.etag
         left_s = self._left_s()
         try:

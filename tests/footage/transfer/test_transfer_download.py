@@ -14,6 +14,7 @@ from fastcrc import crc64
 from rawserver import Act, RawServer, hang, reply, verbatim
 from rawserver import drip as raw_drip
 from resultserver import (
+    Exchange,
     Fault,
     ResultServer,
     chunked,
@@ -23,6 +24,7 @@ from resultserver import (
     ignores_range,
     stall,
     status,
+    well,
     wrong_length,
 )
 
@@ -97,6 +99,31 @@ def test_a_fault_that_passes_ends_in_a_whole_verified_file(
     assert (tmp_path / "clip").read_bytes() == BODY
     assert got.sha256 == hashlib.sha256(BODY).hexdigest()
     assert got.refetched_bytes <= refetched * len(BODY)
+
+
+def test_a_download_goes_on_where_the_server_has_only_weak_tags(tmp_path: Path) -> None:
+    def as_the_rfc_says(exchange: Exchange) -> None:
+        # A weak tag is never a match, also not with itself.
+        (status(412) if "if-match" in exchange.headers else well)(exchange)
+
+    with ResultServer(BODY, etag='W/"v1"', faults=[cut(0.7)], otherwise=as_the_rfc_says) as server:
+        got = download(server.url, tmp_path / "clip", QUICK)
+
+    assert (tmp_path / "clip").read_bytes() == BODY
+    assert got.refetched_bytes == 0
+
+
+def test_an_object_with_weak_tags_that_is_swapped_never_becomes_a_mixture(tmp_path: Path) -> None:
+    other = BODY[:12] + random.Random(2).randbytes(4_000_000)
+
+    def swap(exchange: Exchange) -> None:
+        cut(0.7)(exchange)
+        exchange.server.body, exchange.server.etag = other, 'W/"v2"'
+
+    with ResultServer(BODY, etag='W/"v1"', faults=[swap], crc64=False) as server:
+        download(server.url, tmp_path / "clip", QUICK)
+
+    assert (tmp_path / "clip").read_bytes() == other
 
 
 # What every request meets, the error it ends in, and words that name the cause.
