@@ -33,7 +33,8 @@ class _Task(BaseModel):
 class CompletionEvent(BaseModel):
     """What is read of it; times are not, because the provider's own samples have malformed ones."""
 
-    model_config = ConfigDict(extra="ignore")
+    # Ids are told as texts, and might come as numbers.
+    model_config = ConfigDict(extra="ignore", coerce_numbers_to_str=True)
 
     id: Annotated[str, Field(min_length=1, max_length=128)]
     source: Literal["acs.dashscope"]

@@ -35,6 +35,17 @@ def test_whatever_way_it_ended_it_is_looked_at(store: Store, bus: Bus, status: s
     assert bus.ended == [KEY]
 
 
+@pytest.mark.parametrize(("account", "woken"), [("1234", True), ("1235", False), (None, True)])
+def test_ids_that_come_as_numbers_are_read(
+    store: Store, oss: RawServer, account: str | None, woken: bool
+) -> None:
+    bus = Bus(store, oss, account=account)
+
+    assert bus.send(event(claimed(store), id=17, aliyunaccountid=1234)) == 204
+
+    assert bus.ended == ([KEY] if woken else [])
+
+
 def _drop(name: str) -> Callable[[dict[str, str]], None]:
     def change(headers: dict[str, str]) -> None:
         del headers[name]
