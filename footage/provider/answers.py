@@ -55,8 +55,8 @@ def read_created(raw: RawAnswer) -> Created:
         SubmissionUnknown: The answer does not tell; the clip may have been bought.
     """
     reading = _Reading(raw)
+    task_id = reading.output.get("task_id") or reading.document.get("task_id")
     if 200 <= raw.status < 300:
-        task_id = reading.output.get("task_id") or reading.document.get("task_id")
         if is_task_id(task_id):
             return Created(task_id, reading.request_id, raw.received_at, reading.document)
         rescued = set(re.findall(r'"task_id"\s*:\s*"([A-Za-z0-9_-]{1,64})"', reading.text))
@@ -73,7 +73,8 @@ def read_created(raw: RawAnswer) -> Created:
             next_step="check the base address and the network (a login page, a proxy)",
             http_status=raw.status,
         )
-    elif 400 <= raw.status < 500 and raw.status != 408:
+    elif 400 <= raw.status < 500 and raw.status != 408 and not is_task_id(task_id):
+        # One that names a task all the same says two things.
         raise classify(raw.status, reading.code, reading.message, doing="The create", **reading.details)
     # Also a received 5xx or 408: the gateway answers so when the service behind it was too slow, which may
     # have taken the order all the same.
