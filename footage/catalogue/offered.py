@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import replace
@@ -25,6 +26,8 @@ from footage.privacy.display import shown
 SWITCHES = "WAN_VIDEO_MODELS"
 OWN_FILE = "WAN_VIDEO_MODELS_FILE"
 _MAX_BYTES = 1_000_000
+# A correction in the ledger has it in its name.
+_NAME = re.compile(r"[A-Za-z0-9._-]{1,100}")
 _OWN_PARTS = frozenset({"model", "price", "prices", "size_tables"})
 
 CATALOGUE: Catalogue = read_catalogue()
@@ -147,7 +150,7 @@ def _require_sound(card: ModelCard) -> None:
         *card.durations,
     )
     wrong = (
-        (not card.name or not card.name.isascii() or len(card.name) > 100, "name"),
+        (not _NAME.fullmatch(card.name), "name"),
         (not card.durations, "durations"),
         (not card.regions, "regions"),
         (min(numbers) <= 0, "a number below 1"),

@@ -20,7 +20,7 @@ CORRECTIONS = f"{FOLDER}/corrections"
 DAYS_KEPT = 3
 
 CORRECTION = re.compile(
-    r"(?P<line>\d{7,9})_(?P<count>[1-9]\d{0,3})_(?P<model>[A-Za-z0-9.-]{1,60})_(?P<currency>[A-Z]{3})_"
+    r"(?P<line>\d{7,9})_(?P<count>[1-9]\d{0,3})_(?P<model>[A-Za-z0-9._-]{1,100})_(?P<currency>[A-Z]{3})_"
     r"(?P<delta>-?\d{1,9}(?:\.\d{1,12})?)_(?P<why>unsent|refused|failed|canceled|billed)\.json"
 )
 

@@ -155,6 +155,8 @@ def test_prices_of_the_operators_own_in_dollars_are_dollars(own: Path):
     [
         ('name = "wan3.5-video"\nkind', 'name = "wan3.0-video"\nkind', "unknown or repeated"),
         ('"wan3.5-video"', '"wan2.6-i2v"', "which our table has"),
+        ('"wan3.5-video"', '"lab/wan"', "name"),
+        ('"wan3.5-video"', f'"{"w" * 101}"', "name"),
         ("prompt_max = 900", 'prompt_max = "many"', "prompt_max"),
         ("prompt_max = 900", "prompt_max = 0", "a number below 1"),
         ("prompt_max = 900", "prompt_maximum = 900", "prompt_max"),

@@ -276,6 +276,16 @@ def test_odd_seconds_of_the_provider_leave_a_ledger_that_is_read(store: Store, s
     assert Decimal(0) <= billed - Decimal("0.14") * Decimal(seconds) < Decimal("1e-9")
 
 
+@pytest.mark.parametrize("model", ["lab_wan_v3", "w" * 100])
+def test_whatever_an_operator_calls_a_model_its_promises_can_be_taken_back(store: Store, model: str) -> None:
+    ledger = SpendingLedger(store)
+    line = ledger.reserve(purchase(1, model), NOON)
+
+    ledger.correct(line, Decimal(0), "refused", NOON)
+
+    assert of_day(SpendingLedger(store)) == {model: {"CNY": Decimal(0)}}
+
+
 def test_the_newest_lines_are_those_from_the_day_on(store: Store) -> None:
     ledger = SpendingLedger(store)
     for number in range(3):
