@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from footage.errors import Unreachable
 from footage.network.addresses import host_of, is_local
+from footage.network.ca_bundle import ca_bundle
 from footage.network.proxies import is_loopback, proxy_for
 from footage.privacy.redact import Discreet
 
@@ -76,6 +77,7 @@ def _post(policy: UploadPolicy, key: str, name: str, data: bytes) -> requests.Re
     with requests.Session() as session:
         # No netrc, and no redirect: the bytes go to the host that was looked at, or nowhere.
         session.trust_env = False
+        session.verify = ca_bundle()
         return session.post(
             policy.host,
             data=form,

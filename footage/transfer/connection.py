@@ -6,13 +6,14 @@ import fnmatch
 import functools
 import http.client
 import logging
-import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
 
 from footage.errors import Unanswered
 from footage.network.addresses import host_of
+from footage.network.ca_bundle import ca_bundle
 from footage.network.proxies import is_socks, proxy_for
 from footage.network.socket_deadline import under_deadline
 from footage.privacy.display import shown_url
@@ -36,7 +37,7 @@ class ConnectionFailed(OSError):
 
 
 @functools.cache
-def _pool(proxy: str | None) -> Any:
+def _pool(proxy: str | None, ca_bundle: str) -> Any:
     """urllib3 and not more: no cookies, no netrc, no Authorization, no retries, no redirects."""
     import urllib3
     from urllib3.contrib.socks import SOCKSProxyManager
@@ -44,7 +45,8 @@ def _pool(proxy: str | None) -> Any:
     # At DEBUG it logs every address whole, signatures included.
     logging.getLogger("urllib3.connectionpool").addFilter(_DISCREET)
 
-    options: dict[str, Any] = {"ca_certs": _ca_file(), "retries": False, "maxsize": 16}
+    trusted = "ca_cert_dir" if Path(ca_bundle).is_dir() else "ca_certs"
+    options: dict[str, Any] = {trusted: ca_bundle, "retries": False, "maxsize": 16}
     if proxy is None:
         return under_deadline(urllib3.PoolManager(**options))
     if is_socks(proxy):
@@ -54,13 +56,6 @@ def _pool(proxy: str | None) -> Any:
     headers = urllib3.make_headers(proxy_basic_auth=login) if login else None
     plain = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
     return under_deadline(urllib3.ProxyManager(plain, proxy_headers=headers, **options))
-
-
-def _ca_file() -> str:
-    """The certificates that requests would trust, so that a clip's own link works where the provider does."""
-    from requests.utils import DEFAULT_CA_BUNDLE_PATH
-
-    return os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("SSL_CERT_FILE") or DEFAULT_CA_BUNDLE_PATH
 
 
 def get(
@@ -86,7 +81,7 @@ def get(
         try:
             response = cast(
                 "BaseHTTPResponse",
-                _pool(proxy_for(url)).request(
+                _pool(proxy_for(url), ca_bundle()).request(
                     "GET",
                     url,
                     headers={**headers, "Connection": "close"},

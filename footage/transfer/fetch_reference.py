@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import http.client
 import logging
-import os
 import zlib
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urljoin, urlsplit
 
 from footage.errors import InvalidRequest, Problem, Unreachable
+from footage.network.ca_bundle import ca_bundle
 from footage.network.proxies import proxy_for, shown_proxy
 from footage.network.socket_deadline import SocketDeadline, watched
 from footage.privacy.display import shown_url
@@ -113,7 +113,7 @@ def _opened(url: str, allow_private: bool, allow_nets: tuple[Net, ...]) -> Gener
         # No netrc: a login of this user must not go to a host that somebody else named.
         session.trust_env = False
         session.headers["User-Agent"] = "wan-video"
-        session.verify = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True
+        session.verify = ca_bundle()
         if proxy is not None:
             if not allow_private and refused_name(host):
                 raise InvalidIPAddress
