@@ -18,7 +18,11 @@ from footage.settings import Settings
 
 PAGE = Page.read("flows/README.md")
 # Not ours, and read by name.
-OTHERS = {ENVIRONMENT_VARIABLE, "HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY"}
+OTHERS = {
+    ENVIRONMENT_VARIABLE,
+    *("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY"),
+    *("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"),
+}
 
 
 def _variables() -> dict[str, Any]:
