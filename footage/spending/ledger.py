@@ -130,6 +130,19 @@ class SpendingLedger:
         except NotThere:
             return False
 
+    def has(self, spending: SpendingLine, key: str, attempt: int) -> bool:
+        """Whether a line is there and is of this attempt: a ledger that was lost begins anew, with the same numbers.
+
+        Raises:
+            BadRecord: The line at its place does not fit.
+            StorageProblem: It cannot be read.
+        """
+        try:
+            line = self._line(spending.month, spending.number)
+        except NotThere:
+            return False
+        return (line.key, line.attempt) == (key, attempt)
+
     def correct(self, spending: SpendingLine, seconds: Decimal, why: Why, now: datetime) -> None:
         """Say for how many seconds of its price a line is really owed; where nothing changes, nothing is written.
 

@@ -30,7 +30,9 @@ def settle_clip(ledger: SpendingLedger, evidence: ClipEvidence, state: ClipState
             continue
         seconds, why = owed(attempt, line)
         # After a settlement an earlier correction may have to be taken back.
-        if seconds != line.seconds or attempt.settlements:
+        if (seconds != line.seconds or attempt.settlements) and ledger.has(
+            line, evidence.key, attempt.number
+        ):
             ledger.correct(line, seconds, why, now)
     promise = _promise_in(evidence)
     if promise is None or any(_is_of(attempt, promise) for attempt in state.attempts):

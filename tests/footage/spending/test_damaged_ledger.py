@@ -120,6 +120,21 @@ def test_corrections_that_take_back_more_than_was_promised_stop_buying(store: St
         SpendingLedger(store).reserve(purchase(2), NOON, caps(max_cost_per_day="9 CNY").check)
 
 
+def test_a_line_that_was_lost_is_told_from_one_that_got_its_number(store: Store) -> None:
+    first, second = purchase(1), purchase(2)
+    line = SpendingLedger(store).reserve(first, NOON)
+    for path in store.list("spending"):
+        store.delete(path)
+    ledger = SpendingLedger(store)
+    assert not ledger.has(line, first.key, first.attempt)
+
+    assert ledger.reserve(second, NOON) == line
+
+    assert not ledger.has(line, first.key, first.attempt)
+    assert not ledger.has(line, second.key, second.attempt + 1)
+    assert ledger.has(line, second.key, second.attempt)
+
+
 def test_a_line_that_is_another_ones_copy_is_not_counted(store: Store) -> None:
     ledger = SpendingLedger(store)
     ledger.reserve(purchase(1), NOON)

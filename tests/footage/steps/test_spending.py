@@ -115,6 +115,27 @@ def test_a_second_attempt_needs_no_room_for_a_first_that_cost_nothing(bench: Ben
     assert spent(bench) == response.cost.amount
 
 
+@pytest.mark.parametrize("anew", [True, False], ids=["begun anew", "gone"])
+def test_of_a_ledger_that_was_lost_nothing_is_taken_back(bench: Bench, anew: bool) -> None:
+    bench.fault("failed-DataInspectionFailed")
+    failing, other = bench.clip(take=1), bench.clip(take=2)
+    bench.buy(failing)
+    store = failing.context.store
+    for path in store.list("spending"):
+        store.delete(path)
+    if anew:
+        # Its line has the number of the one that was lost.
+        bench.buy(other)
+        assert last_attempt(other).intent.spending == last_attempt(failing).intent.spending
+
+    with pytest.raises(GenerationFailed):
+        bench.make(failing)
+
+    assert spent(bench) == (other.order.quote.amount if anew else 0)
+    # Nothing of it is left to settle.
+    assert failing.key not in open_keys(store)
+
+
 def test_a_lost_create_stays_promised_until_it_is_settled(bench: Bench) -> None:
     bench.fault("create-accept-hang")
     clip = bench.clip()
