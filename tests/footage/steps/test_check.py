@@ -18,9 +18,9 @@ from footage.clip import Clip
 from footage.context import open_context
 from footage.errors import BadRecord
 from footage.evidence.state import Permission
+from footage.order.prepared import Prepared
 from footage.request import VideoRequest
 from footage.settings import Settings
-from footage.order.prepared import Prepared
 from footage.steps.check import enter, prepare, reopen
 
 
@@ -121,7 +121,8 @@ def test_what_is_sent_is_the_picture_of_the_first_order_whatever_a_later_release
     photo.write_bytes(picture())
     asked = VideoRequest(prompt=bench.prompt, model="wan2.6-i2v-flash", reference_image=str(photo))
     before = prepare(bench.context(), asked)
-    assert before.image is not None and before.image.prepared is not None
+    assert before.image is not None
+    assert before.image.prepared is not None
     other = dataclasses.replace(before.image.prepared, data=picture(color=GREEN))
     earlier = Prepared.of(asked, dataclasses.replace(before.image, prepared=other), before.order.region)
     assert earlier.key == before.key
@@ -131,7 +132,8 @@ def test_what_is_sent_is_the_picture_of_the_first_order_whatever_a_later_release
 
     (task,) = bench.tasks()
     kept = reopen(bench.context(), before.key, Permission()).order.image
-    assert kept is not None and kept.prepared_sha256 == other.sha256
+    assert kept is not None
+    assert kept.prepared_sha256 == other.sha256
     # The emulator keeps the hash of so long a text.
     sent = hashlib.sha256(kept.data_uri(other.data).encode()).hexdigest()
     assert sent in task["body"]["input"]["img_url"]
