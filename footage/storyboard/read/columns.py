@@ -23,7 +23,7 @@ _PICTURE = re.compile(
     r"^(?:data:image/|https?://\S+$|file://|.*\.(?:png|jpe?g|webp|bmp|gif|tiff?|psd|heic|avif)$)",
     re.IGNORECASE,
 )
-_ID = re.compile(r"^\S{0,4} ?[\w.\-/#]{1,14}$")
+_ID = re.compile(r"^\S{0,4} ?[\w.\-/#]{1,14}[:：]?$")
 _VIDEO_MODEL = re.compile(
     r"\b(?:wan|wanx|kling|sora|veo|runway|gen-?\d|hailuo|vidu|seedance|pika|luma|ltx|hunyuan|minimax|jimeng|pixverse)"
     r"[\w.\-]*|[ti]2v", re.IGNORECASE

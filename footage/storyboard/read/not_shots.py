@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
+from itertools import pairwise
 from typing import Any, Literal, NamedTuple
 
 from footage.storyboard.read import lengths, words
@@ -16,47 +17,105 @@ _HEADING = re.compile(
 )
 # `Legend:`, `Notes:` begin a remark below the list.
 _LABEL = re.compile(r"^[^\W\d][^:：]{0,40}[:：]$")
+# `INT. KITCHEN - DAY. Anna pours coffee`: what follows a heading in its own cell is perhaps a shot.
+_GOES_ON = re.compile(r"[^\W\d_]{2}[.!?]\s+\S|[。！？]\s*\S|[^\W_][,;，；]\s*[^\W\d_]+\s+\S|.{80}")
+_REMARK = re.compile(r"#(?:#|\s)|#$|//|/\*|%%")
+_NUMBER_OF_SHOT = re.compile(r"#\s+\w{0,3}\d+\w{0,2}$")
 _LONGEST_SUM = 200
+# A shot is described in more words than a sum.
+_LONGEST_NAME_OF_SUM = 6
+# Where these stand in a cell, nothing but its shot can be meant.
+_OF_THE_SHOT = (
+    "id",
+    "notes",
+    "duration",
+    "framing",
+    "prompt",
+    "description",
+    "perhaps_prompt",
+    "still_prompt",
+)
 _SAYS = re.compile(r"[:：]\s*(?=\S)")
 _WORDS = re.compile(r"[^\W\d_]")
 
 
 class Line(NamedTuple):
+    """What a line is, and its text; of a line that is not certain, why."""
+
     kind: Kind
     text: str = ""
 
 
-def classify(cells: Mapping[str, str], roles: Mapping[str, str | None], usual: int) -> Line:
+class Usual(NamedTuple):
+    """How many cells the lines of a list usually have, and whether most begin like a remark or a heading."""
+
+    cells: int
+    labels: bool = False
+    remarks: bool = False
+    headings: bool = False
+
+
+_LONE = "one cell alone is a remark, or no finished shot"
+
+
+def classify(cells: Mapping[str, str], roles: Mapping[str, str | None], usual: Usual) -> Line:
     """What a line of a list is.
 
     Args:
         cells: The cells of the line, by column.
         roles: What each column's name means; None for unknown ones.
-        usual: How many cells most lines have.
+        usual: How most lines are.
     """
     cells = {name: cell for name, cell in cells.items() if not words.nothing(cell)}
     texts = [str(cell).strip() for cell in cells.values()]
-    if not texts or texts[0].startswith(("# ", "//", "##", "/*", "%%")) or texts[0] == "#":
+    if not texts or (_REMARK.match(texts[0]) and not (usual.remarks and _NUMBER_OF_SHOT.match(texts[0]))):
         return Line("comment")
     if len(cells) >= 2 and all(words.plain(str(cell)) == words.plain(name) for name, cell in cells.items()):
         return Line("head")
     if _is_sum(texts):
         return Line("total")
-    if _LABEL.match(texts[0]) or (len(texts) == 1 and words.plain(texts[0]) in words.VALUES["end"]):
-        return Line("comment")
-    if any(words.is_omitted(text) for text in texts):
+    if (_LABEL.match(texts[0]) and not usual.labels) or (
+        len(texts) == 1 and words.plain(texts[0]) in words.VALUES["end"]
+    ):
+        whole = len(cells) >= max(2, usual.cells)
+        return Line("unsure", "it begins like a remark below a list") if whole else Line("comment")
+    return _taken_out(cells, roles) or _heading(cells, roles, usual) or _perhaps_a_shot(cells, roles, usual)
+
+
+def _taken_out(cells: Mapping[str, str], roles: Mapping[str, str | None]) -> Line | None:
+    saying = [name for name, cell in cells.items() if words.is_omitted(cell)]
+    if not saying:
+        return None
+    sure = any(roles.get(name) in _OF_THE_SHOT or is_state(name) for name in saying)
+    described = any(roles.get(name) in ("prompt", "description") for name in cells)
+    if sure or not described:
         return Line("omitted shot")
+    return Line("unsure", f"{cells[saying[0]]!r} can mean that this shot is not made")
+
+
+def _heading(cells: Mapping[str, str], roles: Mapping[str, str | None], usual: Usual) -> Line | None:
     # A heading often has its number in the column of scenes.
-    said = {str(cell).strip() for name, cell in cells.items() if roles.get(name) != "scene"} or set(texts)
-    if len(said) == 1 and is_heading(heading := said.pop()):
-        return Line("heading", heading)
-    if usual >= 3 and len(cells) == 1:
-        role = roles.get(next(iter(cells)))
+    texts = {str(cell).strip() for name, cell in cells.items() if roles.get(name) != "scene"}
+    said = texts or {str(cell).strip() for cell in cells.values()}
+    if len(said) != 1 or not (begins := _HEADING.match(text := said.pop())) or usual.headings:
+        return None
+    if len(cells) >= max(2, usual.cells) or _GOES_ON.search(text[begins.end() :]):
+        return Line("unsure", "it begins like the heading of a scene")
+    return Line("heading", text)
+
+
+def _perhaps_a_shot(cells: Mapping[str, str], roles: Mapping[str, str | None], usual: Usual) -> Line:
+    if usual.cells >= 3 and len(cells) == 1:
+        ((name, text),) = cells.items()
+        role = roles.get(name)
         if role in ("duration", "frames"):
             return Line("total")
-        if role == "scene":
-            return Line("heading", texts[0])
-        return Line("unsure", texts[0])
+        return Line("heading", str(text).strip()) if role == "scene" else Line("unsure", _LONE)
+    if len(cells) >= max(2, usual.cells - 1) and all(map(words.roles_of, cells.values())):
+        return Line("unsure", "it reads like the head of another table")
+    number = next((name for name, role in roles.items() if role == "id"), None)
+    if number is not None and number not in cells and any(map(_names_a_sum, cells.values())):
+        return Line("unsure", "it has no number, and reads like a sum")
     return Line("shot")
 
 
@@ -78,6 +137,19 @@ def _is_sum(texts: Sequence[str]) -> bool:
 
 def _is_amount(text: str) -> bool:
     return lengths.parse(text) is not None or not _WORDS.search(text) or text.startswith("=")
+
+
+def _names_a_sum(cell: object) -> bool:
+    """Whether a short text has the word for a sum in it, such as `Total estimated runtime`."""
+    said = str(cell).split()
+    tried = (*said, *(" ".join(pair) for pair in pairwise(said)))
+    return len(said) <= _LONGEST_NAME_OF_SUM and any(map(words.is_total, tried))
+
+
+def is_state(name: str) -> bool:
+    """Whether a column of this name says what becomes of a shot."""
+    word = words.plain(name)
+    return any(word in words.VALUES[kind] for kind in ("asks_state", "asks_whether_in", "asks_whether_out"))
 
 
 def taken_out(row: Mapping[str, Any], marked: Collection[str] = ()) -> tuple[str, bool] | None:
@@ -121,7 +193,17 @@ def marked_columns(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     return [name for name in names if any(_answer(row.get(name)) == "yes" for row in rows)]
 
 
-def usual_count(rows: Sequence[Mapping[str, str]]) -> int:
-    """How many cells a line of a list usually has: the median."""
+def usual(rows: Sequence[Mapping[str, str]]) -> Usual:
+    """How the lines of a list are: the median of their cells, and how most of them begin."""
     counts = sorted(len(row) for row in rows)
-    return counts[len(counts) // 2] if counts else 0
+    if not counts:
+        return Usual(0)
+    first = [next(iter(row.values()), "").strip() for row in rows]
+
+    def most(pattern: re.Pattern[str], texts: Sequence[str]) -> bool:
+        return sum(bool(pattern.match(text)) for text in texts) * 2 > len(rows)
+
+    longest = [max(row.values(), key=len, default="") for row in rows]
+    return Usual(
+        counts[len(counts) // 2], most(_LABEL, first), most(_NUMBER_OF_SHOT, first), most(_HEADING, longest)
+    )

@@ -48,7 +48,7 @@ class _Unsure(NamedTuple):
 
 def _shots_alone(found: table.Table) -> tuple[list[dict[str, Any]], dict[int, _Unsure], list[Guess]]:
     """The lines that are shots, each with its scene; by place, those that are not certain to be one; what is none."""
-    usual = not_shots.usual_count([cells for _, cells in found.rows])
+    usual = not_shots.usual([cells for _, cells in found.rows])
     roles = {
         name: column_roles.role_of(name, [c[name] for _, c in found.rows if name in c]) for name in found.head
     }
@@ -73,7 +73,7 @@ def _shots_alone(found: table.Table) -> tuple[list[dict[str, Any]], dict[int, _U
             elif scene:
                 row["scene"] = scene
             if kind == "unsure":
-                unsure[len(rows)] = _Unsure(line, cells, "one cell alone is a remark, or no finished shot")
+                unsure[len(rows)] = _Unsure(line, cells, text)
             elif line in found.hidden:
                 unsure[len(rows)] = _Unsure(
                     line, cells, "the line is hidden or struck through in the workbook"
@@ -219,7 +219,7 @@ def _ids(rows: Sequence[Mapping[str, Any]], columns: Columns) -> list[tuple[str,
     """An id for each shot, each once, and why it is not the one that the board has."""
     number, scene = columns.first("id"), columns.first("scene")
     # A list of scenes of one shot each numbers the scenes alone.
-    shots = [_cell(row, number or scene) for row in rows]
+    shots = [_cell(row, number or scene).rstrip(":： ") for row in rows]
     said = [shot for shot in shots if shot]
     if len(set(said)) == len(said):
         return [

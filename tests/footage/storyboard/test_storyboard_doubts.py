@@ -168,3 +168,36 @@ def test_an_answer_of_json_that_is_neither_yes_nor_no_is_asked_about():
     ]
 
     assert list(doubts(json.dumps(shots).encode())) == ["shots[1].shots"]
+
+
+# Lines that read like something else: the list, and the shot that perhaps is none.
+PERHAPS_SHOTS = {
+    "a scene's heading and what happens": (
+        ("Scene,Description", "1,INT. KITCHEN - DAY. Anna pours coffee", "2,A cat sleeps"), "1",
+    ),
+    "a word of omission that is read in the picture": (
+        ("Shot,Description,On screen", "1,A phone on a table,Hello", "2,A finger taps,Deleted"), "2",
+    ),
+    "a word of omission that is spoken": (("镜号,画面,台词", "1,女孩看着手机,你好", "2,女孩按下按钮,取消"), "2"),
+    "a label with all its cells": (
+        ("Shot,Description,Duration", "1,A boat sails,5", "Epilogue:,A whale dives,5"), "Epilogue",
+    ),
+    "a sum in other words": (
+        ("Shot,Description,Duration", "1,A boat sails,5", ",Total estimated runtime,5"), "row2",
+    ),
+    "the head of another table": (
+        ("Shot,Action,Camera", "1,A boat sails,pan", "Shot,Visual,Movement", "2,A man walks,static"), "Shot",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("lines", "shot"), PERHAPS_SHOTS.values(), ids=PERHAPS_SHOTS)
+def test_a_line_that_reads_like_something_else_is_neither_bought_nor_dropped_unasked(
+    lines: tuple[str, ...], shot: str
+):
+    data = table(*lines)
+    made = read_board(data, name="list", settled=settle(sets=[f"{shot}.skip=false"])).board
+
+    assert list(doubts(data)) == [f"shots[{shot}].shots"]
+    assert len(made.shots) == len(lines) - 1
+    assert [one.id for one in guessed(data).shots] == [one.id for one in made.shots if one.id != shot]
