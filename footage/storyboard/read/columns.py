@@ -221,4 +221,5 @@ _CHECKS: dict[str, Callable[[Any], Any]] = {
 }  # fmt: skip
 _NARROW_CHECKS: dict[str, Callable[[Any], Any]] = {
     "framing": words.is_framing, "movement": words.is_movement, "id": _is_id, "duration": _is_length,
+    "aspect_ratio": sizes.shape_said,
 }  # fmt: skip

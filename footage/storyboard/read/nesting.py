@@ -10,6 +10,10 @@ from footage.storyboard.read.plain_data import as_list, as_mapping
 
 # Inside a shot or a scene: its shots, or its key frames and parts?
 _UNSURE_INSIDE = frozenset(("frames", "boards", "prompts", "segments", "items", "rows", "parts"))
+# What follows the name of a field that is said of more than one shot.
+OF_ALL = (" of the board", " of the scene")
+# What holds for every shot that does not say it itself, where it stands beside the shots.
+_FOR_ALL = ("model", "size", "aspect_ratio", "resolution", "negative_prompt", "seed")
 _TEXT = frozenset(("prompt", "description", "perhaps_prompt", "still_prompt"))
 _MAX_WRAPPERS = 4
 
@@ -29,13 +33,14 @@ def shots_of(data: object, wrappers: int = _MAX_WRAPPERS) -> Shots:
     for name in words.LISTS:
         for key, value in outer.items():
             if words.plain(key) == name and (rows := _by_scene(_rows(value))):
-                return Shots(rows, {other: inner for other, inner in outer.items() if other != key})
+                around = {other: inner for other, inner in outer.items() if other != key}
+                return Shots(_with_all_of(around, rows, OF_ALL[0]), around)
     for key, value in outer.items():
         if wrappers and words.plain(key) in words.WRAPPERS and as_mapping(value) is not None:
             inside = shots_of(value, wrappers - 1)
             if inside.rows:
                 rest = {other: inner for other, inner in outer.items() if other != key}
-                return Shots(inside.rows, {**rest, **inside.around})
+                return Shots(_with_all_of(rest, inside.rows, OF_ALL[0]), {**rest, **inside.around})
     return Shots([], {})
 
 
@@ -61,12 +66,52 @@ def _by_scene(rows: list[Mapping[str, Any]], before: str = "") -> list[Mapping[s
     if all(found is None for found in inside):
         return rows
     shots: list[Mapping[str, Any]] = []
-    for name, found in zip(names, inside, strict=True):
+    for scene, name, found in zip(rows, names, inside, strict=True):
         if found is None:
             # Whether a scene without a list of shots is one itself, nobody says.
             return []
-        shots += [_named("scene", name, dict(shot)) for shot in found]
+        shots += [_named("scene", name, dict(shot)) for shot in _with_all_of(scene, found, OF_ALL[1])]
     return shots
+
+
+def settings_in(around: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The parts of a document that are settings by their name."""
+    found = (as_mapping(value) for key, value in around.items() if words.plain(key) in words.SETTINGS)
+    return [inner for inner in found if inner is not None]
+
+
+def _with_all_of(
+    around: Mapping[str, Any], rows: list[Mapping[str, Any]], of: str
+) -> list[Mapping[str, Any]]:
+    """The rows with what is said beside them, and holds for each or, as a length or a picture, perhaps."""
+    said: dict[str, tuple[str, Any]] = {}
+    perhaps: dict[str, Any] = {}
+    for level in (around, *settings_in(around)):
+        for key, value in level.items():
+            if not isinstance(value, str | int | float) or words.nothing(value):
+                continue
+            roles = words.roles_of(key) or (words.plain(key),)
+            if role := next((role for role in roles if role in _FOR_ALL), None):
+                said.setdefault(role, (key, value))
+            elif roles[0] in ("duration", "frames", "reference_image", "sketch"):
+                perhaps.setdefault(f"{key}{of}", value)
+    if not said and not perhaps:
+        return rows
+    return [_completed(row, said, perhaps) for row in rows]
+
+
+def _completed(
+    row: Mapping[str, Any], said: Mapping[str, tuple[str, Any]], perhaps: Mapping[str, Any]
+) -> Mapping[str, Any]:
+    own = {role for key, value in row.items() if not words.nothing(value)
+           for role in (*words.roles_of(key), words.plain(key))}  # fmt: skip
+    # A shot that says its size says its shape, and the other way round.
+    own |= {"size", "aspect_ratio"} if own & {"size", "aspect_ratio"} else set()
+    return {
+        **row,
+        **{key: value for role, (key, value) in said.items() if role not in own},
+        **{key: value for key, value in perhaps.items() if key not in row},
+    }
 
 
 def _inner_list(scene: Mapping[str, Any], before: str) -> list[Mapping[str, Any]] | None:

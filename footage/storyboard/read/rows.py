@@ -100,22 +100,18 @@ def matches(data: object) -> bool:
 
 def read_json(data: object, base: Path | None, settlement: Settlement) -> Parsed:
     rows, around = nesting.shots_of(data)
+    # What holds for all of them often stands one level below: {"settings": {"fps": 24}}.
+    settings = (around, *nesting.settings_in(around))
     rate = next(
-        (lengths.rate_of(value) for key, value in around.items() if "rate" in words.roles_of(key)), None
-    )
+        (rate for said in settings for key, value in said.items()
+         if "rate" in words.roles_of(key) and (rate := lengths.rate_of(value))), None,
+    )  # fmt: skip
     parsed = _read_rows(rows, base, JSON_FORMAT, settlement, rate)
     parsed.metadata = around
     parsed.shape = tuple(dict.fromkeys(name for row in rows for name in row))
     title = parsed.metadata.get("title") or parsed.metadata.get("name")
     if isinstance(title, str):
         parsed.title = title
-    ratio = parsed.metadata.get("aspect_ratio") or parsed.metadata.get("aspectRatio")
-    if size := sizes.size_of(ratio):
-        parsed.defaults["size"] = size
-        parsed.guesses.append(Guess(None, "defaults.size", "aspect_ratio", size, f"{ratio} at 720P"))
-    if tier := sizes.tier_in(parsed.metadata.get("resolution")):
-        for draft in parsed.drafts:
-            draft.tier = draft.tier or ("resolution", tier)
     return parsed
 
 
@@ -295,12 +291,27 @@ def _size(draft: Draft, columns: Columns) -> None:
         draft.take("size", found[0], size or found[1])
         if size and size != str(found[1]).strip():
             draft.report("size", size, found[0], "written with an asterisk")
-    elif (found := draft.find(*columns.all("aspect_ratio"))) and (size := sizes.size_of(found[1])):
-        draft.guess("size", size, found[0], f"{found[1]} at 720P")
+    elif found := _said(draft, columns.all("aspect_ratio")):
+        _shape(draft, *found)
     if (found := draft.find(*columns.all("resolution"))) and (tier := sizes.tier_in(found[1])):
         if "size" not in draft.fields and (size := sizes.pixels(found[1])):
             draft.guess("size", size, found[0], "written as width and height")
         draft.tier = found[0], tier
+
+
+def _said(draft: Draft, names: Sequence[str]) -> tuple[str, Any] | None:
+    return draft.find(*(name for name in names if not words.nothing(draft.row.get(name))))
+
+
+def _shape(draft: Draft, name: str, said: Any) -> None:
+    if size := sizes.size_of(said):
+        draft.guess("size", size, name, f"{said} at 720P")
+        return
+    draft.doubt(
+        "size", None, name, said, "it is no shape that we can read, such as 9:16",
+        others=(typed("--set", f"{draft.id}.size=WIDTH*HEIGHT"), typed("--map", f"{name}={METADATA}")),
+        acceptable=False,
+    )  # fmt: skip
 
 
 def _rate(draft: Draft, columns: Columns) -> None:
@@ -319,7 +330,7 @@ def _rate(draft: Draft, columns: Columns) -> None:
 
 
 def _start(draft: Draft, columns: Sequence[str]) -> None:
-    found = draft.find(*(name for name in columns if not words.nothing(draft.row.get(name))))
+    found = _said(draft, columns)
     if found is None:
         return
     column, text = found[0], str(found[1]).strip()

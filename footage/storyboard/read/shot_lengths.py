@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import Any
 
 from footage.errors.actions import typed
-from footage.storyboard.read import lengths, words
+from footage.storyboard.read import lengths, nesting, words
 from footage.storyboard.read.columns import Columns
 from footage.storyboard.read.draft import Draft
 from footage.storyboard.read.lengths import Length
@@ -91,19 +91,33 @@ def _unnamed(rows: Sequence[Row], columns: Columns) -> list[Part]:
     """Columns of an unknown name that hold lengths: to take the default instead would be a guess."""
     taken = {name for named in columns.roles.values() for name in named} | columns.settled
     return [
-        Part(
-            name, "duration", "guessed", "it holds lengths, under a name that we do not know",
-            values=samples(row.get(name) for row in rows), becomes="the length of each shot",
-            others=(typed("--map", f"{name}=metadata"),), settle=("--map", f"{name}=duration:s"), acceptable=False,
-        )
+        _unnamed_column(name, [row.get(name) for row in rows])
         for name in dict.fromkeys(name for row in rows for name in row)
-        if name not in taken and _is_column_of_lengths([row.get(name) for row in rows])
-    ]  # fmt: skip
+        if name not in taken and _is_column_of_lengths(name, [row.get(name) for row in rows])
+    ]
 
 
-def _is_column_of_lengths(cells: Sequence[Any]) -> bool:
+def _unnamed_column(name: str, cells: Sequence[Any]) -> Part:
+    each, not_one = typed("--map", f"{name}=duration:s"), typed("--map", f"{name}=metadata")
+    if name.endswith(nesting.OF_ALL):
+        return Part(
+            name, "duration", "guessed", "it is said of several shots together, or of each of them",
+            values=samples(cells), becomes="not used", others=(each,), settle=("--map", f"{name}=metadata"),
+        )  # fmt: skip
+    return Part(
+        name, "duration", "guessed", "it holds lengths, under a name that we do not know",
+        values=samples(cells), becomes="the length of each shot", others=(not_one,),
+        settle=("--map", f"{name}=duration:s"), acceptable=False,
+    )  # fmt: skip
+
+
+def _is_column_of_lengths(name: str, cells: Sequence[Any]) -> bool:
     said = [cell for cell in cells if not words.nothing(cell)]
-    return bool(said) and all(_has_unit(str(cell)) and lengths.parse(cell) is not None for cell in said)
+    good = [cell for cell in said if lengths.parse(cell) is not None]
+    # A name that says so needs most of them; else all have to have a unit.
+    if words.names_a_length(name):
+        return bool(said) and len(good) * 2 >= len(said)
+    return bool(said) and len(good) == len(said) and all(_has_unit(str(cell)) for cell in said)
 
 
 def _has_unit(text: str) -> bool:

@@ -20,6 +20,24 @@ _LINES = {
     "uhd": 2160,
     "8k": 4320,
 }
+_RATIO = re.compile(r"(?<![\d.])(\d{1,5}(?:[.,]\d{1,4})?)\s*[:：/x×X*]\s*(\d{1,5}(?:[.,]\d{1,4})?)(?![\d.])")
+# Spreadsheets take 9:16 for a time of day.
+_TIME_OF_DAY = re.compile(r"(\d{1,2}):(\d{2}):00")
+_WORDS = {
+    16 / 9: (
+        "landscape",
+        "horizontal",
+        "widescreen",
+        "querformat",
+        "横屏",
+        "横版",
+        "横構図",
+        "paysage",
+        "가로",
+    ),
+    9 / 16: ("portrait", "vertical", "upright", "hochformat", "竖屏", "竖版", "豎屏", "縦型", "縦", "세로"),
+    1.0: ("square", "quadratisch", "carré", "cuadrado", "方形", "正方形"),
+}
 _SIZE = re.compile(r"^\s*(\d{2,5})\s*[*x×X:]\s*(\d{2,5})\s*$")
 
 
@@ -29,9 +47,35 @@ def shape_of(ratio: object) -> float | None:
     return int(match[1]) / int(match[2]) if match and int(match[1]) and int(match[2]) else None
 
 
+def shape_said(ratio: object) -> float | None:
+    """Width by height of one shape as people write it: `9:16 (vertical)`, `2.39:1`, 0.5625, `portrait`; else None."""
+    text = str(ratio).strip().casefold()
+    if re.fullmatch(r"\d(?:[.,]\d{1,20})?", text):
+        number = float(text.replace(",", "."))
+        return number if 0.25 <= number <= 4 and "." in text.replace(",", ".") else None
+    if time := _TIME_OF_DAY.fullmatch(text):
+        text = f"{time[1]}:{time[2]}"
+    said = {
+        (round(shape, 3), shape)
+        for first, second in _RATIO.findall(text)
+        if (shape := _quotient(first, second)) is not None
+    }
+    said = said or {
+        (round(shape, 3), shape)
+        for shape, known in _WORDS.items()
+        if any(word in known for word in re.findall(r"[^\W\d_]+", text))
+    }
+    return said.pop()[1] if len(said) == 1 else None
+
+
+def _quotient(first: str, second: str) -> float | None:
+    width, height = (float(number.replace(",", ".")) for number in (first, second))
+    return width / height if width and height else None
+
+
 def size_of(ratio: object) -> str | None:
     """Width*height at 720P nearest to a shape such as 9:16; None for no shape."""
-    shape = shape_of(ratio)
+    shape = shape_said(ratio)
     return None if shape is None else nearest_shape(shape, CATALOGUE.tiers["720P"])
 
 

@@ -36,6 +36,7 @@ def _load(
 # ROLES: role -> word -> place, the best word first. EITHER: word -> roles that are tried in this order.
 ROLES, EITHER, VALUES = _load(_TABLE)
 LISTS: tuple[str, ...] = tuple(map(plain, _TABLE["documents"]["lists"]))
+SETTINGS = frozenset(map(plain, _TABLE["documents"]["settings"]))
 WRAPPERS = frozenset(map(plain, _TABLE["documents"]["wrappers"]))
 _ROLE_OF = {word: role for role, words in reversed(ROLES.items()) for word in words}
 
@@ -54,6 +55,17 @@ def roles_of(name: str) -> tuple[str, ...]:
         if word in _ROLE_OF:
             return (_ROLE_OF[word],)
     return ()
+
+
+def names_a_length(name: str) -> bool:
+    """Whether one of the words of a name is one for a length: `Approx. duration`, `Länge/Sek`, `预估时长`."""
+    known = ROLES["duration"].keys() | ROLES["frames"].keys()
+    parts = re.split(r"[\W_]+", name.casefold())
+    return any(
+        part in known
+        or (not part.isascii() and any(len(w) > 1 and not w.isascii() and w in part for w in known))
+        for part in parts
+    )
 
 
 def has_one_meaning(name: str) -> bool:

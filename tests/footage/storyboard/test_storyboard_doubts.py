@@ -201,3 +201,34 @@ def test_a_line_that_reads_like_something_else_is_neither_bought_nor_dropped_una
     assert list(doubts(data)) == [f"shots[{shot}].shots"]
     assert len(made.shots) == len(lines) - 1
     assert [one.id for one in guessed(data).shots] == [one.id for one in made.shots if one.id != shot]
+
+
+@pytest.mark.parametrize("said", ["16:9 and 9:16", "see client", 5])
+def test_a_shape_that_cannot_be_read_is_asked_about_and_not_bought_as_the_usual_one(said: object):
+    shots = [{"id": n, "prompt": f"Rain falls on roof {n}"} for n in (1, 2)]
+    columns = [{**shots[0], "aspect_ratio": said}, {**shots[1], "aspect_ratio": "9:16"}]
+
+    assert list(doubts(json.dumps(columns).encode())) == ["shots[1].size"]
+    around = json.dumps({"orientation": said, "shots": shots}).encode()
+    assert list(doubts(around)) == ["shots[1].size", "shots[2].size"]
+
+
+def test_a_length_beside_the_shots_is_asked_about_where_they_have_none():
+    shots = [{"id": 1, "prompt": "Rain falls"}, {"id": 2, "prompt": "Rain stops"}]
+    without = {"duration": 10, "shots": shots}
+    with_own = {"duration": 10, "shots": [{**shot, "duration": 5} for shot in shots]}
+    in_scenes = [{"scene": 1, "duration": 10, "shots": shots}]
+
+    assert list(doubts(json.dumps(without).encode())) == ["duration"]
+    assert list(doubts(json.dumps({"scenes": in_scenes}).encode())) == ["duration"]
+    each = settle(maps=["duration of the board=duration:s"])
+    board = read_board(json.dumps(without).encode(), defaults=MODEL, settled=each).board
+    assert [shot.request["duration"] for shot in board.shots] == [10, 10]
+    assert len(read_board(json.dumps(with_own).encode(), defaults=MODEL).board.shots) == 2
+
+
+@pytest.mark.parametrize("head", ["Duration v2", "Länge neu", "新时长"])
+def test_bare_numbers_under_a_name_with_a_word_for_lengths_are_asked_about(head: str):
+    assert list(doubts(table(f"Shot,Description,{head}", "1,Rain falls,3", "2,Rain stops,10"))) == [
+        "duration"
+    ]
