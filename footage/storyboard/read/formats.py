@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from footage.storyboard.read import arcreel, huobao, otio_file, own, rows, toonflow, vimax
+from footage.storyboard.read import arcreel, huobao, nesting, otio_file, own, rows, toonflow, vimax
 from footage.storyboard.read.plain_data import as_list, as_mapping, parse_json, unreadable
 from footage.storyboard.read.yaml_text import parse_yaml
 
@@ -71,6 +71,8 @@ def recognize(data: object, name: str) -> str:
             return dialect.FORMAT
     if rows.matches(data):
         return rows.JSON_FORMAT
+    if unsure := nesting.shots_of(data).unsure:
+        raise unreadable(unsure, name=name)
     outer = as_mapping(data)
     if outer is not None and as_list(outer.get("shots")) is not None:
         return own.FORMAT  # its own reader says best what is missing

@@ -10,29 +10,64 @@ from footage.storyboard.read.plain_data import as_list, as_mapping
 
 # Inside a shot or a scene: its shots, or its key frames and parts?
 _UNSURE_INSIDE = frozenset(("frames", "boards", "prompts", "segments", "items", "rows", "parts"))
+# Inside a scene these are its shots, whatever they look like.
+_SHOTS = frozenset(
+    (
+        "shots",
+        "shotlist",
+        "panels",
+        "镜头",
+        "镜头列表",
+        "分镜",
+        "分镜列表",
+        "鏡頭",
+        "分鏡",
+        "カット",
+        "ショット",
+        "컷",
+        "샷",
+        "einstellungen",
+        "planos",
+    )
+)
 # What follows the name of a field that is said of more than one shot.
 OF_ALL = (" of the board", " of the scene")
 # What holds for every shot that does not say it itself, where it stands beside the shots.
 _FOR_ALL = ("model", "size", "aspect_ratio", "resolution", "negative_prompt", "seed")
 _TEXT = frozenset(("prompt", "description", "perhaps_prompt", "still_prompt"))
+# What only a shot has, besides a text.
+_OF_A_SHOT = frozenset(("duration", "frames", "framing", "angle", "movement", "prompt"))
 _MAX_WRAPPERS = 4
 
 
 class Shots(NamedTuple):
-    """The rows of the shots, and the fields of the document around them, verbatim."""
+    """The rows of the shots, and the fields of the document around them, verbatim; why there are no rows, if known."""
 
     rows: list[Mapping[str, Any]]
     around: dict[str, Any]
+    unsure: str = ""
+
+
+class _UnsureError(Exception):
+    """Which entries are the shots nobody says; in words."""
 
 
 def shots_of(data: object, wrappers: int = _MAX_WRAPPERS) -> Shots:
     """The shots of a document; no rows where there is nothing that is called a list of them."""
+    unsure = ""
     if (items := as_list(data)) is not None:
-        return Shots(_by_scene(_rows(items)), {})
+        try:
+            return Shots(_by_scene(_rows(items)), {})
+        except _UnsureError as error:
+            return Shots([], {}, str(error))
     outer = as_mapping(data) or {}
     for name in words.LISTS:
         for key, value in outer.items():
-            if words.plain(key) == name and (rows := _by_scene(_rows(value))):
+            try:
+                rows = _by_scene(_rows(value)) if words.plain(key) == name else []
+            except _UnsureError as error:
+                unsure, rows = unsure or str(error), []
+            if rows:
                 around = {other: inner for other, inner in outer.items() if other != key}
                 return Shots(_with_all_of(around, rows, OF_ALL[0]), around)
     for key, value in outer.items():
@@ -41,13 +76,14 @@ def shots_of(data: object, wrappers: int = _MAX_WRAPPERS) -> Shots:
             if inside.rows:
                 rest = {other: inner for other, inner in outer.items() if other != key}
                 return Shots(_with_all_of(rest, inside.rows, OF_ALL[0]), {**rest, **inside.around})
-    return Shots([], {})
+            unsure = unsure or inside.unsure
+    return Shots([], {}, unsure)
 
 
 def _rows(value: object) -> list[Mapping[str, Any]]:
     """The entries of a list of shots, of shots by their name, or of prompts; empty where it is something else."""
     if (items := as_list(value)) is not None:
-        if items and all(isinstance(item, str) and len(item.split()) > 1 for item in items):
+        if items and all(isinstance(item, str) and _is_sentence(item) for item in items):
             return [{"prompt": item} for item in items]
         rows = [as_mapping(item) for item in items]
         return [] if None in rows else [row for row in rows if row is not None]
@@ -57,19 +93,29 @@ def _rows(value: object) -> list[Mapping[str, Any]]:
     return [_named("id", name, dict(as_mapping(item) or {})) for name, item in inner.items()]
 
 
+def _is_sentence(text: str) -> bool:
+    return len(text.split()) > 1 or (not text.isascii() and len(text) >= 4)
+
+
 def _by_scene(rows: list[Mapping[str, Any]], before: str = "") -> list[Mapping[str, Any]]:
     """Shots that stand in their scenes, each with its scene; rows that are shots themselves as they are."""
     names = [before + _name_of(row, place) for place, row in enumerate(rows, start=1)]
     inside = [_inner_list(row, f"{name}-") for row, name in zip(rows, names, strict=True)]
-    if any(map(_holds_perhaps_shots, rows)):
-        return []
+    for row, name in zip(rows, names, strict=True):
+        if (perhaps := _perhaps_shots(row)) is not None:
+            raise _UnsureError(
+                f"whether {name[:40]!r} is what is made, or what its field {perhaps[:40]!r} holds, nobody says: "
+                "take that field out, or make it a list `shots` of objects with a `description` each"
+            )
     if all(found is None for found in inside):
         return rows
     shots: list[Mapping[str, Any]] = []
     for scene, name, found in zip(rows, names, inside, strict=True):
         if found is None:
-            # Whether a scene without a list of shots is one itself, nobody says.
-            return []
+            raise _UnsureError(
+                f"{name[:40]!r} has no list of shots, unlike others beside it: is it a shot itself? "
+                "Give it a list of its own, or take it out"
+            )
         shots += [_named("scene", name, dict(shot)) for shot in _with_all_of(scene, found, OF_ALL[1])]
     return shots
 
@@ -117,20 +163,35 @@ def _completed(
 def _inner_list(scene: Mapping[str, Any], before: str) -> list[Mapping[str, Any]] | None:
     for name in words.LISTS:
         for key, value in scene.items():
-            if words.plain(key) == name not in _UNSURE_INSIDE and (
-                as_list(value) == [] or _is_list_of_rows(value)
-            ):
+            if words.plain(key) != name or name in _UNSURE_INSIDE:
+                continue
+            if as_list(value) == [] or _is_list_of_rows(value) or (name in _SHOTS and _rows(value)):
                 return _by_scene(_rows(value), before)
     return None
 
 
-def _holds_perhaps_shots(scene: Mapping[str, Any]) -> bool:
+def _perhaps_shots(scene: Mapping[str, Any]) -> str | None:
+    """The field of a shot or a scene in which there are perhaps shots; None where there is none."""
     for key, value in scene.items():
-        if words.plain(key) in _UNSURE_INSIDE and _is_list_of_rows(value):
-            names = {name for item in as_list(value) or () for name in as_mapping(item) or ()}
-            if any(_TEXT.intersection(words.roles_of(name)) for name in names):
-                return True
-    return False
+        word = words.plain(key)
+        if word in _SHOTS and value and isinstance(value, list | tuple | Mapping) and not _rows(value):
+            return key
+        if word == "prompts" and _rows(value):
+            return key
+        known = word not in _UNSURE_INSIDE and (word in words.LISTS or words.roles_of(key))
+        if known or not _is_list_of_rows(value):
+            continue
+        roles = {
+            role
+            for item in as_list(value) or ()
+            for name in as_mapping(item) or ()
+            for role in words.roles_of(name)
+        }
+        if _TEXT & roles and (
+            word in _UNSURE_INSIDE or (_OF_A_SHOT & roles and {"prompt", "description"} & roles)
+        ):
+            return key
+    return None
 
 
 def _is_list_of_rows(value: object) -> bool:

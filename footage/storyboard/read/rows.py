@@ -99,7 +99,7 @@ def matches(data: object) -> bool:
 
 
 def read_json(data: object, base: Path | None, settlement: Settlement) -> Parsed:
-    rows, around = nesting.shots_of(data)
+    rows, around, _ = nesting.shots_of(data)
     # What holds for all of them often stands one level below: {"settings": {"fps": 24}}.
     settings = (around, *nesting.settings_in(around))
     rate = next(

@@ -232,3 +232,20 @@ def test_bare_numbers_under_a_name_with_a_word_for_lengths_are_asked_about(head:
     assert list(doubts(table(f"Shot,Description,{head}", "1,Rain falls,3", "2,Rain stops,10"))) == [
         "duration"
     ]
+
+
+@pytest.mark.parametrize(
+    ("field", "held"),
+    [
+        ("shots", ["WS", "CU"]),
+        ("prompts", ["A boat sails", "It sinks"]),
+        ("beats", [{"description": "A boat sails", "duration": 3}]),
+        ("keyframes", [{"prompt": "A boat sails"}]),
+    ],
+)
+def test_a_scene_that_holds_what_may_be_its_shots_is_refused_and_not_bought_as_one(field: str, held: object):
+    scenes = [{"scene": 1, "description": "The harbour by night", field: held}]
+
+    for board in (scenes, {"scenes": scenes}, {"project": {"scenes": scenes}}):
+        with pytest.raises(InvalidRequest, match=f"its field '{field}'.*make it a list `shots`"):
+            read_board(json.dumps(board).encode())
