@@ -23,6 +23,7 @@ _PICTURE = re.compile(
     r"^(?:data:image/|https?://\S+$|file://|.*\.(?:png|jpe?g|webp|bmp|gif|tiff?|psd|heic|avif)$)",
     re.IGNORECASE,
 )
+_PICTURE_FILE = re.compile(r"^\S(?:.{0,118}\S)?\.(?:png|jpe?g|webp|bmp|gif|tiff?|heic|avif)$", re.IGNORECASE)
 _ID = re.compile(r"^\S{0,4} ?[\w.\-/#]{1,14}[:：]?$")
 _VIDEO_MODEL = re.compile(
     r"\b(?:wan|wanx|kling|sora|veo|runway|gen-?\d|hailuo|vidu|seedance|pika|luma|ltx|hunyuan|minimax|jimeng|pixverse)"
@@ -152,6 +153,11 @@ def is_picture(value: Any) -> bool:
     if not isinstance(first, str) or "\n" in first.strip():
         return False
     return bool(_PICTURE.match(picture_in(first).strip()))
+
+
+def is_picture_file(value: Any) -> bool:
+    """Whether it is the name of one picture file and nothing else."""
+    return is_picture(value) and bool(_PICTURE_FILE.search(picture_in(str(first_picture(value))).strip()))
 
 
 def is_text(value: Any) -> bool:

@@ -288,7 +288,12 @@ def _folders(value: str, base: Path | None) -> list[Path]:
 
 def _places(value: str, base: Path | None) -> list[Path]:
     """Where a picture may be: by its path below the assets, each leading folder left out in turn, then the board."""
-    path = Path(value[:_LONGEST_PATH])
+    # Boards from Windows have other slashes, and are made elsewhere, too.
+    spellings = dict.fromkeys((value[:_LONGEST_PATH], value[:_LONGEST_PATH].replace("\\", "/")))
+    return [place for spelled in spellings for place in _places_of(Path(spelled), base)]
+
+
+def _places_of(path: Path, base: Path | None) -> list[Path]:
     # "~1.png" is a name, too, and nobody's home.
     with contextlib.suppress(RuntimeError):
         path = path.expanduser()

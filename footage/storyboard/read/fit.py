@@ -125,8 +125,13 @@ def _duration(draft: Draft, defaults: dict[str, Any], card: ModelCard) -> None:
         )
         return
     longest = max(possible)
+    # Of two doubts about one length only the last one's answer can hold.
+    earlier = next((part for part in draft.parts if part.field == "duration"), None)
+    draft.parts = [part for part in draft.parts if part.field != "duration"]
+    why = f"{card.name} makes clips of {_listed(possible)} s only"
     draft.doubt(
-        "duration", longest, "duration", f"{asked} s", f"{card.name} makes clips of {_listed(possible)} s only",
+        "duration", longest, earlier.source if earlier else "duration", f"{asked} s",
+        f"{earlier.why}; and {why}" if earlier else why,
         settle=("--set", f"{draft.id}.duration={longest}"), others=("--model with longer clips", "two shots"),
     )  # fmt: skip
 

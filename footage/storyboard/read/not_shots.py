@@ -157,7 +157,7 @@ def taken_out(row: Mapping[str, Any], marked: Collection[str] = ()) -> tuple[str
 
     Args:
         row: The shot.
-        marked: Columns in which other shots have a yes, so that an empty cell can be a no.
+        marked: Columns in which other shots have a yes, so that an empty cell can be a no, or another state.
     """
     for name in dict.fromkeys((*row, *marked)):
         answer, word = _answer(row.get(name)), words.plain(name)
@@ -172,6 +172,8 @@ def taken_out(row: Mapping[str, Any], marked: Collection[str] = ()) -> tuple[str
         said = words.plain(str(row.get(name, "")))
         if word in words.VALUES["asks_state"] and (words.is_omitted(said) or said in words.VALUES["dropped"]):
             return name, words.is_omitted(said)
+        if name in marked and word in words.VALUES["asks_state"] and said in words.VALUES["made"]:
+            return name, False
     return None
 
 
@@ -191,6 +193,17 @@ def marked_columns(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     asks = words.VALUES["asks_whether_in"] | words.VALUES["perhaps_whether_in"]
     names = dict.fromkeys(name for row in rows for name in row if words.plain(name) in asks)
     return [name for name in names if any(_answer(row.get(name)) == "yes" for row in rows)]
+
+
+def partly_made(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Columns of a state by which some shots are made already, and others are not."""
+    names = dict.fromkeys(
+        name for row in rows for name in row if words.plain(name) in words.VALUES["asks_state"]
+    )
+    made = {
+        name: [words.plain(str(row.get(name, ""))) in words.VALUES["made"] for row in rows] for name in names
+    }
+    return [name for name, said in made.items() if any(said) and not all(said)]
 
 
 def usual(rows: Sequence[Mapping[str, str]]) -> Usual:

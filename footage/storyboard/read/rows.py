@@ -12,7 +12,16 @@ from footage.storyboard.board import REQUEST_FIELDS
 from footage.storyboard.guesses import Guess
 from footage.storyboard.read import columns as column_roles
 from footage.storyboard.read import delimited as table
-from footage.storyboard.read import lengths, nesting, not_shots, shot_lengths, shot_text, sizes, words
+from footage.storyboard.read import (
+    lengths,
+    lengths_in_text,
+    nesting,
+    not_shots,
+    shot_lengths,
+    shot_text,
+    sizes,
+    words,
+)
 from footage.storyboard.read.columns import Columns
 from footage.storyboard.read.draft import Draft, Parsed
 from footage.storyboard.read.mapping import NO_SHOT, Part, samples
@@ -128,7 +137,8 @@ def _read_rows(
     ids = _ids(rows, columns)
     # Only here it has the id that everything else calls it by.
     perhaps = [_perhaps_no_shot(ids[place][0], line) for place, line in (unsure or {}).items()]
-    rows, ids, out, doubts = _made(rows, ids, not_shots.marked_columns(rows) if format == FORMAT else ())
+    marked = not_shots.marked_columns(rows) if format == FORMAT else []
+    rows, ids, out, doubts = _made(rows, ids, [*marked, *not_shots.partly_made(rows)])
     made = {shot_id for shot_id, _ in ids}
     parts += [
         *(part for part in perhaps if part.shot_id in made),
@@ -141,6 +151,8 @@ def _read_rows(
         shot_text.put(draft, row, source, columns)
         drafts.append(draft)
     parts += shot_lengths.put(drafts, rows, columns, rate)
+    for draft in drafts:
+        lengths_in_text.ask(draft)
     parts += _sketches(rows, columns, drafts)
     guesses = [
         Guess(None, f"shots[].{part.field}", part.source, part.source, part.why)
@@ -168,7 +180,7 @@ def _made(
                     said[0],
                     "shots",
                     "guessed",
-                    "it can mean that this shot is not made",
+                    "it can mean that this shot is not to be made",
                     name[0],
                     samples([row.get(said[0], "")]),
                     NO_SHOT,
@@ -369,5 +381,8 @@ def _sketches(rows: Sequence[Mapping[str, Any]], columns: Columns, drafts: Seque
 
 
 def _holds_pictures(rows: Sequence[Mapping[str, Any]], name: str) -> bool:
+    """Whether pictures are all that it holds, or one is named there by its file; links alone may be anything."""
     values = [row[name] for row in rows if not words.nothing(row.get(name))]
+    if any(column_roles.is_picture_file(value) for value in values):
+        return True
     return bool(values) and all(map(column_roles.is_picture, values))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import os
+from pathlib import Path
 
 import openpyxl
 import pytest
@@ -249,3 +251,88 @@ def test_a_scene_that_holds_what_may_be_its_shots_is_refused_and_not_bought_as_o
     for board in (scenes, {"scenes": scenes}, {"project": {"scenes": scenes}}):
         with pytest.raises(InvalidRequest, match=f"its field '{field}'.*make it a list `shots`"):
             read_board(json.dumps(board).encode())
+
+
+@pytest.mark.parametrize("named", ["Reference", "Image", "Moodboard"])
+def test_a_picture_among_other_words_is_asked_about_and_not_passed_over(named: str):
+    lines = ("1,Rain falls,boat.jpg", "2,Rain stops,a drawing of rain", "3,A rainbow,")
+
+    assert list(doubts(table(f"Shot,Description,{named}", *lines))) == ["reference_image"]
+    links = ("1,Rain falls,https://rain.example/", "2,Rain stops,see the article")
+    assert len(read_board(table("Shot,Description,Links", *links)).board.shots) == 2
+
+
+@pytest.mark.parametrize("named", ["AI Model", "Engine", "视频模型"])
+def test_a_model_under_another_name_is_the_shots_and_one_of_others_is_asked_about(named: str):
+    of_ours = table(f"Shot,Description,{named}", "1,Rain falls,wanx2.1-t2v-turbo")
+    of_others = table(f"Shot,Description,{named}", "1,Rain falls,Kling 2.1")
+    of_cars = table(f"Shot,Description,{named}", "1,A car starts,V8 Diesel")
+
+    assert read_board(of_ours).board.shots[0].request["model"] == "wanx2.1-t2v-turbo"
+    with pytest.raises(InvalidRequest, match="not one of the models"):
+        read_board(of_others)
+    assert read_board(of_cars).board.shots[0].request["model"] == "wan2.2-t2v-plus"
+
+
+@pytest.mark.parametrize("done", ["Done", "completed", "已完成", "Erledigt"])
+def test_a_shot_that_is_done_already_is_asked_about_where_others_are_not(done: str):
+    some = [{"id": n, "prompt": f"Rain {n}", "status": said} for n, said in ((1, done), (2, "open"))]
+    every = [{**shot, "status": done} for shot in some]
+
+    assert list(doubts(json.dumps(some).encode())) == ["shots[1].shots"]
+    assert [shot.id for shot in guessed(json.dumps(some).encode()).shots] == ["2"]
+    assert len(read_board(json.dumps(every).encode()).board.shots) == 2
+
+
+# The text or the name of a shot, and the length that it says.
+WITH_LENGTHS = {
+    "A boat sails (8s)": 8, "[0:00-0:03] A boat sails": 3, "0-3s: A boat sails": 3, "A boat sails – 7 sec": 7,
+    "船が進む（３秒）": 3, "A boat sails (ca. 3,5 Sekunden)": 4,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("said", WITH_LENGTHS)
+def test_a_length_in_the_words_of_a_shot_is_asked_about_where_no_field_says_one(said: str):
+    for shot in ({"id": "1", "prompt": said}, {"id": "1", "title": said, "prompt": "A boat sails"}):
+        data = json.dumps([shot]).encode()
+        with_field = json.dumps([{**shot, "duration": 5}]).encode()
+
+        assert list(doubts(data)) == ["shots[1].duration"]
+        read = read_board(data, defaults={"model": "wan2.6-i2v"}, settled=Settlement(accept_guesses=True))
+        assert read.board.shots[0].request["duration"] == WITH_LENGTHS[said]
+        assert read_board(with_field, defaults=MODEL).board.shots[0].request["duration"] == 5
+
+
+@pytest.mark.parametrize(
+    "said", ["A boat sails (5s)", "A clock (10:30) ticks", "He waits 8 seconds and goes"]
+)
+def test_other_words_about_time_are_only_words(said: str):
+    assert (
+        read_board(json.dumps([{"id": "1", "prompt": said}]).encode()).board.shots[0].request["prompt"]
+        == said
+    )
+
+
+def test_two_doubts_about_one_length_are_asked_as_one_with_one_answer():
+    data = json.dumps([{"id": "1", "prompt": "A boat sails (12s)"}]).encode()
+
+    with pytest.raises(InvalidRequest) as refused:
+        read_board(data, defaults=MODEL)
+
+    assert [problem.field for problem in refused.value.problems] == ["shots[1].duration"]
+    assert str(refused.value.next_step).count("1.duration=") == 1
+
+
+@pytest.mark.skipif(os.sep != "/", reason="there it is the usual spelling")
+def test_a_picture_with_the_slashes_of_windows_is_found_beside_the_board_and_in_the_assets(tmp_path: Path):
+    (tmp_path / "frames").mkdir()
+    (tmp_path / "frames" / "boat.png").write_bytes(b"a picture")
+    board = tmp_path / "list.csv"
+    settled = Settlement(assets=str(tmp_path))
+
+    board.write_text("Shot,Description,First frame\n1,A boat,frames\\boat.png\n")
+    beside = read_board(board).board.shots[0].request["reference_image"]
+    board.write_text("Shot,Description,First frame\n1,A boat,D:\\film\\frames\\boat.png\n")
+    in_assets = read_board(board, settled=settled).board.shots[0].request["reference_image"]
+
+    assert beside == in_assets == str((tmp_path / "frames" / "boat.png").resolve())
