@@ -167,6 +167,7 @@ def _content(given: _Source, format: str | None, said: Settlement) -> _Content:
         message = f"the file has {len(data):,} bytes, allowed are {MAX_BYTES:,}"
         raise unreadable(message, name=given.name)
     named = frozenset(map(words.plain, said.columns))
+    containers.refuse_other_kinds(data, given.suffix, given.name)
     if containers.is_zip(data):
         with containers.opened(data, name=given.name) as archive:
             if (timeline := containers.timeline_of(archive, name=given.name)) is not None:
@@ -174,7 +175,6 @@ def _content(given: _Source, format: str | None, said: Settlement) -> _Content:
             sheet = containers.sheet_of(data, archive, name=given.name)
         found = table.from_lines(sheet.lines, name=given.name, named=named)
         return _Content(rows.FORMAT, table=replace(found, hidden=sheet.hidden))
-    containers.refuse_other_kinds(data, given.suffix, given.name)
     text, part = decode(
         data,
         name=given.name,

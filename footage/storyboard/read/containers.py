@@ -18,29 +18,58 @@ MAX_ENTRIES = 2000
 # What begins like this, or is named like this, is no board; how the same can be saved as one.
 _AS_LIST = "break it down into a shot list and save that as CSV"
 _AS_TIMELINE = "export the timeline as .otio, or a shot list as CSV"
+_AS_TABLE = "save the shot list in it as CSV (UTF-8) or .xlsx"
 _EDL = re.compile(r"\A\s*TITLE:.*\n(?:.*\n){0,4}?\s*\d{3,6}\s+\S+\s+\S+\s+C\s", re.MULTILINE)
-_KINDS = (
-    (".edl", _EDL, "an edit list (EDL): timecodes without descriptions", _AS_TIMELINE),
+_PICTURE_OR_CLIP = re.compile(
+    r"\A(?:\x89PNG|\xff\xd8\xff|GIF8[79]a|RIFF.{4}(?:WEBP|AVI |WAVE)|\0\0.{2}ftyp|\x1aE\xdf\xa3|ID3[\2-\4]"
+    r"|OggS\0|BM.{4}\0\0)",
+    re.DOTALL,
+)
+_SUBTITLES = re.compile(r"\A\ufeff?\s*(?:WEBVTT|\d+\s*\r?\n\d\d:\d\d:\d\d[,.]\d{3} -->)")
+_KINDS: tuple[tuple[tuple[str, ...], re.Pattern[str] | None, str, str], ...] = (
+    ((".edl",), _EDL, "an edit list (EDL): timecodes without descriptions", _AS_TIMELINE),
     (
-        ".fcpxml",
+        (".fcpxml", ".xmeml"),
         re.compile(r"<(?:!DOCTYPE )?(?:fcpxml|xmeml)\b"),
         "a Final Cut or Premiere project",
         _AS_TIMELINE,
     ),
-    (".fountain", None, "a screenplay (Fountain): scenes without shots", _AS_LIST),
-    (".fdx", re.compile(r"<FinalDraft\b"), "a Final Draft screenplay: scenes without shots", _AS_LIST),
-    (".pdf", re.compile(r"\A%PDF-"), "a PDF", "export the shot list as CSV"),
-    (".numbers", None, "a Numbers document", "export it as CSV"),
-    (".ods", None, "an OpenDocument sheet", "save it as CSV (UTF-8) or .xlsx"),
-    (".xls", re.compile(r"\AÐÏ\x11à"), "an old Excel workbook (.xls)", "save it as CSV (UTF-8) or .xlsx"),
+    ((".aaf", ".prproj", ".drp", ".drt"), None, "the project of an editing program", _AS_TIMELINE),
+    ((".fountain",), None, "a screenplay (Fountain): scenes without shots", _AS_LIST),
+    ((".fdx",), re.compile(r"<FinalDraft\b"), "a Final Draft screenplay: scenes without shots", _AS_LIST),
+    ((".pdf",), re.compile(r"\A%PDF-"), "a PDF", "export the shot list as CSV"),
+    ((".numbers",), None, "a Numbers document", "export it as CSV"),
+    ((".ods",), None, "an OpenDocument sheet", "save it as CSV (UTF-8) or .xlsx"),
+    ((".doc", ".docx", ".odt", ".pages", ".rtf"), re.compile(r"\A\{\\rtf"), "a text document", _AS_TABLE),
+    ((".ppt", ".pptx", ".odp", ".key"), None, "a presentation", _AS_TABLE),
+    (
+        (".xls",),
+        re.compile(r"\AÐÏ\x11à"),
+        "an old Excel workbook (.xls), or another old document of Office",
+        "save it as CSV (UTF-8) or .xlsx",
+    ),
+    ((".srt", ".vtt"), _SUBTITLES, "a file of subtitles", "name it as `subtitles` of the film"),
+    (
+        (".html", ".htm"),
+        re.compile(r"\A\s*<(?:!doctype html|html|table)\b", re.IGNORECASE),
+        "a web page",
+        _AS_TABLE,
+    ),
+    ((".xml",), re.compile(r"\A(?:ï»¿)?\s*<\?xml\b"), "XML of a kind that we do not read", _AS_TABLE),
+    (
+        (),
+        _PICTURE_OR_CLIP,
+        "a picture, a clip or a sound",
+        "name the board: a shot list, or data that names such files",
+    ),
 )
 
 
 def refuse_other_kinds(data: bytes, suffix: str, name: str) -> None:
     """Raises InvalidRequest for a file of a kind that is no board, with what it is and how to save it."""
     start = data[:4000].decode("latin-1")
-    for ending, sign, kind, advice in _KINDS:
-        if suffix == ending or (sign is not None and sign.search(start)):
+    for endings, sign, kind, advice in _KINDS:
+        if suffix in endings or (sign is not None and sign.search(start)):
             raise InvalidRequest(
                 problems=(Problem("format", name, f"it is {kind}, not a board", None),), next_step=advice
             )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from footage.errors import InvalidRequest
 from footage.storyboard.read import arcreel, huobao, nesting, otio_file, own, rows, toonflow, vimax
 from footage.storyboard.read.plain_data import as_list, as_mapping, parse_json, unreadable
 from footage.storyboard.read.yaml_text import parse_yaml
@@ -16,6 +17,10 @@ FORMATS: tuple[str, ...] = (
 TABLE_SUFFIXES = (".csv", ".tsv")
 # Text that people and language models write: the table or the data stands somewhere in it.
 TEXT_SUFFIXES = ("", ".txt", ".md", ".markdown")
+_OF_A_TEXT = (
+    "of a text its tables, its only fenced block, JSON or YAML are read; put shots that are told in prose into a table "
+    "with the columns shot, description, duration; nothing was bought"
+)
 # The order matters where shapes overlap: a huobao row also has what a plain list needs.
 DIALECTS = (vimax, arcreel, toonflow, huobao)
 
@@ -41,7 +46,12 @@ def parse_data(text: str, suffix: str, name: str) -> Any:
         return parse_json(f"[{','.join(lines)}]", name=name)
     if suffix in (".json", ".otio") or text.lstrip()[:1] in ("{", "["):
         return parse_json(text, name=name)
-    return parse_yaml(text, name=name)
+    try:
+        return parse_yaml(text, name=name)
+    except InvalidRequest as error:
+        if not suffix or suffix not in TEXT_SUFFIXES:
+            raise
+        raise InvalidRequest(error.message, **error.details, next_step=_OF_A_TEXT) from error
 
 
 def unwrapped(data: object) -> tuple[object, dict[str, Any]]:

@@ -100,6 +100,16 @@ def test_a_zip_that_is_neither_is_named():
         ("cut.fcpxml", "<?xml version='1.0'?>\n<fcpxml version='1.10'/>", "Final Cut", ".otio"),
         ("mill.fountain", "INT. MILL - DAY\n\nA wheel turns.\n", "Fountain", "shot list"),
         ("mill.pdf", "%PDF-1.7\n", "PDF", "CSV"),
+        ("mill.rtf", "{\\rtf1 A wheel turns}", "text document", "CSV"),
+        ("mill.html", "<!DOCTYPE html><table><tr><td>Shot</td></tr></table>", "web page", "CSV"),
+        ("mill.xml", "<?xml version='1.0'?><shots/>", "XML", "CSV"),
+        ("mill.txt", "1\n00:00:01,000 --> 00:00:04,000\nHello\n", "subtitles", "film"),
+        ("mill.png", "GIF89a", "picture", "shot list"),
+        # These are zips.
+        ("mill.ods", "PK\3\4", "OpenDocument", "CSV"),
+        ("mill.numbers", "PK\3\4", "Numbers", "CSV"),
+        ("mill.docx", "PK\3\4", "text document", "CSV"),
+        ("mill.pptx", "PK\3\4", "presentation", "CSV"),
     ],
 )
 def test_other_kinds_of_files_are_named_with_how_to_save_them(
@@ -111,3 +121,16 @@ def test_other_kinds_of_files_are_named_with_how_to_save_them(
         read_board(tmp_path / name)
 
     assert advice in str(caught.value.next_step)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["# Mill\n\n### Shot 1\n- **Action:** A wheel turns\n", "Your shots:\n\n1. A wheel turns\n2. It stops\n"],
+)
+def test_a_list_in_prose_is_refused_with_what_is_read_of_a_text(text: str, tmp_path: Path):
+    (tmp_path / "mill.md").write_text(text)
+
+    with pytest.raises(InvalidRequest, match="line") as caught:
+        read_board(tmp_path / "mill.md")
+
+    assert "put shots that are told in prose into a table" in str(caught.value.next_step)
