@@ -174,7 +174,11 @@ def _content(given: _Source, format: str | None, said: Settlement) -> _Content:
                 return _Content(otio_file.FORMAT, timeline, parse_json(timeline, name=given.name))
             sheet = containers.sheet_of(data, archive, name=given.name)
         found = table.from_lines(sheet.lines, name=given.name, named=named)
-        return _Content(rows.FORMAT, table=replace(found, hidden=sheet.hidden))
+        shared = {
+            line: [found.head[place] for place in places if place < len(found.head)]
+            for line, places in sheet.shared.items()
+        }
+        return _Content(rows.FORMAT, table=replace(found, hidden=sheet.hidden, shared=shared))
     text, part = decode(
         data,
         name=given.name,

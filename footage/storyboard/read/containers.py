@@ -5,11 +5,13 @@ from __future__ import annotations
 import io
 import re
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from footage.errors import InvalidRequest, Problem
+from footage.storyboard.read import sheet_xml
 from footage.storyboard.read.plain_data import MAX_BYTES, MAX_NAMES, MAX_ROWS, MAX_VALUES, unreadable
+from footage.storyboard.read.sheet_xml import Place
 
 # Office formats are zips, and of text: 100 times smaller than what is in them is usual.
 MAX_UNPACKED_BYTES = 64 * 1024 * 1024
@@ -131,10 +133,14 @@ def timeline_of(archive: zipfile.ZipFile, *, name: str) -> str | None:
 
 
 class Sheet(NamedTuple):
-    """Lines of cells by their number, and the numbers of those that a person hid or filtered out."""
+    """Lines of cells by their number, the numbers of those that a person hid or filtered out, and merged cells.
+
+    A cell that is one with the cell above it has its text; `shared` are those, by line, counted from 0.
+    """
 
     lines: list[tuple[int, list[str]]]
     hidden: frozenset[int] = frozenset()
+    shared: Mapping[int, Sequence[int]] = {}
 
 
 def sheet_of(data: bytes, archive: zipfile.ZipFile, *, name: str) -> Sheet:
@@ -184,7 +190,36 @@ def _sheet(sheet: Any, archive: zipfile.ZipFile, name: str) -> Sheet:
     # Some programs write a wrong extent, outside of which openpyxl would not look.
     sheet.reset_dimensions()
     lines, struck = _lines(sheet, _formulas_without_value(xml), name)
-    return Sheet(lines, _hidden_rows(xml) | struck)
+    shared = _shared(lines, sheet_xml.merged_downwards(xml, name=name))
+    _put_pictures(lines, sheet_xml.pictures_on(archive, sheet._worksheet_path))
+    return Sheet(lines, _hidden_rows(xml) | struck, shared)
+
+
+def _shared(lines: list[tuple[int, list[str]]], merged: Mapping[Place, Place]) -> dict[int, list[int]]:
+    """Give each merged cell of a line the text that it shows; which those are, by line."""
+    texts = dict(lines)
+    shared: dict[int, list[int]] = {}
+    for place, above in merged.items():
+        cells, shown = texts.get(place.line), texts.get(above.line, [])
+        if cells is None or above.column > len(shown) or not (text := shown[above.column - 1]):
+            continue
+        cells += [""] * (place.column - len(cells))
+        cells[place.column - 1] = text
+        shared.setdefault(place.line, []).append(place.column - 1)
+    return shared
+
+
+def _put_pictures(lines: list[tuple[int, list[str]]], pictures: Mapping[Place, str]) -> None:
+    """Name the picture that lies on an empty cell of a table: it is what people see in that cell."""
+    width = max((len(cells) for _, cells in lines), default=0)
+    for number, cells in lines:
+        if sum(map(bool, cells)) < 2:
+            continue
+        for column in range(1, width + 1):
+            picture = pictures.get(Place(number, column))
+            if picture and not "".join(cells[column - 1 : column]):
+                cells += [""] * (column - len(cells))
+                cells[column - 1] = picture
 
 
 _NO_VALUE = re.compile(
@@ -226,7 +261,7 @@ def _lines(
         if values > MAX_VALUES or number > 10 * MAX_ROWS:
             raise unreadable(f"more than {MAX_VALUES:,} cells", name=name)
         cells = [
-            _text(cell.value) if cell.value is not None else formulas.get(getattr(cell, "coordinate", ""), "")
+            _shown(cell) if cell.value is not None else formulas.get(getattr(cell, "coordinate", ""), "")
             for cell in row
         ]
         while cells and not cells[-1]:
@@ -234,11 +269,26 @@ def _lines(
         if not cells:
             continue
         lines.append((number, cells))
-        if all(cell.font.strike for cell in row if cell.value is not None):
+        longest = max(
+            (cell for cell in row if cell.value is not None),
+            key=lambda cell: len(str(cell.value)),
+            default=None,
+        )
+        if longest is not None and longest.font.strike:
             struck.add(number)
         if len(lines) > MAX_ROWS:
             raise unreadable(f"a sheet of more than {MAX_ROWS:,} lines", name=name)
     return lines, frozenset(struck)
+
+
+# `0" frames"`, `0.0 "s"`: the unit that people see is only in the format.
+_UNIT_OF_FORMAT = re.compile(r'[#0.,]+(?:"([^"]{1,12})"|(\s?)\\?([a-z]))(?:;.*)?', re.IGNORECASE)
+
+
+def _shown(cell: Any) -> str:
+    text = _text(cell.value)
+    unit = _UNIT_OF_FORMAT.fullmatch(str(cell.number_format)) if isinstance(cell.value, int | float) else None
+    return f"{text} {(unit[1] or unit[3]).strip()}" if unit else text
 
 
 def _text(value: Any) -> str:

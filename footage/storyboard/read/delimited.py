@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import islice
 
 from footage.errors import InvalidRequest
@@ -29,12 +29,16 @@ Lines = Sequence[tuple[int, Sequence[str]]]
 
 @dataclass(frozen=True)
 class Table:
-    """A head, the rows below it as (line, cells by column), the lines above it, and the lines that a person hid."""
+    """A head, the rows below it as (line, cells by column), the lines above it, and the lines that a person hid.
+
+    `shared` are the columns, by line, whose cell is merged with the one above it.
+    """
 
     head: list[str]
     rows: list[tuple[int, dict[str, str]]]
     above: list[str]
     hidden: frozenset[int] = frozenset()
+    shared: Mapping[int, Sequence[str]] = field(default_factory=dict[int, list[str]])
 
 
 def is_known(cell: str, named: Collection[str] = ()) -> bool:

@@ -37,8 +37,8 @@ has_head = table.has_head
 
 
 def read_table(found: table.Table, base: Path | None, settlement: Settlement) -> Parsed:
-    rows, unsure, skipped = _shots_alone(found)
-    parsed = _read_rows(rows, base, FORMAT, settlement, unsure=unsure)
+    rows, unsure, skipped, shared = _shots_alone(found)
+    parsed = _read_rows(rows, base, FORMAT, settlement, unsure=unsure, shared=shared)
     parsed.shape = tuple(found.head)
     parsed.guesses += skipped
     if found.above:
@@ -55,8 +55,13 @@ class _Unsure(NamedTuple):
     why: str
 
 
-def _shots_alone(found: table.Table) -> tuple[list[dict[str, Any]], dict[int, _Unsure], list[Guess]]:
-    """The lines that are shots, each with its scene; by place, those that are not certain to be one; what is none."""
+def _shots_alone(
+    found: table.Table,
+) -> tuple[list[dict[str, Any]], dict[int, _Unsure], list[Guess], dict[int, str]]:
+    """The lines that are shots, each with its scene; by place, those that are not certain to be one; what is none.
+
+    The last are columns of lengths, by place, whose cell is one with that of the line above.
+    """
     usual = not_shots.usual([cells for _, cells in found.rows])
     roles = {
         name: column_roles.role_of(name, [c[name] for _, c in found.rows if name in c]) for name in found.head
@@ -65,6 +70,7 @@ def _shots_alone(found: table.Table) -> tuple[list[dict[str, Any]], dict[int, _U
     rows: list[dict[str, Any]] = []
     unsure: dict[int, _Unsure] = {}
     skipped: list[Guess] = []
+    lengths_above: dict[int, str] = {}
     scene = next((text for text in reversed(found.above) if not_shots.is_heading(text)), None)
     for line, cells in found.rows:
         kind, text = not_shots.classify(cells, roles, usual)
@@ -87,10 +93,15 @@ def _shots_alone(found: table.Table) -> tuple[list[dict[str, Any]], dict[int, _U
                 unsure[len(rows)] = _Unsure(
                     line, cells, "the line is hidden or struck through in the workbook"
                 )
+            elif any(roles[name] in _TEXT_ROLES for name in found.shared.get(line, ())):
+                unsure[len(rows)] = _Unsure(line, cells, "its text is one merged cell with the line above")
+            for name in found.shared.get(line, ()):
+                if roles[name] in ("duration", "frames"):
+                    lengths_above[len(rows)] = name
             rows.append(row)
             continue
         skipped.append(Guess(None, "shots", f"line {line}", None, f"a {kind}, not a shot"))
-    return rows, unsure, skipped
+    return rows, unsure, skipped, lengths_above
 
 
 def _perhaps_no_shot(shot_id: str, unsure: _Unsure) -> Part:
@@ -131,12 +142,14 @@ def _read_rows(
     settlement: Settlement,
     rate: float | None = None,
     unsure: Mapping[int, _Unsure] | None = None,
+    shared: Mapping[int, str] | None = None,
 ) -> Parsed:
     columns = column_roles.assign(rows, settlement)
     source, parts = shot_text.find(rows, columns)
     ids = _ids(rows, columns)
     # Only here it has the id that everything else calls it by.
     perhaps = [_perhaps_no_shot(ids[place][0], line) for place, line in (unsure or {}).items()]
+    lengths_above = {ids[place][0]: name for place, name in (shared or {}).items()}
     marked = not_shots.marked_columns(rows) if format == FORMAT else []
     rows, ids, out, doubts = _made(rows, ids, [*marked, *not_shots.partly_made(rows)])
     made = {shot_id for shot_id, _ in ids}
@@ -153,6 +166,8 @@ def _read_rows(
     parts += shot_lengths.put(drafts, rows, columns, rate)
     for draft in drafts:
         lengths_in_text.ask(draft)
+        if draft.id in lengths_above:
+            _ask_of_shared_length(draft, lengths_above[draft.id])
     parts += _sketches(rows, columns, drafts)
     guesses = [
         Guess(None, f"shots[].{part.field}", part.source, part.source, part.why)
@@ -160,6 +175,17 @@ def _read_rows(
         if part.sureness != "known"
     ]
     return Parsed(format, drafts, guesses=[*guesses, *out], parts=[*columns.parts, *parts])
+
+
+def _ask_of_shared_length(draft: Draft, name: str) -> None:
+    length = draft.fields.get("duration")
+    if length is None or any(part.field == "duration" for part in draft.parts):
+        return
+    draft.doubt(
+        "duration", length, name, draft.row.get(name),
+        "it is one merged cell with the line above: of each, or together?",
+        settle=("--set", f"{draft.id}.duration={length}"), others=(typed("--set", f"{draft.id}.duration=SECONDS"),),
+    )  # fmt: skip
 
 
 def _made(

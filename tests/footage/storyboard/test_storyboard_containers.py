@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import openpyxl
 import pytest
+from openpyxl.drawing.image import Image as Drawing
+from openpyxl.styles import Font
+from PIL import Image
 
 from footage.errors import InvalidRequest
 from footage.storyboard import read_board
@@ -36,6 +40,15 @@ def _with(data: bytes, parts: dict[str, bytes]) -> bytes:
         for info in old.infolist():
             new.writestr(info.filename, parts.get(info.filename, old.read(info.filename)))
     return out.getvalue()
+
+
+def edited(lines: Sequence[Sequence[object]], edit: Callable[[Any], object]) -> bytes:
+    """A workbook of these lines, of which the sheet is then edited."""
+    book = openpyxl.load_workbook(io.BytesIO(workbook(lines)))
+    edit(book.worksheets[0])
+    file = io.BytesIO()
+    book.save(file)
+    return file.getvalue()
 
 
 def refused(data: bytes, name: str = "list.xlsx") -> str:
@@ -134,3 +147,78 @@ def test_a_list_in_prose_is_refused_with_what_is_read_of_a_text(text: str, tmp_p
         read_board(tmp_path / "mill.md")
 
     assert "put shots that are told in prose into a table" in str(caught.value.next_step)
+
+
+LINES: list[list[object]] = [
+    ["Scene", "Shot", "Description", "Ratio", "Duration"], [1, 1, "A wheel turns", "9:16", 5],
+    [None, 2, "Water falls", None, None], [2, 1, "A mill", "16:9", 5],
+]  # fmt: skip
+
+
+def test_a_cell_that_is_merged_downwards_holds_for_all_its_lines():
+    lines = [[*line[:4], 5 if place else "Duration"] for place, line in enumerate(LINES)]
+
+    board = read_board(
+        edited(lines, lambda sheet: (sheet.merge_cells("A2:A3"), sheet.merge_cells("D2:D3")))
+    ).board
+
+    assert [(shot.id, shot.request["size"]) for shot in board.shots] == [
+        ("1-1", "480*832"), ("1-2", "480*832"), ("2-1", "832*480"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("cells", "field"), [("E2:E3", "duration"), ("C2:C3", "shots")])
+def test_a_length_or_a_text_of_several_lines_is_asked_about(cells: str, field: str):
+    with pytest.raises(InvalidRequest, match="one merged cell with the line above") as caught:
+        read_board(edited(LINES, lambda sheet: sheet.merge_cells(cells)))
+
+    assert f"shots[1-2].{field}" in [problem.field for problem in caught.value.problems]
+
+
+def test_more_merged_cells_than_a_board_has_are_refused():
+    data = workbook([HEAD, [1, "A wheel turns", 5]])
+    sheet = zipfile.ZipFile(io.BytesIO(data)).read("xl/worksheets/sheet1.xml")
+    merged = b"".join(b'<mergeCell ref="A%d:ZZ1048576"/>' % line for line in range(1, 9))
+
+    filled = _with(
+        data, {"xl/worksheets/sheet1.xml": sheet.replace(b"</sheetData>", b"</sheetData>" + merged)}
+    )
+
+    assert "merged cells" in refused(filled)
+
+
+def test_pictures_that_lie_on_a_sheet_are_asked_about_like_those_that_cells_name():
+    drawn = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(drawn, "PNG")
+    lines = [["Shot", "Storyboard", "Description"], [1, None, "A wheel turns"], [2, None, "Water falls"]]
+
+    with pytest.raises(InvalidRequest, match="drawings for people, or first frames") as caught:
+        read_board(edited(lines, lambda sheet: sheet.add_image(Drawing(drawn), "B2")))
+
+    assert "--map Storyboard=metadata" in str(caught.value.next_step)
+
+
+def test_a_text_that_is_struck_through_is_asked_about_whatever_else_its_line_has():
+    def strike(sheet: Any) -> None:
+        sheet["C3"].font = Font(strike=True)
+
+    with pytest.raises(InvalidRequest, match="struck through"):
+        read_board(
+            edited([[*line[:4], 5 if place else "Duration"] for place, line in enumerate(LINES)], strike)
+        )
+
+
+@pytest.mark.parametrize(
+    ("shown", "asked"), [('0" frames"', True), ("0 \\f", True), ('0" s"', False), ("0.00", False)]
+)
+def test_the_unit_that_only_the_format_of_a_number_says_is_its_unit(shown: str, asked: bool):
+    def give_format(sheet: Any) -> None:
+        sheet["C2"].number_format = shown
+
+    data = edited([HEAD, [1, "A wheel turns", 10]], give_format)
+
+    if asked:
+        assert "it counts frames" in refused(data)
+    else:
+        board = read_board(data, defaults={"model": "wan2.6-t2v-us"}).board
+        assert board.shots[0].request["duration"] == 10
