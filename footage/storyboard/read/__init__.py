@@ -13,7 +13,18 @@ from footage.input_roots import InputRoots
 from footage.privacy.display import shown
 from footage.storyboard.board import Board
 from footage.storyboard.guesses import Guess
-from footage.storyboard.read import containers, otio_child, otio_file, own, rows, settlement, words, written
+from footage.storyboard.read import (
+    around,
+    containers,
+    left_out,
+    otio_child,
+    otio_file,
+    own,
+    rows,
+    settlement,
+    words,
+    written,
+)
 from footage.storyboard.read import delimited as table
 from footage.storyboard.read.board_file import read_file
 from footage.storyboard.read.draft import Parsed, pictures_below
@@ -289,4 +300,7 @@ def _dialect(format: str, data: object, content: _Content, given: _Source, said:
     if format == rows.JSON_FORMAT:
         return rows.read_json(data, given.base, said)
     dialect = next(dialect for dialect in DIALECTS if format == dialect.FORMAT)
-    return dialect.read(data, given.base)
+    parsed = dialect.read(data, given.base)
+    around.put_shape(parsed)
+    left_out.take_out(parsed)
+    return parsed

@@ -66,14 +66,16 @@ def _shot(row: Mapping[str, Any], scene: int, base: Path | None) -> Draft:
         draft.guess("dialogue", spoken, "voiceover_text", "taken over")
     moving = as_mapping(motion)
     if moving is None:
-        draft.guess("prompt", str(motion or ""), "video_prompt", "taken as it is")
+        draft.guess("prompt", draft.words("video_prompt", motion), "video_prompt", "taken as it is")
     else:
-        picture = [] if "reference_image" in draft.fields else _still(still)
+        picture = [] if "reference_image" in draft.fields else _still(draft, still)
+        motion_of_camera = draft.words("video_prompt.camera_motion", moving.get("camera_motion"))
+        sound = draft.words("video_prompt.ambiance_audio", moving.get("ambiance_audio"))
         parts = [
             *picture,
-            str(moving.get("action") or ""),
-            _camera(moving),
-            str(moving.get("ambiance_audio") or ""),
+            draft.words("video_prompt.action", moving.get("action")),
+            f"Camera: {motion_of_camera}" if motion_of_camera else "",
+            sound,
         ]
         draft.guess(
             "prompt",
@@ -81,7 +83,7 @@ def _shot(row: Mapping[str, Any], scene: int, base: Path | None) -> Draft:
             "image_prompt, video_prompt",
             "picture, action, camera and sound in a row",
         )
-        if sound := str(moving.get("ambiance_audio") or ""):
+        if sound:
             draft.guess("sound", sound, "video_prompt.ambiance_audio", "taken over")
     return draft
 
@@ -91,7 +93,7 @@ def _unit(draft: Draft, row: Mapping[str, Any]) -> None:
     shots = [shot for shot in map(as_mapping, as_list(row.get("shots")) or []) if shot is not None]
     draft.guess(
         "prompt",
-        sentence(str(shot.get("text") or "") for shot in shots),
+        sentence([draft.words("shots[].text", shot.get("text")) for shot in shots]),
         "shots[].text",
         "one after the other",
     )
@@ -105,21 +107,16 @@ def _unit(draft: Draft, row: Mapping[str, Any]) -> None:
         draft.duration_of(float(total), "shots[].duration", f"{total:g} s")
 
 
-def _camera(moving: Mapping[str, Any]) -> str:
-    motion = str(moving.get("camera_motion") or "")
-    return f"Camera: {motion}" if motion else ""
-
-
-def _still(still: object) -> list[str]:
-    if isinstance(still, str):
-        return [still]
-    said = as_mapping(still) or {}
+def _still(draft: Draft, still: object) -> list[str]:
+    said = as_mapping(still)
+    if said is None:
+        return [draft.words("image_prompt", still)]
     composition = as_mapping(said.get("composition")) or {}
     return [
-        str(composition.get("shot_type") or ""),
-        str(said.get("scene") or ""),
-        str(composition.get("lighting") or ""),
-        str(composition.get("ambiance") or ""),
+        draft.words("image_prompt.composition.shot_type", composition.get("shot_type")),
+        draft.words("image_prompt.scene", said.get("scene")),
+        draft.words("image_prompt.composition.lighting", composition.get("lighting")),
+        draft.words("image_prompt.composition.ambiance", composition.get("ambiance")),
     ]
 
 

@@ -54,9 +54,24 @@ class Draft:
         return None
 
     def text(self, *names: str) -> str:
-        """The first of these source fields as text; empty when there is none."""
+        """The first of these source fields as text; empty when there is none, or it says nothing."""
         found = self.find(*names)
-        return as_text(found[1]) if found else ""
+        return plain_text(found[1]) or "" if found else ""
+
+    def words_of(self, *names: str) -> str:
+        """The first of these source fields as words of the prompt."""
+        found = self.find(*names)
+        return self.words(*found) if found else ""
+
+    def words(self, key: str, value: Any) -> str:
+        """A value as words of the prompt, those of a list one after the other; what has other parts is doubted."""
+        text = plain_text(value)
+        if text is None:
+            self.doubt(
+                "prompt", None, key, value, "it is an object or a list of fields that we do not know",
+                others=(typed("--set", f"{self.id}.prompt=TEXT"),), acceptable=False,
+            )  # fmt: skip
+        return text or ""
 
     def carry(self, field: str, *names: str) -> bool:
         """Take a source field over as one of ours. False when the source does not have it."""
@@ -64,9 +79,16 @@ class Draft:
         if found is None:
             return False
         key, value = found
+        if field == "prompt":
+            return self._carry_prompt(key, value)
         self._carried[key] = None
         self.fields[field] = as_text(value) if not isinstance(value, int | float) else value
         return True
+
+    def _carry_prompt(self, key: str, value: Any) -> bool:
+        if text := self.words(key, value):
+            self.take("prompt", key, text)
+        return bool(text) or any(part.field == "prompt" for part in self.parts)
 
     def forget(self, *names: str) -> None:
         """Source fields that another field of ours already says; they do not stay in the metadata."""
@@ -213,6 +235,16 @@ def as_text(value: object) -> str:
     return value.strip() if isinstance(value, str) else "" if value is None else str(value)
 
 
+def plain_text(value: object) -> str | None:
+    """A value as text, a list of texts as sentences; empty where it says nothing, None where it has other parts."""
+    if (items := as_list(value)) is not None:
+        texts = [plain_text(item) for item in items]
+        return None if None in texts else sentence(text for text in texts if text)
+    if as_mapping(value) is not None:
+        return None
+    return "" if words.nothing(value) else as_text(value)
+
+
 # How sheets and databases write a picture into a cell: a formula, `frame.png (https://…)`, Markdown, HTML.
 _IN_CELL = re.compile(
     r"""^(?:=(?:IMAGE|HYPERLINK)\(\s*"([^"]+)"[^\n]*\)|[^()\n]+\.\w{3,4}\s+\((https?://[^\s()]+)\)|!\[[^\]\n]*\]\(([^\s()]+)\)"""
@@ -336,9 +368,15 @@ def shot_rows(data: object, *names: str) -> list[Mapping[str, Any]]:
         for name in names:
             for key, value in outer.items():
                 if words.plain(key) == words.plain(name) and (inner := as_list(value)) is not None:
-                    return [row for row in map(as_mapping, inner) if row is not None]
+                    return _all_rows(inner)
         return []
-    return [row for row in map(as_mapping, rows) if row is not None]
+    return _all_rows(rows)
+
+
+def _all_rows(items: list[Any]) -> list[Mapping[str, Any]]:
+    """The entries of a list of shots; none where one of them is no object, because it would be lost."""
+    rows = [as_mapping(item) for item in items]
+    return [] if None in rows else [row for row in rows if row is not None]
 
 
 def has(row: Mapping[str, Any], *names: str) -> bool:

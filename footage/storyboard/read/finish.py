@@ -12,6 +12,7 @@ from footage.storyboard.read.draft import Draft, Parsed
 from footage.storyboard.read.fit import fit
 from footage.storyboard.read.mapping import Part
 from footage.storyboard.read.settlement import METADATA, Settlement
+from footage.storyboard.read.words import is_placeholder
 
 
 def finish(parsed: Parsed, settlement: Settlement, defaults: Mapping[str, Any]) -> list[Part]:
@@ -28,7 +29,7 @@ def finish(parsed: Parsed, settlement: Settlement, defaults: Mapping[str, Any]) 
         _set(draft, said)
         # What is doubtful of the value that a person said is asked, too.
         draft.parts = [part for part in draft.parts if part.field not in said]
-        _require_text(draft, parsed.defaults)
+        _require_text(draft, parsed.defaults, written="prompt" in said)
         # Once for what the board says, once more because a model may have been doubted, too.
         fit(draft, parsed.defaults)
     # Without a look at whether its shot is there: a doubt that got lost would be bought.
@@ -94,10 +95,19 @@ def _set(draft: Draft, said: Mapping[str, Any]) -> None:
             del draft.fields[field]
 
 
-def _require_text(draft: Draft, defaults: Mapping[str, Any]) -> None:
+def _require_text(draft: Draft, defaults: Mapping[str, Any], *, written: bool) -> None:
+    text = draft.fields.get("prompt")
+    doubted = any(part.field == "prompt" for part in draft.parts)
+    if isinstance(text, str) and is_placeholder(text) and not written and not doubted:
+        draft.doubt(
+            "prompt", None, "prompt", text, "it only stands for a text",
+            others=(typed("--set", f"{draft.id}.prompt=TEXT"), typed("--set", f"{draft.id}.skip=true")),
+            acceptable=False,
+        )  # fmt: skip
+        return
     if str(draft.fields.get("prompt") or defaults.get("prompt") or "").strip():
         return
-    if any(part.field == "prompt" for part in draft.parts):
+    if doubted:
         return
     draft.doubt(
         "prompt", None, "nothing", "", "nothing says what this shot shows; framing and movement are no text",

@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from footage.storyboard.guesses import Guess
-from footage.storyboard.read import sizes
 from footage.storyboard.read.draft import Draft, Parsed, has, others, sentence, shot_rows
 from footage.storyboard.read.plain_data import as_mapping
 
@@ -30,10 +28,10 @@ def read(data: object, base: Path | None) -> Parsed:
     around = as_mapping(data) or {}
     drama = as_mapping(around.get("drama")) or around
     parsed.title = str(drama.get("title") or "") or None
-    ratio = drama.get("aspect_ratio") or drama.get("aspectRatio")
-    if size := sizes.size_of(ratio):
-        parsed.defaults["size"] = size
-        parsed.guesses.append(Guess(None, "defaults.size", "aspect_ratio", size, f"{ratio} at 720P"))
+    parsed.metadata = {
+        **{key: drama[key] for key in ("aspect_ratio", "aspectRatio") if key in drama},
+        **parsed.metadata,
+    }
     return parsed
 
 
@@ -53,7 +51,7 @@ def _shot(row: Mapping[str, Any], base: Path | None) -> Draft:
         draft.guess("sound", sound, "sound_effect, bgm_prompt", "put together")
     if not draft.carry("prompt", "video_prompt"):
         names = ("shot_type", "angle", "movement", "description", "action", "result", "atmosphere")
-        parts = [draft.text(name) for name in names]
+        parts = [draft.words_of(name) for name in names]
         draft.guess(
             "prompt", sentence(parts), ", ".join(name for name in names if draft.text(name)),
             "there is no video_prompt; put together from the description",

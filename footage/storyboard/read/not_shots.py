@@ -162,6 +162,9 @@ def taken_out(row: Mapping[str, Any], marked: Collection[str] = ()) -> tuple[str
     for name in dict.fromkeys((*row, *marked)):
         answer, word = _answer(row.get(name)), words.plain(name)
         blank = answer == "nothing" and name in marked
+        # Databases keep a deleted row, with the time.
+        if word == "deletedat" and answer not in ("no", "nothing"):
+            return name, True
         if word in words.VALUES["asks_whether_out"] and answer in ("yes", "unclear"):
             return name, answer == "yes"
         if word in words.VALUES["asks_whether_in"] and (answer in ("no", "unclear") or blank):

@@ -13,6 +13,7 @@ from footage.storyboard.guesses import Guess
 from footage.storyboard.read import columns as column_roles
 from footage.storyboard.read import delimited as table
 from footage.storyboard.read import (
+    left_out,
     lengths,
     lengths_in_text,
     nesting,
@@ -151,7 +152,7 @@ def _read_rows(
     perhaps = [_perhaps_no_shot(ids[place][0], line) for place, line in (unsure or {}).items()]
     lengths_above = {ids[place][0]: name for place, name in (shared or {}).items()}
     marked = not_shots.marked_columns(rows) if format == FORMAT else []
-    rows, ids, out, doubts = _made(rows, ids, [*marked, *not_shots.partly_made(rows)])
+    rows, ids, out, doubts = left_out.sorted_out(rows, ids, [*marked, *not_shots.partly_made(rows)])
     made = {shot_id for shot_id, _ in ids}
     parts += [
         *(part for part in perhaps if part.shot_id in made),
@@ -186,36 +187,6 @@ def _ask_of_shared_length(draft: Draft, name: str) -> None:
         "it is one merged cell with the line above: of each, or together?",
         settle=("--set", f"{draft.id}.duration={length}"), others=(typed("--set", f"{draft.id}.duration=SECONDS"),),
     )  # fmt: skip
-
-
-def _made(
-    rows: Sequence[Mapping[str, Any]], ids: Sequence[tuple[str, str | None]], marked: Sequence[str]
-) -> tuple[list[Mapping[str, Any]], list[tuple[str, str | None]], list[Guess], list[Part]]:
-    """The shots that the board does not say are left out; where a word can mean that, it is doubted."""
-    kept: list[tuple[Mapping[str, Any], tuple[str, str | None]]] = []
-    out: list[Guess] = []
-    doubts: list[Part] = []
-    for row, name in zip(rows, ids, strict=True):
-        said = not_shots.taken_out(row, marked)
-        if said is not None and said[1]:
-            out.append(Guess(None, "shots", said[0], None, f"{name[0]} is left out: {row[said[0]]}"))
-            continue
-        if said is not None:
-            doubts.append(
-                Part(
-                    said[0],
-                    "shots",
-                    "guessed",
-                    "it can mean that this shot is not to be made",
-                    name[0],
-                    samples([row.get(said[0], "")]),
-                    NO_SHOT,
-                    others=(typed("--set", f"{name[0]}.skip=false"),),
-                    settle=("--set", f"{name[0]}.skip=true"),
-                )
-            )
-        kept.append((row, name))
-    return [row for row, _ in kept], [name for _, name in kept], out, doubts
 
 
 def _again(

@@ -49,8 +49,8 @@ def _new_shot(row: Mapping[str, Any], position: int, base: Path | None) -> Draft
     draft.carry("sound", "soundEffect")
     draft.carry("scene", "track", "trackId")
     draft.duration("duration")
-    if draft.text("videoDesc"):
-        parts = (draft.text("shotType"), draft.text("videoDesc"), draft.text("cameraMovement"))
+    if draft.words_of("videoDesc"):
+        parts = (draft.words_of("shotType"), draft.text("videoDesc"), draft.words_of("cameraMovement"))
         used = [name for name in ("shotType", "videoDesc", "cameraMovement") if draft.text(name)]
         if len(used) == 1:
             draft.carry("prompt", "videoDesc")
@@ -80,7 +80,11 @@ def _old_shot(row: Mapping[str, Any], segments: Mapping[str, Mapping[str, Any]],
     draft.duration("videoConfig.duration")
     if not draft.carry("prompt", "videoConfig.prompt"):
         segment = segments.get(str(row.get("segmentId")), {})
-        parts = [str(segment.get("action") or ""), *(str(cell.get("prompt") or "") for cell in cells)]
+        said = [
+            ("segment.action", segment.get("action")),
+            *(("cells[].prompt", cell.get("prompt")) for cell in cells),
+        ]
+        parts = [draft.words(name, value) for name, value in said]
         draft.guess(
             "prompt",
             sentence(parts),

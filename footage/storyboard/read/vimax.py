@@ -34,14 +34,16 @@ def _shot(row: Mapping[str, Any], position: int, base: Path | None) -> Draft:
         "id", draft.id, "idx", f"idx {index} counts from 0; shot s{index} is the film's number {position + 1}"
     )
     draft.carry("sound", "audio_desc")
+    # ViMax itself writes none.
+    draft.duration("duration", "duration_seconds")
     frame = picture(f"shots/{index}/first_frame.png", base)
     if frame:
         draft.guess(
             "reference_image", frame, "shots/<idx>/first_frame.png", "ViMax's own first frame of the shot"
         )
     # With the frame at hand only the movement has to be said; without it the picture as well.
-    seen = () if frame and draft.text("motion_desc") else (draft.text("ff_desc", "visual_desc"),)
-    parts = (*seen, draft.text("motion_desc"), draft.text("audio_desc"))
+    seen = () if frame and draft.text("motion_desc") else (draft.words_of("ff_desc", "visual_desc"),)
+    parts = (*seen, draft.words_of("motion_desc"), draft.words_of("audio_desc"))
     used = [name for name in ("ff_desc", "visual_desc", "motion_desc", "audio_desc") if draft.text(name)]
     draft.guess("prompt", sentence(parts), " + ".join(used), "put together the way ViMax does")
     return draft

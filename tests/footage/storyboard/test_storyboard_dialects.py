@@ -336,3 +336,61 @@ def test_a_clip_without_a_range_of_its_own_is_as_long_as_its_media():
     board = read_board(BOARDS / "otio-available.otio").board
 
     assert [shot.request["duration"] for shot in board.shots] == [5, 5]
+
+
+ROW = {"storyboard_number": 1, "video_prompt": "A door opens", "duration": 5}
+TWO_ROWS = [ROW, {**ROW, "storyboard_number": 2, "video_prompt": "A cat runs"}]
+
+
+def test_a_deleted_row_of_a_database_is_left_out():
+    rows = [
+        {**row, "deleted_at": at} for row, at in zip(TWO_ROWS, (None, "2026-01-01T00:00:00Z"), strict=True)
+    ]
+
+    assert [shot.id for shot in read_board({"storyboards": rows}).board.shots] == ["1"]
+
+
+def test_a_row_that_is_done_where_others_are_not_is_asked_about():
+    rows = [{**row, "status": said} for row, said in zip(TWO_ROWS, ("pending", "completed"), strict=True)]
+
+    with pytest.raises(InvalidRequest) as refused:
+        read_board({"storyboards": rows})
+
+    assert [problem.field for problem in refused.value.problems] == ["shots[2].shots"]
+
+
+@pytest.mark.parametrize(
+    ("said", "prompt"), [(["A door opens", "A cat runs"], "A door opens. A cat runs."), ({"a": 1}, None)]
+)
+def test_a_prompt_that_is_no_text_is_read_as_its_sentences_or_asked_about(said: object, prompt: str | None):
+    boards = (
+        {"storyboards": [{**ROW, "video_prompt": said}]},
+        {"segments": [{"segment_id": "1", "duration_seconds": 5, "video_prompt": {"action": said}}]},
+        [{"idx": 0, "visual_desc": said}],
+    )
+    for board in boards:
+        if prompt is not None:
+            assert prompt in str(read_board(board).board.shots[0].request["prompt"])
+            continue
+        with pytest.raises(InvalidRequest, match="fields that we do not know"):
+            read_board(board)
+
+
+@pytest.mark.parametrize("said", ["TODO", "[insert prompt]"])
+def test_a_prompt_of_a_tool_that_only_stands_for_one_is_asked_about(said: str):
+    with pytest.raises(InvalidRequest, match="only stands for a text"):
+        read_board({"storyboards": [{**ROW, "video_prompt": said}]})
+
+
+def test_the_shape_of_the_film_is_that_of_every_shot_of_any_tool():
+    segment = {"segment_id": "1", "duration_seconds": 5, "video_prompt": {"action": "A man walks"}}
+
+    for around in ({"aspect_ratio": "9:16"}, {"settings": {"aspectRatio": "9:16 (vertical)"}}):
+        assert read_board({**around, "segments": [segment]}).board.shots[0].request["size"] == "480*832"
+    with pytest.raises(InvalidRequest, match="no shape"):
+        read_board({"aspect_ratio": "as the client says", "segments": [segment]})
+
+
+def test_an_entry_that_is_no_shot_refuses_the_board_and_is_not_dropped():
+    with pytest.raises(InvalidRequest, match="not recognized"):
+        read_board({"storyboards": [ROW, "A cat runs"]})
