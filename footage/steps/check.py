@@ -41,6 +41,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+# Of a key: fewer are likely to mean another clip than the one that a person has in mind.
+_FEWEST_CHARS = 6
+
 
 def prepare(context: Context, request: VideoRequest | Mapping[str, Any]) -> Prepared:
     """Validate, explain and price a request, and read its reference image once; nothing is sent or stored.
@@ -232,10 +235,10 @@ def _as_bought(clip: Clip, region: str | None) -> Order:
 
 
 def full_key(context: Context, beginning: str) -> str:
-    """The one key in the store that begins with `beginning` (at least 6 characters).
+    """The one key in the store that begins with `beginning`.
 
     Raises:
-        InvalidRequest: There is none, or there are several.
+        InvalidRequest: There is none, there are several, or it is too short to mean one.
     """
     beginning = beginning.strip().lower()
     if is_key(beginning):
@@ -248,7 +251,13 @@ def full_key(context: Context, beginning: str) -> str:
             return beginning
         else:
             return beginning
-    found = list(keys_in(context.store, beginning)) if len(beginning) >= 6 else []
+    if len(beginning) < _FEWEST_CHARS:
+        # Whether there is such a clip was not looked up.
+        allowed = f"{_FEWEST_CHARS} or more characters of a key below {context.store.url}/evidence"
+        raise InvalidRequest(
+            problems=(Problem("key", shown(beginning), "is too short to name a clip", allowed),)
+        )
+    found = list(keys_in(context.store, beginning))
     if len(found) == 1:
         return found[0]
     what = f"{len(found)} clips begin like this." if found else "No clip in this store begins like this."

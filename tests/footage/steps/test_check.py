@@ -16,12 +16,12 @@ from pictures import GREEN, picture
 from footage.catalogue import card
 from footage.clip import Clip
 from footage.context import open_context
-from footage.errors import BadRecord
+from footage.errors import BadRecord, InvalidRequest
 from footage.evidence.state import Permission
 from footage.order.prepared import Prepared
 from footage.request import VideoRequest
 from footage.settings import Settings
-from footage.steps.check import enter, prepare, reopen
+from footage.steps.check import enter, full_key, prepare, reopen
 
 
 @pytest.mark.parametrize("region", card("wan2.2-t2v-plus").regions)
@@ -32,6 +32,17 @@ def test_a_request_without_a_region_is_for_that_of_the_key(tmp_path: Path, regio
         order = prepare(context, asked).order
 
     assert (order.region, order.request.region) == (region, region)
+
+
+def test_a_beginning_that_is_too_short_is_called_so_where_such_a_clip_is_there(bench: Bench) -> None:
+    clip = bench.clip()
+
+    with pytest.raises(InvalidRequest, match="too short to name a clip") as caught:
+        full_key(clip.context, clip.key[:5])
+
+    assert "6 or more characters" in str(caught.value)
+    assert "No clip" not in str(caught.value)
+    assert full_key(clip.context, clip.key[:6]) == clip.key
 
 
 def change(clip: Clip, record: str, **fields: Any) -> None:
