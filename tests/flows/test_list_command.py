@@ -57,6 +57,18 @@ def test_an_empty_store_is_no_error(store: Store, capsys: Capture) -> None:
     assert printed(capsys) == {"total": 0, "clips": []}
 
 
+def test_clips_of_a_model_that_was_switched_on_are_found_by_its_name(
+    store: Store, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WAN_VIDEO_MODELS", "+wan2.7-t2v")
+    key = bought(store, "A kite", model="wan2.7-t2v").key
+    assert [clip["key"] for clip in printed(capsys, "--model", "wan2.7-t2v")["clips"]] == [key]
+
+    # What was bought stays when it is switched off.
+    monkeypatch.delenv("WAN_VIDEO_MODELS")
+    assert [clip["key"] for clip in printed(capsys, "--model", "wan2.7-t2v")["clips"]] == [key]
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -12,7 +12,7 @@ from flows.cli.console import print_json, tell
 from flows.cli.contexts import store_here
 from flows.cli.emulator_client import emulated
 from flows.cli.flags import BlockName, ModelName, Switch, offering
-from footage.catalogue import MODEL_NAMES
+from footage.catalogue import known_models
 from footage.errors import InvalidRequest, Problem
 from footage.privacy.display import one_line, shown
 
@@ -54,7 +54,7 @@ def list(
     """
     from footage.library import LIBRARY_STATES, ClipQuery, find_clips, state_named
 
-    for name, value, allowed in (("model", model, MODEL_NAMES), ("state", state, LIBRARY_STATES)):
+    for name, value, allowed in (("model", model, known_models()), ("state", state, LIBRARY_STATES)):
         if value is not None and value not in allowed:
             problem = Problem(name, shown(value), f"there is no such {name}", ", ".join(allowed))
             raise InvalidRequest(problems=(problem,))
