@@ -11,6 +11,7 @@ import sys
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -93,6 +94,18 @@ def test_each_line_names_account_region_model_and_board(capsys: pytest.CaptureFi
     assert "refused" in printed(capsys, "spending", "--by", "line", "--csv")
 
 
+def test_each_line_has_its_time_in_the_zone_of_the_days(
+    store: Store, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WAN_VIDEO_DAY_ZONE", "Asia/Shanghai")
+    late = datetime(2026, 1, 31, 18, 30, tzinfo=UTC)
+    SpendingLedger(store, ZoneInfo("Asia/Shanghai")).reserve(purchase(3), late)
+
+    lines = printed(capsys, "spending", "--by", "line", "--since", "2026-02-01", "--until", "2026-02-01")
+
+    assert lines.startswith("2026-02-01 02:30 ")
+
+
 @pytest.mark.usefixtures("store")
 @pytest.mark.parametrize(
     "words",
@@ -100,6 +113,8 @@ def test_each_line_names_account_region_model_and_board(capsys: pytest.CaptureFi
         ("spending", "--by", "week"),
         ("spending", "--since", "yesterday"),
         ("spending", "--csv", "--json"),
+        ("spending", "--since", "2026-02-01", "--until", "2026-01-31"),
+        ("spending", "--since", "9999-12-31", "--json"),
         ("status", "--prometheus", "--json"),
         ("status", "abcdef"),
     ],

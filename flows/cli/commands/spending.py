@@ -6,6 +6,7 @@ import csv as csv_file
 import io
 from datetime import date
 from typing import TYPE_CHECKING, Annotated, Any
+from zoneinfo import ZoneInfo
 
 from cyclopts import Parameter
 from rich import box
@@ -40,7 +41,7 @@ def spending(
     """What was spent, from the ledger that every run of the store writes before it buys.
 
     Args:
-        by: day, model, board, account or region for sums; line for every create.
+        by: day, model, board, account or region for sums; line for every create, with its time in the zone of the days.
         since: First day; not given: the first of the month of the last one.
         until: Last day; not given: today.
         csv: Print it as CSV, alone on stdout.
@@ -56,6 +57,7 @@ def spending(
         )
     first, last = _day("since", since), _day("until", until)
     with emulated(emulator), store_here(storage_block) as context:
+        zone = ZoneInfo(context.settings.day_zone)
         report = _report(context, first, last)
         spent = context.spending.spent(context.provider_now())
         caps = tuple(context.caps)
@@ -72,7 +74,7 @@ def spending(
     elif csv:
         print(as_csv(rows), end="")
     else:
-        _print_table(report, by)
+        _print_table(report, by, zone)
         for cap in caps:
             tell(f"{cap.left_in_words(spent)} ({cap.variable})")
     return 0
@@ -91,7 +93,11 @@ def _report(context: Context, first: date | None, last: date | None) -> Spending
 
     today = context.spending.day_of(context.provider_now())
     last = last or today
-    return spending_report(context.spending, open_keys(context.store), first or last.replace(day=1), last)
+    first = first or last.replace(day=1)
+    if first > last:
+        problem = Problem("since", str(first), "is after the last day", f"{last} or an earlier day")
+        raise InvalidRequest(problems=(problem,))
+    return spending_report(context.spending, open_keys(context.store), first, last)
 
 
 def as_csv(rows: list[dict[str, Any]]) -> str:
@@ -110,14 +116,14 @@ def _cell(value: Any) -> Any:
     return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
 
 
-def _print_table(report: SpendingReport, by: By) -> None:
+def _print_table(report: SpendingReport, by: By, zone: ZoneInfo) -> None:
     from footage.values.money import money
 
     if by == "line":
         for entry in report.entries:
             line = entry.line
             print(
-                f"{line.written_at:%Y-%m-%d %H:%M}  {line.key[:12]}/{line.attempt}  {line.model:<18}"
+                f"{line.written_at.astimezone(zone):%Y-%m-%d %H:%M}  {line.key[:12]}/{line.attempt}  {line.model:<18}"
                 f"{money(entry.amount, line.currency):>14}  {entry.state:<9} {line.region}  {line.board or ''}".rstrip()
             )
     else:
