@@ -263,6 +263,9 @@ class Settings(BaseSettings):
             _ = urlsplit(value) if "://" in value else Path(value).expanduser()
         except (ValueError, RuntimeError) as error:
             raise PydanticCustomError("place", "cannot be used: {why}", {"why": str(error)}) from None
+        # As of s3://$BUCKET where that is not set; without its slashes it would be a folder of that name.
+        if "://" in value and not value.partition("://")[2].strip("/"):
+            raise PydanticCustomError("place", "names no bucket and no folder")
         return value
 
     @field_validator("label_producer")

@@ -96,13 +96,27 @@ def check_store(
         )
     if protocol == "file":
         _folder(url)
-    elif protocol in _S3:
-        _bucket(url[len(protocol) + 3 :].strip("/"))
+        return protocol
+    where = url[len(protocol) + 3 :]
+    if protocol != "memory" and where.startswith("/"):
+        # As of s3://$BUCKET/prefix where that is not set: the prefix would be taken for the bucket.
+        raise StorageProblem(
+            f"{shown_url(url)} has no bucket before its folder.",
+            next_step=f"Write {protocol}://BUCKET/FOLDER.",
+        )
+    if protocol in _S3:
+        _bucket(where.strip("/"))
     return protocol
 
 
 def _folder(url: str) -> Path:
-    path = unquote(urlsplit(url).path) if _SCHEME.match(url) else url
+    is_url = _SCHEME.match(url)
+    if is_url and urlsplit(url).netloc not in ("", "localhost"):
+        raise StorageProblem(
+            f"{shown_url(url)} is a folder of another machine: what follows file:// is its name.",
+            next_step="Write file:///FOLDER, with three slashes, or the path alone.",
+        )
+    path = unquote(urlsplit(url).path) if is_url else url
     if not path or "\0" in path:
         raise StorageProblem(
             "The store's folder has no name.", next_step="Set OUTPUT_DIR to a path or a URL."

@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
-from footage.errors import StorageProblem
+from footage.context import open_context
+from footage.errors import InvalidRequest, StorageProblem
+from footage.settings import load_settings
 from footage.storage import open_store
 
 SECRET = "SECRETSECRETSECRET"
@@ -27,6 +29,11 @@ SECRET = "SECRETSECRETSECRET"
         (f"s3://bucket/x?secret={SECRET}", "credentials"),
         ("oss://bucket/x", "endpoint"),
         ("file://", "no name"),
+        ("file://clips/of/today", "another machine"),
+        ("s3:///prefix", "no bucket"),
+        ("oss:///prefix", "no bucket"),
+        ("gs:///prefix/deeper", "no bucket"),
+        ("az:///prefix", "no bucket"),
     ],
 )
 def test_only_stores_that_were_thought_of_are_opened(url: str, why: str) -> None:
@@ -34,6 +41,20 @@ def test_only_stores_that_were_thought_of_are_opened(url: str, why: str) -> None
         open_store(url)
 
     assert SECRET not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "given", ["s3://", "s3:///", "oss://", "gs://", "az://", "file://", "file:///", "memory://"]
+)
+def test_a_url_that_ends_before_it_names_something_is_no_folder_of_that_name(
+    given: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    with pytest.raises(InvalidRequest, match="names no bucket and no folder"):
+        open_context(load_settings(output_dir=given))
+
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("given", ["~/clips", "file:///{tmp}/clips", "{tmp}/clips", "relative/clips"])
