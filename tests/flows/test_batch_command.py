@@ -179,6 +179,10 @@ def test_what_a_block_s_store_has_and_says_is_heeded_before_the_run(
         assert command(["generate", "--file", ordered, "--dry-run", "--json", *block]) == 0
         assert [line["key"] for line in json.loads(capsys.readouterr().out)] == [key]
 
+        # One request is looked up like many.
+        one = ["generate", "--prompt", BOAT["prompt"], "--model", BOAT["model"], "--size", BOAT["size"]]
+        assert command([*one, "--dry-run", *block]) == 0
+        assert command([*one, "--dry-run", "--storage-block", "no-such-films"]) == 2
         stop_buying(context.store, "somebody")
     board = tmp_path / "board.json"
     shot = {"id": "1", **BOAT}

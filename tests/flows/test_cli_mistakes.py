@@ -60,6 +60,12 @@ MISTAKES = {
     "an endpoint that is no address": (DRY, {"DASHSCOPE_HTTP_BASE_URL": "http://[::1"}, 2, "http.s. address"),
     "an output folder in nobody's home": (DRY, {"OUTPUT_DIR": "~nobody-here/out"}, 2, "OUTPUT_DIR = "),
     "a bucket that is none": (DRY, {"OUTPUT_DIR": "s3://[bucket"}, 2, "OUTPUT_DIR = "),
+    "a currency of caps that there are not": (
+        [*DRY, "--currency", "CNY"],
+        {},
+        2,
+        "currency = CNY: .*--file. Allowed: max_cost with its own",
+    ),
     "an unknown flag": (["generate", "--promt", "A kite"], {}, 2, "Did you mean --prompt"),
     "an unknown command": (["harvets"], {}, 2, "(?s)Unknown command.*harvest"),
     "a word for a number": (["harvest", "--wait", "long"], {}, 2, "--wait"),
@@ -168,6 +174,17 @@ def test_a_mistake_ends_in_a_line_and_a_code(
     assert told.out == ""
     assert "Traceback" not in told.err
     assert "hush" not in told.err
+
+
+@pytest.mark.parametrize(("most", "code"), [("0.69 CNY", 6), ("0.70 CNY", 0)])
+def test_a_dry_run_shows_the_order_and_ends_as_the_purchase_would(
+    most: str, code: int, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run([*DRY, "--max-cost", most]) == code
+
+    told = capsys.readouterr()
+    assert "0.70 CNY" in told.out
+    assert ("costs 0.70 CNY, and at most 0.69 CNY may be spent on it" in told.err) == (code == 6)
 
 
 def test_a_file_from_an_editor_on_windows_is_read(home: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich import box
 from rich.console import Console
@@ -15,6 +15,7 @@ from flows.cli.flags import Switch
 from flows.cli.request_flags import RequestFile, RequestFlags, collect
 
 if TYPE_CHECKING:
+    from footage.context import Context
     from footage.order import Order
 
 
@@ -33,20 +34,18 @@ def explain(
         emulator: What would be sent to the local stand-in instead of the provider.
         json: Print the report as JSON, alone on stdout.
     """
-    asked = collect(file, request)
-    show_progress()
-    with emulated(emulator):
-        show_order(asked, as_json=json)
-
-
-def show_order(asked: dict[str, Any], *, as_json: bool) -> None:
-    """Print the explain report, the exact body and the quote of a request."""
-    from footage.context import open_context
+    from flows.cli.contexts import context_alone
     from footage.steps.check import prepare
 
-    with open_context() as context:
-        order = prepare(context, asked).order
-        endpoint = context.endpoint(order.region)
+    asked = collect(file, request)
+    show_progress()
+    with emulated(emulator), context_alone(None, None) as context:
+        show_order(context, prepare(context, asked).order, as_json=json)
+
+
+def show_order(context: Context, order: Order, *, as_json: bool) -> None:
+    """Print the explain report, the exact body and the quote of a request."""
+    endpoint = context.endpoint(order.region)
     body = order.wire_preview()
     if as_json:
         print_json({**order.to_json(), "wire": body, "endpoint": endpoint})

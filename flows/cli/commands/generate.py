@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from footage.steps.probe import FirstContact
 
 _ONLY_MANY = "this is a cap over many requests, which are given with --file"
+_NO_CURRENCY = "this is the currency of caps over many requests, which are given with --file"
 
 
 def generate(
@@ -105,16 +106,17 @@ def generate(
         with emulated(emulator):
             return make_batch(lines, caps, currency_of_run, options, dry_run=dry_run, as_json=json)
     over_many = {"max_seconds": max_seconds, "approve_above": approve_above}
-    if wrong := [Problem(name, f"{cap:g}", _ONLY_MANY) for name, cap in over_many.items() if cap is not None]:
+    wrong = [Problem(name, f"{cap:g}", _ONLY_MANY) for name, cap in over_many.items() if cap is not None]
+    if currency is not None:
+        wrong.append(Problem("currency", currency, _NO_CURRENCY, "max_cost with its own, such as 0.70 CNY"))
+    if wrong:
         raise InvalidRequest(problems=tuple(wrong))
     asked = None if key is not None else collect(file, request)
     most = clip_cap(max_cost)
     show_progress()
     with emulated(emulator):
         if dry_run and asked is not None:
-            from flows.cli.commands.explain import show_order
-
-            show_order(asked, as_json=json)
+            _show_order(asked, options, most, as_json=json)
             return 0
         options["max_cost"] = max_cost
         if key is not None:
@@ -146,6 +148,24 @@ def _run_cap(
         why = f"--max-cost is in {named}, and all caps of a run are in one currency"
         raise InvalidRequest(problems=(Problem("currency", currency, why, named),))
     return float(most.amount), named
+
+
+def _show_order(
+    asked: dict[str, Any], options: dict[str, Any], most: Amount | None, *, as_json: bool
+) -> None:
+    """Print the request as it would be bought.
+
+    Raises:
+        OverBudget: It would not be bought, because it is dearer than `most`.
+    """
+    from flows.cli.commands.explain import show_order
+    from flows.cli.contexts import context_before_run
+    from footage.steps.check import prepare
+
+    with context_before_run(options["credentials_block"], options["storage_block"]) as context:
+        prepared = prepare(context, asked)
+        show_order(context, prepared.order, as_json=as_json)
+        _require_within(context, prepared.order, prepared.key, most)
 
 
 def _submit(asked: dict[str, Any] | None, key: str | None, options: dict[str, Any], *, as_json: bool) -> int:
