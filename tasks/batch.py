@@ -26,6 +26,7 @@ from footage.storyboard import check_budget, in_words
 from footage.storyboard.crew import Crew, ask_running_tasks
 from footage.storyboard.plan_of_run import is_bounded, paid_at_begin, require_unchanged
 from footage.storyboard.store_limits import limits_in_words
+from footage.values.counted import counted
 from footage.values.money import money
 from tasks.approval import approved_price
 from tasks.artifacts import CountProgress, published
@@ -203,7 +204,7 @@ def batch_run_name() -> str:
     if isinstance(file := asked.get("file"), str):
         return one_line(f"videos of {PurePath(file).name}")[:200]
     requests = asked.get("requests")
-    return f"{len(requests)} videos" if isinstance(requests, list) else "videos"
+    return counted(len(requests), "video") if isinstance(requests, list) else "videos"
 
 
 async def wrapped(context: Context, report: BatchReport) -> State[dict[str, Any]]:

@@ -33,6 +33,7 @@ from footage.storyboard.review_parameters import retakes_from, verdicts_from
 from footage.storyboard.store_limits import limits_in_words
 from footage.storyboard.to_buy import not_stored, still_to_buy
 from footage.storyboard.verdict_log import Words, say
+from footage.values.counted import counted
 from footage.values.money import money
 from tasks.approval import approved_price
 from tasks.artifacts import CountProgress, published
@@ -220,7 +221,9 @@ async def judged(
 
     package = await in_heavy_thread(say_and_cut)
     data = {"verdicts": [dict(verdict) for verdict in verdicts], "links": package.links}
-    return Completed(message=f"{len(verdicts)} verdicts; {redact(package.links['dailies.html'])}", data=data)
+    return Completed(
+        message=f"{counted(len(verdicts), 'verdict')}; {redact(package.links['dailies.html'])}", data=data
+    )
 
 
 async def wrapped(

@@ -26,6 +26,7 @@ from footage.steps.model_survey import report_changes
 from footage.steps.open_clips import open_keys, repair_markers
 from footage.steps.prune import prune
 from footage.steps.verify import verify_tonight
+from footage.values.counted import counted
 from tasks.events import emit_model_event
 
 if TYPE_CHECKING:
@@ -180,7 +181,9 @@ def clips_finding(context: Context, known: Mapping[str, set[str]] | None = None)
         )
         return Finding("clips", "fail", message, f"{context.command(Verify())} names all of them", 7)
     return Finding(
-        "clips", "ok", f"{night.clips} stored clips are as delivered ({night.read_bytes:,} bytes read)"
+        "clips",
+        "ok",
+        f"as delivered: {counted(night.clips, 'stored clip')} ({night.read_bytes:,} bytes read)",
     )
 
 

@@ -9,6 +9,7 @@ from prefect.artifacts import acreate_table_artifact
 from prefect.states import Completed, Failed
 
 from footage.privacy.redact import redact
+from footage.values.counted import counted
 from tasks.artifacts import published
 from tasks.markdown import as_cell
 
@@ -32,7 +33,7 @@ async def validated(findings: list[Finding], report_url: str) -> State[Any]:
                 for found in findings
             ],
             key="validate",
-            description=f"{len(findings)} checks, also in {shown_url}",
+            description=f"{counted(len(findings), 'check')}, also in {shown_url}",
         )
     )
     broken = [f"{found.name}: {found.message}" for found in findings if found.level == "fail"]
@@ -40,4 +41,6 @@ async def validated(findings: list[Finding], report_url: str) -> State[Any]:
         return Failed(message="; ".join(broken))
     worries = sum(found.level == "warn" for found in findings)
     data = {"report_url": report_url, "findings": [found.to_json() for found in findings]}
-    return Completed(message=f"{len(findings)} checks, {worries} warnings: {shown_url}", data=data)
+    return Completed(
+        message=f"{counted(len(findings), 'check')}, {counted(worries, 'warning')}: {shown_url}", data=data
+    )

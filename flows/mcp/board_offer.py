@@ -17,6 +17,7 @@ from footage.storyboard.plan_of_run import fingerprints
 from footage.storyboard.prepared_board import PreparedBoard, prepare_board
 from footage.storyboard.read.settlement import from_plain
 from footage.storyboard.to_buy import still_to_buy
+from footage.values.counted import counted
 from footage.values.money import Amount, amount_text
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ class BoardOffer:
     def question(self) -> str:
         """What a person is asked before it is bought."""
         board = self.prepared.plan.board
-        clips = "1 clip" if self.due.clips == 1 else f"{self.due.clips} clips"
+        clips = counted(self.due.clips, "clip")
         return (
             f"Buy {clips} of the storyboard “{short(board.title, 100)}”, {self.due.seconds} s together, for "
             f"{self.due.price_in(self.price.currency)}? Board {self.handle}; what is stored or booked is free."

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from footage.concurrency.executors import STORE_CALLS_AT_ONCE, call_each
 from footage.errors import StorageProblem, Unreachable
 from footage.evidence.clip_evidence import ClipEvidence, is_key
+from footage.values.counted import counted
 
 if TYPE_CHECKING:
     from footage.evidence.state import Attempt, ClipState
@@ -64,7 +65,7 @@ def paid_for(store: Store, keys: Iterable[str]) -> str:
         return _NOT_TOLD
     if words.total() <= 1 or set(words) == {NOTHING}:
         return next(iter(words), NOTHING)
-    return "; ".join(f"{count} clips: {told}" for told, count in words.items())
+    return "; ".join(f"{counted(count, 'clip')}: {told}" for told, count in words.items())
 
 
 def _paid_of(store: Store, key: str) -> str:

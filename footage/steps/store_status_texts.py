@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from footage.values.counted import counted
 from footage.values.money import by_currency, each_money
 
 if TYPE_CHECKING:
@@ -25,7 +26,10 @@ def as_rows(now: StoreStatus) -> list[tuple[str, str]]:
         damaged = f"{len(now.night.damaged)} DAMAGED: {', '.join(key[:12] for key in now.night.damaged)}"
         found = damaged if now.night.damaged else "none damaged"
         rows.append(
-            ("last check", f"{now.night.at:%Y-%m-%d %H:%M} UTC, {now.night.clips} clips looked at, {found}")
+            (
+                "last check",
+                f"{now.night.at:%Y-%m-%d %H:%M} UTC, {counted(now.night.clips, 'clip')} looked at, {found}",
+            )
         )
     return rows
 

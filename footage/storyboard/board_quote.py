@@ -11,6 +11,7 @@ from footage.errors import OverBudget
 from footage.order import Quote
 from footage.storyboard.board import Budget
 from footage.storyboard.budget import check_currency, plain
+from footage.values.counted import counted
 from footage.values.money import by_currency, exact_money, money, rate_in_words, total
 
 
@@ -66,7 +67,7 @@ def quote_of(quotes: Mapping[str, Quote], paid: Collection[str] = ()) -> BoardQu
 
 def in_words(whole: BoardQuote, due: BoardQuote, budget: Budget) -> str:
     """What is to be bought, what of the board is paid already, and the caps, each with its currency."""
-    clips = "1 clip" if due.clips == 1 else f"{due.clips} clips"
+    clips = counted(due.clips, "clip")
     words = f"To buy: {clips}, {due.seconds} s, {due.price_in(budget.currency)}"
     if paid := whole.clips - due.clips:
         words += f" ({paid} of {whole.clips} clips are paid already)"
@@ -115,11 +116,11 @@ def approval_reason(quote: BoardQuote, budget: Budget) -> str | None:
         return None
     limit = exact_money(budget.approve_above, budget.currency)
     unsure = (
-        f" The price of {len(quote.unknown)} clips is not known and taken at the highest."
+        f" The price of {counted(len(quote.unknown), 'clip')} is not known and taken at the highest."
         if quote.unknown
         else ""
     )
-    clips, cost = ("1 clip", "costs") if quote.clips == 1 else (f"{quote.clips} clips", "cost")
+    clips, cost = counted(quote.clips, "clip"), "costs" if quote.clips == 1 else "cost"
     return (
         f"{clips}, {quote.seconds} s, {cost} {quote.price_in(budget.currency)}; "
         f"above {limit} a person has to agree.{unsure}"

@@ -30,6 +30,7 @@ from footage.storyboard.outputs import digest
 from footage.storyboard.plan import BoardPlan, Format
 from footage.storyboard.sequence import Placed, fit_of, in_film, picture_size, sequence
 from footage.subtitles import iso_639_2, plain_text
+from footage.values.counted import counted
 from footage.values.shape_fit import Fit
 
 
@@ -134,7 +135,7 @@ def make_film(
     if ended and written.manifest is None:
         warnings = (
             *warnings,
-            f"The C2PA manifests of {ended} clips are not in the film; the clips keep them.",
+            f"The C2PA manifests of {counted(ended, 'clip')} are not in the film; the clips keep them.",
         )
     return Film(
         duration_s,

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 
 from footage.storyboard.sequence import planned_in_film, planned_same_shape
+from footage.values.counted import counted
 
 if TYPE_CHECKING:
     from footage.storyboard.film_options import FilmOptions
@@ -114,13 +115,13 @@ def shape_warnings(plan: BoardPlan) -> Iterator[str]:
         ]
         converted = [shot for shot in odd if shot not in (*outside, *fitted)]
         if converted:
-            yield f"{_named(converted)} differ from the film's {wanted}; they are converted for the film."
+            yield f"{_named(converted, 'differs', 'differ')} from the film's {wanted}; for the film that is converted."
         if fitted:
-            how = "stand between black bars" if wanted.fit == "pad" else "are cut to it"
-            yield f"{_named(fitted)} have another shape than the film's {size}; they {how} (fit: {wanted.fit})."
+            how = "shown between black bars" if wanted.fit == "pad" else "cut to it"
+            yield f"{_named(fitted, 'has', 'have')} another shape than the film's {size}; {how} (fit: {wanted.fit})."
         if outside:
             yield (
-                f"{_named(outside)} have another shape than the film's {size} and are left out of it. "
+                f"{_named(outside, 'has', 'have')} another shape than the film's {size}; left out of it. "
                 f"film: {{size: {size}, fit: pad}} shows them between black bars, fit: crop cuts them."
             )
 
@@ -130,6 +131,6 @@ def _as_wanted(shot: ShotPlan, wanted: Format) -> bool:
     return (come.width, come.height, come.fps) == (wanted.width, wanted.height, wanted.fps)
 
 
-def _named(shots: Sequence[ShotPlan]) -> str:
+def _named(shots: Sequence[ShotPlan], one: str, many: str) -> str:
     named = ", ".join(shot.id for shot in shots[:5]) + (", …" if len(shots) > 5 else "")
-    return f"{len(shots)} shots ({named})"
+    return f"{counted(len(shots), 'shot')} ({named}) {one if len(shots) == 1 else many}"

@@ -16,6 +16,7 @@ from footage.privacy.redact import redact
 from footage.storyboard.film_options import FilmOptions
 from footage.storyboard.sequence import Placed
 from footage.subtitles import Cue, Language, Page, language_named, language_of, pages
+from footage.values.counted import counted
 
 if TYPE_CHECKING:
     from footage.storyboard.plan import BoardPlan
@@ -172,6 +173,6 @@ def _within(
     shown = [cue for cue in placed if cue.start_s < cue.end_s]
     if lost := len(placed) - len(shown):
         warnings.append(
-            f"{of}: {lost} subtitles of its file begin where it has ended, and are not in the film"
+            f"{of}: not in the film: {counted(lost, 'subtitle')} of its file, beginning where it has ended"
         )
     return shown

@@ -30,6 +30,7 @@ from footage.storyboard.review_records import RetakeRecord
 from footage.storyboard.shot_check import CheckedShot, ShotChecker, hash_of_shot
 from footage.storyboard.subtitle_files import GivenSubtitles, given_subtitles
 from footage.storyboard.ties import character_problems, tie
+from footage.values.counted import counted
 from footage.values.frame_rate import rate_number
 from footage.values.shape_fit import Fit
 
@@ -317,7 +318,7 @@ def _warnings(shots: Sequence[ShotPlan], quote: BoardQuote, drift_limit: int) ->
     if quote.unknown:
         named = ", ".join(quote.unknown[:5]) + (", …" if len(quote.unknown) > 5 else "")
         found.append(
-            f"no price is known for {len(quote.unknown)} shots ({named}); the highest one stands in."
+            f"no price is known for {counted(len(quote.unknown), 'shot')} ({named}); the highest one stands in."
         )
     return tuple(found)
 

@@ -65,7 +65,7 @@ def test_the_film_of_a_table_is_said_in_the_command(
 
     assert run(["storyboard", path, "--dry-run", *options, "--media-root", "D:\\films", "--save-map"]) == 0
 
-    assert "are cut to it (fit: crop)" in capsys.readouterr().err
+    assert "; cut to it (fit: crop)" in capsys.readouterr().err
     kept = read_map(tmp_path / "list.map.yaml").film
     assert kept == {"size": "720*1280", "fit": "crop", "media_root": "D:\\films"}
     assert run(["storyboard", path, "--dry-run", *options, "--media-root", "films"]) == 2

@@ -34,7 +34,7 @@ def test_the_nightly_finding_names_the_damage_and_the_command(root: Path, store:
 
     context.close()
     assert (whole.level, whole.name) == ("ok", "clips")
-    assert "3 stored clips are as delivered" in whole.message
+    assert "as delivered: 3 stored clips" in whole.message
     assert (spoiled.level, spoiled.exit_code) == ("fail", 7)
     assert spoiled.message.startswith(f"1 of 3 clips are damaged; {FINISHED[0][:12]}: ")
     assert "wan-video verify --all" in (spoiled.fix or "")
@@ -79,10 +79,12 @@ def test_the_command_ends_with_the_code_of_what_it_found(
 
     ended = run(["verify", *arguments, "--json"])
 
-    report = json.loads(capsys.readouterr().out)
+    told = capsys.readouterr()
+    report = json.loads(told.out)
     assert ended == code
     if code == 2:
         assert report["error"]["kind"] == "InvalidRequest"
     else:
         assert report["damaged"] == (1 if code else 0)
+        assert ("1 clip checked" in told.err) == (len(report["clips"]) == 1)
         assert [clip["key"] for clip in report["clips"] if clip["problems"]] == [KEYS["t2v"]] * bool(code)

@@ -12,6 +12,7 @@ from flows.cli.contexts import store_here
 from flows.cli.emulator_client import emulated
 from flows.cli.flags import BlockName, Switch
 from footage.errors import InvalidRequest, Problem
+from footage.values.counted import counted
 
 if TYPE_CHECKING:
     from footage.context import Context
@@ -61,7 +62,7 @@ def marks(
         files = [report.to_json(required) for report in found]
         print_json({"files": files, "faulty": len(faulty), "trust_anchors": trust})
     tell(
-        f"{len(found)} files looked at, {len(faulty)} with something lost, wrong, missing or unreadable.",
+        f"{counted(len(found), 'file')} looked at, {len(faulty)} with something lost, wrong, missing or unreadable.",
         "bold",
     )
     return 7 if faulty else 0

@@ -9,6 +9,7 @@ from flows.cli.contexts import store_here
 from flows.cli.emulator_client import emulated
 from flows.cli.flags import BlockName, Switch
 from footage.errors import InvalidRequest, Problem
+from footage.values.counted import counted
 
 if TYPE_CHECKING:
     from footage.context import Context
@@ -44,7 +45,7 @@ def verify(
         print_json(
             {"clips": [clip.to_json() for clip in found], "checked": len(found), "damaged": len(damaged)}
         )
-    tell(f"{len(found)} clips checked, {len(damaged)} damaged.", "bold red" if damaged else "bold")
+    tell(f"{counted(len(found), 'clip')} checked, {len(damaged)} damaged.", "bold red" if damaged else "bold")
     return 7 if damaged else 0
 
 

@@ -26,6 +26,7 @@ from footage.catalogue import offered_models
 from footage.checkup import Finding, examine
 from footage.credentials import DEFAULT_ACCOUNT
 from footage.privacy.display import shown_reference
+from footage.values.counted import counted
 from tasks.limits import PREFIX, submit_limit
 
 _SETUP = "wan-video setup"
@@ -86,7 +87,9 @@ def _retention(client: SyncPrefectClient) -> Finding:
     enabled = vacuum["enabled"]
     if enabled is True or (isinstance(enabled, list) and "flow_runs" in enabled):
         kept = TypeAdapter(timedelta).validate_python(vacuum["retention_period"])
-        return Finding("retention", "ok", f"the server keeps runs for {kept.days} days after their end")
+        return Finding(
+            "retention", "ok", f"the server keeps runs for {counted(kept.days, 'day')} after their end"
+        )
     return Finding(
         "retention",
         "warn",
@@ -121,7 +124,9 @@ def database_finding() -> Finding:
             "they start each other's runs, and block each other",
             "stop all but one; the local one with: wan-video server stop",
         )
-    return Finding("database", "ok", f"{len(servers)} local Prefect servers use {database_file()}")
+    return Finding(
+        "database", "ok", f"used by {counted(len(servers), 'local Prefect server')}: {database_file()}"
+    )
 
 
 def _schedules(client: SyncPrefectClient) -> Finding:
@@ -162,7 +167,9 @@ def _pool(client: SyncPrefectClient) -> Finding:
             f"no worker of {name} is online, so deployments wait; wan-video generate needs none",
             f"prefect worker start --pool {name}",
         )
-    return Finding("work pool", "ok", f"{name}: {len(workers)} workers online ({', '.join(workers[:5])})")
+    return Finding(
+        "work pool", "ok", f"{name}: {counted(len(workers), 'worker')} online ({', '.join(workers[:5])})"
+    )
 
 
 def _deployments(client: SyncPrefectClient) -> Finding:

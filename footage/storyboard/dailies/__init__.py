@@ -22,6 +22,7 @@ from footage.storyboard.dailies.shots import View, card, frame, notes, poster_at
 from footage.storyboard.dailies.todo import todo
 from footage.storyboard.plan import BoardPlan
 from footage.storyboard.take_rows import TakeRow
+from footage.values.counted import counted
 
 __all__ = ["render_dailies"]
 
@@ -71,7 +72,7 @@ def render_dailies(
         ),
         script=script,
         eyebrow=f"Dailies · {made_at:%d %b %Y, %H:%M} {made_at:%Z}".rstrip(),
-        about=f"{len(views)} shots · {plan.format} · prices of {plan.quote.read_on:%d %b %Y}",
+        about=f"{counted(len(views), 'shot')} · {plan.format} · prices of {plan.quote.read_on:%d %b %Y}",
         tiles=tiles(plan, views, statement),
         meter=meter(views),
         files=_files(downloads or {}),

@@ -239,7 +239,7 @@ def test_a_signer_that_fails_costs_no_film_and_where_manifests_end_it_is_said(
     assert film.label.film.manifest is None
     assert film.label.warnings == (
         "The film has no C2PA manifest of yours: the key does not belong to the certificate.",
-        "The C2PA manifests of 1 clips are not in the film; the clips keep them.",
+        "The C2PA manifests of 1 clip are not in the film; the clips keep them.",
     )
 
 

@@ -154,7 +154,7 @@ def test_a_price_that_nobody_knows_counts_at_the_highest_and_is_named():
 
     assert plan.quote.unknown == ("a",)
     assert plan.quote.amounts["CNY"] > 0
-    assert any("no price is known for 1 shots (a)" in warning for warning in plan.warnings)
+    assert any("no price is known for 1 shot (a)" in warning for warning in plan.warnings)
 
 
 @pytest.mark.parametrize(
@@ -214,7 +214,7 @@ def test_shots_of_another_format_than_the_film_are_pointed_out():
     plan = planned({"id": "a"}, {"id": "b", "seed": 2}, {"id": "c", "size": "832*480"})
 
     assert str(plan.format) == "1280*720 at 30 fps"
-    assert any("1 shots (c) differ" in warning for warning in plan.warnings)
+    assert any("1 shot (c) differs from" in warning for warning in plan.warnings)
 
 
 def test_one_picture_link_on_many_shots_is_fetched_once(tmp_path: Path):
