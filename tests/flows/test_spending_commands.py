@@ -20,7 +20,7 @@ from rawserver import RawServer, reply
 
 from flows.cli import run
 from footage.spending.ledger import SpendingLedger
-from footage.spending.stop_switch import stopped
+from footage.spending.stop_switch import stop_buying, stopped
 from footage.storage import Store, open_store
 
 
@@ -92,6 +92,21 @@ def test_each_line_names_account_region_model_and_board(capsys: pytest.CaptureFi
     ]
     assert "Harbour" in printed(capsys, "spending", "--by", "line")
     assert "refused" in printed(capsys, "spending", "--by", "line", "--csv")
+
+
+def test_no_text_of_others_acts_on_the_terminal_or_makes_a_line(
+    store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    SpendingLedger(store).reserve(purchase(3, board="Red \x1b[31m\nLine"), datetime.now(UTC))
+    stop_buying(store, "somebody", "too \x1b[31mdear\nbuying        goes on")
+
+    lines = printed(capsys, "spending", "--by", "line").splitlines()
+    now = printed(capsys, "status")
+
+    assert [line.endswith("Red \\x1b[31m Line") for line in lines] == [False, False, True]
+    assert "too \\x1b[31mdear" in now
+    assert "\x1b" not in now
+    assert now.count("\nbuying") == 1
 
 
 def test_each_line_has_its_time_in_the_zone_of_the_days(

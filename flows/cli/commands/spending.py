@@ -18,7 +18,7 @@ from flows.cli.contexts import store_here
 from flows.cli.emulator_client import emulated
 from flows.cli.flags import BlockName, Switch, offering
 from footage.errors import InvalidRequest, Problem
-from footage.privacy.display import plain
+from footage.privacy.display import one_line, plain
 
 if TYPE_CHECKING:
     from footage.context import Context
@@ -124,7 +124,7 @@ def _print_table(report: SpendingReport, by: By, zone: ZoneInfo) -> None:
             line = entry.line
             print(
                 f"{line.written_at.astimezone(zone):%Y-%m-%d %H:%M}  {line.key[:12]}/{line.attempt}  {line.model:<18}"
-                f"{money(entry.amount, line.currency):>14}  {entry.state:<9} {line.region}  {line.board or ''}".rstrip()
+                f"{money(entry.amount, line.currency):>14}  {entry.state:<9} {line.region}  {one_line(line.board or '')}".rstrip()
             )
     else:
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 2, 0, 0))

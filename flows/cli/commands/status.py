@@ -10,6 +10,7 @@ from flows.cli.emulator_client import emulated
 from flows.cli.flags import BlockName, Switch
 from footage.errors import InvalidRequest, Problem
 from footage.errors.actions import Harvest, NextStep, ResumeBuying
+from footage.privacy.display import one_line
 
 if TYPE_CHECKING:
     from footage.steps.store_status import StoreStatus
@@ -68,7 +69,8 @@ def _print(now: StoreStatus) -> None:
     from footage.steps.store_status_texts import as_rows
 
     for name, value in as_rows(now):
-        print(f"{name:<14}{value}")
+        # Why buying was stopped is a text of others.
+        print(f"{name:<14}{one_line(value)}")
     for clip in now.waiting[:_MOST_NAMED]:
         age_s = now.age_s(clip)
         age = "" if age_s is None else f", {age_s / 60:.0f} min old"
