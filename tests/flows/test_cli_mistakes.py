@@ -186,6 +186,9 @@ def test_a_dry_run_shows_the_order_and_ends_as_the_purchase_would(
     assert "0.70 CNY" in told.out
     assert ("costs 0.70 CNY, and at most 0.69 CNY may be spent on it" in told.err) == (code == 6)
 
+    assert run(["stop-buying"]) == 0
+    assert run([*DRY, "--max-cost", most]) == 6
+
 
 def test_a_file_from_an_editor_on_windows_is_read(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     request = {"prompt": "A kite", "model": "wan2.2-t2v-plus", "size": "832*480"}

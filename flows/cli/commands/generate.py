@@ -156,16 +156,19 @@ def _show_order(
     """Print the request as it would be bought.
 
     Raises:
-        OverBudget: It would not be bought, because it is dearer than `most`.
+        OverBudget: It would not be bought: it is dearer than `most`, or all buying is stopped.
     """
     from flows.cli.commands.explain import show_order
     from flows.cli.contexts import context_before_run
+    from footage.spending.stop_switch import require_buying
     from footage.steps.check import prepare
 
     with context_before_run(options["credentials_block"], options["storage_block"]) as context:
         prepared = prepare(context, asked)
         show_order(context, prepared.order, as_json=as_json)
         _require_within(context, prepared.order, prepared.key, most)
+        if _is_to_buy(context, prepared.key):
+            require_buying(context.store)
 
 
 def _submit(asked: dict[str, Any] | None, key: str | None, options: dict[str, Any], *, as_json: bool) -> int:
@@ -213,14 +216,16 @@ def _flags(options: dict[str, Any]) -> list[str]:
 
 def _require_within(context: Context, order: Order, key: str, most: Amount | None) -> None:
     """Refuse here what the run would refuse before it buys; what is bought already may have cost more."""
+    if most is not None and _is_to_buy(context, key):
+        require_within(most, Amount(order.quote.amount, order.quote.currency), key)
+
+
+def _is_to_buy(context: Context, key: str) -> bool:
     from footage.evidence.clip_evidence import ClipEvidence
 
-    if most is None:
-        return
     state = ClipEvidence(context.store, key).state()
     # A clip that was stored and is damaged is brought back, and not bought.
-    if not state.unfinished and state.result is None:
-        require_within(most, Amount(order.quote.amount, order.quote.currency), key)
+    return not state.unfinished and state.result is None
 
 
 def _make(
