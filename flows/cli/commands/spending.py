@@ -121,10 +121,10 @@ def _print_table(report: SpendingReport, by: By, zone: ZoneInfo) -> None:
 
     if by == "line":
         for entry in report.entries:
-            line = entry.line
+            line, board = entry.line, one_line(entry.line.board or "")
             print(
                 f"{line.written_at.astimezone(zone):%Y-%m-%d %H:%M}  {line.key[:12]}/{line.attempt}  {line.model:<18}"
-                f"{money(entry.amount, line.currency):>14}  {entry.state:<9} {line.region}  {one_line(line.board or '')}".rstrip()
+                f"{money(entry.amount, line.currency):>14}  {entry.state:<9} {line.region}  {board}".rstrip()
             )
     else:
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 2, 0, 0))
