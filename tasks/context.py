@@ -154,7 +154,9 @@ async def settings_with(storage_block: str | None) -> Settings:
                     "storage_block", shown(storage_block), "there is no Video Storage block of this name"
                 ),
             ),
-            next_step=NextStep.of("create it in the Prefect UI under Blocks, or with: ", Setup()),
+            next_step=NextStep.of(
+                "create it in the Prefect UI under Blocks, or with: ", Setup(storage_block=storage_block)
+            ),
         )
     settings = block.apply_to(settings)
     if emulated_here():

@@ -151,14 +151,12 @@ async def key_source(credentials_block: str | None) -> Callable[[], ApiKey]:
         )
     found = await _key_block(kind, name)
     if found is None:
-        what = "Secret" if kind == _SECRET else "DashScope Credentials"
+        create, named = "create it in the Prefect UI under Blocks", "; a Secret block is named as secret/NAME"
+        if kind == _SECRET:
+            raise AccountProblem(f"There is no Secret block named {shown(name)}.", next_step=create + named)
         raise AccountProblem(
-            f"There is no {what} block named {shown(name)}.",
-            next_step=NextStep.of(
-                "create it in the Prefect UI under Blocks, or with: ",
-                Setup(),
-                "; a Secret block is named as secret/NAME",
-            ),
+            f"There is no DashScope Credentials block named {shown(name)}.",
+            next_step=NextStep.of(f"{create}, or with: ", Setup(credentials_block=name), named),
         )
     return found
 

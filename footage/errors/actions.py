@@ -58,7 +58,10 @@ class Spending:
 
 @dataclass(frozen=True)
 class Setup:
-    """Make what is missing on the Prefect server."""
+    """Make what is missing on the Prefect server, and the blocks of these names."""
+
+    credentials_block: str | None = None
+    storage_block: str | None = None
 
 
 @dataclass(frozen=True)
@@ -170,8 +173,9 @@ def _words(action: Action) -> list[str]:
             return ["resume-buying"]
         case Spending():
             return ["spending"]
-        case Setup():
-            return ["setup"]
+        case Setup(credentials_block, storage_block):
+            blocks = {"--credentials-block": credentials_block, "--storage-block": storage_block}
+            return ["setup", *(typed(option, name) for option, name in blocks.items() if name is not None)]
         case Approve(run_id):
             return ["storyboard", "--approve", run_id]
         case Pick(board, shot, take):

@@ -178,7 +178,10 @@ def test_a_block_of_another_kind_or_without_a_key_is_refused_in_words(
 
     for name, complaint in (
         ("secret/nope", "no Secret block named 'nope'.*\n.*secret/NAME"),
-        ("nope", "no DashScope Credentials block named 'nope'"),
+        (
+            "nope",
+            "no DashScope Credentials block named 'nope'.*\n.*: wan-video setup --credentials-block nope;",
+        ),
         ("slack-webhook/x", "no block of type 'slack-webhook'.*\n.*secret/NAME"),
         ("secret/no-text", "holds no text"),
         ("secret/two-words", "white space"),

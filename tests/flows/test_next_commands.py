@@ -35,7 +35,7 @@ ACTIONS = (
     Verify("a" * 64),
     ResumeBuying(),
     Spending(),
-    Setup(),
+    Setup(credentials_block="team-a", storage_block="films"),
     Approve("a-run"),
     ReadBoard("a board.csv", ("--map", "Beat=description")),
     Pick("board.yaml", "s 1", "2"),

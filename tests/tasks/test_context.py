@@ -40,6 +40,21 @@ def test_a_deployed_run_reads_no_file_outside_of_its_folders_and_a_command_does(
     assert "WAN_VIDEO_INPUT_ROOTS" in of_a_deployment
 
 
+def test_a_storage_block_that_is_not_there_is_named_with_the_command_that_makes_it(
+    prefect_server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OUTPUT_DIR", str(tmp_path))
+
+    async def ask() -> None:
+        async with context_of(None, None, "no-films"):
+            pass
+
+    with pytest.raises(InvalidRequest, match="no Video Storage block of this name") as caught:
+        asyncio.run(ask())
+
+    assert str(caught.value).endswith("wan-video setup --storage-block no-films")
+
+
 @pytest.mark.parametrize(
     ("booked", "code"), [pytest.param(False, 8, id="nothing sent"), pytest.param(True, 5, id="sent")]
 )
