@@ -85,15 +85,15 @@ class InputRoots:
 
 
 def outside(path: str | Path, field: str) -> InvalidRequest:
-    """The one answer for everything that a deployed run may not read."""
+    """The one answer for everything that a deployed run, or a tool of an agent, may not read."""
     link = "an http(s) URL, or " if field == "reference_image" else ""
     return InvalidRequest(
         problems=(
             Problem(
                 field,
                 shown(str(path)),
-                f"is not below a folder that deployed runs may read from. {_WHERE_FROM} {str(Path.cwd())!r}",
-                f"{link}a path below a folder of WAN_VIDEO_INPUT_ROOTS on the worker",
+                f"is not below a folder that may be read from. {_WHERE_FROM} {str(Path.cwd())!r}",
+                f"{link}a path below a folder of WAN_VIDEO_INPUT_ROOTS on the worker, or of `wan-video mcp --folder`",
             ),
         )
     )

@@ -91,7 +91,7 @@ WRONG: list[tuple[str, dict[str, Any], tuple[str, ...]]] = [
     (
         "quote",
         {"request": {"prompt": "A kite", "reference_image": "/etc/passwd"}},
-        ("not below a folder", "WAN_VIDEO_INPUT_ROOTS"),
+        ("not below a folder that may be read", "WAN_VIDEO_INPUT_ROOTS", "`wan-video mcp --folder`"),
     ),
     ("wait", {"key": "abcdef", "seconds": 46}, ("seconds = 46", "0 to 45")),
     ("wait", {"key": "abcdef"}, ("No clip in this store begins like this",)),

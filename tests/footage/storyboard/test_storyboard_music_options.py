@@ -155,7 +155,7 @@ def test_a_deployed_run_reads_music_below_its_folders_alone(tmp_path: Path, bed:
 
     assert two_shots(str(inside), roots).music is not None
     for outside in (bed, tmp_path / "none.wav"):
-        with pytest.raises(InvalidRequest, match="is not below a folder that deployed runs may read from"):
+        with pytest.raises(InvalidRequest, match="is not below a folder that may be read from"):
             two_shots(str(outside), roots)
 
 
