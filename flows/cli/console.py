@@ -14,13 +14,18 @@ from datetime import datetime
 from typing import Any, TextIO, cast
 
 from pydantic import BaseModel
+from rich.cells import cell_len
 from rich.console import Console
+from rich.table import Table
 from rich.text import Text
 
 from flows.cli.status_line import StatusLine
 from footage.errors import FootageError
 from footage.errors.actions import Action, NextStep, command
 from footage.privacy.display import plain, plain_json
+
+# Wider than any table whose columns are as narrow as they may be.
+_WIDEST = 1000
 
 # Colours, which rich writes.
 _COLOUR = re.compile(r"(\x1b\[[0-9;]*m)")
@@ -184,6 +189,16 @@ def explain_error(error: FootageError) -> None:
         stderr.print(Text("Paid: ", style="bold") + Text(f"{paid}."))
     if error.next_step:
         tell_next(error.next_step)
+
+
+def print_table(table: Table) -> None:
+    """A table on stdout: in a narrow terminal its lines are longer than that, and no amount or name is cut."""
+    for column in table.columns:
+        if column.no_wrap:
+            column.min_width = max(cell_len(str(cell)) for cell in (column.header, *column.cells))
+    console = Console()
+    least = console.measure(table, options=console.options.update_width(_WIDEST)).minimum
+    Console(width=max(console.width, least)).print(table)
 
 
 def print_json(document: BaseModel | dict[str, Any] | list[Any]) -> None:

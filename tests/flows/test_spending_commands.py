@@ -109,6 +109,23 @@ def test_no_text_of_others_acts_on_the_terminal_or_makes_a_line(
     assert now.count("\nbuying") == 1
 
 
+@pytest.mark.parametrize("width", ["20", "80"])
+def test_a_narrow_terminal_cuts_no_amount_and_a_title_with_brackets_is_a_title(
+    width: str, store: Store, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    SpendingLedger(store).reserve(purchase(3, board="[/b] [red]Line"), datetime.now(UTC))
+    monkeypatch.setenv("COLUMNS", width)
+
+    table = " ".join(printed(capsys, "spending", "--by", "board").split())
+    days = printed(capsys, "spending")
+
+    assert "[/b]" in table
+    assert "[red]Line" in table
+    assert "0.70 CNY" in table
+    assert "1.40 CNY" in days
+    assert f"{datetime.now(UTC):%Y-%m-%d}" in days
+
+
 def test_each_line_has_its_time_in_the_zone_of_the_days(
     store: Store, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -112,6 +112,8 @@ def test_all_models_are_shown_with_what_is_doubtful_and_the_seven_alone_without_
     assert run(["models", "--all"]) == 0
 
     shown = capsys.readouterr().out
+    # Of 0.733924 CNY: rounded up, as all prices for people.
+    assert "0.14–0.734 CNY" in shown
     assert "wan2.7-i2v +" in shown
     assert "first frame; last frame; clip that goes on" in shown
     assert "wan3.0-video: No page prints its sizes in pixels" in shown

@@ -10,9 +10,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from flows.cli.console import print_json
+from flows.cli.console import print_json, print_table
 from flows.cli.flags import Switch
 from footage.catalogue import SWITCHES, ModelCard, offered_models
+from footage.values.money import money
 
 
 def models(*, all: Switch = False, json: Switch = False) -> None:
@@ -33,7 +34,7 @@ def models(*, all: Switch = False, json: Switch = False) -> None:
         print_json({**table, "models": cards})
         return
     console = Console()
-    console.print(_table(shown.values(), with_media=all))
+    print_table(_table(shown.values(), with_media=all))
     for region in CATALOGUE.regions.values():
         there = [card.name for card in shown.values() if region.id in card.regions and card.documented]
         console.print(Text(f"{region.id:<15}", "bold"), Text(" ".join(there)))
@@ -48,14 +49,15 @@ def models(*, all: Switch = False, json: Switch = False) -> None:
 
 def _table(cards: Iterable[ModelCard], *, with_media: bool) -> Table:
     offered = offered_models()
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 2, 0, 0))
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for heading in ("model", "sizes", "seconds", "sound", "per second", "at once"):
         table.add_column(heading, no_wrap=True)
     if with_media:
         table.add_column("what goes in beside the text")
     for card in cards:
+        # Texts, because a name in a file of the operator's own may have what rich takes for a style.
         mark = " +" if card.name not in offered else "" if card.documented else " *"
-        table.add_row(
+        cells = (
             f"{card.name}{mark}",
             " ".join(card.tiers) or "?",
             _range(card.durations),
@@ -64,6 +66,7 @@ def _table(cards: Iterable[ModelCard], *, with_media: bool) -> Table:
             str(card.concurrent_tasks),
             *([_media(card)] if with_media else []),
         )
+        table.add_row(*map(Text, cells))
     return table
 
 
@@ -89,9 +92,14 @@ def _print_doubts(console: Console, cards: list[ModelCard]) -> None:
 def _prices(card: ModelCard) -> str:
     if not card.prices:
         return "unknown"
-    per_second = sorted(price.per_second for price in card.prices)
-    low, high = (f"{value:.2f}" for value in (per_second[0], per_second[-1]))
-    return f"{low}–{high} {card.prices[0].currency}" if low != high else f"{low} {card.prices[0].currency}"
+    currencies = dict.fromkeys(price.currency for price in card.prices)
+    return ", ".join(_span(card, currency) for currency in currencies)
+
+
+def _span(card: ModelCard, currency: str) -> str:
+    per_second = [price.per_second for price in card.prices if price.currency == currency]
+    low, high = money(min(per_second), currency), money(max(per_second), currency)
+    return high if low == high else f"{low.removesuffix(f' {currency}')}–{high}"
 
 
 def _range(durations: tuple[int, ...]) -> str:

@@ -10,10 +10,10 @@ from zoneinfo import ZoneInfo
 
 from cyclopts import Parameter
 from rich import box
-from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
-from flows.cli.console import print_json, tell
+from flows.cli.console import print_json, print_table, tell
 from flows.cli.contexts import store_here
 from flows.cli.emulator_client import emulated
 from flows.cli.flags import BlockName, Switch, offering
@@ -127,17 +127,18 @@ def _print_table(report: SpendingReport, by: By, zone: ZoneInfo) -> None:
                 f"{money(entry.amount, line.currency):>14}  {entry.state:<9} {line.region}  {board}".rstrip()
             )
     else:
-        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 2, 0, 0))
-        table.add_column(by, overflow="fold")
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+        # A day has ten characters; a title may have any number.
+        table.add_column(by, overflow="fold", min_width=10)
         for heading in ("creates", "not billed", "bought", "promised"):
             table.add_column(heading, justify="right", no_wrap=True)
         for group in report.groups(by):
             table.add_row(
-                plain(group.name),
+                Text(plain(group.name)),
                 str(group.creates),
                 str(group.unbilled),
                 money(group.bought, group.currency),
                 money(group.promised, group.currency) if group.promised else "",
             )
-        Console().print(table)
+        print_table(table)
     tell(f"{report.first} to {report.last}: {report.in_words()}.", "bold")
