@@ -22,6 +22,7 @@ _UNIT = re.compile(
     r"^[(（\[]?\s*(s|secs?|seconds|sek|seg|ms|min|f|frames?|fps|mm|cm|m|px|°|秒|帧|幀|コマ|초|毫秒)\.?\s*[)）\]]?$",
     re.IGNORECASE,
 )
+_COLON = re.compile(r"\s*[:：]\s*")
 _REQUEST_WORDS = frozenset(map(words.plain, REQUEST_FIELDS - {*MEDIA_FIELDS}))
 
 Lines = Sequence[tuple[int, Sequence[str]]]
@@ -31,7 +32,8 @@ Lines = Sequence[tuple[int, Sequence[str]]]
 class Table:
     """A head, the rows below it as (line, cells by column), the lines above it, and the lines that a person hid.
 
-    `shared` are the columns, by line, whose cell is merged with the one above it.
+    `shared` are the columns, by line, whose cell is merged with the one above it; `said` is what the lines above the
+    head say by name.
     """
 
     head: list[str]
@@ -39,6 +41,7 @@ class Table:
     above: list[str]
     hidden: frozenset[int] = frozenset()
     shared: Mapping[int, Sequence[str]] = field(default_factory=dict[int, list[str]])
+    said: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 def is_known(cell: str, named: Collection[str] = ()) -> bool:
@@ -88,7 +91,20 @@ def from_lines(lines: Lines, *, name: str, named: Collection[str] = ()) -> Table
             )
         rows.append((line, {key: cell for key, cell in zip(head, cells, strict=False) if cell}))
     above = [" ".join(cell for cell in cells if cell) for _, cells in lines[:found]]
-    return Table(head, rows, above)
+    return Table(head, rows, above, said=_said([cells for _, cells in lines[:found]]))
+
+
+def _said(lines: Sequence[Sequence[str]]) -> dict[str, str]:
+    """What lines say by the name of a column: "Aspect ratio: 9:16", or the name and its value in two cells."""
+    said: dict[str, str] = {}
+    for cells in lines:
+        filled = [cell for cell in cells if cell]
+        pairs = [filled] if len(filled) == 2 else []
+        pairs += [_COLON.split(cell, maxsplit=1) for cell in filled]
+        for name, value in (pair for pair in pairs if len(pair) == 2):
+            if words.roles_of(name := name.rstrip(":： ")):
+                said.setdefault(name, value)
+    return said
 
 
 def _units(cells: Sequence[str], width: int) -> list[str] | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from footage.storyboard.read import words
@@ -69,13 +69,13 @@ def shots_of(data: object, wrappers: int = _MAX_WRAPPERS) -> Shots:
                 unsure, rows = unsure or str(error), []
             if rows:
                 around = {other: inner for other, inner in outer.items() if other != key}
-                return Shots(_with_all_of(around, rows, OF_ALL[0]), around)
+                return Shots(with_all_of(around, rows, OF_ALL[0]), around)
     for key, value in outer.items():
         if wrappers and words.plain(key) in words.WRAPPERS and as_mapping(value) is not None:
             inside = shots_of(value, wrappers - 1)
             if inside.rows:
                 rest = {other: inner for other, inner in outer.items() if other != key}
-                return Shots(_with_all_of(rest, inside.rows, OF_ALL[0]), {**rest, **inside.around})
+                return Shots(with_all_of(rest, inside.rows, OF_ALL[0]), {**rest, **inside.around})
             unsure = unsure or inside.unsure
     return Shots([], {}, unsure)
 
@@ -116,7 +116,7 @@ def _by_scene(rows: list[Mapping[str, Any]], before: str = "") -> list[Mapping[s
                 f"{name[:40]!r} has no list of shots, unlike others beside it: is it a shot itself? "
                 "Give it a list of its own, or take it out"
             )
-        shots += [_named("scene", name, dict(shot)) for shot in _with_all_of(scene, found, OF_ALL[1])]
+        shots += [_named("scene", name, dict(shot)) for shot in with_all_of(scene, found, OF_ALL[1])]
     return shots
 
 
@@ -126,8 +126,8 @@ def settings_in(around: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return [inner for inner in found if inner is not None]
 
 
-def _with_all_of(
-    around: Mapping[str, Any], rows: list[Mapping[str, Any]], of: str
+def with_all_of(
+    around: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], of: str
 ) -> list[Mapping[str, Any]]:
     """The rows with what is said beside them, and holds for each or, as a length or a picture, perhaps."""
     said: dict[str, tuple[str, Any]] = {}
@@ -142,7 +142,7 @@ def _with_all_of(
             elif roles[0] in ("duration", "frames", "reference_image", "sketch"):
                 perhaps.setdefault(f"{key}{of}", value)
     if not said and not perhaps:
-        return rows
+        return [*rows]
     return [_completed(row, said, perhaps) for row in rows]
 
 

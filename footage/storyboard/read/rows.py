@@ -39,13 +39,30 @@ has_head = table.has_head
 
 def read_table(found: table.Table, base: Path | None, settlement: Settlement) -> Parsed:
     rows, unsure, skipped, shared = _shots_alone(found)
-    parsed = _read_rows(rows, base, FORMAT, settlement, unsure=unsure, shared=shared)
+    # Above a column of lengths there is that of the film.
+    lengths_of_shots = {"duration", "frames"} & {role for name in found.head for role in words.roles_of(name)}
+    said = {
+        name: value
+        for name, value in found.said.items()
+        if not lengths_of_shots.intersection(words.roles_of(name))
+    }
+    shots = nesting.with_all_of(said, rows, nesting.OF_ALL[0])
+    parsed = _read_rows(shots, base, FORMAT, settlement, _rate_in(said), unsure=unsure, shared=shared)
     parsed.shape = tuple(found.head)
     parsed.guesses += skipped
-    if found.above:
-        parsed.title = found.above[0]
-        parsed.guesses.append(Guess(None, "title", "line 1", found.above[0], "it stands above the head line"))
+    titles = [line for line in found.above if not line.startswith(tuple(found.said))]
+    if titles:
+        parsed.title = titles[0]
+        parsed.guesses.append(Guess(None, "title", "line 1", titles[0], "it stands above the head line"))
     return parsed
+
+
+def _rate_in(*levels: Mapping[str, Any]) -> float | None:
+    """The frame rate that is said beside the shots."""
+    return next(
+        (rate for said in levels for key, value in said.items()
+         if "rate" in words.roles_of(key) and (rate := lengths.rate_of(value))), None,
+    )  # fmt: skip
 
 
 class _Unsure(NamedTuple):
@@ -122,11 +139,7 @@ def matches(data: object) -> bool:
 def read_json(data: object, base: Path | None, settlement: Settlement) -> Parsed:
     rows, around, _ = nesting.shots_of(data)
     # What holds for all of them often stands one level below: {"settings": {"fps": 24}}.
-    settings = (around, *nesting.settings_in(around))
-    rate = next(
-        (rate for said in settings for key, value in said.items()
-         if "rate" in words.roles_of(key) and (rate := lengths.rate_of(value))), None,
-    )  # fmt: skip
+    rate = _rate_in(around, *nesting.settings_in(around))
     parsed = _read_rows(rows, base, JSON_FORMAT, settlement, rate)
     parsed.metadata = around
     parsed.shape = tuple(dict.fromkeys(name for row in rows for name in row))
