@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+from collections.abc import Iterator
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast
@@ -25,6 +28,10 @@ from footage.values.money import Amount
 # Fixed by those who use this project's output; not configurable.
 ROOM = "alicloud-ai-video-wan-video"
 
+_PREFIX = "WAN_VIDEO_"
+# Of this program, and read elsewhere.
+_OTHER_NAMES = frozenset(("WAN_VIDEO_EMULATOR",))
+_LIMIT = re.compile("COST|CAP|BUDGET|SPEND|LIMIT")
 # Never shown, whatever is in them.
 _SECRET = ("storage_options", "push_token", "mcp_token")
 # What a type error of pydantic does not say.
@@ -53,7 +60,7 @@ class Settings(BaseSettings):
     """What an operator may turn; every field is one environment variable."""
 
     model_config = SettingsConfigDict(
-        env_prefix="WAN_VIDEO_",
+        env_prefix=_PREFIX,
         frozen=True,
         extra="ignore",
         env_ignore_empty=True,
@@ -385,7 +392,7 @@ def load_settings(**overrides: Any) -> Settings:
         InvalidRequest: A variable has a value that cannot be used; names all of them.
     """
     check_proxies()
-    if problems := switch_problems():
+    if problems := (*switch_problems(), *_caps_not_kept()):
         raise InvalidRequest(problems=problems, next_step="correct the environment variable")
     try:
         return Settings(**overrides)
@@ -394,9 +401,29 @@ def load_settings(**overrides: Any) -> Settings:
         raise InvalidRequest(problems=problems, next_step="correct the environment variable") from None
 
 
+def unknown_variables() -> list[str]:
+    """Environment variables that are named like settings, and are none: misspelt, or of another release."""
+    known = {f"{_PREFIX}{name}".upper() for name in Settings.model_fields} | _OTHER_NAMES
+    return sorted(
+        name for name in os.environ if name.upper().startswith(_PREFIX) and name.upper() not in known
+    )
+
+
+def _caps_not_kept() -> Iterator[Problem]:
+    caps = [f"{_PREFIX}{name}".upper() for name in Settings.model_fields if name.startswith("max_cost")]
+    for name in unknown_variables():
+        if _LIMIT.search(name.upper()) and os.environ[name].strip():
+            yield Problem(
+                name,
+                "(not shown)",
+                "there is no such setting, so this cap would not be kept",
+                ", ".join(caps),
+            )
+
+
 def _problem(item: ErrorDetails) -> Problem:
     name = str(item["loc"][0]) if item["loc"] else "settings"
     # Fields with an alias report the alias, which is the variable itself.
-    variable = name if name.isupper() else f"WAN_VIDEO_{name.upper()}"
+    variable = name if name.isupper() else f"{_PREFIX}{name.upper()}"
     value = "(not shown)" if name in _SECRET else shown(item["input"], field=name)
     return Problem(variable, value, item["msg"], _ALLOWED.get(variable))

@@ -18,6 +18,7 @@ from footage.checkup.finding import Finding, examine
 from footage.errors import BuyingStopped, OverBudget, StorageProblem
 from footage.errors.actions import ResumeBuying
 from footage.network.proxies import proxy_for, shown_proxy
+from footage.settings import unknown_variables
 from footage.spending.stop_switch import stopped
 
 if TYPE_CHECKING:
@@ -82,6 +83,13 @@ def _settings(settings: Settings) -> Finding:
             "warn",
             "WAN_VIDEO_SINGLE_WORKER is set: a second worker on this store may buy a clip twice",
             "unset it as soon as a second worker starts",
+        )
+    if unknown := unknown_variables():
+        return Finding(
+            name,
+            "warn",
+            f"not read, because there is no such setting: {', '.join(unknown)}",
+            "correct or unset it",
         )
     endpoint = settings.http_base_url or "the endpoint of each region"
     return Finding(name, "ok", f"output to {settings.store_url}, {endpoint}")

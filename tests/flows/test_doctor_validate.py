@@ -86,6 +86,17 @@ def test_doctor_tells_that_a_server_keeps_its_runs_for_ever(
     assert "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED=events,flow_runs" in findings["retention"]["fix"]
 
 
+def test_doctor_names_a_variable_that_is_no_setting(
+    out: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("WAN_VIDEO_POLL_MINIMUM_S", "3")
+
+    code, findings = _doctor(capsys)
+
+    assert (code, findings["settings"]["level"]) == (0, "warn")
+    assert "WAN_VIDEO_POLL_MINIMUM_S" in findings["settings"]["message"]
+
+
 def test_doctor_without_a_key_ends_like_generate_would(
     out: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

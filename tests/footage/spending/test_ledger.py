@@ -357,6 +357,9 @@ def test_what_was_bought_for_no_board_is_a_group_of_its_own(store: Store) -> Non
         ("WAN_VIDEO_MAX_COST_PER_DAY_BY_MODEL", "[]", "is no JSON object"),
         ("WAN_VIDEO_MAX_COST_PER_MONTH_BY_MODEL", f'{{"{MODEL}": "1"}}', "is no amount with its currency"),
         ("WAN_VIDEO_DAY_ZONE", "Mars/Olympus", "is no time zone"),
+        ("WAN_VIDEO_MAX_COST_DAY", "100 CNY", "there is no such setting"),
+        ("WAN_VIDEO_MAXCOST_PER_DAY", "100 CNY", "there is no such setting"),
+        ("WAN_VIDEO_DAILY_BUDGET", "100 CNY", "there is no such setting"),
     ],
 )
 def test_a_cap_that_could_not_be_kept_is_refused(
