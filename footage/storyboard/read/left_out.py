@@ -44,7 +44,7 @@ def sorted_out(
                     "guessed",
                     "it can mean that this shot is not to be made",
                     name[0],
-                    samples([row.get(said[0], "")]),
+                    samples([dict(not_shots.with_inner(row)).get(said[0], "")]),
                     NO_SHOT,
                     others=(typed("--set", f"{name[0]}.skip=false"),),
                     settle=("--set", f"{name[0]}.skip=true"),

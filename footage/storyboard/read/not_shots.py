@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, Literal, NamedTuple
 
 from footage.storyboard.read import lengths, words
+from footage.storyboard.read.plain_data import as_mapping
 
 Kind = Literal["shot", "total", "head", "heading", "comment", "omitted shot", "unsure"]
 _HEADING = re.compile(
@@ -21,6 +22,7 @@ _LABEL = re.compile(r"^[^\W\d][^:：]{0,40}[:：]$")
 _GOES_ON = re.compile(r"[^\W\d_]{2}[.!?]\s+\S|[。！？]\s*\S|[^\W_][,;，；]\s*[^\W\d_]+\s+\S|.{80}")
 _REMARK = re.compile(r"#(?:#|\s)|#$|//|/\*|%%")
 _NUMBER_OF_SHOT = re.compile(r"#\s+\w{0,3}\d+\w{0,2}$")
+_VIDEO = re.compile(r"\.(?:mp4|mov|m4v|webm|mkv)(?:[?#].*)?$", re.IGNORECASE)
 _LONGEST_SUM = 200
 # A shot is described in more words than a sum.
 _LONGEST_NAME_OF_SUM = 6
@@ -175,7 +177,8 @@ def taken_out(row: Mapping[str, Any], marked: Collection[str] = ()) -> tuple[str
         said = words.plain(str(row.get(name, "")))
         if word in words.VALUES["asks_state"] and (words.is_omitted(said) or said in words.VALUES["dropped"]):
             return name, words.is_omitted(said)
-        if name in marked and word in words.VALUES["asks_state"] and said in words.VALUES["made"]:
+    for name, value in with_inner(row):
+        if name in marked and _says_made(name, value):
             return name, False
     return None
 
@@ -199,14 +202,30 @@ def marked_columns(rows: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def partly_made(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Columns of a state by which some shots are made already, and others are not."""
-    names = dict.fromkeys(
-        name for row in rows for name in row if words.plain(name) in words.VALUES["asks_state"]
-    )
-    made = {
-        name: [words.plain(str(row.get(name, ""))) in words.VALUES["made"] for row in rows] for name in names
-    }
-    return [name for name, said in made.items() if any(said) and not all(said)]
+    """Columns of a state, or of videos, by which some shots are made already, and others are not."""
+    made: dict[str, list[bool]] = {}
+    for place, row in enumerate(rows):
+        for name, value in with_inner(row):
+            if _says_made(name, value):
+                made.setdefault(name, [False] * len(rows))[place] = True
+    return [name for name, said in made.items() if not all(said)]
+
+
+def with_inner(row: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """The fields of a row, and those of the objects in it by `field.inner`, as tools keep what they made."""
+    for name, value in row.items():
+        yield name, value
+        for inner, kept in (as_mapping(value) or {}).items():
+            yield f"{name}.{inner}", kept
+
+
+def _says_made(name: str, value: Any) -> bool:
+    word = words.plain(name)
+    if word in words.VALUES["asks_state"]:
+        return words.plain(str(value)) in words.VALUES["made"]
+    # What a clip goes by or goes on from is no result.
+    own = not any(part in word for part in ("ref", "参考", "source", "extend"))
+    return own and isinstance(value, str) and _VIDEO.search(value) is not None
 
 
 def usual(rows: Sequence[Mapping[str, str]]) -> Usual:

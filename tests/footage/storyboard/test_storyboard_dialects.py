@@ -360,6 +360,32 @@ def test_a_row_that_is_done_where_others_are_not_is_asked_about():
 
 
 @pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ({"video_url": None}, {"video_url": "https://films.example/2.mp4?Expires=1"}),
+        ({"result": {"clip": ""}}, {"result": {"clip": "out/2.MOV"}}),
+    ],
+)
+def test_a_row_that_has_its_video_where_others_have_none_is_asked_about(first: Any, second: Any):
+    rows = [{**row, **more} for row, more in zip(TWO_ROWS, (first, second), strict=True)]
+
+    with pytest.raises(InvalidRequest) as refused:
+        read_board({"storyboards": rows})
+
+    assert [problem.field for problem in refused.value.problems] == ["shots[2].shots"]
+
+
+def test_an_arcreel_segment_that_has_its_clip_where_others_have_none_is_asked_about():
+    first, second = ARCREEL["segments"]
+    made = {**second, "generated_assets": {"video_clip": "videos/E1S02.mp4"}}
+
+    with pytest.raises(InvalidRequest) as refused:
+        read_board({**ARCREEL, "segments": [first, made]})
+
+    assert [problem.field for problem in refused.value.problems] == ["shots[E1S02].shots"]
+
+
+@pytest.mark.parametrize(
     ("said", "prompt"), [(["A door opens", "A cat runs"], "A door opens. A cat runs."), ({"a": 1}, None)]
 )
 def test_a_prompt_that_is_no_text_is_read_as_its_sentences_or_asked_about(said: object, prompt: str | None):
