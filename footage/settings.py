@@ -32,6 +32,10 @@ _PREFIX = "WAN_VIDEO_"
 # Of this program, and read elsewhere.
 _OTHER_NAMES = frozenset(("WAN_VIDEO_EMULATOR",))
 _LIMIT = re.compile("COST|CAP|BUDGET|SPEND|LIMIT")
+# Of the stores that are known here; taken for a path it would be a folder of that name.
+_ONE_SLASH = re.compile("(?:s3a?|oss|gc?s|az|abfss?|file|memory):(?!//)")
+# The one URL that is whole without a bucket or a folder.
+_MEMORY = "memory://"
 # Never shown, whatever is in them.
 _SECRET = ("storage_options", "push_token", "mcp_token")
 # What a type error of pydantic does not say.
@@ -271,8 +275,10 @@ class Settings(BaseSettings):
         except (ValueError, RuntimeError) as error:
             raise PydanticCustomError("place", "cannot be used: {why}", {"why": str(error)}) from None
         # As of s3://$BUCKET where that is not set; without its slashes it would be a folder of that name.
-        if "://" in value and not value.partition("://")[2].strip("/"):
+        if "://" in value and value != _MEMORY and not value.partition("://")[2].strip("/"):
             raise PydanticCustomError("place", "names no bucket and no folder")
+        if _ONE_SLASH.match(value):
+            raise PydanticCustomError("place", "is a URL that lacks a slash: two follow the colon")
         return value
 
     @field_validator("label_producer")
@@ -346,10 +352,10 @@ class Settings(BaseSettings):
     @property
     def store_url(self) -> str:
         """The folder or URL that holds `videos/` and `evidence/`."""
-        base = self.output_dir.rstrip("/")
-        if "://" in base:
-            return f"{base}/{ROOM}"
-        return str(Path(base).expanduser().absolute() / ROOM)
+        if "://" not in self.output_dir:
+            return str(Path(self.output_dir).expanduser().absolute() / ROOM)
+        base = self.output_dir if self.output_dir == _MEMORY else f"{self.output_dir.rstrip('/')}/"
+        return f"{base}{ROOM}"
 
     @property
     def readable_folders(self) -> tuple[Path, ...]:

@@ -44,17 +44,28 @@ def test_only_stores_that_were_thought_of_are_opened(url: str, why: str) -> None
 
 
 @pytest.mark.parametrize(
-    "given", ["s3://", "s3:///", "oss://", "gs://", "az://", "file://", "file:///", "memory://"]
+    ("given", "why"),
+    [
+        *(
+            (url, "names no bucket and no folder")
+            for url in ("s3://", "s3:///", "oss://", "gs://", "az://", "file:///")
+        ),
+        *((url, "lacks a slash") for url in ("s3:/bucket", "oss:bucket/films", "memory:/films")),
+    ],
 )
 def test_a_url_that_ends_before_it_names_something_is_no_folder_of_that_name(
-    given: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    given: str, why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
 
-    with pytest.raises(InvalidRequest, match="names no bucket and no folder"):
+    with pytest.raises(InvalidRequest, match=why):
         open_context(load_settings(output_dir=given))
 
     assert list(tmp_path.iterdir()) == []
+
+
+def test_memory_is_a_whole_url() -> None:
+    assert load_settings(output_dir="memory://").store_url.startswith("memory://alicloud")
 
 
 @pytest.mark.parametrize("given", ["~/clips", "file:///{tmp}/clips", "{tmp}/clips", "relative/clips"])
