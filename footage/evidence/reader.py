@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from footage.errors import BadRecord, NotThere, StorageProblem
 from footage.errors.actions import NextStep, Verify
 from footage.evidence.records import FORMAT, Record
+from footage.values.strict_json import deeper_than
 
 R = TypeVar("R", bound=Record)
 
@@ -114,7 +115,7 @@ class RecordReader:
             self.refuse(path, f"it is no JSON ({type(error).__name__})" if data else "it is empty")
         if not isinstance(fields, dict):
             self.refuse(path, "it is no JSON object")
-        if _deeper_than(fields, MAX_DEPTH):
+        if deeper_than(fields, MAX_DEPTH):
             self.refuse(path, "it is nested too deeply")
         return cast("dict[str, Any]", fields)
 
@@ -151,20 +152,6 @@ def _key_in(path: str) -> str | None:
 
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is no JSON")
-
-
-def _deeper_than(value: Any, most: int) -> bool:
-    level: list[Any] = [value]
-    for _ in range(most):
-        level = [
-            inner
-            for outer in level
-            if isinstance(outer, dict | list)
-            for inner in (cast("dict[str, Any]", outer).values() if isinstance(outer, dict) else outer)
-        ]
-        if not level:
-            return False
-    return True
 
 
 def _in_short(error: Exception) -> str:

@@ -13,6 +13,7 @@ from typing import Any, TypeGuard, cast
 from urllib.parse import urlsplit
 
 from footage.provider.results import TaskRow, TaskStatus, Usage
+from footage.values.strict_json import deeper_than
 
 # Longer than any clip, and the most that a record takes.
 MOST_SECONDS = 100_000
@@ -155,14 +156,4 @@ def http_date(value: str | None) -> datetime | None:
 
 def _is_small(value: Any) -> bool:
     """Whether it is neither too deep nor too large to be kept."""
-    level: list[Any] = [value]
-    for _ in range(_MOST_DEEP):
-        level = [
-            inner
-            for outer in level
-            if isinstance(outer, dict | list)
-            for inner in (mapping(outer).values() if isinstance(outer, dict) else cast("list[Any]", outer))
-        ]
-        if not level:
-            return len(json.dumps(value)) <= MOST_CHARS
-    return False
+    return not deeper_than(value, _MOST_DEEP) and len(json.dumps(value)) <= MOST_CHARS

@@ -1,10 +1,10 @@
-"""JSON from files that people write: no field twice, no NaN, and every mistake named."""
+"""JSON from files that people write: no field twice, no NaN, and every mistake named; and how deep any JSON is."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 
 class NotJson(ValueError):
@@ -44,6 +44,21 @@ def parse(
     except ValueError as error:
         # Such as a number of more digits than Python reads.
         raise NotJson(f"is not JSON: {error}") from error
+
+
+def deeper_than(value: Any, most: int) -> bool:
+    """Whether objects and lists are nested in more than so many levels."""
+    level: list[Any] = [value]
+    for _ in range(most):
+        level = [
+            inner
+            for outer in level
+            if isinstance(outer, dict | list)
+            for inner in (cast("dict[str, Any]", outer).values() if isinstance(outer, dict) else outer)
+        ]
+        if not level:
+            return False
+    return True
 
 
 def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

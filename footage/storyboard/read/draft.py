@@ -67,11 +67,15 @@ class Draft:
         """A value as words of the prompt, those of a list one after the other; what has other parts is doubted."""
         text = plain_text(value)
         if text is None:
-            self.doubt(
-                "prompt", None, key, value, "it is an object or a list of fields that we do not know",
-                others=(typed("--set", f"{self.id}.prompt=TEXT"),), acceptable=False,
-            )  # fmt: skip
+            self.doubt_words(key, value)
         return text or ""
+
+    def doubt_words(self, key: str, value: Any) -> None:
+        """Doubt a value that should be words of the prompt, and has parts that nobody knows."""
+        self.doubt(
+            "prompt", None, key, value, "it is an object or a list of fields that we do not know",
+            others=(typed("--set", f"{self.id}.prompt=TEXT"),), acceptable=False,
+        )  # fmt: skip
 
     def carry(self, field: str, *names: str) -> bool:
         """Take a source field over as one of ours. False when the source does not have it."""

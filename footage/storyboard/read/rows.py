@@ -53,7 +53,7 @@ def read_table(found: table.Table, base: Path | None, settlement: Settlement) ->
     titles = [line for line in found.above if not line.startswith(tuple(found.said))]
     if titles:
         parsed.title = titles[0]
-        parsed.guesses.append(Guess(None, "title", "line 1", titles[0], "it stands above the head line"))
+        parsed.guesses.append(Guess(None, "title", "above the head", titles[0], "it names no column"))
     return parsed
 
 

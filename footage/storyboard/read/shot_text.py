@@ -116,10 +116,7 @@ def put(draft: Draft, row: Row, source: TextSource, columns: Columns) -> None:
         value = row.get(name)
         text = text_of(value)
         if text is None:
-            draft.doubt(
-                "prompt", None, name, value, "it is an object or a list of fields that we do not know",
-                others=(typed("--set", f"{draft.id}.prompt=TEXT"),), acceptable=False,
-            )  # fmt: skip
+            draft.doubt_words(name, value)
             return
         if text and words.is_placeholder(text):
             draft.doubt(
