@@ -39,15 +39,8 @@ has_head = table.has_head
 
 def read_table(found: table.Table, base: Path | None, settlement: Settlement) -> Parsed:
     rows, unsure, skipped, shared = _shots_alone(found)
-    # Above a column of lengths there is that of the film.
-    lengths_of_shots = {"duration", "frames"} & {role for name in found.head for role in words.roles_of(name)}
-    said = {
-        name: value
-        for name, value in found.said.items()
-        if not lengths_of_shots.intersection(words.roles_of(name))
-    }
-    shots = nesting.with_all_of(said, rows, nesting.OF_ALL[0])
-    parsed = _read_rows(shots, base, FORMAT, settlement, _rate_in(said), unsure=unsure, shared=shared)
+    shots = nesting.with_all_of(found.said, rows, nesting.OF_ALL[0])
+    parsed = _read_rows(shots, base, FORMAT, settlement, _rate_in(found.said), unsure=unsure, shared=shared)
     parsed.shape = tuple(found.head)
     parsed.guesses += skipped
     titles = [line for line in found.above if not line.startswith(tuple(found.said))]

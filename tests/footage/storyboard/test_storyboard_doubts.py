@@ -177,6 +177,9 @@ PERHAPS_SHOTS = {
     "a scene's heading and what happens": (
         ("Scene,Description", "1,INT. KITCHEN - DAY. Anna pours coffee", "2,A cat sleeps"), "1",
     ),
+    "a heading that goes on, alone on its line": (
+        ("Shot,Framing,Description,Duration", "1,CU,A boat sails,5", ",,INT. KITCHEN. Anna pours coffee,"), "row2",
+    ),
     "a word of omission that is read in the picture": (
         ("Shot,Description,On screen", "1,A phone on a table,Hello", "2,A finger taps,Deleted"), "2",
     ),
@@ -203,6 +206,23 @@ def test_a_line_that_reads_like_something_else_is_neither_bought_nor_dropped_una
     assert list(doubts(data)) == [f"shots[{shot}].shots"]
     assert len(made.shots) == len(lines) - 1
     assert [one.id for one in guessed(data).shots] == [one.id for one in made.shots if one.id != shot]
+
+
+def test_what_stands_above_the_head_by_name_is_not_its_title_and_a_length_there_is_the_films():
+    lines = (
+        "Aspect ratio: 9:16",
+        "The Mill",
+        "Duration: 10 s",
+        "Shot,Description,Duration",
+        "1,A wheel turns,5",
+    )
+
+    board = read_board(table(*lines), name="list", defaults=MODEL).board
+
+    assert board.title == "The Mill"
+    assert [board.asked(shot)["duration"] for shot in board.shots] == [5]
+    without = [*lines[2:3], "Shot,Description", "1,A wheel turns"]
+    assert list(doubts(table(*without))) == ["duration"]
 
 
 @pytest.mark.parametrize("said", ["16:9 and 9:16", "see client", 5])
