@@ -45,7 +45,7 @@ def test_where_the_provider_is_hours_ahead_only_the_verdict_reads_the_list_that_
         older.client().create(older.wire_body())
     # By our own clock any of them may have been made after the intent.
     bench.emulator.advance(3 * 3600)
-    context = bench.context(reconcile_grace_s=1.0)
+    context = bench.context(reconcile_grace_s=3.0)
     context.account_lists = lists = _PagesRead(bench)
     clip = bench.clip(context)
     leave_unknown(clip, written_at=datetime.now(UTC), clock_offset_s=context.clock_offset_s)
