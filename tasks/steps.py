@@ -5,13 +5,14 @@ from __future__ import annotations
 from footage.clip import StepRunner
 from footage.evidence.state import Step
 from tasks.deliver import deliver
+from tasks.event_backlog import with_room_for_events
 from tasks.evidence import evidence
 from tasks.poll import poll
 from tasks.submit import submit
 
 STEPS: dict[Step, StepRunner] = {
-    Step.SUBMIT: submit,
-    Step.POLL: poll,
-    Step.DELIVER: deliver,
-    Step.SEAL: evidence,
+    Step.SUBMIT: with_room_for_events(submit),
+    Step.POLL: with_room_for_events(poll),
+    Step.DELIVER: with_room_for_events(deliver),
+    Step.SEAL: with_room_for_events(evidence),
 }

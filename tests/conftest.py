@@ -38,12 +38,13 @@ class PrefectServer:
     """A running server.
 
     `url` is the API's address, `home` its PREFECT_HOME with database and log, `environment` what a child
-    process needs to use it.
+    process needs to use it, `pid` its process.
     """
 
     url: str
     home: Path
     environment: dict[str, str]
+    pid: int
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -139,7 +140,7 @@ def _start_server(config: pytest.Config) -> tuple["subprocess.Popen[bytes]", Pre
         )
     config.add_cleanup(lambda: _stop(process))
     child = {**os.environ, "PREFECT_API_URL": url}
-    return process, PrefectServer(url, home, child)
+    return process, PrefectServer(url, home, child, process.pid)
 
 
 def _stop(process: "subprocess.Popen[bytes]") -> None:
