@@ -8,7 +8,6 @@ from prefect.cache_policies import NO_CACHE
 from footage.clip import Clip
 from footage.concurrency.executors import in_thread
 from footage.privacy.redact import redact
-from footage.request import VideoResponse
 from footage.steps.seal import seal_clip
 from tasks.clip_page import clip_bar, publish_clip_page
 from tasks.events import emit_clip_event
@@ -25,7 +24,7 @@ from tasks.retries import RETRIES, RETRY_DELAYS_S, tries_again
     cache_policy=NO_CACHE,
     persist_result=False,
 )
-async def evidence(clip: Clip) -> VideoResponse:
+async def evidence(clip: Clip) -> None:
     """Write the result with the hashes of everything it rests on, and publish the artifacts."""
     response = await in_thread(seal_clip, clip)
     await publish_clip_page(clip, response)
@@ -34,4 +33,3 @@ async def evidence(clip: Clip) -> VideoResponse:
     emit_clip_event(
         "succeeded", clip, video_url=redact(response.video_url), cost=cost, task_id=response.task_id
     )
-    return response

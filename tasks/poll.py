@@ -6,7 +6,6 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from footage.clip import Clip
-from footage.evidence.records import Outcome
 from footage.steps.poll import Progress, poll_clip
 from tasks.clip_page import clip_bar
 from tasks.events import emit_clip_event
@@ -24,7 +23,7 @@ from tasks.retries import RETRIES, RETRY_DELAYS_S, tries_again
     cache_policy=NO_CACHE,
     persist_result=False,
 )
-async def poll(clip: Clip) -> Outcome:
+async def poll(clip: Clip) -> None:
     """Wait until the provider's task ends."""
     outcome = await poll_clip(clip, _ProgressBar(clip))
     if outcome.status != "succeeded":
@@ -32,7 +31,6 @@ async def poll(clip: Clip) -> Outcome:
         await clip_bar(clip).end(as_cell(f"{clip.name}: {outcome.status}, {why}"), full=False)
     if outcome.status in ("failed", "lost"):
         emit_clip_event("failed", clip, code=outcome.code, reason=outcome.message)
-    return outcome
 
 
 class _ProgressBar:

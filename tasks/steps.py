@@ -10,6 +10,7 @@ from tasks.evidence import evidence
 from tasks.poll import poll
 from tasks.submit import submit
 
+# None of them returns anything: Prefect keeps a state of each object that a task returns until the run ends.
 STEPS: dict[Step, StepRunner] = {
     Step.SUBMIT: with_room_for_events(submit),
     Step.POLL: with_room_for_events(poll),

@@ -6,7 +6,6 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from footage.clip import Clip
-from footage.evidence.records import Receipt
 from footage.steps.submit import submit_clip
 from tasks.events import emit_clip_event
 
@@ -17,9 +16,8 @@ from tasks.events import emit_clip_event
 @task(
     name="submit", task_run_name="submit-{clip.name}", retries=0, cache_policy=NO_CACHE, persist_result=False
 )
-async def submit(clip: Clip) -> Receipt | None:
+async def submit(clip: Clip) -> None:
     """Buy the clip once, or find the purchase whose answer was lost."""
     receipt = await submit_clip(clip)
     if receipt is not None:
         emit_clip_event("submitted", clip, task_id=receipt.task_id, adopted=receipt.adopted)
-    return receipt

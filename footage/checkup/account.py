@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from footage.catalogue import CATALOGUE, card
+from footage.catalogue import CATALOGUE, REGION_NAMES, card
 from footage.checkup.completion_events import event_findings
 from footage.checkup.finding import Finding, examine
 from footage.credentials import DEFAULT_ACCOUNT
@@ -53,6 +53,11 @@ def provider_findings(context: Context, *, keep: bool = False) -> Generator[Find
 
 def _key(context: Context) -> Finding:
     key = context.buying_keys[0]
+    if context.region and context.region not in REGION_NAMES:
+        message = f"{context.region!r} is no region with these models"
+        return Finding(
+            "key", "fail", message, f"one of {', '.join(REGION_NAMES)}, in WAN_VIDEO_REGION or the block", 2
+        )
     of = f", of region {context.region}" if context.region else ", region not given"
     return Finding("key", "ok", f"{key.fingerprint}… from the {key.source}{of}")
 

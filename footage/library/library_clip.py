@@ -58,7 +58,7 @@ class LibraryClip:
     at: datetime | None = None
     size: str = ""
     duration_s: float | None = None
-    # Of a finished clip what it cost, else what it was quoted at.
+    # Of a finished clip what it cost, else what it was quoted at; of what failed or was canceled nothing.
     amount: Decimal | None = None
     currency: str = ""
     emulated: bool = False
@@ -134,17 +134,20 @@ def _finished(result: ResultRecord, order: Order | None) -> LibraryClip:
 
 def _unfinished(state: ClipState, order: Order | None) -> LibraryClip:
     last = state.last
+    now = _state(state)
+    # The provider bills what succeeds.
+    quote = None if order is None or now in ("failed", "canceled") else order.quote
     return LibraryClip(
         key=state.key,
-        state=_state(state),
+        state=now,
         detail=state_in_words(state),
         prompt=_prompt(order),
         model=order.model if order is not None else "",
         at=last.intent.written_at if last is not None else None,
         size="" if order is None else f"{order.expected.width}*{order.expected.height}",
         duration_s=None if order is None else float(order.expected.duration_s),
-        amount=None if order is None else order.quote.amount,
-        currency="" if order is None else order.quote.currency,
+        amount=None if quote is None else quote.amount,
+        currency="" if quote is None else quote.currency,
         emulated=bool(last is not None and last.intent.emulated),
     )
 

@@ -166,14 +166,17 @@ async def _each(
     clips: list[Unfinished], finish_one: Callable[[Unfinished], Awaitable[bool]], at_once: int
 ) -> list[Unfinished]:
     """Finish each of them, so many at once; those that are not made yet."""
-    room = asyncio.Semaphore(at_once)
+    not_yet: set[str] = set()
+    # Shared, so that each takes the next that nobody has; a task for each clip would stay in memory until all are done.
+    rest = iter(clips)
 
-    async def finished(clip: Unfinished) -> bool:
-        async with room:
-            return await finish_one(clip)
+    async def finish_some() -> None:
+        for clip in rest:
+            if not await finish_one(clip):
+                not_yet.add(clip.key)
 
-    over = await asyncio.gather(*map(finished, clips))
-    return [clip for clip, is_over in zip(clips, over, strict=True) if not is_over]
+    await asyncio.gather(*(finish_some() for _ in range(min(at_once, len(clips)))))
+    return [clip for clip in clips if clip.key in not_yet]
 
 
 def _expiry_s(clip: Unfinished) -> float:

@@ -47,6 +47,18 @@ def _doctor(capsys: pytest.CaptureFixture[str]) -> tuple[int, dict[str, dict[str
     return code, {finding["name"]: finding for finding in json.loads(capsys.readouterr().out)}
 
 
+def test_doctor_refuses_a_region_that_no_model_has(
+    out: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WAN_VIDEO_REGION", "mars")
+
+    code, findings = _doctor(capsys)
+
+    assert (code, findings["key"]["level"]) == (2, "fail")
+    assert "'mars'" in findings["key"]["message"]
+    assert "ap-southeast-1" in findings["key"]["fix"]
+
+
 def test_doctor_is_content_where_a_run_would_succeed(out: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, findings = _doctor(capsys)
 

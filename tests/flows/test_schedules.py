@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -41,6 +42,14 @@ def test_a_schedule_is_switched_with_its_parameters_kept(
     assert (paused["active"], paused["parameters"]) == (False, before["parameters"])
 
 
+def test_the_schedules_of_one_deployment_are_shown_alone(
+    set_up: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["schedule", "ls", NAME, "--json"]) == 0
+
+    assert [(one["deployment"], one["slug"]) for one in json.loads(capsys.readouterr().out)] == [(NAME, SLUG)]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("switch", ["resume", "pause"])
 def test_parameters_that_prefects_own_command_takes_away_are_seen_and_given_back(
@@ -78,6 +87,8 @@ def test_parameters_that_prefects_own_command_takes_away_are_seen_and_given_back
         (["resume", "generate-video/nothing"], "generate-video/nothing"),
         (["pause", NAME, "every-full-moon"], "every-full-moon"),
         (["pause", "storyboard/storyboard"], "storyboard/storyboard"),
+        (["ls", "generate-video/nothing"], "generate-video/nothing"),
+        (["ls", NAME, "every-full-moon"], "every-full-moon"),
     ],
 )
 def test_a_schedule_that_is_not_there_is_named(

@@ -14,6 +14,7 @@ import httpx
 import pytest
 from emulatedrun import stop_shared_emulator
 
+from flows.cli import run
 from footage.emulated_environment import state_folder
 
 pytestmark = pytest.mark.filterwarnings("default::DeprecationWarning", "ignore:unclosed:ResourceWarning")
@@ -120,3 +121,9 @@ def test_only_what_emulator_made_can_be_removed(capsys: pytest.CaptureFixture[st
 
     assert run(["setup", "--remove"]) == 2
     assert "--emulator --remove" in capsys.readouterr().err
+
+
+def test_no_block_of_a_key_is_made_for_the_stand_in(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["setup", "--emulator", "--credentials-block", "mine"]) == 2
+
+    assert "credentials_block" in capsys.readouterr().err

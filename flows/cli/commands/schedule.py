@@ -22,7 +22,7 @@ def schedule(
 
     Args:
         action: ls, resume or pause.
-        deployment: A deployment, such as generate-video/generate-video.
+        deployment: A deployment, such as generate-video/generate-video; with ls only its schedules.
         slug: Which of its schedules, if it has several.
         json: Print the schedules as JSON, alone on stdout.
     """
@@ -30,7 +30,7 @@ def schedule(
     from prefect.client.orchestration import get_client
 
     from flows.cli.provisioning.prefect_yaml import find_project
-    from flows.cli.provisioning.schedules import find_schedule, read_schedules, switch
+    from flows.cli.provisioning.schedules import find_schedule, read_schedules, schedules_of, switch
     from flows.cli.server_address import prefect_server
     from footage.errors import InvalidRequest, Problem
 
@@ -47,6 +47,8 @@ def schedule(
             given = f", with its parameters again: {', '.join(one.lost)}" if one.lost else ""
             tell(f"{one.deployment} {one.slug} is {'on' if action == 'resume' else 'off'}{given}.")
             found = list(read_schedules(client, find_project()))
+        elif deployment is not None:
+            found = schedules_of(found, deployment, slug)
     if json:
         names = ("deployment", "slug", "active", "when")
         print_json(

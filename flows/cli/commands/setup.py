@@ -23,10 +23,13 @@ if TYPE_CHECKING:
     from flows.cli.provisioning import Done
     from footage.credentials import ApiKey
 
+# Runs look for the block of this name by themselves.
+_KEY_BLOCK = "dashscope"
+
 
 def setup(
     *,
-    credentials_block: Annotated[str, Parameter(metavar="NAME")] = "dashscope",
+    credentials_block: Annotated[str, Parameter(metavar="NAME")] = _KEY_BLOCK,
     storage_block: BlockName = None,
     no_key: Switch = False,
     key_on_open_server: Switch = False,
@@ -56,6 +59,12 @@ def setup(
         raise InvalidRequest(
             problems=(Problem("remove", "(without --emulator)", "only what --emulator made is taken away"),),
             next_step="wan-video setup --emulator --remove",
+        )
+    if emulator and credentials_block != _KEY_BLOCK:
+        what = "no key is kept for the stand-in"
+        raise InvalidRequest(
+            problems=(Problem("credentials_block", credentials_block, what, "without --emulator"),),
+            next_step="wan-video setup --emulator",
         )
     show_progress()
     from flows.cli.server_address import prefect_server
@@ -94,7 +103,7 @@ def _blocks(done: Sequence[Done]) -> list[str]:
     there = {one.kind: one.name for one in done if one.became != "skipped"}
     credentials, storage = there.get("credentials"), there.get("storage")
     return [
-        *([f"--param credentials_block={credentials}"] if credentials not in (None, "dashscope") else []),
+        *([f"--param credentials_block={credentials}"] if credentials not in (None, _KEY_BLOCK) else []),
         *([f"--param storage_block={storage}"] if storage is not None else []),
     ]
 

@@ -54,20 +54,36 @@ def read_schedules(client: SyncPrefectClient, project: Project) -> Iterator[Sche
             yield Schedule(name, deployment.id, plan.id, slug, plan.active, when, parameters, lost)
 
 
+def schedules_of(schedules: list[Schedule], deployment: str, slug: str | None) -> list[Schedule]:
+    """Those of a deployment, or the one of that slug.
+
+    Raises:
+        InvalidRequest: There is none like that.
+    """
+    of_it = [one for one in schedules if one.deployment == deployment]
+    found = [one for one in of_it if slug in (None, one.slug)]
+    if not found:
+        raise _no_such(schedules, deployment, slug, "has no such schedule on this server")
+    return found
+
+
 def find_schedule(schedules: list[Schedule], deployment: str, slug: str | None) -> Schedule:
     """The one that is meant.
 
     Raises:
         InvalidRequest: There is none like that, or more than one.
     """
+    found = schedules_of(schedules, deployment, slug)
+    if len(found) > 1:
+        raise _no_such(schedules, deployment, slug, "has more than one schedule")
+    return found[0]
+
+
+def _no_such(schedules: list[Schedule], deployment: str, slug: str | None, what: str) -> InvalidRequest:
     of_it = [one for one in schedules if one.deployment == deployment]
-    found = [one for one in of_it if slug in (None, one.slug)]
-    if len(found) == 1:
-        return found[0]
     name, value = ("schedule", slug) if of_it and slug else ("deployment", deployment)
-    what = "has more than one schedule" if len(found) > 1 else "has no such schedule on this server"
     allowed = ", ".join(f"{one.deployment} {one.slug}" for one in of_it or schedules)
-    raise InvalidRequest(
+    return InvalidRequest(
         problems=(Problem(name, str(value), what, allowed or None),), next_step="wan-video schedule"
     )
 

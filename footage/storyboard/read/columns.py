@@ -35,6 +35,7 @@ _WORDS = {
     "visible_label": ("none", "provider", "own"),
 }  # fmt: skip
 _FLAGS = ("watermark", "strict", "prompt_extend", "audio")
+_LINES = ("line", "lines", "text", "content", "words", "speech")
 _INNER = ("subject", "scene", "setting", "lighting", "ambiance", "style", "composition", "shottype", "mood")
 
 Row = Mapping[str, Any]
@@ -204,6 +205,28 @@ def text_of(value: Any) -> str | None:
         parts.setdefault(role, []).append(text_of(item))
     order = ("framing", "angle", "prompt", "description", "movement", "lens")
     return _joined([text for role in order for text in parts.get(role, [])])
+
+
+def spoken(value: Any) -> str:
+    """What is said in a list or an object of any fields: its lines where they are named, else all of its texts."""
+    if (items := as_list(value)) is not None:
+        return sentence(spoken(item) for item in items)
+    inner = as_mapping(value)
+    if inner is None:
+        return text_of(value) or ""
+    lines = [
+        item for key, item in inner.items() if "dialogue" in words.roles_of(key) or words.plain(key) in _LINES
+    ]
+    return sentence(map(spoken, lines)) if lines else ": ".join(filter(None, map(spoken, inner.values())))
+
+
+def has_words(value: Any) -> bool:
+    """Whether there are words in a cell, or in what it holds: no mark, and no number alone."""
+    if isinstance(value, str):
+        letters = re.findall(r"[^\W\d_]", value)
+        return not words.nothing(value) and len(letters) > (2 if value.isascii() else 1)
+    inner = as_list(value) or list((as_mapping(value) or {}).values())
+    return any(map(has_words, inner))
 
 
 def _joined(texts: Sequence[str | None]) -> str | None:

@@ -70,11 +70,11 @@ class Draft:
             self.doubt_words(key, value)
         return text or ""
 
-    def doubt_words(self, key: str, value: Any) -> None:
-        """Doubt a value that should be words of the prompt, and has parts that nobody knows."""
+    def doubt_words(self, key: str, value: Any, field: str = "prompt") -> None:
+        """Doubt a value that should be words of a prompt, and has parts that nobody knows."""
         self.doubt(
-            "prompt", None, key, value, "it is an object or a list of fields that we do not know",
-            others=(typed("--set", f"{self.id}.prompt=TEXT"),), acceptable=False,
+            field, None, key, value, "it is an object or a list of fields that we do not know",
+            others=(typed("--set", f"{self.id}.{field}=TEXT"),), acceptable=False,
         )  # fmt: skip
 
     def carry(self, field: str, *names: str) -> bool:

@@ -139,6 +139,17 @@ def read_json(data: object, base: Path | None, settlement: Settlement) -> Parsed
     title = parsed.metadata.get("title") or parsed.metadata.get("name")
     if isinstance(title, str):
         parsed.title = title
+    beside = [
+        name
+        for name, said in around.items()
+        if isinstance(said, str) and column_roles.has_words(said) and not words.roles_of(name)
+        and words.plain(name) not in ("title", "name")
+    ]  # fmt: skip
+    if beside:
+        why = (
+            "said of the whole board and in no prompt; what is to be seen belongs into the text of each shot"
+        )
+        parsed.guesses.append(Guess(None, "not used", "beside the shots", ", ".join(beside), why))
     return parsed
 
 
@@ -181,7 +192,24 @@ def _read_rows(
         for part in columns.parts
         if part.sureness != "known"
     ]
+    guesses += _not_used(rows, columns, source, settlement)
     return Parsed(format, drafts, guesses=[*guesses, *out], parts=[*columns.parts, *parts])
+
+
+def _not_used(
+    rows: Sequence[Mapping[str, Any]], columns: Columns, source: shot_text.TextSource, settlement: Settlement
+) -> list[Guess]:
+    """Columns with words that are no part of anything, such as a style, so that nobody pays for clips without it."""
+    used = {*source.names, *(name for named in columns.roles.values() for name in named)}
+    names = [
+        name
+        for name in dict.fromkeys(name for row in rows for name in row)
+        if name not in used
+        and settlement.of(name) is None
+        and any(column_roles.has_words(row.get(name)) for row in rows)
+    ]
+    why = "in no prompt; --map NAME=description adds a column to the text, --map NAME=metadata says that it is right so"
+    return [Guess(None, "not used", "the columns", ", ".join(names), why)] if names else []
 
 
 def _ask_of_shared_length(draft: Draft, name: str) -> None:
@@ -278,7 +306,7 @@ def _shot(
         if (found := draft.find(*names)) is None:
             continue
         if role in _STORY:
-            draft.take(role, found[0], column_roles.text_of(found[1]) or "")
+            _put_story(draft, role, *found)
         elif role in REQUEST_FIELDS and role not in _HANDLED:
             draft.take(role, found[0], column_roles.typed(role, found[1]))
     draft.transition(*columns.all("transition"))
@@ -288,6 +316,14 @@ def _shot(
     _size(draft, columns)
     _rate(draft, columns)
     return draft
+
+
+def _put_story(draft: Draft, role: str, name: str, said: Any) -> None:
+    text = column_roles.text_of(said)
+    if text is None and role == "negative_prompt":
+        draft.doubt_words(name, said, role)
+        return
+    draft.take(role, name, column_roles.spoken(said) if text is None else text)
 
 
 def _model(draft: Draft, columns: Columns) -> None:

@@ -68,6 +68,7 @@ def test_each_state_is_told_with_what_it_costs(store: Store, tmp_path: Path) -> 
     bought(store, "on its way")
     failed(store, "refused")
     failed(store, "gone", "lost")
+    failed(store, "taken back", "canceled")
     finished(store, "done")
     broken = ordered(store, "broken").key
     store.create(f"evidence/{broken}/result.json", b"{}")
@@ -75,10 +76,14 @@ def test_each_state_is_told_with_what_it_costs(store: Store, tmp_path: Path) -> 
     states = {clip.prompt or clip.state: clip for clip in find(store, tmp_path).clips}
     assert {name: clip.state for name, clip in states.items()} == {
         "asked only": "ordered", "on its way": "open", "refused": "failed", "gone": "lost", "done": "finished",
+        "taken back": "canceled",
         "unreadable": "unreadable",
     }  # fmt: skip
     assert "does not fit" in states["unreadable"].detail
     assert (states["done"].amount, states["done"].currency) == (states["on its way"].amount, "CNY")
+    # The provider bills what succeeds, whether it could be fetched or not.
+    assert states["gone"].amount == states["done"].amount
+    assert states["refused"].amount is states["taken back"].amount is None
 
 
 def test_a_second_look_reads_nothing_of_a_finished_clip(store: Store, tmp_path: Path) -> None:

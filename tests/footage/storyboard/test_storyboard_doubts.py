@@ -356,3 +356,51 @@ def test_a_picture_with_the_slashes_of_windows_is_found_beside_the_board_and_in_
     in_assets = read_board(board, settled=settled).board.shots[0].request["reference_image"]
 
     assert beside == in_assets == str((tmp_path / "frames" / "boat.png").resolve())
+
+
+def not_used(data: bytes) -> dict[str, str]:
+    """What is said to be in no prompt, by where it stands."""
+    guesses = read_board(data, name="list", defaults=MODEL).guesses
+    return {guess.taken_from: guess.value for guess in guesses if guess.field == "not used"}
+
+
+def test_words_that_are_in_no_prompt_are_told():
+    columns = table(
+        "Shot,Description,Style,Takes,Light", "1,A boat,watercolour,3,dusk", "2,A rope,watercolour,1,x"
+    )
+    chinese = table("镜号,画面,画风", "1,湖上有一条小船,水彩")
+    beside = {"title": "Night", "style": "watercolour", "takes": "3", "shots": [{"prompt": "A boat"}]}
+
+    assert not_used(columns) == {"the columns": "Style, Light"}
+    assert not_used(chinese) == {"the columns": "画风"}
+    assert not_used(json.dumps(beside).encode()) == {"beside the shots": "style"}
+
+
+def test_what_a_person_left_out_or_put_into_the_text_is_not_told_again():
+    columns = table("Shot,Description,Style,Light", "1,A boat,watercolour,dusk")
+    said = Settlement({"Description": "description", "Style": "description", "Light": "metadata"})
+
+    read = read_board(columns, name="list", defaults=MODEL, settled=said)
+
+    assert [guess for guess in read.guesses if guess.field == "not used"] == []
+    assert "watercolour" in read.board.shots[0].request["prompt"]
+
+
+@pytest.mark.parametrize(
+    ("dialogue", "cue"),
+    [
+        ([{"character": "Ann", "line": "Late?"}, {"character": "Ben", "line": "Always."}], "Late? Always."),
+        ({"speaker": "Ann", "text": "Late?"}, "Late?"),
+        ([{"Ann": "Late?"}, {"Ben": "Always."}], "Late? Always."),
+    ],
+)
+def test_dialogue_in_objects_is_what_is_said_in_them(dialogue: object, cue: str):
+    board = {"shots": [{"id": "a", "prompt": "A boat", "duration": 5, "dialogue": dialogue}]}
+
+    assert read_board(json.dumps(board).encode(), name="list", defaults=MODEL).board.shots[0].dialogue == cue
+
+
+def test_a_negative_prompt_of_unknown_parts_is_asked_about():
+    board = {"shots": [{"id": "a", "prompt": "A boat", "negative_prompt": {"bad": "blur"}}]}
+
+    assert doubts(json.dumps(board).encode()) == {"shots[a].negative_prompt": "--set a.negative_prompt=TEXT"}
