@@ -110,7 +110,11 @@ async def harvest_store(
     gate = PrioritySemaphore(DELIVERIES_AT_ONCE)
     until_s = boot_clock_s() + context.settings.deadline_s
 
-    async def finish(clips: list[Unfinished]) -> None:
+    # Those that the account's tasks bring to light come while the others are waited for, which may be long.
+    at_once_later = max(1, at_once // 4)
+    at_once_first = max(1, at_once - at_once_later)
+
+    async def finish(clips: list[Unfinished], at_once: int) -> None:
         # All are asked for at once, so that none that is made waits for one that is not. Of more than may be worked on
         # at once, all are asked for once before any is waited for.
         if len(clips) > at_once:
@@ -134,7 +138,7 @@ async def harvest_store(
             unclaimed, more = await _compare(context, list_tasks, found, report)
             if more:
                 await tell(more)
-                await finish(more)
+                await finish(more, at_once_later)
         except Exception as error:
             # A mistake of ours here must not cost what is marked its 24 hours.
             told = (
@@ -148,11 +152,11 @@ async def harvest_store(
     clips = [*found.unfinished]
     await tell(clips)
     if keys:
-        await finish(clips)
+        await finish(clips, at_once)
         return report
     unknown = [clip.key for clip in clips if clip.task_id is None and not _left_to_a_person(context, clip)]
     # The list of a busy account takes minutes, and what is marked has no need of it.
-    _, unclaimed = await asyncio.gather(finish(clips), compare_and_finish())
+    _, unclaimed = await asyncio.gather(finish(clips, at_once_first), compare_and_finish())
     if unclaimed and unknown:
         # What was unknown may have turned out to be one of them.
         found_now = await in_thread(tasks_found_for, context.store, unknown)

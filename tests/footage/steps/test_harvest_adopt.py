@@ -323,7 +323,7 @@ def test_the_log_of_each_clip_begins_with_what_its_run_said_before(bench: Bench)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("waiting", "at_once"), [(12, CLIPS_AT_ONCE), (4, 2)])
+@pytest.mark.parametrize(("waiting", "at_once"), [(12, CLIPS_AT_ONCE), (4, 3)])
 async def test_a_clip_that_is_made_does_not_wait_for_many_that_are_not(
     bench: Bench, waiting: int, at_once: int
 ) -> None:

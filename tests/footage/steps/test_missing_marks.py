@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
 from bench import MODEL, Bench
 from countedstore import CountedStore
 from harvests import book, harvest, listed, unreachable
+from plainsteps import PLAIN_STEPS
 from records import bought
 
+from footage.clip import Clip
+from footage.concurrency.executors import in_thread
 from footage.errors import SubmissionUnknown
 from footage.evidence.lease import Lease, Worker
+from footage.evidence.state import Step
 from footage.evidence.stored_clips import keys_in
+from footage.provider import TaskRow
+from footage.steps.harvest import harvest_store
 from footage.steps.open_clips import repair_markers
 from footage.storage import Store
 
@@ -31,6 +38,40 @@ def test_a_bought_clip_without_a_mark_is_found_by_the_account_s_tasks_and_finish
     assert without.delivered == []
     assert report.delivered == [clip.key]
     assert not any(task["task_id"] in line for line in report.strangers for task in bench.tasks())
+
+
+async def test_what_the_account_s_tasks_brought_to_light_is_no_more_at_once(bench: Bench) -> None:
+    await harvest_store(bench.context(), PLAIN_STEPS, list_tasks=_nothing_listed)
+    clips = [await in_thread(book, bench, generation_s=80_000.0, take=take) for take in range(1, 11)]
+    for clip in clips[6:]:
+        clip.evidence.unmark_open()
+    asked, waiting = set[str](), set[str]()
+    most = 0
+    all_asked = asyncio.Event()
+
+    async def poll(clip: Clip) -> Any:
+        nonlocal most
+        asked.add(clip.key)
+        waiting.add(clip.key)
+        most = max(most, len(waiting))
+        if len(asked) == len(clips):
+            all_asked.set()
+        try:
+            await PLAIN_STEPS[Step.POLL](clip)
+        finally:
+            waiting.remove(clip.key)
+
+    steps = {**PLAIN_STEPS, Step.POLL: poll}
+    finished = asyncio.create_task(harvest_store(bench.context(deadline_s=3.0), steps, at_once=4))
+    async with asyncio.timeout(30):
+        await all_asked.wait()
+        await finished
+
+    assert 1 < most <= 4
+
+
+async def _nothing_listed(*_: Any) -> list[TaskRow]:
+    return []
 
 
 def test_what_the_account_s_tasks_brought_to_light_is_marked_where_it_cannot_be_finished_yet(
