@@ -40,9 +40,9 @@ def test_a_bought_clip_without_a_mark_is_found_by_the_account_s_tasks_and_finish
     assert not any(task["task_id"] in line for line in report.strangers for task in bench.tasks())
 
 
-async def test_what_the_account_s_tasks_brought_to_light_is_no_more_at_once(bench: Bench) -> None:
-    await harvest_store(bench.context(), PLAIN_STEPS, list_tasks=_nothing_listed)
-    clips = [await in_thread(book, bench, generation_s=80_000.0, take=take) for take in range(1, 11)]
+async def test_what_the_account_s_tasks_brought_to_light_is_no_more_at_once(alone: Bench) -> None:
+    await harvest_store(alone.context(), PLAIN_STEPS, list_tasks=_nothing_listed)
+    clips = [await in_thread(book, alone, generation_s=80_000.0, take=take) for take in range(1, 11)]
     for clip in clips[6:]:
         clip.evidence.unmark_open()
     asked, waiting = set[str](), set[str]()
@@ -62,7 +62,7 @@ async def test_what_the_account_s_tasks_brought_to_light_is_no_more_at_once(benc
             waiting.remove(clip.key)
 
     steps = {**PLAIN_STEPS, Step.POLL: poll}
-    finished = asyncio.create_task(harvest_store(bench.context(deadline_s=3.0), steps, at_once=4))
+    finished = asyncio.create_task(harvest_store(alone.context(deadline_s=3.0), steps, at_once=4))
     async with asyncio.timeout(30):
         await all_asked.wait()
         await finished
