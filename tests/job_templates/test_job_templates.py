@@ -164,6 +164,7 @@ def test_a_pod_has_our_settings_and_takes_every_secret_by_its_name(
     assert variables["OUTPUT_DIR"] == "s3://bucket/films"
     assert variables["PREFECT_API_URL"] == prefect_server.url
     assert variables["PREFECT_FLOWS_HEARTBEAT_FREQUENCY"] == "60"
+    assert variables["MALLOC_ARENA_MAX"] == "2"
     assert variables["PREFECT_LOGGING_EXTRA_LOGGERS"] == "footage"
     assert container["envFrom"] == [{"secretRef": {"name": "wan-video"}}]
     assert not {"PREFECT_API_AUTH_STRING", "PREFECT_HOME"} & variables.keys()
@@ -252,6 +253,7 @@ def test_a_task_of_ecs_has_our_settings_and_takes_every_secret_by_its_name(
     assert _variables(container, "environment") == {"OUTPUT_DIR": "s3://bucket/films"}
     assert variables["PREFECT_API_URL"] == prefect_server.url
     assert variables["PREFECT_FLOWS_HEARTBEAT_FREQUENCY"] == "60"
+    assert variables["MALLOC_ARENA_MAX"] == "2"
     assert variables["PREFECT_LOGGING_EXTRA_LOGGERS"] == "footage"
     secrets = {one["name"]: one["valueFrom"] for one in container["secrets"]}
     assert secrets == {name: f"{SECRET}:{name}::" for name in secrets}

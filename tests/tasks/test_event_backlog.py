@@ -14,6 +14,7 @@ from prefect import flow
 from prefect.events import emit_event
 
 from tasks.event_backlog import MOST_WAITING, events_waiting, with_room_for_events
+from tasks.steps import STEPS
 
 if TYPE_CHECKING:
     from conftest import PrefectServer
@@ -67,3 +68,18 @@ def test_a_server_that_takes_nothing_holds_a_step_up_for_so_long_only(prefect_se
 
     (waiting,) = run(is_not_answered).result()
     assert waiting > MOST_WAITING
+
+
+def test_each_step_of_a_clip_waits(prefect_server: PrefectServer) -> None:
+    @flow
+    async def lies_behind() -> set[asyncio.Future[Any]]:
+        with _too_many_events(prefect_server):
+            steps = [asyncio.ensure_future(step(cast("Any", None))) for step in STEPS.values()]
+            # One that begins fails at once, without a clip.
+            begun, _ = await asyncio.wait(steps, timeout=1.5, return_when=asyncio.FIRST_COMPLETED)
+            for step in steps:
+                step.cancel()
+            await asyncio.gather(*steps, return_exceptions=True)
+        return begun
+
+    assert run(lies_behind).result() == set()

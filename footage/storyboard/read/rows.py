@@ -139,17 +139,7 @@ def read_json(data: object, base: Path | None, settlement: Settlement) -> Parsed
     title = parsed.metadata.get("title") or parsed.metadata.get("name")
     if isinstance(title, str):
         parsed.title = title
-    beside = [
-        name
-        for name, said in around.items()
-        if isinstance(said, str) and column_roles.has_words(said) and not words.roles_of(name)
-        and words.plain(name) not in ("title", "name")
-    ]  # fmt: skip
-    if beside:
-        why = (
-            "said of the whole board and in no prompt; what is to be seen belongs into the text of each shot"
-        )
-        parsed.guesses.append(Guess(None, "not used", "beside the shots", ", ".join(beside), why))
+    parsed.guesses += _not_used_beside(around)
     return parsed
 
 
@@ -210,6 +200,21 @@ def _not_used(
     ]
     why = "in no prompt; --map NAME=description adds a column to the text, --map NAME=metadata says that it is right so"
     return [Guess(None, "not used", "the columns", ", ".join(names), why)] if names else []
+
+
+def _not_used_beside(around: Mapping[str, Any]) -> list[Guess]:
+    """The same of what is said of all shots, beside them or in settings."""
+    names = [
+        name
+        for level in (around, *nesting.settings_in(around))
+        for name, said in level.items()
+        if isinstance(said, str)
+        and column_roles.has_words(said)
+        and not words.roles_of(name)
+        and words.plain(name) not in ("title", "name")
+    ]
+    why = "said of the whole board and in no prompt; what is to be seen belongs into the text of each shot"
+    return [Guess(None, "not used", "beside the shots", ", ".join(names), why)] if names else []
 
 
 def _ask_of_shared_length(draft: Draft, name: str) -> None:

@@ -369,11 +369,14 @@ def test_words_that_are_in_no_prompt_are_told():
         "Shot,Description,Style,Takes,Light", "1,A boat,watercolour,3,dusk", "2,A rope,watercolour,1,x"
     )
     chinese = table("镜号,画面,画风", "1,湖上有一条小船,水彩")
-    beside = {"title": "Night", "style": "watercolour", "takes": "3", "shots": [{"prompt": "A boat"}]}
+    beside = {
+        "title": "Night", "style": "watercolour", "takes": "3", "settings": {"mood": "calm", "fps": 24},
+        "shots": [{"prompt": "A boat"}],
+    }  # fmt: skip
 
     assert not_used(columns) == {"the columns": "Style, Light"}
     assert not_used(chinese) == {"the columns": "画风"}
-    assert not_used(json.dumps(beside).encode()) == {"beside the shots": "style"}
+    assert not_used(json.dumps(beside).encode()) == {"beside the shots": "style, mood"}
 
 
 def test_what_a_person_left_out_or_put_into_the_text_is_not_told_again():
