@@ -72,7 +72,7 @@ def test_a_server_that_takes_nothing_holds_a_step_up_for_so_long_only(prefect_se
 
 def test_each_step_of_a_clip_waits(prefect_server: PrefectServer) -> None:
     @flow
-    async def lies_behind() -> set[asyncio.Future[Any]]:
+    async def lies_behind() -> set[asyncio.Task[Any]]:
         with _too_many_events(prefect_server):
             steps = [asyncio.ensure_future(step(cast("Any", None))) for step in STEPS.values()]
             # One that begins fails at once, without a clip.
