@@ -14,6 +14,7 @@
     evidence/<key>/delivered.json               the files in videos/, verified
     evidence/<key>/result.json                  the response; the clip is finished
     evidence/<key>/labelled-<k>.json            the copy with the visible label; the last one counts
+    evidence/<key>/last-frame-<k>.json          the frame that other shots start from; the last one counts
     evidence/<key>/run.log
     claims/<task_id>.json                       which attempt owns the task
     claimed/<key>/<task_id>.json                a task that is claimed for the clip, or is about to be
@@ -48,7 +49,12 @@ from footage.errors import AlreadyThere, NotThere, StorageProblem
 from footage.evidence.attempts import AttemptReader
 from footage.evidence.cancel_wishes import wishes_in
 from footage.evidence.claims import Claims
-from footage.evidence.delivered_records import DeliveredRecord, LabelledRecord, ResultRecord
+from footage.evidence.delivered_records import (
+    DeliveredRecord,
+    LabelledRecord,
+    LastFrameRecord,
+    ResultRecord,
+)
 from footage.evidence.growing_file import GrowingFile
 from footage.evidence.kept_files import KeptFiles
 from footage.evidence.reader import RecordReader
@@ -71,8 +77,10 @@ if TYPE_CHECKING:
 
 R = TypeVar("R", bound=Record)
 D = TypeVar("D", DeliveredRecord, ResultRecord)
+M = TypeVar("M", LabelledRecord, LastFrameRecord)
 
 _LABELLED_FILE = re.compile(r"/labelled-(\d{1,18})\.json$")
+_LAST_FRAME_FILE = re.compile(r"/last-frame-(\d{1,18})\.json$")
 # What earlier releases do not have in its name.
 _HASH_OF_IMAGE = re.compile(r"\Areference-[0-9a-f]{16}(?=\.)")
 _KEY = re.compile(r"[0-9a-f]{64}")
@@ -142,15 +150,11 @@ class ClipEvidence:
 
     def labelled(self) -> LabelledRecord | None:
         """The copy with the visible label, or None where none was made."""
-        found = {
-            int(match[1]): match.string for n in self.files.list() if (match := _LABELLED_FILE.search(n))
-        }
-        if not found:
-            return None
-        record = self.reader.record(found[max(found)], LabelledRecord, key=self.key)
-        if record.file.path != f"videos/{self.key}.labelled.mp4":
-            self.reader.refuse(found[max(found)], "its file is not where the copy of this clip is")
-        return record
+        return self._newest(_LABELLED_FILE, LabelledRecord, f"videos/{self.key}.labelled.mp4")
+
+    def last_frame(self) -> LastFrameRecord | None:
+        """The kept frame that other shots start from, or None where none did."""
+        return self._newest(_LAST_FRAME_FILE, LastFrameRecord, f"videos/{self.key}.last.png")
 
     def order(self) -> dict[str, Any]:
         """`request.json` as it was when the clip was first ordered.
@@ -305,6 +309,10 @@ class ClipEvidence:
         """Keep what was drawn over the clip; an earlier copy was lost, or is of other bytes."""
         return self._next(lambda number: f"labelled-{number}.json", record)
 
+    def write_last_frame(self, record: LastFrameRecord) -> LastFrameRecord:
+        """Keep what other shots start from; an earlier frame was lost, and decoded anew to other bytes."""
+        return self._next(lambda number: f"last-frame-{number}.json", record)
+
     def join_run(self, run_id: str, joined: Joined) -> Joined:
         """Note that a run works on this clip, so that cancelling the run finds it; the first note stays."""
         return self._first_at(f"runs/{run_id}/{self.key}", joined)
@@ -372,6 +380,17 @@ class ClipEvidence:
         record = self.reader.record(path, kind, **({"key": self.key} if kind is ResultRecord else {}))
         if misplaced := record.files.misplaced(self.key):
             self.reader.refuse(path, f"its files.{misplaced} is not where this clip's files are")
+        return record
+
+    def _newest(self, pattern: re.Pattern[str], kind: type[M], file: str) -> M | None:
+        """The last of several records about one file that is made again where it is lost; None: there is none."""
+        found = {int(match[1]): match.string for n in self.files.list() if (match := pattern.search(n))}
+        if not found:
+            return None
+        path = found[max(found)]
+        record = self.reader.record(path, kind, key=self.key)
+        if record.file.path != file:
+            self.reader.refuse(path, "its file is not where that of this clip is")
         return record
 
     def _listed(self, name: str, names: list[str], kind: type[D]) -> D | None:

@@ -85,7 +85,7 @@ class MarksRecord(BaseModel):
 
 
 class StoredFile(BaseModel):
-    """One published video: where it is, what its bytes are, and the marks in it."""
+    """One published file: where it is, what its bytes are, and the marks in it."""
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
@@ -119,6 +119,16 @@ class LabelledRecord(Record):
     visible_label: VisibleLabelRecord
     file: StoredFile
     warnings: list[str] = Field(default_factory=list[str])
+
+
+class LastFrameRecord(Record):
+    """`last-frame-<k>.json`: the last frame of a clip, from which other shots start."""
+
+    key: Key
+    made_at: Moment
+    # SHA-256 of the clip that it was decoded from.
+    made_from: Sha256
+    file: StoredFile
 
 
 class DeliveredRecord(Record):

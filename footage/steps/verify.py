@@ -13,7 +13,7 @@ from pydantic import Field
 
 from footage.errors import BadRecord, NotThere, StorageProblem
 from footage.evidence.clip_evidence import GROWING, ClipEvidence
-from footage.evidence.delivered_records import ResultRecord, StoredFile
+from footage.evidence.delivered_records import LabelledRecord, LastFrameRecord, ResultRecord, StoredFile
 from footage.evidence.reader import RecordReader
 from footage.evidence.records import CancelWish, Count, Key, LeaseRecord, Moment, Record
 from footage.evidence.stored_clips import keys_in
@@ -36,6 +36,8 @@ _SHORT = 8
 MOST_SEEN = 120_000
 # More damaged clips are not kept in mind: it is the store that is damaged, and the row comes by all of them.
 MOST_DAMAGED = 1_000
+_LABELLED_AGAIN = "It is drawn again for who asks for the visible label."
+_DECODED_AGAIN = "It is decoded again for a shot that starts from it."
 _STILL_DAMAGED = "was damaged on an earlier night, and had no turn in this one"
 
 
@@ -88,7 +90,16 @@ def verify_clip(store: Store, key: str, *, read_videos: bool = True) -> Verified
         attempt_to(
             lambda videos=videos: found.problems.extend(lost_by_conversion(store, videos, read=read_videos))
         )
-        attempt_to(lambda: _verify_labelled(evidence, found, read=read_videos))
+        attempt_to(
+            lambda: _verify_made_again(
+                store, evidence.labelled(), found, read=read_videos, then=_LABELLED_AGAIN
+            )
+        )
+        attempt_to(
+            lambda: _verify_made_again(
+                store, evidence.last_frame(), found, read=read_videos, then=_DECODED_AGAIN
+            )
+        )
         attempt_to(lambda state=state: _verify_pictures(store, state))
         attempt_to(lambda state=state: _verify_task(evidence, state))
     if f"{evidence.folder}/result.json" in names:
@@ -158,16 +169,21 @@ def _verify_video(store: Store, video: StoredFile, found: Verified, *, read: boo
         )
 
 
-def _verify_labelled(evidence: ClipEvidence, found: Verified, *, read: bool) -> None:
-    """The copy with the visible label, which is drawn again for who asks for it."""
-    if (copy := evidence.labelled()) is None:
+def _verify_made_again(
+    store: Store,
+    record: LabelledRecord | LastFrameRecord | None,
+    found: Verified,
+    *,
+    read: bool,
+    then: str,
+) -> None:
+    """What was made from the clip since, if it was; `then` says when it is made again."""
+    if record is None:
         return
     try:
-        _verify_video(evidence.store, copy.file, found, read=read)
+        _verify_video(store, record.file, found, read=read)
     except StorageProblem as error:
-        raise StorageProblem(
-            f"{error.message} It is drawn again for who asks for the visible label."
-        ) from error
+        raise StorageProblem(f"{error.message} {then}") from error
 
 
 def _verify_pictures(store: Store, state: ClipState) -> None:

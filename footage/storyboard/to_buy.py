@@ -7,10 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, NamedTuple
 
 from footage.concurrency.executors import STORE_CALLS_AT_ONCE
-from footage.errors import BadRecord, NotThere
+from footage.errors import BadRecord
 from footage.evidence.clip_evidence import ClipEvidence
 from footage.steps.check import prepare
-from footage.steps.last_frame import last_frame_path
+from footage.steps.last_frame import kept_last_frame
 from footage.storyboard.board_quote import BoardQuote, quote_of
 from footage.storyboard.folder import folder_of
 from footage.storyboard.take_list import chosen, read_takes
@@ -106,9 +106,8 @@ class _Chains:
             return None
         if take.continues:
             return prepare(self._context, take.request_after(before)).key
-        try:
-            frame = self._context.store.read(last_frame_path(before))
-        except NotThere:
+        frame = kept_last_frame(self._context.store, before)
+        if frame is None:
             return None
         return prepare(self._context, take.request_from(frame)).key
 

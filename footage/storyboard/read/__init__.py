@@ -189,7 +189,11 @@ def _content(given: _Source, format: str | None, said: Settlement) -> _Content:
             line: [found.head[place] for place in places if place < len(found.head)]
             for line, places in sheet.shared.items()
         }
-        return _Content(rows.FORMAT, table=replace(found, hidden=sheet.hidden, shared=shared))
+        hidden_columns = frozenset(
+            name for place, name in enumerate(found.head) if place in sheet.hidden_columns
+        )
+        found = replace(found, hidden=sheet.hidden, hidden_columns=hidden_columns, shared=shared)
+        return _Content(rows.FORMAT, table=found)
     text, part = decode(
         data,
         name=given.name,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from footage.catalogue import REGION_NAMES, offered_names
+from footage.errors.actions import typed as option
 from footage.request import MEDIA_FIELDS, NUMBER_FIELDS
 from footage.storyboard.board import REQUEST_FIELDS
 from footage.storyboard.read import lengths, sizes, words
@@ -35,6 +36,8 @@ _WORDS = {
     "visible_label": ("none", "provider", "own"),
 }  # fmt: skip
 _FLAGS = ("watermark", "strict", "prompt_extend", "audio")
+# What is in no request.
+_NOT_BOUGHT = ("id", "scene", "slug", "title", "dialogue", "sound", "notes")
 _LINES = ("line", "lines", "text", "content", "words", "speech")
 _INNER = ("subject", "scene", "setting", "lighting", "ambiance", "style", "composition", "shottype", "mood")
 
@@ -60,8 +63,11 @@ class Columns:
         return next(iter(self.all(role)), None)
 
 
-def assign(rows: Sequence[Row], settlement: Settlement) -> Columns:
-    """Give each column of these rows (of shots alone) its role. Does not depend on the order of the columns."""
+def assign(rows: Sequence[Row], settlement: Settlement, hidden: Collection[str] = ()) -> Columns:
+    """Give each column of these rows (of shots alone) its role. Does not depend on the order of the columns.
+
+    What the `hidden` ones would change in a request is asked about: who looked at the sheet has not seen it.
+    """
     columns = Columns()
     names = dict.fromkeys(name for row in rows for name in row)
     columns.of_requests = _of_requests(rows, list(names))
@@ -79,6 +85,14 @@ def assign(rows: Sequence[Row], settlement: Settlement) -> Columns:
         columns.roles.setdefault(role, []).append(name)
         sure = "known" if said or words.plain(role) == words.plain(name) else "evident"
         why = "a person said so" if said else f"the column {name!r} is read as {role}"
+        if name in hidden and role not in _NOT_BOUGHT and not said:
+            columns.parts.append(
+                Part(
+                    name, role, "guessed", "the column is hidden in the workbook", values=samples(values), becomes=role,
+                    others=(option("--map", f"{name}={METADATA}"),), settle=("--map", f"{name}={role}"),
+                )
+            )  # fmt: skip
+            continue
         columns.parts.append(Part(name, role, sure, why, values=samples(values), becomes=role))
     for role, named in columns.roles.items():
         named.sort(

@@ -135,11 +135,13 @@ def timeline_of(archive: zipfile.ZipFile, *, name: str) -> str | None:
 class Sheet(NamedTuple):
     """Lines of cells by their number, the numbers of those that a person hid or filtered out, and merged cells.
 
-    A cell that is one with the cell above it has its text; `shared` are those, by line, counted from 0.
+    A cell that is one with the cell above it has its text; `shared` are those, by line, counted from 0, as are
+    `hidden_columns`.
     """
 
     lines: list[tuple[int, list[str]]]
     hidden: frozenset[int] = frozenset()
+    hidden_columns: frozenset[int] = frozenset()
     shared: Mapping[int, Sequence[int]] = {}
 
 
@@ -192,7 +194,7 @@ def _sheet(sheet: Any, archive: zipfile.ZipFile, name: str) -> Sheet:
     lines, struck = _lines(sheet, _formulas_without_value(xml), name)
     shared = _shared(lines, sheet_xml.merged_downwards(xml, name=name))
     _put_pictures(lines, sheet_xml.pictures_on(archive, sheet._worksheet_path))
-    return Sheet(lines, _hidden_rows(xml) | struck, shared)
+    return Sheet(lines, sheet_xml.hidden_rows(xml) | struck, sheet_xml.hidden_columns(xml), shared)
 
 
 def _shared(lines: list[tuple[int, list[str]]], merged: Mapping[Place, Place]) -> dict[int, list[int]]:
@@ -210,16 +212,21 @@ def _shared(lines: list[tuple[int, list[str]]], merged: Mapping[Place, Place]) -
 
 
 def _put_pictures(lines: list[tuple[int, list[str]]], pictures: Mapping[Place, str]) -> None:
-    """Name the picture that lies on an empty cell of a table: it is what people see in that cell."""
-    width = max((len(cells) for _, cells in lines), default=0)
-    for number, cells in lines:
-        if sum(map(bool, cells)) < 2:
-            continue
-        for column in range(1, width + 1):
-            picture = pictures.get(Place(number, column))
-            if picture and not "".join(cells[column - 1 : column]):
-                cells += [""] * (column - len(cells))
-                cells[column - 1] = picture
+    """Name the picture that lies on an empty cell of a table, or beside it: it is what people see in that line."""
+    of_table = {number: cells for number, cells in lines if sum(map(bool, cells)) > 1}
+    drawn = {
+        place: name
+        for place, name in pictures.items()
+        if place.line in of_table and place.column <= MAX_NAMES
+    }
+    if not drawn:
+        return
+    width = max(*map(len, of_table.values()), *(place.column for place in drawn))
+    for cells in of_table.values():
+        cells += [""] * (width - len(cells))
+    for place, name in drawn.items():
+        cells = of_table[place.line]
+        cells[place.column - 1] = cells[place.column - 1] or name
 
 
 _NO_VALUE = re.compile(
@@ -233,20 +240,6 @@ def _formulas_without_value(sheet_xml: bytes) -> dict[str, str]:
         found[1].decode(): "=" + found[2].decode("utf-8", "replace")
         for found in _NO_VALUE.finditer(sheet_xml)
     }
-
-
-_ROW = re.compile(rb"<(?:\w+:)?row\b([^<>]*)>")
-
-
-def _hidden_rows(sheet_xml: bytes) -> frozenset[int]:
-    hidden: set[int] = set()
-    number = 0
-    for row in _ROW.finditer(sheet_xml):
-        said = re.search(rb'\br="(\d{1,7})"', row[1])
-        number = int(said[1]) if said else number + 1
-        if re.search(rb'\bhidden="(?:1|true)"', row[1]):
-            hidden.add(number)
-    return frozenset(hidden)
 
 
 def _lines(

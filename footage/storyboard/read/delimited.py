@@ -32,14 +32,15 @@ Lines = Sequence[tuple[int, Sequence[str]]]
 class Table:
     """A head, the rows below it as (line, cells by column), the lines above it, and the lines that a person hid.
 
-    `shared` are the columns, by line, whose cell is merged with the one above it; `said` is what the lines above the
-    head say by name.
+    `hidden_columns` a person hid as well; `shared` are the columns, by line, whose cell is merged with the one above
+    it; `said` is what the lines above the head say by name.
     """
 
     head: list[str]
     rows: list[tuple[int, dict[str, str]]]
     above: list[str]
     hidden: frozenset[int] = frozenset()
+    hidden_columns: frozenset[str] = frozenset()
     shared: Mapping[int, Sequence[str]] = field(default_factory=dict[int, list[str]])
     said: Mapping[str, str] = field(default_factory=dict[str, str])
 
@@ -102,7 +103,8 @@ def _said(lines: Sequence[Sequence[str]]) -> dict[str, str]:
         pairs = [filled] if len(filled) == 2 else []
         pairs += [_COLON.split(cell, maxsplit=1) for cell in filled]
         for name, value in (pair for pair in pairs if len(pair) == 2):
-            if words.roles_of(name := name.rstrip(":： ")):
+            name = name.rstrip(":： ")
+            if words.roles_of(name) or words.plain(name) in words.LOOK:
                 said.setdefault(name, value)
     return said
 

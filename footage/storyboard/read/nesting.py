@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from footage.storyboard.read import words
+from footage.storyboard.read import lengths, words
+from footage.storyboard.read.columns import AROUND, has_words
 from footage.storyboard.read.plain_data import as_list, as_mapping
 
 # Inside a shot or a scene: its shots, or its key frames and parts?
@@ -35,6 +36,8 @@ OF_ALL = (" of the board", " of the scene")
 # What holds for every shot that does not say it itself, where it stands beside the shots.
 _FOR_ALL = ("model", "size", "aspect_ratio", "resolution", "negative_prompt", "seed")
 _TEXT = frozenset(("prompt", "description", "perhaps_prompt", "still_prompt"))
+# Of a shot these are in its prompt.
+_IN_PROMPTS = _TEXT | frozenset(AROUND)
 # What only a shot has, besides a text.
 _OF_A_SHOT = frozenset(("duration", "frames", "framing", "angle", "movement", "prompt"))
 _MAX_WRAPPERS = 4
@@ -129,7 +132,7 @@ def settings_in(around: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 def with_all_of(
     around: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], of: str
 ) -> list[Mapping[str, Any]]:
-    """The rows with what is said beside them, and holds for each or, as a length or a picture, perhaps."""
+    """The rows with what is said beside them, and holds for each or, as a length, a picture or words, perhaps."""
     said: dict[str, tuple[str, Any]] = {}
     perhaps: dict[str, Any] = {}
     for level in (around, *settings_in(around)):
@@ -139,11 +142,25 @@ def with_all_of(
             roles = words.roles_of(key) or (words.plain(key),)
             if role := next((role for role in roles if role in _FOR_ALL), None):
                 said.setdefault(role, (key, value))
-            elif roles[0] in ("duration", "frames", "reference_image", "sketch"):
+            elif roles[0] in ("duration", "frames", "reference_image", "sketch") or _is_of_prompts(
+                key, value
+            ):
                 perhaps.setdefault(f"{key}{of}", value)
     if not said and not perhaps:
         return [*rows]
     return [_completed(row, said, perhaps) for row in rows]
+
+
+def _is_of_prompts(key: str, value: object) -> bool:
+    """Whether it is words that are perhaps to be seen, such as a style."""
+    roles = words.roles_of(key)
+    return (
+        (not roles or bool(_IN_PROMPTS & set(roles)))
+        and words.plain(key) not in ("title", "name")
+        and isinstance(value, str)
+        and has_words(value)
+        and lengths.parse(value) is None
+    )
 
 
 def _completed(

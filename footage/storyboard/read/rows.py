@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -40,7 +40,10 @@ has_head = table.has_head
 def read_table(found: table.Table, base: Path | None, settlement: Settlement) -> Parsed:
     rows, unsure, skipped, shared = _shots_alone(found)
     shots = nesting.with_all_of(found.said, rows, nesting.OF_ALL[0])
-    parsed = _read_rows(shots, base, FORMAT, settlement, _rate_in(found.said), unsure=unsure, shared=shared)
+    parsed = _read_rows(
+        shots, base, FORMAT, settlement, _rate_in(found.said),
+        unsure=unsure, hidden=found.hidden_columns, shared=shared,
+    )  # fmt: skip
     parsed.shape = tuple(found.head)
     parsed.guesses += skipped
     titles = [line for line in found.above if not line.startswith(tuple(found.said))]
@@ -139,7 +142,6 @@ def read_json(data: object, base: Path | None, settlement: Settlement) -> Parsed
     title = parsed.metadata.get("title") or parsed.metadata.get("name")
     if isinstance(title, str):
         parsed.title = title
-    parsed.guesses += _not_used_beside(around)
     return parsed
 
 
@@ -150,9 +152,10 @@ def _read_rows(
     settlement: Settlement,
     rate: float | None = None,
     unsure: Mapping[int, _Unsure] | None = None,
+    hidden: Collection[str] = (),
     shared: Mapping[int, str] | None = None,
 ) -> Parsed:
-    columns = column_roles.assign(rows, settlement)
+    columns = column_roles.assign(rows, settlement, hidden)
     source, parts = shot_text.find(rows, columns)
     ids = _ids(rows, columns)
     # Only here it has the id that everything else calls it by.
@@ -200,21 +203,6 @@ def _not_used(
     ]
     why = "in no prompt; --map NAME=description adds a column to the text, --map NAME=metadata says that it is right so"
     return [Guess(None, "not used", "the columns", ", ".join(names), why)] if names else []
-
-
-def _not_used_beside(around: Mapping[str, Any]) -> list[Guess]:
-    """The same of what is said of all shots, beside them or in settings."""
-    names = [
-        name
-        for level in (around, *nesting.settings_in(around))
-        for name, said in level.items()
-        if isinstance(said, str)
-        and column_roles.has_words(said)
-        and not words.roles_of(name)
-        and words.plain(name) not in ("title", "name")
-    ]
-    why = "said of the whole board and in no prompt; what is to be seen belongs into the text of each shot"
-    return [Guess(None, "not used", "beside the shots", ", ".join(names), why)] if names else []
 
 
 def _ask_of_shared_length(draft: Draft, name: str) -> None:

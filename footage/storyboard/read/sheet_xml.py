@@ -1,4 +1,4 @@
-"""What a sheet's own XML says beside its cells: which are merged downwards, and which pictures lie on which.
+"""What a sheet's own XML says beside its cells: which are merged downwards or hidden, and which pictures lie on which.
 
 Found by patterns that look at each byte once, because the files come from strangers.
 """
@@ -13,6 +13,9 @@ from typing import NamedTuple
 from footage.storyboard.read.plain_data import MAX_NAMES, MAX_ROWS, unreadable
 
 _MERGED = re.compile(rb'<(?:\w+:)?mergeCell\b[^<>]*?\bref="([A-Z]{1,3})(\d{1,7}):[A-Z]{1,3}(\d{1,7})"')
+_ROW = re.compile(rb"<(?:\w+:)?row\b([^<>]*)>")
+_COLUMNS = re.compile(rb"<(?:\w+:)?col\b([^<>]*)>")
+_HIDDEN = re.compile(rb'\bhidden="(?:1|true)"')
 _RELATION = re.compile(rb"<Relationship\b[^<>]{1,2000}>")
 _TOKEN = re.compile(rb'<(?:\w+:)?(from)>|<(?:\w+:)?(col|row)>(\d{1,7})<|\br:embed="([\w.-]{1,80})"')
 
@@ -42,6 +45,28 @@ def merged_downwards(sheet_xml: bytes, *, name: str) -> dict[Place, Place]:
             raise unreadable(f"more than {20 * MAX_ROWS:,} merged cells", name=name)
         found |= {Place(line, column): Place(start, column) for line in range(start + 1, end + 1)}
     return found
+
+
+def hidden_rows(sheet_xml: bytes) -> frozenset[int]:
+    """The numbers of the lines that a person hid or filtered out."""
+    hidden: set[int] = set()
+    number = 0
+    for row in _ROW.finditer(sheet_xml):
+        said = re.search(rb'\br="(\d{1,7})"', row[1])
+        number = int(said[1]) if said else number + 1
+        if _HIDDEN.search(row[1]):
+            hidden.add(number)
+    return frozenset(hidden)
+
+
+def hidden_columns(sheet_xml: bytes) -> frozenset[int]:
+    """The columns that a person hid, counted from 0."""
+    hidden: set[int] = set()
+    for column in _COLUMNS.finditer(sheet_xml):
+        first, last = (re.search(rb'\b%s="(\d{1,7})"' % name, column[1]) for name in (b"min", b"max"))
+        if first and last and _HIDDEN.search(column[1]):
+            hidden.update(range(int(first[1]) - 1, min(int(last[1]), MAX_NAMES)))
+    return frozenset(hidden)
 
 
 def _number(letters: bytes) -> int:

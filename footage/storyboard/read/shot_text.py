@@ -11,6 +11,7 @@ from footage.storyboard.read import words
 from footage.storyboard.read.columns import AROUND, Columns, is_text, text_of
 from footage.storyboard.read.draft import Draft, sentence
 from footage.storyboard.read.mapping import Part, samples
+from footage.storyboard.read.nesting import OF_ALL
 
 Row = Mapping[str, Any]
 
@@ -39,7 +40,7 @@ def find(rows: Sequence[Row], columns: Columns) -> tuple[TextSource, list[Part]]
         if names := _with_words(rows, columns.roles.get(role, [])):
             return TextSource((names[0],), True), [_one(rows, names[0], why, names[1:])]
     known = {name for named in columns.roles.values() for name in named}
-    unknown = {name for row in rows for name in row} - known
+    unknown = {name for row in rows for name in row if not name.endswith(OF_ALL)} - known
     prose = [
         name for name in unknown if all(map(is_text, _values(rows, name))) and _is_prose(_values(rows, name))
     ]

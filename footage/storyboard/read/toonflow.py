@@ -6,11 +6,12 @@ is the finished still. Old: `Shot` with `cells`, each cell a still, and a `video
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from footage.errors.actions import typed
+from footage.storyboard.guesses import Guess
 from footage.storyboard.read import sizes
 from footage.storyboard.read.draft import Draft, Parsed, has, others, sentence, shot_rows
 from footage.storyboard.read.plain_data import as_list, as_mapping
@@ -28,13 +29,28 @@ def matches(data: object) -> bool:
 
 
 def read(data: object, base: Path | None) -> Parsed:
-    rows = shot_rows(data, *_LISTS)
+    given = shot_rows(data, *_LISTS)
+    rows = _in_order(given)
     segments = {str(row.get("id", row.get("index"))): row for row in shot_rows(_inside(data, "segments"))}
     drafts = [
         _old_shot(row, segments, base) if has(row, "cells") else _new_shot(row, position, base)
         for position, row in enumerate(rows, start=1)
     ]
-    return Parsed(FORMAT, drafts, metadata=others(data, *_LISTS))
+    parsed = Parsed(FORMAT, drafts, metadata=others(data, *_LISTS))
+    if rows != given:
+        order = ", ".join(draft.id for draft in drafts)
+        parsed.guesses.append(
+            Guess(None, "shots", "index", order, "in the order of their index, not of the file")
+        )
+    return parsed
+
+
+def _in_order(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The rows as Toonflow shows them: a table has no order of its own. As they are where an index stands twice."""
+    places = [row.get("index") for row in rows]
+    if any(not isinstance(place, int) for place in places) or len({*places}) < len(places):
+        return [*rows]
+    return sorted(rows, key=lambda row: int(row["index"]))
 
 
 def _inside(data: object, name: str) -> object:

@@ -36,6 +36,7 @@ def _load(
 # ROLES: role -> word -> place, the best word first. EITHER: word -> roles that are tried in this order.
 ROLES, EITHER, VALUES = _load(_TABLE)
 LISTS: tuple[str, ...] = tuple(map(plain, _TABLE["documents"]["lists"]))
+LOOK = frozenset(map(plain, _TABLE["documents"]["look"]))
 SETTINGS = frozenset(map(plain, _TABLE["documents"]["settings"]))
 WRAPPERS = frozenset(map(plain, _TABLE["documents"]["wrappers"]))
 _ROLE_OF = {word: role for role, words in reversed(ROLES.items()) for word in words}

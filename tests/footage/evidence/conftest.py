@@ -27,8 +27,8 @@ async def _stop_here(_: Any) -> Any:
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     base = tmp_path_factory.mktemp("template")
     quick: dict[str, Any] = {"rate_limits": False, "concurrency": 1000, "render_workers": 1, "render": "tiny"}
-    # Not faster: a task that runs for three of the emulator's hours fails by itself.
-    with Emulator(speed=20, generation_s=4.0, **quick) as emulator, RawServer(reply({})) as foreign:
+    # Not faster: a task that runs for three of the emulator's hours fails by itself, here after 45 minutes.
+    with Emulator(speed=4, generation_s=0.8, **quick) as emulator, RawServer(reply({})) as foreign:
         made = World(emulator, base, foreign, {}, {})
         context = made.context(base, lease_s=30.0, submit_patience_s=30.0, deadline_s=20.0)
         for what, steps in {

@@ -14,7 +14,8 @@ from footage.evidence.clip_evidence import ClipEvidence
 from footage.settings import Settings
 from footage.steps.check import finished_clip
 from footage.steps.labelled_copy import labelled_copy
-from footage.steps.last_frame import last_frame_of, last_frame_path
+from footage.steps.last_frame import kept_last_frame, last_frame_of, last_frame_path
+from footage.steps.verify import verify_clip
 from footage.storage import open_store
 
 KEY = KEYS["t2v"]
@@ -52,3 +53,33 @@ def test_a_video_without_a_record_of_its_delivery_is_no_start_of_another(context
         finished_clip(context, KEY, 1 << 30)
     with pytest.raises(NotThere):
         last_frame_of(context.store, KEY)
+
+
+def test_a_last_frame_that_was_exchanged_is_decoded_anew_or_is_no_start_of_another(context: Context) -> None:
+    store, path = context.store, last_frame_path(KEY)
+    frame = last_frame_of(store, KEY)
+    store.replace(path, frame + b"others")
+
+    assert kept_last_frame(store, KEY) is None
+    assert any(path in problem for problem in verify_clip(store, KEY).problems)
+    assert last_frame_of(store, KEY) == frame == store.read(path) == kept_last_frame(store, KEY)
+    assert not any(path in problem for problem in verify_clip(store, KEY).problems)
+
+    # Kept by a release whose decoder made others, which nobody can make here.
+    record = ClipEvidence(store, KEY).last_frame()
+    assert record is not None
+    others = record.model_copy(update={"file": record.file.model_copy(update={"sha256": "0" * 64})})
+    ClipEvidence(store, KEY).write_last_frame(others)
+    with pytest.raises(StorageProblem, match="other bytes than shots have started from"):
+        last_frame_of(store, KEY)
+    store.delete(path)
+    assert last_frame_of(store, KEY) == frame == kept_last_frame(store, KEY)
+
+
+def test_a_last_frame_without_a_record_is_kept_as_it_is(context: Context) -> None:
+    store, path = context.store, last_frame_path(KEY)
+    store.create(path, b"decoded by an earlier release")
+
+    assert last_frame_of(store, KEY) == b"decoded by an earlier release"
+    store.replace(path, b"something else")
+    assert kept_last_frame(store, KEY) is None

@@ -187,15 +187,16 @@ def test_more_merged_cells_than_a_board_has_are_refused():
     assert "merged cells" in refused(filled)
 
 
-def test_pictures_that_lie_on_a_sheet_are_asked_about_like_those_that_cells_name():
+@pytest.mark.parametrize(("cell", "column"), [("B2", "Storyboard"), ("E3", "'column 5")])
+def test_pictures_that_lie_on_a_sheet_are_asked_about_like_those_that_cells_name(cell: str, column: str):
     drawn = io.BytesIO()
     Image.new("RGB", (8, 8)).save(drawn, "PNG")
     lines = [["Shot", "Storyboard", "Description"], [1, None, "A wheel turns"], [2, None, "Water falls"]]
 
     with pytest.raises(InvalidRequest, match="drawings for people, or first frames") as caught:
-        read_board(edited(lines, lambda sheet: sheet.add_image(Drawing(drawn), "B2")))
+        read_board(edited(lines, lambda sheet: sheet.add_image(Drawing(drawn), cell)))
 
-    assert "--map Storyboard=metadata" in str(caught.value.next_step)
+    assert f"--map {column}=metadata" in str(caught.value.next_step)
 
 
 def test_a_text_that_is_struck_through_is_asked_about_whatever_else_its_line_has():

@@ -192,6 +192,19 @@ def test_toonflow_takes_the_clips_description_and_not_the_stills():
     assert old.metadata["cells"] == TOONFLOW_OLD["shots"][0]["cells"]
 
 
+@pytest.mark.parametrize(("places", "ids"), [([3, 1, 2], ["1", "2", "3"]), ([1, 2, None], ["1", "2", "3"])])
+def test_rows_of_toonflow_are_in_the_order_of_their_index_and_that_is_told(
+    places: list[int | None], ids: list[str]
+) -> None:
+    rows = [{"id": 3, "index": n, "trackId": 1, "videoDesc": f"House {n}", "duration": 5} for n in places]
+
+    read = read_board({"o_storyboard": rows})
+
+    told = [guess.value for guess in read.guesses if guess.taken_from == "index"]
+    assert [shot.id for shot in read.board.shots] == ids
+    assert told == ([] if None in places else ["1, 2, 3"])
+
+
 @pytest.mark.parametrize(
     ("config", "size"),
     [

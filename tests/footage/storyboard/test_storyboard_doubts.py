@@ -20,12 +20,13 @@ def table(*lines: str) -> bytes:
     return "\n".join(lines).encode()
 
 
-def workbook(hidden: int, *lines: str) -> bytes:
-    """A workbook of these lines, of which one is hidden, counted from 1."""
+def workbook(hidden: int | str, *lines: str) -> bytes:
+    """A workbook of these lines, of which one is hidden, counted from 1, or a column, by its letter."""
     book = openpyxl.Workbook()
     for line in lines:
         book.worksheets[0].append([int(cell) if cell.isdigit() else cell or None for cell in line.split(",")])
-    book.worksheets[0].row_dimensions[hidden].hidden = True
+    sheet = book.worksheets[0]
+    (sheet.column_dimensions if isinstance(hidden, str) else sheet.row_dimensions)[hidden].hidden = True
     file = io.BytesIO()
     book.save(file)
     return file.getvalue()
@@ -84,6 +85,35 @@ def test_a_line_that_may_be_no_shot_is_asked_about_by_the_id_that_it_would_have(
     assert f"{shot}.skip=true" in str(asked)
     assert [one.id for one in made.shots if one.request["prompt"] == REMARK] == [shot]
     assert [one.id for one in guessed(data).shots] == [one.id for one in made.shots if one.id != shot]
+
+
+HIDDEN_COLUMN = {
+    "what is not to be seen": ("Negative prompt", "people", "negative_prompt"),
+    "a model": ("Model", "wan2.6-t2v-us", "model"),
+    "a length": ("Duration", "10", "duration"),
+}
+
+
+@pytest.mark.parametrize(("name", "value", "field"), HIDDEN_COLUMN.values(), ids=HIDDEN_COLUMN)
+def test_a_hidden_column_that_would_be_bought_is_asked_about(name: str, value: str, field: str):
+    data = workbook("C", f"Shot,Description,{name}", f"1,A boat sails,{value}", f"2,The boat turns,{value}")
+
+    asked = doubts(data)
+    metadata = read_board(data, name="list", settled=settle(maps=[f"{name}=metadata"]), defaults=MODEL).board
+    bought = read_board(data, name="list", settled=settle(maps=[f"{name}={field}"]), defaults=MODEL).board
+
+    assert list(asked) == [field]
+    assert f"--map '{name}=metadata'" in str(asked) or f"--map {name}=metadata" in str(asked)
+    assert {str(shot.request.get(field)) for shot in bought.shots} == {value}
+    assert field == "model" or value not in {str(shot.request.get(field)) for shot in metadata.shots}
+
+
+def test_a_hidden_column_of_remarks_is_not_asked_about():
+    data = workbook("C", "Shot,Description,Notes", "1,A boat sails,ask Ella", "2,The boat turns,done")
+
+    board = read_board(data, name="list", defaults=MODEL).board
+
+    assert [shot.request["prompt"] for shot in board.shots] == ["A boat sails", "The boat turns"]
 
 
 HALF_FILLED = {
@@ -376,7 +406,37 @@ def test_words_that_are_in_no_prompt_are_told():
 
     assert not_used(columns) == {"the columns": "Style, Light"}
     assert not_used(chinese) == {"the columns": "画风"}
-    assert not_used(json.dumps(beside).encode()) == {"beside the shots": "style, mood"}
+    in_scenes = {
+        "scenes": [
+            {"scene": "Pier", "style": "watercolour", "takes": "3", "shots": [{"prompt": "A boat"}]},
+            {
+                "scene": "Hall",
+                "description": "All is blue",
+                "shots": [{"prompt": "A rope"}],
+            },
+        ]
+    }
+    above = table("Style: watercolour,,", "Shot,Description,Duration", "1,A boat,5", "2,A rope,5")
+
+    assert not_used(json.dumps(beside).encode()) == {"the columns": "style of the board, mood of the board"}
+    assert not_used(json.dumps(in_scenes).encode()) == {
+        "the columns": "style of the scene, description of the scene"
+    }
+    assert not_used(above) == {"the columns": "Style of the board"}
+
+
+def test_words_of_a_scene_are_in_its_shots_where_a_person_says_so():
+    board = {
+        "scenes": [
+            {"style": "watercolour", "shots": [{"prompt": "A boat"}]},
+            {"shots": [{"prompt": "A rope"}]},
+        ]
+    }
+    said = settle(maps=["prompt=description", "style of the scene=description"])
+
+    shots = read_board(json.dumps(board).encode(), name="list", defaults=MODEL, settled=said).board.shots
+
+    assert ["watercolour" in shot.request["prompt"] for shot in shots] == [True, False]
 
 
 def test_what_a_person_left_out_or_put_into_the_text_is_not_told_again():
