@@ -90,7 +90,11 @@ async def reconcile(clip: Clip, attempt: Attempt, silent_from_s: float = 0.0) ->
 
 
 class _Search:
-    """The loop's memory: all that may be it and that the list ever showed, because pages shift while they are read."""
+    """The loop's memory: all that may be it and that the list ever showed, because pages shift while they are read.
+
+    What belongs to somebody else, as its claim says, is not kept: a crash leaves hundreds of searches, an account has
+    thousands of tasks, and claims do not change.
+    """
 
     def __init__(
         self,
@@ -119,8 +123,6 @@ class _Search:
         self.first_listed_s: float | None = None
         # What counts was listed: the grace is over.
         self.complete = False
-        # Tasks that belong to somebody else: their claims say so, and do not change.
-        self.claimed: set[str] = set()
         self.told: set[str] = set()
         self.rivals = Rivals(clip, attempt)
 
@@ -203,11 +205,11 @@ class _Search:
         listed_for_s = asked_s - (asked_s if self.first_listed_s is None else self.first_listed_s)
         over = not self.complete and listed_for_s >= self.settings.reconcile_grace_s
         # Money may follow from what is not there now, and a glance may miss something.
-        self._remember(await self._list(glance=not over))
-        self.complete = self.complete or over
+        rows = await self._list(glance=not over)
         if self.first_listed_s is None and silent:
             self.first_listed_s = asked_s
-        decision = await in_thread(self._decide, listed_for_s)
+        # Both in one go, so that no search waits for a thread with tasks of others in its hands.
+        decision = await in_thread(self._remember_and_decide, rows, over, listed_for_s)
         if not isinstance(decision, LookAgain):
             decision = await self._verdict(listed_for_s)
         if isinstance(decision, LookAgain):
@@ -232,11 +234,7 @@ class _Search:
         """From when on a glance has to see the tasks: what a verdict found at work is seen to its end."""
         if self.likely_from is None:
             return None
-        at_work = (
-            row.created_at
-            for row in self.rows.values()
-            if not row.status.final and row.task_id not in self.claimed
-        )
+        at_work = (row.created_at for row in self.rows.values() if not row.status.final)
         return min([self.likely_from, *at_work])
 
     async def _claimed_at_any_time(self) -> Decision:
@@ -278,10 +276,8 @@ class _Search:
         lost = replace(self.lost, not_before=None) if at_any_time else self.lost
         rows = candidates_in(lost, (*self.rows.values(),))
         # Of older tasks there may be thousands.
-        self.claimed |= self.clip.context.claimed_tasks.of_others(
-            row for row in rows if row.task_id not in self.claimed
-        )
-        wanted = [row.task_id for row in rows if row.task_id not in self.claimed]
+        others = self.clip.context.claimed_tasks.of_others(rows)
+        wanted = [row.task_id for row in rows if row.task_id not in others]
         ours: str | None = None
         claims = self.clip.context.claimed_tasks.of(wanted, look_again_within_s=look_again_within_s)
         for task_id, claim in claims.items():
@@ -292,13 +288,16 @@ class _Search:
             elif (claim.key, claim.attempt) == (self.clip.key, self.attempt.number):
                 ours = task_id
             else:
-                self.claimed.add(task_id)
+                others.add(task_id)
+        if others:
+            # Anew, because a dictionary keeps the room for what is taken out of it.
+            self.rows = {task_id: row for task_id, row in self.rows.items() if task_id not in others}
         return ours
 
     def _remember(self, rows: Sequence[TaskRow]) -> None:
         # What is listed for the first time after the grace was sent by somebody else since. Without this an
         # account on which others work all the time would never be settled.
-        new = () if self.complete else candidates_in(self.lost, rows)
+        new = () if self.complete else self._not_known_as_others(candidates_in(self.lost, rows))
         listed = {row.task_id: row for row in (*new, *(row for row in rows if row.task_id in self.rows))}
         for task_id, row in self.rows.items():
             if not row.status.final and task_id not in listed:
@@ -306,8 +305,13 @@ class _Search:
                 listed[task_id] = replace(row, status=TaskStatus.UNKNOWN)
         self.rows.update(listed)
 
-    def _decide(self, listed_for_s: float) -> Decision:
-        """What follows from what is listed, and from the claims as they were looked for within the grace."""
+    def _not_known_as_others(self, rows: list[TaskRow]) -> list[TaskRow]:
+        return self.clip.context.claimed_tasks.without_read(rows, self.clip.key, self.attempt.number)
+
+    def _remember_and_decide(self, rows: Sequence[TaskRow], over: bool, listed_for_s: float) -> Decision:
+        """What follows from what is listed now, and from the claims as they were looked for within the grace."""
+        self._remember(rows)
+        self.complete = self.complete or over
         claimed = self._claimed_by_us(look_again_within_s=self.settings.reconcile_grace_s)
         return self._judged(self.lost, listed_for_s) if claimed is None else Adopt(claimed)
 
@@ -324,4 +328,4 @@ class _Search:
 
     def _judged(self, lost: Lost, listed_for_s: float) -> Decision:
         grace_s = self.settings.reconcile_grace_s
-        return decide(lost, (*self.rows.values(),), self.claimed, self.answers, listed_for_s, grace_s)
+        return decide(lost, (*self.rows.values(),), self.answers, listed_for_s, grace_s)

@@ -83,24 +83,22 @@ def candidates_in(lost: Lost, rows: Sequence[TaskRow]) -> list[TaskRow]:
 def decide(
     lost: Lost,
     rows: Sequence[TaskRow],
-    claimed: set[str],
     answers: Mapping[str, TaskAnswer],
     listed_for_s: float,
     grace_s: float,
 ) -> Decision:
     """Judge an unknown submission by what the list shows after `listed_for_s` seconds of looking.
 
-    `rows` are tasks of the right model, without those that the list showed for the first time after the
-    grace; `answers` what fetching them gave; `claimed` the task ids that other attempts own.
+    `rows` are tasks of the right model, without those that other attempts own, or that the list showed for the first
+    time after the grace; `answers` what fetching them gave.
     """
-    candidates = [row for row in candidates_in(lost, rows) if row.task_id not in claimed]
     matching: list[str] = []
     unlike: list[str] = []
     cut: list[str] = []
     unreadable: list[str] = []
     pending = 0
     untold: list[str] = []
-    for row in candidates:
+    for row in candidates_in(lost, rows):
         answer = answers.get(row.task_id)
         if answer is None or not answer.status.final or answer.status.value == "UNKNOWN":
             pending += 1

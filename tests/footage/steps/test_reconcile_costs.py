@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import tracemalloc
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -152,3 +154,54 @@ def test_the_claims_of_many_others_are_not_read_one_by_one(unhurried: Bench, lef
     assert receipt.task_id not in others
     assert len(unhurried.tasks()) == 151
     assert len([path for name, path in store.asked if name == "read" and path.startswith("claims/")]) < 10
+
+
+class _Looks(AccountLists):
+    """Lists that tell when so many looks were answered."""
+
+    def __init__(self, looks: int) -> None:
+        super().__init__()
+        self._left = looks
+        self.over = asyncio.Event()
+
+    async def wait_for_tasks(self, *asked: Any, **named: Any) -> list[TaskRow]:
+        rows = await super().wait_for_tasks(*asked, **named)
+        self._left -= 1
+        if self._left <= 0:
+            self.over.set()
+        return rows
+
+
+def test_searches_keep_nothing_of_the_tasks_of_others(unhurried: Bench) -> None:
+    searches, others = 10, 350
+    # One that nobody claims, and that may be any of those that are looked for until it ends.
+    unhurried.emulator.turn(generation_s=80_000.0)
+    context = unhurried.context(reconcile_grace_s=0.2, deadline_s=600.0)
+    clips = [unhurried.clip(context, take=take) for take in range(1, searches + 1)]
+    body, client = clips[0].wire_body(), clips[0].client()
+    for task_id in [client.create(body).task_id for _ in range(others + 1)][:others]:
+        bought(context.store, task_id)
+    for clip in clips:
+        leave_unknown(clip, written_at=context.provider_now() - timedelta(hours=2), clock_offset_s=3 * 3600)
+
+    async def kept_bytes() -> int:
+        # Each has been answered twice, and has seen whose tasks those are.
+        context.account_lists = looks = _Looks(4 * searches)
+        before = tracemalloc.get_traced_memory()[0]
+        waiting = [asyncio.create_task(submit_and_leave(clip)) for clip in clips]
+        await looks.over.wait()
+        gc.collect()
+        kept = tracemalloc.get_traced_memory()[0] - before
+        for search in waiting:
+            search.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+        return kept
+
+    tracemalloc.start()
+    try:
+        kept = asyncio.run(kept_bytes())
+    finally:
+        tracemalloc.stop()
+
+    # A search takes 35 kB by itself; tasks that it keeps take another 100 B each, twice.
+    assert kept / searches < 55_000

@@ -41,11 +41,10 @@ def judged(
     rows: list[TaskRow],
     answers: list[TaskAnswer],
     listed_for_s: float = OVER,
-    claimed: tuple[str, ...] = (),
     **lost: Any,
 ) -> Decision:
     told = {one.task_id: one for one in answers}
-    return decide(replace(LOST, **lost), rows, set(claimed), told, listed_for_s, GRACE_S)
+    return decide(replace(LOST, **lost), rows, told, listed_for_s, GRACE_S)
 
 
 @pytest.mark.parametrize(
@@ -107,9 +106,6 @@ def judged(
             judged([row("a"), row("b")], [answer("a", LONG[:900]), answer("b", LONG)], prompt=LONG),
             Adopt,
             id="a whole one is ours rather than a cut one",
-        ),
-        pytest.param(
-            judged([row("a")], [answer("a")], claimed=("a",)), NotBought, id="it belongs to another clip"
         ),
         pytest.param(
             judged([row("a", at=SENT - timedelta(seconds=1))], [answer("a")]),

@@ -26,7 +26,10 @@ def workbook(hidden: int | str, *lines: str) -> bytes:
     for line in lines:
         book.worksheets[0].append([int(cell) if cell.isdigit() else cell or None for cell in line.split(",")])
     sheet = book.worksheets[0]
-    (sheet.column_dimensions if isinstance(hidden, str) else sheet.row_dimensions)[hidden].hidden = True
+    if isinstance(hidden, str):
+        sheet.column_dimensions[hidden].hidden = True
+    else:
+        sheet.row_dimensions[hidden].hidden = True
     file = io.BytesIO()
     book.save(file)
     return file.getvalue()
