@@ -56,6 +56,19 @@ def test_two_modules_share_a_name_only_where_one_mirrors_the_other() -> None:
     assert {name: rooms for name, rooms in shared.items() if not set(rooms) <= set(FLOORS)} == {}
 
 
+def test_no_module_of_a_program_hides_another_that_it_imports() -> None:
+    # Programs in folders have these beside their own on the path.
+    support = {path.stem for path in (ROOT / "tests/support").glob("*.py")}
+    programs = {
+        path.parent: {one.stem for one in path.parent.glob("*.py")}
+        for path in ROOT.glob("benchmarks/*/__main__.py")
+    }
+    beside = support | {path.stem for path in (ROOT / "benchmarks").glob("*.py")}
+
+    assert programs
+    assert {str(folder): names & beside for folder, names in programs.items() if names & beside} == {}
+
+
 def test_the_top_of_the_core_is_seen_at_a_glance() -> None:
     top = [path.name for path in (ROOT / "footage").glob("*.py") if path.stem != "__init__"]
 

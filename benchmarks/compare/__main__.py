@@ -16,9 +16,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import files
+import generation
 import page
 import starts
-import waiting
 from rows import Row
 
 HOUR = "an hour with an outage of five minutes"
@@ -39,9 +39,9 @@ def main() -> None:
         # These two are hardly any work for this machine, so they are waited for while the others are measured.
         hour = sequential = None
         if asked.full and asked.only in HOUR:
-            hour = beside.submit(waiting.outage, 300, 60.0, 300.0, 1200.0, folder)
+            hour = beside.submit(generation.outage, 300, 60.0, 300.0, 1200.0, folder)
         if asked.full and asked.only in "60 clips":
-            sequential = beside.submit(waiting.one_after_the_other, 60, folder)
+            sequential = beside.submit(generation.one_after_the_other, 60, folder)
         for what, measure in _measures(folder, sequential, full=asked.full):
             if asked.only in what:
                 print(f"{what} …", file=sys.stderr, flush=True)
@@ -59,17 +59,17 @@ def main() -> None:
 
 
 def _measures(
-    folder: Path, sequential: Future[waiting.Measured] | None, *, full: bool
+    folder: Path, sequential: Future[generation.Measured] | None, *, full: bool
 ) -> Iterator[tuple[str, Callable[[], list[Row]]]]:
     runs = 3 if full else 1
     yield "start", lambda: [*starts.commands(5 if full else 3, folder / "starts"), starts.imports(5)]
     for length_s in (20.0, 60.0, 120.0):
-        yield f"clip of {length_s:g} s", lambda s=length_s: [waiting.one_clip(s, 2 if full else 1, folder)]
-    yield "60 clips", lambda: [waiting.many_clips(60, runs, folder, sequential)]
+        yield f"clip of {length_s:g} s", lambda s=length_s: [generation.one_clip(s, 2 if full else 1, folder)]
+    yield "60 clips", lambda: [generation.many_clips(60, runs, folder, sequential)]
     if full:
-        yield "200 clips", lambda: [waiting.many_clips(200, 1, folder)]
+        yield "200 clips", lambda: [generation.many_clips(200, 1, folder)]
     else:
-        yield "outage", lambda: waiting.outage(45, waiting.CLIP_S, 10.0, 25.0, folder)
+        yield "outage", lambda: generation.outage(45, generation.CLIP_S, 10.0, 25.0, folder)
     yield "files", lambda: [files.to_disk(30, 9), files.to_s3(30, 5)]
     if full:
         yield "films", lambda: [files.to_disk(1024, 3), files.to_s3(1024, 3)]

@@ -185,7 +185,7 @@ def test_searches_keep_nothing_of_the_tasks_of_others(unhurried: Bench) -> None:
         leave_unknown(clip, written_at=context.provider_now() - timedelta(hours=2), clock_offset_s=3 * 3600)
 
     async def kept_bytes() -> int:
-        # Each has been answered twice, and has seen whose tasks those are.
+        # Each has been answered more than once, and has seen whose tasks those are.
         context.account_lists = looks = _Looks(4 * searches)
         before = tracemalloc.get_traced_memory()[0]
         waiting = [asyncio.create_task(submit_and_leave(clip)) for clip in clips]
