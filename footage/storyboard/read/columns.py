@@ -88,7 +88,7 @@ def assign(rows: Sequence[Row], settlement: Settlement, hidden: Collection[str] 
         if name in hidden and role not in _NOT_BOUGHT and not said:
             columns.parts.append(
                 Part(
-                    name, role, "guessed", "the column is hidden in the workbook", values=samples(values), becomes=role,
+                    name, role, "guessed", "the column is hidden in the workbook", values=samples(values),
                     others=(option("--map", f"{name}={METADATA}"),), settle=("--map", f"{name}={role}"),
                 )
             )  # fmt: skip
