@@ -428,6 +428,17 @@ def test_words_that_are_in_no_prompt_are_told():
     assert not_used(above) == {"the columns": "Style of the board"}
 
 
+def test_words_of_the_whole_board_are_not_taken_for_the_text_of_its_shots():
+    style = "Style: soft warm light over everything that is seen,,"
+    board = table(style, "Shot,Happening,Duration", "1,A boat sails past,5", "2,A rope falls down,5")
+
+    assert "Happening" in str(doubts(board))
+    assert [shot.request["prompt"] for shot in guessed(board).shots] == [
+        "A boat sails past",
+        "A rope falls down",
+    ]
+
+
 def test_words_of_a_scene_are_in_its_shots_where_a_person_says_so():
     board = {
         "scenes": [
