@@ -171,15 +171,6 @@ class ClaimedTasks:
         others = self.of_others(rows)
         return [row for row in rows if row.task_id not in others] if others else rows
 
-    def without_read(self, rows: list[TaskRow], key: str, attempt: int) -> list[TaskRow]:
-        """The rows but for those whose claim was read here before and names another attempt than this one."""
-        read, own = self._read, (key, attempt)
-        return [
-            row
-            for row in rows
-            if (claim := read.get(row.task_id)) is None or (claim.key, claim.attempt) == own
-        ]
-
     def _entries(self, key: str) -> set[str]:
         """The tasks that the index has for a clip."""
         return {_task_in(path) for path in self._store.list(index_of(key))}

@@ -297,16 +297,13 @@ class _Search:
     def _remember(self, rows: Sequence[TaskRow]) -> None:
         # What is listed for the first time after the grace was sent by somebody else since. Without this an
         # account on which others work all the time would never be settled.
-        new = () if self.complete else self._not_known_as_others(candidates_in(self.lost, rows))
+        new = () if self.complete else candidates_in(self.lost, rows)
         listed = {row.task_id: row for row in (*new, *(row for row in rows if row.task_id in self.rows))}
         for task_id, row in self.rows.items():
             if not row.status.final and task_id not in listed:
                 # It ended, or a look does not reach it: it is asked for.
                 listed[task_id] = replace(row, status=TaskStatus.UNKNOWN)
         self.rows.update(listed)
-
-    def _not_known_as_others(self, rows: list[TaskRow]) -> list[TaskRow]:
-        return self.clip.context.claimed_tasks.without_read(rows, self.clip.key, self.attempt.number)
 
     def _remember_and_decide(self, rows: Sequence[TaskRow], over: bool, listed_for_s: float) -> Decision:
         """What follows from what is listed now, and from the claims as they were looked for within the grace."""
