@@ -38,7 +38,7 @@ from tasks.board_parameters import Cap, LinesFile, LinesPerRun, Requests
 from tasks.context import context_of
 from tasks.final_states import stopped
 from tasks.hooks import cancel_clips
-from tasks.parameters import Currency
+from tasks.parameters import Currency, Seconds
 
 
 @flow(
@@ -60,6 +60,7 @@ async def generate_videos(
     retry_failed: bool = False,
     buy_again: bool = False,
     lines_per_run: LinesPerRun | None = None,
+    wait_s: Seconds | None = None,
     board: str | None = None,
     parent_run: UUID | None = None,
 ) -> State[dict[str, Any]]:
@@ -81,6 +82,7 @@ async def generate_videos(
         buy_again: Pay a second time for clips whose first purchase is lost or unknown.
         lines_per_run: Make the clips in further runs of this deployment, so many in each, on the workers of its pool;
             this run waits for them. Empty: all in this run.
+        wait_s: How long each clip is waited for at the least, in seconds; empty: as long as this run's own lines need.
         board: Title of the storyboard that asks for them, for the ledger.
         parent_run: Id of the run that asks for them; what a person said was said to that run, and counts once.
     """
@@ -95,8 +97,8 @@ async def generate_videos(
             with batch:
                 running_tasks, refused_in = await probe_batch(context, batch, bought)
                 at_once = most_at_once(batch, running_tasks, elsewhere=lines_per_run is not None)
-                wait_s = patience_s(at_once, context.settings, running_tasks)
-                makers = await crew(context, batch.name, permission, blocks, board, lines_per_run, wait_s)
+                patience = max(patience_s(at_once, context.settings, running_tasks), wait_s or 0.0)
+                makers = await crew(context, batch.name, permission, blocks, board, lines_per_run, patience)
                 makers = except_in(refused_in, makers)
                 paid_before = await require_same_as_begun(context, batch, bought, due, permission)
                 if not await approved(batch, due):

@@ -10,11 +10,10 @@ Requires: a key of each account that bought clips, and the store that holds thei
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated, Any
+from typing import Any
 
 from prefect import State, flow
 from prefect.runtime import flow_run
-from pydantic import Field
 
 from footage.errors import FootageError
 from footage.steps.harvest import harvest_store
@@ -24,6 +23,7 @@ from tasks.events import emit_expired_event, emit_expiring_event
 from tasks.final_states import stopped
 from tasks.harvest_report import harvested, publish_status
 from tasks.other_stores import in_other_stores
+from tasks.parameters import Seconds
 from tasks.run_repair import repair_runs
 from tasks.steps import STEPS
 
@@ -31,7 +31,7 @@ from tasks.steps import STEPS
 @flow(name="harvest", flow_run_name="harvest", persist_result=True, result_serializer="json")
 async def harvest(
     keys: list[str] | None = None,
-    wait_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 600.0,
+    wait_s: Seconds = 600.0,
     credentials_block: str | None = None,
     storage_block: str | None = None,
 ) -> State[dict[str, Any]]:

@@ -302,7 +302,7 @@ class Clip:
 
     async def _take(self) -> None:
         dead, looked_s = DeadWatch(self.context.settings.lease_s), math.inf
-        first: Holding | None = None
+        told = False
         before: Holding | None = None
         first_order, self._first_order = self._first_order, False
         if (first_order and await in_thread(self.lease.take, NOBODY)) or await in_thread(self._is_stored):
@@ -326,11 +326,11 @@ class Clip:
                         self.permission, attempts_before=max(others, default=0)
                     )
                     return
-            elif first is None:
+            elif not told:
                 self.say.info("another worker (%s) makes this clip; waiting for it", holding.owner)
-                first = holding
+                told = True
             # Who wants this clip waits for it; harvest leaves it to a worker that shows that it lives.
-            alive = first is not None and holding.beat != first.beat
+            alive = self.context.live_workers.shows(holding, boot_clock_s())
             # Harvest waits for a sign of life alone.
             pause_s = max(LOOK_EVERY_S, self.context.noticed_within_s)
             if not self.permission.may_buy:

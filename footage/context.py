@@ -20,7 +20,7 @@ from footage.credentials import DEFAULT_ACCOUNT, ApiKey, find_key
 from footage.errors import AccountProblem, BadRecord, StorageProblem
 from footage.errors.actions import Action, NextStep, command
 from footage.evidence.claimed_tasks import ClaimedTasks
-from footage.evidence.lease import Worker
+from footage.evidence.lease import LiveWorkers, Worker
 from footage.input_roots import InputRoots
 from footage.network.emulator_check import emulator_at
 from footage.network.endpoints import NOT_KNOWN, SET_ENDPOINT, known_endpoint
@@ -78,6 +78,7 @@ class Context:
         find_more_keys: Callable[[], Sequence[ApiKey]] = tuple,
         key_warnings: Sequence[str] = (),
         run_id: str | None = None,
+        run_began_at: datetime | None = None,
         input_roots: InputRoots | None = None,
         flags: Sequence[str] = (),
         rate_limits: RateLimits | None = None,
@@ -88,7 +89,10 @@ class Context:
         self.settings = settings
         self.store = store
         self.run_id = run_id
+        # The first time, where it was started over since.
+        self.run_began_at = run_began_at or datetime.now(UTC)
         self.worker = Worker(store, settings.lease_s)
+        self.live_workers = LiveWorkers()
         # Provider's time and the steady moment at which it was seen: later times follow from the steady clock
         # alone, because ours may be set by hours in the middle of a run.
         self._provider_clock: tuple[float, float] | None = None
@@ -370,6 +374,7 @@ def open_context(
     find_more_keys: Callable[[], Sequence[ApiKey]] = tuple,
     key_warnings: Sequence[str] = (),
     run_id: str | None = None,
+    run_began_at: datetime | None = None,
     bounded: bool = False,
     flags: Sequence[str] = (),
     rate_limits: RateLimits | None = None,
@@ -400,6 +405,7 @@ def open_context(
         find_more_keys=find_more_keys,
         key_warnings=key_warnings,
         run_id=run_id,
+        run_began_at=run_began_at,
         input_roots=roots,
         flags=flags,
         rate_limits=rate_limits,

@@ -148,7 +148,7 @@ async def crew(
     here = crew_here(context, permission, board, wait_s)
     if lines_per_run is None:
         return here
-    runs = await line_runs(context, name, permission, blocks, lines_per_run)
+    runs = await line_runs(context, name, permission, blocks, lines_per_run, wait_s)
     return Crew(here.check, runs.make)
 
 

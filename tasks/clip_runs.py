@@ -23,7 +23,7 @@ from prefect.exceptions import ObjectNotFound
 from prefect.runtime import flow_run
 
 from footage.batch.batch_report import batch_name, read_report
-from footage.concurrency.executors import in_thread
+from footage.concurrency.executors import in_heavy_thread, in_thread
 from footage.emulated_environment import EMULATED_DEPLOYMENT, emulated_here
 from footage.errors import FootageError, InvalidRequest, NotFinished, OverBudget, Problem, Unreachable
 from footage.errors.actions import NextStep, Rerun, Setup
@@ -31,7 +31,9 @@ from footage.evidence.paid import with_what_is_booked
 from footage.evidence.state import decide
 from footage.evidence.stored_order import stored_order
 from footage.privacy.display import one_line
-from footage.values.money import amount_text
+from footage.spending.caps import is_within
+from footage.steps.labelled_copy import draw_if_asked
+from footage.values.money import Amount, amount_text
 from tasks.awaited_runs import LOOK_EVERY_S, AwaitedRuns
 from tasks.final_states import UNREACHABLE
 from tasks.local_crew import make_here
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     from footage.batch.batch_production import ClipReport
     from footage.clip import Clip
     from footage.context import Context
+    from footage.evidence.delivered_records import ResultRecord
     from footage.evidence.state import Permission
     from footage.request import VideoResponse
     from footage.storyboard import BoardPlan
@@ -66,8 +69,11 @@ async def shot_runs(
     blocks: dict[str, Any],
     title: str,
     shots_per_run: int | None,
+    wait_s: float,
 ) -> ClipRuns:
     """What makes the shots of this board elsewhere; without a number, as many in a run as its workers have to share.
+
+    Each shot is waited for `wait_s` seconds at the least: those of all runs share the places at the provider.
 
     Raises:
         InvalidRequest: The number is none, or the Prefect server has no such deployment; nothing was bought.
@@ -80,14 +86,19 @@ async def shot_runs(
     size = shots_per_run or min(MOST_SHOTS, math.ceil(len(plan.takes) / max(1, workers)))
     sources = {shot.starts_from for shot in plan.shots}
     awaited = frozenset(take.id for take in plan.takes if take.shot.id in sources)
-    parameters = {**_parameters(permission, blocks), "board": title}
+    parameters = {**_parameters(permission, blocks, wait_s), "board": title}
     return ClipRuns(context, deployment, parameters, size, title, awaited)
 
 
 async def line_runs(
-    context: Context, name: str, permission: Permission, blocks: dict[str, Any], lines_per_run: int
+    context: Context,
+    name: str,
+    permission: Permission,
+    blocks: dict[str, Any],
+    lines_per_run: int,
+    wait_s: float,
 ) -> ClipRuns:
-    """What makes the lines of the batch of this name elsewhere, so many in each run.
+    """What makes the lines of the batch of this name elsewhere, so many in each run; `wait_s` as of `shot_runs`.
 
     Raises:
         InvalidRequest: The number is none, or the Prefect server has no such deployment; nothing was bought.
@@ -97,15 +108,16 @@ async def line_runs(
         raise InvalidRequest(problems=(problem,))
     deployment = _deployment()
     await workers_of(deployment, "lines_per_run", str(lines_per_run), "empty: all in this run")
-    return ClipRuns(context, deployment, _parameters(permission, blocks), lines_per_run, name)
+    return ClipRuns(context, deployment, _parameters(permission, blocks, wait_s), lines_per_run, name)
 
 
 def _deployment() -> str:
     return f"generate-videos/{EMULATED_DEPLOYMENT}" if emulated_here() else DEPLOYMENT
 
 
-def _parameters(permission: Permission, blocks: dict[str, Any]) -> dict[str, Any]:
+def _parameters(permission: Permission, blocks: dict[str, Any], wait_s: float) -> dict[str, Any]:
     return {
+        "wait_s": wait_s,
         "retry_failed": permission.retry_failed,
         "buy_again": permission.buy_again,
         "parent_run": str(flow_run.id),
@@ -150,12 +162,14 @@ class _Wanted:
     @property
     def line(self) -> dict[str, str]:
         # Whoever makes it may have the key of another region, and prices of another day.
-        order = self.clip.order
+        order, own = self.clip.order, self.clip.permission.max_cost
+        price = Amount(order.quote.amount, order.quote.currency)
+        most = price if own is None or is_within(own, price) else own
         return {
             "id": self.clip.name,
             "key": self.clip.key,
             "region": order.region,
-            "max_cost": f"{amount_text(order.quote.amount)} {order.quote.currency}",
+            "max_cost": f"{amount_text(most.amount)} {most.currency}",
         }
 
 
@@ -189,7 +203,7 @@ class ClipRuns:
         """The clip, made by a run with others that became ready at the same time.
 
         Raises:
-            FootageError: What the evidence says went wrong.
+            FootageError: What the evidence or the run's report says went wrong.
             NotFinished: The run did not finish it, or Prefect does not say what became of the run.
             Unreachable: Nobody answered the run, and nothing was bought.
         """
@@ -291,23 +305,36 @@ class ClipRuns:
             # Said when the run has ended.
             return
         if document is not None:
-            _tell(one, await in_thread(one.clip.response_from, document, cached=False))
+            _tell(one, await _response(one.clip, document))
 
     async def _became(self, one: _Wanted, run: FlowRun, told: ClipReport | None) -> VideoResponse:
         """The clip's response, or why there is none: from the evidence first, then as its run told it."""
         clip, go_on = one.clip, Rerun(one.clip.key)
         document = await in_thread(clip.evidence.result)
         if document is not None:
-            return await in_thread(clip.response_from, document, cached=False)
+            return await _response(clip, document)
         decide(await clip.state(), replace(clip.permission, attempts_before=one.attempts))
         state, message = (run.state.name, run.state.message) if run.state else ("unknown", None)
         why = told.error if told is not None and told.error else f"Run {run.name} ended as {state}: {message}"
         if told is not None and told.state == "held":
             raise OverBudget(why, next_step=told.next, key=clip.key)
+        if told is not None and told.state == "failed":
+            # Nothing was bought, and nothing goes on: an account without money, a key without the right.
+            raise FootageError(why, next_step=told.next, key=clip.key)
         if state == UNREACHABLE or (told is not None and told.unreachable):
             error = Unreachable(why, next_step=go_on, key=clip.key)
             raise await in_thread(with_what_is_booked, error, self._context.store, [clip.key])
         raise NotFinished(why, next_step=go_on, key=clip.key)
+
+
+async def _response(clip: Clip, document: ResultRecord) -> VideoResponse:
+    """What a stored clip is to this run, which may want its label where the clip's first order did not."""
+
+    def response() -> VideoResponse:
+        draw_if_asked(clip)
+        return clip.response_from(document, cached=False)
+
+    return await in_heavy_thread(response)
 
 
 def _raise_unless_for_now(error: httpx.HTTPError, answered_s: float) -> None:

@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from prefect.context import FlowRunContext
 from prefect.runtime import deployment
 
 from blocks.storage import VideoStorage
@@ -29,6 +30,7 @@ from tasks.saved_blocks import load_block
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
+    from datetime import datetime
 
 logger = logging.getLogger("footage.tasks")
 
@@ -80,6 +82,7 @@ async def _opened(
         find_api_key=find_first,
         find_more_keys=lambda: [find() for find in find_more],
         run_id=run_id,
+        run_began_at=_run_began_at(),
         # What a deployed run is asked for comes from elsewhere; in a terminal the files are the user's own.
         bounded=deployment.id is not None,
         flags=_flags(credentials_block, storage_block),
@@ -104,6 +107,11 @@ async def _opened(
         raise
     finally:
         await in_thread(context.close)
+
+
+def _run_began_at() -> datetime | None:
+    running = FlowRunContext.get()
+    return running.flow_run.start_time if running is not None and running.flow_run is not None else None
 
 
 def _flags(credentials_block: str | None, storage_block: str | None) -> list[str]:

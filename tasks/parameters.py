@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import WithJsonSchema
+from pydantic import Field, WithJsonSchema
 
 from footage.catalogue import CATALOGUE, CURRENCIES, REGION_NAMES, offered_models, offered_names
 from footage.order.rules import FPS_MAX, TAKE_MAX
@@ -80,4 +80,5 @@ References = Annotated[
     list[Any] | str,
     WithJsonSchema({"type": "array", "items": {"type": "object", "additionalProperties": True}}),
 ]
+Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Currency = Annotated[str, one_of(*CURRENCIES)]

@@ -159,7 +159,7 @@ async def crew(
     here = crew_here(context, permission, title, wait_s)
     if run == "inline":
         return here
-    runs = await shot_runs(context, board_plan, permission, blocks, title, shots_per_run)
+    runs = await shot_runs(context, board_plan, permission, blocks, title, shots_per_run, wait_s)
     return Crew(here.check, runs.make)
 
 

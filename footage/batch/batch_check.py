@@ -57,6 +57,9 @@ _KEY = "key"
 _REGION = "region"
 _MAX_COST = "max_cost"
 
+# Where a clip is bought, and for how much at the most.
+_Terms = tuple[str, Amount | None]
+
 
 def prepare_batch(
     context: Context, requests: Iterable[object] | None, file: str | None, budget: Budget
@@ -104,6 +107,10 @@ class _Checked:
     rendition: tuple[str, str]
     by_key: ClipByKey | None = None
 
+    @property
+    def terms(self) -> _Terms:
+        return self.region, self.by_key and self.by_key.max_cost
+
 
 @dataclass(frozen=True)
 class _Unanswered:
@@ -137,6 +144,7 @@ class _Checker:
         unanswered: list[_Unanswered] = []
         first_of_clip: dict[str, str] = {}
         first_of_rendition: dict[tuple[str, tuple[str, str]], str] = {}
+        terms_of_clip: dict[str, tuple[int, _Terms]] = {}
         ids: dict[str, int] = {}
         with ThreadPoolExecutor(STORE_CALLS_AT_ONCE) as pool:
             for window in windows(lines, WINDOW):
@@ -145,6 +153,13 @@ class _Checker:
                         if (other := ids.setdefault(checked.id, line.number)) != line.number:
                             why = f"line {other} has it already; every line needs its own"
                             problems.append(Problem(f"{line.name}.{_ID}", shown(checked.id), why))
+                        first, terms = terms_of_clip.setdefault(checked.key, (line.number, checked.terms))
+                        if terms != checked.terms:
+                            why = (
+                                f"line {first} asks for the same clip, to be bought elsewhere or for another price at "
+                                "the most; it is bought once, so leave one of them out"
+                            )
+                            problems.append(Problem(f"{line.name}.{_KEY}", checked.key[:12], why))
                         entries.append(self._entry(checked, first_of_clip, first_of_rendition))
                     elif isinstance(checked, _Unanswered):
                         unanswered.append(checked)
@@ -181,7 +196,7 @@ class _Checker:
         return Entry(
             checked.line.number, checked.id, checked.key, checked.model, checked.region, quote,
             checked.order, checked.image, same_as, checked.media, same_as is not None and rendered == checked.id,
-            checked.by_key,
+            checked.by_key, checked.rendition,
         )  # fmt: skip
 
     def _checked(self, line: Line) -> _Checked | _Unanswered | list[Problem]:

@@ -18,9 +18,11 @@ from footage.evidence.clip_evidence import ClipEvidence
 from footage.evidence.stored_order import stored_order
 from footage.order import Quote, ordered_in
 from footage.order.clip_by_key import ClipByKey
+from footage.order.key import DEFAULT_RENDITION
 from footage.order.prepared import Prepared
 from footage.storyboard.board_quote import BoardQuote, quote_of
 from footage.storyboard.to_buy import BoughtClip, bought_clip
+from footage.values.money import Amount
 
 if TYPE_CHECKING:
     from footage.context import Context
@@ -49,6 +51,8 @@ class Entry:
     # Whether it wants another file of that clip, or other notes about it, than the earlier line.
     own_rendition: bool = False
     by_key: ClipByKey | None = None
+    # Which file of the clip it gets.
+    rendition: tuple[str, str] = DEFAULT_RENDITION
 
 
 class PreparedBatch:
@@ -120,10 +124,19 @@ class PreparedBatch:
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 of all keys and prices, in their order: another one is another batch, or another price."""
+        """SHA-256 of all keys, prices and what lines say besides, in their order: another one is another batch."""
         digest = hashlib.sha256()
         for entry in self.entries:
-            digest.update(f"{entry.id} {entry.key} {entry.quote.amount} {entry.quote.currency}\n".encode())
+            price = Amount(entry.quote.amount, entry.quote.currency)
+            said = [entry.id, entry.key, *map(str, price)]
+            if entry.region != self.region:
+                said.append(entry.region)
+            # Whoever starts a run for lines of its own gives each its price as a limit.
+            if entry.by_key and entry.by_key.max_cost not in (None, price):
+                said += map(str, entry.by_key.max_cost)
+            if entry.rendition != DEFAULT_RENDITION:
+                said += entry.rendition
+            digest.update(f"{' '.join(said)}\n".encode())
         return digest.hexdigest()
 
     def asked(self, entry: Entry) -> Prepared | ClipByKey:

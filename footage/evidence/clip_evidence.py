@@ -255,6 +255,10 @@ class ClipEvidence:
         number, _ = wishes_in(self.files.list())
         self._next(lambda more: f"cancel-{number + more}.json", wish)
 
+    def cancel_asked_at(self, wishes: int) -> datetime:
+        """When the last of the first `wishes` wishes to cancel this clip was written, by the clock of who wished."""
+        return self.reader.record(f"{self.folder}/cancel-{wishes}.json", CancelWish, key=self.key).asked_at
+
     def override_cancel(self, wishes: int, wish: CancelWish) -> None:
         """Keep that somebody wants the clip after all, in spite of the first `wishes` wishes to cancel it."""
         self._create_once(f"override-{wishes}.json", wish.to_bytes())

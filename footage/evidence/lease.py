@@ -24,6 +24,7 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import math
 import os
 import re
 import secrets
@@ -338,6 +339,21 @@ class DeadWatch:
         if seen != self._seen:
             self._seen, self._since = seen, now_s
         return now_s - self._since >= max(self.lease_s, holding.lease_s)
+
+
+class LiveWorkers:
+    """Workers that this process has seen to beat, so that who drives a thousand clips is waited for once."""
+
+    def __init__(self) -> None:
+        self._seen: dict[str | None, tuple[int | None, float]] = {}
+
+    def shows(self, holding: Holding, now_s: float) -> bool:
+        """Whether the holder's beat moved between two looks, the later one less than a lease before `now_s`."""
+        beat, moved_s = self._seen.get(holding.owner, (holding.beat, -math.inf))
+        if holding.beat != beat:
+            moved_s = now_s
+        self._seen[holding.owner] = (holding.beat, moved_s)
+        return now_s - moved_s < holding.lease_s
 
 
 def _give_back(store: Store, path: str, lease: bytes) -> None:

@@ -69,6 +69,10 @@ def seed_and_key(
     return material["seed"], _digest(material).hex()
 
 
+# Of a request that says nothing about it.
+DEFAULT_RENDITION = ("none", "auto")
+
+
 def rendition_of(request: VideoRequest) -> tuple[str, str]:
     """What of a request decides, beside the key, which file of the clip it gets, and the notes about it."""
     return "own" if request.visible_label == "own" else "none", request.conform

@@ -314,7 +314,14 @@ def _enter(clip: Clip) -> bool:
     may_pay = clip.permission.may_buy and is_within(
         clip.permission.max_cost, Amount(clip.order.quote.amount, clip.order.quote.currency)
     )
-    if state.cancel_wanted and may_pay and joined == mine and given_to is None:
+    # A run of thousands comes to its last clips hours later: who cancels one of them meanwhile means this run, too.
+    speaks = joined == mine and given_to is None
+    if (
+        state.cancel_wanted
+        and may_pay
+        and speaks
+        and (run_id is None or clip.evidence.cancel_asked_at(state.wishes) < clip.context.run_began_at)
+    ):
         again = CancelWish(key=clip.key, asked_at=now, by=run_id or "a later request")
         clip.evidence.override_cancel(state.wishes, again)
     if last is not None:

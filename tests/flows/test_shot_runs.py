@@ -10,6 +10,7 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
@@ -17,6 +18,8 @@ from emulatedrun import environment, fast_emulator
 from emulatedrun import run as run_flow
 from failinggateway import FailingGateway
 from plainsteps import PLAIN_STEPS
+from prefect.client.orchestration import get_client
+from prefect.flow_engine import run_flow_async
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from flows.batch import generate_videos
@@ -26,6 +29,7 @@ from footage.context import open_context
 from footage.emulator import Emulator
 from footage.evidence.state import Permission
 from footage.steps.check import enter, prepare, reopen
+from footage.storyboard.crew import patience_s
 from tasks.silent_runs import RESTART_AUTOMATION
 
 # Third parties' warnings inside a run of ours.
@@ -267,6 +271,10 @@ def test_the_lines_of_a_batch_are_made_by_runs_on_workers_and_reported_by_the_on
     assert [clip["state"] for clip in told] == ["delivered"] * 6
     assert sorted(len(child["parameters"]["requests"]) for child in taken) == [1, 2, 2]
     assert {child["parameters"].get("lines_per_run") for child in taken} == {None}
+    # All of them share the places at the provider, so each is waited for as long as all take.
+    with open_context() as context:
+        all_of_them = patience_s({PLAIN["model"]: 5}, context.settings, {PLAIN["model"]: 1_000})
+    assert {child["parameters"]["wait_s"] for child in taken} == {all_of_them}
     assert emulator.ledger()["creates"] == 5
 
 
@@ -291,6 +299,68 @@ def test_lines_are_bought_where_the_run_that_started_theirs_priced_them(
     (told,) = ended.data.result["clips"]
     assert told["state"] == "delivered", told
     assert (told["cost"]["amount"], told["cost"]["currency"]) == ("0.70", "CNY")
+
+
+@contextmanager
+def lines_made(api: httpx.Client) -> Generator[list[Child]]:
+    """Within this block every run of lines is made by its own flow, here."""
+
+    def work(child: Child) -> None:
+        async def as_its_own() -> None:
+            async with get_client() as client:
+                flow_run = await client.read_flow_run(UUID(child["id"]))
+            await run_flow_async(
+                generate_videos, flow_run, parameters=child["parameters"], return_type="state"
+            )
+
+        with temporary_settings({PREFECT_API_URL: str(api.base_url).rstrip("/")}):
+            asyncio.run(as_its_own())
+
+    with worker(api, work) as taken:
+        yield taken
+
+
+@pytest.mark.slow
+def test_a_line_in_a_run_of_its_own_costs_no_more_than_it_may(
+    emulator: Emulator, prefect_api: httpx.Client
+) -> None:
+    with open_context() as context:
+        clip = enter(context, prepare(context, {"prompt": "Rain", **PLAIN}), Permission())
+    with lines_made(prefect_api):
+        ended = run_flow(
+            generate_videos, requests=[{"key": clip.key, "max_cost": "0.10 CNY"}], lines_per_run=1
+        )
+
+    (told,) = ended.data.result["clips"]
+    assert (told["state"], emulator.ledger()["creates"]) == ("held", 0), told
+
+
+@pytest.mark.slow
+def test_a_line_that_failed_in_a_run_of_its_own_does_not_go_on_later(
+    emulator: Emulator, prefect_api: httpx.Client
+) -> None:
+    emulator.fault("create-refused-Arrearage")
+    with lines_made(prefect_api):
+        ended = run_flow(generate_videos, requests=[{"prompt": "Rain", **PLAIN}], lines_per_run=1)
+
+    (told,) = ended.data.result["clips"]
+    assert told["state"] == "failed"
+    assert "Arrearage" in told["error"]
+    assert told["next"]
+
+
+@pytest.mark.slow
+def test_a_line_gets_its_label_whatever_its_clip_was_ordered_with_first(
+    emulator: Emulator, prefect_api: httpx.Client
+) -> None:
+    rain = {"prompt": "Rain", **PLAIN}
+    with open_context() as context:
+        enter(context, prepare(context, rain), Permission())
+    with lines_made(prefect_api):
+        ended = run_flow(generate_videos, requests=[rain | {"visible_label": "own"}], lines_per_run=1)
+
+    (told,) = ended.data.result["clips"]
+    assert told["video_url"].endswith(".labelled.mp4")
 
 
 @pytest.mark.parametrize("number", [0, 101])

@@ -257,6 +257,44 @@ def test_a_line_may_say_where_a_clip_is_bought_that_was_ordered_before(context: 
     assert caught.value.problems[0].field == "requests[1].region"
 
 
+@pytest.mark.parametrize("other", [{"max_cost": "70 CNY"}, {"region": "ap-southeast-1"}, {}])
+def test_lines_that_ask_for_one_clip_on_different_terms_are_refused(
+    context: Context, other: dict[str, str]
+) -> None:
+    kite = BOAT | {"model": "wan2.2-t2v-plus", "region": "cn-beijing"}
+    key = enter(context, prepare(context, kite), Permission()).key
+    limited = {"key": key, "max_cost": "0.10 CNY"}
+
+    with pytest.raises(InvalidRequest, match="line 1 asks for the same clip") as caught:
+        prepare_batch(context, [limited, {**limited, **other} if other else kite], None, CNY)
+    assert [problem.field for problem in caught.value.problems] == ["requests[2].key"]
+    with prepare_batch(context, [limited, limited], None, CNY) as batch:
+        assert len(batch.clips) == 1
+
+
+@pytest.mark.parametrize(
+    ("first", "then"),
+    [
+        ({"key": "…", "max_cost": "0.10 CNY"}, {"key": "…", "max_cost": "70 CNY"}),
+        ({"key": "…", "max_cost": "0.10 CNY"}, {"key": "…"}),
+        (BOAT, BOAT | {"visible_label": "own"}),
+        (BOAT, BOAT | {"conform": "never"}),
+    ],
+)
+def test_a_run_that_is_started_again_tells_that_a_line_has_other_terms(
+    context: Context, first: dict[str, str], then: dict[str, str]
+) -> None:
+    key = enter(context, prepare(context, BOAT), Permission()).key
+    before, after = ({**line, "key": key} if "key" in line else line for line in (first, then))
+
+    with (
+        prepare_batch(context, [before], None, CNY) as batch,
+        prepare_batch(context, [after], None, CNY) as other,
+    ):
+        assert batch.name == other.name
+        assert batch.fingerprint != other.fingerprint
+
+
 async def test_the_report_says_of_each_line_what_became_of_it(context: Context) -> None:
     with prepare_batch(context, [BOAT | {"take": 8}], None, CNY) as batch:
         clips, ledger = await _make(context, batch)

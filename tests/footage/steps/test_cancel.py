@@ -189,6 +189,17 @@ def test_a_run_that_another_one_started_does_not_override_a_cancel(bench: Bench)
     assert bench.tasks() == []
 
 
+def test_a_cancel_holds_for_a_run_that_began_before_it_and_comes_to_the_clip_later(bench: Bench) -> None:
+    clip = bench.clip()
+    began_before = bench.context(run_id="run-1")
+    cancel_clip(bench.context(), clip.key, by="test")
+
+    with pytest.raises(Canceled):
+        bench.make(bench.clip(began_before))
+
+    assert bench.tasks() == []
+
+
 @pytest.mark.parametrize(("most", "overrides"), [("0 CNY", False), ("100 CNY", True)])
 def test_a_run_that_may_not_pay_for_a_clip_does_not_override_its_cancel(
     bench: Bench, most: str, overrides: bool

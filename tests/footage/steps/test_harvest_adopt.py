@@ -237,6 +237,27 @@ def test_harvest_looks_at_the_clip_of_another_worker_as_often_as_that_one_shows_
     assert len(looks) == 2, counted.asked
 
 
+def test_harvest_waits_once_for_a_sign_of_life_of_a_worker_and_not_for_each_of_its_clips(
+    bench: Bench,
+) -> None:
+    clips = [book(bench, take=take) for take in (1, 2, 3)]
+    owner = Worker(clips[0].context.store, 9.0)
+    leases = [Lease(clip.context.store, clip.key, owner) for clip in clips]
+    for lease in leases:
+        lease.take(lease.look())
+    context = bench.context(wrap=CountedStore, deadline_s=60.0, lease_s=9.0)
+    counted: Any = context.store
+
+    # More than may be worked on at once are asked for twice.
+    report = asyncio.run(harvest_store(context, PLAIN_STEPS, at_once=1))
+
+    owner.stop()
+    assert set(report.waiting) == {clip.key for clip in clips}
+    own = {("read", f"{lease.folder}/{lease.number}.json") for lease in leases}
+    looks = [call for call in counted.asked if call in own]
+    assert len(looks) == 1 + 2 * len(clips), counted.asked
+
+
 def test_a_key_of_no_clip_is_refused_and_one_of_a_finished_clip_is_noted(bench: Bench) -> None:
     done = bench.make(bench.clip())
 
