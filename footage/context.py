@@ -89,7 +89,8 @@ class Context:
         self.settings = settings
         self.store = store
         self.run_id = run_id
-        # The first time, where it was started over since.
+        # Whether it has worked in another process before, which a restart does not tell of its clips.
+        self.started_over = run_began_at is not None
         self.run_began_at = run_began_at or datetime.now(UTC)
         self.worker = Worker(store, settings.lease_s)
         self.live_workers = LiveWorkers()
@@ -380,7 +381,7 @@ def open_context(
     rate_limits: RateLimits | None = None,
 ) -> Context:
     """A context from the environment, or from what is given; `bounded`: files of requests come from the folders
-    that the operator allows, and from no other.
+    that the operator allows, and from no other; `run_began_at`: when the run began that is started over.
 
     Raises:
         InvalidRequest: A setting cannot be used.

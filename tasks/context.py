@@ -110,8 +110,10 @@ async def _opened(
 
 
 def _run_began_at() -> datetime | None:
+    """When the run began that is started over."""
     running = FlowRunContext.get()
-    return running.flow_run.start_time if running is not None and running.flow_run is not None else None
+    flow_run = running and running.flow_run
+    return flow_run.start_time if flow_run and flow_run.run_count > 1 else None
 
 
 def _flags(credentials_block: str | None, storage_block: str | None) -> list[str]:

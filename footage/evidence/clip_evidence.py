@@ -323,10 +323,18 @@ class ClipEvidence:
 
     def attempts_known_to(self, run_id: str) -> int:
         """How many attempts there were when a run began to work on this clip; 0 where it never did."""
-        try:
-            return self.reader.record(f"runs/{run_id}/{self.key}", Joined, key=self.key).attempts
-        except NotThere:
-            return 0
+        joined = self._joined(run_id)
+        return joined.attempts if joined else 0
+
+    def is_opened_in(self, run_id: str, attempt: int) -> bool:
+        """Whether an attempt was opened after a run began to work on this clip."""
+        joined = self._joined(run_id)
+        return joined is not None and attempt > joined.attempts
+
+    def _joined(self, run_id: str) -> Joined | None:
+        with contextlib.suppress(NotThere):
+            return self.reader.record(f"runs/{run_id}/{self.key}", Joined, key=self.key)
+        return None
 
     def bought_here(self, attempt: int) -> bool:
         """Whether the receipt of an attempt was written here, so that nobody else can have gone on from it before."""

@@ -93,7 +93,7 @@ async def _make(
     clip = await crew.check(asked, name, reserve)
     if clip.response is not None:
         if clip.response.cost is not None:
-            ledger.settle(name, clip.response.cost)
+            ledger.settle(name, clip.response.cost, ours=await _is_of_run_before(clip))
         return await _delivered(name, clip, clip.response)
     before = await clip.state()
     # Also what is stored and damaged: it is brought back, or not at all.
@@ -117,9 +117,18 @@ async def _make(
         # Another run bought it while this one waited for it.
         ours = False
         ledger.release(name)
+    ours = ours or (paid and await _is_of_run_before(clip))
     if response.cost is not None or ledger.has_promised(name):
         ledger.settle(name, response.cost, ours=ours)
     return await _delivered(name, clip, response)
+
+
+async def _is_of_run_before(clip: Clip) -> bool:
+    """Whether what is paid of a clip was bought by this run, in a process before it was started over."""
+    run_id, last = clip.context.run_id, (await clip.state()).last
+    if run_id is None or last is None or not clip.context.started_over:
+        return False
+    return await in_thread(clip.evidence.is_opened_in, run_id, last.number)
 
 
 async def _delivered(name: str, clip: Clip, response: VideoResponse) -> ShotOutcome:

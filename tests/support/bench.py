@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,7 @@ class Bench:
         wrap: Callable[[Store], Any] = lambda store: store,
         more_keys: Sequence[ApiKey] = (),
         probed: bool = True,
+        run_began_at: datetime | None = None,
         **settings: Any,
     ) -> Context:
         """A new worker on the same store. Times are scaled down; a request is never longer than 0.8 s.
@@ -77,6 +79,7 @@ class Bench:
             find_api_key=lambda: parse_key(key, "test"),
             find_more_keys=lambda: more_keys,
             run_id=run_id,
+            run_began_at=run_began_at,
             rate_limits=_OwnTurns(create_turn) if create_turn else None,
         )
         if probed:

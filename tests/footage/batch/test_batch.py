@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -19,13 +20,13 @@ from footage.batch.batch_production import MOST_AT_ONCE, ClipReport, most_at_onc
 from footage.batch.batch_report import BatchReport, read_report, write_report
 from footage.batch.prepared_batch import PreparedBatch
 from footage.catalogue import SWITCHES
-from footage.clip import Clip, follow
+from footage.clip import Clip, StepRunner, follow
 from footage.concurrency.executors import in_thread
 from footage.context import Context, open_context
 from footage.credentials import parse_key
 from footage.emulator import Emulator
 from footage.errors import InvalidRequest, Unreachable
-from footage.evidence.state import Permission
+from footage.evidence.state import Permission, Step
 from footage.order.clip_by_key import ClipByKey
 from footage.order.prepared import Prepared
 from footage.request import VideoRequest, VideoResponse
@@ -38,7 +39,9 @@ BOAT = {"prompt": "A paper boat", "model": "wanx2.1-t2v-turbo", "size": "832*480
 CNY = Budget(currency="CNY")
 
 
-async def _make(context: Context, batch: PreparedBatch) -> tuple[tuple[ClipReport, ...], Ledger]:
+async def _make(
+    context: Context, batch: PreparedBatch, steps: dict[Step, StepRunner] = PLAIN_STEPS
+) -> tuple[tuple[ClipReport, ...], Ledger]:
     async def check(
         asked: Prepared | VideoRequest | ClipByKey, name: str, before_buying: BeforeBuying
     ) -> Clip:
@@ -49,7 +52,7 @@ async def _make(context: Context, batch: PreparedBatch) -> tuple[tuple[ClipRepor
         return await in_thread(enter, context, asked, Permission(), **more)
 
     async def make(clip: Clip) -> VideoResponse | None:
-        return await follow(clip, PLAIN_STEPS)
+        return await follow(clip, steps)
 
     ledger = Ledger(batch.budget, "Line", "batch")
     return await produce(context, batch, most_at_once(batch, {}), ledger, Crew(check, make)), ledger
@@ -255,6 +258,29 @@ def test_a_line_may_say_where_a_clip_is_bought_that_was_ordered_before(context: 
     with pytest.raises(InvalidRequest) as caught:
         prepare_batch(context, [line | {"region": "eu-central-1"}], None, CNY)
     assert caught.value.problems[0].field == "requests[1].region"
+
+
+@pytest.mark.parametrize("stopped_at", [Step.POLL, None])
+async def test_a_run_that_is_started_over_counts_what_it_bought_before_as_its_own(
+    context: Context, stopped_at: Step | None
+) -> None:
+    async def killed(_: Clip) -> None:
+        raise Unreachable("The process ended.")
+
+    lines = [BOAT | {"prompt": "Counted", "take": take} for take in (1, 2)]
+    with prepare_batch(context, lines[:1], None, CNY) as batch:
+        await _make(context, batch)
+    steps = {**PLAIN_STEPS, stopped_at: killed} if stopped_at else PLAIN_STEPS
+    for began_at in (None, datetime.now(UTC)):
+        run = open_context(
+            context.settings, find_api_key=lambda: context.api_key, run_id="run-1", run_began_at=began_at
+        )
+        with run, prepare_batch(run, lines, None, CNY) as batch:
+            clips, ledger = await _make(run, batch, steps if began_at is None else PLAIN_STEPS)
+
+    assert [clip.state for clip in clips] == ["delivered"] * 2
+    told = ledger.statement()
+    assert (told.bought, told.paid_before) == tuple(clip.cost.amount for clip in clips if clip.cost)
 
 
 @pytest.mark.parametrize("other", [{"max_cost": "70 CNY"}, {"region": "ap-southeast-1"}, {}])
