@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ from flows.cli import run
 from footage.evidence.clip_evidence import ClipEvidence
 from footage.evidence.lease import NOBODY, Lease, Worker
 from footage.push.receiver import Busy
-from footage.push.wake_ups import has_note, wake
+from footage.push.wake_ups import has_note, take_note, wake
 from footage.settings import load_settings
 from footage.storage import Store, open_store
 from tasks.finisher import MOST_WAITING, Finisher
@@ -142,6 +144,109 @@ def test_a_clip_that_a_living_run_delivers_is_left_to_it(
     run_of.stop()
 
     assert "a harvest finishes" not in caplog.text
+
+
+def test_a_clip_whose_run_dies_after_it_took_the_note_is_harvested(
+    store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    run_of = Worker(store, 60.0)
+    ClipEvidence(store, KEY).mark_open()
+    assert Lease(store, KEY, run_of).take(NOBODY)
+    finisher = Finisher(Worker(store, 60.0), ["--no-such-option"], grace_s=0.05, again_after_s=())
+
+    _ended(store, finisher, KEY)
+    assert take_note(store, KEY)
+    # Both were looked at: one after the other.
+    _ended(store, finisher, OTHER)
+    until(lambda: not has_note(store, OTHER), "the clips were looked at", 20)
+    assert "a harvest finishes" not in caplog.text
+    # As if its process were over: nobody beats for that lease any more.
+    run_of.stop()
+    until(lambda: f"Clip {KEY[:12]} is left" in caplog.text, "a harvest was tried", 120)
+    finisher.stop()
+
+    assert caplog.text.count("a harvest finishes") == 1
+
+
+class Looks:
+    """A store that notes when it is asked whether a clip is open."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.at_s: list[float] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    def exists(self, path: str) -> bool:
+        if path == f"open/{KEY}":
+            self.at_s.append(time.monotonic())
+        return self._store.exists(path)
+
+
+def test_a_clip_that_a_living_run_drives_is_looked_at_less_and_less_often(store: Store) -> None:
+    looks: Any = Looks(store)
+    run_of = Worker(store, 60.0)
+    ClipEvidence(store, KEY).mark_open()
+    assert Lease(store, KEY, run_of).take(NOBODY)
+    finisher = Finisher(Worker(looks, 60.0), [], grace_s=0.05)
+
+    finisher.add(KEY)
+    until(lambda: len(looks.at_s) >= 5, "it is looked at some times", 20)
+    finisher.stop()
+    run_of.stop()
+
+    pauses_s = [later - earlier for earlier, later in pairwise(looks.at_s[:5])]
+    assert all(pause_s >= least_s for pause_s, least_s in zip(pauses_s, (0.05, 0.1, 0.2, 0.4), strict=True))
+
+
+@pytest.fixture
+def hanging(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Every process that has to do with the first clip hangs while this file is there."""
+    file = tmp_path / "hanging"
+    file.touch()
+    code = f"import os, sys, time\nwhile {KEY!r} in sys.orig_argv and os.path.exists({str(file)!r}): time.sleep(0.05)\n"
+    (tmp_path / "sitecustomize.py").write_text(code)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    yield file
+    file.unlink(missing_ok=True)
+
+
+def test_a_harvest_that_hangs_holds_up_no_other_clip(
+    store: Store, hanging: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    open_ones = (KEY, "d" * 64)
+    for key in open_ones:
+        ClipEvidence(store, key).mark_open()
+    finisher = Finisher(Worker(store, 60.0), ["--no-such-option"], grace_s=0.05)
+
+    for key in open_ones:
+        _ended(store, finisher, key)
+        until(lambda: f"waits for {key[:12]}" in caplog.text, "its harvest begins", 20)  # noqa: B023 - called at once
+    _ended(store, finisher, OTHER)
+    until(lambda: not has_note(store, OTHER), "a clip that is finished is skipped", 20)
+    until(lambda: f"The harvest of {'d' * 12} ended with 2" in caplog.text, "another harvest ends", 120)
+    assert f"The harvest of {KEY[:12]}" not in caplog.text
+    hanging.unlink()
+    finisher.stop()
+
+    assert f"The harvest of {KEY[:12]} ended with 2" in caplog.text
+
+
+def test_a_harvest_that_takes_too_long_is_killed_and_tried_again(
+    store: Store, hanging: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    ClipEvidence(store, KEY).mark_open()
+    finisher = Finisher(Worker(store, 60.0), [], grace_s=0.05, again_after_s=(0.05,), limit_s=1.0)
+
+    _ended(store, finisher, KEY)
+    until(lambda: not has_note(store, KEY), "it is given up", 60)
+    finisher.stop()
+
+    assert caplog.text.count("took longer than 1 s, and was killed") == 2
+    assert caplog.text.count("left to the harvest by schedule") == 1
 
 
 def test_what_another_receiver_left_is_found_although_no_event_comes_here(store: Store) -> None:
