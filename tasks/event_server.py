@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 logger = logging.getLogger("footage.push")
 
 
+# As long as an event that was begun takes, with a certificate; a store that hangs keeps nobody from ending.
+_LAST_ANSWERS_S = 10
+
+
 @dataclass(frozen=True)
 class Place:
     """Where a receiver listens: an address of this machine, and a port; 0 takes a free one."""
@@ -51,7 +55,13 @@ async def serve(context: Context, place: Place, flags: Sequence[str], grace_s: f
         receiver = Receiver(rule, context.store, certificates, finisher.add)
         _tell(rule)
         server = uvicorn.Server(
-            uvicorn.Config(receiver.app(), log_level="warning", log_config=None, server_header=False)
+            uvicorn.Config(
+                receiver.app(),
+                log_level="warning",
+                log_config=None,
+                server_header=False,
+                timeout_graceful_shutdown=_LAST_ANSWERS_S,
+            )
         )
         with _told_to_end(server):
             try:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from eventbus import KEY, KEYS, URL, Bus, asked, certificate_of, claimed, event
-from rawserver import RawServer, reply, verbatim
+from rawserver import RawServer, hang, reply, verbatim
+from waiting import until
 
 from footage.evidence.clip_evidence import ClipEvidence
 from footage.push.certificates import certificate_host
@@ -175,6 +177,43 @@ def test_forgeries_make_nobody_fetch_a_certificate_again_and_again(store: Store)
 
         assert sent == [204, *[401] * 5]
         assert len(server.requests) == 1
+
+
+def test_a_certificate_host_that_is_away_is_asked_once_for_many_events(store: Store) -> None:
+    with RawServer(verbatim(b"")) as server:
+        bus = Bus(store, server)
+
+        sent = [bus.send(event(claimed(store))) for _ in range(5)]
+
+        assert sent == [503] * 5
+        assert len(server.requests) == 1
+
+
+def test_a_key_that_is_there_waits_for_no_other_certificate(store: Store) -> None:
+    with RawServer(reply(certificate_of(KEYS)), hang()) as server, ThreadPoolExecutor() as pool:
+        bus = Bus(store, server)
+        assert bus.send(event(claimed(store))) == 204
+        other = _set(f"{S}url", f"{bus.origin}/other.pem")
+        slow = pool.submit(bus.send, event(claimed(store)), change=other)
+        until(lambda: len(server.requests) == 2, "the other one is asked for")
+
+        assert bus.send(event(claimed(store))) == 204
+
+        assert not slow.done()
+        assert slow.result() == 503
+
+
+def test_who_knows_the_token_makes_nobody_fetch_ever_new_addresses(store: Store) -> None:
+    with RawServer(reply(certificate_of(KEYS)), reply(b"", status=404)) as server:
+        bus = Bus(store, server)
+        assert bus.send(event(claimed(store))) == 204
+
+        for number in range(20):
+            other = _set(f"{S}url", f"{bus.origin}/{number}.pem")
+            assert bus.send(event(claimed(store)), change=other) == 503
+
+        assert len(server.requests) == 10
+        assert bus.send(event(claimed(store))) == 204
 
 
 @pytest.mark.parametrize(
