@@ -19,6 +19,7 @@ from footage.errors import InvalidRequest, Problem
 from footage.network.listening_socket import listening_socket
 from footage.push.certificates import TrustedCertificates
 from footage.push.completion_event import RULE_PATTERN, event_region
+from footage.push.connections import EventProtocol, seldom_told
 from footage.push.receiver import Receiver, Rule
 from tasks.finisher import GRACE_S, Finisher
 
@@ -60,10 +61,12 @@ async def serve(context: Context, place: Place, flags: Sequence[str], grace_s: f
                 log_level="warning",
                 log_config=None,
                 server_header=False,
+                http=EventProtocol,
+                ws="none",
                 timeout_graceful_shutdown=_LAST_ANSWERS_S,
             )
         )
-        with _told_to_end(server):
+        with _told_to_end(server), seldom_told():
             try:
                 await server.serve([listening])
             finally:

@@ -22,9 +22,12 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
+from starlette.datastructures import MutableHeaders
+from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from footage.concurrency.executors import in_thread
 from footage.errors import NotThere, StorageProblem
@@ -33,6 +36,7 @@ from footage.evidence.clip_evidence import ClipEvidence
 from footage.evidence.reader import RecordReader
 from footage.evidence.records import Claim
 from footage.push.completion_event import CompletionEvent, read_event
+from footage.push.connections import is_told
 from footage.push.signature import Certificates, NotAuthentic, SignedHead, read_head, verify
 from footage.push.wake_ups import wake
 
@@ -103,7 +107,8 @@ class Receiver:
             routes=[
                 Route(path, self._take, methods=["POST"]),
                 Route("/healthz", self._health, methods=["GET"]),
-            ]
+            ],
+            middleware=[Middleware(_EndsOthers)],
         )
 
     async def _health(self, _: Request) -> Response:
@@ -145,11 +150,10 @@ class Receiver:
 
     def _answer(self, stage: str, status: int) -> Response:
         self.counts[stage] += 1
-        times, refused = self.counts[stage], status >= 400
-        if refused and (times in (1, 10, 100) or times % 1000 == 0):
+        times = self.counts[stage]
+        if status >= 400 and is_told(times):
             logger.warning("An event was refused (%s, the %d. time).", stage, times)
-        # Its body may still be on its way, for as long as somebody likes.
-        return Response(status_code=status, headers={"connection": "close"} if refused else None)
+        return Response(status_code=status)
 
     def _take_body(self, head: SignedHead, body: bytes) -> str:
         """The stage at which the event is done with."""
@@ -193,6 +197,21 @@ class Receiver:
             self._seen[event_id] = time.monotonic()
             while len(self._seen) > MOST_REMEMBERED:
                 self._seen.popitem(last=False)
+
+
+class _EndsOthers:
+    """Ends the connection with every answer but that to an event: a body may be on its way for as long as one wants."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_closing(message: Message) -> None:
+            if message["type"] == "http.response.start" and message["status"] != 204:
+                MutableHeaders(scope=message)["connection"] = "close"
+            await send(message)
+
+        await self._app(scope, receive, send_closing)
 
 
 def _refuse_large(request: Request) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
+import socket
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +20,7 @@ from footage.context import open_context
 from footage.credentials import ApiKey, parse_key
 from footage.errors import AccountProblem, InvalidRequest
 from footage.evidence.clip_evidence import ClipEvidence
+from footage.push.connections import MOST_CONNECTIONS
 from footage.push.wake_ups import wake
 from footage.settings import Settings
 from footage.storage import open_store
@@ -106,6 +110,71 @@ def test_a_receiver_that_is_told_to_end_does_first_what_it_is_at(tmp_path: Path)
     assert "at https://videos.example/…" in log.read_text()
     assert "secret-path" not in log.read_text()
     assert code == -signal.SIGTERM
+
+
+@pytest.fixture(scope="module")
+def receiver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, Path]]:
+    """The port of a receiver that nobody stands before, and its log."""
+    folder, port = tmp_path_factory.mktemp("receiver"), free_port()
+    more = {"WAN_VIDEO_PUSH_URL": "https://videos.example/events", "WAN_VIDEO_PUSH_TOKEN": "a-token"}
+    environment = {**os.environ, "OUTPUT_DIR": str(folder), **more}
+    with process([sys.executable, str(RECEIVER), str(port), "60"], folder / "log", environment):
+        until(lambda: _answers(port), "it answers", 60)
+        yield port, folder / "log"
+
+
+def _begun(port: int, *lines: str) -> socket.socket:
+    """A connection on which so much was sent."""
+    connection = socket.create_connection(("127.0.0.1", port), timeout=20)
+    connection.sendall("\r\n".join(lines).encode())
+    return connection
+
+
+def _all_of(connection: socket.socket) -> bytes:
+    """What comes until the connection is ended."""
+    data = b""
+    with connection, contextlib.suppress(ConnectionResetError):
+        while part := connection.recv(4096):
+            data += part
+    return data
+
+
+def test_a_stranger_who_sends_half_a_head_is_cut_off(receiver: tuple[int, Path]) -> None:
+    assert _all_of(_begun(receiver[0], "POST /events HTTP/1.1", "host: x")) == b""
+
+
+def test_of_too_many_connections_the_newest_are_ended_at_once(receiver: tuple[int, Path]) -> None:
+    port, _ = receiver
+    with contextlib.ExitStack() as open_ones:
+        for _ in range(MOST_CONNECTIONS):
+            open_ones.enter_context(_begun(port, "GET"))
+
+        assert _all_of(_begun(port, "GET /healthz HTTP/1.1", "host: x", "", "")) == b""
+
+    until(lambda: _answers(port), "it answers again")
+
+
+def test_strangers_fill_no_log(receiver: tuple[int, Path]) -> None:
+    port, log = receiver
+    flood = {
+        "Unsupported upgrade": [
+            "GET /events HTTP/1.1",
+            "host: x",
+            "connection: upgrade",
+            "upgrade: x",
+            "",
+            "",
+        ],
+        "Invalid HTTP request": ["rubbish", "", ""],
+        "Exception in ASGI": ["POST /events HTTP/1.1", "host: x", "transfer-encoding: chunked", "", "Z", ""],
+    }
+
+    for lines in flood.values():
+        for _ in range(20):
+            _all_of(_begun(port, *lines))
+
+    told = log.read_text()
+    assert {what: told.count(what) <= 3 for what in flood} == dict.fromkeys(flood, True)
 
 
 def _answers(port: int) -> bool:

@@ -56,7 +56,8 @@ def test_senders_that_dribble_are_cut_off_and_hold_up_no_event(store: Store, oss
 
     with served(bus.receiver.app()) as port, contextlib.ExitStack() as open_ones:
         address = f"http://127.0.0.1:{port}/dashscope/4f1c?x=1"
-        slow = [open_ones.enter_context(_begun(port, {})) for _ in range(strangers)]
+        slow = [open_ones.enter_context(_begun(port, {}, what)) for what in ("POST /other", "GET /healthz")]
+        slow += [open_ones.enter_context(_begun(port, {})) for _ in range(strangers)]
         slow += [open_ones.enter_context(_begun(port, headers)) for _ in range(knowing)]
         open_ones.enter_context(_dribbling(slow))
         answers = [httpx.post(address, content=body, headers=headers, trust_env=False)]
@@ -65,16 +66,19 @@ def test_senders_that_dribble_are_cut_off_and_hold_up_no_event(store: Store, oss
 
     assert [answer.status_code for answer in answers] == [204]
     assert bus.ended == [KEY]
-    assert [head.split()[1] for head in heads] == [b"401"] * strangers + [b"408"] * knowing
+    others = [b"404", b"200"]
+    assert [head.split()[1] for head in heads] == others + [b"401"] * strangers + [b"408"] * knowing
     assert bus.receiver.counts["slow"] == knowing
 
 
 @contextlib.contextmanager
-def _begun(port: int, headers: dict[str, str]) -> Iterator[socket.socket]:
+def _begun(
+    port: int, headers: dict[str, str], what: str = "POST /dashscope/4f1c?x=1"
+) -> Iterator[socket.socket]:
     """A request of which a byte has come."""
     lines = [*(f"{name}: {value}" for name, value in headers.items()), "host: x", "content-length: 1000"]
     with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
-        head = "\r\n".join(["POST /dashscope/4f1c?x=1 HTTP/1.1", *lines])
+        head = "\r\n".join([f"{what} HTTP/1.1", *lines])
         connection.sendall(f"{head}\r\n\r\n{{".encode())
         yield connection
 
