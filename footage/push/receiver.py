@@ -54,6 +54,11 @@ INSIDE, AT_ONCE = 256, 32
 A_MINUTE = 6_000
 REMEMBERED_S = 600.0
 MOST_REMEMBERED = 50_000
+# What decides where a signed event is not meant.
+_SETTINGS = {
+    "other account": "WAN_VIDEO_PUSH_ACCOUNT",
+    "other region": "the region of the key, or WAN_VIDEO_REGION",
+}
 
 
 @dataclass(frozen=True)
@@ -151,8 +156,12 @@ class Receiver:
     def _answer(self, stage: str, status: int) -> Response:
         self.counts[stage] += 1
         times = self.counts[stage]
-        if status >= 400 and is_told(times):
-            logger.warning("An event was refused (%s, the %d. time).", stage, times)
+        if is_told(times):
+            if status >= 400:
+                logger.warning("An event was refused (%s, the %d. time).", stage, times)
+            elif (setting := _SETTINGS.get(stage)) is not None:
+                told = "A signed event was left (%s, the %d. time): if it is one of yours, compare %s."
+                logger.warning(told, stage, times, setting)
         return Response(status_code=status)
 
     def _take_body(self, head: SignedHead, body: bytes) -> str:
@@ -160,8 +169,10 @@ class Receiver:
         form = verify(head, self._rule.url, body, self._certificates)
         self.counts[f"signed as {form}"] += 1
         event = read_event(body)
-        if event is None or not self._is_meant(event):
+        if event is None:
             return "other event"
+        if (stage := self._other_stage(event)) is not None:
+            return stage
         if self._is_known(event.id):
             return "again"
         try:
@@ -181,9 +192,13 @@ class Receiver:
         logger.info("Clip %s: the provider says that task %s has ended.", claim.key[:12], event.data.task_id)
         return "woken"
 
-    def _is_meant(self, event: CompletionEvent) -> bool:
-        other_account = self._rule.account is not None and event.account != self._rule.account
-        return not other_account and (event.region is None or event.region in self._rule.regions)
+    def _other_stage(self, event: CompletionEvent) -> str | None:
+        """At which stage an event ends that this rule does not mean."""
+        if self._rule.account is not None and event.account != self._rule.account:
+            return "other account"
+        if event.region is not None and event.region not in self._rule.regions:
+            return "other region"
+        return None
 
     def _is_known(self, event_id: str) -> bool:
         now_s = time.monotonic()

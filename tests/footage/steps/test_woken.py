@@ -108,7 +108,7 @@ def test_an_event_of_another_region_is_of_no_clip_here(bench: Bench, listening: 
     bench.emulator.turn(push_url=listening.url, push_region="ap-southeast-1", generation_s=400.0)
     bench.buy(bench.clip())
 
-    until(lambda: listening.receiver.counts["other event"] == 1, "its event comes")
+    until(lambda: listening.receiver.counts["other region"] == 1, "its event comes")
 
     assert listening.ended == []
 
