@@ -37,7 +37,7 @@ _ONE_SLASH = re.compile("(?:s3a?|oss|gc?s|az|abfss?|file|memory):(?!//)")
 # The one URL that is whole without a bucket or a folder.
 _MEMORY = "memory://"
 # Never shown, whatever is in them.
-_SECRET = ("storage_options", "push_token", "mcp_token")
+_SECRET = ("storage_options", "push_token", "push_url", "mcp_token")
 # What a type error of pydantic does not say.
 _ALLOWED = {
     "OUTPUT_DIR": "a folder, or a URL such as s3://bucket/folder",
@@ -293,6 +293,11 @@ class Settings(BaseSettings):
     def _check_push_url(cls, value: str | None) -> str | None:
         if value is not None and (not is_address(value) or len(urlsplit(value).path) < 2):
             raise PydanticCustomError("address", "is not an http(s) address with a path")
+        if value is not None and "@" in urlsplit(value).netloc:
+            raise PydanticCustomError("address", "must not hold a user name or a password")
+        # A route is compared with the path as it is decoded, and has fields in braces.
+        if value is not None and set("%{}") & set(urlsplit(value).path):
+            raise PydanticCustomError("address", "must have no %, { and } in its path")
         return value
 
     @field_validator("push_account")

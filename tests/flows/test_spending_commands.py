@@ -217,6 +217,12 @@ def test_buying_is_stopped_without_a_key_or_a_name_for_the_user(
             {"WAN_VIDEO_PUSH_URL": "https://videos.example", "WAN_VIDEO_PUSH_TOKEN": "very-secret"},
             ("with a path",),
         ),
+        (
+            {"WAN_VIDEO_PUSH_URL": "https://bus:very-secret@videos.example/events"},
+            ("user name or a password",),
+        ),
+        ({"WAN_VIDEO_PUSH_URL": "https://videos.example/very-secret%20board"}, ("no %, { and }",)),
+        ({"WAN_VIDEO_PUSH_URL": "https://videos.example/{very-secret}"}, ("no %, { and }",)),
     ],
 )
 @pytest.mark.usefixtures("store")
