@@ -95,7 +95,8 @@ class WakeUps:
     async def pause(self, key: str, seconds: float) -> News:
         """Sleep for so long, or until a note about this clip comes; what it says, or one that came just before."""
         if key not in self._news:
-            woken = self._waiting.setdefault(key, asyncio.Event())
+            # Its own: a pause that was cancelled may end after the next one began.
+            self._waiting[key] = woken = asyncio.Event()
             if self._looking is None or self._looking.done():
                 self._looking = asyncio.create_task(self._look())
             try:
@@ -104,7 +105,8 @@ class WakeUps:
                     async with asyncio.timeout(seconds):
                         await woken.wait()
             finally:
-                self._waiting.pop(key, None)
+                if self._waiting.get(key) is woken:
+                    del self._waiting[key]
         return self._news.pop(key, News.NOTHING)
 
     async def take(self, key: str) -> bool:

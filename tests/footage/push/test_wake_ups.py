@@ -62,6 +62,20 @@ async def test_a_cancel_is_heard_also_in_the_moment_in_which_a_note_comes(store:
     assert unheard == 0
 
 
+async def test_a_pause_that_is_cancelled_leaves_the_next_one_its_note(store: Store) -> None:
+    waiting = WakeUps(store)
+    first = asyncio.create_task(waiting.pause(KEY, 60))
+    await asyncio.sleep(0)
+    # The first one hears of its cancel only after the next one began.
+    next_one = asyncio.create_task(waiting.pause(KEY, 60))
+    await asyncio.sleep(0)
+    first.cancel()
+    await asyncio.wait([first])
+    wake(store, KEY)
+
+    assert await asyncio.wait_for(next_one, 10) is News.ENDED
+
+
 def test_a_note_is_taken_once(store: Store) -> None:
     wake(store, KEY)
     wake(store, KEY)
