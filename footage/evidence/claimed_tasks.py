@@ -191,7 +191,10 @@ class ClaimedTasks:
     def _is_complete(self, now: datetime) -> bool:
         try:
             note = self._reader.record(INDEX_NOTE, ClaimIndexNote)
-        except (NotThere, BadRecord):
+        except NotThere:
+            # Where nothing was ever claimed, no task that the provider lists is of this store.
+            return next(iter(self._store.walk("claims")), None) is None
+        except BadRecord:
             return False
         return note.complete_since is None or now - note.complete_since > _INDEX_AGE
 

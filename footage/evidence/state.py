@@ -134,6 +134,10 @@ class Permission:
         """Whether a person accepts that this very attempt is paid for and bought again."""
         return self.may_buy and self.buy_again and attempt <= self.attempts_known
 
+    def has_more_after(self, attempt: int) -> bool:
+        """Whether this run may start another attempt after this one, which it started."""
+        return attempt - self.attempts_before < self.max_attempts
+
 
 def decide(state: ClipState, permission: Permission, *, damaged: bool = False) -> Step | None:
     """The step that comes next; None when there is nothing to do for this run.
@@ -183,7 +187,7 @@ def _require_permission(last: Attempt, ended: Outcome, permission: Permission) -
         case _:
             if inherited and (ended.may_retry or permission.retry_failed):
                 return
-            if ended.may_retry and own < permission.max_attempts:
+            if ended.may_retry and permission.has_more_after(last.number):
                 return
     raise why_stopped(last, ended)
 

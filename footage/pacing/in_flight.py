@@ -112,6 +112,8 @@ class InFlight:
 
     def __init__(self) -> None:
         self._windows: dict[_Queue, _Window] = {}
+        # Accounts that sell no model, each with its endpoint.
+        self._refusing: set[tuple[str, str]] = set()
         # By the accounts that their clips can be bought with.
         self._lines: dict[tuple[_Queue, ...], _Line] = {}
 
@@ -124,6 +126,10 @@ class InFlight:
         """Note that an account does not sell clips of a model: as long as another one does, none gets a place there."""
         self._window(client, model).refused = True
         self._let_in()
+
+    def note_refusing_account(self, client: WanClient) -> None:
+        """Note before the first clip that an account sells no model; from any thread."""
+        self._refusing.add((client.base_url, client.api_key.account))
 
     def sold_elsewhere(self, client: WanClient, clients: Sequence[WanClient], model: str) -> bool:
         """Whether an account refused clips of a model, and another one of `clients` refused none."""
@@ -180,7 +186,8 @@ class InFlight:
         queue = _queue(client, model)
         if queue not in self._windows:
             card = known_models().get(model)
-            self._windows[queue] = _Window(card.concurrent_tasks if card else 1)
+            refused = queue[:2] in self._refusing
+            self._windows[queue] = _Window(card.concurrent_tasks if card else 1, refused=refused)
         return self._windows[queue]
 
 

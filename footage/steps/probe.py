@@ -16,7 +16,7 @@ from footage.privacy.display import shown
 if TYPE_CHECKING:
     from footage.context import Context
     from footage.credentials import ApiKey
-    from footage.provider import Probe
+    from footage.provider import Probe, WanClient
 
 logger = logging.getLogger(__name__)
 
@@ -43,20 +43,33 @@ class FirstContact:
 
 
 def probe_provider(context: Context, region: str, model: str) -> ProbeReport:
-    """Ask the endpoint one free question, unless that was answered to the command that started this run; and a
-    second one for a model that no official table lists.
+    """Ask the endpoint of each account one free question, unless that was answered to the command that started this
+    run; and a second one for a model that no official table lists.
+
+    An account that refuses or does not answer is warned of, and sells nothing to this run as long as another one does.
 
     Raises:
         InvalidRequest: The address that the operator set never answered, and is rather wrong than away.
-        AccountProblem: Key, permission, workspace or the proxy's password; nothing else will work either.
-        Unreachable, Throttled: No answer now; try again.
+        AccountProblem: Key, permission, workspace or the proxy's password, of all accounts; nothing else will work.
+        Unreachable, Throttled: No account answers, and one may do so later; try again.
     """
-    endpoint = context.endpoint(region)
-    client = context.client(endpoint, context.workspace)
-    given = _answered_before(context, endpoint)
-    answer = given or ask(context, endpoint)
-    for other in context.buying_keys[1:]:
-        ask(context, context.endpoint(region, other), other)
+    good: list[tuple[WanClient, Probe, bool]] = []
+    problems: list[tuple[WanClient, AccountProblem | Unreachable | Throttled]] = []
+    for api_key in context.buying_keys:
+        endpoint = context.endpoint(region, api_key)
+        client = context.client(endpoint, context.workspace_of(api_key), api_key)
+        try:
+            given = _answered_before(context, endpoint, api_key)
+            good.append((client, given or ask(context, endpoint, api_key), given is not None))
+        except (AccountProblem, Unreachable, Throttled) as error:
+            problems.append((client, error))
+    if not good:
+        # One that may answer later is worth asking all of them again.
+        raise next((error for _, error in problems if error.retryable), problems[0][1])
+    for client, error in problems:
+        _go_on_without(context, client, error)
+    client, answer, was_given = good[0]
+    endpoint = client.base_url
     context.note_clock(answer.clock_offset_s)
     warnings: list[str] = []
     if not card(model).documented and client.model_listing(model).listed is False:
@@ -66,9 +79,25 @@ def probe_provider(context: Context, region: str, model: str) -> ProbeReport:
         warnings.append(f"this machine's clock differs from the provider's by {answer.clock_offset_s:+.0f} s")
     for warning in warnings:
         logger.warning("%s", warning)
-    when = ", as it was asked before this run" if given else ""
+    when = ", as it was asked before this run" if was_given else ""
     logger.info("%s answers in %.0f ms%s.", endpoint, answer.latency_s * 1000, when)
     return ProbeReport(endpoint, answer.latency_s, answer.clock_offset_s, tuple(warnings))
+
+
+def _go_on_without(
+    context: Context, client: WanClient, error: AccountProblem | Unreachable | Throttled
+) -> None:
+    """Warn of an account that gave no good answer, where another one gave one."""
+    account, message = client.api_key.account, error.message.rstrip(".")
+    if isinstance(error, Throttled):
+        # It answers, so it is no reason to buy less with it.
+        logger.warning("The account %s could not be asked: %s.", account, message)
+        return
+    context.in_flight.note_refusing_account(client)
+    logger.warning(
+        "This run buys nothing with the account %s, whose key is from the %s: %s.",
+        *(account, client.api_key.source, message),
+    )
 
 
 def ask(context: Context, endpoint: str, api_key: ApiKey | None = None) -> Probe:
@@ -90,11 +119,11 @@ def ask(context: Context, endpoint: str, api_key: ApiKey | None = None) -> Probe
     return answer
 
 
-def _answered_before(context: Context, endpoint: str) -> Probe | None:
+def _answered_before(context: Context, endpoint: str, api_key: ApiKey) -> Probe | None:
     """What this very process was answered at this endpoint, with this key, before it started the run."""
     for contact in all_handed_over(FirstContact):
         asked = (contact.endpoint, contact.workspace, contact.api_key)
-        if asked == (endpoint, context.workspace, context.api_key):
+        if asked == (endpoint, context.workspace_of(api_key), api_key):
             context.answered.add(endpoint)
             return contact.answer
     return None

@@ -3,7 +3,8 @@
 | what happened                                  | bought? | what is done                         |
 | ---------------------------------------------- | ------- | ------------------------------------ |
 | connection never opened, 429                   | no      | the same attempt tries again later   |
-| another 4xx                                    | no      | the attempt is closed as failed      |
+| another 4xx                                    | no      | the attempt is closed as failed; one |
+|                                                |         | about the account: another account   |
 | an answer with a task id                       | yes     | claim and receipt                    |
 | anything else, or killed after the intent      | unknown | reconcile with the task list         |
 """
@@ -65,12 +66,13 @@ _LISTENS_FOR_S = 3600.0
 async def submit_clip(clip: Clip) -> Receipt | None:
     """Buy the clip, or settle a purchase whose answer was lost; at most one create of it is ever accepted.
 
-    None when a lost one turned out not to be bought, or an earlier one to be alive: what comes next is then
-    decided anew. A turn is taken for each create that is sent, and for nothing else.
+    None when a lost one turned out not to be bought, an earlier one to be alive, or an account refused it and another
+    one may sell it: what comes next is then decided anew. A turn is taken for each create that is sent, and for
+    nothing else.
 
     Raises:
         Refused: The provider will not take this request; nothing was bought.
-        AccountProblem: Key, permission, quota or balance; nothing was bought.
+        AccountProblem: Key, permission, quota or balance, and no other account is left; nothing was bought.
         BadRecord: Its evidence does not fit; nothing was sent.
         Throttled, Unreachable: Not accepted for `submit_patience_s`, or no answer about a lost submission.
         Canceled: Somebody cancelled the clip before it was accepted.
@@ -112,7 +114,12 @@ async def _buy(clip: Clip, number: int) -> Receipt | None:
         # Before anything is read or uploaded for it: of a board of hundreds most wait here.
         client = await _take_place(clip, clients)
         clip.api_key = client.api_key
-        body = await _patiently(clip, clip.wire_body)
+        try:
+            body = await _patiently(clip, clip.wire_body)
+        except AccountProblem as refusal:
+            if _sold_elsewhere(clip, client, clients, refusal):
+                continue
+            raise
         await _take_turn(clip, client)
         if await _cancel_wanted(clip):
             # In a queue of hundreds the turn comes minutes later.
@@ -145,9 +152,11 @@ async def _buy(clip: Clip, number: int) -> Receipt | None:
             await in_thread(close_unbought, clip, number, refusal, may_retry=False)
             raise await in_thread(name_successor, clip.context, client, clip.order, refusal) from None
         except AccountProblem as refusal:
-            clip.context.in_flight.note_refusal(client, clip.order.model)
-            # Once a person has mended the account, the same request is right again.
+            elsewhere = _sold_elsewhere(clip, client, clients, refusal)
+            # With another account the same request is right now, and with this one once a person has mended it.
             await in_thread(close_unbought, clip, number, refusal, may_retry=True)
+            if elsewhere and clip.permission.has_more_after(number):
+                return None
             raise await in_thread(name_successor, clip.context, client, clip.order, refusal) from None
         except SubmissionUnknown as unknown:
             clip.say.warning("%s Looking for the task in the provider's list.", unknown.message)
@@ -155,6 +164,21 @@ async def _buy(clip: Clip, number: int) -> Receipt | None:
         pause_s *= 2
         await asyncio.sleep(wait_s)
         await _wait_again(clip, client, number)
+
+
+def _sold_elsewhere(
+    clip: Clip, client: WanClient, clients: Sequence[WanClient], refusal: AccountProblem
+) -> bool:
+    """Note that an account refused; whether there is another one that refused nothing."""
+    in_flight, model = clip.context.in_flight, clip.order.model
+    in_flight.note_refusal(client, model)
+    elsewhere = in_flight.sold_elsewhere(client, clients, model)
+    if elsewhere:
+        account = client.api_key.account
+        clip.say.warning(
+            "this run buys no %s with the account %s any more: %s", model, account, refusal.message
+        )
+    return elsewhere
 
 
 async def _patiently(clip: Clip, ask: Callable[[], T]) -> T:

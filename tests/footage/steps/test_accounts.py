@@ -15,7 +15,7 @@ from plainsteps import PLAIN_STEPS
 from footage.catalogue import endpoint
 from footage.checkup import provider_findings
 from footage.context import Context
-from footage.credentials import parse_key
+from footage.credentials import ApiKey, parse_key
 from footage.emulator import Emulator
 from footage.errors import AccountProblem, BadRecord, ClipLost
 from footage.evidence.state import Permission
@@ -34,7 +34,7 @@ SPARE = parse_key("sk-spare", "block spare")
 def _two_accounts(emulator: Emulator) -> Iterator[None]:
     emulator.turn(accounts=["sk-of-studio-b"])
     yield
-    emulator.turn(accounts=None)
+    emulator.turn(accounts=None, keys=None)
 
 
 def _buy(bench: Bench, more: tuple[object, ...], many: int) -> tuple[float, Counter[str | None]]:
@@ -59,22 +59,74 @@ def test_two_accounts_share_the_purchases_and_buy_in_half_the_time(bench: Bench)
     assert two_s < one_s - 0.5
 
 
-def test_an_account_that_refuses_costs_one_clip_and_not_every_second_one(
-    bench: Bench, emulator: Emulator
-) -> None:
+def test_a_clip_that_an_account_refuses_is_bought_with_another_one(bench: Bench, emulator: Emulator) -> None:
     context = bench.context(more_keys=(OTHER,))
     clips = [bench.clip(context, take=take) for take in range(1, 5)]
     emulator.turn(keys=["sk-emulator"])
-    refused = 0
     for clip in clips:
-        try:
-            bench.buy(clip)
-        except AccountProblem:
-            refused += 1
-    emulator.turn(keys=None)
+        bench.make(clip)
 
-    assert refused == 1
-    assert [last_receipt(clip).account for clip in clips if last_attempt(clip).receipt] == [None] * 3
+    attempts = [clip.evidence.state().attempts for clip in clips]
+    # It is asked once and no more in this run.
+    assert [[one.intent.account for one in of_clip] for of_clip in attempts] == [
+        [None],
+        ["studio-b", None],
+        [None],
+        [None],
+    ]
+    refused = attempts[1][0].ended
+    assert refused is not None
+    assert (refused.code, refused.billed, refused.may_retry) == ("InvalidApiKey", False, True)
+    assert len(bench.tasks()) == 4
+
+
+@pytest.mark.parametrize(
+    ("more_keys", "most_attempts"),
+    [
+        pytest.param((OTHER,), 3, id="each account refuses"),
+        pytest.param((OTHER,), 1, id="a run may start one attempt"),
+        pytest.param((), 3, id="there is one account"),
+    ],
+)
+def test_a_clip_that_can_be_bought_nowhere_says_why_its_account_refused(
+    bench: Bench, more_keys: tuple[ApiKey, ...], most_attempts: int
+) -> None:
+    clip = bench.clip(bench.context(more_keys=more_keys, max_attempts=most_attempts))
+    bench.emulator.turn(keys=[])
+
+    with pytest.raises(AccountProblem, match="InvalidApiKey"):
+        bench.make(clip)
+
+    assert len(clip.evidence.state().attempts) == min(most_attempts, 1 + len(more_keys))
+    assert bench.tasks() == []
+
+
+@pytest.mark.parametrize("dead", ["default", "studio-b"])
+def test_an_account_that_is_dead_when_a_run_begins_stops_neither_buying_nor_what_is_bought(
+    bench: Bench, dead: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    alive = {"default": "sk-of-studio-b", "studio-b": "sk-emulator"}[dead]
+    bought = bench.buy_takes(bench.context(more_keys=(OTHER,)), 2)[dead == "default"]
+    bench.emulator.turn(keys=[alive])
+
+    context = bench.context(more_keys=(OTHER,))
+    followed = bench.make(bench.clip(context, take=2 if dead == "default" else 1))
+    others = [bench.clip(context, take=take) for take in (3, 4)]
+    for clip in others:
+        bench.make(clip)
+
+    assert followed.key == bought.key
+    assert f"This run buys nothing with the account {dead}" in caplog.text
+    assert [len(clip.evidence.state().attempts) for clip in others] == [1, 1]
+    assert {last_receipt(clip).key_fingerprint for clip in others} == {last_receipt(bought).key_fingerprint}
+    assert len(bench.tasks()) == 4
+
+
+def test_a_run_whose_accounts_all_refuse_does_not_begin(bench: Bench) -> None:
+    bench.emulator.turn(keys=[])
+
+    with pytest.raises(AccountProblem, match="InvalidApiKey"):
+        bench.context(more_keys=(OTHER,))
 
 
 def test_two_keys_of_one_account_are_not_counted_twice(bench: Bench) -> None:
