@@ -182,17 +182,22 @@ def _sold_elsewhere(
 
 
 async def _patiently(clip: Clip, ask: Callable[[], T]) -> T:
-    """What questions before the create give; those that are refused for now are asked again, as the create is."""
+    """What questions before the create give; those that tell nothing now are asked again, as the create is."""
     give_up_at = time.monotonic() + clip.submit_patience_s
+    pause_s = 1.0
     while True:
         try:
             return await in_thread(ask)
-        except Throttled as refusal:
-            wait_s = min(max(refusal.retry_after_s or 0.0, 1.0), MOST_PAUSE_S)
+        except (Throttled, Unreachable) as error:
+            hint_s = error.retry_after_s or 0.0 if isinstance(error, Throttled) else 0.0
+            wait_s = min(max(hint_s, pause_s), MOST_PAUSE_S)
             if time.monotonic() + wait_s > give_up_at:
                 raise
-            clip.say.info("%s Trying again in %.0f s.", refusal.message, wait_s)
-            await asyncio.sleep(wait_s)
+            clip.say.info("%s Trying again in %.0f s.", error.message, wait_s)
+        pause_s *= 2
+        await asyncio.sleep(wait_s)
+        if await _cancel_wanted(clip):
+            raise _canceled(clip)
 
 
 async def _take_place(clip: Clip, clients: Sequence[WanClient]) -> WanClient:

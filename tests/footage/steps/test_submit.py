@@ -114,15 +114,49 @@ def test_patience_with_refusals_ends_and_nothing_was_bought(bench: Bench) -> Non
     assert bench.tasks() == []
 
 
-def test_a_question_before_the_create_that_is_refused_ends_no_purchase(bench: Bench) -> None:
+@pytest.mark.parametrize(
+    "fault",
+    [
+        pytest.param("query-429", id="it is refused for now"),
+        pytest.param("query-502-html", id="a gateway answers in its place"),
+        pytest.param("query-reset", id="the connection is reset"),
+    ],
+)
+def test_a_question_before_the_create_that_tells_nothing_ends_no_purchase(bench: Bench, fault: str) -> None:
     bench.fault("failed-InternalError")
     with pytest.raises(GenerationFailed):
         bench.make(bench.clip(bench.context(max_attempts=1)))
     # Whether the earlier attempt failed in truth is asked first.
-    bench.fault("query-429")
+    bench.fault(fault)
 
     assert bench.make(bench.clip(permission=Permission(retry_failed=True))).video_url
     assert len(bench.tasks()) == 2
+
+
+def test_a_cancel_while_a_question_before_the_create_is_asked_again_keeps_the_clip_from_being_bought(
+    bench: Bench,
+) -> None:
+    bench.fault("failed-InternalError")
+    with pytest.raises(GenerationFailed):
+        bench.make(bench.clip(bench.context(max_attempts=1)))
+    clip = bench.clip(bench.context(submit_patience_s=600.0), Permission(retry_failed=True))
+    bench.fault("query-502-html", times=None)
+
+    async def cancelled() -> None:
+        async def drive() -> None:
+            async with clip.held():
+                await submit_clip(clip)
+
+        asked = bench.emulator.ledger()["queries"]
+        driving = asyncio.create_task(drive())
+        await asyncio.to_thread(until, lambda: bench.emulator.ledger()["queries"] > asked, "it is asked")
+        await asyncio.to_thread(cancel_clip, bench.context(), clip.key, "test")
+        with pytest.raises(Canceled, match="nothing was bought"):
+            await asyncio.wait_for(driving, 60)
+
+    asyncio.run(cancelled())
+
+    assert len(bench.tasks()) == 1
 
 
 def test_patience_is_over_when_the_next_create_would_come_after_it(bench: Bench) -> None:

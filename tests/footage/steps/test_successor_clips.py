@@ -203,13 +203,24 @@ def test_what_was_bought_is_delivered_although_the_model_is_switched_off_meanwhi
 
 
 def test_nothing_is_bought_where_a_medium_could_not_be_uploaded(bench: Bench, media: dict[str, str]):
-    bench.fault("upload-403")
+    bench.fault("upload-403", times=None)
     clip = bench.clip(model="wan2.6-r2v", references=[{"image": media["first"]}], size="1280*720", duration=2)
 
     with pytest.raises(Unreachable, match="did not take"):
         bench.make(clip)
 
     assert bench.tasks() == []
+    bench.emulator.clear_faults()
+    assert bench.make(clip).model == "wan2.6-r2v"
+
+
+@pytest.mark.parametrize("fault", ["policy-502-html", "upload-403", "upload-reset"])
+def test_a_medium_that_could_not_be_uploaded_is_uploaded_again(
+    bench: Bench, media: dict[str, str], fault: str
+):
+    bench.fault(fault)
+    clip = bench.clip(model="wan2.6-r2v", references=[{"image": media["first"]}], size="1280*720", duration=2)
+
     assert bench.make(clip).model == "wan2.6-r2v"
 
 
