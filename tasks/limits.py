@@ -47,7 +47,8 @@ PATIENCE_S = 60.0
 
 def submit_limit(model: str, account: str = DEFAULT_ACCOUNT) -> str:
     """Name of the limit that paces creates of this model with this account."""
-    return f"{PREFIX}{model}" if account == DEFAULT_ACCOUNT else f"{PREFIX}{model}-{account}"
+    # No name of a model has an @: with a hyphen the account `us` would pace another model of the default account.
+    return f"{PREFIX}{model}" if account == DEFAULT_ACCOUNT else f"{PREFIX}{model}@{account}"
 
 
 class PrefectRateLimits(ProcessRateLimits):

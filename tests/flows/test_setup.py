@@ -98,7 +98,7 @@ def test_a_second_setup_leaves_what_an_operator_changed(
     # A written automation forgets which runs it watches.
     assert prefect_api.get(f"automations/{watching['id']}").json()["updated"] == watching["updated"]
     assert [one["name"] for one in again.done if one["became"] == "made"] == [
-        f"wan-video-submit-{model}-studio-b" for model in MODEL_NAMES
+        f"wan-video-submit-{model}@studio-b" for model in MODEL_NAMES
     ]
     assert again.became("credentials") == {"nobody": "skipped"}
     assert "DASHSCOPE_API_KEY" in again.stderr

@@ -11,6 +11,8 @@ import pytest
 from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 from rawserver import RawServer, reply
 
+from footage.catalogue import known_models
+from footage.credentials import DEFAULT_ACCOUNT
 from footage.errors import Throttled
 from footage.pacing.rate_limits import CreatePace
 from tasks.limits import PrefectRateLimits, submit_limit
@@ -24,6 +26,29 @@ def limit(prefect_api: httpx.Client) -> Iterator[Any]:
         json={"name": submit_limit("test"), "limit": slots, "slot_decay_per_second": 4},
     ).raise_for_status()
     prefect_api.delete(f"v2/concurrency_limits/{submit_limit('test')}")
+
+
+def test_no_limit_of_an_account_is_that_of_another_model() -> None:
+    accounts = [DEFAULT_ACCOUNT, *(name.rpartition("-")[2] for name in known_models())]
+
+    names = [submit_limit(model, account) for model in known_models() for account in {*accounts}]
+
+    assert len({*names}) == len(names)
+
+
+def test_creates_of_a_named_account_come_no_faster_than_its_limit_says(prefect_api: httpx.Client) -> None:
+    name = submit_limit("test", "us")
+    made = {"name": name, "limit": 2, "slot_decay_per_second": 4}
+    prefect_api.post("v2/concurrency_limits/", json=made).raise_for_status()
+
+    async def seconds() -> float:
+        began = time.monotonic()
+        turn = PrefectRateLimits().create_turn
+        await asyncio.gather(*(turn("test", CreatePace(account="us")) for _ in range(6)))
+        return time.monotonic() - began
+
+    assert asyncio.run(seconds()) >= 0.9
+    prefect_api.delete(f"v2/concurrency_limits/{name}").raise_for_status()
 
 
 async def _seconds(turns: int) -> float:
