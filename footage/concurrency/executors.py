@@ -1,7 +1,8 @@
-"""Blocking calls off the event loop, in a pool that does not grow with the number of clips.
+"""Blocking calls off the event loop, in pools that do not grow with the number of clips.
 
 `asyncio.to_thread` shares a pool of cpu + 4 threads with everything else in the process, so that a few
-slow uploads would hold up the polling of hundreds of clips.
+slow uploads would hold up the polling of hundreds of clips. What waits for the provider waits apart from what waits for
+the store: in an outage a call may take a minute, and evidence, wishes to cancel and deadlines are heeded all the same.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import logging
 import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import islice
 from typing import ParamSpec, TypeVar
 
@@ -24,9 +26,16 @@ logger = logging.getLogger(__name__)
 # A store over the network takes tens of milliseconds to answer.
 STORE_CALLS_AT_ONCE = 16
 
-# Queries take well under a second: 24 threads carry the account's 20 queries a second.
+# Short calls, most of them of the store.
 _pool = ThreadPoolExecutor(max_workers=24, thread_name_prefix="footage")
 
+# Queries take well under a second: 24 threads carry an account's 20 queries a second. Where one account's are not
+# answered, those of another one are.
+_QUESTIONS_AT_ONCE = 24
+_questions: dict[tuple[str, ...], ThreadPoolExecutor] = {}
+
+# Creates, which the pace of their models keeps few.
+_purchases = ThreadPoolExecutor(max_workers=24, thread_name_prefix="footage-buy")
 
 # Decoding images, downloads and uploads: work that takes seconds and must not keep questions waiting.
 _workshop = ThreadPoolExecutor(max_workers=(os.cpu_count() or 1) + 2, thread_name_prefix="footage-work")
@@ -34,28 +43,31 @@ _workshop = ThreadPoolExecutor(max_workers=(os.cpu_count() or 1) + 2, thread_nam
 
 async def in_heavy_thread(call: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
     """Run `call`, which takes long, with this context; first come, first served, a few at a time."""
-    context = contextvars.copy_context()
-    return await asyncio.get_running_loop().run_in_executor(
-        _workshop, lambda: context.run(call, *args, **kwargs)
-    )
+    return await _run(_workshop, partial(call, *args, **kwargs))
 
 
 async def in_thread(call: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
-    """Run `call` in the pool with this context; a cancelled wait leaves the call running to its end.
+    """Run `call`, which waits for no provider, with this context; a cancelled wait lets it go on to its end."""
+    return await _run(_pool, partial(call, *args, **kwargs))
 
-    That is what a purchase needs: an answer with a task id is written down by the thread that got it,
-    whether or not somebody still waits for it.
-    """
-    context = contextvars.copy_context()
-    return await asyncio.get_running_loop().run_in_executor(_pool, lambda: context.run(call, *args, **kwargs))
+
+async def in_question_thread(
+    line: tuple[str, ...], call: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs
+) -> R:
+    """Run `call`, which asks the provider, with this context, and holds up nothing but the questions of its `line`."""
+    pool = _questions.get(line)
+    if pool is None:
+        pool = _questions[line] = ThreadPoolExecutor(_QUESTIONS_AT_ONCE, thread_name_prefix="footage-ask")
+    return await _run(pool, partial(call, *args, **kwargs))
 
 
 async def in_thread_to_the_end(call: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
-    """As `in_thread`, but a cancelled wait is cancelled only when the call has ended, or by a second cancel.
+    """Run `call`, a create; a cancelled wait is cancelled only when the call has ended, or by a second cancel.
 
-    For a create: its clip must not look given back while the request is still on its way.
+    Its clip must not look given back while the request is still on its way. An answer with a task id is written down by
+    the thread that got it, whether or not somebody still waits for it.
     """
-    work = asyncio.ensure_future(in_thread(call, *args, **kwargs))
+    work = asyncio.ensure_future(_run(_purchases, partial(call, *args, **kwargs)))
     try:
         return await asyncio.shield(work)
     except asyncio.CancelledError:
@@ -63,6 +75,11 @@ async def in_thread_to_the_end(call: Callable[P, R], /, *args: P.args, **kwargs:
         if not work.cancelled() and (error := work.exception()) is not None:
             logger.warning("After the cancel: %s", error)
         raise
+
+
+async def _run(pool: ThreadPoolExecutor, call: Callable[[], R]) -> R:
+    context = contextvars.copy_context()
+    return await asyncio.get_running_loop().run_in_executor(pool, context.run, call)
 
 
 def call_each(call: Callable[[T], R], items: Iterable[T], at_once: int) -> list[R]:

@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
-from footage.concurrency.executors import in_thread
+from footage.concurrency.executors import in_question_thread
 from footage.concurrency.shared_calls import AsyncSharedCalls, SharedCalls
 from footage.errors import FootageError, Throttled, Unreachable
 from footage.pacing.queries import LONGEST_WAIT_S, WINDOW_S
@@ -106,7 +106,7 @@ class AccountLists:
         """As `tasks`; of all that wait for a list only the one that reads it holds a thread."""
         read = partial(self.tasks, client, model, since=since, now=now, glance=glance, sift=sift)
         what = (*_place(client, model), _hour(since), glance, sift)
-        return await self._awaited.ask(what, partial(in_thread, read))
+        return await self._awaited.ask(what, partial(in_question_thread, client.asks_as, read))
 
     def _read(self, place: _Place, reading: _Reading) -> list[TaskRow]:
         known = self._wholes.get(place)

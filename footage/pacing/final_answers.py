@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from footage.concurrency.executors import in_thread
+from footage.concurrency.executors import in_question_thread
 from footage.concurrency.shared_answers import SharedAnswers
 from footage.provider.results import TaskAnswer, TaskStatus
 
@@ -25,7 +25,10 @@ class FinalAnswers:
         Raises:
             AccountProblem, Unreachable, Throttled: The provider could not be asked.
         """
-        return await self._answers.ask((*client.asks_as, task_id), lambda: in_thread(client.fetch, task_id))
+        line = client.asks_as
+        return await self._answers.ask(
+            (*line, task_id), lambda: in_question_thread(line, client.fetch, task_id)
+        )
 
 
 def _never_changes(answer: TaskAnswer) -> bool:

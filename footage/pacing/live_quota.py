@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from footage.catalogue import known_models
-from footage.concurrency.executors import in_thread
+from footage.concurrency.executors import in_question_thread
 from footage.concurrency.shared_answers import SharedAnswers
 from footage.errors import FootageError
 
@@ -61,7 +61,7 @@ class LiveQuotas:
     async def _ask(self, client: WanClient, model: str, place: _Place) -> LiveQuota:
         before = self._last.get(place, _UNKNOWN)
         try:
-            now = _sensible(await in_thread(client.quotas, model))
+            now = _sensible(await in_question_thread(client.asks_as, client.quotas, model))
         except FootageError as error:
             logger.debug("The limits of %s are not known: %s", model, error.message)
             now = _UNKNOWN

@@ -16,9 +16,10 @@ import time
 from collections.abc import Generator
 from copy import copy
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
-from footage.concurrency.executors import in_thread
+from footage.concurrency.executors import in_question_thread
 from footage.errors import AccountProblem, FootageError, Throttled, Unreachable
 from footage.pacing.interval import few, interval_s
 from footage.pacing.queries import pace_of
@@ -123,7 +124,8 @@ class TaskList:
 async def _read(client: WanClient, account: _Account) -> None:
     """Read the list, or keep why it could not be read: an outage reaches all that wait at once."""
     try:
-        account.listed, account.pages = await in_thread(_open_tasks, client, account.most_pages)
+        read = partial(_open_tasks, client, account.most_pages)
+        account.listed, account.pages = await in_question_thread(client.asks_as, read)
     except (Unreachable, Throttled, AccountProblem) as error:
         account.listed = error
     account.listed_at_s = time.monotonic()

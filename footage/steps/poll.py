@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
-from footage.concurrency.executors import in_thread
+from footage.concurrency.executors import in_question_thread, in_thread
 from footage.errors import (
     AccountProblem,
     Canceled,
@@ -180,13 +180,16 @@ class _Watch:
         self.unknown_since_s = 0.0
         # Questions in a row that tell nothing about the task, and how many of them have no answer at all.
         self.silent = self.unanswered = 0
-        self.asked_before = False
+        # What has ended is noticed, and a wish to cancel carried out, also by a run that waits for nothing, or whose
+        # time is over: what is asked first has as long as a call may take.
+        self.first_until_s = time.monotonic() + client.call_limit_s
         context = clip.context
         self.end = EndNews(clip.key, client, context.wake_ups, context.event_delivery)
 
     async def until_ended(self, on_progress: OnProgress | None) -> Outcome:
         while True:
             outcome = await self._ask_within_deadline()
+            self.first_until_s = 0.0
             if outcome is not None:
                 if outcome.status == "succeeded":
                     # While the file is fetched, and not before: a decoder that waits for minutes is memory for nothing.
@@ -213,19 +216,14 @@ class _Watch:
 
     async def _ask_within_deadline(self) -> Outcome | None:
         """One question; None, too, where the deadline passes before its answer comes. A wish to cancel is heeded."""
-        # What has ended is noticed also by a run that waits for nothing, or whose time is over: the first question has
-        # as long as a call may take.
-        whole_until_s = time.monotonic() + (0.0 if self.asked_before else self.client.call_limit_s)
-        self.asked_before = True
         while True:
             asking, ended_meanwhile = asyncio.ensure_future(self._ask_once()), False
             try:
                 await asyncio.wait({asking}, timeout=_SLOW_ANSWER_S)
                 while not asking.done():
-                    left_s = max(self.clip.left_s(self.began), whole_until_s - time.monotonic())
-                    if left_s <= 0:
+                    if self._left_s <= 0:
                         return None
-                    news = await news_while(self.clip, asking, left_s)
+                    news = await news_while(self.clip, asking, self._left_s)
                     self.end.note(news)
                     ended_meanwhile = ended_meanwhile or News.ENDED in news
                     if News.TO_CANCEL in news and self.heed_cancel:
@@ -248,7 +246,7 @@ class _Watch:
                 await self._note(row.status, PollLine(listed=row.status.value, request_id=row.request_id))
                 return None
             asked_s = time.monotonic()
-            answer = await in_thread(self.client.fetch, self.receipt.task_id)
+            answer = await in_question_thread(self.client.asks_as, self.client.fetch, self.receipt.task_id)
             self.asked_s, self.answered_s = asked_s, time.monotonic()
             # Now that it answers. A task that it does not know is judged by its age.
             await learn_clock(self.clip.context, self.client, needed=answer.status.value == "UNKNOWN")
@@ -377,8 +375,16 @@ class _Watch:
             await self.cancel()
 
     async def cancel(self) -> None:
-        """Carry out a wish to cancel; go on when the task turns out to have ended, or could not be asked for."""
-        done = await in_thread(settle, self.clip.context, self.clip.evidence, self.receipt)
+        """Carry out a wish to cancel; go on when the task has ended, or could not be asked for in time."""
+        # Cancels have a limit of their own at the provider, and do not wait here for questions that are not answered.
+        line = (*self.client.asks_as, "cancel")
+        cancelling = in_question_thread(line, settle, self.clip.context, self.clip.evidence, self.receipt)
+        try:
+            # At the deadline, too, it has as long as an answer usually takes; afterwards it goes on by itself.
+            async with asyncio.timeout(max(self._left_s, _SLOW_ANSWER_S)):
+                done = await cancelling
+        except TimeoutError:
+            return
         if done.became in ("canceled", "abandoned"):
             raise Canceled(
                 f"Clip {self.clip.key[:12]} was cancelled: {done.message}.",
@@ -386,6 +392,11 @@ class _Watch:
                 key=self.clip.key,
                 became=done.became,
             )
+
+    @property
+    def _left_s(self) -> float:
+        """How long this run may still wait for an answer; 0 or less: no longer."""
+        return max(self.clip.left_s(self.began), self.first_until_s - time.monotonic())
 
     def _progress(self) -> Progress:
         now = time.monotonic()

@@ -6,7 +6,7 @@ import logging
 from functools import partial
 from typing import TYPE_CHECKING
 
-from footage.concurrency.executors import in_thread
+from footage.concurrency.executors import in_question_thread
 from footage.errors import BadRecord, FootageError
 from footage.errors.actions import NextStep, Rerun
 from footage.evidence.records import Intent, Receipt
@@ -63,7 +63,7 @@ async def learn_clock(context: Context, client: WanClient, *, needed: bool = Fal
 
 async def _ask_for_time(context: Context, client: WanClient) -> None:
     try:
-        probe = await in_thread(client.probe)
+        probe = await in_question_thread(client.asks_as, client.probe)
     except FootageError as error:
         logger.warning("The provider's clock is not known: %s", error.message)
     else:

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from bench import Bench
+from purchases import submit_and_leave
 from waiting import until
 
 from footage.clip import Clip
@@ -196,6 +197,57 @@ def test_a_wish_to_cancel_is_heeded_while_an_answer_does_not_come(bench: Bench) 
     asyncio.run(wait_and_cancel())
 
     assert time.monotonic() - began_s < 15
+
+
+def test_a_wish_to_cancel_is_heeded_while_the_questions_of_many_clips_hang(alone: Bench) -> None:
+    alone.emulator.turn(generation_s=1e6)
+    # Each run asks for its few clips one by one.
+    runs = [alone.context(lease_s=60.0, deadline_s=60.0, create_turn=_at_once) for _ in range(4)]
+    clips = [
+        alone.clip(context, take=FEW * run + take) for run, context in enumerate(runs) for take in range(1, 9)
+    ]
+
+    async def buy_all() -> None:
+        await asyncio.gather(*(submit_and_leave(clip) for clip in clips))
+
+    asyncio.run(buy_all())
+    alone.fault("query-hang", times=None)
+    clip = clips[0]
+
+    async def wait_and_cancel() -> float:
+        waiting = [asyncio.ensure_future(poll_clip(one)) for one in clips]
+        await asyncio.to_thread(until, lambda: _hanging(alone) >= 16, "they wait for answers")
+        began_s = time.monotonic()
+        clip.evidence.write_cancel(CancelWish(key=clip.key, asked_at=datetime.now(UTC), by="somebody"))
+        wake_to_cancel(clip.context.store, clip.key)
+        alone.emulator.clear_faults()
+        with pytest.raises(Canceled):
+            await waiting[0]
+        for one in waiting:
+            one.cancel()
+        await asyncio.wait(waiting)
+        return time.monotonic() - began_s
+
+    assert asyncio.run(wait_and_cancel()) < 10
+
+
+def test_a_deadline_passes_while_a_cancel_is_not_answered(bench: Bench) -> None:
+    bench.emulator.turn(generation_s=1e6)
+    clip = _patient(bench, deadline_s=3.0)
+    bench.buy(clip)
+    bench.fault("cancel-hang", times=None)
+
+    async def wait_and_cancel() -> float:
+        waiting = asyncio.ensure_future(poll_clip(clip))
+        polls = f"evidence/{clip.key}/attempt-1/polls.jsonl"
+        await asyncio.to_thread(until, lambda: clip.context.store.exists(polls), "it was answered")
+        began_s = time.monotonic()
+        clip.evidence.write_cancel(CancelWish(key=clip.key, asked_at=datetime.now(UTC), by="somebody"))
+        with pytest.raises(StillRunning):
+            await waiting
+        return time.monotonic() - began_s
+
+    assert asyncio.run(wait_and_cancel()) < 10
 
 
 @pytest.mark.slow
