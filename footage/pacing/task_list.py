@@ -2,7 +2,7 @@
 
 The provider lists tasks by status. A task that is listed as RUNNING or PENDING needs no question of its own;
 one that is in neither list has ended, or is too new to be listed, and is asked for by its id. The list is
-never believed about an end.
+never believed about an end, nor for ever that there is none: it may lag.
 
 The tasks of others are listed, too: where all pages would be more questions than there are clips that wait, each clip
 is asked for by its id. The first page is read all the same: it tells how many there are, and an outage to all at once.
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import time
 from collections.abc import Generator
 from copy import copy
@@ -34,6 +35,8 @@ _LISTS_A_PAUSE = 2
 _STATUSES = TaskStatus.PENDING, TaskStatus.RUNNING
 # From here on a list may be cheaper than asking for each: it takes one query for every 50 tasks and status.
 WORTH_A_LIST = _LISTS_A_PAUSE * len(_STATUSES) + 1
+# How much of what the account allows now goes to questions about tasks that have been listed for long.
+_DOUBTED_SHARE = 0.1
 
 
 @dataclass
@@ -47,6 +50,8 @@ class _Account:
     # What the last list cost, or would have: also those list their tasks there who wait in other processes.
     pages: int = len(_STATUSES)
     reading: asyncio.Task[None] | None = None
+    # When a row was not believed last.
+    doubted_at_s: float = float("-inf")
 
     @property
     def being_read(self) -> bool:
@@ -96,8 +101,12 @@ class TaskList:
         """Whether so few wait for this endpoint that each may have a pace of its own."""
         return few(self._of(client).waiting, _allowed_per_second(client))
 
-    async def row(self, client: WanClient, task_id: str) -> TaskRow | None:
+    async def row(
+        self, client: WanClient, task_id: str, *, believed_until_s: float = math.inf
+    ) -> TaskRow | None:
         """The task's row if it is still queued or running; None: ask for the task itself.
+
+        After `believed_until_s` (monotonic) that is None once in a while for one of the tasks, whatever is listed.
 
         Raises:
             Unreachable, Throttled, AccountProblem: The list could not be read.
@@ -115,7 +124,12 @@ class TaskList:
         if isinstance(account.listed, FootageError):
             # One for each clip, because whoever catches it adds to it.
             raise copy(account.listed)
-        return account.listed.get(task_id)
+        row = account.listed.get(task_id)
+        doubts_from_s = account.doubted_at_s + 1 / (_DOUBTED_SHARE * _allowed_per_second(client))
+        if row is not None and time.monotonic() >= max(believed_until_s, doubts_from_s):
+            account.doubted_at_s = time.monotonic()
+            return None
+        return row
 
     def _of(self, client: WanClient) -> _Account:
         return self._accounts.setdefault(client.asks_as, _Account())

@@ -48,6 +48,8 @@ LOOK_EVERY_S = 900.0
 # So many questions in a row without an answer end one call; Prefect or harvest asks again later. A refusal because too
 # many are asked is an answer, and the account's matter: the pace heeds it, and the clip waits until its deadline.
 MAX_SILENCE = 6
+# So many usual times of its clip, since it was asked for by its id, a list is believed that a task goes on.
+BELIEVED_FOR = 3.0
 # While an answer takes longer than this, notes about the clip are listened for.
 _SLOW_ANSWER_S = 2.0
 
@@ -173,6 +175,8 @@ class _Watch:
         self.began = clip.waiting_since.setdefault(receipt.task_id, time.monotonic())
         self.pace = ClipPace(self.began)
         self.asked_s = self.answered_s = self.began
+        # When it was asked for by its id last, answered or not, and whether all that is known now is from a list.
+        self.asked_by_id_s, self.only_listed = self.began, False
         self.answers = _Answers(clip, receipt.attempt)
         self.status = "RUNNING" if receipt.task_id in clip.running_since else "PENDING"
         self._count()
@@ -200,7 +204,8 @@ class _Watch:
                 await self._stop_if_cancelled(self.look_every_s)
             if on_progress is not None:
                 await on_progress(self._progress())
-            if self.clip.waited_out(self.began):
+            # A list alone does not end the wait: the deadline may have passed since it was read.
+            if self.clip.waited_out(self.began) and not self.only_listed:
                 raise StillRunning(
                     f"Task {self.receipt.task_id} is still {self.status} after "
                     f"{time.monotonic() - self.began:.0f} s; it stays booked until "
@@ -238,14 +243,19 @@ class _Watch:
     async def _ask_once(self) -> Outcome | None:
         """One query, kept in the evidence; the outcome when that was the last word."""
         try:
-            row = None
-            # The shared list may have been read before an event came.
-            if not self.end.told:
-                row = await self.clip.context.task_list.row(self.client, self.receipt.task_id)
+            row, self.only_listed = None, False
+            # The shared list may have been read before an event came, and it may lag: what it says is not the last word
+            # before the task is given up for now.
+            if not self.end.told and not self.clip.waited_out(self.began):
+                until_s = self.asked_by_id_s + BELIEVED_FOR * self.clip.usual_s
+                row = await self.clip.context.task_list.row(
+                    self.client, self.receipt.task_id, believed_until_s=until_s
+                )
             if row is not None:
                 await self._note(row.status, PollLine(listed=row.status.value, request_id=row.request_id))
+                self.only_listed = True
                 return None
-            asked_s = time.monotonic()
+            asked_s = self.asked_by_id_s = time.monotonic()
             answer = await in_question_thread(self.client.asks_as, self.client.fetch, self.receipt.task_id)
             self.asked_s, self.answered_s = asked_s, time.monotonic()
             # Now that it answers. A task that it does not know is judged by its age.

@@ -119,6 +119,31 @@ async def test_a_list_that_fails_is_one_failure_for_all_that_wait() -> None:
     assert len(server.requests) - asked_before == 1
 
 
+async def test_of_what_is_listed_for_long_one_task_after_the_other_is_asked_for() -> None:
+    rows = [
+        {"task_id": str(n), "status": "RUNNING", "model_name": "m", "gmt_create": 1764547200000}
+        for n in range(9)
+    ]
+    tasks = TaskList(MIN_S, MAX_S)
+    listed = reply({"data": rows, "page_no": 1, "total_page": 1, "total": 9})
+    with service(listed) as (_, client), contextlib.ExitStack() as waiting:
+        allowed(client, 20.0)
+        for _ in range(MANY):
+            waiting.enter_context(tasks.waiting(client))
+        now_s = time.monotonic()
+
+        young = [await tasks.row(client, str(n), believed_until_s=now_s + 60) for n in range(9)]
+        old = [await tasks.row(client, str(n), believed_until_s=now_s) for n in range(9)]
+        assert None not in young
+        assert [row is None for row in old] == [True] + [False] * 8
+        began_s = time.monotonic()
+        while await tasks.row(client, "1", believed_until_s=now_s):
+            pass
+
+    # Two questions a second, of the twenty.
+    assert 0.25 < time.monotonic() - began_s < 5
+
+
 async def test_where_little_is_allowed_a_list_answers_for_fewer_clips() -> None:
     tasks = TaskList(MIN_S, MAX_S)
     with service(NOTHING) as (server, client), contextlib.ExitStack() as waiting:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import itertools
 import json
 import statistics
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -169,13 +171,18 @@ def test_a_deadline_passes_while_an_answer_does_not_come(
     bench.fault(fault, times=None, after=answers)
     began_s = time.monotonic()
 
+    with _many_wait(clip, clips), pytest.raises(StillRunning):
+        asyncio.run(poll_clip(clip))
+
+    assert time.monotonic() - began_s < 10
+
+
+@contextlib.contextmanager
+def _many_wait(clip: Clip, clips: int = FEW + 1) -> Iterator[None]:
     with contextlib.ExitStack() as waiting:
         for _ in range(clips - 1):
             waiting.enter_context(clip.context.task_list.waiting(clip.client()))
-        with pytest.raises(StillRunning):
-            asyncio.run(poll_clip(clip))
-
-    assert time.monotonic() - began_s < 10
+        yield
 
 
 def test_a_wish_to_cancel_is_heeded_while_an_answer_does_not_come(bench: Bench) -> None:
@@ -317,7 +324,7 @@ async def _at_once(model: str) -> None:
 
 def test_many_clips_that_wait_are_asked_for_with_one_list(bench: Bench) -> None:
     bench.emulator.turn(generation_s=1e6)
-    context = bench.context(create_turn=_at_once, deadline_s=1.0)
+    context = bench.context(create_turn=_at_once, deadline_s=3.0)
     clips = [bench.clip(context, take=take) for take in range(1, 21)]
 
     async def buy_and_wait(clip: Clip) -> None:
@@ -337,6 +344,54 @@ def test_many_clips_that_wait_are_asked_for_with_one_list(bench: Bench) -> None:
     assert sum("listed" in line for line in asked) >= len(clips)
     # Those that asked before enough of them waited for a list.
     assert after["queries"] - before["queries"] < 3 * len(clips)
+
+
+@pytest.mark.parametrize("ends", [True, False])
+def test_a_list_is_not_the_last_word_before_a_clip_is_given_up(bench: Bench, ends: bool) -> None:
+    bench.emulator.turn(generation_s=1e4)
+    clip = bench.clip(bench.context(deadline_s=6.0, poll_min_s=60.0, poll_max_s=60.0))
+    bench.buy(clip)
+
+    before = bench.emulator.ledger(tasks=False)["lists"]
+
+    async def wait_until_listed() -> str:
+        waiting = asyncio.ensure_future(poll_clip(clip))
+        await asyncio.to_thread(
+            until, lambda: bench.emulator.ledger(tasks=False)["lists"] >= before + 2, "the list is read"
+        )
+        if ends:
+            bench.emulator.advance(2e4)
+        return (await waiting).status
+
+    with _many_wait(clip), contextlib.nullcontext() if ends else pytest.raises(StillRunning):
+        assert asyncio.run(wait_until_listed()) == "succeeded"
+
+    lines = read(clip, "polls.jsonl").splitlines()
+    assert ("listed" in json.loads(lines[0]), "answer" in json.loads(lines[-1])) == (True, True)
+
+
+def test_a_clip_that_takes_long_is_asked_for_itself_although_it_is_listed(bench: Bench) -> None:
+    bench.emulator.turn(generation_s=1e6)
+    clip = bench.clip(bench.context(deadline_s=60.0))
+    times = {"scheduled_time": "2026-11-01 00:00:00.0", "end_time": "2026-11-01 00:00:00.1"}
+    for _ in range(3):
+        ended = dataclasses.replace(answer("SUCCEEDED"), answer={"output": times})
+        clip.context.durations.learn(clip.order.model, ended)
+    bench.buy(clip)
+    before = bench.emulator.ledger(tasks=False)["queries"]
+
+    async def asked_for_itself() -> None:
+        waiting = asyncio.ensure_future(poll_clip(clip))
+        await asyncio.to_thread(
+            until, lambda: bench.emulator.ledger(tasks=False)["queries"] > before + 1, "it is asked for twice"
+        )
+        waiting.cancel()
+        await asyncio.wait({waiting})
+
+    with _many_wait(clip):
+        asyncio.run(asked_for_itself())
+
+    assert {"listed", "answer"} <= set().union(*map(json.loads, read(clip, "polls.jsonl").splitlines()))
 
 
 def test_how_long_clips_took_is_what_the_next_one_is_expected_to_take(bench: Bench) -> None:
