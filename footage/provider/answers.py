@@ -180,8 +180,8 @@ def read_model_listing(raw: RawAnswer, model: str) -> ModelListing:
     return ModelListing(None) if own is None else ModelListing(True, offline_time(own, model))
 
 
-def read_quota(raw: RawAnswer, model: str) -> Quota | None:
-    """The account's limits for the model, the tighter of model's and workspace's; None where it does not say.
+def read_quota(raw: RawAnswer, model: str, workspace: str | None = None) -> Quota | None:
+    """The account's limits for the model, the tighter of model's and `workspace`'s; None where it does not say.
 
     Raises:
         AccountProblem, Throttled, Unreachable: As for `read_task`.
@@ -191,15 +191,15 @@ def read_quota(raw: RawAnswer, model: str) -> Quota | None:
         return None
     quotas = reading.expect("output", "The quota query").get("quotas")
     entries = [mapping(entry) for entry in cast("list[Any]", quotas)] if isinstance(quotas, list) else []
-    entry = next((entry for entry in entries if entry.get("model") == model), None)
-    if entry is None:
+    rows = [entry for entry in entries if entry.get("model") == model]
+    if not rows:
         return None
-    limits = [mapping(entry.get("model_limit")), mapping(entry.get("workspace_limit"))]
+    limits = _own_limits(rows, workspace)
 
     def tightest(field: str) -> int | None:
-        return min(
-            (number for limit in limits if (number := whole(limit.get(field))) is not None), default=None
-        )
+        told = (whole(limit.get(field)) for limit in limits)
+        # 0 is told where a limit does not apply.
+        return min((number for number in told if number), default=None)
 
     requests, period_s = _request_limit(limits)
     return Quota(
@@ -210,6 +210,19 @@ def read_quota(raw: RawAnswer, model: str) -> Quota | None:
         queued_tasks=tightest("async_user_queue_limit"),
         answer=reading.document,
     )
+
+
+def _own_limits(rows: list[dict[str, Any]], workspace: str | None) -> list[dict[str, Any]]:
+    """Of a model's rows, one for each workspace, the limits that hold in this one (None: the account's default)."""
+    if workspace is None:
+        own = rows[0] if len(rows) == 1 else None
+    else:
+        own = next((row for row in rows if row.get("workspace_id") in (workspace, None)), None)
+    if own is not None:
+        return [mapping(own.get("model_limit")), mapping(own.get("workspace_limit"))]
+    # No row can be told to be ours. A limit of the model is the account's, and holds in each workspace; one of another
+    # workspace could be anything, and to send more than ours allows is refused and costs nothing.
+    return [mapping(row.get("model_limit")) for row in rows]
 
 
 def _request_limit(limits: list[dict[str, Any]]) -> tuple[int | None, int | None]:

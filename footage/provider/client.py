@@ -231,12 +231,13 @@ class WanClient:
         return self._ask(partial(answers.read_model_listing, model=model), "look", "models", params)
 
     def quotas(self, model: str) -> Quota | None:
-        """The account's live limits for the model; None if the service does not say.
+        """The account's live limits for the model in this workspace; None if the service does not say.
 
         Raises:
             Unreachable, Throttled, AccountProblem: As for `fetch`.
         """
-        return self._ask(partial(answers.read_quota, model=model), "look", "quotas", {"model": model})
+        read = partial(answers.read_quota, model=model, workspace=self.workspace)
+        return self._ask(read, "look", "quotas", {"model": model})
 
     def probe(self) -> Probe:
         """Find out with one free query whether key, region and network are fine.

@@ -120,6 +120,51 @@ def test_the_tighter_of_two_quotas_counts():
 
 
 @pytest.mark.parametrize(
+    ("workspace", "others", "tasks"),
+    [
+        pytest.param("ws-b", ["ws-a", "ws-b"], 2, id="of its own workspace"),
+        pytest.param("ws-a", ["ws-a", "ws-b"], 1, id="of the other one"),
+        pytest.param("ws-c", ["ws-a", "ws-b"], 5, id="its own is not told: the account's"),
+        pytest.param("ws-b", ["ws-a"], 5, id="that of another one alone is told"),
+        pytest.param("ws-b", [None], 1, id="nobody's name is told"),
+        pytest.param(None, ["ws-a", "ws-b"], 5, id="which one the default is cannot be told"),
+        pytest.param(None, ["ws-a"], 1, id="there is one"),
+    ],
+)
+def test_the_quota_of_another_workspace_does_not_count(
+    workspace: str | None, others: list[str | None], tasks: int
+):
+    rows = [
+        {
+            "model": "wan2.6-i2v",
+            "workspace_id": name,
+            "model_limit": {"async_user_concurrency_limit": 5},
+            "workspace_limit": {"async_user_concurrency_limit": number},
+        }
+        for number, name in enumerate(others, start=1)
+    ]
+    with service(reply({"output": {"quotas": rows}}), workspace=workspace) as (_, client):
+        quota = client.quotas("wan2.6-i2v")
+
+    assert quota is not None
+    assert quota.concurrent_tasks == tasks
+
+
+@pytest.mark.parametrize(("of_model", "of_workspace", "tasks"), [(2, 0, 2), (0, 3, 3), (0, 0, None)])
+def test_a_limit_of_0_hides_no_other(of_model: int, of_workspace: int, tasks: int | None):
+    limits = [
+        {"async_user_concurrency_limit": number, "async_user_queue_limit": number}
+        for number in (of_model, of_workspace)
+    ]
+    entry = {"model": "wan2.6-i2v", "model_limit": limits[0], "workspace_limit": limits[1]}
+    with service(reply({"output": {"quotas": [entry]}})) as (_, client):
+        quota = client.quotas("wan2.6-i2v")
+
+    assert quota is not None
+    assert (quota.concurrent_tasks, quota.queued_tasks) == (tasks, tasks)
+
+
+@pytest.mark.parametrize(
     ("of_model", "of_workspace", "per_second"),
     [
         pytest.param((300, 60), (2, 1), 2.0, id="each number counts with its own period"),
