@@ -28,10 +28,23 @@ def known_endpoint(url: str, workspace: str | None, configured: str | None) -> s
     asked = _normal(url)
     if asked is None:
         return None
-    known = [region.shared_base_url for region in CATALOGUE.regions.values()]
-    if workspace is not None:
-        known += [_workspace_host(name, workspace) for name in CATALOGUE.regions]
-    return next((one for one in (configured, *known) if one and _normal(one) == asked), None)
+    known = (configured, *_hosts(workspace))
+    return next((one for one in known if one and _normal(one) == asked), None)
+
+
+def region_of(url: str, workspace: str | None) -> str | None:
+    """The region whose shared host, or host of `workspace`, the base address is; None: it is another address."""
+    asked = _normal(url)
+    if asked is None:
+        return None
+    return next((region for one, region in _hosts(workspace).items() if _normal(one) == asked), None)
+
+
+def _hosts(workspace: str | None) -> dict[str, str]:
+    """Each known base address of the provider, with its region."""
+    shared = {region.shared_base_url: name for name, region in CATALOGUE.regions.items()}
+    own = {_workspace_host(name, workspace): name for name in CATALOGUE.regions} if workspace else {}
+    return {one: name for one, name in (shared | own).items() if one}
 
 
 def _workspace_host(region: str, workspace: str) -> str | None:

@@ -1,10 +1,10 @@
 """Keeps the queries of one account below its limit, over all threads and clients of this process.
 
 20 queries a second are allowed for each of query, list and cancel, for all keys of a main account together
-(Model Studio rate limits, read 2026-11). Which account a key belongs to is not visible, so the key and the
-address stand for it. What other processes and machines ask is seen by the refusals alone: each process slows down by
-half when it is refused and grows again while it is not (additive increase, multiplicative decrease), so that all settle
-below the limit together, without a coordinator.
+(Model Studio rate limits, read 2026-11). Which account a key belongs to is not visible: the operator says it, and keys
+without a word of that count as one. What other processes and machines ask is seen by the refusals alone: each process
+slows down by half when it is refused and grows again while it is not (additive increase, multiplicative decrease), so
+that all settle below the limit together, without a coordinator.
 """
 
 from __future__ import annotations
@@ -123,6 +123,6 @@ _paces_lock = threading.Lock()
 
 
 def pace_of(line: tuple[str, ...]) -> Pace:
-    """The one pace in this process of a line: of an address and key for queries, of these and "cancel" for cancels."""
+    """The one pace in this process of a line: of region and account for queries, of these and "cancel" for cancels."""
     with _paces_lock:
         return _paces.setdefault(line, Pace())

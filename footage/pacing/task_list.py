@@ -14,6 +14,7 @@ import asyncio
 import contextlib
 import math
 import time
+from collections import defaultdict
 from collections.abc import Generator
 from copy import copy
 from dataclasses import dataclass, field
@@ -78,8 +79,8 @@ class TaskList:
     def __init__(self, min_s: float, max_s: float) -> None:
         # Of a pause, by the operator.
         self.bounds_s = min_s, max_s
-        # By address and key: keys of two accounts list different tasks.
-        self._accounts: dict[tuple[str, str], _Account] = {}
+        # By address and key, which list different tasks, within what the provider counts questions by.
+        self._accounts: defaultdict[tuple[str, str], dict[tuple[str, str], _Account]] = defaultdict(dict)
 
     @contextlib.contextmanager
     def waiting(self, client: WanClient) -> Generator[None]:
@@ -93,13 +94,18 @@ class TaskList:
 
     def interval_s(self, client: WanClient) -> float:
         """Seconds between two questions about one task of this endpoint, for all that wait for it now."""
-        account = self._of(client)
-        per_second = _allowed_per_second(client)
-        return interval_s(account.waiting, *self.bounds_s, questions=account.questions, per_second=per_second)
+        sharing = self._accounts[client.counted_as].values()
+        return interval_s(
+            sum(account.waiting for account in sharing),
+            *self.bounds_s,
+            questions=sum(account.questions for account in sharing),
+            per_second=_allowed_per_second(client),
+        )
 
     def few(self, client: WanClient) -> bool:
         """Whether so few wait for this endpoint that each may have a pace of its own."""
-        return few(self._of(client).waiting, _allowed_per_second(client))
+        sharing = self._accounts[client.counted_as].values()
+        return few(sum(account.waiting for account in sharing), _allowed_per_second(client))
 
     async def row(
         self, client: WanClient, task_id: str, *, believed_until_s: float = math.inf
@@ -132,7 +138,7 @@ class TaskList:
         return row
 
     def _of(self, client: WanClient) -> _Account:
-        return self._accounts.setdefault(client.asks_as, _Account())
+        return self._accounts[client.counted_as].setdefault(client.asks_as, _Account())
 
 
 async def _read(client: WanClient, account: _Account) -> None:
@@ -146,7 +152,7 @@ async def _read(client: WanClient, account: _Account) -> None:
 
 
 def _allowed_per_second(client: WanClient) -> float:
-    return pace_of(client.asks_as).per_second()
+    return pace_of(client.counted_as).per_second()
 
 
 def _open_tasks(client: WanClient, most_pages: int) -> tuple[dict[str, TaskRow], int]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
 from footage.credentials import ApiKey
 from footage.errors import FootageError, InvalidRequest, SubmissionUnknown, Throttled, Unreachable
+from footage.network.endpoints import region_of
 from footage.network.proxies import proxy_for, shown_proxy
 from footage.provider import answers
 from footage.provider.results import (
@@ -48,7 +49,7 @@ class WanClient:
     """One region's Wan service with one key. Thread-safe; any number of them may live in one process.
 
     `base_url` is the region's address including `/api/v1`. `call_limit_s` bounds a whole call, with an
-    image of 5 MB on its way up a slow line. `query_turn` is given the line that a question waits in (`asks_as`, and
+    image of 5 MB on its way up a slow line. `query_turn` is given the line that a question waits in (`counted_as`, and
     "cancel" after it for a cancel), blocks until it may be asked, and returns what is told where it is refused for now.
     """
 
@@ -71,6 +72,9 @@ class WanClient:
         self.base_url = checked_base_url(base_url)
         self.api_key = api_key
         self.workspace = checked_workspace(workspace or api_key.workspace)
+        # What the provider counts questions by: region and account, whichever key and host of the region is used. An
+        # address that is not the provider's own stands for a region.
+        self.counted_as = region_of(self.base_url, self.workspace) or self.base_url, api_key.account
         self._timeouts_s = (connect_timeout_s, read_timeout_s)
         self._limit_s = call_limit_s
         self._query_turn = query_turn
@@ -85,7 +89,7 @@ class WanClient:
 
     @property
     def asks_as(self) -> tuple[str, str]:
-        """Address and key's fingerprint: what the provider's limits and lists are told apart by."""
+        """Address and key's fingerprint: what the provider's lists are told apart by."""
         return self.base_url, self.api_key.fingerprint
 
     @property
@@ -265,7 +269,7 @@ class WanClient:
             adapter = self._adapter
         call = wire.OneCall(adapter, self.api_key, timeouts_s=self._timeouts_s, limit_s=self._limit_s)
         # Cancels have a limit of their own, and what waits to be cancelled costs money a moment later.
-        line = (*self.asks_as, "cancel") if what == "cancel" else self.asks_as
+        line = (*self.counted_as, "cancel") if what == "cancel" else self.counted_as
         note_refusal = self._query_turn(line) if self._query_turn is not None else None
         outcome = self._run(call, _question(what), *arguments)
         if not isinstance(outcome, RawAnswer):

@@ -127,7 +127,7 @@ def _client(server: RawServer, per_second: float) -> WanClient:
 
 
 def _pace(client: WanClient, of: str = "") -> Pace:
-    return pace_of((*client.asks_as, of) if of else client.asks_as)
+    return pace_of((*client.counted_as, of) if of else client.counted_as)
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import pytest
 from providerside import key, service
 from rawserver import Act, Exchange, hang, reply
 
+from footage.credentials import parse_key
 from footage.errors import Unreachable
 from footage.pacing.interval import FEW, PER_CLIP_S
 from footage.pacing.queries import pace_of
@@ -26,7 +27,7 @@ NOTHING = reply({"data": [], "page_no": 1, "total_page": 1, "total": 0})
 
 def allowed(client: WanClient, per_second: float) -> WanClient:
     """The client, once its account allows so many questions a second."""
-    pace_of(client.asks_as).wait(per_second)
+    pace_of(client.counted_as).wait(per_second)
     return client
 
 
@@ -60,6 +61,23 @@ def test_few_are_few_to_the_last_of_them(per_second: float, most: int) -> None:
         assert tasks.few(client)
         waiting.enter_context(tasks.waiting(client))
         assert not tasks.few(client)
+
+
+def test_the_keys_of_one_account_share_what_it_allows() -> None:
+    tasks = TaskList(MIN_S, MAX_S)
+    one, other, foreign = (
+        WanClient("https://shared/api/v1", parse_key(text, "test", account=account))
+        for text, account in [("sk-1", "a"), ("sk-2", "a"), ("sk-3", "b")]
+    )
+    with one, other, foreign, contextlib.ExitStack() as waiting:
+        for client in (one, other, foreign):
+            allowed(client, 1000.0)
+            for _ in range(FEW):
+                waiting.enter_context(tasks.waiting(client))
+
+        assert [tasks.few(client) for client in (one, other, foreign)] == [False, False, True]
+        assert tasks.interval_s(one) == tasks.interval_s(other) == 2 * FEW * PER_CLIP_S
+        assert tasks.interval_s(foreign) == FEW * PER_CLIP_S
 
 
 async def test_a_list_is_believed_for_half_the_pause_between_two_questions() -> None:
