@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
@@ -23,6 +25,7 @@ from tasks.retries import tries_again
     cache_policy=NO_CACHE,
     persist_result=False,
 )
-async def account_tasks(context: Context, api_key: ApiKey, over: HashedNames) -> list[TaskRow]:
+async def account_tasks(context: Context, api_key: ApiKey, over: HashedNames) -> Iterator[TaskRow]:
     """List the billed video tasks of the last 24 h of a key's account, but for those that are over."""
-    return await in_thread(step.account_tasks, context, api_key, over)
+    # No list: Prefect keeps a state of each of its elements until the run ends.
+    return iter(await in_thread(step.account_tasks, context, api_key, over))

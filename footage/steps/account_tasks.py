@@ -81,19 +81,19 @@ async def compare(context: Context, rows: Collection[TaskRow], found: OpenClips)
     ended: list[str] = []
     known = {clip.task_id for clip in found.unfinished}
     unknown = [row for row in rows if row.task_id not in known]
-    judge, verdicts = partial(_judge, context, found.marked), list[_Verdict]()
+    judge = partial(_judge, context, found.marked)
     for window in windows(unknown, _WINDOW):
-        verdicts += await in_thread(call_each, judge, window, STORE_CALLS_AT_ONCE)
-    for row, verdict in zip(unknown, verdicts, strict=True):
-        if verdict.over:
-            ended.append(row.task_id)
-        if verdict.unclaimed:
-            compared.unclaimed.append(row)
-        if verdict.warning is not None:
-            compared.warnings.append(verdict.warning)
-        if verdict.unfinished is not None:
-            found.marked.add(verdict.unfinished.key)
-            compared.unfinished.append(verdict.unfinished)
+        verdicts = await in_thread(call_each, judge, window, STORE_CALLS_AT_ONCE)
+        for row, verdict in zip(window, verdicts, strict=True):
+            if verdict.over:
+                ended.append(row.task_id)
+            if verdict.unclaimed:
+                compared.unclaimed.append(row)
+            if verdict.warning is not None:
+                compared.warnings.append(verdict.warning)
+            if verdict.unfinished is not None:
+                found.marked.add(verdict.unfinished.key)
+                compared.unfinished.append(verdict.unfinished)
     try:
         await in_thread(keep_finished, store, ended)
     except StorageProblem as error:

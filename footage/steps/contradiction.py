@@ -25,6 +25,7 @@ from footage.steps.task_life import forgotten_at
 if TYPE_CHECKING:
     from footage.clip import Clip
     from footage.context import Context
+    from footage.evidence.claimed_tasks import Claimed
     from footage.evidence.records import Claim
     from footage.evidence.state import Attempt, ClipState
     from footage.provider import TaskAnswer, TaskStatus
@@ -91,7 +92,7 @@ def _claimed_before(clip: Clip, state: ClipState, unlisted: set[str]) -> bool:
     """
     claimed_tasks = clip.context.claimed_tasks
     entered = claimed_tasks.entered(clip.key)
-    unknown = {task_id: claim for task_id, claim in entered.items() if _unknown(clip, state, claim)}
+    unknown = {task_id: claim for task_id, claim in entered.items() if _unknown(clip, state, task_id, claim)}
     # Of a clip that nobody seems to have held before the entries have to do: the first purchase costs no list.
     held_before = state.opened > 0 or state.driven or clip.lease.number > 1
     complete = (unknown or held_before) and claimed_tasks.index_is_complete(clip.context.provider_now())
@@ -119,7 +120,7 @@ def _claimed_in_account(clip: Clip, state: ClipState, unlisted: set[str], entere
             clip.say.warning("%s", claim.message)
             _require_another_prompt(clip, client.fetch(task_id), claim)
             continue
-        if not _unknown(clip, state, claim):
+        if not _unknown(clip, state, task_id, claim):
             continue
         row = rows[task_id]
         clip.say.warning("task %s is claimed for attempt %d, whose records are gone", task_id, claim.attempt)
@@ -143,15 +144,15 @@ def _claimed_in_account(clip: Clip, state: ClipState, unlisted: set[str], entere
     return False
 
 
-def _unknown(clip: Clip, state: ClipState, claim: Claim | BadRecord) -> bool:
+def _unknown(clip: Clip, state: ClipState, task_id: str, claim: Claimed | BadRecord) -> bool:
     """Whether a claim may be for a task of this clip of which its records tell nothing."""
     if isinstance(claim, BadRecord):
         return True
     known = any(one.number == claim.attempt and one.receipt for one in state.attempts)
-    return claim.key == clip.key and not known and claim.task_id not in clip.given_up
+    return claim.key == clip.key and not known and task_id not in clip.given_up
 
 
-def _lost(state: ClipState, claim: Claim | BadRecord) -> bool:
+def _lost(state: ClipState, claim: Claimed | BadRecord) -> bool:
     """Whether somebody gave up the attempt that a task is claimed for."""
     return not isinstance(claim, BadRecord) and any(
         one.number == claim.attempt and one.ended is not None and one.ended.status == "lost"

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import dataclasses
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
@@ -52,7 +52,7 @@ CLIPS_AT_ONCE = 100
 # An account that others use has tens of thousands of tasks that this store does not claim.
 MOST_STRANGERS = 500
 
-ListTasks = Callable[["Context", "ApiKey", "HashedNames"], Awaitable[list["TaskRow"]]]
+ListTasks = Callable[["Context", "ApiKey", "HashedNames"], Awaitable[Iterable["TaskRow"]]]
 
 
 async def _list_tasks(context: Context, api_key: ApiKey, over: HashedNames) -> list[TaskRow]:
@@ -232,7 +232,7 @@ async def _compare(
 
 async def _listed(
     context: Context, api_key: ApiKey, list_tasks: ListTasks, over: HashedNames, report: Harvest
-) -> list[TaskRow] | None:
+) -> Iterable[TaskRow] | None:
     """The tasks of one account; None where they cannot be listed, which costs no other account its comparison."""
     try:
         return await list_tasks(context, api_key, over)

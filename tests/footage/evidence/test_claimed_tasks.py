@@ -15,7 +15,7 @@ from countedstore import CountedStore
 from records import INTENT
 
 from footage.errors import StorageProblem
-from footage.evidence.claimed_tasks import ClaimedTasks
+from footage.evidence.claimed_tasks import Claimed, ClaimedTasks
 from footage.evidence.claims import Claims
 from footage.evidence.reader import RecordReader
 from footage.evidence.records import Claim
@@ -25,6 +25,10 @@ from footage.steps.booking import receipt_of
 from footage.storage import open_store
 
 KEY = "ab" * 32
+
+
+def _said(claim: Claim) -> Claimed:
+    return Claimed(claim.key, claim.attempt)
 
 
 def _store(folder: Path, **claims: bytes) -> Any:
@@ -39,11 +43,11 @@ def test_what_is_claimed_is_read_once_and_what_is_not_is_looked_for_again(tmp_pa
     store = _store(tmp_path, one=claim.to_bytes())
     tasks = ClaimedTasks(store)
 
-    assert tasks.of(["one", "two"]) == {"one": claim}
+    assert tasks.of(["one", "two"]) == {"one": _said(claim)}
     two = Claim(task_id="two", key=KEY, attempt=1)
     store.create("claims/two.json", two.to_bytes())
-    assert tasks.of(["one", "two"]) == {"one": claim, "two": two}
-    assert tasks.of(["two"]) == {"two": two}
+    assert tasks.of(["one", "two"]) == {"one": _said(claim), "two": _said(two)}
+    assert tasks.of(["two"]) == {"two": _said(two)}
 
     read = [path for method, path in store.asked if method == "read"]
     assert read == ["claims/one.json", "claims/two.json", "claims/two.json"]
@@ -56,7 +60,7 @@ def test_a_claim_that_cannot_be_read_is_told_with_the_others(tmp_path: Path) -> 
 
     found = tasks.of(["bad", "one", "other"])
 
-    assert found["one"] == claim
+    assert found["one"] == _said(claim)
     for name in ("bad", "other"):
         problem = found[name]
         assert isinstance(problem, StorageProblem)
@@ -69,7 +73,7 @@ def test_of_many_tasks_one_listing_tells_which_have_a_claim_to_be_read(tmp_path:
 
     found = ClaimedTasks(store).of([*(f"of-another-store-{number}" for number in range(500)), "one"])
 
-    assert found == {"one": claim}
+    assert found == {"one": _said(claim)}
     # The first hundred were looked for one by one.
     assert [method for method, _ in store.asked] == ["read"] * 100 + ["walk", "read"]
 
@@ -82,7 +86,7 @@ def test_of_many_that_are_all_claimed_no_listing_is_made_and_what_was_claimed_he
     tasks = ClaimedTasks(store)
     tasks.note(claims["t7"])
 
-    assert tasks.of(claims) == claims
+    assert tasks.of(claims) == {name: _said(claim) for name, claim in claims.items()}
     assert [method for method, _ in store.asked] == ["read"] * 149
     assert ("read", "claims/t7.json") not in store.asked
 
@@ -114,7 +118,7 @@ def test_who_waits_looks_less_and_less_often_for_the_claim_of_a_task_that_has_no
     assert looked == looked_at_s
     mine = Claim(task_id="foreign", key=KEY, attempt=1)
     store.create("claims/foreign.json", mine.to_bytes())
-    assert tasks.of(["foreign"]) == {"foreign": mine}, "who decides something waits for nothing"
+    assert tasks.of(["foreign"]) == {"foreign": _said(mine)}, "who decides something waits for nothing"
 
 
 class _Meeting:
@@ -171,7 +175,7 @@ def test_in_a_store_that_began_with_an_index_a_clip_s_claims_are_found_without_t
     store.asked.clear()
 
     tasks = ClaimedTasks(store)
-    assert tasks.of_clip(KEY, NOON) == {"mine": mine}
+    assert tasks.of_clip(KEY, NOON) == {"mine": _said(mine)}
     assert tasks.of_clip("ef" * 32, NOON) == {}
     assert ("read", "claims/theirs.json") not in store.asked
 
@@ -197,7 +201,7 @@ def test_an_index_that_began_among_claims_may_lack_some_for_a_day(tmp_path: Path
 
     tasks = ClaimedTasks(store)
     assert tasks.of_clip(KEY, now + timedelta(hours=71)) is None
-    assert tasks.of_clip(KEY, now + timedelta(hours=73)) == {"newer": newer}
+    assert tasks.of_clip(KEY, now + timedelta(hours=73)) == {"newer": _said(newer)}
     # What proves nothing is not there.
     store.replace("claimed/since.json", b"{")
     assert ClaimedTasks(store).of_clip(KEY, now + timedelta(hours=73)) is None
