@@ -37,6 +37,10 @@ _questions: dict[tuple[str, ...], ThreadPoolExecutor] = {}
 # Creates, which the pace of their models keeps few.
 _purchases = ThreadPoolExecutor(max_workers=24, thread_name_prefix="footage-buy")
 
+# Comparing thousands of listed tasks with one clip: each has them in its hands meanwhile, and all of them wait for one
+# that reads the claims.
+_searches = ThreadPoolExecutor(max_workers=4, thread_name_prefix="footage-search")
+
 # Decoding images, downloads and uploads: work that takes seconds and must not keep questions waiting.
 _workshop = ThreadPoolExecutor(max_workers=(os.cpu_count() or 1) + 2, thread_name_prefix="footage-work")
 
@@ -44,6 +48,11 @@ _workshop = ThreadPoolExecutor(max_workers=(os.cpu_count() or 1) + 2, thread_nam
 async def in_heavy_thread(call: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
     """Run `call`, which takes long, with this context; first come, first served, a few at a time."""
     return await _run(_workshop, partial(call, *args, **kwargs))
+
+
+async def in_search_thread(call: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+    """Run `call`, which looks for one clip's task among all of a day, with this context; a few at a time."""
+    return await _run(_searches, partial(call, *args, **kwargs))
 
 
 async def in_thread(call: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from footage.concurrency.boot_clock import boot_clock_s
-from footage.concurrency.executors import in_thread
+from footage.concurrency.executors import in_search_thread, in_thread
 from footage.errors import BadRecord, Throttled, Unreachable
 from footage.evidence.records import Receipt
 from footage.evidence.state import Attempt
@@ -209,7 +209,7 @@ class _Search:
         if self.first_listed_s is None and silent:
             self.first_listed_s = asked_s
         # Both in one go, so that no search waits for a thread with tasks of others in its hands.
-        decision = await in_thread(self._remember_and_decide, rows, over, listed_for_s)
+        decision = await in_search_thread(self._remember_and_decide, rows, over, listed_for_s)
         if not isinstance(decision, LookAgain):
             decision = await self._verdict(listed_for_s)
         if isinstance(decision, LookAgain):
@@ -258,7 +258,7 @@ class _Search:
         listed = {row.task_id: row for row in rows}
         if known is None:
             self.rows = listed | self.rows
-            claimed = await in_thread(self._claimed_by_us, at_any_time=True)
+            claimed = await in_search_thread(self._claimed_by_us, at_any_time=True)
             return NotBought() if claimed is None else Adopt(claimed)
         self.rows |= {task_id: listed[task_id] for task_id in ours if task_id in listed}
         for task_id in ours:
@@ -314,13 +314,13 @@ class _Search:
 
     async def _verdict(self, listed_for_s: float) -> Decision:
         """What follows from what is listed, from the claims that there are now, and from rivals."""
-        claimed = await in_thread(self._claimed_by_us)
+        claimed = await in_search_thread(self._claimed_by_us)
         if claimed is not None:
             return Adopt(claimed)
-        decision = await in_thread(self._judged, self.lost, listed_for_s)
+        decision = await in_search_thread(self._judged, self.lost, listed_for_s)
         if isinstance(decision, Adopt):
             lost = replace(self.lost, rivals=await self.rivals.unsettled())
-            decision = await in_thread(self._judged, lost, listed_for_s)
+            decision = await in_search_thread(self._judged, lost, listed_for_s)
         return decision
 
     def _judged(self, lost: Lost, listed_for_s: float) -> Decision:

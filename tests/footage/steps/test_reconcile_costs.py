@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import threading
 import tracemalloc
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,12 +15,14 @@ from countedstore import CountedStore
 from purchases import submit_and_leave
 from records import bought
 
+from footage.concurrency.executors import in_thread
 from footage.errors import Unreachable
 from footage.pacing.account_lists import PAGE_SIZE, AccountLists
 from footage.provider import TaskRow
 from footage.steps.booking import close_unbought
 from footage.steps.open_clips import look, mark
 from footage.steps.rivals import Rivals
+from footage.storage import Store
 
 
 class _PagesRead(AccountLists):
@@ -205,3 +208,48 @@ def test_searches_keep_nothing_of_the_tasks_of_others(unhurried: Bench) -> None:
 
     # A search takes 35 kB by itself; tasks that it keeps take another 100 B each, twice.
     assert kept / searches < 55_000
+
+
+class _ClaimsThatHang:
+    """A store that does not answer about claims until it is told to."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.answers = threading.Event()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    def read(self, path: str, *args: Any, **named: Any) -> bytes:
+        if path.startswith("claims/"):
+            assert self.answers.wait(60)
+        return self._store.read(path, *args, **named)
+
+
+def test_searches_that_wait_for_a_claim_hold_up_no_other_call_of_the_store(unhurried: Bench) -> None:
+    searches = 30
+    unhurried.emulator.turn(generation_s=80_000.0)
+    context = unhurried.context(wrap=_ClaimsThatHang, reconcile_grace_s=0.2, deadline_s=600.0)
+    store: Any = context.store
+    clips = [unhurried.clip(context, take=take) for take in range(1, searches + 1)]
+    bought(store, clips[0].client().create(clips[0].wire_body()).task_id)
+    for clip in clips:
+        leave_unknown(clip, written_at=context.provider_now() - timedelta(hours=2), clock_offset_s=3 * 3600)
+
+    async def held_up() -> None:
+        context.account_lists = looks = _Looks(searches)
+        waiting = [asyncio.create_task(submit_and_leave(clip)) for clip in clips]
+        await looks.over.wait()
+        # Each that was answered goes on to the claims.
+        for _ in range(searches):
+            await asyncio.sleep(0)
+        try:
+            async with asyncio.timeout(20):
+                await in_thread(store.list, "open/")
+        finally:
+            store.answers.set()
+            for search in waiting:
+                search.cancel()
+            await asyncio.gather(*waiting, return_exceptions=True)
+
+    asyncio.run(held_up())
