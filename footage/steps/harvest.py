@@ -47,8 +47,8 @@ logger = logging.getLogger(__name__)
 EXPIRY_WARNING = timedelta(hours=4)
 # More at once only shorten the wait when downloads are the bottleneck, and they share one link.
 DELIVERIES_AT_ONCE = 8
-# As many as a run of a batch has: a clip that is worked on takes a quarter of a megabyte in a run of Prefect.
-CLIPS_AT_ONCE = 100
+# As a batch has of a model: a clip that is worked on takes a quarter of a megabyte in a run of Prefect.
+CLIPS_AT_ONCE = 64
 # An account that others use has tens of thousands of tasks that this store does not claim.
 MOST_STRANGERS = 500
 
