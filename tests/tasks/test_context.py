@@ -1,10 +1,17 @@
 """Where a flow run works."""
 
 import asyncio
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from emulatedrun import environment, fast_emulator
+from prefect import flow
+from prefect.client.orchestration import get_client
+from prefect.flow_engine import run_flow_async
+from prefect.runtime import flow_run
+from prefect.states import Scheduled
 from records import INTENT, KEY
 
 from footage.errors import InvalidRequest, Unreachable
@@ -74,3 +81,30 @@ def test_what_the_run_has_booked_decides_how_a_network_ends_it(
         asyncio.run(ask())
 
     assert caught.value.exit_code == code
+
+
+def test_a_run_that_is_started_over_knows_when_it_began(
+    prefect_server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[bool, datetime]] = []
+
+    @flow
+    async def opens() -> None:
+        async with context_of(str(flow_run.id)) as context:
+            seen.append((context.started_over, context.run_began_at))
+
+    async def twice() -> None:
+        async with get_client() as client:
+            run = await client.create_flow_run(opens)
+            for _ in range(2):
+                await run_flow_async(opens, await client.read_flow_run(run.id), return_type="state")
+                await client.set_flow_run_state(run.id, Scheduled(), force=True)
+
+    with fast_emulator() as emulator:
+        for name, value in environment(emulator, tmp_path / "out").items():
+            monkeypatch.setenv(name, value)
+        asyncio.run(twice())
+
+    (first, began), (again, began_then) = seen
+    assert (first, again) == (False, True)
+    assert began_then <= began
