@@ -1,5 +1,8 @@
 """`wan-video setup`: one command makes a server ready, and the second time it changes nothing."""
 
+import asyncio
+import uuid
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -10,6 +13,7 @@ from pydantic import SecretStr
 from blocks.credentials import DashScopeCredentials
 from blocks.storage import VideoStorage
 from flows.cli import run
+from flows.cli.provisioning import work_pool
 from flows.cli.provisioning.health import server_findings
 from footage.catalogue import CATALOGUE, MODEL_NAMES
 
@@ -23,7 +27,7 @@ def test_setup_makes_everything_on_an_empty_server(set_up: Any) -> None:
     assert set_up.became("credentials") == {"setup": "made"}
     assert set_up.became("storage") == {"setup": "made"}
     assert set_up.became("work pool") == {"wan-video": "made"}
-    assert set_up.became("work queue") == {"storyboards": "made"}
+    assert set_up.became("work queue") == {"harvest": "made", "storyboards": "made"}
     assert set_up.became("rate limit") == {f"wan-video-submit-{model}": "made" for model in MODEL_NAMES}
     assert set(set_up.became("deployment").values()) == {"made"}
     assert list(set_up.became("automation").values()) == ["made", "made"]
@@ -61,6 +65,47 @@ def test_every_model_is_paced_as_fast_as_the_provider_takes_creates(
     for model, card in CATALOGUE.models.items():
         limit = limits[f"wan-video-submit-{model}"]
         assert (limit["limit"], limit["slot_decay_per_second"]) == (card.submit_per_second,) * 2
+
+
+def test_a_harvest_goes_before_runs_that_waited_longer(set_up: Any, prefect_api: httpx.Client) -> None:
+    def asked_for(name: str) -> str:
+        deployment = prefect_api.get(f"deployments/name/{name}/{name}").json()["id"]
+        body = {"state": {"type": "SCHEDULED"}}
+        return prefect_api.post(f"deployments/{deployment}/create_flow_run", json=body).json()["id"]
+
+    runs = [asked_for("validate"), asked_for("listen"), asked_for("harvest")]
+    due = {"scheduled_before": datetime.now(UTC).isoformat()}
+    given = prefect_api.post("work_pools/wan-video/get_scheduled_flow_runs", json=due).json()
+
+    order = [one["flow_run"]["id"] for one in given]
+    assert sorted(runs, key=order.index) == [runs[2], runs[0], runs[1]]
+    for run_id in runs:
+        prefect_api.delete(f"flow_runs/{run_id}").raise_for_status()
+
+
+def test_queues_that_prefect_deploy_made_get_their_place(prefect_api: httpx.Client) -> None:
+    pool = f"deployed-{uuid.uuid4().hex[:8]}"
+    prefect_api.post("work_pools/", json={"name": pool, "type": "process"}).raise_for_status()
+    for name in ("storyboards", "harvest"):
+        prefect_api.post(f"work_pools/{pool}/queues", json={"name": name}).raise_for_status()
+
+    async def set_up() -> list[tuple[str, str]]:
+        async with get_client() as client:
+            return [(one.became, one.note) for one in await work_pool.make_queues(client, pool)]
+
+    first = asyncio.run(set_up())
+    prefect_api.patch(f"work_pools/{pool}/queues/harvest", json={"priority": 3}).raise_for_status()
+    again = asyncio.run(set_up())
+
+    assert first == [
+        ("updated", "priority 1, any number of runs at once"),
+        ("updated", "priority 3, 3 runs at once"),
+    ]
+    assert again == [
+        ("kept", "priority 3, any number of runs at once"),
+        ("kept", "priority 4, 3 runs at once"),
+    ]
+    prefect_api.delete(f"work_pools/{pool}").raise_for_status()
 
 
 @pytest.mark.slow

@@ -149,7 +149,7 @@ async def _make_all(api_url: str, wishes: Wishes, emulator: bool) -> list[Done]:
             *([] if emulator else [await _credentials(client, wishes, api_url)]),
             *await _storage(client, wishes.storage_block, wishes.replace),
             await work_pool.make_pool(client, here.pool),
-            await work_pool.make_queue(client, here.pool),
+            *await work_pool.make_queues(client, here.pool),
             *await work_pool.make_limits(client, await blocks.accounts(client)),
             *await work_pool.deploy(client, here, here.emulated if emulator else here.deployments, api_url),
             *await automations.make_automations(client, automations.automations()),

@@ -9,7 +9,7 @@ import sys
 import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.actions import DeploymentUpdate, GlobalConcurrencyLimitCreate, WorkPoolCreate
@@ -27,7 +27,6 @@ from tasks.limits import submit_limit
 
 # A run is a process of about 90 MB that mostly waits, and ten clips at once use up every model's quota.
 RUNS_AT_ONCE = 10
-STORYBOARDS = "storyboards"
 STORYBOARDS_AT_ONCE = 3
 
 
@@ -50,20 +49,45 @@ async def make_pool(client: PrefectClient, name: str) -> Done:
     return Done("work pool", name, "kept", f"type {pool.type}, {runs} runs at once")
 
 
-async def make_queue(client: PrefectClient, pool: str) -> Done:
-    """The queue of the storyboards, which leaves room in the pool for the shots they wait for."""
-    try:
-        queue = await client.read_work_queue_by_name(STORYBOARDS, pool)
-    except ObjectNotFound:
-        await client.create_work_queue(
-            STORYBOARDS,
+async def make_queues(client: PrefectClient, pool: str) -> list[Done]:
+    """The queues beside the pool's own: harvest goes before all else, as results expire, and storyboards leave room
+    in the pool for the shots they wait for.
+    """
+    return [
+        await _make_queue(
+            client, pool, "harvest", description="Finishes what was bought, before more is made.", priority=1
+        ),
+        await _make_queue(
+            client,
+            pool,
+            "storyboards",
             description="Runs that wait for other runs of this pool.",
             concurrency_limit=STORYBOARDS_AT_ONCE,
-            work_pool_name=pool,
-        )
-        return Done("work queue", STORYBOARDS, "made", f"{STORYBOARDS_AT_ONCE} runs at once")
+        ),
+    ]
+
+
+async def _make_queue(client: PrefectClient, pool: str, name: str, **fields: Any) -> Done:
+    became: Literal["made", "kept", "updated"] = "kept"
+    try:
+        queue = await client.read_work_queue_by_name(name, pool)
+    except ObjectNotFound:
+        became = "made"
+        queue = await client.create_work_queue(name, work_pool_name=pool, **fields)
+    else:
+        if not queue.description:
+            # `prefect deploy` was here first. A queue that it makes comes after all others, and has no limit.
+            became = "updated"
+            # The client's own `update_work_queue` moves no other queue down, and two would share the first place.
+            await client.request(
+                "PATCH",
+                "/work_pools/{work_pool_name}/queues/{name}",
+                path_params={"work_pool_name": pool, "name": name},
+                json=fields,
+            )
+            queue = await client.read_work_queue(queue.id)
     runs = "any number of" if queue.concurrency_limit is None else queue.concurrency_limit
-    return Done("work queue", STORYBOARDS, "kept", f"{runs} runs at once")
+    return Done("work queue", queue.name, became, f"priority {queue.priority}, {runs} runs at once")
 
 
 async def make_limits(client: PrefectClient, accounts: Sequence[str]) -> list[Done]:
