@@ -108,6 +108,22 @@ def test_queues_that_prefect_deploy_made_get_their_place(prefect_api: httpx.Clie
     prefect_api.delete(f"work_pools/{pool}").raise_for_status()
 
 
+def test_doctor_says_what_a_missing_limit_means(set_up: Any, prefect_api: httpx.Client) -> None:
+    address = "v2/concurrency_limits/wan-video-submit-wan2.2-t2v-flash"
+    limit = prefect_api.get(address).json()
+    prefect_api.delete(address).raise_for_status()
+
+    with get_client(sync_client=True) as client:
+        found = {one.name: one for one in server_findings(client)}
+
+    assert found["limits"].message == (
+        "1 of 7 models have none, so nothing paces creates: one that comes too early is refused with 429, unbilled, "
+        "and sent again"
+    )
+    fields = {name: limit[name] for name in ("name", "limit", "slot_decay_per_second", "active")}
+    prefect_api.post("v2/concurrency_limits/", json=fields).raise_for_status()
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(180)
 def test_a_second_setup_leaves_what_an_operator_changed(
@@ -135,7 +151,7 @@ def test_a_second_setup_leaves_what_an_operator_changed(
 
     with get_client(sync_client=True) as client:
         found = {one.name: one for one in server_findings(client)}
-    assert "for the account studio-b" in found["limits"].message
+    assert "of the account studio-b alone" in found["limits"].message
     assert found["automations"].fix == "prefect automation resume 'wan-video: crashed runs go on'"
 
     again = run_setup_again(set_up.clone, "--credentials-block", "nobody", key=None)

@@ -199,12 +199,13 @@ def _limits(client: SyncPrefectClient) -> Finding:
         wanted = [submit_limit(model, account) for model in offered_models()]
         missing = [name for name in wanted if name not in there]
         if missing:
-            whose = "" if account == DEFAULT_ACCOUNT else f" for the account {account}"
+            without = (
+                "nothing paces creates: one that comes too early is refused with 429, unbilled, and sent again"
+                if account == DEFAULT_ACCOUNT
+                else f"each process paces creates of the account {account} alone"
+            )
             return Finding(
-                "limits",
-                "warn",
-                f"{len(missing)} of {len(wanted)} models have none{whose}, so each process paces creates alone",
-                _SETUP,
+                "limits", "warn", f"{len(missing)} of {len(wanted)} models have none, so {without}", _SETUP
             )
     return Finding("limits", "ok", f"creates of {len(there)} models are paced")
 
