@@ -20,7 +20,7 @@ from flows.cli.local_server import (
     running_address,
     start_local_server,
 )
-from flows.cli.server_health import trouble_with
+from flows.cli.server_health import ask_server, trouble_with
 from footage.context import key_of_environment
 from footage.emulated_environment import environment
 from footage.errors import AccountProblem, Unreachable
@@ -118,7 +118,7 @@ def check_access(url: str) -> None:
     local = is_local_server(url)
     headers = _login(get_current_settings(), auth_string() if local else None)
     try:
-        code = httpx.get(f"{url.rstrip('/')}/admin/version", headers=headers, timeout=5).status_code
+        code = ask_server(url, "admin/version", headers).status_code
     except (httpx.HTTPError, httpx.InvalidURL):
         # What it is will be said where it is asked for more.
         return
@@ -133,11 +133,19 @@ def check_access(url: str) -> None:
 
 
 def answers_anybody(url: str) -> bool:
-    """Whether the server answers without a login, so that any web page that is open here may use it."""
+    """Whether the server answers without a login, so that any web page that is open here may use it.
+
+    Raises:
+        Unreachable: It does not answer now, so that nobody can tell.
+    """
     try:
-        answer = httpx.get(f"{url.rstrip('/')}/admin/version", timeout=5)
-    except (httpx.HTTPError, httpx.InvalidURL):
-        return False
+        answer = ask_server(url, "admin/version")
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise Unreachable(
+            f"The Prefect server at {shown_reference(url)} does not answer ({type(error).__name__}), so whether it "
+            "asks for a login is not known.",
+            next_step="the same command again once it answers",
+        ) from None
     return answer.status_code == 200 and "json" in answer.headers.get("content-type", "")
 
 

@@ -14,6 +14,8 @@ from footage.privacy.redact import redact
 
 # The first start migrates an empty database, which takes half a minute on a small machine.
 START_TIMEOUT_S = 180.0
+# Whoever takes no connection for so long is not there; one that is busy takes it, and may be silent for much longer.
+_CONNECT_TIMEOUT_S = 5.0
 # The last line of a traceback: "sqlalchemy.exc.DatabaseError: …".
 _ERROR_LINE = re.compile(r"[\w.]+(?:Error|Exception)\b")
 
@@ -47,10 +49,24 @@ def _accepts(url: str, auth: str) -> bool:
         return False
 
 
+def ask_server(url: str, path: str, headers: dict[str, str] | None = None) -> httpx.Response:
+    """What the API at this address answers; a busy server is waited for as long as Prefect's own client does.
+
+    Raises:
+        httpx.HTTPError, httpx.InvalidURL: Nobody is there, or no answer came within PREFECT_API_REQUEST_TIMEOUT.
+    """
+    from prefect.settings import get_current_settings
+
+    timeout = httpx.Timeout(get_current_settings().api.request_timeout, connect=_CONNECT_TIMEOUT_S)
+    return httpx.get(f"{url.rstrip('/')}/{path}", headers=headers, timeout=timeout)
+
+
 def trouble_with(url: str) -> str | None:
     """Why a server cannot be used; None when it answers as it should, whoever asks."""
     try:
-        answer = httpx.get(f"{url.rstrip('/')}/health", timeout=5)
+        answer = ask_server(url, "health")
+    except httpx.ReadTimeout:
+        return "it takes connections, and says nothing"
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         return str(error).rstrip(".") or type(error).__name__
     # The pages of a Prefect server answer every path, with HTML.

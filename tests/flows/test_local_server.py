@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -20,6 +21,7 @@ import pytest
 from emulatedrun import environment, fast_emulator
 from prefect.settings import (
     PREFECT_API_DATABASE_CONNECTION_URL,
+    PREFECT_API_REQUEST_TIMEOUT,
     PREFECT_API_URL,
     PREFECT_HOME,
     temporary_settings,
@@ -28,7 +30,7 @@ from prefect.settings.models.logging import LoggingSettings
 
 from flows.cli import guarded, run
 from flows.cli.local_server import running_server
-from flows.cli.server_address import found_server, key_needs_server, require_key
+from flows.cli.server_address import answers_anybody, found_server, key_needs_server, require_key
 from flows.cli.server_health import wait_for_server
 from footage.errors import AccountProblem, Unreachable
 
@@ -148,6 +150,30 @@ def test_the_pages_of_a_server_are_not_taken_for_its_api(
         assert run(["harvest"]) == 5
 
     assert "whose address ends with /api" in capsys.readouterr().err
+
+
+@pytest.fixture
+def silent() -> Iterator[str]:
+    """A server that takes connections and has no time to answer."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}/api"
+
+
+def test_a_busy_server_is_waited_for_as_long_as_prefect_itself_would(
+    silent: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with temporary_settings({PREFECT_API_URL: silent, PREFECT_API_REQUEST_TIMEOUT: 0.3}):
+        assert run(["harvest"]) == 5
+
+    assert "takes connections, and says nothing" in capsys.readouterr().err
+
+
+def test_a_server_that_is_silent_is_not_taken_for_one_that_asks_for_a_login(silent: str) -> None:
+    with (
+        temporary_settings({PREFECT_API_REQUEST_TIMEOUT: 0.3}),
+        pytest.raises(Unreachable, match="asks for a login is not known"),
+    ):
+        answers_anybody(silent)
 
 
 def test_without_a_key_no_server_is_started_unless_a_stopped_one_keeps_a_key(
